@@ -1,0 +1,97 @@
+package eventloop
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Detach gives up the hold, calls wait, and returns when it has the hold again; the
+// task keeps its thread. Meanwhile other tasks run, so what the loop guards may
+// have changed. wait must not touch it, and must return soon after Stopping is
+// closed. A panic in wait goes on when the hold is back.
+//
+// Only the holder may call it, from inside a task.
+func (l *Loop[T]) Detach(wait func()) {
+	l.own.counters.Detaches++
+	l.release(oneWaiting)
+	defer l.attach()
+	wait()
+}
+
+// Stopping is closed when the grace of Close has ended: whatever waits in a Detach
+// must give up. Any goroutine may call it.
+func (l *Loop[T]) Stopping() <-chan struct{} { return l.stopping }
+
+// attach gets the hold back for a task that is detached. It is never refused.
+func (l *Loop[T]) attach() {
+	for {
+		s := l.state.Load()
+		if !l.state.CompareAndSwap(s, s+1-oneWaiting) {
+			continue
+		}
+		if pending(s) != 0 { // held: the holder passes it on, see handOver
+			a := newAttacher()
+			l.attachers.push(a)
+			<-a.ready
+			attacherPool.Put(a)
+		}
+		l.measure(1)
+		return
+	}
+}
+
+// attacher is a detached task that wants the hold back.
+type attacher struct {
+	next  *attacher
+	ready chan struct{} // capacity 1: whoever passes the hold on never waits
+}
+
+var attacherPool sync.Pool
+
+func newAttacher() *attacher {
+	if a, _ := attacherPool.Get().(*attacher); a != nil {
+		return a
+	}
+	return &attacher{ready: make(chan struct{}, 1)}
+}
+
+// attachList is an unbounded FIFO of attachers: a stack that producers push onto by
+// CAS, which the holder takes whole and turns round. Nothing but the whole stack is
+// ever taken off, so a recycled attacher cannot be mistaken for its former self
+// (the ABA problem): a push only needs next to be the top at the time of its CAS.
+//
+// An attacher is its task's up to the CAS in push, then the list's; pop gives it to
+// the holder, whose send on ready gives it back.
+type attachList struct {
+	top   atomic.Pointer[attacher]
+	first *attacher // the holder's: taken off already, oldest first
+}
+
+// push appends a. Any goroutine may call it.
+func (q *attachList) push(a *attacher) {
+	for {
+		top := q.top.Load()
+		a.next = top
+		if q.top.CompareAndSwap(top, a) {
+			return
+		}
+	}
+}
+
+// pop removes the oldest attacher, nil if there is none. Only the holder may call it.
+func (q *attachList) pop() *attacher {
+	if q.first == nil {
+		for a := q.top.Swap(nil); a != nil; {
+			next := a.next
+			a.next = q.first
+			q.first = a
+			a = next
+		}
+	}
+	a := q.first
+	if a != nil {
+		q.first = a.next
+		a.next = nil
+	}
+	return a
+}

@@ -1,0 +1,119 @@
+package eventloop
+
+import (
+	"runtime"
+	"time"
+)
+
+// breath is how long the answer to a task that has run may be held back while others
+// are queued. Answered at once, the producers find the loop still held and queue
+// again: a convoy, in which no task ever runs on its caller and each costs two
+// goroutine switches. Held back, they come when the loop is idle. BenchmarkDo with
+// 1024 producers: 700 ns a task with 50 µs, 75 ns with 300 µs. A batch of handlers
+// takes about 50 µs.
+const breath = 250 * time.Microsecond
+
+// drain is the drain goroutine: it is started with the hold, or gets it through
+// drainCh, runs queued tasks in batches, and parks when nothing is pending. At most
+// one is parked; there are more only while their tasks are detached, since a task
+// that waits keeps the goroutine it runs on.
+func (l *Loop[T]) drain() {
+	ended := false
+	defer func() {
+		if !ended { // a task called runtime.Goexit: this goroutine ends, with the hold
+			l.drains.Add(1)
+			go l.drain()
+		}
+		l.drains.Done()
+	}()
+	for l.drainHeld() {
+		if _, ok := <-l.drainCh; !ok {
+			break
+		}
+	}
+	ended = true
+}
+
+// drainHeld runs batches until nothing is pending, or detached tasks are to have
+// their turn. It has given up the hold when it returns, and reports whether this
+// goroutine is the one to park. Only the holder may call it.
+func (l *Loop[T]) drainHeld() (park bool) {
+	for {
+		n, answered := l.runBatch()
+		popped, answers := l.settle()
+
+		// Parking is decided before the hold is given up: own is the holder's.
+		park = !l.own.parked
+		l.own.parked = true
+		s := l.state.Load()
+		if pending(s)-popped == 1 {
+			next := s - popped - 1
+			if l.state.CompareAndSwap(s, next) {
+				if next == closedBit {
+					l.becomeQuiet()
+				}
+				answers.send()
+				return park
+			}
+		} else if a := l.attachers.pop(); a != nil {
+			l.own.streak = 1
+			l.state.Add(-popped - 1) // as in handOver
+			a.ready <- struct{}{}
+			answers.send()
+			return park
+		}
+		l.own.parked = !park
+		if popped != 0 {
+			l.state.Add(-popped)
+		}
+		// More is pending: a further batch, or, if there was none, a producer between
+		// its announcement and its push, who must get a processor.
+		l.own.answers = answers
+		if n == 0 || answered {
+			runtime.Gosched()
+		}
+	}
+}
+
+// runBatch runs queued tasks, at most a batch of them. It never waits for one. It
+// returns how many it took from the ring and whether it answered some of them. Only
+// the holder may call it.
+func (l *Loop[T]) runBatch() (n int, answered bool) {
+	l.measure(1)
+	now := l.own.held
+	for limit := int(l.batch.Load()); n < limit; n++ {
+		t, ok := l.ring.pop()
+		if !ok {
+			break
+		}
+		l.own.popped++
+		c := &l.own.counters
+		if !t.state.CompareAndSwap(queued, running) {
+			c.Cancelled++
+			l.recycle(t)
+			continue
+		}
+		c.Drained++
+		if wait := now - t.pushed; wait > 0 {
+			c.QueueWait += time.Duration(wait)
+		}
+		l.runQueued(t)
+
+		now = nanotime()
+		if now-l.own.answers.since > int64(breath) {
+			l.own.answers.send()
+			l.own.answers = answers[T]{}
+			answered = true
+		}
+	}
+	l.own.counters.batch(n)
+	l.publish()
+	return n, answered
+}
+
+// runQueued runs t and keeps the answer for later. Only the holder may call it.
+func (l *Loop[T]) runQueued(t *task[T]) {
+	t.err = ErrGoexit // stays when fn ends the goroutine
+	defer l.own.answers.add(t)
+	t.err = l.run(t.fn)
+}

@@ -1,0 +1,286 @@
+package eventloop
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says how a loop works.
+type Config[T any] struct {
+	// NewThread makes what a task works on. Only the holder calls it, when no
+	// thread is spare. Required.
+	NewThread func() T
+
+	// Reuse reports whether a thread whose task has returned may serve another
+	// task. Only the holder calls it. nil means always. A thread whose task
+	// panicked is never used again.
+	Reuse func(T) bool
+
+	// Queue is how many tasks may be queued before Do refuses, 4096 if zero.
+	Queue int
+
+	// Batch is how many queued tasks the drain goroutine runs before it lets
+	// others be scheduled, 32 if zero.
+	Batch int
+}
+
+const (
+	defaultQueue = 4096
+	defaultBatch = 32
+
+	// maxSpare threads are kept for later tasks: enough that a steady load makes
+	// none, few enough that a burst of waiting tasks does not stay in memory.
+	maxSpare = 256
+)
+
+// The state of a loop is one word, so that each change is one atomic step:
+//
+//	bit 63       closed: no new task is admitted
+//	bits 32..62  waiting: tasks that are detached
+//	bits 0..31   pending: the hold, if somebody has it, and every task that is
+//	             queued or wants to attach
+//
+// pending == 0 means idle: nobody holds the loop. Whoever raises pending from 0 to 1
+// has the hold; whoever raises it further has announced work that the holder must
+// see before it may lower pending to 0. That is why no wake-up is lost: a release
+// is a CAS that fails when work was announced in the meantime.
+const (
+	pendingMask = 1<<32 - 1
+	oneWaiting  = 1 << 32
+	closedBit   = 1 << 63
+)
+
+func pending(s uint64) uint64 { return s & pendingMask }
+func waiting(s uint64) uint64 { return (s &^ closedBit) >> 32 }
+
+// Loop decides which goroutine may work on a thread of type T. It must not be
+// copied. See the package comment for what it promises.
+type Loop[T any] struct {
+	_     [cacheLine]byte // every Do writes state; keep it off its neighbours' cache line
+	state atomic.Uint64
+	_     [cacheLine - 8]byte
+
+	ring      ring[T]
+	attachers attachList
+	tasks     sync.Pool
+	newThread func() T
+	reuse     func(T) bool
+	batch     atomic.Int64
+
+	// own is the holder's alone. The hold's way from one goroutine to the next
+	// (a CAS or an Add on state, or a channel send) orders all accesses.
+	own struct {
+		spare    []T
+		popped   uint64 // tasks popped but still counted in pending
+		answers  answers[T]
+		streak   int   // attachers served since the drain goroutine last had the hold
+		parked   bool  // a drain goroutine waits at drainCh, or is about to
+		held     int64 // nanotime at which the hold began, 0 when it is not measured
+		weight   int64 // how many holds this measured one stands for
+		counters Counters
+	}
+
+	drainCh chan struct{} // gives the hold to the parked drain goroutine; capacity 1
+	drains  sync.WaitGroup
+
+	quiet     chan struct{} // closed when the loop is closed, idle, and nothing waits
+	quietOnce sync.Once
+	stopping  chan struct{} // closed when the grace of Close has ended
+	stopOnce  sync.Once
+	endOnce   sync.Once
+
+	refused   atomic.Uint64
+	published struct {
+		sync.Mutex
+		counters Counters
+	}
+}
+
+// New returns an idle loop. It starts no goroutine before one is needed.
+func New[T any](c Config[T]) *Loop[T] { return newLoop(c, 0) }
+
+func newLoop[T any](c Config[T], start uint64) *Loop[T] {
+	if c.Queue == 0 {
+		c.Queue = defaultQueue
+	}
+	if c.Batch == 0 {
+		c.Batch = defaultBatch
+	}
+	l := &Loop[T]{
+		newThread: c.NewThread,
+		reuse:     c.Reuse,
+		drainCh:   make(chan struct{}, 1),
+		quiet:     make(chan struct{}),
+		stopping:  make(chan struct{}),
+	}
+	l.ring.init(c.Queue, start)
+	l.batch.Store(int64(c.Batch))
+	return l
+}
+
+// SetLimits changes the length of the queue and of a batch, and returns the queue
+// length in force: it cannot exceed the number of slots the loop was made with
+// (Config.Queue, rounded up to a power of two). Tasks already queued stay queued.
+// Any goroutine may call it.
+func (l *Loop[T]) SetLimits(queue, batch int) int {
+	queue = min(queue, len(l.ring.slots))
+	l.ring.limit.Store(uint64(queue))
+	l.batch.Store(int64(batch))
+	return queue
+}
+
+// Do runs fn with a thread, and returns its error. If the loop is idle fn runs on
+// the caller's goroutine, otherwise on the drain goroutine while the caller waits.
+//
+// It returns ErrOverloaded when the queue is full and ErrClosed after Close, both
+// before anything of fn has run. When ctx ends while fn is queued it returns ctx's
+// error at once and fn never runs; once fn runs, Do waits for it, and ending early
+// is fn's own business. A panic in fn is returned as a *PanicError.
+//
+// Any goroutine may call it, but not a task of the same loop.
+func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error {
+	for {
+		s := l.state.Load()
+		if s&closedBit != 0 {
+			return ErrClosed
+		}
+		// From idle to held: fn may run here and now. Else announce a task.
+		if l.state.CompareAndSwap(s, s+1) {
+			if pending(s) == 0 {
+				return l.runClaimed(fn)
+			}
+			return l.enqueue(ctx, fn)
+		}
+	}
+}
+
+// runClaimed runs the caller's own task and gives the hold up. Only the holder may
+// call it.
+func (l *Loop[T]) runClaimed(fn func(T) error) error {
+	defer l.release(0)
+	c := &l.own.counters
+	c.CallerRuns++
+	if c.CallerRuns%sampling == 0 {
+		l.publish()
+		l.measure(sampling)
+	}
+	return l.run(fn)
+}
+
+// run calls fn with a spare or new thread; a panic becomes an error. The hold is
+// the caller's again when it returns, though fn may have detached meanwhile. Only
+// the holder may call it.
+func (l *Loop[T]) run(fn func(T) error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		l.own.counters.Panics++
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	var t T
+	if n := len(l.own.spare); n > 0 {
+		t = l.own.spare[n-1]
+		l.own.spare = l.own.spare[:n-1]
+	} else {
+		t = l.newThread()
+	}
+	err = fn(t)
+	if len(l.own.spare) < maxSpare && (l.reuse == nil || l.reuse(t)) {
+		l.own.spare = append(l.own.spare, t)
+	}
+	returned = true
+	return err
+}
+
+// enqueue puts fn into the ring and waits for it. The caller has announced it, so
+// the holder cannot leave without having seen it.
+func (l *Loop[T]) enqueue(ctx context.Context, fn func(T) error) error {
+	t := l.newTask(fn)
+	if !l.ring.push(t) {
+		// Take the announcement back. The hold is not ours, so pending stays above
+		// zero, and the holder, if it has begun to look for the task, sees the count.
+		l.state.Add(^uint64(0))
+		l.recycle(t)
+		l.refused.Add(1)
+		return ErrOverloaded
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		if t.state.CompareAndSwap(queued, cancelled) {
+			return ctx.Err() // t is the ring's now
+		}
+		<-t.done
+	}
+	err := t.err
+	l.recycle(t)
+	return err
+}
+
+// release gives up the hold and adds extra to the state in the same step (0, or
+// oneWaiting for a task that detaches). What is pending is handed on. Only the
+// holder may call it; afterwards it is not the holder.
+func (l *Loop[T]) release(extra uint64) {
+	popped, answers := l.settle()
+	defer answers.send()
+	for {
+		s := l.state.Load()
+		if pending(s)-popped != 1 {
+			l.handOver(extra - popped)
+			return
+		}
+		next := s + extra - popped - 1
+		if l.state.CompareAndSwap(s, next) { // idle; from here on own is not ours
+			if next == closedBit {
+				l.becomeQuiet()
+			}
+			return
+		}
+	}
+}
+
+// settle ends the accounting of one hold. It returns how many popped tasks are still
+// counted in pending, and those whose producers are still to be told; telling them
+// is the last thing to do, as they may go on to claim. Only the holder may call it.
+func (l *Loop[T]) settle() (uint64, answers[T]) {
+	if l.own.held != 0 {
+		l.own.counters.Busy += time.Duration((nanotime() - l.own.held) * l.own.weight)
+		l.own.held = 0
+	}
+	popped, a := l.own.popped, l.own.answers
+	l.own.popped, l.own.answers = 0, answers[T]{}
+	return popped, a
+}
+
+// handOver gives the hold to whoever has been waiting: a detached task that wants
+// to attach, or the drain goroutine. delta is added to the state. Only the holder
+// may call it, when work is pending.
+func (l *Loop[T]) handOver(delta uint64) {
+	if int64(l.own.streak) < l.batch.Load() {
+		if a := l.attachers.pop(); a != nil {
+			l.own.streak++
+			// Two counts meet, the hold's and the attacher's: one goes.
+			l.state.Add(delta - 1)
+			a.ready <- struct{}{}
+			return
+		}
+	}
+	l.own.streak = 0
+	if delta != 0 {
+		l.state.Add(delta)
+	}
+	if l.own.parked {
+		l.own.parked = false
+		l.drainCh <- struct{}{}
+		return
+	}
+	l.drains.Add(1)
+	go l.drain()
+}

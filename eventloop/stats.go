@@ -1,0 +1,86 @@
+package eventloop
+
+import (
+	"math/bits"
+	"time"
+)
+
+// Counters only grow.
+type Counters struct {
+	CallerRuns uint64 // tasks run by their own caller, on an idle loop
+	Drained    uint64 // tasks run by the drain goroutine
+	Cancelled  uint64 // queued tasks skipped, because their context had ended
+	Panics     uint64 // tasks that panicked
+	Detaches   uint64 // times a task gave up the hold in order to wait
+	Refused    uint64 // tasks refused because the queue was full
+
+	// Batches counts the batches of the drain goroutine by size: element i those
+	// of 2^(i-1) < size <= 2^i tasks, element 0 those of one.
+	Batches [11]uint64
+
+	// QueueWait is the time that drained tasks spent in the queue, together.
+	QueueWait time.Duration
+
+	// Busy is the time during which somebody held the loop. It is measured on each
+	// batch and each slice after a wait, and on one of 64 tasks run by their own
+	// caller, which then stands for all 64.
+	Busy time.Duration
+}
+
+// Stats is what a loop has done and does.
+type Stats struct {
+	Counters
+	Depth    int // tasks queued, not started
+	Waiting  int // tasks detached
+	InFlight int // tasks admitted, not answered; a task about to be refused may be counted
+}
+
+// sampling: one of this many caller runs is timed, since reading the clock twice
+// costs more than the rest of such a run (see BenchmarkDo).
+const sampling = 64
+
+// Stats returns a snapshot. On an idle loop it is exact; on a busy one the counters
+// may be those of up to 64 tasks ago. Any goroutine may call it.
+func (l *Loop[T]) Stats() Stats {
+	if s := l.state.Load(); s&closedBit == 0 && pending(s) == 0 && l.state.CompareAndSwap(s, s+1) {
+		l.publish()
+		l.release(0)
+	}
+	l.published.Lock()
+	st := Stats{Counters: l.published.counters}
+	l.published.Unlock()
+	s := l.state.Load()
+	st.Refused = l.refused.Load()
+	st.Depth = l.ring.len()
+	st.Waiting = int(waiting(s))
+	st.InFlight = int(pending(s)) + st.Waiting
+	return st
+}
+
+// publish copies the holder's counters to where Stats finds them, unless a reader
+// is there just now: the holder never waits. Only the holder may call it.
+func (l *Loop[T]) publish() {
+	if l.published.TryLock() {
+		l.published.counters = l.own.counters
+		l.published.Unlock()
+	}
+}
+
+// measure starts the clock for this hold, which stands for weight holds. Only the
+// holder may call it.
+func (l *Loop[T]) measure(weight int64) {
+	l.own.held = nanotime()
+	l.own.weight = weight
+}
+
+// batch counts a batch of n tasks.
+func (c *Counters) batch(n int) {
+	if n > 0 {
+		c.Batches[min(bits.Len(uint(n-1)), len(c.Batches)-1)]++
+	}
+}
+
+var epoch = time.Now()
+
+// nanotime returns the monotonic clock, never 0.
+func nanotime() int64 { return int64(time.Since(epoch)) + 1 }

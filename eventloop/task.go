@@ -1,0 +1,100 @@
+package eventloop
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// Refusals of Do.
+var (
+	// ErrOverloaded says that the ring was full. Nothing of the task has run.
+	ErrOverloaded = errors.New("the queue is full")
+	// ErrClosed says that the loop no longer admits tasks. Nothing of the task has run.
+	ErrClosed = errors.New("the loop is closed")
+)
+
+// ErrGoexit is the error of a queued task that ended its goroutine.
+var ErrGoexit = errors.New("the task called runtime.Goexit")
+
+// PanicError is the error of a task that panicked.
+type PanicError struct {
+	Value any    // what was given to panic
+	Stack []byte // the goroutine's stack at the panic
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the panic's value when that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// task is one admitted piece of work plus its reply signal.
+//
+// Who owns it: the producer until push; then the ring. In the state queued both
+// sides may end that with one CAS: the holder takes it (running), or the producer
+// leaves it (cancelled). A running task is the holder's up to its send on done,
+// which gives it back to the producer, who recycles it. A cancelled task is still
+// in the ring; only the holder, when it has popped it, recycles it.
+type task[T any] struct {
+	fn     func(T) error
+	err    error
+	pushed int64 // nanotime of the push
+	state  atomic.Uint32
+	done   chan struct{} // capacity 1: the holder never waits for the producer
+	next   *task[T]      // in answers
+}
+
+const (
+	queued uint32 = iota
+	running
+	cancelled
+)
+
+// answers is a list of tasks that have run and whose producers do not know it yet.
+// Its owner is the holder, or whoever took it from the holder to send it.
+type answers[T any] struct {
+	first, last *task[T]
+	since       int64 // nanotime at which first was added
+}
+
+func (a *answers[T]) add(t *task[T]) {
+	if a.first == nil {
+		a.first = t
+		a.since = nanotime()
+	} else {
+		a.last.next = t
+	}
+	a.last = t
+}
+
+// send gives every task back to its producer, oldest first.
+func (a answers[T]) send() {
+	for t := a.first; t != nil; {
+		next := t.next
+		t.next = nil
+		t.done <- struct{}{} // the producer's from here on
+		t = next
+	}
+}
+
+// newTask takes a task from the pool. Any goroutine may call it.
+func (l *Loop[T]) newTask(fn func(T) error) *task[T] {
+	t, _ := l.tasks.Get().(*task[T])
+	if t == nil {
+		t = &task[T]{done: make(chan struct{}, 1)}
+	}
+	t.fn = fn
+	t.pushed = nanotime()
+	t.state.Store(queued)
+	return t
+}
+
+// recycle gives t back to the pool. Only its owner may call it, and only when the
+// ring no longer refers to it.
+func (l *Loop[T]) recycle(t *task[T]) {
+	t.fn, t.err = nil, nil
+	l.tasks.Put(t)
+}
