@@ -22,22 +22,46 @@ func (l *Loop[T]) Detach(wait func()) {
 // must give up. Any goroutine may call it.
 func (l *Loop[T]) Stopping() <-chan struct{} { return l.stopping }
 
+// DoAdmitted is Do for a further piece of work that an earlier task began, such as
+// the response phase of a request: it is never refused as long as the loop is open,
+// runs on the caller's goroutine, and takes its turn with detached tasks. Any
+// goroutine may call it, but not a task of the same loop.
+func (l *Loop[T]) DoAdmitted(fn func(T) error) error {
+	for {
+		s := l.state.Load()
+		if s&closedBit != 0 {
+			return ErrClosed
+		}
+		if l.state.CompareAndSwap(s, s+1) {
+			l.awaitHold(s)
+			defer l.release(0)
+			l.own.counters.Attached++
+			return l.run(fn)
+		}
+	}
+}
+
 // attach gets the hold back for a task that is detached. It is never refused.
 func (l *Loop[T]) attach() {
 	for {
 		s := l.state.Load()
-		if !l.state.CompareAndSwap(s, s+1-oneWaiting) {
-			continue
+		if l.state.CompareAndSwap(s, s+1-oneWaiting) {
+			l.awaitHold(s)
+			return
 		}
-		if pending(s) != 0 { // held: the holder passes it on, see handOver
-			a := newAttacher()
-			l.attachers.push(a)
-			<-a.ready
-			attacherPool.Put(a)
-		}
-		l.measure(1)
-		return
 	}
+}
+
+// awaitHold returns with the hold, which the caller has announced it wants; before is
+// the state before that.
+func (l *Loop[T]) awaitHold(before uint64) {
+	if pending(before) != 0 { // held: the holder passes it on, see handOver
+		a := newAttacher()
+		l.attachers.push(a)
+		<-a.ready
+		attacherPool.Put(a)
+	}
+	l.measure(1)
 }
 
 // attacher is a detached task that wants the hold back.

@@ -149,3 +149,31 @@ func TestAttachersAndQueueTakeTurns(t *testing.T) {
 	wg.Wait()
 	l.Close(background)
 }
+
+// Work that was admitted before is not refused by a full ring, and refused only by a
+// closed loop.
+func TestDoAdmitted(t *testing.T) {
+	l := newIntLoop(1, 4)
+	n := 0
+	add := func(*int) error { n++; return nil }
+	if err := l.DoAdmitted(add); err != nil {
+		t.Fatal(err)
+	}
+	free := occupy(t, l)
+	queued := queue(background, l, add)
+	done := make(chan error)
+	go func() { done <- l.DoAdmitted(add) }()
+	until(func() bool { return l.attachers.top.Load() != nil })
+	free()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	<-queued
+	l.Close(background)
+	if n != 3 {
+		t.Errorf("%d pieces of work ran, want 3", n)
+	}
+	if err := l.DoAdmitted(add); err != ErrClosed {
+		t.Errorf("after Close: %v", err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 type Counters struct {
 	CallerRuns uint64 // tasks run by their own caller, on an idle loop
 	Drained    uint64 // tasks run by the drain goroutine
+	Attached   uint64 // pieces of work run by DoAdmitted
 	Cancelled  uint64 // queued tasks skipped, because their context had ended
 	Panics     uint64 // tasks that panicked
 	Detaches   uint64 // times a task gave up the hold in order to wait
