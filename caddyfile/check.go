@@ -1,0 +1,127 @@
+package caddyfile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The ranges.
+const (
+	// A batch of 1024 tasks of 10 µs takes as long as the scheduler's own time
+	// slice; past it a holder would not let others have the processor at all.
+	maxBatch = 1024
+
+	// With 15 µs a task the last of 65536 waits for a second; a client that sees
+	// 503 and comes again is served sooner.
+	maxQueue = 65536
+
+	// A JSON number without a unit is nanoseconds, so a limit below a millisecond
+	// is a forgotten unit ("timeout": 30), and no request could meet it.
+	minLimit = time.Millisecond
+
+	// Nobody else runs Lua during a burst; longer work belongs in a call that waits.
+	maxBurst = time.Minute
+
+	// Bytes. Larger bodies are for the upstream to stream, not for a Lua string.
+	largestBody = 1 << 30
+)
+
+func checkScript(script string) error {
+	if script == "" {
+		return errors.New("script is missing")
+	}
+	return checkPrintable("script", script)
+}
+
+// checkName judges a name that somebody wrote; an absent one has a default.
+func checkName(name string) error {
+	if name == "" {
+		return errors.New("name is empty")
+	}
+	return checkPrintable("name", name)
+}
+
+func checkUnmatched(what string) error {
+	if what != UnmatchedPass && what != UnmatchedRespond {
+		return fmt.Errorf("unmatched '%s' is unknown: %s or %s", what, UnmatchedPass, UnmatchedRespond)
+	}
+	return nil
+}
+
+func checkBatch(tasks int) error { return checkRange("batch", tasks, 1, maxBatch) }
+
+func checkQueue(tasks int) error { return checkRange("queue", tasks, 1, maxQueue) }
+
+func checkTimeout(d time.Duration) error {
+	if d < minLimit {
+		return fmt.Errorf("timeout %v is out of range: at least %v", d, minLimit)
+	}
+	return nil
+}
+
+func checkBurst(d time.Duration) error { return checkRange("burst", d, minLimit, maxBurst) }
+
+func checkBurstFits(burst, timeout time.Duration) error {
+	if burst > timeout {
+		return fmt.Errorf("burst %v is longer than timeout %v", burst, timeout)
+	}
+	return nil
+}
+
+func checkMaxBody(sizeBytes int64) error {
+	if err := checkRange("max_body", sizeBytes, 1, largestBody); err != nil {
+		return fmt.Errorf("%w bytes", err)
+	}
+	return nil
+}
+
+func checkAllow(names []string) error {
+	for i, name := range names {
+		switch name {
+		case AllowEnv, AllowFS, AllowNet, AllowProcess:
+		default:
+			return fmt.Errorf("allow '%s' is unknown: %s, %s, %s or %s", name, AllowEnv, AllowFS, AllowNet, AllowProcess)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("allow '%s' given twice", name)
+		}
+	}
+	return nil
+}
+
+func checkSet(set map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		if err := checkSetKey(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSetKey(key string) error {
+	if key == "" {
+		return errors.New("set key is empty")
+	}
+	return checkPrintable("set key", key)
+}
+
+// checkRange refuses v outside [low, high].
+func checkRange[T int | int64 | time.Duration](option string, v, low, high T) error {
+	if v < low || v > high {
+		return fmt.Errorf("%s %v is out of range: %v to %v", option, v, low, high)
+	}
+	return nil
+}
+
+// checkPrintable refuses what would break a log line, a metric label or a path.
+func checkPrintable(option, s string) error {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("%s %q contains a control character", option, s)
+	}
+	return nil
+}

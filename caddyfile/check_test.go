@@ -1,0 +1,66 @@
+package caddyfile
+
+import (
+	"reflect"
+	"testing"
+)
+
+func TestValidate(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		json string
+		want string // empty: valid
+	}{
+		{"only a script", `{"script": "app.lua"}`, ""},
+		{"zeros are defaults", `{"script": "app.lua", "batch": 0, "queue": 0, "timeout": 0, "burst": 0, "max_body": 0, "unmatched": "", "name": ""}`, ""},
+		{"lower ends", `{"script": "app.lua", "batch": 1, "queue": 1, "timeout": "1ms", "burst": "1ms", "max_body": 1}`, ""},
+		{"upper ends", `{"script": "app.lua", "batch": 1024, "queue": 65536, "timeout": "10000h", "burst": "1m", "max_body": 1073741824}`, ""},
+		{"every grant", `{"script": "app.lua", "allow": ["process", "env", "net", "fs"]}`, ""},
+		{"an empty proxy", `{"script": "app.lua", "proxy": {}}`, ""},
+
+		{"no script", `{}`, "script is missing"},
+		{"script with a NUL", `{"script": "app.lua\u0000"}`, `script "app.lua\x00" contains a control character`},
+		{"name with a line feed", `{"script": "app.lua", "name": "a\nb"}`, `name "a\nb" contains a control character`},
+		{"unmatched", `{"script": "app.lua", "unmatched": "drop"}`, "unmatched 'drop' is unknown: pass or respond"},
+		{"batch negative", `{"script": "app.lua", "batch": -1}`, "batch -1 is out of range: 1 to 1024"},
+		{"batch past the end", `{"script": "app.lua", "batch": 1025}`, "batch 1025 is out of range: 1 to 1024"},
+		{"queue past the end", `{"script": "app.lua", "queue": 70000}`, "queue 70000 is out of range: 1 to 65536"},
+		{"timeout negative", `{"script": "app.lua", "timeout": "-5s"}`, "timeout -5s is out of range: at least 1ms"},
+		{"timeout without its unit", `{"script": "app.lua", "timeout": 30}`, "timeout 30ns is out of range: at least 1ms"},
+		{"burst without its unit", `{"script": "app.lua", "burst": 1}`, "burst 1ns is out of range: 1ms to 1m0s"},
+		{"burst past the end", `{"script": "app.lua", "timeout": "5m", "burst": "61s"}`, "burst 1m1s is out of range: 1ms to 1m0s"},
+		{"burst past timeout", `{"script": "app.lua", "timeout": "1s", "burst": "2s"}`, "burst 2s is longer than timeout 1s"},
+		{"burst past the default timeout", `{"script": "app.lua", "burst": "31s"}`, "burst 31s is longer than timeout 30s"},
+		{"max_body negative", `{"script": "app.lua", "max_body": -1}`, "max_body -1 is out of range: 1 to 1073741824 bytes"},
+		{"max_body past the end", `{"script": "app.lua", "max_body": 1073741825}`, "max_body 1073741825 is out of range: 1 to 1073741824 bytes"},
+		{"allow unknown", `{"script": "app.lua", "allow": ["env", "disk"]}`, "allow 'disk' is unknown: env, fs, net or process"},
+		{"allow twice", `{"script": "app.lua", "allow": ["env", "net", "env"]}`, "allow 'env' given twice"},
+		{"set with an empty key", `{"script": "app.lua", "set": {"a": "1", "": "2"}}`, "set key is empty"},
+		{"set with a tab in the key", `{"script": "app.lua", "set": {"a\t": "1"}}`, `set key "a\t" contains a control character`},
+		{"upstreams", `{"script": "app.lua", "proxy": {"upstreams": [{"dial": "localhost:80"}]}}`, "proxy has upstreams: the script chooses the upstreams, with api.proxy"},
+		{"dynamic upstreams", `{"script": "app.lua", "proxy": {"dynamic_upstreams": {"source": "a"}}}`, "proxy has dynamic_upstreams: the script chooses the upstreams, with api.proxy"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := fromJSON(t, test.json)
+			if got := errorText(c.Validate()); got != test.want {
+				t.Errorf("before SetDefaults:\n got %q\nwant %q", got, test.want)
+			}
+			c.SetDefaults()
+			if got := errorText(c.Validate()); got != test.want {
+				t.Errorf("after SetDefaults:\n got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+// Caddy calls Validate between Provision and the first request: it must not
+// change what Provision made.
+func TestValidateChangesNothing(t *testing.T) {
+	c := Config{Script: "app.lua"}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Config{Script: "app.lua"}); !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
+	}
+}

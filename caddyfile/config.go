@@ -1,0 +1,163 @@
+package caddyfile
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// The defaults. SetDefaults puts them where the configuration has a zero.
+const (
+	// DefaultBatch is 32 tasks: some 20 µs of small handlers (0.65 µs of VM time
+	// each), long enough to share the cost of waking a drain goroutine, short
+	// enough that other goroutines of the process do not notice it.
+	DefaultBatch = 32
+
+	// DefaultQueue is 4096 tasks: at 2 to 3 µs a task the last of a full ring
+	// waits about 10 ms, so a refusal means overload and not a passing peak.
+	DefaultQueue = 4096
+
+	// DefaultTimeout is half of 60s, the usual patience of balancers and proxies
+	// in front: they get the 504 instead of guessing.
+	DefaultTimeout = 30 * time.Second
+
+	// DefaultBurst is a thousand times what a busy handler needs (1 ms), and no
+	// longer than a person waits without wondering: one runaway script delays
+	// everyone else by at most this.
+	DefaultBurst = time.Second
+
+	// DefaultMaxBody is what nginx accepts unasked, and far more than JSON or a form
+	// needs. A body that Lua reads lies in memory: 1,000 requests may hold 1 GiB.
+	DefaultMaxBody = 1 << 20
+)
+
+// What Config.Unmatched accepts.
+const (
+	UnmatchedPass    = "pass"
+	UnmatchedRespond = "respond"
+)
+
+// What Config.Allow accepts.
+const (
+	AllowEnv     = "env"
+	AllowFS      = "fs"
+	AllowNet     = "net"
+	AllowProcess = "process"
+)
+
+// Config is what an operator may set on one rover directive:
+//
+//	{
+//		"handler": "rover",
+//		"script": "app.lua",
+//		"queue": 8192,
+//		"timeout": "10s",
+//		"set": {"region": "{env.REGION}"}
+//	}
+type Config struct {
+	// The Lua script that answers the requests. Required. JSON: a relative path
+	// starts at Caddy's working directory. Caddyfile: at the folder of the file
+	// that the directive stands in.
+	Script string `json:"script,omitempty"`
+
+	// The name of the VM that runs the script. Directives with one name share one
+	// VM with all of its state, also across reloads. Default: the script's absolute
+	// path. Control characters are refused.
+	Name string `json:"name,omitempty"`
+
+	// What happens to a request that no route of the script wants: "pass" hands it
+	// to the next Caddy handler, "respond" answers 404, or 405 with Allow where only
+	// the method is unknown. Default: "pass".
+	Unmatched string `json:"unmatched,omitempty"`
+
+	// The most tasks that one holder runs before it lets other goroutines have the
+	// processor. It never waits for a batch to fill. A count, 1 to 1024; 0 means the
+	// default, 32. Clients see no refusal from it: a higher value favours
+	// throughput, a lower one the latency of everything else in the process.
+	Batch int `json:"batch,omitempty"`
+
+	// The most requests that wait for the VM at once. A count, 1 to 65536; 0 means
+	// the default, 4096. Past it a request is refused before any Lua runs: 503 with
+	// Retry-After.
+	Queue int `json:"queue,omitempty"`
+
+	// How long one request may spend in Lua, waiting included. A duration of at
+	// least 1ms; 0 means the default, 30s. A number without a unit is nanoseconds.
+	// Past it the request is cancelled: 504.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// The longest stretch of VM time without a wait. No other request runs Lua
+	// meanwhile, so this bounds what one runaway script costs the others. A
+	// duration from 1ms to 1m, not longer than timeout; 0 means the default, 1s, or
+	// timeout if that is shorter. Past it that one request ends: 500, with the
+	// traceback in the log.
+	Burst caddy.Duration `json:"burst,omitempty"`
+
+	// The largest body that Lua reads whole, of a request or of an upstream's
+	// response. Bodies that Lua does not read are not limited. Bytes, 1 to 1073741824
+	// (1 GiB); 0 means the default, 1048576 (1 MiB). Past it a request is answered
+	// 413. Each body read is held in memory for as long as its request lasts.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// What the script may do beyond computing, answering and proxying: "env" reads
+	// environment variables, "fs" reads and writes files, "net" connects to other
+	// hosts, "process" starts programs. Default: nothing. Each may be named once.
+	//
+	// WARNING: a grant is as wide as the user that runs Caddy.
+	Allow []string `json:"allow,omitempty"`
+
+	// Values for the script, at rover.config.<key>. Placeholders in the values are
+	// replaced once, when the configuration is loaded. Keys must not be empty.
+	Set map[string]string `json:"set,omitempty"`
+
+	// Whether clients see what went wrong in the script: message and traceback
+	// instead of {"error":"internal error"}. Default: false.
+	//
+	// WARNING: tracebacks show file names and code structure to anyone.
+	Debug bool `json:"debug,omitempty"`
+
+	// How requests are proxied to the upstreams that the script chose: any option of
+	// Caddy's reverse_proxy handler, except upstreams and dynamic_upstreams, which
+	// are the script's to choose. Active health checks find no upstream to check.
+	// Default: the defaults of reverse_proxy.
+	Proxy *reverseproxy.Handler `json:"proxy,omitempty"`
+}
+
+// SetDefaults replaces every zero that means a default by that default. The name
+// stays empty: its default needs the working directory, which only the process
+// that runs the script knows. Calling it again changes nothing.
+//
+// Not safe for concurrent use.
+func (c *Config) SetDefaults() {
+	c.Unmatched = cmp.Or(c.Unmatched, UnmatchedPass)
+	c.Batch = cmp.Or(c.Batch, DefaultBatch)
+	c.Queue = cmp.Or(c.Queue, DefaultQueue)
+	c.Timeout = cmp.Or(c.Timeout, caddy.Duration(DefaultTimeout))
+	c.Burst = cmp.Or(c.Burst, min(caddy.Duration(DefaultBurst), c.Timeout))
+	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+}
+
+// Validate returns what is wrong with c first, or nil. It judges c as SetDefaults
+// would leave it, so it may be called before or after. It does not look at the
+// file system.
+//
+// Any goroutine may call it.
+func (c Config) Validate() error {
+	c.SetDefaults() // on the copy
+	return cmp.Or(
+		checkScript(c.Script),
+		checkPrintable("name", c.Name),
+		checkUnmatched(c.Unmatched),
+		checkBatch(c.Batch),
+		checkQueue(c.Queue),
+		checkTimeout(time.Duration(c.Timeout)),
+		checkBurst(time.Duration(c.Burst)),
+		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),
+		checkMaxBody(c.MaxBody),
+		checkAllow(c.Allow),
+		checkSet(c.Set),
+		checkProxy(c.Proxy),
+	)
+}

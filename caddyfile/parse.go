@@ -1,0 +1,272 @@
+package caddyfile
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// Parse returns the configuration of one rover directive, whose matcher token
+// httpcaddyfile has already taken away. Unlike UnmarshalCaddyfile alone it also
+// reads the routes of handle_response in the proxy block. Errors carry file:line.
+//
+// Not safe for concurrent use.
+func Parse(h httpcaddyfile.Helper) (Config, error) {
+	var c Config
+	if err := c.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return Config{}, err
+	}
+	if c.Proxy != nil { // until here its handle_response blocks are tokens
+		if err := c.Proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
+}
+
+// UnmarshalCaddyfile fills c from Caddyfile tokens. Syntax:
+//
+//	rover [<matcher>] <script.lua> {
+//	    name      <vm>
+//	    unmatched pass|respond
+//	    batch     <count>
+//	    queue     <count>
+//	    timeout   <duration>
+//	    burst     <duration>
+//	    max_body  <size>
+//	    allow     <env|fs|net|process...>
+//	    set       <key> <value>
+//	    debug
+//	    proxy {
+//	        # any option of reverse_proxy, except to and dynamic
+//	    }
+//	}
+//
+// Each option may stand once, except set, which may stand once per key. A size is
+// a number with an optional unit, such as 512KB or 1MiB. A relative script starts
+// at the folder of the file that holds the directive. An absolute one needs a
+// matcher before it, since Caddy takes a first argument with a leading slash for
+// a path matcher: `rover * /srv/app.lua`.
+//
+// Parse should be used where a Helper is at hand: this function alone drops the
+// handle_response blocks of proxy, as reverse_proxy's own does.
+//
+// Not safe for concurrent use.
+func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	if !d.Next() {
+		return d.ArgErr()
+	}
+	if err := c.parseScript(d); err != nil {
+		return err
+	}
+	nesting := d.Nesting()
+	given := make(map[string]bool)
+	for d.NextBlock(nesting) {
+		if err := c.parseOption(d, given); err != nil {
+			return err
+		}
+	}
+	if d.Nesting() != nesting {
+		return d.EOFErr()
+	}
+	// Each value was judged on its own line; this is for the rules between them.
+	if err := c.Validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// options maps every option to the function that reads it.
+var options = map[string]func(*Config, *caddyfile.Dispenser) error{
+	"name":      (*Config).parseName,
+	"unmatched": (*Config).parseUnmatched,
+	"batch":     (*Config).parseBatch,
+	"queue":     (*Config).parseQueue,
+	"timeout":   (*Config).parseTimeout,
+	"burst":     (*Config).parseBurst,
+	"max_body":  (*Config).parseMaxBody,
+	"allow":     (*Config).parseAllow,
+	"set":       (*Config).parseSet,
+	"debug":     (*Config).parseDebug,
+	"proxy":     (*Config).parseProxy,
+}
+
+// parseOption reads the option that d stands on and records it in given.
+func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) error {
+	option := d.Val()
+	if option == "{" {
+		return d.Err("unexpected block: of the options only proxy takes one")
+	}
+	parse, ok := options[option]
+	if !ok {
+		return d.Errf("unrecognized subdirective '%s'", option)
+	}
+	if given[option] && option != "set" {
+		return d.Errf("option '%s' given twice", option)
+	}
+	given[option] = true
+	return parse(c, d)
+}
+
+// parseScript reads the directive's argument.
+func (c *Config) parseScript(d *caddyfile.Dispenser) error {
+	file := d.File() // the directive's, which an imported argument need not share
+	var script string
+	if !d.Args(&script) {
+		return fmt.Errorf("%w (an absolute path needs a matcher before it: rover * /srv/app.lua)", d.ArgErr())
+	}
+	if d.CountRemainingArgs() > 0 {
+		return d.ArgErr()
+	}
+	if err := checkScript(script); err != nil {
+		return d.WrapErr(err)
+	}
+	c.Script = besideFile(file, script)
+	return nil
+}
+
+// besideFile returns where a script named in file lies, relative to the same
+// folder as file itself is. It is not made absolute: the same Caddyfile then
+// adapts to the same JSON on every machine.
+func besideFile(file, script string) string {
+	dir := filepath.Dir(file)
+	if dir == "." || filepath.IsAbs(script) {
+		return script
+	}
+	return filepath.Join(dir, script)
+}
+
+func (c *Config) parseName(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.Name, checkName)
+}
+
+func (c *Config) parseUnmatched(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.Unmatched, checkUnmatched)
+}
+
+func (c *Config) parseBatch(d *caddyfile.Dispenser) error {
+	return parseCount(d, &c.Batch, checkBatch)
+}
+
+func (c *Config) parseQueue(d *caddyfile.Dispenser) error {
+	return parseCount(d, &c.Queue, checkQueue)
+}
+
+func (c *Config) parseTimeout(d *caddyfile.Dispenser) error {
+	return parseDuration(d, &c.Timeout, checkTimeout)
+}
+
+func (c *Config) parseBurst(d *caddyfile.Dispenser) error {
+	return parseDuration(d, &c.Burst, checkBurst)
+}
+
+func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil {
+		return d.Errf("bad size value '%s': %v", text, plainCause(err))
+	}
+	c.MaxBody = int64(min(size, math.MaxInt64)) // past every range either way
+	return wrapErr(d, checkMaxBody(c.MaxBody))
+}
+
+func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
+	c.Allow = d.RemainingArgs()
+	if len(c.Allow) == 0 {
+		return d.ArgErr()
+	}
+	return wrapErr(d, checkAllow(c.Allow))
+}
+
+func (c *Config) parseSet(d *caddyfile.Dispenser) error {
+	var key, value string
+	if !d.AllArgs(&key, &value) {
+		return d.ArgErr()
+	}
+	if err := checkSetKey(key); err != nil {
+		return d.WrapErr(err)
+	}
+	if _, ok := c.Set[key]; ok {
+		return d.Errf("set key '%s' given twice", key)
+	}
+	if c.Set == nil {
+		c.Set = make(map[string]string)
+	}
+	c.Set[key] = value
+	return nil
+}
+
+func (c *Config) parseDebug(d *caddyfile.Dispenser) error {
+	if !d.AllArgs() {
+		return d.ArgErr()
+	}
+	c.Debug = true
+	return nil
+}
+
+// parseText reads one argument as it stands.
+func parseText(d *caddyfile.Dispenser, into *string, check func(string) error) error {
+	if !d.AllArgs(into) {
+		return d.ArgErr()
+	}
+	return wrapErr(d, check(*into))
+}
+
+// parseCount reads one whole number.
+func parseCount(d *caddyfile.Dispenser, into *int, check func(int) error) error {
+	option := d.Val()
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return d.Errf("bad %s value '%s': %v", option, text, plainCause(err))
+	}
+	*into = n
+	return wrapErr(d, check(n))
+}
+
+// parseDuration reads one duration in Caddy's form, which has days too.
+func parseDuration(d *caddyfile.Dispenser, into *caddy.Duration, check func(time.Duration) error) error {
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	dur, err := caddy.ParseDuration(text)
+	if err != nil {
+		return d.Errf("bad duration value '%s': %v", text, err)
+	}
+	*into = caddy.Duration(dur)
+	return wrapErr(d, check(dur))
+}
+
+// wrapErr adds d's file and line to err, if there is one.
+func wrapErr(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
+// plainCause returns err without strconv's function name and second copy of the
+// input: "invalid syntax".
+func plainCause(err error) error {
+	var bad *strconv.NumError
+	if errors.As(err, &bad) {
+		return bad.Err
+	}
+	return err
+}

@@ -1,0 +1,270 @@
+package caddyfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// unmarshal parses input, a rover directive in a file named Testfile.
+func unmarshal(input string) (Config, error) {
+	var c Config
+	err := c.UnmarshalCaddyfile(caddyfile.NewTestDispenser(input))
+	return c, err
+}
+
+// rover returns a directive with these lines as its block; the first is line 2.
+func rover(lines ...string) string {
+	return "rover app.lua {\n" + strings.Join(lines, "\n") + "\n}"
+}
+
+func TestUnmarshal(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		input string
+		want  string // JSON
+	}{
+		{"no block", "rover app.lua", `{"script":"app.lua"}`},
+		{"empty block", "rover app.lua {\n}", `{"script":"app.lua"}`},
+		{"empty block on the line", "rover app.lua { }", `{"script":"app.lua"}`},
+		{"quoted script", `rover "my app.lua"`, `{"script":"my app.lua"}`},
+
+		{"name", rover("name shop"), `{"script":"app.lua","name":"shop"}`},
+		{"name quoted", rover(`name "the shop"`), `{"script":"app.lua","name":"the shop"}`},
+		{"unmatched pass", rover("unmatched pass"), `{"script":"app.lua","unmatched":"pass"}`},
+		{"unmatched respond", rover("unmatched respond"), `{"script":"app.lua","unmatched":"respond"}`},
+		{"batch", rover("batch 1024"), `{"script":"app.lua","batch":1024}`},
+		{"queue", rover("queue 1"), `{"script":"app.lua","queue":1}`},
+		{"timeout", rover("timeout 1m30s"), `{"script":"app.lua","timeout":90000000000}`},
+		{"timeout in days", rover("timeout 1d"), `{"script":"app.lua","timeout":86400000000000}`},
+		{"timeout under the default burst", rover("timeout 500ms"), `{"script":"app.lua","timeout":500000000}`},
+		{"burst", rover("burst 250ms"), `{"script":"app.lua","burst":250000000}`},
+		{"max_body in MiB", rover("max_body 1MiB"), `{"script":"app.lua","max_body":1048576}`},
+		{"max_body in KB", rover("max_body 64KB"), `{"script":"app.lua","max_body":64000}`},
+		{"max_body with a fraction", rover("max_body 1.5KiB"), `{"script":"app.lua","max_body":1536}`},
+		{"max_body in bytes", rover("max_body 512"), `{"script":"app.lua","max_body":512}`},
+		{"allow", rover("allow env"), `{"script":"app.lua","allow":["env"]}`},
+		{"allow all", rover("allow env fs net process"), `{"script":"app.lua","allow":["env","fs","net","process"]}`},
+		{"set", rover("set region {env.REGION}", `set empty ""`), `{"script":"app.lua","set":{"empty":"","region":"{env.REGION}"}}`},
+		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
+		{"proxy", rover("proxy {", "lb_retries 2", "}"), `{"script":"app.lua","proxy":{"load_balancing":{"retries":2}}}`},
+
+		{
+			"everything", rover("name shop", "unmatched respond", "batch 64", "queue 8192", "timeout 10s", "burst 250ms",
+				"max_body 2MiB", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
+				"proxy {", "lb_retries 2", "flush_interval -1", "}"),
+			`{"script":"app.lua","name":"shop","unmatched":"respond","batch":64,"queue":8192,"timeout":10000000000,` +
+				`"burst":250000000,"max_body":2097152,"allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
+				`"debug":true,"proxy":{"load_balancing":{"retries":2},"flush_interval":-1}}`,
+		},
+		{
+			"the proxy block before others", rover("proxy {", "transport http {", "dial_timeout 1s", "}", "}", "debug"),
+			`{"script":"app.lua","debug":true,"proxy":{"transport":{"dial_timeout":1000000000,"protocol":"http"}}}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := unmarshal(test.input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != test.want {
+				t.Errorf("\n got %s\nwant %s", got, test.want)
+			}
+			checkRoundTrip(t, c)
+		})
+	}
+}
+
+func TestUnmarshalErrors(t *testing.T) {
+	const wrongCount = "wrong argument count or unexpected line ending after "
+	const hint = " (an absolute path needs a matcher before it: rover * /srv/app.lua)"
+	for _, test := range []struct {
+		name  string
+		input string
+		want  string
+	}{
+		{"no script", "rover", wrongCount + "'rover', at Testfile:1" + hint},
+		{"a block but no script", "rover {\n debug\n}", wrongCount + "'rover', at Testfile:1" + hint},
+		{"two scripts", "rover a.lua b.lua", wrongCount + "'a.lua', at Testfile:1"},
+		{"empty script", `rover ""`, "script is missing, at Testfile:1"},
+		{"script over two lines", "rover \"a\nb\"", `script "a\nb" contains a control character, at Testfile:1`},
+		{"block never closed", "rover app.lua {\n debug\n", "unexpected EOF, at Testfile:2"},
+
+		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
+		{"watch", rover("watch"), "unrecognized subdirective 'watch', at Testfile:2"},
+		{"max_waiting", rover("max_waiting 100"), "unrecognized subdirective 'max_waiting', at Testfile:2"},
+		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
+		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only proxy takes one, at Testfile:2"},
+		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
+
+		{"name without value", rover("name"), wrongCount + "'name', at Testfile:2"},
+		{"name with two values", rover("name a b"), wrongCount + "'a', at Testfile:2"},
+		{"name empty", rover(`name ""`), "name is empty, at Testfile:2"},
+		{"name over two lines", rover("debug", "name \"a\nb\""), `name "a\nb" contains a control character, at Testfile:3`},
+
+		{"unmatched without value", rover("unmatched"), wrongCount + "'unmatched', at Testfile:2"},
+		{"unmatched with two values", rover("unmatched pass respond"), wrongCount + "'pass', at Testfile:2"},
+		{"unmatched unknown", rover("unmatched 404"), "unmatched '404' is unknown: pass or respond, at Testfile:2"},
+		{"unmatched empty", rover(`unmatched ""`), "unmatched '' is unknown: pass or respond, at Testfile:2"},
+
+		{"batch without value", rover("batch"), wrongCount + "'batch', at Testfile:2"},
+		{"batch with two values", rover("batch 1 2"), wrongCount + "'1', at Testfile:2"},
+		{"batch not a number", rover("batch many"), "bad batch value 'many': invalid syntax, at Testfile:2"},
+		{"batch zero", rover("batch 0"), "batch 0 is out of range: 1 to 1024, at Testfile:2"},
+		{"batch too large", rover("batch 1025"), "batch 1025 is out of range: 1 to 1024, at Testfile:2"},
+
+		{"queue without value", rover("queue"), wrongCount + "'queue', at Testfile:2"},
+		{"queue with two values", rover("queue 1 2"), wrongCount + "'1', at Testfile:2"},
+		{"queue not whole", rover("queue 1.5"), "bad queue value '1.5': invalid syntax, at Testfile:2"},
+		{"queue beyond int", rover("queue 99999999999999999999"), "bad queue value '99999999999999999999': value out of range, at Testfile:2"},
+		{"queue zero", rover("debug", "", "queue 0"), "queue 0 is out of range: 1 to 65536, at Testfile:4"},
+		{"queue too large", rover("queue 70000"), "queue 70000 is out of range: 1 to 65536, at Testfile:2"},
+
+		{"timeout without value", rover("timeout"), wrongCount + "'timeout', at Testfile:2"},
+		{"timeout with two values", rover("timeout 1 s"), wrongCount + "'1', at Testfile:2"},
+		{"timeout without unit", rover("timeout 30"), `bad duration value '30': time: missing unit in duration "30", at Testfile:2`},
+		{"timeout zero", rover("timeout 0"), "timeout 0s is out of range: at least 1ms, at Testfile:2"},
+		{"timeout negative", rover("timeout -1s"), "timeout -1s is out of range: at least 1ms, at Testfile:2"},
+
+		{"burst without value", rover("burst"), wrongCount + "'burst', at Testfile:2"},
+		{"burst with two values", rover("burst 1s 2s"), wrongCount + "'1s', at Testfile:2"},
+		{"burst unreadable", rover("burst soon"), `bad duration value 'soon': time: invalid duration "soon", at Testfile:2`},
+		{"burst zero", rover("burst 0s"), "burst 0s is out of range: 1ms to 1m0s, at Testfile:2"},
+		{"burst too long", rover("timeout 1h", "burst 61s"), "burst 1m1s is out of range: 1ms to 1m0s, at Testfile:3"},
+		{"burst past timeout", rover("burst 2s", "timeout 1s"), "burst 2s is longer than timeout 1s, at Testfile:4"},
+
+		{"max_body without value", rover("max_body"), wrongCount + "'max_body', at Testfile:2"},
+		{"max_body in two words", rover("max_body 1 MiB"), wrongCount + "'1', at Testfile:2"},
+		{"max_body unit unknown", rover("max_body 1MX"), "bad size value '1MX': unhandled size name: mx, at Testfile:2"},
+		{"max_body not a number", rover("max_body -1"), "bad size value '-1': invalid syntax, at Testfile:2"},
+		{"max_body zero", rover("max_body 0"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
+		{"max_body less than a byte", rover("max_body 0.5"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
+		{"max_body too large", rover("max_body 2GiB"), "max_body 2147483648 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
+		{"max_body beyond int64", rover("max_body 16EB"), "max_body 9223372036854775807 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
+		{"max_body beyond uint64", rover("max_body 99EiB"), "bad size value '99EiB': too large: 99EiB, at Testfile:2"},
+
+		{"allow without value", rover("allow"), wrongCount + "'allow', at Testfile:2"},
+		{"allow unknown", rover("allow env disk"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
+		{"allow twice in a line", rover("allow env net env"), "allow 'env' given twice, at Testfile:2"},
+
+		{"set without value", rover("set"), wrongCount + "'set', at Testfile:2"},
+		{"set with a key only", rover("set a"), wrongCount + "'a', at Testfile:2"},
+		{"set with two values", rover("set a b c"), wrongCount + "'b', at Testfile:2"},
+		{"set with an empty key", rover(`set "" b`), "set key is empty, at Testfile:2"},
+		{"set with a broken key", rover("set \"a\nb\" c"), `set key "a\nb" contains a control character, at Testfile:3`},
+		{"set twice", rover("set a 1", "set b 1", "set a 2"), "set key 'a' given twice, at Testfile:4"},
+
+		{"debug with a value", rover("debug on"), wrongCount + "'debug', at Testfile:2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := unmarshal(test.input)
+			if got := errorText(err); got != test.want {
+				t.Errorf("\n got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+// valid holds one correct line per option.
+var valid = map[string]string{
+	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "timeout": "timeout 2s",
+	"burst": "burst 2s", "max_body": "max_body 2", "allow": "allow env", "set": "set a b", "debug": "debug", "proxy": "proxy",
+}
+
+func TestEveryOptionMayStandOnce(t *testing.T) {
+	for option := range options {
+		t.Run(option, func(t *testing.T) {
+			line, ok := valid[option]
+			if !ok {
+				t.Fatalf("option %q is new: add it to valid", option)
+			}
+			if _, err := unmarshal(rover(line)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := unmarshal(rover(line, line))
+			want := fmt.Sprintf("option '%s' given twice, at Testfile:3", option)
+			if option == "set" {
+				want = "set key 'a' given twice, at Testfile:3"
+			}
+			if got := errorText(err); got != want {
+				t.Errorf("\n got %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+// An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake.
+func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
+	fields := map[string]bool{}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		fields[key] = true
+		if key != "script" && options[key] == nil {
+			t.Errorf("field %s has no option %q", field.Name, key)
+		}
+	}
+	for option := range options {
+		if !fields[option] {
+			t.Errorf("option %q has no field", option)
+		}
+	}
+}
+
+// The grammar in the comment of UnmarshalCaddyfile is what users read.
+func TestGrammarNamesEveryOption(t *testing.T) {
+	source, err := os.ReadFile("parse.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for option := range options {
+		if !strings.Contains(string(source), "\n//\t    "+option) {
+			t.Errorf("option %q is not in the grammar", option)
+		}
+	}
+}
+
+func TestScriptLiesBesideTheCaddyfile(t *testing.T) {
+	absolute := filepath.Join(t.TempDir(), "app.lua")
+	for _, test := range []struct{ file, script, want string }{
+		{"Caddyfile", "app.lua", "app.lua"},
+		{"Caddyfile", "./app.lua", "./app.lua"},
+		{"", "app.lua", "app.lua"},
+		{"-", "app.lua", "app.lua"},
+		{"./Caddyfile", "lua/app.lua", "lua/app.lua"},
+		{"examples/hello/Caddyfile", "app.lua", "examples/hello/app.lua"},
+		{"examples/hello/Caddyfile", "./app.lua", "examples/hello/app.lua"},
+		{"examples/hello/Caddyfile", "../app.lua", "examples/app.lua"},
+		{"../Caddyfile", "app.lua", "../app.lua"},
+		{"/etc/caddy/Caddyfile", "app.lua", "/etc/caddy/app.lua"},
+		{"examples/hello/Caddyfile", absolute, absolute},
+	} {
+		tokens, err := caddyfile.Tokenize(fmt.Appendf(nil, "rover %q", test.script), filepath.FromSlash(test.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c Config
+		if err := c.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.FromSlash(test.want); c.Script != want {
+			t.Errorf("%q in %q: got %q, want %q", test.script, test.file, c.Script, want)
+		}
+	}
+}
+
+func TestEmptyDispenser(t *testing.T) {
+	var c Config
+	if err := c.UnmarshalCaddyfile(caddyfile.NewDispenser(nil)); err == nil {
+		t.Error("no tokens, no error")
+	}
+}
