@@ -1,0 +1,296 @@
+package integration_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func clientOf(ts *testscript.TestScript) *client { return ts.Value("client").(*client) }
+
+// cmdHTTP sends a request, twice unless -once: state left in the VM shows. -i prints
+// the headers too.
+func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	once, headers := false, false
+	for len(args) > 0 && (args[0] == "-once" || args[0] == "-i") {
+		once, headers = once || args[0] == "-once", headers || args[0] == "-i"
+		args = args[1:]
+	}
+	c := clientOf(ts)
+	r, err := c.parseRequest(args)
+	ts.Check(err)
+	out, err := c.get(r, headers)
+	if err == nil && !once {
+		var again string
+		again, err = c.get(r, headers)
+		if again != out {
+			ts.Fatalf("the second answer differs:\n%s---\n%s", out, again)
+		}
+	}
+	if neg {
+		if err == nil {
+			ts.Fatalf("answered %s", out)
+		}
+		return
+	}
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), out)
+}
+
+// cmdLoad sends a request -n times from -c clients at once and prints how often each
+// status, or error, came back.
+func cmdLoad(ts *testscript.TestScript, neg bool, args []string) {
+	n, clients := 100, 10
+	for len(args) > 1 && (args[0] == "-n" || args[0] == "-c") {
+		v, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		if args[0] == "-n" {
+			n = v
+		} else {
+			clients = v
+		}
+		args = args[2:]
+	}
+	c := clientOf(ts)
+	r, err := c.parseRequest(args)
+	ts.Check(err)
+	var mu sync.Mutex
+	results := map[string]int{}
+	jobs := make(chan struct{}, n)
+	for range n {
+		jobs <- struct{}{}
+	}
+	close(jobs)
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range jobs {
+				out, err := c.get(r, false)
+				status, _, _ := strings.Cut(out, "\n")
+				if err != nil {
+					status = err.Error()
+				}
+				mu.Lock()
+				results[status]++
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	var lines []string
+	for status, count := range results {
+		lines = append(lines, fmt.Sprintf("%s %d", status, count))
+	}
+	sort.Strings(lines)
+	fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
+}
+
+// cmdHang starts requests that are not waited for: hang N METHOD /path …. Their
+// clients leave with "hang -leave", or at the end of the script.
+func cmdHang(ts *testscript.TestScript, _ bool, args []string) {
+	c := clientOf(ts)
+	if len(args) == 1 && args[0] == "-leave" {
+		for _, cancel := range c.hung {
+			cancel()
+		}
+		c.hung = nil
+		c.wg.Wait()
+		return
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	r, err := c.parseRequest(args[1:])
+	ts.Check(err)
+	for range n {
+		ctx, cancel := context.WithCancel(context.Background())
+		c.hung = append(c.hung, cancel)
+		c.wg.Add(1)
+		go func() {
+			defer c.wg.Done()
+			if resp, err := c.do(ctx, r); err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		}()
+	}
+}
+
+// cmdUntil sends a request until its answer matches a pattern.
+func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	c := clientOf(ts)
+	r, err := c.parseRequest(args[1:])
+	ts.Check(err)
+	var out string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+		out, err = c.get(r, false)
+		if err == nil && re.MatchString(out) {
+			return
+		}
+	}
+	ts.Fatalf("never matched; last answer: %s %v", out, err)
+}
+
+// cmdSend uploads or downloads MiB of data that is never held in memory: send up|down
+// [-h2] METHOD /path MiB. It checks and prints the number of bytes that came through.
+func cmdSend(ts *testscript.TestScript, _ bool, args []string) {
+	c := clientOf(ts)
+	dir, mib := args[0], args[len(args)-1]
+	size, err := strconv.ParseInt(mib, 10, 64)
+	ts.Check(err)
+	size <<= 20
+	r, err := c.parseRequest(args[1 : len(args)-1])
+	ts.Check(err)
+	if dir == "up" {
+		r.body = func() io.Reader { return io.LimitReader(zeros{}, size) }
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	resp, err := c.do(ctx, r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	if dir == "up" {
+		answer, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		fmt.Fprintf(ts.Stdout(), "%d\n%s\n", resp.StatusCode, answer)
+		return
+	}
+	n, err := io.Copy(io.Discard, resp.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d\n%d\n", resp.StatusCode, n)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// cmdSSE reads events of a stream, checks that each arrives while the stream is open,
+// and leaves: sse N /path.
+func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	resp, err := clientOf(ts).do(ctx, &request{method: "GET", path: args[1], header: http.Header{}, host: "localhost"})
+	ts.Check(err)
+	defer resp.Body.Close()
+	fmt.Fprintln(ts.Stdout(), resp.StatusCode, resp.Header.Get("Content-Type"))
+	s := bufio.NewScanner(resp.Body)
+	for n > 0 && s.Scan() {
+		if s.Text() != "" {
+			fmt.Fprintln(ts.Stdout(), s.Text())
+			n--
+		}
+	}
+	ts.Check(s.Err())
+}
+
+// cmdWebSocket upgrades, sends text to an echo, and prints what comes back: ws /path text.
+func cmdWebSocket(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := dial(ctx, filepath.Join(clientOf(ts).dir, "http.sock"))
+	ts.Check(err)
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	ts.Check(conn.SetDeadline(deadline))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", args[0])
+	br := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(br, nil)
+	ts.Check(err)
+	fmt.Fprintln(ts.Stdout(), resp.StatusCode, resp.Header.Get("Sec-Websocket-Accept"))
+	for name := range resp.Header {
+		if strings.HasPrefix(name, "X-") {
+			fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, resp.Header.Get(name))
+		}
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return
+	}
+	frame := []byte{0x81, 0x80 | byte(len(args[1])), 0, 0, 0, 0} // text, masked with zeros
+	_, err = conn.Write(append(frame, args[1]...))
+	ts.Check(err)
+	head := make([]byte, 2)
+	_, err = io.ReadFull(br, head)
+	ts.Check(err)
+	text := make([]byte, head[1])
+	_, err = io.ReadFull(br, text)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", text)
+}
+
+// cmdRSS remembers the peak memory of the caddy process (rss mark), or checks that it
+// has grown by less than MiB since (rss below MiB).
+func cmdRSS(ts *testscript.TestScript, _ bool, args []string) {
+	var pid int
+	for _, cmd := range ts.BackgroundCmds() {
+		if filepath.Base(cmd.Path) == "caddy" {
+			pid = cmd.Process.Pid
+		}
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	ts.Check(err)
+	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	if m == nil {
+		ts.Fatalf("no VmHWM for process %d", pid)
+	}
+	now, _ := strconv.Atoi(string(m[1]))
+	mark := filepath.Join(clientOf(ts).dir, ".rss")
+	if args[0] == "mark" {
+		ts.Check(os.WriteFile(mark, []byte(strconv.Itoa(now)), 0o600))
+		return
+	}
+	limit, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data, err := os.ReadFile(mark)
+	ts.Check(err)
+	before, _ := strconv.Atoi(string(data))
+	if grown := (now - before) >> 10; grown >= limit {
+		ts.Fatalf("the process has grown by %d MiB", grown)
+	}
+}
+
+// cmdLog checks Caddy's log: log COUNT LEVEL [regexp on the line]. COUNT none is 0.
+// Errors that reverse_proxy or the server log about a request count as any other.
+func cmdLog(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(strings.Replace(args[0], "none", "0", 1))
+	ts.Check(err)
+	re := regexp.MustCompile("")
+	if len(args) > 2 {
+		re, err = regexp.Compile(args[2])
+		ts.Check(err)
+	}
+	data, err := os.ReadFile(filepath.Join(clientOf(ts).dir, "caddy.log"))
+	ts.Check(err)
+	var found []string
+	for line := range bytes.Lines(data) {
+		var entry struct{ Level string }
+		if err := json.Unmarshal(line, &entry); err != nil {
+			ts.Fatalf("a log line is not JSON: %s", line)
+		}
+		if entry.Level == args[1] && re.Match(line) {
+			found = append(found, string(line))
+		}
+	}
+	if len(found) != want {
+		ts.Fatalf("%d log lines, want %d:\n%s", len(found), want, strings.Join(found, ""))
+	}
+}

@@ -1,0 +1,71 @@
+// Package integration_test runs real Caddy processes with the plugin in them against
+// real upstreams. A behaviour is a script in testdata/scripts; testdata/README
+// describes the commands.
+package integration_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	_ "github.com/caddy-rover/rover"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts and the golden files expect")
+
+// TestMain makes the test binary itself the caddy and the upstream command of the
+// scripts, with this module in it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"caddy":    caddycmd.Main,
+		"upstream": upstreamMain,
+	})
+}
+
+// globals are the global options of every script's Caddyfile, which says "import globals".
+const globals = `{
+	admin unix/{$WORK}/admin.sock
+	auto_https disable_redirects
+	skip_install_trust
+	storage file_system {$WORK}/storage
+	grace_period 10s
+	log {
+		output file {$WORK}/caddy.log
+		level DEBUG
+	}
+}
+`
+
+func TestScripts(t *testing.T) {
+	if files, _ := filepath.Glob("testdata/scripts/*.txtar"); len(files) == 0 {
+		t.Fatal("no scripts")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/scripts",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Values["client"] = newClient(env.WorkDir)
+			env.Defer(env.Values["client"].(*client).close)
+			env.Setenv("HOME", env.WorkDir)
+			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"http":  cmdHTTP,
+			"load":  cmdLoad,
+			"ws":    cmdWebSocket,
+			"sse":   cmdSSE,
+			"send":  cmdSend,
+			"rss":   cmdRSS,
+			"log":   cmdLog,
+			"hang":  cmdHang,
+			"until": cmdUntil,
+		},
+	})
+}

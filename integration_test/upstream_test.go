@@ -1,0 +1,114 @@
+package integration_test
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// upstreamMain is the upstream command: an HTTP server on the sockets given as
+// arguments, which names itself after each. It writes "METHOD URI" of each request to
+// its standard error.
+func upstreamMain() {
+	log.SetFlags(0)
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	var wg sync.WaitGroup
+	var servers []*http.Server
+	for _, socket := range os.Args[1:] {
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			log.Fatal(err)
+		}
+		s := &http.Server{Handler: upstreamHandler(strings.TrimSuffix(socket[strings.LastIndex(socket, "/")+1:], ".sock"))}
+		servers = append(servers, s)
+		wg.Add(1)
+		go func() { defer wg.Done(); _ = s.Serve(l) }()
+	}
+	<-stop
+	for _, s := range servers {
+		_ = s.Close()
+	}
+	wg.Wait()
+}
+
+func upstreamHandler(name string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Upstream", name)
+		w.Header()["X-Twice"] = []string{"1", "2"}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s: %s %s host=%s\n", name, r.Method, r.URL.RequestURI(), r.Host)
+		var lines []string
+		for k, vs := range r.Header {
+			if strings.HasPrefix(k, "X-") && !strings.HasPrefix(k, "X-Forwarded") || k == "Content-Length" || k == "Cookie" {
+				lines = append(lines, fmt.Sprintf("%s: %q", k, vs))
+			}
+		}
+		sort.Strings(lines)
+		for _, l := range lines {
+			fmt.Fprintln(w, l)
+		}
+		if len(body) > 0 {
+			fmt.Fprintf(w, "body: %q\n", body)
+		}
+	})
+	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) {
+		mib, _ := strconv.ParseInt(r.URL.Query().Get("mib"), 10, 64)
+		_, _ = io.Copy(w, io.LimitReader(zeros{}, mib<<20))
+	})
+	mux.HandleFunc("/sink", func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%d %v", n, err)
+	})
+	mux.HandleFunc("/sse", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := 1; i <= 3; i++ {
+			fmt.Fprintf(w, "data: %d\n\n", i)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done() // the stream stays open: events must not wait for its end
+	})
+	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/ws", echoWebSocket)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.Printf("%s %s %s", name, r.Method, r.URL.RequestURI())
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// echoWebSocket sends one short text message back.
+func echoWebSocket(w http.ResponseWriter, r *http.Request) {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
+	head := make([]byte, 6)
+	if _, err := io.ReadFull(rw, head); err != nil {
+		log.Print(err)
+		return
+	}
+	text := make([]byte, head[1]&0x7f)
+	if _, err := io.ReadFull(rw, text); err != nil {
+		log.Print(err)
+		return
+	}
+	for i := range text {
+		text[i] ^= head[2+i%4]
+	}
+	_, _ = conn.Write(append([]byte{0x81, byte(len(text))}, text...))
+}

@@ -1,0 +1,314 @@
+package luart
+
+import (
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// definition is a function that a script assigned below api, and where.
+type definition struct {
+	name  string
+	fn    *lua.LFunction
+	where string // file:line
+}
+
+type nodeKind int
+
+const (
+	kindStatic nodeKind = iota
+	kindParam
+	kindWildcard
+)
+
+// apiNode is a place below api while the script defines its routes. When the script
+// has loaded, the nodes are made into a tree and cannot be changed any more.
+type apiNode struct {
+	gen      *Generation
+	parent   *apiNode
+	kind     nodeKind
+	name     string // the segment, or the parameter's name
+	where    string // file:line of its first mention
+	children []*apiNode
+	handlers [methodCount]definition
+	before   hookList
+	after    hookList
+	ud       *lua.LUserData
+}
+
+// hookList is api.before, api.admin.after, …: functions in the order of definition.
+type hookList struct {
+	node *apiNode
+	kind string
+	list []definition
+	ud   *lua.LUserData
+}
+
+func newAPINode(g *Generation, parent *apiNode, name string) *apiNode {
+	n := &apiNode{gen: g, parent: parent, name: name}
+	t := &g.vm.types
+	n.ud = newObject(t.node, n)
+	n.before = hookList{node: n, kind: "before", ud: newObject(t.hooks, nil)}
+	n.after = hookList{node: n, kind: "after", ud: newObject(t.hooks, nil)}
+	n.before.ud.Value, n.after.ud.Value = &n.before, &n.after
+	return n
+}
+
+// pattern is the node's part of a route, as people write it.
+func (n *apiNode) pattern() string {
+	switch n.kind {
+	case kindParam:
+		return "/:" + n.name
+	case kindWildcard:
+		return "/*" + n.name
+	}
+	return "/" + n.name
+}
+
+// lua is the node as the script wrote it.
+func (n *apiNode) lua() string {
+	if n.parent == nil {
+		return "api"
+	}
+	key := n.name
+	switch n.kind {
+	case kindParam:
+		key = "p_" + key
+	case kindWildcard:
+		key = "w_" + key
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return !isNameRune(r) }) {
+		return n.parent.lua() + "[" + strconv.Quote(key) + "]"
+	}
+	return n.parent.lua() + "." + key
+}
+
+func isNameRune(r rune) bool {
+	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// child returns the node for a key, made if need be; it raises for a mistake.
+func (n *apiNode) child(L *lua.LState, key string) *apiNode {
+	kind, name := kindStatic, key
+	if rest, ok := strings.CutPrefix(key, "p_"); ok {
+		kind, name = kindParam, rest
+	} else if rest, ok := strings.CutPrefix(key, "w_"); ok {
+		kind, name = kindWildcard, rest
+	}
+	for _, c := range n.children {
+		if c.kind != kind {
+			continue
+		}
+		if c.name == name {
+			return c
+		}
+		if kind != kindStatic {
+			L.RaiseError("%s.%s: this place already has the parameter %q (%s)", n.lua(), key, c.name, c.where)
+		}
+	}
+	n.gen.checkOpen(L)
+	switch {
+	case n.kind == kindWildcard:
+		L.RaiseError("%s.%s: a wildcard takes the rest of the path, nothing can follow it", n.lua(), key)
+	case kind != kindStatic && name == "":
+		L.RaiseError("%s.%s: the parameter needs a name", n.lua(), key)
+	case strings.Contains(name, "/"):
+		L.RaiseError("%s[%q]: a key is one segment of the path; it cannot contain a slash", n.lua(), key)
+	}
+	c := newAPINode(n.gen, n, name)
+	c.kind = kind
+	c.where = callerLine(L)
+	n.children = append(n.children, c)
+	return c
+}
+
+// set is the assignment node[key] = value.
+func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
+	n.gen.checkOpen(L)
+	if key == "before" || key == "after" {
+		list := &n.before
+		if key == "after" {
+			list = &n.after
+		}
+		switch v := value.(type) {
+		case *lua.LFunction:
+			list.set(L, key, v)
+		case *lua.LTable:
+			eachSorted(v, func(k string, v lua.LValue) { list.set(L, k, v) })
+		default:
+			L.RaiseError("%s.%s must be a function, not a %s", n.lua(), key, typeName(value))
+		}
+		return
+	}
+	if key == "ws" {
+		L.RaiseError("%s.ws: WebSocket handlers in Lua are not available; hand the request over with api.proxy or api.pass", n.lua())
+	}
+	if m := methodIndex(key); m >= 0 {
+		fn, ok := value.(*lua.LFunction)
+		if !ok {
+			L.RaiseError("%s.%s must be a function, not a %s", n.lua(), key, typeName(value))
+		}
+		n.handlers[m] = definition{name: key, fn: fn, where: callerLine(L)}
+		return
+	}
+	switch v := value.(type) {
+	case *lua.LTable:
+		c := n.child(L, key)
+		eachSorted(v, func(k string, v lua.LValue) { c.set(L, k, v) })
+	case *lua.LFunction:
+		L.RaiseError("%s.%s: %q is not a method; a handler is one of %s", n.lua(), key, key, strings.Join(methodNames[:], ", "))
+	default:
+		L.RaiseError("%s.%s must be a function or a table, not a %s", n.lua(), key, typeName(value))
+	}
+}
+
+// eachSorted calls f for each string key of t, in gopher-lua's order, which is that
+// of insertion.
+func eachSorted(t *lua.LTable, f func(key string, v lua.LValue)) {
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		f(lua.LVAsString(k), v)
+	}
+}
+
+// set is the assignment api.before[key] = fn. A second one of a name replaces the
+// first, in its place.
+func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
+	l.node.gen.checkOpen(L)
+	fn, ok := value.(*lua.LFunction)
+	if !ok {
+		L.RaiseError("%s.%s.%s must be a function, not a %s", l.node.lua(), l.kind, key, typeName(value))
+	}
+	d := definition{name: key, fn: fn, where: callerLine(L)}
+	for i := range l.list {
+		if l.list[i].name == key {
+			l.list[i] = d
+			return
+		}
+	}
+	l.list = append(l.list, d)
+}
+
+// callerLine returns file:line of the Lua code that runs.
+func callerLine(L *lua.LState) string { return strings.TrimSuffix(strings.TrimSpace(L.Where(1)), ":") }
+
+// checkOpen raises when the script has loaded: its routes are what they are.
+func (g *Generation) checkOpen(L *lua.LState) {
+	if g.tree != nil {
+		L.RaiseError("routes cannot be changed after the script has loaded")
+	}
+}
+
+func stringKey(L *lua.LState) string {
+	key, ok := L.Get(2).(lua.LString)
+	if !ok {
+		L.RaiseError("a path segment must be a string, not a %s", typeName(L.Get(2)))
+	}
+	return string(key)
+}
+
+func nodeIndex(L *lua.LState) int {
+	n := L.CheckUserData(1).Value.(*apiNode)
+	key := stringKey(L)
+	L.Push(n.get(L, key))
+	return 1
+}
+
+func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
+	switch key {
+	case "before":
+		return n.before.ud
+	case "after":
+		return n.after.ud
+	case "ws":
+		return lua.LNil
+	}
+	if m := methodIndex(key); m >= 0 {
+		if fn := n.handlers[m].fn; fn != nil {
+			return fn
+		}
+		return lua.LNil
+	}
+	return n.child(L, key).ud
+}
+
+func nodeNewIndex(L *lua.LState) int {
+	L.CheckUserData(1).Value.(*apiNode).set(L, stringKey(L), L.Get(3))
+	return 0
+}
+
+func hooksIndex(L *lua.LState) int {
+	l := L.CheckUserData(1).Value.(*hookList)
+	key := stringKey(L)
+	for _, d := range l.list {
+		if d.name == key {
+			L.Push(d.fn)
+			return 1
+		}
+	}
+	L.Push(lua.LNil)
+	return 1
+}
+
+func hooksNewIndex(L *lua.LState) int {
+	L.CheckUserData(1).Value.(*hookList).set(L, stringKey(L), L.Get(3))
+	return 0
+}
+
+// reserved are the names that mean something directly on api, besides builders and
+// methods. The value says what to do instead where there is nothing behind it yet.
+var reserved = map[string]string{
+	"on_error":            "",
+	"stream":              "api.stream is not available",
+	"stream_with_headers": "api.stream_with_headers is not available",
+	"sse":                 "api.sse is not available",
+	"idempotent":          "api.idempotent is not available",
+	"on_start":            "api.on_start is not available",
+	"on_ready":            "api.on_ready is not available",
+	"on_stop":             "api.on_stop is not available",
+	"on_reload":           "api.on_reload is not available",
+	"on_check":            "api.on_check is not available",
+}
+
+func rootIndex(L *lua.LState) int {
+	n := L.CheckUserData(1).Value.(*apiNode)
+	key := stringKey(L)
+	if b := n.gen.builders[key]; b != nil {
+		L.Push(b)
+		return 1
+	}
+	if why, ok := reserved[key]; ok {
+		if why != "" {
+			L.RaiseError("%s in this version", why)
+		}
+		L.Push(lua.LNil)
+		if fn := n.gen.onError; fn != nil {
+			L.Push(fn.fn)
+		}
+		return 1
+	}
+	L.Push(n.get(L, key))
+	return 1
+}
+
+func rootNewIndex(L *lua.LState) int {
+	n := L.CheckUserData(1).Value.(*apiNode)
+	key := stringKey(L)
+	why, isReserved := reserved[key]
+	switch {
+	case n.gen.builders[key] != nil:
+		L.RaiseError("api.%s builds responses and cannot be assigned", key)
+	case isReserved && why != "":
+		L.RaiseError("%s in this version", why)
+	case key == "on_error":
+		n.gen.checkOpen(L)
+		fn, ok := L.Get(3).(*lua.LFunction)
+		if !ok {
+			L.RaiseError("api.on_error must be a function, not a %s", typeName(L.Get(3)))
+		}
+		n.gen.onError = newHandler(definition{fn: fn, where: callerLine(L)}, "on_error")
+	default:
+		n.set(L, key, L.Get(3))
+	}
+	return 0
+}

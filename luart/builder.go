@@ -1,0 +1,207 @@
+package luart
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// builder is api.json, api.text, …: called it makes a response, and it may have
+// methods such as status.
+type builder struct {
+	gen    *Generation
+	name   string
+	call   lua.LGFunction // gets the builder first, as methods do
+	method map[string]*lua.LFunction
+}
+
+func builderIndex(L *lua.LState) int {
+	b := L.CheckUserData(1).Value.(*builder)
+	if fn := b.method[L.Get(2).String()]; fn != nil {
+		L.Push(fn)
+		return 1
+	}
+	L.RaiseError("api.%s.%s: api.%[1]s builds responses and has no such method; its name is reserved directly on api, a route can have it deeper",
+		b.name, L.Get(2).String())
+	return 0
+}
+
+func builderCall(L *lua.LState) int { return L.CheckUserData(1).Value.(*builder).call(L) }
+
+// newBuilders makes the response builders of a generation. Only the holder may call it.
+func newBuilders(g *Generation) map[string]*lua.LUserData {
+	L := g.vm.main
+	list := map[string]*lua.LUserData{}
+	add := func(name string, call lua.LGFunction, methods map[string]lua.LGFunction) {
+		b := &builder{gen: g, name: name, call: call, method: map[string]*lua.LFunction{}}
+		for m, fn := range methods {
+			b.method[m] = L.NewFunction(fn)
+		}
+		list[name] = newObject(g.vm.types.builder, b)
+	}
+	// With content(at) a response's body, type and error come from argument at.
+	simple := func(name string, content func(L *lua.LState, at int, r *response)) {
+		add(name, func(L *lua.LState) int {
+			r := &response{status: 200}
+			content(L, 2, r)
+			return g.pushResponse(L, r)
+		}, map[string]lua.LGFunction{"status": func(L *lua.LState) int {
+			r := &response{status: checkStatus(L, 2)}
+			content(L, 3, r)
+			return g.pushResponse(L, r)
+		}})
+	}
+	simple("json", func(L *lua.LState, at int, r *response) {
+		body, err := appendJSON(nil, L.CheckAny(at))
+		if err != nil {
+			L.RaiseError("api.json: %s", err.Error())
+		}
+		r.body, r.ctype = body, typeJSON
+	})
+	simple("text", func(L *lua.LState, at int, r *response) {
+		r.body, r.ctype = []byte(checkText(L, at)), typeText
+	})
+	simple("raw", func(L *lua.LState, at int, r *response) {
+		r.body, r.ctype = []byte(L.CheckString(at)), typeRaw
+		if ctype := L.Get(at + 1); ctype != lua.LNil {
+			r.ctype = L.CheckString(at + 1)
+			if strings.ContainsAny(r.ctype, "\r\n\x00") {
+				L.ArgError(at+1, "CR, LF and NUL are not allowed in a content type")
+			}
+		}
+	})
+	add("html", func(L *lua.LState) int { return g.html(L, 200, 2) },
+		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, checkStatus(L, 2), 3) }})
+	redirect := func(L *lua.LState, status, at int) int {
+		if status < 300 || status > 399 {
+			L.ArgError(2, "status between 300 and 399 expected, got "+strconv.Itoa(status))
+		}
+		url := L.CheckString(at)
+		if url == "" || strings.ContainsFunc(url, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+			L.ArgError(at, "URL without control characters expected, got "+strconv.Quote(url))
+		}
+		r := &response{status: status}
+		r.headerMap()["Location"] = []string{url}
+		return g.pushResponse(L, r)
+	}
+	add("redirect", func(L *lua.LState) int { return redirect(L, 302, 2) }, map[string]lua.LGFunction{
+		"permanent": func(L *lua.LState) int { return redirect(L, 301, 2) },
+		"status":    func(L *lua.LState) int { return redirect(L, checkStatus(L, 2), 3) },
+	})
+	add("error", func(L *lua.LState) int {
+		// api:error(status, message) arrives as (builder, api, status, message).
+		if ud, ok := L.Get(2).(*lua.LUserData); !ok || ud.Metatable != g.vm.types.root {
+			L.RaiseError("call api:error(status, message) with a colon")
+		}
+		r := errorResponse(checkStatus(L, 3), checkText(L, 4))
+		return g.pushResponse(L, &r)
+	}, nil)
+	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
+	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{outcome: Pass, status: 200}) }, nil)
+	add("proxy", func(L *lua.LState) int {
+		return g.pushResponse(L, &response{outcome: Proxy, status: 200, proxy: g.checkProxy(L)})
+	}, nil)
+	return list
+}
+
+func (g *Generation) pushResponse(L *lua.LState, r *response) int {
+	L.Push(newObject(g.vm.types.response, r))
+	return 1
+}
+
+// checkText returns argument n, a string or a number, as text.
+func checkText(L *lua.LState, n int) string {
+	s, ok := stringValue(L.Get(n))
+	if !ok {
+		L.TypeError(n, lua.LTString)
+	}
+	return s
+}
+
+// html is api.html(s), and api.html(data)[[template]].
+func (g *Generation) html(L *lua.LState, status, at int) int {
+	if data, ok := L.Get(at).(*lua.LTable); ok {
+		L.Push(L.NewFunction(func(L *lua.LState) int {
+			text, err := g.templates.render(L, data, L.CheckString(1))
+			if err != nil {
+				L.RaiseError("%s", err.Error())
+			}
+			return g.pushResponse(L, &response{status: status, ctype: typeHTML, body: []byte(text)})
+		}))
+		return 1
+	}
+	text, ok := htmlText(L.Get(at))
+	if !ok {
+		text = checkText(L, at)
+	}
+	return g.pushResponse(L, &response{status: status, ctype: typeHTML, body: []byte(text)})
+}
+
+// maxUpstreams is how many upstreams one api.proxy may name.
+const maxUpstreams = 16
+
+// checkProxy returns the arguments of api.proxy(to[, options]).
+func (g *Generation) checkProxy(L *lua.LState) *ProxyTo {
+	to := &ProxyTo{}
+	add := func(v lua.LValue) {
+		s, ok := v.(lua.LString)
+		if !ok {
+			L.ArgError(1, "upstream address expected, got "+typeName(v))
+		}
+		if g.checkUpstream != nil {
+			if err := g.checkUpstream(string(s)); err != nil {
+				L.RaiseError("api.proxy: %s", err.Error())
+			}
+		}
+		to.Upstreams = append(to.Upstreams, string(s))
+	}
+	switch v := L.Get(2).(type) {
+	case *lua.LTable:
+		for i := 1; i <= v.Len(); i++ {
+			add(v.RawGetInt(i))
+		}
+		if n := len(to.Upstreams); n == 0 || n > maxUpstreams {
+			L.RaiseError("api.proxy: a list names 1 to %d upstreams, this one %d", maxUpstreams, n)
+		}
+	default:
+		add(v)
+	}
+	if L.Get(3) != lua.LNil {
+		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, to, key, v) })
+	}
+	return to
+}
+
+func setProxyOption(L *lua.LState, to *ProxyTo, key string, v lua.LValue) {
+	ok := false
+	switch key {
+	case "timeout":
+		var n lua.LNumber
+		n, ok = v.(lua.LNumber)
+		ok = ok && n > 0 && !math.IsInf(float64(n), 1)
+		to.Timeout = float64(n)
+	case "tries":
+		var n lua.LNumber
+		n, ok = v.(lua.LNumber)
+		ok = ok && n >= 1 && n == lua.LNumber(int(n))
+		to.Tries = int(n)
+	case "path":
+		to.Path, ok = stringValue(v)
+		ok = ok && strings.HasPrefix(to.Path, "/") && validPath(to.Path)
+	case "host":
+		to.Host, ok = stringValue(v)
+		ok = ok && to.Host != "" && !strings.ContainsAny(to.Host, "\r\n\x00 /")
+	case "headers":
+		var t *lua.LTable
+		if t, ok = v.(*lua.LTable); ok {
+			to.Header = checkHeaderTable(L, t)
+		}
+	default:
+		L.RaiseError("api.proxy has no option %q: timeout, headers, path, host, tries", key)
+	}
+	if !ok {
+		L.RaiseError("api.proxy: option %s cannot be a %s (%s)", key, typeName(v), v.String())
+	}
+}

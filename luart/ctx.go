@@ -1,0 +1,339 @@
+package luart
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// checkCtx returns argument 1 as ctx. Only the holder may call it.
+func checkCtx(L *lua.LState) *Exchange {
+	ud, ok := L.Get(1).(*lua.LUserData)
+	if ok {
+		switch x := ud.Value.(type) {
+		case *Exchange:
+			return x
+		case nil:
+			L.RaiseError("the request is over: ctx is valid until its handler returns")
+		}
+	}
+	L.ArgError(1, "ctx expected, got "+typeName(L.Get(1))+" (call ctx:method() with a colon)")
+	return nil
+}
+
+// ctxField is ctx.name for what is not a method. Nothing is converted before a script
+// asks for it.
+func ctxField(L *lua.LState) int {
+	x := checkCtx(L)
+	name, _ := L.Get(2).(lua.LString)
+	r := x.r
+	var v lua.LValue = lua.LNil
+	switch name {
+	case "method":
+		v = lua.LString(r.Method)
+	case "path":
+		v = lua.LString(r.URL.Path)
+	case "raw_path":
+		v = lua.LString(r.URL.EscapedPath())
+	case "host":
+		v = lua.LString(r.Host)
+	case "scheme", "protocol":
+		v = lua.LString("http")
+		if r.TLS != nil {
+			v = lua.LString("https")
+		}
+	case "proto":
+		v = lua.LString(r.Proto)
+	case "uri":
+		v = lua.LString(r.URL.RequestURI())
+	case "remote_addr", "client_ip":
+		v = lua.LString(x.host.ClientIP(r))
+	case "direct_remote_addr":
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			host = r.RemoteAddr
+		}
+		v = lua.LString(host)
+	case "tls":
+		if r.TLS != nil {
+			v = tlsTable(L, r.TLS)
+		}
+	}
+	L.Push(v)
+	return 1
+}
+
+func tlsTable(L *lua.LState, s *tls.ConnectionState) lua.LValue {
+	t := L.CreateTable(0, 5)
+	t.RawSetString("version", lua.LString(tls.VersionName(s.Version)))
+	t.RawSetString("cipher", lua.LString(tls.CipherSuiteName(s.CipherSuite)))
+	t.RawSetString("sni", lua.LString(s.ServerName))
+	t.RawSetString("alpn", lua.LString(s.NegotiatedProtocol))
+	if len(s.PeerCertificates) > 0 {
+		t.RawSetString("client", certTable(L, s.PeerCertificates[0]))
+	}
+	return t
+}
+
+// certTable describes a client's certificate; fingerprint is SHA-256 in hex.
+func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
+	t := L.CreateTable(0, 5)
+	t.RawSetString("subject", lua.LString(c.Subject.String()))
+	t.RawSetString("issuer", lua.LString(c.Issuer.String()))
+	t.RawSetString("serial", lua.LString(c.SerialNumber.String()))
+	sum := sha256.Sum256(c.Raw)
+	t.RawSetString("fingerprint", lua.LString(hex.EncodeToString(sum[:])))
+	san := L.CreateTable(4, 0)
+	for _, name := range c.DNSNames {
+		san.Append(lua.LString(name))
+	}
+	for _, mail := range c.EmailAddresses {
+		san.Append(lua.LString(mail))
+	}
+	for _, ip := range c.IPAddresses {
+		san.Append(lua.LString(ip.String()))
+	}
+	for _, u := range c.URIs {
+		san.Append(lua.LString(u.String()))
+	}
+	t.RawSetString("san", san)
+	return t
+}
+
+// ctxMethods are the methods of ctx. Methods that change the request are in
+// ctx_change.go, the body in ctx_body.go.
+func ctxMethods(vm *VM) map[string]lua.LGFunction {
+	m := map[string]lua.LGFunction{
+		"header": func(L *lua.LState) int {
+			x := checkCtx(L)
+			name := http.CanonicalHeaderKey(L.CheckString(2))
+			if name == "Host" {
+				L.Push(lua.LString(x.r.Host))
+				return 1
+			}
+			L.Push(firstValue(x.r.Header[name]))
+			return 1
+		},
+		"headers": func(L *lua.LState) int {
+			x := checkCtx(L)
+			h := x.r.Header
+			if _, ok := h["Host"]; !ok && x.r.Host != "" {
+				h = h.Clone()
+				h["Host"] = []string{x.r.Host}
+			}
+			L.Push(headerTable(L, h))
+			return 1
+		},
+		"query": func(L *lua.LState) int {
+			L.Push(valuesTable(L, checkCtx(L).r.URL.Query()))
+			return 1
+		},
+		"params": func(L *lua.LState) int {
+			x := checkCtx(L)
+			t := L.CreateTable(0, len(x.match.params))
+			for _, p := range x.match.params {
+				t.RawSetString(p.name, lua.LString(p.value))
+			}
+			L.Push(t)
+			return 1
+		},
+		"param": func(L *lua.LState) int {
+			x := checkCtx(L)
+			name := L.CheckString(2)
+			for _, p := range x.match.params {
+				if p.name == name {
+					L.Push(lua.LString(p.value))
+					return 1
+				}
+			}
+			L.Push(lua.LNil)
+			return 1
+		},
+		"cookie": func(L *lua.LState) int {
+			c, err := checkCtx(L).r.Cookie(L.CheckString(2))
+			if err != nil {
+				L.Push(lua.LNil)
+				return 1
+			}
+			L.Push(lua.LString(c.Value))
+			return 1
+		},
+		"cookies": func(L *lua.LState) int {
+			cookies := checkCtx(L).r.Cookies()
+			values := make(map[string][]string, len(cookies))
+			for _, c := range cookies {
+				values[c.Name] = append(values[c.Name], c.Value)
+			}
+			L.Push(valuesTable(L, values))
+			return 1
+		},
+		"request_id": func(L *lua.LState) int {
+			L.Push(lua.LString(checkCtx(L).requestID()))
+			return 1
+		},
+		"get": func(L *lua.LState) int {
+			x := checkCtx(L)
+			key := L.CheckAny(2)
+			if x.values == nil {
+				L.Push(lua.LNil)
+				return 1
+			}
+			L.Push(x.values.RawGet(key))
+			return 1
+		},
+		"set": func(L *lua.LState) int {
+			x := checkCtx(L)
+			key, value := L.CheckAny(2), L.CheckAny(3)
+			if key == lua.LNil {
+				L.ArgError(2, "a key cannot be nil")
+			}
+			if x.values == nil {
+				x.values = L.CreateTable(0, 4)
+			}
+			x.values.RawSet(key, value)
+			return 0
+		},
+		"var": func(L *lua.LState) int {
+			x := checkCtx(L)
+			v, ok := x.host.Var(x.r, L.CheckString(2))
+			if !ok {
+				L.Push(lua.LNil)
+				return 1
+			}
+			L.Push(goValue(v))
+			return 1
+		},
+		"set_var": func(L *lua.LState) int {
+			x := checkCtx(L)
+			x.host.SetVar(x.r, L.CheckString(2), plainValue(L, 3))
+			return 0
+		},
+		"log": func(L *lua.LState) int {
+			x := checkCtx(L)
+			x.log().Info(L.CheckString(2), logFields(L, 3)...)
+			return 0
+		},
+		"log_field": func(L *lua.LState) int {
+			x := checkCtx(L)
+			x.host.LogField(x.r, L.CheckString(2), plainValue(L, 3))
+			return 0
+		},
+	}
+	for name, fn := range ctxChanges {
+		m[name] = fn
+	}
+	m["body"] = vm.ctxBody
+	return m
+}
+
+// goValue makes a Lua value of a placeholder's.
+func goValue(v any) lua.LValue {
+	switch v := v.(type) {
+	case nil:
+		return lua.LNil
+	case string:
+		return lua.LString(v)
+	case bool:
+		return lua.LBool(v)
+	case int:
+		return lua.LNumber(v)
+	case int64:
+		return lua.LNumber(v)
+	case uint64:
+		return lua.LNumber(v)
+	case float64:
+		return lua.LNumber(v)
+	}
+	return lua.LString(fmt.Sprint(v))
+}
+
+// plainValue returns argument n, a string, number, boolean or nil, as a Go value.
+func plainValue(L *lua.LState, n int) any {
+	v, ok := toPlain(L.Get(n))
+	if !ok {
+		L.ArgError(n, "string, number, boolean or nil expected, got "+typeName(L.Get(n)))
+	}
+	return v
+}
+
+func toPlain(v lua.LValue) (any, bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), true
+	case lua.LNumber:
+		if n := int64(v); lua.LNumber(n) == v {
+			return n, true
+		}
+		return float64(v), true
+	case lua.LBool:
+		return bool(v), true
+	case *lua.LNilType:
+		return nil, true
+	}
+	return nil, false
+}
+
+// logFields returns argument n, a table or nothing, as fields of a log line.
+func logFields(L *lua.LState, n int) []zap.Field {
+	t := L.OptTable(n, nil)
+	if t == nil {
+		return nil
+	}
+	var fields []zap.Field
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		key := k.String()
+		if plain, ok := toPlain(v); ok {
+			fields = append(fields, zap.Any(key, plain))
+		} else if json, err := appendJSON(nil, v); err == nil {
+			fields = append(fields, zap.Any(key, rawJSON(json)))
+		} else {
+			fields = append(fields, zap.String(key, v.String()))
+		}
+	}
+	return fields
+}
+
+// rawJSON is logged as the JSON it is.
+type rawJSON []byte
+
+func (j rawJSON) MarshalJSON() ([]byte, error) { return j, nil }
+
+// requestID returns the request's id: the client's X-Request-Id if it is sane, else a
+// new one. From then on the request carries it, also to the upstream.
+func (x *Exchange) requestID() string {
+	const header = "X-Request-Id"
+	if x.id == "" {
+		x.id = x.r.Header.Get(header)
+		if len(x.id) == 0 || len(x.id) > 128 || strings.ContainsFunc(x.id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			x.id = uuid.NewString()
+			x.r.Header[header] = []string{x.id}
+		}
+	}
+	return x.id
+}
+
+// openLog makes rover.log: debug, info, warn and error (message[, fields]).
+func (g *Generation) openLog(L *lua.LState) *lua.LTable {
+	t := L.NewTable()
+	for name, write := range map[string]func(*zap.Logger, string, ...zap.Field){
+		"debug": (*zap.Logger).Debug,
+		"info":  (*zap.Logger).Info,
+		"warn":  (*zap.Logger).Warn,
+		"error": (*zap.Logger).Error,
+	} {
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			write(g.vm.cur.log(), checkText(L, 1), append(logFields(L, 2), zap.String("at", callerLine(L)))...)
+			return 0
+		}))
+	}
+	return t
+}

@@ -1,0 +1,189 @@
+package luart
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
+)
+
+// ctxChanges are the methods of ctx that change the request before it goes on. They
+// return ctx, so that they can be chained.
+var ctxChanges = map[string]lua.LGFunction{
+	"set_header": func(L *lua.LState) int {
+		x := checkCtx(L)
+		name, value := checkHeader(L, 2)
+		if name == "Host" {
+			x.r.Host = value
+		} else {
+			checkFraming(L, 2, name)
+			x.r.Header[name] = []string{value}
+		}
+		return chain(L)
+	},
+	"add_header": func(L *lua.LState) int {
+		x := checkCtx(L)
+		name, value := checkHeader(L, 2)
+		checkFraming(L, 2, name)
+		if name == "Host" {
+			L.ArgError(2, "a request has one Host: use set_host")
+		}
+		x.r.Header[name] = append(x.r.Header[name], value)
+		return chain(L)
+	},
+	"remove_header": func(L *lua.LState) int {
+		x := checkCtx(L)
+		name := checkHeaderName(L, 2)
+		checkFraming(L, 2, name)
+		if name == "Host" {
+			L.ArgError(2, "a request has a Host: use set_host")
+		}
+		delete(x.r.Header, name)
+		return chain(L)
+	},
+	"set_method": func(L *lua.LState) int {
+		x := checkCtx(L)
+		method := L.CheckString(2)
+		if !httpguts.ValidHeaderFieldName(method) {
+			L.ArgError(2, strconv.Quote(method)+" is not a method")
+		}
+		x.r.Method = strings.ToUpper(method)
+		return chain(L)
+	},
+	// rewrite(path[, query]): path is escaped as in a URL; query without "?". Without
+	// query the old one stays.
+	"rewrite": func(L *lua.LState) int {
+		x := checkCtx(L)
+		path := L.CheckString(2)
+		if !strings.HasPrefix(path, "/") || strings.Contains(path, "?") || !validPath(path) {
+			L.ArgError(2, "path beginning with / and without ? expected, got "+strconv.Quote(path))
+		}
+		u := *x.r.URL
+		u.Path, _ = url.PathUnescape(path) // validPath has tried it
+		u.RawPath = path
+		if u.RawPath == u.EscapedPath() && u.Path == path {
+			u.RawPath = ""
+		}
+		if L.Get(3) != lua.LNil {
+			query := L.CheckString(3)
+			if strings.ContainsFunc(query, isControlOrSpace) {
+				L.ArgError(3, "a query cannot contain control characters or spaces")
+			}
+			u.RawQuery = query
+		}
+		x.setURL(&u)
+		return chain(L)
+	},
+	// set_query(key, value): value nil removes the key; a list sets several.
+	"set_query": func(L *lua.LState) int {
+		x := checkCtx(L)
+		key := L.CheckString(2)
+		q := x.r.URL.Query()
+		delete(q, key)
+		switch v := L.CheckAny(3).(type) {
+		case *lua.LNilType:
+		case *lua.LTable:
+			for i := 1; i <= v.Len(); i++ {
+				s, ok := stringValue(v.RawGetInt(i))
+				if !ok {
+					L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+typeName(v.RawGetInt(i)))
+				}
+				q.Add(key, s)
+			}
+		default:
+			q.Set(key, checkText(L, 3))
+		}
+		u := *x.r.URL
+		u.RawQuery = q.Encode()
+		x.setURL(&u)
+		return chain(L)
+	},
+	"set_host": func(L *lua.LState) int {
+		x := checkCtx(L)
+		host := L.CheckString(2)
+		if host == "" || !httpguts.ValidHostHeader(host) {
+			L.ArgError(2, strconv.Quote(host)+" is not a host")
+		}
+		x.r.Host = host
+		return chain(L)
+	},
+	"set_body": func(L *lua.LState) int {
+		x := checkCtx(L)
+		b := []byte(L.CheckString(2))
+		r := x.r
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		r.ContentLength = int64(len(b))
+		r.TransferEncoding = nil
+		r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
+		delete(r.Header, "Content-Encoding")
+		x.body = &body{x: x, bytes: b, read: true}
+		return chain(L)
+	},
+}
+
+func chain(L *lua.LState) int {
+	L.SetTop(1)
+	return 1
+}
+
+// setURL makes u the request's, as Caddy's rewrite does.
+func (x *Exchange) setURL(u *url.URL) {
+	x.r.URL = u
+	x.r.RequestURI = u.RequestURI()
+}
+
+func validPath(path string) bool {
+	_, err := url.PathUnescape(path)
+	return err == nil && !strings.ContainsFunc(path, isControlOrSpace)
+}
+
+func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// checkHeaderTable returns a table of name = value, or name = {values}, as headers.
+func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
+	h := http.Header{}
+	eachSorted(t, func(name string, v lua.LValue) {
+		list, ok := v.(*lua.LTable)
+		if !ok {
+			list = L.CreateTable(1, 0)
+			list.Append(v)
+		}
+		if !httpguts.ValidHeaderFieldName(name) {
+			L.RaiseError("%q is not a header name", name)
+		}
+		for i := 1; i <= list.Len(); i++ {
+			value, ok := stringValue(list.RawGetInt(i))
+			if !ok || !httpguts.ValidHeaderFieldValue(value) {
+				L.RaiseError("header %s: value %q is not allowed", name, list.RawGetInt(i).String())
+			}
+			h.Add(name, value)
+		}
+	})
+	return h
+}
+
+// responseField is res.name for what is not a method.
+func responseField(L *lua.LState) int {
+	r := checkResponse(L, 1)
+	if L.Get(2) == lua.LString("status") {
+		L.Push(lua.LNumber(r.status))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+// setResponseField is res.status = n.
+func setResponseField(L *lua.LState) int {
+	r := checkResponse(L, 1)
+	if key := L.Get(2); key != lua.LString("status") {
+		L.RaiseError("a response has no field %q that can be set", key.String())
+	}
+	r.status = checkStatus(L, 3)
+	return 0
+}

@@ -1,0 +1,30 @@
+// Package luart is the Lua runtime: one VM, scripts loaded into it as generations,
+// and what a script sees of a request. It runs under plain net/http; what only a
+// server like Caddy knows comes through [Host].
+//
+// # Who may touch Lua values
+//
+// Every Lua value belongs to the [VM]. Only the holder of its event loop may touch
+// one (package eventloop): code that the VM has called, up to the moment at which
+// it waits. A waiting call converts its arguments to Go values first, waits in a
+// function that is given none ([VM.await]), and makes Lua values of the result when
+// it has the hold again. Comments say "Only the holder may call it." of all that
+// needs the hold.
+//
+// # One request
+//
+// [Generation.Begin] matches a request in Go, on the request's goroutine. If a route
+// or a hook wants it, the [Exchange] enters the VM once ([Exchange.Run]: before
+// hooks, handler, after hooks of Lua's own answer), and once more when a response
+// that Lua did not make has its head ready and an after hook wants it
+// ([Exchange.After]). Everything else happens without the VM.
+//
+// # What a script may rely on
+//
+// Between two calls that wait (rover.sleep, reading a body) a handler is atomic: no
+// other Lua code of the VM runs. rover.state tables are shared by all requests and
+// survive the loading of a new generation. A handler that uses the VM for longer
+// than burst without waiting is ended, wherever it is; one whose client has left or
+// whose timeout is over gets an error from the call it waits in, and from every later
+// one, and may clean up.
+package luart

@@ -1,0 +1,88 @@
+package luart
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// StatusClientClosed is the status of a request whose client has left; nobody
+// receives it. It is nginx's and Caddy's number.
+const StatusClientClosed = 499
+
+// ScriptError is an error that a script raised and did not catch, or the reason for
+// which it was ended.
+type ScriptError struct {
+	Status    int    // what the client gets: 500, 504 for the timeout, 499, 503 at the end of the VM
+	Message   string // "app.lua:12: …", or what the script gave in error{message=…}
+	Traceback string // Lua's, from the innermost call outwards; may be empty
+
+	// Deliberate says that the script chose Status and Message: error{status=409, …}.
+	// They may be shown to the client.
+	Deliberate bool
+}
+
+func (e *ScriptError) Error() string { return e.Message }
+
+// scriptError makes a ScriptError of what a protected call returned. Only the holder
+// may call it, right after the call.
+func (vm *VM) scriptError(c *call, err error) *ScriptError {
+	var api *lua.ApiError
+	if !errors.As(err, &api) {
+		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+	}
+	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cleanTraceback(api.StackTrace)}
+	switch obj := api.Object.(type) {
+	case *lua.LTable:
+		e.Message = "error object without a message"
+		if m := obj.RawGetString("message"); m != lua.LNil {
+			e.Message = lua.LVAsString(m)
+		}
+		if status, ok := obj.RawGetString("status").(lua.LNumber); ok {
+			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
+				e.Status, e.Deliberate = int(status), true
+			}
+		}
+	case lua.LString:
+		e.Message = string(obj)
+	default:
+		e.Message = obj.String()
+	}
+	switch {
+	case vm.budget.fired:
+		e.Status, e.Deliberate = http.StatusInternalServerError, false
+		if !strings.Contains(e.Message, errBurst.Error()) {
+			e.Message = errBurst.Error() + ": " + e.Message
+		}
+	case c.ended != nil && strings.Contains(e.Message, c.ended.Error()):
+		e.Status = endedStatus(c.ended)
+	case strings.Contains(e.Message, "lua callstack overflow"):
+		e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
+	}
+	return e
+}
+
+func endedStatus(err error) int {
+	switch {
+	case errors.Is(err, errTimeout):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, errClientGone):
+		return StatusClientClosed
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
+
+// cleanTraceback drops the lines that gopher-lua prints for its own frames.
+func cleanTraceback(s string) string {
+	lines := strings.Split(s, "\n")
+	kept := lines[:0]
+	for _, line := range lines {
+		if strings.TrimSpace(line) != "[G]: ?" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}

@@ -1,0 +1,422 @@
+package luart
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// Host is what an exchange needs to know of the server it runs in. Its methods are
+// called by the goroutine that serves the request, or by the VM on its behalf.
+type Host interface {
+	ClientIP(r *http.Request) string
+	Var(r *http.Request, name string) (value any, ok bool)
+	SetVar(r *http.Request, name string, value any)
+	LogField(r *http.Request, name string, value any)
+}
+
+// Exchange is one request's way through a generation. It is pooled: nothing may use
+// it after End. Its exported methods are for the goroutine that serves the request.
+type Exchange struct {
+	call
+	match routeMatch
+	w     http.ResponseWriter
+	r     *http.Request
+	host  Host
+
+	phase   func() // what the next entry into the VM does
+	enter   func(*thread) error
+	ud      *lua.LUserData // ctx; made when a function wants it
+	values  *lua.LTable    // ctx:set
+	body    *body
+	id      string // the request id, once somebody asked
+	running *handler
+
+	outcome Outcome
+	reply   response
+	buf     []byte // the reply's body when it was made of a returned value; reused
+	err     *ScriptError
+}
+
+func newExchange(g *Generation) *Exchange {
+	x := &Exchange{}
+	x.gen = g
+	x.x = x
+	x.enter = func(th *thread) error {
+		g.vm.start(&x.call, th)
+		x.phase()
+		return nil
+	}
+	return x
+}
+
+func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host) {
+	x.w, x.r, x.host = w, r, host
+	x.ctx = r.Context()
+}
+
+// Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
+// the after hooks. The error is one of eventloop's refusals, or that of the request's
+// context; nothing has run then. What went wrong in the script is Err.
+func (x *Exchange) Run() (Outcome, error) {
+	x.setDeadline()
+	x.phase = x.handle
+	err := x.contain(x.gen.vm.loop.Do(x.ctx, x.enter))
+	return x.outcome, err
+}
+
+// Err returns the script error that Write would tell the client about, nil if there
+// was none or the script itself chose the answer. It has been logged.
+func (x *Exchange) Err() *ScriptError { return x.err }
+
+// ProxyTo returns where to hand the request over, when the outcome is Proxy.
+func (x *Exchange) ProxyTo() *ProxyTo { return x.reply.proxy }
+
+// Route returns "GET /users/:id", or "" when no route matched.
+func (x *Exchange) Route() string {
+	if x.match.handler == nil {
+		return ""
+	}
+	return x.match.handler.route
+}
+
+// WantsAfter reports whether a response that Lua did not make must go through After.
+func (x *Exchange) WantsAfter() bool { return len(x.match.after) > 0 }
+
+// After enters the VM with the head of a response that Lua did not make, before it
+// leaves; header is changed in place. It returns the status to send. When replaced is
+// true the response must be dropped and Write sends another: a hook's, or an error
+// (see Err). When err is not nil the VM refused, no hook has run, and nothing of the
+// response may be sent.
+func (x *Exchange) After(status int, header http.Header) (newStatus int, replaced bool, err error) {
+	x.setDeadline()
+	res := response{status: status, header: header}
+	x.phase = func() {
+		var ok bool
+		if replaced, ok = x.after(&res); replaced || !ok {
+			replaced = true
+			if ok {
+				x.reply = res
+			}
+		}
+		x.inert()
+	}
+	err = x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
+	return res.status, replaced || x.err != nil, err
+}
+
+// End gives the exchange back. A ctx that the script kept raises from now on.
+func (x *Exchange) End() {
+	vm := x.gen.vm
+	if x.ud != nil {
+		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
+			return // the VM is closed: no Lua code can see ctx, but nothing may reuse x
+		}
+	}
+	x.match.reset()
+	*x = Exchange{
+		call:  call{gen: x.gen, x: x},
+		match: x.match,
+		enter: x.enter,
+		buf:   x.buf[:0],
+	}
+	if cap(x.buf) > maxKeptBuffer {
+		x.buf = nil
+	}
+	x.gen.exchanges.Put(x)
+}
+
+// maxKeptBuffer bytes of a reply's buffer are kept for a later request.
+const maxKeptBuffer = 64 << 10
+
+func (x *Exchange) setDeadline() {
+	if x.gen.timeout > 0 {
+		b := x.gen.vm.budget
+		x.deadline = b.clock.Load() + int64(x.gen.timeout+b.tick) // the clock may be a tick behind
+	}
+}
+
+// contain turns a Go panic in the VM, which is a bug of ours, into a script error.
+func (x *Exchange) contain(err error) error {
+	var p interface{ Unwrap() error }
+	if err == nil || !errors.As(err, &p) {
+		return err
+	}
+	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
+	x.outcome = Answer
+	x.err = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+	x.reply = x.errorReply(x.err)
+	return nil
+}
+
+// inert ends all use of ctx. Only the holder may call it.
+func (x *Exchange) inert() {
+	if x.ud != nil {
+		x.ud.Value = nil
+		x.ud = nil
+	}
+	if x.body != nil {
+		x.body.over = true
+	}
+	x.values = nil
+}
+
+// handle is the first phase. Only the holder may call it.
+func (x *Exchange) handle() {
+	x.decide()
+	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
+		res := x.reply.clone()
+		if _, ok := x.after(&res); ok {
+			x.reply = res
+		}
+	}
+	if x.outcome == Answer || len(x.match.after) == 0 {
+		x.inert()
+	}
+}
+
+func (x *Exchange) clientGone() bool { return x.err != nil && x.err.Status == StatusClientClosed }
+
+// decide runs the before hooks and the handler. Only the holder may call it.
+func (x *Exchange) decide() {
+	for _, h := range x.match.before {
+		v, err := x.callHandler(h)
+		if err != nil {
+			x.fail(err, h)
+			return
+		}
+		if v != lua.LNil {
+			x.take(v, h)
+			return
+		}
+	}
+	h := x.match.handler
+	if h == nil {
+		x.miss()
+		return
+	}
+	v, err := x.callHandler(h)
+	switch {
+	case err != nil:
+		x.fail(err, h)
+	case v == lua.LNil:
+		x.reply = response{status: http.StatusNoContent}
+	default:
+		x.take(v, h)
+	}
+}
+
+// miss decides about a request that no route matches.
+func (x *Exchange) miss() {
+	known := len(x.match.known) > 0
+	switch {
+	case known && x.r.Method == http.MethodOptions:
+		x.reply = response{status: http.StatusNoContent}
+	case !x.gen.respond:
+		x.outcome = Pass
+		return
+	case known:
+		x.reply = errorResponse(http.StatusMethodNotAllowed, "Method not allowed")
+	default:
+		x.reply = errorResponse(http.StatusNotFound, "Route not found")
+		return
+	}
+	x.reply.headerMap()["Allow"] = []string{allow(x.match.known)}
+}
+
+// callHandler calls a function of the tree with ctx. Only the holder may call it.
+func (x *Exchange) callHandler(h *handler) (lua.LValue, *ScriptError) {
+	x.running = h
+	if h.noCtx {
+		return x.gen.vm.call1(&x.call, h.fn)
+	}
+	return x.gen.vm.call1(&x.call, h.fn, x.ctxValue())
+}
+
+// ctxValue returns ctx. Only the holder may call it.
+func (x *Exchange) ctxValue() lua.LValue {
+	if x.ud == nil {
+		x.ud = newObject(x.gen.vm.types.ctx, x)
+	}
+	return x.ud
+}
+
+// take makes the reply of what a function returned. Only the holder may call it.
+func (x *Exchange) take(v lua.LValue, h *handler) {
+	x.outcome = Answer
+	switch v := v.(type) {
+	case *lua.LTable:
+		body, err := appendJSON(x.buf[:0], v)
+		x.buf = body
+		if err != nil {
+			x.fail(&ScriptError{
+				Status:  http.StatusInternalServerError,
+				Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
+			}, h)
+			return
+		}
+		x.reply = response{status: http.StatusOK, ctype: typeJSON, body: body}
+	case lua.LString:
+		x.buf = append(x.buf[:0], v...)
+		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
+	case lua.LNumber, lua.LBool:
+		x.buf = append(x.buf[:0], v.String()...)
+		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
+	default:
+		if ud, ok := v.(*lua.LUserData); ok {
+			if r, ok := ud.Value.(*response); ok && !r.over {
+				x.reply = *r
+				x.outcome = r.outcome
+				return
+			}
+		}
+		if text, ok := htmlText(v); ok {
+			x.reply = response{status: http.StatusOK, ctype: typeHTML, body: []byte(text)}
+			return
+		}
+		x.fail(&ScriptError{
+			Status:  http.StatusInternalServerError,
+			Message: h.where + ": " + h.route + " returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
+		}, h)
+	}
+}
+
+// after runs the after hooks on res, which is what is to be sent if ok; else the
+// reply is, an error. replaced says that a hook returned a response of its own. Only
+// the holder may call it.
+func (x *Exchange) after(res *response) (replaced, ok bool) {
+	vm := x.gen.vm
+	ud := newObject(vm.types.response, res)
+	defer func() { res.over = true }()
+	for i := len(x.match.after) - 1; i >= 0; i-- {
+		h := x.match.after[i]
+		x.running = h
+		v, err := vm.call1(&x.call, h.fn, x.ctxValue(), ud)
+		if err != nil {
+			x.fail(err, h)
+			return false, false
+		}
+		if v == lua.LNil || v == lua.LValue(ud) {
+			continue
+		}
+		x.err = nil
+		x.take(v, h)
+		if x.outcome != Answer {
+			x.fail(&ScriptError{
+				Status:  http.StatusInternalServerError,
+				Message: h.where + ": " + h.route + " cannot pass on or proxy: the response is there already",
+			}, h)
+		}
+		if x.err != nil {
+			return false, false
+		}
+		replaced = true
+		*res = x.reply.clone()
+	}
+	return replaced, true
+}
+
+// fail answers with an error: what on_error returns, what error{status=…} said, or
+// {"error":"internal error"}. Only the holder may call it.
+func (x *Exchange) fail(err *ScriptError, h *handler) {
+	x.outcome = Answer
+	x.logError(err, h)
+	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
+		vm := x.gen.vm
+		vm.resume(&x.call, x.th.L) // a burst of its own
+		x.ended = nil
+		t := vm.main.CreateTable(0, 3)
+		t.RawSetString("message", lua.LString(err.Message))
+		t.RawSetString("status", lua.LNumber(err.Status))
+		t.RawSetString("traceback", lua.LString(err.Traceback))
+		x.running = on
+		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
+		if failed != nil {
+			x.logError(failed, on)
+		} else if ud, ok := v.(*lua.LUserData); ok {
+			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over {
+				x.reply = *r
+				x.err = nil
+				return
+			}
+		} else if v != lua.LNil {
+			x.takeErrorAnswer(v, err)
+			return
+		}
+	}
+	x.reply = x.errorReply(err)
+	x.err = err
+	if err.Deliberate {
+		x.err = nil
+	}
+}
+
+// takeErrorAnswer makes the reply of a plain value that on_error returned, with the
+// status of the error. Only the holder may call it.
+func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError) {
+	x.err = nil
+	switch v := v.(type) {
+	case *lua.LTable:
+		body, jsonErr := appendJSON(x.buf[:0], v)
+		x.buf = body
+		if jsonErr == nil {
+			x.reply = response{status: err.Status, ctype: typeJSON, body: body}
+			return
+		}
+	case lua.LString:
+		x.reply = response{status: err.Status, ctype: typeText, body: []byte(v)}
+		return
+	}
+	x.reply = x.errorReply(err)
+	x.err = err
+}
+
+// errorReply is what the client gets to see of an error.
+func (x *Exchange) errorReply(err *ScriptError) response {
+	message := "internal error"
+	switch {
+	case err.Deliberate:
+		return errorResponse(err.Status, err.Message)
+	case x.gen.debug:
+		message = err.Message
+		if err.Traceback != "" {
+			message += "\n" + err.Traceback
+		}
+	case err.Status == http.StatusGatewayTimeout:
+		message = "timeout"
+	case err.Status == http.StatusServiceUnavailable:
+		message = "unavailable"
+	}
+	return errorResponse(err.Status, message)
+}
+
+func (x *Exchange) logError(err *ScriptError, h *handler) {
+	log := x.log().Error
+	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed {
+		log = x.log().Debug
+	}
+	log("script error",
+		zap.String("error", err.Message),
+		zap.Int("status", err.Status),
+		zap.String("handler", h.route),
+		zap.String("defined_at", h.where),
+		zap.String("traceback", err.Traceback))
+}
+
+// log returns a logger that says which request it is.
+func (c *call) log() *zap.Logger {
+	if c.x == nil {
+		return c.gen.logger
+	}
+	return c.gen.logger.With(
+		zap.String("request_id", c.x.requestID()),
+		zap.String("method", c.x.r.Method),
+		zap.String("uri", c.x.r.URL.RequestURI()),
+	)
+}
+
+// now is the VM's clock, for deadlines.
+func (vm *VM) now() int64 { return int64(time.Since(vm.budget.made)) }

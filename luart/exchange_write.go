@@ -1,0 +1,47 @@
+package luart
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Write sends Lua's answer to w.
+func (x *Exchange) Write(w http.ResponseWriter) error {
+	return x.reply.write(w, x.r.Method == http.MethodHead)
+}
+
+// SetHeaders adds the headers of Lua's answer to h, for an error that somebody else
+// answers.
+func (x *Exchange) SetHeaders(h http.Header) {
+	x.reply.setHeaders(h)
+	delete(h, "Content-Type")
+}
+
+func (r *response) setHeaders(h http.Header) {
+	for name, values := range r.header {
+		if name == "Set-Cookie" { // those of other handlers stay
+			h[name] = append(h[name][:len(h[name]):len(h[name])], values...)
+			continue
+		}
+		h[name] = append([]string(nil), values...)
+	}
+	if r.header == nil && r.ctype != "" {
+		h["Content-Type"] = []string{r.ctype}
+	}
+}
+
+func (r *response) write(w http.ResponseWriter, head bool) error {
+	h := w.Header()
+	r.setHeaders(h)
+	bodyless := r.status == http.StatusNoContent || r.status == http.StatusNotModified
+	// net/http counts a small body itself, unless there is none to be sent.
+	if !bodyless && (head || len(r.body) > 2048) {
+		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
+	}
+	w.WriteHeader(r.status)
+	if bodyless || head || len(r.body) == 0 {
+		return nil
+	}
+	_, err := w.Write(r.body)
+	return err
+}

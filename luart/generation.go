@@ -1,0 +1,222 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// Script is what a generation is made of.
+type Script struct {
+	Path    string // of the file; modules are found in its folder
+	Source  []byte
+	Respond bool // answer what no route matches with 404 or 405, instead of passing it on
+
+	Timeout time.Duration // a request's time in Lua, waiting included
+	Burst   time.Duration // longest stretch of VM time without a wait
+	MaxBody int64         // bytes of a request body that a script may read
+	Debug   bool          // show script errors to clients
+
+	AllowEnv bool                             // whether rover.env may read the environment
+	Getenv   func(name string) (string, bool) // what rover.env reads
+	Config   map[string]string                // rover.config
+
+	// CheckUpstream says whether api.proxy may be given an address. nil: any.
+	CheckUpstream func(address string) error
+
+	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
+}
+
+// Generation is one loading of a script into a VM: its own globals, libraries and
+// modules, and its routes. Any goroutine may call its exported methods.
+type Generation struct {
+	vm     *VM
+	name   string // of the script, in messages
+	logger *zap.Logger
+
+	timeout time.Duration
+	burst   time.Duration
+	maxBody int64
+	respond bool
+	debug   bool
+
+	checkUpstream func(string) error
+
+	// The rest is the holder's, but for tree and onError, which do not change once
+	// the script has loaded.
+	env       *lua.LTable
+	templates *templates
+	builders  map[string]*lua.LUserData
+	api       *lua.LUserData // what rover.server returned
+	onError   *handler
+	tree      *tree
+
+	exchanges sync.Pool
+}
+
+// Load runs a script and returns its generation. A failed load changes nothing but
+// what the script itself changed in rover.state before it failed. The error is a
+// *SyntaxError, a *ScriptError, or says why the VM did not run the script.
+func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
+	g := &Generation{
+		vm: vm, name: filepath.Base(s.Path), logger: s.Logger,
+		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody,
+		respond: s.Respond, debug: s.Debug, checkUpstream: s.CheckUpstream,
+	}
+	if g.logger == nil {
+		g.logger = zap.NewNop()
+	}
+	g.exchanges.New = func() any { return newExchange(g) }
+	proto, err := compile(s.Source, g.name)
+	if err != nil {
+		return nil, err
+	}
+	err = vm.loop.Do(ctx, func(th *thread) error { return g.run(ctx, th, proto, s) })
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// run makes the script's environment and runs its top level. Only the holder may
+// call it.
+func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionProto, s Script) error {
+	vm := g.vm
+	g.env = newEnv(vm.main, envHooks{
+		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
+		Resolve: moduleResolver(filepath.Dir(s.Path)),
+	})
+	g.templates = newTemplates(g.env)
+	g.builders = newBuilders(g)
+	g.env.RawSetString("rover", g.openRover(s))
+
+	c := &call{gen: g, ctx: ctx}
+	if g.timeout > 0 {
+		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
+	}
+	vm.start(c, th)
+	L := th.L
+	fn := L.NewFunctionFromProto(proto)
+	fn.Env = g.env
+	result, serr := vm.call1(c, fn)
+	if serr != nil {
+		return serr
+	}
+	switch {
+	case g.api == nil:
+		return fmt.Errorf("%s: the script never called rover.server {}", g.name)
+	case result != lua.LValue(g.api):
+		return fmt.Errorf(`%s: the script must end with "return api", it returned a %s`, g.name, typeName(result))
+	}
+	g.tree = newTree(g.api.Value.(*apiNode))
+	return nil
+}
+
+// openRover makes the rover table. Only the holder may call it.
+func (g *Generation) openRover(s Script) *lua.LTable {
+	L := g.vm.main
+	defer func(env *lua.LTable) { L.Env = env }(L.Env)
+	L.Env = g.env
+	rover := L.NewTable()
+	set := func(name string, v lua.LValue) { rover.RawSetString(name, v) }
+	fn := func(name string, f lua.LGFunction) { set(name, L.NewFunction(f)) }
+	fn("server", g.server)
+	fn("state", g.vm.state)
+	fn("sleep", g.vm.sleep)
+	set("json", openJSON(L))
+	set("base64", openBase64(L))
+	set("hex", openHex(L))
+	set("crypto", openCrypto(L))
+	set("url", openURL(L))
+	set("time", openTime(L))
+	set("env", openEnv(L, s.AllowEnv, s.Getenv))
+	set("html", g.templates.open(L))
+	set("log", g.openLog(L))
+	config := L.NewTable()
+	for k, v := range s.Config {
+		config.RawSetString(k, lua.LString(v))
+	}
+	set("config", config)
+	return rover
+}
+
+// server is rover.server {options}: it returns api. Options that are the server's
+// business are accepted, so that scripts written for Rover run, and logged.
+func (g *Generation) server(L *lua.LState) int {
+	if g.api != nil {
+		L.RaiseError("rover.server was called before: a script has one api")
+	}
+	if L.GetTop() > 0 {
+		eachSorted(L.CheckTable(1), func(key string, _ lua.LValue) {
+			see := "the Caddyfile"
+			switch key {
+			case "host", "port", "address", "listen":
+				see = "the site address in the Caddyfile"
+			case "tls", "cert", "key", "https", "http2", "http3":
+				see = "the tls directive"
+			case "compress", "compression", "gzip":
+				see = "the encode directive"
+			case "static", "public", "files":
+				see = "the file_server directive"
+			case "log", "log_level", "access_log":
+				see = "the log directive"
+			case "body_size_limit", "max_body", "max_body_size":
+				see = "max_body in the rover block"
+			case "timeout":
+				see = "timeout in the rover block"
+			}
+			g.logger.Info("an option of rover.server is Caddy's job and has no effect",
+				zap.String("option", key), zap.String("see", see), zap.String("at", callerLine(L)))
+		})
+	}
+	root := newAPINode(g, nil, "")
+	root.ud.Metatable = g.vm.types.root
+	g.api = root.ud
+	L.Push(g.api)
+	return 1
+}
+
+// state is rover.state(name[, default]): the VM's table of that name. All requests
+// and generations share it. Where there is none yet, default becomes it ({} if not
+// given). Errors: default is not a table.
+func (vm *VM) state(L *lua.LState) int {
+	name := L.CheckString(1)
+	t := vm.states[name]
+	if t == nil {
+		t = L.OptTable(2, nil)
+		if t == nil {
+			t = L.NewTable()
+		}
+		vm.states[name] = t
+	}
+	L.Push(t)
+	return 1
+}
+
+// Begin returns the exchange for a request that a route or a hook of g wants, or nil
+// if the request has nothing to do with g. It must be ended with End.
+func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host) *Exchange {
+	x := g.exchanges.Get().(*Exchange)
+	g.tree.find(r, &x.match)
+	if !x.match.wanted() && !g.respond && !(r.Method == http.MethodOptions && len(x.match.known) > 0) {
+		x.match.reset()
+		g.exchanges.Put(x)
+		return nil
+	}
+	x.begin(w, r, host)
+	return x
+}
+
+// IsScript reports whether err is about the script, and not about the VM.
+func IsScript(err error) bool {
+	var syntax *SyntaxError
+	var script *ScriptError
+	return errors.As(err, &syntax) || errors.As(err, &script)
+}

@@ -1,0 +1,461 @@
+package luart
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// Limits of one template, and of what is kept compiled.
+const (
+	htmlTemplateBytes = 1 << 20
+
+	// htmlCodeBytes is all Lua in the tags together, and htmlTags their number: the compiler is quadratic in both
+	// (see maxChunkBytes). A template at all three limits takes 0.5 s, once.
+	htmlCodeBytes = 32 << 10
+	htmlTags      = 4096
+
+	// A script has as many templates as it has components and pages. One that builds template texts at run time
+	// must not fill the memory with them.
+	htmlCached      = 256
+	htmlCachedBytes = 8 << 20
+)
+
+// htmlOut is the function that a compiled template writes with: htmlOut(text), or htmlOut(value, escape).
+const htmlOut = "_rover_out"
+
+// htmlFragment is a text that is HTML already. Lua has it as a userdata and cannot make one but by a template.
+type htmlFragment string
+
+// htmlText returns the text of a value that a template made; ok is false for any other value. Any goroutine may
+// call it.
+func htmlText(v lua.LValue) (text string, ok bool) {
+	if ud, isUserData := v.(*lua.LUserData); isUserData {
+		fragment, isFragment := ud.Value.(htmlFragment)
+		return string(fragment), isFragment
+	}
+	return "", false
+}
+
+var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
+
+// templates is the template engine of one generation. Only the holder may call its methods.
+//
+// A template is text with Lua in it:
+//
+//	{{ expression }}     its value, HTML-escaped; nil is nothing; a template's value is not escaped again; a table
+//	                     without __tostring, a function and the like are errors
+//	{{{ expression }}}   the same, never escaped
+//	{{ statement }}      runs: what starts with for, if, elseif, else, end, while, local, repeat, until, do, function,
+//	                     break or return, and assignments; a block may go on over many tags
+//	{{ -- comment }}     nothing, to the end of the line or tag; {{ --[[ comment ]] }}
+//	{{ "{{" }}           the only way to write two braces
+//
+// A name in a tag is a local of the template, else a field of the data, else a component (a field of rover.html), else
+// a global of the script. Assigning to one that is no local lasts until the end of this rendering.
+type templates struct {
+	globals    *lua.LTable
+	components *lua.LTable // rover.html; nil before open
+	fragments  *lua.LTable // metatable of fragments; nil before open
+	cached     map[string]*lua.FunctionProto
+	bytes      int // of the keys of cached
+}
+
+// newTemplates returns the engine for the scripts that have env as globals. Any goroutine may call it.
+func newTemplates(env *lua.LTable) *templates {
+	return &templates{globals: env, cached: map[string]*lua.FunctionProto{}}
+}
+
+// open returns the rover.html table, once. Only the holder may call it.
+//
+//	rover.html(data)(template) -> html          so: rover.html(data) [[ <p>{{ text }}</p> ]]
+//		data is a table or nil. tostring(html) is the text; html .. string escapes the string; api.html(html) and a
+//		handler that returns it answer with it.
+//	function rover.html.name(props) return rover.html(props) [[ … ]] end
+//		Makes a component: {{ name { title = "x" } }} in any template of the script.
+//
+// Errors in a template name its line ("template:3: …") and go on as Lua errors, error objects as they are.
+func (t *templates) open(L *lua.LState) *lua.LTable {
+	t.fragments = L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"__tostring": func(L *lua.LState) int {
+			text, _ := htmlText(L.Get(1))
+			L.Push(lua.LString(text))
+			return 1
+		},
+		"__concat": t.concat,
+	})
+	t.fragments.RawSetString("__metatable", lua.LString("html"))
+
+	meta := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{"__call": t.call})
+	meta.RawSetString("__metatable", lua.LString("html"))
+	t.components = L.NewTable()
+	t.components.Metatable = meta
+	return t.components
+}
+
+// call is rover.html(data). Only the holder may call it.
+func (t *templates) call(L *lua.LState) int {
+	data, ok := L.Get(2).(*lua.LTable)
+	if !ok && L.Get(2) != lua.LNil {
+		L.RaiseError("bad argument #1 to html (table expected, got %s)", L.Get(2).Type())
+	}
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		text, err := t.render(L, data, L.CheckString(1))
+		if err != nil {
+			L.RaiseError("%s", err.Error())
+		}
+		L.Push(t.fragment(text))
+		return 1
+	}))
+	return 1
+}
+
+// fragment returns text as a Lua value that templates do not escape. Only the holder may call it, after open.
+func (t *templates) fragment(text string) *lua.LUserData {
+	return &lua.LUserData{Value: htmlFragment(text), Env: t.globals, Metatable: t.fragments}
+}
+
+// concat is .. with a fragment on one side: the other one is escaped unless it is a fragment too. Only the holder may
+// call it.
+func (t *templates) concat(L *lua.LState) int {
+	var both strings.Builder
+	for i := 1; i <= 2; i++ {
+		v := L.Get(i)
+		if _, ok := htmlText(v); !ok && !lua.LVCanConvToString(v) {
+			L.RaiseError("attempt to concatenate a %s value with html", v.Type())
+		}
+		t.write(L, &both, v, true)
+	}
+	L.Push(t.fragment(both.String()))
+	return 1
+}
+
+// render returns the template src with data, which may be nil. An error is one of the template's text; what goes wrong
+// while it runs is raised in L. It may wait, in a function that the template calls. Only the holder may call it.
+func (t *templates) render(L *lua.LState, data *lua.LTable, src string) (string, error) {
+	proto, err := t.compiled(src)
+	if err != nil {
+		return "", err
+	}
+	if proto == nil {
+		return src, nil
+	}
+	var out strings.Builder
+	fn := L.NewFunctionFromProto(proto)
+	fn.Env = t.scope(L, data)
+	L.Push(fn)
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		if L.GetTop() == 1 {
+			text := L.CheckString(1)
+			checkSize(L, out.Len()+len(text))
+			out.WriteString(text)
+			return 0
+		}
+		t.write(L, &out, L.Get(1), L.ToBool(2))
+		return 0
+	}))
+	L.Call(1, 0)
+	return out.String(), nil
+}
+
+// write appends what a tag with the value v shows. Only the holder may call it.
+func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, escape bool) {
+	text, isFragment := htmlText(v)
+	switch v.Type() {
+	case lua.LTNil:
+		return
+	case lua.LTString, lua.LTNumber, lua.LTBool:
+		text = toString(L, v)
+	default:
+		if isFragment {
+			break
+		}
+		if L.GetMetaField(v, "__tostring") == lua.LNil {
+			L.RaiseError("a %s cannot be shown", v.Type())
+		}
+		text = toString(L, v)
+	}
+	if escape && !isFragment {
+		text = htmlEscaper.Replace(text)
+	}
+	checkSize(L, out.Len()+len(text))
+	out.WriteString(text)
+}
+
+// scope returns the environment of one rendering. Only the holder may call it.
+func (t *templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
+	meta := L.NewTable()
+	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name, v := L.Get(2), lua.LNil
+		if data != nil {
+			v = L.GetTable(data, name)
+		}
+		if v == lua.LNil && t.components != nil {
+			v = L.RawGet(t.components, name)
+		}
+		if v == lua.LNil {
+			v = L.GetTable(t.globals, name)
+		}
+		L.Push(v)
+		return 1
+	}))
+	env := L.NewTable()
+	env.Metatable = meta
+	return env
+}
+
+// compiled returns the template as a function, nil when it is only text. When too much is kept, any other is dropped.
+// Only the holder may call it.
+func (t *templates) compiled(src string) (*lua.FunctionProto, error) {
+	if proto, ok := t.cached[src]; ok {
+		return proto, nil
+	}
+	proto, err := compileTemplate(src)
+	if err != nil || proto == nil {
+		return nil, err
+	}
+	for other := range t.cached {
+		if len(t.cached) < htmlCached && t.bytes+len(src) <= htmlCachedBytes {
+			break
+		}
+		delete(t.cached, other)
+		t.bytes -= len(other)
+	}
+	t.cached[src] = proto
+	t.bytes += len(src)
+	return proto, nil
+}
+
+// compileTemplate makes a function prototype of a template, nil when it has no tags. Every error is a *SyntaxError.
+// Any goroutine may call it.
+func compileTemplate(src string) (*lua.FunctionProto, error) {
+	c := templateCompiler{src: src, line: 1}
+	if len(src) > htmlTemplateBytes {
+		return nil, templateError(1, "template too long: %d bytes, the limit is %d", len(src), htmlTemplateBytes)
+	}
+	if !strings.Contains(src, "{{") {
+		return nil, nil
+	}
+	c.lua.WriteString("local " + htmlOut + " = ... ")
+	for c.pos < len(src) {
+		text, _, found := strings.Cut(src[c.pos:], "{{")
+		c.text(text)
+		if !found {
+			break
+		}
+		if err := c.tag(); err != nil {
+			return nil, err
+		}
+	}
+	proto, err := compile([]byte(c.lua.String()), "template")
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		syntax.Message = strings.Replace(syntax.Message, "near '"+htmlOut+"'", "at the end of the tag", 1)
+		syntax.Message = strings.Replace(syntax.Message, "near '<eof>'", "at the end of the template: '{{ end }}' may be missing", 1)
+	}
+	return proto, err
+}
+
+// templateCompiler writes the Lua of a template, each line of it on the same line. What it writes for a text or a tag
+// starts with a keyword or htmlOut, so that none can go on where the one before it ends. Not safe for concurrent use.
+type templateCompiler struct {
+	src       string
+	pos, line int // of the next byte
+	lua       strings.Builder
+	code      int // bytes of Lua in tags so far
+	tags      int
+}
+
+// templateError returns a *SyntaxError. Any goroutine may call it.
+func templateError(line int, format string, args ...any) error {
+	return &SyntaxError{"template", line, fmt.Sprintf(format, args...)}
+}
+
+// text writes a piece of text. Not safe for concurrent use.
+func (c *templateCompiler) text(text string) {
+	c.pos += len(text)
+	if text == "" {
+		return
+	}
+	c.lua.WriteString(htmlOut + `("`)
+	for i := range len(text) {
+		switch b := text[i]; b {
+		case '"', '\\':
+			c.lua.WriteByte('\\')
+			c.lua.WriteByte(b)
+		case '\n', '\r', 0:
+			fmt.Fprintf(&c.lua, `\%03d`, b)
+		default:
+			c.lua.WriteByte(b)
+		}
+	}
+	lines := strings.Count(text, "\n")
+	c.lua.WriteString(`") ` + strings.Repeat("\n", lines))
+	c.line += lines
+}
+
+// tag writes the tag that starts here. Not safe for concurrent use.
+func (c *templateCompiler) tag() error {
+	line, open, shut := c.line, "{{", "}}"
+	if strings.HasPrefix(c.src[c.pos:], "{{{") {
+		open, shut = "{{{", "}}}"
+	}
+	start := c.pos
+	c.pos += len(open)
+	code, err := c.scan(line, open, shut)
+	if err != nil {
+		return err
+	}
+	c.tags++
+	c.code += len(code)
+	word := luaWord(strings.TrimSpace(code))
+	switch {
+	case c.tags > htmlTags:
+		return templateError(line, "too many tags: the limit is %d", htmlTags)
+	case c.code > htmlCodeBytes:
+		return templateError(line, "too much Lua in tags: the limit is %d bytes", htmlCodeBytes)
+	case strings.Contains(code, htmlOut):
+		return templateError(line, "the name %s is reserved", htmlOut)
+	case strings.TrimSpace(code) == "":
+		if strings.TrimSpace(c.src[start+len(open):c.pos-len(shut)]) == "" {
+			return templateError(line, "empty tag")
+		}
+		c.lua.WriteString(code) // a comment's lines
+		return nil
+	case open == "{{{":
+	case strings.Contains(" for if elseif else end while local repeat until do function ", " "+word+" ") && word != "":
+		c.lua.WriteString(code + " ")
+		return nil
+	case word == "break" || word == "return": // these must be the last of a block
+		c.lua.WriteString("do " + code + " end ")
+		return nil
+	}
+	if err = c.expression(code, line); err == nil {
+		fmt.Fprintf(&c.lua, "%s((%s), %t) ", htmlOut, code, open == "{{")
+		return nil
+	}
+	if _, bad := parse.Parse(strings.NewReader(code), "template"); bad == nil && open == "{{" { // an assignment
+		c.lua.WriteString("do " + code + " end ")
+		return nil
+	}
+	return err
+}
+
+// expression returns an error unless code is one expression. Not safe for concurrent use.
+func (c *templateCompiler) expression(code string, line int) error {
+	source := "return " + code
+	stmts, err := parse.Parse(strings.NewReader(source), "template")
+	if err != nil {
+		syntax := parseError(err, []byte(source), "template")
+		syntax.Line += line - 1
+		syntax.Message = strings.Replace(syntax.Message, "near '<eof>'", "at the end of the tag", 1)
+		return syntax
+	}
+	if len(stmts) == 1 {
+		if result, ok := stmts[0].(*ast.ReturnStmt); ok && len(result.Exprs) == 1 {
+			return nil
+		}
+	}
+	return templateError(line, "one expression expected in a tag")
+}
+
+// scan returns the Lua of a tag without its comments, and goes on behind the tag. The tag ends at the first shut that
+// is not in a string, a long comment or braces of Lua's own. Not safe for concurrent use.
+func (c *templateCompiler) scan(line int, open, shut string) (string, error) {
+	var code strings.Builder
+	depth := 0
+	for c.pos < len(c.src) {
+		rest := c.src[c.pos:]
+		n, keep := 1, true
+		switch {
+		case depth == 0 && strings.HasPrefix(rest, shut):
+			c.pos += len(shut)
+			return code.String(), nil
+		case rest[0] == '{':
+			depth++
+		case rest[0] == '}' && depth == 0:
+			return "", templateError(c.line, "unexpected '}' in a tag that '%s' opened and '%s' must close", open, shut)
+		case rest[0] == '}':
+			depth--
+		case rest[0] == '"' || rest[0] == '\'':
+			if n = shortString(rest); n == 0 {
+				return "", templateError(c.line, "unfinished string in a tag")
+			}
+		case strings.HasPrefix(rest, "--"):
+			keep = false
+			if level := longBracket(rest[2:]); level != "" {
+				n = longEnd(rest, level)
+			} else if n = strings.IndexByte(rest, '\n'); n < 0 || strings.Contains(rest[:n], shut) {
+				n = strings.Index(rest, shut)
+			}
+			if n < 0 {
+				return "", templateError(c.line, "unfinished comment in a tag")
+			}
+		case rest[0] == '[':
+			if level := longBracket(rest); level != "" {
+				if n = longEnd(rest, level); n < 0 {
+					return "", templateError(c.line, "unfinished string in a tag")
+				}
+			}
+		}
+		lines := strings.Count(rest[:n], "\n")
+		if keep {
+			code.WriteString(rest[:n])
+		} else {
+			code.WriteString(" " + strings.Repeat("\n", lines))
+		}
+		c.line += lines
+		c.pos += n
+	}
+	return "", templateError(line, "'%s' without '%s'", open, shut)
+}
+
+// luaWord returns the name or keyword that code starts with, "" when it starts with none. Any goroutine may call it.
+func luaWord(code string) string {
+	end := strings.IndexFunc(code+" ", func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+	return code[:end]
+}
+
+// shortString returns the length of the quoted string that s starts with, 0 when it does not end on its line. Any
+// goroutine may call it.
+func shortString(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case s[0]:
+			return i + 1
+		case '\\':
+			i++
+		case '\n':
+			return 0
+		}
+	}
+	return 0
+}
+
+// longBracket returns the closing form, "]==]", of the long bracket that s starts with, "" when it starts with none.
+// Any goroutine may call it.
+func longBracket(s string) string {
+	if !strings.HasPrefix(s, "[") {
+		return ""
+	}
+	equals := s[1 : len(s)-len(strings.TrimLeft(s[1:], "="))]
+	if !strings.HasPrefix(s[1+len(equals):], "[") {
+		return ""
+	}
+	return "]" + equals + "]"
+}
+
+// longEnd returns the length of what ends in the closing bracket at the start of s, -1 when it is not there. Any
+// goroutine may call it.
+func longEnd(s, bracket string) int {
+	if i := strings.Index(s, bracket); i >= 0 {
+		return i + len(bracket)
+	}
+	return -1
+}

@@ -1,0 +1,323 @@
+package luart
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+const (
+	// maxJSONDepth is how many arrays and objects may stand inside each other, in both directions.
+	// 64 is the contract's number; it keeps the Go stack of an encode or a decode under 64 KiB.
+	maxJSONDepth = 64
+
+	// maxJSONBytes bounds one encoded value. Lua tables may share subtables, so 64 small tables can
+	// describe 2^64 values. 16 MiB: the worst of those took 0.4 to 0.9s to fill it on a busy machine,
+	// still within the default burst of 1s, which nothing looks at while Go code runs.
+	maxJSONBytes = 16 << 20
+
+	// maxJSONHoles is how many nils an array may have beyond its number of items. It lets small
+	// arrays be as sparse as they like, and refuses {[1]=1, [60000000]=1}: 300 MB of "null,".
+	maxJSONHoles = 1024
+
+	// maxExactInt is the last float64 up to which every integer has a float64 of its own.
+	maxExactInt = 1 << 53
+
+	// maxPathKeyBytes is where a key is cut in an error's path: keys may come from a request.
+	maxPathKeyBytes = 40
+)
+
+// jsonEncoder is one run of appendJSON. It lives on the Go stack and costs no allocation. Its methods
+// are for the holder only.
+type jsonEncoder struct {
+	limit int                       // length that dst may not pass
+	depth int                       // tables being encoded now,
+	open  [maxJSONDepth]*lua.LTable // and which, from the outermost to the innermost
+}
+
+// appendJSON appends v as JSON to dst and returns the extended slice; after an error it returns dst
+// as it was. It allocates only to grow dst, to print number keys, and for an error.
+//
+// Tables follow the contract of LUA_API.md, section 2:
+//   - With a value at [1], or marked by rover.json.array, a table is an array up to the last non-nil
+//     index of its array part. Holes become null. All its other keys are left out: strings, booleans,
+//     numbers below 1 or with a fraction, and indexes from 2^26 on, which gopher-lua keeps in its hash
+//     part. An array with over 1024 more holes than items is an error.
+//   - Any other table is an object; {} is an empty one. Members come in the order of next(): integer
+//     keys ascending, then the others in the order in which they were first set. A number key becomes
+//     its tostring text; if a string key has the same text, or a key is of another type, that is an error.
+//   - No metamethod is called and no metatable is looked at, but for the array mark.
+//
+// Numbers are JSON integers when they are integral and within ±2^53 (-0 is 0); all others print the
+// shortest text that reads back as the same float64. NaN and infinities are null. Strings are bytes
+// in Lua and UTF-8 in JSON: each byte that is not valid UTF-8 becomes U+FFFD. U+2028 and U+2029 are
+// escaped, because JavaScript before ES2019 takes them for line ends. <, > and & are not: the answer is
+// application/json and not HTML, and escapes would only make it longer and its bytes surprising.
+//
+// Errors name the place: "cannot encode a function as JSON (at .items[3].run)". They are: a type JSON
+// does not have, a cycle, more than maxJSONDepth levels, more than maxJSONBytes bytes, and the table
+// errors above. Only the holder may call it.
+func appendJSON(dst []byte, v lua.LValue) ([]byte, error) {
+	start := len(dst)
+	e := jsonEncoder{limit: start + maxJSONBytes}
+	out, err := e.value(dst, v)
+	if err != nil {
+		return out[:start], err
+	}
+	return out, nil
+}
+
+func (e *jsonEncoder) value(dst []byte, v lua.LValue) ([]byte, *jsonError) {
+	switch v := v.(type) {
+	case lua.LString:
+		dst = appendJSONString(dst, string(v))
+	case lua.LNumber:
+		dst = appendJSONNumber(dst, float64(v))
+	case *lua.LTable:
+		return e.table(dst, v)
+	case lua.LBool:
+		dst = strconv.AppendBool(dst, bool(v))
+	case *lua.LNilType:
+		dst = append(dst, "null"...)
+	default:
+		if v != lua.LValue(jsonNull) {
+			return dst, jsonErrorf("cannot encode a %s as JSON", v.Type())
+		}
+		dst = append(dst, "null"...)
+	}
+	if len(dst) > e.limit {
+		return dst, jsonSizeError()
+	}
+	return dst, nil
+}
+
+func (e *jsonEncoder) table(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
+	for _, outer := range e.open[:e.depth] {
+		if outer == t {
+			return dst, jsonErrorf("cannot encode a table as JSON: it contains itself")
+		}
+	}
+	if e.depth == maxJSONDepth {
+		return dst, jsonErrorf("cannot encode a table as JSON: nested deeper than %d levels", maxJSONDepth)
+	}
+	if len(dst) > e.limit { // tables without a single scalar in them come only here
+		return dst, jsonSizeError()
+	}
+	e.open[e.depth] = t
+	e.depth++
+	var err *jsonError
+	if t.RawGetInt(1) != lua.LNil || isJSONArray(t) {
+		dst, err = e.array(dst, t)
+	} else {
+		dst, err = e.object(dst, t)
+	}
+	e.depth--
+	return dst, err
+}
+
+func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
+	n := t.MaxN()
+	if n > maxJSONHoles {
+		items := 0
+		for i := 1; i <= n; i++ {
+			if t.RawGetInt(i) != lua.LNil {
+				items++
+			}
+		}
+		if n-items > items+maxJSONHoles {
+			return dst, jsonErrorf("cannot encode a table as JSON: too sparse for an array (%d items, last index %d)", items, n)
+		}
+	}
+	dst = append(dst, '[')
+	for i := 1; i <= n; i++ {
+		if i > 1 {
+			dst = append(dst, ',')
+		}
+		var err *jsonError
+		if dst, err = e.value(dst, t.RawGetInt(i)); err != nil {
+			return dst, err.in("[" + strconv.Itoa(i) + "]")
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// object appends t as an object.
+//
+// LTable.Next costs two map lookups a member (30 ns), and is still the best that gopher-lua exports: ForEach
+// boxes each key, is no faster, and ranges over Go maps, which shuffles the answer; see BenchmarkTableIteration.
+// Next boxes each index of the array part, so those are read by RawGetInt, and Next starts behind them.
+func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
+	var err *jsonError
+	dst = append(dst, '{')
+	first := len(dst)
+	n := t.MaxN()
+	for i := 1; i <= n; i++ {
+		if v := t.RawGetInt(i); v != lua.LNil {
+			if dst, err = e.numberMember(dst, first, t, strconv.Itoa(i), v); err != nil {
+				return dst, err
+			}
+		}
+	}
+	key := lua.LNil
+	if n > 0 {
+		key = lua.LNumber(n)
+	}
+	for {
+		var v lua.LValue
+		key, v = t.Next(key)
+		switch k := key.(type) {
+		case lua.LString:
+			if len(dst) > first {
+				dst = append(dst, ',')
+			}
+			dst = append(appendJSONString(dst, string(k)), ':')
+			if dst, err = e.value(dst, v); err != nil {
+				return dst, err.in(pathOfKey(string(k)))
+			}
+		case lua.LNumber:
+			if dst, err = e.numberMember(dst, first, t, k.String(), v); err != nil {
+				return dst, err
+			}
+		case *lua.LNilType:
+			return append(dst, '}'), nil
+		default:
+			return dst, jsonErrorf("cannot encode a table as JSON: keys must be strings or numbers, not a %s", k.Type())
+		}
+	}
+}
+
+// numberMember appends a member of t whose key is a number with the given text. An object that would
+// have the text twice is an error: readers disagree on which one counts.
+func (e *jsonEncoder) numberMember(dst []byte, first int, t *lua.LTable, text string, v lua.LValue) ([]byte, *jsonError) {
+	if t.RawGetString(text) != lua.LNil {
+		return dst, jsonErrorf("cannot encode a table as JSON: it has both the number %s and the string %q as keys", text, text)
+	}
+	if len(dst) > first {
+		dst = append(dst, ',')
+	}
+	dst = append(append(append(dst, '"'), text...), '"', ':')
+	dst, err := e.value(dst, v)
+	if err != nil {
+		return dst, err.in("[" + text + "]")
+	}
+	return dst, nil
+}
+
+// appendJSONNumber appends f as appendJSON describes it. Any goroutine may call it.
+func appendJSONNumber(dst []byte, f float64) []byte {
+	if n := int64(f); float64(n) == f && -maxExactInt <= n && n <= maxExactInt {
+		return strconv.AppendInt(dst, n, 10)
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs < 1e-6 || abs >= 1e21 { // where JavaScript changes its format too
+		format = 'e'
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
+}
+
+// jsonPlain has the bytes that stand for themselves in a JSON string and are characters of their own.
+var jsonPlain = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
+
+// appendJSONString appends s quoted, as appendJSON describes it. Any goroutine may call it.
+func appendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0 // s[start:i] waits to be copied as it is
+	for i := 0; i < len(s); {
+		c := s[i]
+		if jsonPlain[c] {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = appendJSONEscape(append(dst, s[start:i]...), c)
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(append(dst, s[start:i]...), "\uFFFD"...)
+			start = i + size
+		case r == '\u2028':
+			dst = append(append(dst, s[start:i]...), `\u2028`...)
+			start = i + size
+		case r == '\u2029':
+			dst = append(append(dst, s[start:i]...), `\u2029`...)
+			start = i + size
+		}
+		i += size
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+// appendJSONEscape appends the escape of a quote, a backslash or a control character.
+func appendJSONEscape(dst []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	}
+	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
+
+// jsonError says what cannot be encoded, and where. Not safe for concurrent use.
+type jsonError struct {
+	text string
+	path string // from the encoded value to the trouble, as Lua would write it; "" for the value itself
+}
+
+func jsonErrorf(format string, args ...any) *jsonError {
+	return &jsonError{text: fmt.Sprintf(format, args...)}
+}
+
+func jsonSizeError() *jsonError {
+	return jsonErrorf("cannot encode a value as JSON: longer than %d bytes", maxJSONBytes)
+}
+
+// in returns e after the way out of one more table, by the given step.
+func (e *jsonError) in(step string) *jsonError {
+	e.path = step + e.path
+	return e
+}
+
+func (e *jsonError) Error() string {
+	if e.path == "" {
+		return e.text
+	}
+	return e.text + " (at " + e.path + ")"
+}
+
+// pathOfKey is the step of a path that a string key makes.
+func pathOfKey(key string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	switch {
+	case len(key) > maxPathKeyBytes:
+		return fmt.Sprintf("[%q...]", key[:maxPathKeyBytes])
+	case key != "" && strings.Contains(letters, key[:1]) && strings.Trim(key, letters+"0123456789") == "":
+		return "." + key
+	}
+	return fmt.Sprintf("[%q]", key)
+}

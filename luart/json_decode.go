@@ -1,0 +1,362 @@
+package luart
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// jsonDecoder reads one JSON text. Not safe for concurrent use.
+type jsonDecoder struct {
+	L    *lua.LState
+	b    []byte
+	pos  int    // of the next byte to read
+	text []byte // scratch for a string with escapes
+
+	// Items of the arrays and members of the objects that are still open. A container is made when it
+	// closes and its size is known: NewTable reserves 32+32 slots, and a table that grows pays twice.
+	items   []lua.LValue
+	members []jsonMember
+}
+
+type jsonMember struct {
+	key   string
+	value lua.LValue
+}
+
+// decodeJSON returns the Lua value of the JSON text b, and keeps no reference to b.
+//
+// The syntax is strict RFC 8259: one value, no comments, no trailing commas, no leading zeros, no raw
+// control characters in strings. What the RFC leaves open:
+//   - null is nil where it stands alone and as an object's member ("if body.name then" works, the
+//     member is absent), and rover.json.null in an array, where later items must keep their index.
+//   - An empty array carries the mark of rover.json.array, so that [] comes back as [] and not as {}.
+//     Other arrays are plain tables.
+//   - Of members with the same name the last one counts, also when it is null.
+//   - Numbers are float64: integers beyond 2^53 lose their low digits, and a number beyond the range
+//     of float64 is an error. -0 stays -0.
+//   - Bytes of a string that are not valid UTF-8 are kept as they are: a proxy must not change what it
+//     hands on. An escaped surrogate without its partner becomes U+FFFD.
+//
+// Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from 1, as
+// in string.sub. More than maxJSONDepth levels are an error too. Only the holder may call it.
+func decodeJSON(L *lua.LState, b []byte) (lua.LValue, error) {
+	d := jsonDecoder{L: L, b: b}
+	v, err := d.value(0, "a value")
+	if err != nil {
+		return lua.LNil, err
+	}
+	if d.next(); d.pos < len(b) {
+		return lua.LNil, d.expected("end of input")
+	}
+	if v == lua.LValue(jsonNull) {
+		return lua.LNil, nil
+	}
+	return v, nil
+}
+
+// next skips white space and returns the byte at pos, or 0 at the end: no token starts with a NUL.
+func (d *jsonDecoder) next() byte {
+	for ; d.pos < len(d.b); d.pos++ {
+		switch c := d.b[d.pos]; c {
+		case ' ', '\n', '\t', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// value reads a value inside depth containers; null is jsonNull. what names the value in an error.
+func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
+	switch c := d.next(); c {
+	case '"':
+		s, err := d.str()
+		return lua.LString(s), err
+	case '{', '[':
+		if depth == maxJSONDepth {
+			return nil, d.errorf("nested deeper than %d levels", maxJSONDepth)
+		}
+		d.pos++
+		if c == '{' {
+			return d.object(depth + 1)
+		}
+		return d.array(depth + 1)
+	case 't':
+		return lua.LTrue, d.literal("true")
+	case 'f':
+		return lua.LFalse, d.literal("false")
+	case 'n':
+		return jsonNull, d.literal("null")
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		f, err := d.number()
+		return lua.LNumber(f), err
+	}
+	return nil, d.expected(what)
+}
+
+// array reads an array behind its opening bracket.
+func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
+	if d.next() == ']' {
+		d.pos++
+		return newJSONArray(d.L), nil
+	}
+	base := len(d.items)
+	for what := "a value or ']'"; ; what = "a value" {
+		v, err := d.value(depth, what)
+		if err != nil {
+			return nil, err
+		}
+		d.items = append(d.items, v)
+		switch d.next() {
+		case ',':
+			d.pos++
+		case ']':
+			d.pos++
+			t := d.L.CreateTable(len(d.items)-base, 0)
+			for i, v := range d.items[base:] {
+				t.RawSetInt(i+1, v)
+			}
+			d.items = d.items[:base]
+			return t, nil
+		default:
+			return nil, d.expected("',' or ']'")
+		}
+	}
+}
+
+// object reads an object behind its opening brace.
+func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
+	if d.next() == '}' {
+		d.pos++
+		return d.L.CreateTable(0, 0), nil
+	}
+	base := len(d.members)
+	for what := "a string key or '}'"; ; what = "a string key" {
+		if d.next() != '"' {
+			return nil, d.expected(what)
+		}
+		key, err := d.str()
+		if err != nil {
+			return nil, err
+		}
+		if d.next() != ':' {
+			return nil, d.expected("':'")
+		}
+		d.pos++
+		v, err := d.value(depth, "a value")
+		if err != nil {
+			return nil, err
+		}
+		if v == lua.LValue(jsonNull) {
+			v = lua.LNil
+		}
+		d.members = append(d.members, jsonMember{key, v})
+		switch d.next() {
+		case ',':
+			d.pos++
+		case '}':
+			d.pos++
+			t := d.L.CreateTable(0, len(d.members)-base)
+			for _, m := range d.members[base:] {
+				t.RawSetString(m.key, m.value)
+			}
+			d.members = d.members[:base]
+			return t, nil
+		default:
+			return nil, d.expected("',' or '}'")
+		}
+	}
+}
+
+func (d *jsonDecoder) literal(word string) error {
+	for i := 0; i < len(word); i++ {
+		if d.pos == len(d.b) || d.b[d.pos] != word[i] {
+			return d.expected(word)
+		}
+		d.pos++
+	}
+	return nil
+}
+
+// number reads a number; the byte at pos is its sign or first digit.
+func (d *jsonDecoder) number() (float64, error) {
+	start := d.pos
+	negative := d.b[d.pos] == '-'
+	if negative {
+		d.pos++
+	}
+	first := d.pos
+	whole, err := d.digits()
+	if err != nil {
+		return 0, err
+	}
+	if d.b[first] == '0' && d.pos > first+1 {
+		d.pos = first + 1
+		return 0, d.errorf("a number must not start with 0")
+	}
+	integral := true
+	if d.pos < len(d.b) && d.b[d.pos] == '.' {
+		d.pos++
+		integral = false
+		if _, err := d.digits(); err != nil {
+			return 0, err
+		}
+	}
+	if d.pos < len(d.b) && d.b[d.pos]|0x20 == 'e' {
+		d.pos++
+		integral = false
+		if d.pos < len(d.b) && (d.b[d.pos] == '+' || d.b[d.pos] == '-') {
+			d.pos++
+		}
+		if _, err := d.digits(); err != nil {
+			return 0, err
+		}
+	}
+	if integral && d.pos-first <= 15 { // always below 2^53
+		if negative {
+			return -float64(whole), nil
+		}
+		return float64(whole), nil
+	}
+	f, err := strconv.ParseFloat(string(d.b[start:d.pos]), 64)
+	if err != nil { // the syntax is fine, so it is the range
+		d.pos = start
+		return 0, d.errorf("number out of range")
+	}
+	return f, nil
+}
+
+// digits reads at least one digit. Its value is good for up to 18 of them.
+func (d *jsonDecoder) digits() (int64, error) {
+	start := d.pos
+	var n int64
+	for d.pos < len(d.b) && '0' <= d.b[d.pos] && d.b[d.pos] <= '9' {
+		n = n*10 + int64(d.b[d.pos]-'0')
+		d.pos++
+	}
+	if d.pos == start {
+		return 0, d.expected("a digit")
+	}
+	return n, nil
+}
+
+// str reads a string; the byte at pos is its opening quote.
+func (d *jsonDecoder) str() (string, error) {
+	d.pos++
+	start := d.pos // b[start:pos] waits to be copied as it is
+	d.text = d.text[:0]
+	for ; d.pos < len(d.b); d.pos++ {
+		switch c := d.b[d.pos]; {
+		case c == '"':
+			rest := d.b[start:d.pos]
+			d.pos++
+			if len(d.text) == 0 {
+				return string(rest), nil
+			}
+			return string(append(d.text, rest...)), nil
+		case c == '\\':
+			d.text = append(d.text, d.b[start:d.pos]...)
+			d.pos++
+			if err := d.escape(); err != nil {
+				return "", err
+			}
+			start = d.pos + 1
+		case c < ' ':
+			return "", d.errorf("control character 0x%02x in a string must be escaped", c)
+		}
+	}
+	return "", d.expected(`'"'`)
+}
+
+// escape appends to text what the escape behind a backslash stands for, and leaves pos on its last byte.
+func (d *jsonDecoder) escape() error {
+	c := byte(0)
+	if d.pos < len(d.b) {
+		c = d.b[d.pos]
+	}
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case 'u':
+		return d.unicode()
+	default:
+		return d.expected(`one of "\/bfnrtu after a backslash`)
+	}
+	d.text = append(d.text, c)
+	return nil
+}
+
+// unicode is escape for \uXXXX, and for the second half of a surrogate pair behind it.
+func (d *jsonDecoder) unicode() error {
+	r, bad := d.hex4(d.pos + 1)
+	if bad >= 0 {
+		d.pos = bad
+		return d.expected(`four hexadecimal digits after \u`)
+	}
+	d.pos += 4
+	if utf16.IsSurrogate(r) {
+		high := r
+		r = utf8.RuneError
+		if d.pos+2 < len(d.b) && d.b[d.pos+1] == '\\' && d.b[d.pos+2] == 'u' {
+			// A bad or unpaired second escape is read again, on its own, by str.
+			if low, bad := d.hex4(d.pos + 3); bad < 0 {
+				if pair := utf16.DecodeRune(high, low); pair != utf8.RuneError {
+					r = pair
+					d.pos += 6
+				}
+			}
+		}
+	}
+	d.text = utf8.AppendRune(d.text, r)
+	return nil
+}
+
+// hex4 returns the value of the four hexadecimal digits from at on, and -1 or the place of the byte
+// that is not one.
+func (d *jsonDecoder) hex4(at int) (r rune, bad int) {
+	for i := at; i < at+4; i++ {
+		c := byte(0)
+		if i < len(d.b) {
+			c = d.b[i]
+		}
+		switch {
+		case '0' <= c && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, min(i, len(d.b))
+		}
+	}
+	return r, -1
+}
+
+// expected is the error for the byte at pos where what should stand.
+func (d *jsonDecoder) expected(what string) error {
+	got := "end of input"
+	if d.pos < len(d.b) {
+		if c := d.b[d.pos]; ' ' <= c && c <= '~' {
+			got = "'" + string(rune(c)) + "'"
+		} else {
+			got = fmt.Sprintf("byte 0x%02x", c)
+		}
+	}
+	return d.errorf("expected %s, got %s", what, got)
+}
+
+func (d *jsonDecoder) errorf(format string, args ...any) error {
+	return fmt.Errorf("invalid JSON at byte %d: %s", d.pos+1, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,57 @@
+package luart
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// openEnv returns the rover.env table. getenv is os.LookupEnv or a stand-in; it is asked each time, and only when
+// access was granted. Only the holder may call it.
+//
+//	rover.env.get(name[, default]) -> string | default
+//		The environment variable, or default (nil when left out) when it is not set.
+//	rover.env.NAME -> string | nil
+//		The same by name. A variable called "get" is reached by rover.env.get("get").
+//
+// The table cannot be written. Without "allow env" both forms raise an error that says what to add.
+func openEnv(L *lua.LState, granted bool, getenv func(string) (string, bool)) *lua.LTable {
+	lookup := func(L *lua.LState, name string) lua.LValue {
+		if !granted {
+			L.RaiseError(`environment access is not allowed: add "allow env" to the rover block of the Caddyfile`)
+		}
+		if value, ok := getenv(name); ok {
+			return lua.LString(value)
+		}
+		return lua.LNil
+	}
+	get := L.NewFunction(func(L *lua.LState) int {
+		value := lookup(L, L.CheckString(1))
+		if value == lua.LNil {
+			value = L.Get(2)
+		}
+		L.Push(value)
+		return 1
+	})
+
+	// The table itself stays empty: only a missing key reaches __newindex, so get has to be missing too.
+	meta := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"__index": func(L *lua.LState) int {
+			switch name, ok := L.Get(2).(lua.LString); {
+			case !ok:
+				L.Push(lua.LNil)
+			case name == "get":
+				L.Push(get)
+			default:
+				L.Push(lookup(L, string(name)))
+			}
+			return 1
+		},
+		"__newindex": func(L *lua.LState) int {
+			L.RaiseError("rover.env is read-only: cannot set '%s'", L.Get(2).String())
+			return 0
+		},
+	})
+	meta.RawSetString("__metatable", lua.LString("env"))
+	env := L.NewTable()
+	env.Metatable = meta
+	return env
+}

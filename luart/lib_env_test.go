@@ -1,0 +1,41 @@
+package luart
+
+import (
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+func TestEnv(t *testing.T) {
+	vars := map[string]string{"HOME": "/root", "EMPTY": "", "get": "odd"}
+	granted := func(L *lua.LState) *lua.LTable {
+		return openEnv(L, true, func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
+	}
+	runLibCases(t, "env", granted, []libCase{
+		{"get", `return rover.env.get("HOME"), rover.env.get("NONE"), rover.env.get("NONE", "x")`, "/root | nil | x"},
+		{"a default may be anything", `return rover.env.get("NONE", false), rover.env.get("HOME", 1)`, "false | /root"},
+		{"empty is not missing", `return "[" .. rover.env.get("EMPTY", "x") .. rover.env.EMPTY .. "]"`, "[]"},
+		{"by name", `return rover.env.HOME, rover.env.NONE, rover.env[1]`, "/root | nil | nil"},
+		{"a variable called get", `return type(rover.env.get), rover.env.get("get")`, "function | odd"},
+		{"read-only", `rover.env.HOME = "x"`, "error: <string>:1: rover.env is read-only: cannot set 'HOME'"},
+		{"get is read-only too", `rover.env.get = print`, "error: <string>:1: rover.env is read-only: cannot set 'get'"},
+		{"the metatable is out of reach", `return getmetatable(rover.env), pcall(setmetatable, rover.env, {})`, "env | false | <string>:1: cannot change a protected metatable"},
+		{"wrong type", `rover.env.get({})`, "error: <string>:1: bad argument #1 to get (string expected, got table)"},
+	})
+}
+
+func TestEnvNotGranted(t *testing.T) {
+	refused := func(L *lua.LState) *lua.LTable {
+		return openEnv(L, false, func(string) (string, bool) {
+			t.Error("the environment was read")
+			return "", false
+		})
+	}
+	const want = `error: <string>:1: environment access is not allowed: add "allow env" to the rover block of the Caddyfile`
+	runLibCases(t, "env", refused, []libCase{
+		{"get", `return rover.env.get("HOME")`, want},
+		{"get with a default", `return rover.env.get("HOME", "x")`, want},
+		{"by name", `return rover.env.HOME`, want},
+		{"writing", `rover.env.X = 1`, "error: <string>:1: rover.env is read-only: cannot set 'X'"},
+	})
+}

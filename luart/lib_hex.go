@@ -1,0 +1,53 @@
+package luart
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// openHex returns the rover.hex table. Only the holder may call it.
+//
+//	rover.hex.encode(bytes) -> string
+//		Two lower-case digits for each byte.
+//	rover.hex.decode(string) -> bytes | nil, message
+//		Takes digits of either case; nothing between them, no "0x" before them.
+func openHex(L *lua.LState) *lua.LTable {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"encode": hexEncode,
+		"decode": hexDecode,
+	})
+}
+
+// hexEncode is rover.hex.encode. Only the holder may call it.
+func hexEncode(L *lua.LState) int {
+	L.Push(lua.LString(hex.EncodeToString([]byte(L.CheckString(1)))))
+	return 1
+}
+
+// hexDecode is rover.hex.decode. Only the holder may call it.
+func hexDecode(L *lua.LState) int {
+	text := L.CheckString(1)
+	decoded, err := hex.DecodeString(text)
+	if err != nil {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(hexMessage(err, text)))
+		return 2
+	}
+	L.Push(lua.LString(decoded))
+	return 1
+}
+
+// hexMessage says what is wrong with the text, and at which byte counted from 1. Any goroutine may call it.
+func hexMessage(err error, text string) string {
+	if errors.Is(err, hex.ErrLength) {
+		return fmt.Sprintf("invalid hex: odd number of digits (%d)", len(text))
+	}
+	bad := strings.IndexFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("0123456789abcdefABCDEF", r)
+	})
+	return fmt.Sprintf("invalid hex at byte %d", bad+1)
+}

@@ -1,0 +1,126 @@
+package luart
+
+import (
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// jsonNull is rover.json.null, and jsonArrayMeta the mark of rover.json.array. Every VM of the process
+// shares them, so that values kept in rover.state keep their meaning over reloads. Nothing may write to
+// them: scripts cannot reach them, because __metatable hides a metatable and forbids to change it.
+var (
+	jsonNull      = newJSONNull()
+	jsonArrayMeta = newJSONMeta("json.array")
+)
+
+func newJSONMeta(name string) *lua.LTable {
+	meta := &lua.LTable{Metatable: lua.LNil}
+	meta.RawSetString("__metatable", lua.LString(name))
+	return meta
+}
+
+func newJSONNull() *lua.LUserData {
+	meta := newJSONMeta("json.null")
+	meta.RawSetString("__tostring", &lua.LFunction{IsG: true, GFunction: func(L *lua.LState) int {
+		L.Push(lua.LString("null"))
+		return 1
+	}})
+	return &lua.LUserData{Metatable: meta}
+}
+
+// isJSONArray reports whether t carries the mark of rover.json.array. Only the holder may call it.
+func isJSONArray(t *lua.LTable) bool {
+	meta, ok := t.Metatable.(*lua.LTable)
+	return ok && meta == jsonArrayMeta
+}
+
+// newJSONArray returns an empty table that encodes as [] and not as {}. Only the holder may call it.
+func newJSONArray(L *lua.LState) *lua.LTable {
+	t := L.CreateTable(0, 0)
+	t.Metatable = jsonArrayMeta
+	return t
+}
+
+// openJSON returns a new rover.json table. Only the holder may call it.
+//
+//	rover.json.encode(value) -> string
+//
+// The value as JSON, by the rules of a returned table: a table with [1] is an array up to its last
+// non-nil index (its other keys are left out), any other table is an object, {} is {}. Raises an error
+// with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see appendJSON
+// for all rules.
+//
+//	rover.json.decode(text) -> value | nil, message
+//
+// The value of a JSON text. A null is nil, and inside an array rover.json.null. As the text "null" gives
+// nil as well, look at the message to know whether it failed: "invalid JSON at byte 17: expected ',' or
+// '}', got 'x'". Integers beyond 2^53 lose their low digits: keep such ids in strings.
+//
+//	rover.json.array([table]) -> table
+//
+// Marks the table, or a new one, as an array, and returns it: empty it encodes as [], and without [1] it
+// still encodes as an array. The mark stays for good; members with string keys are left out. It is a metatable: a
+// table that has another one is a bad argument, and setmetatable refuses a marked table.
+//
+//	rover.json.null
+//
+// Encodes as null. It is true in a condition, like every value but nil and false, and tostring gives "null".
+func openJSON(L *lua.LState) *lua.LTable {
+	lib := L.CreateTable(0, 4)
+	lib.RawSetString("encode", L.NewFunction(jsonEncode))
+	lib.RawSetString("decode", L.NewFunction(jsonDecode))
+	lib.RawSetString("array", L.NewFunction(jsonArray))
+	lib.RawSetString("null", jsonNull)
+	return lib
+}
+
+// maxPooledJSONBytes is what a buffer may have grown to and still be kept for the next encode.
+const maxPooledJSONBytes = 64 << 10
+
+var jsonBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// jsonEncode is rover.json.encode. Only the holder may call it.
+func jsonEncode(L *lua.LState) int {
+	v := L.CheckAny(1)
+	buf := jsonBuffers.Get().(*[]byte)
+	out, err := appendJSON((*buf)[:0], v)
+	text := string(out)
+	if cap(out) <= maxPooledJSONBytes {
+		*buf = out
+		jsonBuffers.Put(buf)
+	}
+	if err != nil {
+		L.RaiseError("%s", err)
+	}
+	L.Push(lua.LString(text))
+	return 1
+}
+
+// jsonDecode is rover.json.decode. Only the holder may call it.
+func jsonDecode(L *lua.LState) int {
+	v, err := decodeJSON(L, []byte(L.CheckString(1)))
+	L.Push(v)
+	if err != nil {
+		L.Push(lua.LString(err.Error()))
+		return 2
+	}
+	return 1
+}
+
+// jsonArray is rover.json.array. Only the holder may call it.
+func jsonArray(L *lua.LState) int {
+	if L.GetTop() == 0 {
+		L.Push(newJSONArray(L))
+		return 1
+	}
+	t := L.CheckTable(1)
+	if !isJSONArray(t) {
+		if t.Metatable != lua.LNil {
+			L.ArgError(1, "table has a metatable already")
+		}
+		t.Metatable = jsonArrayMeta
+	}
+	L.Push(t)
+	return 1
+}

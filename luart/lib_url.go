@@ -1,0 +1,278 @@
+package luart
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// openURL returns the rover.url table. Only the holder may call it.
+//
+//	rover.url.encode(s) -> string
+//		For one component: all but letters, digits and "-_.~" become %XX (a space %20).
+//	rover.url.decode(s) -> string | nil, message
+//		Undoes it; "+" stays "+".
+//	rover.url.parse(s) -> table | nil, message
+//		scheme, host (with port), hostname, port (number), path (decoded), raw_path (as sent), raw_query,
+//		query (first values), fragment, user, password, opaque ("a@b" of mailto:a@b). What is missing is nil, but
+//		path, raw_path and query. A query pair that does not decode keeps its raw text.
+//	rover.url.build(table) -> string | nil, message
+//		The inverse, from the same fields. raw_path and raw_query are used only while they say the same as path and
+//		query, so changing path or query is enough. host against hostname and port must not contradict.
+//	rover.url.query_encode(table) -> string
+//		Form encoding (a space is "+"), keys sorted; a value is a string, number, boolean or an array of them, which
+//		repeats the key. Anything else is a bad argument.
+//	rover.url.query_decode(string) -> table | nil, message
+//		First value of each name; "a" alone gives "".
+func openURL(L *lua.LState) *lua.LTable {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"encode":       urlEncode,
+		"decode":       urlDecode,
+		"parse":        urlParse,
+		"build":        urlBuild,
+		"query_encode": urlQueryEncode,
+		"query_decode": urlQueryDecode,
+	})
+}
+
+// urlEncode is rover.url.encode. Only the holder may call it.
+func urlEncode(L *lua.LState) int {
+	// QueryEscape keeps exactly the unreserved characters; only its space is not a component's.
+	L.Push(lua.LString(strings.ReplaceAll(url.QueryEscape(L.CheckString(1)), "+", "%20")))
+	return 1
+}
+
+// urlDecode is rover.url.decode. Only the holder may call it.
+func urlDecode(L *lua.LState) int {
+	decoded, err := url.PathUnescape(L.CheckString(1))
+	if err != nil {
+		return urlFailure(L, err)
+	}
+	L.Push(lua.LString(decoded))
+	return 1
+}
+
+// urlFailure returns nil and err's message to Lua. Only the holder may call it.
+func urlFailure(L *lua.LState, err error) int {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = fmt.Errorf("invalid URL: %w", wrapped.Err)
+	}
+	L.Push(lua.LNil)
+	L.Push(lua.LString(err.Error()))
+	return 2
+}
+
+// urlParse is rover.url.parse. Only the holder may call it.
+func urlParse(L *lua.LState) int {
+	u, err := url.Parse(L.CheckString(1))
+	if err != nil {
+		return urlFailure(L, err)
+	}
+	parts := L.NewTable()
+	set := func(name, value string, present bool) {
+		if present {
+			parts.RawSetString(name, lua.LString(value))
+		}
+	}
+	set("scheme", u.Scheme, u.Scheme != "")
+	set("opaque", u.Opaque, u.Opaque != "")
+	set("host", u.Host, u.Host != "")
+	set("hostname", u.Hostname(), u.Host != "")
+	set("path", u.Path, true)
+	set("raw_path", u.EscapedPath(), true)
+	set("raw_query", u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	set("fragment", u.Fragment, u.Fragment != "")
+	if u.User != nil {
+		password, present := u.User.Password()
+		set("user", u.User.Username(), true)
+		set("password", password, present)
+	}
+	if text := u.Port(); text != "" {
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return urlFailure(L, fmt.Errorf("invalid URL: port %s is out of range", text))
+		}
+		parts.RawSetString("port", lua.LNumber(port))
+	}
+	query, _ := urlFirstValues(L, u.RawQuery)
+	parts.RawSetString("query", query)
+	L.Push(parts)
+	return 1
+}
+
+// urlBuild is rover.url.build. Only the holder may call it.
+func urlBuild(L *lua.LState) int {
+	parts := L.CheckTable(1)
+	field := func(name string) (text string, present bool) {
+		switch v := L.GetField(parts, name).(type) {
+		case *lua.LNilType:
+			return "", false
+		case lua.LString, lua.LNumber:
+			return v.String(), true
+		default:
+			L.ArgError(1, fmt.Sprintf("field '%s': string expected, got %s", name, v.Type()))
+			return "", false
+		}
+	}
+	var u url.URL
+	u.Scheme, _ = field("scheme")
+	u.Opaque, _ = field("opaque")
+	u.Path, _ = field("path")
+	u.RawPath, _ = field("raw_path")
+	u.Fragment, _ = field("fragment")
+	user, hasUser := field("user")
+	password, hasPassword := field("password")
+	switch {
+	case hasPassword:
+		u.User = url.UserPassword(user, password)
+	case hasUser:
+		u.User = url.User(user)
+	}
+	host, hasHost := field("host")
+	hostname, hasHostname := field("hostname")
+	port, hasPort := field("port")
+	u.Host = host
+	if !hasHost {
+		u.Host = urlHost(hostname, port)
+	} else if (hasHostname && hostname != u.Hostname()) || (hasPort && port != u.Port()) {
+		return urlFailure(L, fmt.Errorf("host %q contradicts hostname and port %q: set host to nil, or both others",
+			host, urlHost(hostname, port)))
+	}
+	if err := urlBuildQuery(L, &u, parts, field); err != nil {
+		return urlFailure(L, err)
+	}
+
+	// The fields may hold what no URL can ("sch eme", "a/b" as a host): what is built must read back the same.
+	built := u.String()
+	back, err := url.Parse(built)
+	if err != nil || back.Scheme != strings.ToLower(u.Scheme) || back.Host != u.Host {
+		return urlFailure(L, fmt.Errorf("invalid URL: scheme %q and host %q do not make one", u.Scheme, u.Host))
+	}
+	L.Push(lua.LString(built))
+	return 1
+}
+
+// urlHost joins what the host field of a URL holds, IPv6 addresses in brackets. Any goroutine may call it.
+func urlHost(hostname, port string) string {
+	switch {
+	case port != "":
+		return net.JoinHostPort(hostname, port)
+	case strings.Contains(hostname, ":"):
+		return "[" + hostname + "]"
+	}
+	return hostname
+}
+
+// urlBuildQuery fills in the query of u: raw_query as it is while query has the values that raw_query decodes to
+// (it may hold repeated names, which query does not), else query. Only the holder may call it.
+func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string) (string, bool)) error {
+	raw, hasRaw := field("raw_query")
+	query := L.GetField(parts, "query")
+	table, hasQuery := query.(*lua.LTable)
+	if !hasQuery && query != lua.LNil {
+		L.ArgError(1, fmt.Sprintf("field 'query': table expected, got %s", query.Type()))
+	}
+	u.RawQuery, u.ForceQuery = raw, hasRaw
+	if !hasQuery {
+		return nil
+	}
+	encoded, err := urlFormEncode(table)
+	if err != nil {
+		L.ArgError(1, err.Error())
+	}
+	if hasRaw {
+		first, _ := urlFirstValues(L, raw)
+		if same, _ := urlFormEncode(first); same == encoded {
+			return nil
+		}
+	}
+	u.RawQuery, u.ForceQuery = encoded, false
+	return nil
+}
+
+// urlQueryEncode is rover.url.query_encode. Only the holder may call it.
+func urlQueryEncode(L *lua.LState) int {
+	encoded, err := urlFormEncode(L.CheckTable(1))
+	if err != nil {
+		L.ArgError(1, err.Error())
+	}
+	L.Push(lua.LString(encoded))
+	return 1
+}
+
+// urlQueryDecode is rover.url.query_decode. Only the holder may call it.
+func urlQueryDecode(L *lua.LState) int {
+	values, err := urlFirstValues(L, L.CheckString(1))
+	if err != nil {
+		return urlFailure(L, err)
+	}
+	L.Push(values)
+	return 1
+}
+
+// urlFormEncode writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
+// Only the holder may call it.
+func urlFormEncode(table *lua.LTable) (string, error) {
+	var err error
+	form := url.Values{}
+	add := func(name string, v lua.LValue) {
+		switch v.Type() {
+		case lua.LTString, lua.LTNumber, lua.LTBool:
+			form.Add(name, v.String())
+		default:
+			err = fmt.Errorf("query '%s': string, number, boolean or an array of them expected, got %s", name, v.Type())
+		}
+	}
+	table.ForEach(func(k, v lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			err = fmt.Errorf("query: names must be strings, got the %s %s", k.Type(), k)
+			return
+		}
+		list, ok := v.(*lua.LTable)
+		if !ok {
+			add(string(name), v)
+			return
+		}
+		keys := 0
+		list.ForEach(func(_, _ lua.LValue) {
+			keys++
+			add(string(name), list.RawGetInt(keys))
+		})
+		if keys != list.Len() {
+			err = fmt.Errorf("query '%s': an array has the keys 1 to n only", name)
+		}
+	})
+	return form.Encode(), err
+}
+
+// urlFirstValues decodes a query into a table of first values. A pair that does not decode keeps its raw text there
+// and gives an error. Only the holder may call it.
+func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
+	var failed error
+	unescape := func(s string) string {
+		text, err := url.QueryUnescape(s)
+		if err != nil {
+			failed = err
+			return s
+		}
+		return text
+	}
+	values := L.NewTable()
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if pair == "" {
+			continue
+		}
+		if name = unescape(name); values.RawGetString(name) == lua.LNil {
+			values.RawSetString(name, lua.LString(unescape(value)))
+		}
+	}
+	return values, failed
+}

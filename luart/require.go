@@ -1,0 +1,106 @@
+package luart
+
+import (
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// newRequire makes require(name): the value of a module, which runs once per generation. It is what package.loaded
+// has under the name; else what the function in package.preload returns; else what the module's file returns, true
+// when that is nil. The file runs with this generation's globals and gets the name and its path as arguments. A
+// module that fails is not kept and runs again at the next require.
+//
+// Errors: the module is not found (the message says where it was looked for) or is malformed; modules require each
+// other in a circle; the module's own errors, as they are. Only the holder may call it.
+func newRequire(b *envBuilder) lua.LValue {
+	r := &requirer{
+		loaded:  b.loaded,
+		preload: b.pre,
+		resolve: b.hooks.Resolve,
+		running: map[*lua.LState][]string{},
+	}
+	return b.L.NewFunction(r.require)
+}
+
+// requirer is the require of one generation. Only the holder may use it.
+type requirer struct {
+	loaded, preload *lua.LTable
+	resolve         func(name string) (path string, source []byte, err error)
+
+	// running has the modules that each handler is in the middle of, outermost first. A module may wait while it
+	// loads; another handler that wants it meanwhile runs it, too, and the value of the first one to end stays.
+	running map[*lua.LState][]string
+}
+
+func (r *requirer) require(L *lua.LState) int {
+	name := L.CheckString(1)
+	if v := r.loaded.RawGetString(name); lua.LVAsBool(v) {
+		L.Push(v)
+		return 1
+	}
+	handler := L
+	for handler.Parent != nil {
+		handler = handler.Parent
+	}
+	chain := r.running[handler]
+	for i, loading := range chain {
+		if loading == name {
+			L.RaiseError("module loop: %s", strings.Join(append(chain[i:len(chain):len(chain)], name), " -> "))
+		}
+	}
+	fn, path := r.find(L, name)
+
+	r.running[handler] = append(chain, name)
+	defer func() {
+		if len(chain) == 0 {
+			delete(r.running, handler)
+		} else {
+			r.running[handler] = chain
+		}
+	}()
+	before := r.loaded.RawGetString(name)
+	done := false
+	defer func() {
+		if !done {
+			r.loaded.RawSetString(name, before)
+		}
+	}()
+	L.Push(fn)
+	L.Push(lua.LString(name))
+	L.Push(lua.LString(path))
+	L.Call(2, 1)
+	done = true
+
+	value := L.Get(-1)
+	if kept := r.loaded.RawGetString(name); lua.LVAsBool(kept) { // by the module itself, or by another handler
+		value = kept
+	} else if value == lua.LNil {
+		value = lua.LTrue
+	}
+	r.loaded.RawSetString(name, value)
+	L.Push(value)
+	return 1
+}
+
+// find returns the function that makes a module, and its path. Only the holder may call it.
+func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
+	if fn, ok := r.preload.RawGetString(name).(*lua.LFunction); ok {
+		return fn, ""
+	}
+	if r.resolve == nil {
+		L.RaiseError("module %q not found: there is no folder to look in", name)
+	}
+	path, source, err := r.resolve(name)
+	if err != nil {
+		L.RaiseError("%s", err.Error())
+	}
+	proto, err := compile(source, path)
+	if err != nil {
+		L.RaiseError("%s", fmt.Errorf("loading module %q: %w", name, err).Error())
+	}
+	fn := L.NewFunctionFromProto(proto)
+	fn.Env = L.Get(lua.EnvironIndex).(*lua.LTable)
+	return fn, path
+}

@@ -1,0 +1,245 @@
+package luart
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
+)
+
+// Outcome is what a script decided about a request.
+type Outcome int
+
+const (
+	Answer Outcome = iota // Lua answers; Exchange.Write sends it
+	Pass                  // go on to the next handler
+	Proxy                 // hand over to the upstreams in Exchange.ProxyTo
+)
+
+// ProxyTo is what a script gave to api.proxy.
+type ProxyTo struct {
+	Upstreams []string
+	Timeout   float64 // seconds until the upstream's response head; 0: none of its own
+	Tries     int     // how many upstreams to try; 0: all
+	Path      string  // replaces the path; empty: unchanged
+	Host      string  // replaces the Host header; empty: unchanged
+	Header    http.Header
+}
+
+// response is what a script sees of a response: one it built, or, in an after hook,
+// the one about to be sent. A response that a script built may be returned any number
+// of times, so sending one does not change it.
+type response struct {
+	outcome Outcome
+	status  int
+	ctype   string      // Content-Type, unless header has one
+	header  http.Header // nil until one is set
+	body    []byte
+	proxy   *ProxyTo
+	over    bool // an after hook's: its phase has ended
+}
+
+// headerMap returns the headers, to write to.
+func (r *response) headerMap() http.Header {
+	if r.header == nil {
+		r.header = make(http.Header, 4)
+		if r.ctype != "" {
+			r.header["Content-Type"] = []string{r.ctype}
+		}
+	}
+	return r.header
+}
+
+// clone returns a copy whose headers may be changed without changing r's.
+func (r *response) clone() response {
+	c := *r
+	c.header = r.header.Clone()
+	c.headerMap()
+	return c
+}
+
+// errorResponse is {"error": message}.
+func errorResponse(status int, message string) response {
+	body := appendJSONString([]byte(`{"error":`), message)
+	return response{status: status, ctype: typeJSON, body: append(body, '}')}
+}
+
+const (
+	typeJSON = "application/json"
+	typeText = "text/plain; charset=utf-8"
+	typeHTML = "text/html; charset=utf-8"
+	typeRaw  = "application/octet-stream"
+)
+
+// checkResponse returns argument n as a response that may still be used.
+func checkResponse(L *lua.LState, n int) *response {
+	ud, ok := L.Get(n).(*lua.LUserData)
+	if ok {
+		if r, ok := ud.Value.(*response); ok {
+			if r.over {
+				L.RaiseError("the response is over: res is valid inside its after hook only")
+			}
+			return r
+		}
+	}
+	L.ArgError(n, "response expected, got "+typeName(L.Get(n)))
+	return nil
+}
+
+// checkStatus returns argument n as the status of an answer.
+func checkStatus(L *lua.LState, n int) int {
+	status := L.CheckInt(n)
+	if status < 200 || status > 599 {
+		L.ArgError(n, "status between 200 and 599 expected, got "+strconv.Itoa(status))
+	}
+	return status
+}
+
+// checkHeader returns arguments n and n+1 as a header's canonical name and value.
+func checkHeader(L *lua.LState, n int) (name, value string) {
+	name = checkHeaderName(L, n)
+	switch v := L.Get(n + 1).(type) {
+	case lua.LString:
+		value = string(v)
+	case lua.LNumber:
+		value = v.String()
+	default:
+		L.TypeError(n+1, lua.LTString)
+	}
+	if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsAny(value, "\r\n\x00") {
+		L.ArgError(n+1, "header "+name+": CR, LF, NUL and other control characters are not allowed in "+strconv.Quote(value))
+	}
+	return name, value
+}
+
+func checkHeaderName(L *lua.LState, n int) string {
+	name := L.CheckString(n)
+	if !httpguts.ValidHeaderFieldName(name) {
+		L.ArgError(n, strconv.Quote(name)+" is not a header name")
+	}
+	return http.CanonicalHeaderKey(name)
+}
+
+// responseMethods are the methods of a response, for scripts. Those that change it
+// return it, so that they can be chained.
+var responseMethods = map[string]lua.LGFunction{
+	"header": func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		name := checkHeaderName(L, 2)
+		if r.header == nil && name == "Content-Type" && r.ctype != "" {
+			L.Push(lua.LString(r.ctype))
+		} else {
+			L.Push(firstValue(r.header[name]))
+		}
+		return 1
+	},
+	"headers": func(L *lua.LState) int {
+		L.Push(headerTable(L, checkResponse(L, 1).headerMap()))
+		return 1
+	},
+	"set_header": func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		name, value := checkHeader(L, 2)
+		checkFraming(L, 2, name)
+		r.headerMap()[name] = []string{value}
+		L.SetTop(1)
+		return 1
+	},
+	"add_header": func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		name, value := checkHeader(L, 2)
+		checkFraming(L, 2, name)
+		h := r.headerMap()
+		h[name] = append(h[name], value)
+		L.SetTop(1)
+		return 1
+	},
+	"remove_header": func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		name := checkHeaderName(L, 2)
+		checkFraming(L, 2, name)
+		delete(r.headerMap(), name)
+		L.SetTop(1)
+		return 1
+	},
+	"set_cookie": func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		c := checkCookie(L, 2)
+		h := r.headerMap()
+		h["Set-Cookie"] = append(h["Set-Cookie"], c.String())
+		L.SetTop(1)
+		return 1
+	},
+}
+
+// checkFraming refuses headers that say how a message is framed: they follow from
+// the body, in Go.
+func checkFraming(L *lua.LState, n int, name string) {
+	switch name {
+	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Trailer", "Te":
+		L.ArgError(n, name+" follows from the message and cannot be changed")
+	}
+}
+
+// checkCookie returns argument n, a table, as a cookie: name and value (required),
+// path, domain, max_age (seconds; 0 deletes), expires (seconds since the epoch),
+// secure, http_only, same_site ("lax", "strict" or "none").
+func checkCookie(L *lua.LState, n int) *http.Cookie {
+	t := L.CheckTable(n)
+	c := &http.Cookie{}
+	t.ForEach(func(k, v lua.LValue) {
+		var ok bool
+		key, _ := k.(lua.LString)
+		switch key {
+		case "name":
+			c.Name, ok = stringValue(v)
+		case "value":
+			c.Value, ok = stringValue(v)
+		case "path":
+			c.Path, ok = stringValue(v)
+		case "domain":
+			c.Domain, ok = stringValue(v)
+		case "max_age":
+			var age lua.LNumber
+			if age, ok = v.(lua.LNumber); ok {
+				c.MaxAge = int(age)
+				if c.MaxAge <= 0 {
+					c.MaxAge = -1 // how Go says Max-Age=0
+				}
+			}
+		case "expires":
+			var at lua.LNumber
+			if at, ok = v.(lua.LNumber); ok {
+				c.Expires = unixTime(float64(at))
+			}
+		case "secure":
+			c.Secure, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
+		case "http_only":
+			c.HttpOnly, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
+		case "same_site":
+			var s string
+			s, ok = stringValue(v)
+			switch strings.ToLower(s) {
+			case "lax":
+				c.SameSite = http.SameSiteLaxMode
+			case "strict":
+				c.SameSite = http.SameSiteStrictMode
+			case "none":
+				c.SameSite = http.SameSiteNoneMode
+			default:
+				ok = false
+			}
+		default:
+			L.ArgError(n, "a cookie has no field "+strconv.Quote(lua.LVAsString(k)))
+		}
+		if !ok {
+			L.ArgError(n, "cookie field "+string(key)+" cannot be a "+typeName(v)+" "+v.String())
+		}
+	})
+	if err := c.Valid(); err != nil {
+		L.ArgError(n, err.Error())
+	}
+	return c
+}

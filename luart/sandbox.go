@@ -1,0 +1,244 @@
+package luart
+
+import (
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxStringBytes is the longest string that a library function makes. Sixteen times the default max_body: more than
+// any response that a script builds as one string, and copied in 2 ms, so that no single call stalls other requests.
+const maxStringBytes = 16 << 20
+
+// maxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
+const maxResults = 8000
+
+// Arrays end at 1,048,575 elements. gopher-lua's own limit of 67,108,863 lets the one statement t[67000000] = 1 fill
+// a gigabyte with nils, and ids that clients send become such keys. Past the limit a number is an ordinary key:
+// t[k], pairs and rawget work, # and ipairs end before it. The variable belongs to the process; it is written here,
+// before any Lua state exists, and only read afterwards.
+func init() { lua.MaxArrayIndex = 1 << 20 }
+
+// envHooks is what an environment needs of the VM.
+type envHooks struct {
+	// Print gets each line that print makes, without a newline.
+	Print func(L *lua.LState, line string)
+
+	// Resolve finds a module: the name its errors show, and its source. nil: require finds package.loaded and
+	// package.preload only.
+	Resolve func(name string) (path string, source []byte, err error)
+}
+
+// sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,
+// debug, dofile, loadfile, module, newproxy, _printregs, string.dump, package.path, package.loadlib, channel, and of
+// os all that touches files, processes or the environment. os.getenv alone answers with an error that says what to
+// use instead. The VM adds rover and api.
+//
+// A function is gopher-lua's own (stock) when the reason says nothing else.
+var sandbox = []library{
+	{"", []builtin{
+		{"assert", ours(baseAssert), "any error object, and the message as it is"},
+		{"collectgarbage", ours(baseCollectGarbage), "the original stops the process for a full collection"},
+		{"error", ours(baseError), "level 2 names the right line; error(nil)"},
+		{"getfenv", ours(baseGetfenv), "the original shows the VM's globals"},
+		{"getmetatable", stock, "reads only"},
+		{"ipairs", stock, "reads only"},
+		{"load", ours(baseLoad), "bounded, this generation's globals, strings and an env (Lua 5.2)"},
+		{"loadstring", ours(baseLoadstring), "bounded, this generation's globals"},
+		{"next", stock, "reads only"},
+		{"pairs", stock, "reads only"},
+		{"pcall", guarded(basePcall), "captured locals stay shared; Go panics and overflows become plain errors"},
+		{"print", generated(newPrint), "to the VM's log"},
+		{"rawequal", stock, "reads only"},
+		{"rawget", stock, "reads only"},
+		{"rawset", ours(baseRawset), "returns its table"},
+		{"require", generated(newRequire), "the script's folder, once per generation"},
+		{"select", stock, "what it returns is on the stack already"},
+		{"setfenv", ours(baseSetfenv), "functions only: a Lua thread serves many requests"},
+		{"setmetatable", ours(baseSetmetatable), "tables only: the original changes all strings, or a ctx"},
+		{"tonumber", ours(baseTonumber), "Lua's numerals, not Go's"},
+		{"tostring", ours(baseTostring), "inf and nan"},
+		{"type", stock, "reads only"},
+		{"unpack", ours(baseUnpack), "bounded"},
+		{"xpcall", guarded(baseXpcall), "as pcall; takes arguments (Lua 5.2)"},
+	}},
+	{"coroutine", []builtin{
+		{"create", ours(coCreate), "keeps the budget of its creator"},
+		{"isyieldable", ours(coIsYieldable), "from Lua 5.3"},
+		{"resume", ours(coResume), "the original resumes what runs already, and never ends"},
+		{"running", ours(coRunning), "a handler's own Lua thread is no coroutine"},
+		{"status", ours(coStatus), "knows \"normal\""},
+		{"wrap", ours(coWrap), "error objects survive"},
+		{"yield", ours(coYield), "refused where the original corrupts the stack"},
+	}},
+	{"math", []builtin{
+		{"abs", stock, ""}, {"acos", stock, ""}, {"asin", stock, ""}, {"atan", stock, ""}, {"atan2", stock, ""},
+		{"ceil", stock, ""}, {"cos", stock, ""}, {"cosh", stock, ""}, {"deg", stock, ""}, {"exp", stock, ""},
+		{"floor", stock, ""}, {"fmod", stock, ""}, {"frexp", stock, ""}, {"ldexp", stock, ""}, {"log", stock, ""},
+		{"log10", stock, ""}, {"max", stock, ""}, {"min", stock, ""}, {"mod", stock, ""}, {"modf", stock, ""},
+		{"pow", stock, ""}, {"rad", stock, ""}, {"sin", stock, ""}, {"sinh", stock, ""}, {"sqrt", stock, ""},
+		{"tan", stock, ""}, {"tanh", stock, ""},
+		{"huge", generated(newHuge), "infinity; the original is the largest finite number"},
+		{"pi", stock, ""},
+		{"random", generated(newRandom), "errors instead of Go panics; seeded per generation"},
+		{"randomseed", generated(newRandomseed), "the original seeds the whole process"},
+	}},
+	{"os", []builtin{
+		{"clock", stock, "seconds since the process began"},
+		{"date", ours(osDate), "C's conversions; the original knows half of them"},
+		{"difftime", ours(osDifftime), "fractions; one argument"},
+		{"getenv", ours(osGetenv), "an error that names rover.env"},
+		{"time", ours(osTime), "missing fields are an error"},
+	}},
+	{"string", []builtin{
+		{"byte", ours(strByte), "bounded"},
+		{"char", ours(strChar), "refuses what is no byte"},
+		{"find", ours(strFind), "the start may lie anywhere"},
+		{"format", ours(strFormat), "C's conversions; the original is Go's Sprintf"},
+		{"gfind", ours(strGmatch), "gmatch's name in Lua 5.0"},
+		{"gmatch", ours(strGmatch), "matches as it goes"},
+		{"gsub", ours(strGsub), "bounded, and linear in the length"},
+		{"len", ours(strLen), ""},
+		{"lower", ours(strLower), "bytes: the original destroys what is not UTF-8"},
+		{"match", ours(strMatch), "returns nil, not nothing"},
+		{"rep", ours(strRep), "bounded; separator (Lua 5.2)"},
+		{"reverse", ours(strReverse), ""},
+		{"sub", ours(strSub), "the range may lie anywhere"},
+		{"upper", ours(strUpper), "as lower"},
+	}},
+	{"table", []builtin{
+		{"concat", ours(tabConcat), "bounded"},
+		{"getn", stock, "# in Lua 5.0"},
+		{"insert", ours(tabInsert), "positions inside the array; an error past the longest array"},
+		{"maxn", ours(tabMaxn), "counts keys past the array, too"},
+		{"pack", ours(tabPack), "from Lua 5.2"},
+		{"remove", ours(tabRemove), "the last element, even after t[#t] = nil"},
+		{"sort", ours(tabSort), "works on a copy: the comparator may wait, and change the table"},
+		{"unpack", ours(baseUnpack), "from Lua 5.2"},
+	}},
+}
+
+// library is a table of the environment; the one without a name is the globals table.
+type library struct {
+	name  string
+	funcs []builtin
+}
+
+// builtin is one name of a library.
+type builtin struct {
+	name string
+	from source
+	why  string // why it is safe, or why gopher-lua's own will not do
+}
+
+// source makes the value of a builtin. Only the holder may call it.
+type source func(b *envBuilder, lib, name string) lua.LValue
+
+// envBuilder is what sources share while one environment is made.
+type envBuilder struct {
+	L      *lua.LState
+	hooks  envHooks
+	loaded *lua.LTable    // package.loaded
+	pre    *lua.LTable    // package.preload
+	guard  *lua.LFunction // see protect
+	rand   *generator     // math.random's
+}
+
+// newEnv returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
+// functions know it as their environment, whoever calls them. Only the holder may call it.
+func newEnv(L *lua.LState, h envHooks) *lua.LTable {
+	env := L.NewTable()
+	defer func(outer *lua.LTable) { L.Env = outer }(L.Env)
+	L.Env = env // of the functions made below
+
+	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}}
+	b.guard = L.NewFunction(guardCall)
+	for _, lib := range sandbox {
+		table := env
+		if lib.name != "" {
+			table = L.NewTable()
+			env.RawSetString(lib.name, table)
+			b.loaded.RawSetString(lib.name, table)
+		}
+		for _, f := range lib.funcs {
+			table.RawSetString(f.name, f.from(b, lib.name, f.name))
+		}
+	}
+	str := env.RawGetString("string").(*lua.LTable)
+	str.RawSetString("__index", str) // it is the metatable of strings
+
+	pkg := L.NewTable()
+	pkg.RawSetString("loaded", b.loaded)
+	pkg.RawSetString("preload", b.pre)
+	b.loaded.RawSetString("package", pkg)
+	b.loaded.RawSetString("_G", env)
+	env.RawSetString("package", pkg)
+	env.RawSetString("_G", env)
+	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
+	return env
+}
+
+// setStringMeta makes s:upper() and the like find the string table of env: the metatable of strings belongs to the
+// whole VM, so it changes hands with the running generation. A script that puts another table into its global
+// string changes the methods of its strings. Only the holder may call it.
+func setStringMeta(L *lua.LState, env *lua.LTable) {
+	meta := lua.LValue(lua.LNil)
+	if table, ok := env.RawGetString("string").(*lua.LTable); ok {
+		meta = table
+	}
+	L.SetMetatable(lua.LString(""), meta)
+}
+
+// ours is a function of this package. Any goroutine may call it.
+func ours(fn lua.LGFunction) source {
+	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewFunction(fn) }
+}
+
+// guarded is a function of this package that calls protect. Any goroutine may call it.
+func guarded(fn lua.LGFunction) source {
+	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewClosure(fn, b.guard) }
+}
+
+// generated is a value with state of its own in each generation. Any goroutine may call it.
+func generated(value func(b *envBuilder) lua.LValue) source {
+	return func(b *envBuilder, _, _ string) lua.LValue { return value(b) }
+}
+
+// stock is what gopher-lua has under this name. Only the holder may call it.
+func stock(b *envBuilder, lib, name string) lua.LValue {
+	switch v := pristine()[lib+"."+name].(type) {
+	case *lua.LFunction:
+		upvalues := make([]lua.LValue, len(v.Upvalues)) // pairs and ipairs keep their iterator in one
+		for i, up := range v.Upvalues {
+			upvalues[i] = up.Value()
+			if fn, ok := upvalues[i].(*lua.LFunction); ok {
+				upvalues[i] = b.L.NewFunction(fn.GFunction)
+			}
+		}
+		return b.L.NewClosure(v.GFunction, upvalues...)
+	case lua.LNumber:
+		return v
+	}
+	panic("gopher-lua has no " + lib + "." + name)
+}
+
+// pristine returns gopher-lua's own library by "lib.name", of a state that ran no script. Nobody may change it. Any
+// goroutine may call it.
+var pristine = sync.OnceValue(func() map[string]lua.LValue {
+	L := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	own := map[string]lua.LValue{}
+	for lib, open := range map[string]lua.LGFunction{
+		lua.BaseLibName:      lua.OpenBase,
+		lua.CoroutineLibName: lua.OpenCoroutine,
+		lua.MathLibName:      lua.OpenMath,
+		lua.OsLibName:        lua.OpenOs,
+		lua.TabLibName:       lua.OpenTable,
+	} {
+		L.Push(L.NewFunction(open))
+		L.Call(0, 1)
+		L.CheckTable(-1).ForEach(func(name, v lua.LValue) { own[lib+"."+name.String()] = v })
+		L.Pop(1)
+	}
+	return own
+})

@@ -1,0 +1,218 @@
+package luart
+
+import (
+	"fmt"
+	"runtime/metrics"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// baseAssert is assert(v[, message, …]): all its arguments, or the message (any value) as the error when v is false
+// or nil. As in Lua, no position is put in front of the message. Only the holder may call it.
+func baseAssert(L *lua.LState) int {
+	if lua.LVAsBool(L.CheckAny(1)) {
+		return L.GetTop()
+	}
+	if L.GetTop() < 2 {
+		L.Error(lua.LString("assertion failed!"), 0)
+	}
+	L.Error(L.Get(2), 0)
+	return 0
+}
+
+// baseCollectGarbage is collectgarbage([option]): the live and the not yet collected heap of the process in KiB for
+// "count", else 0. It never starts a collection. Only the holder may call it.
+func baseCollectGarbage(L *lua.LState) int {
+	if L.OptString(1, "collect") != "count" {
+		L.Push(lua.LNumber(0))
+		return 1
+	}
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(heap)
+	L.Push(lua.LNumber(float64(heap[0].Value.Uint64()) / 1024))
+	return 1
+}
+
+// baseError is error(value[, level]). A string gets the position "file:line: " of its caller (level 1), of the
+// caller's caller (2) and so on; level 0 adds none. Only the holder may call it.
+func baseError(L *lua.LState) int {
+	value, level := L.Get(1), optInt(L, 2, 1)
+	if lua.LVCanConvToString(value) {
+		position := ""
+		if level > 0 {
+			position = L.Where(level)
+		}
+		if position == "" || position == "[G]:" { // called by Go, or past the end of the stack
+			value = lua.LString(value.String())
+		} else {
+			value = lua.LString(position + " " + value.String())
+		}
+	}
+	L.Error(value, 0)
+	return 0
+}
+
+// basePcall is pcall(f, …): true and the results, or false and the error object, whatever its type. Only the holder
+// may call it.
+func basePcall(L *lua.LState) int {
+	L.CheckAny(1)
+	if err := protect(L, L.GetTop()); err != nil {
+		L.Push(lua.LFalse)
+		L.Push(err.Object)
+		return 2
+	}
+	L.Insert(lua.LTrue, 1)
+	return L.GetTop()
+}
+
+// baseXpcall is xpcall(f, handler, …): true and the results of f(…), or false and what handler makes of the error
+// object. The handler runs after the calls of f are undone, so that it cannot look at them; an error of the handler
+// takes the place of the first one. Only the holder may call it.
+func baseXpcall(L *lua.LState) int {
+	handler := L.CheckAny(2)
+	L.Remove(2)
+	err := protect(L, L.GetTop())
+	if err == nil {
+		L.Insert(lua.LTrue, 1)
+		return L.GetTop()
+	}
+	L.Push(handler)
+	L.Push(err.Object)
+	if err := protect(L, 2); err != nil {
+		L.Push(lua.LFalse)
+		L.Push(err.Object)
+		return 2
+	}
+	L.SetTop(1)
+	L.Insert(lua.LFalse, 1)
+	return 2
+}
+
+// reservedCalls is how many calls of the stack protect leaves to what it calls.
+const reservedCalls = 16
+
+// protect calls the value that has n-1 arguments above it on the stack, and takes both off. The results are on the
+// stack when it returns nil. It must be called by a guarded function. Only the holder may call it.
+func protect(L *lua.LState, n int) *lua.ApiError {
+	callee := L.Get(-n)
+	if fn := callee.Type(); fn != lua.LTFunction && L.GetMetaField(callee, "__call").Type() != lua.LTFunction {
+		L.SetTop(L.GetTop() - n)
+		return &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("attempt to call a " + fn.String() + " value")}
+	}
+	if callDepth(L) > L.Options.CallStackSize-reservedCalls {
+		L.SetTop(L.GetTop() - n)
+		return &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("stack overflow")}
+	}
+	L.Insert(L.Get(lua.UpvalueIndex(1)), L.GetTop()-n+1)
+	outer := swapUpvalues(L, nil)
+	err := L.PCall(n, lua.MultRet, nil)
+	swapUpvalues(L, outer)
+	if err == nil {
+		return nil
+	}
+	return err.(*lua.ApiError) // PCall returns no other
+}
+
+// guardCall calls its first argument with the others, and makes a Lua error of a Go panic where it happens: PCall
+// alone would undo the calls first and leave captured locals without a value. Only the holder may call it.
+func guardCall(L *lua.LState) int {
+	defer raisePanic(L)
+	L.Call(L.GetTop()-1, lua.MultRet)
+	return L.GetTop()
+}
+
+// raisePanic, deferred, turns a Go panic into a Lua error. Only the holder may call it.
+func raisePanic(L *lua.LState) {
+	switch reason := recover().(type) {
+	case nil:
+	case *lua.ApiError:
+		panic(reason)
+	default:
+		L.RaiseError("%s", panicMessage(fmt.Sprint(reason)))
+	}
+}
+
+// panicMessage words a Go panic for scripts. Any goroutine may call it.
+func panicMessage(reason string) string {
+	if reason == "lua callstack overflow" { // gopher-lua panics with this string
+		return "stack overflow"
+	}
+	return "internal error: " + reason
+}
+
+// newPrint makes print(…): the values as tostring shows them, with tabs between them, as one line to the hook. Only
+// the holder may call it.
+func newPrint(b *envBuilder) lua.LValue {
+	hook := b.hooks.Print
+	return b.L.NewFunction(func(L *lua.LState) int {
+		var line strings.Builder
+		for i := 1; i <= L.GetTop(); i++ {
+			if i > 1 {
+				line.WriteByte('\t')
+			}
+			line.WriteString(toString(L, L.Get(i)))
+			checkSize(L, line.Len())
+		}
+		if hook != nil {
+			hook(L, line.String())
+		}
+		return 0
+	})
+}
+
+// baseRawset is rawset(table, key, value): the table. Errors: a nil or NaN key. Only the holder may call it.
+func baseRawset(L *lua.LState) int {
+	L.RawSet(L.CheckTable(1), L.CheckAny(2), L.CheckAny(3))
+	L.SetTop(1)
+	return 1
+}
+
+// baseSetmetatable is setmetatable(table, metatable|nil): the table. Errors: what is no table (the metatables of
+// strings and of Rover's own objects belong to all scripts); a metatable with a __metatable field is in place. Only
+// the holder may call it.
+func baseSetmetatable(L *lua.LState) int {
+	table := L.CheckTable(1)
+	if L.GetTop() < 2 {
+		L.ArgError(2, "nil or table expected")
+	}
+	L.CheckTypes(2, lua.LTNil, lua.LTTable)
+	if meta, ok := table.Metatable.(*lua.LTable); ok && meta.RawGetString("__metatable") != lua.LNil {
+		L.RaiseError("cannot change a protected metatable")
+	}
+	table.Metatable = L.Get(2)
+	L.SetTop(1)
+	return 1
+}
+
+// baseTostring is tostring(v), __tostring included. Only the holder may call it.
+func baseTostring(L *lua.LState) int {
+	L.Push(lua.LString(toString(L, L.CheckAny(1))))
+	return 1
+}
+
+// baseUnpack is unpack(list[, i[, j]]): list[i] to list[j]; i is 1 and j is #list when left out. Errors: more than
+// 8000 results. Only the holder may call it.
+func baseUnpack(L *lua.LState) int {
+	list, first := L.CheckTable(1), optInt(L, 2, 1)
+	last := optInt(L, 3, list.Len())
+	if last < first {
+		return 0
+	}
+	n := last - first + 1
+	if n > maxResults {
+		L.RaiseError("too many results to unpack: %d, the limit is %d", n, maxResults)
+	}
+	for i := first; i <= last; i++ {
+		L.Push(list.RawGet(lua.LNumber(i)))
+	}
+	return n
+}
+
+// checkSize raises an error when a library function makes a string of n bytes and that is too long. Only the holder
+// may call it.
+func checkSize(L *lua.LState, n int) {
+	if n > maxStringBytes {
+		L.RaiseError("resulting string too large: the limit is %d bytes", maxStringBytes)
+	}
+}

@@ -1,0 +1,221 @@
+package luart
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// strFormat is string.format(format, …): C's printf. Conversions: %d %i %u %o %x %X (whole numbers: fractions are
+// cut), %e %E %f %g %G, %c (a byte), %s (any value, as tostring shows it), %q (a string that Lua can read back), %%.
+// Flags -+ #0, width and precision of at most two digits. Errors: another conversion, an argument that is missing or
+// no number, more than 16 MiB. Only the holder may call it.
+func strFormat(L *lua.LState) int {
+	format := L.CheckString(1)
+	var out strings.Builder
+	arg := 1
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			out.WriteByte(format[i])
+			continue
+		}
+		if strings.HasPrefix(format[i:], "%%") {
+			out.WriteByte('%')
+			i++
+			continue
+		}
+		spec := parseSpec(L, format[i+1:])
+		i += spec.length
+		arg++
+		if arg > L.GetTop() {
+			L.ArgError(arg, "no value")
+		}
+		out.WriteString(spec.convert(L, arg))
+		checkSize(L, out.Len())
+	}
+	L.Push(lua.LString(out.String()))
+	return 1
+}
+
+// formatSpec is one conversion of a format.
+type formatSpec struct {
+	minus, plus, space, sharp, zero bool
+	width, precision                int // precision -1: none
+	verb                            byte
+	length                          int // bytes after the percent sign
+}
+
+// parseSpec reads a conversion, or raises an error. Only the holder may call it.
+func parseSpec(L *lua.LState, s string) (f formatSpec) {
+	i := 0
+	for ; i < len(s) && strings.IndexByte("-+ #0", s[i]) >= 0; i++ {
+		flag := map[byte]*bool{'-': &f.minus, '+': &f.plus, ' ': &f.space, '#': &f.sharp, '0': &f.zero}[s[i]]
+		if *flag {
+			L.RaiseError("invalid format (repeated flags)")
+		}
+		*flag = true
+	}
+	digits := func() (n int) {
+		start := i
+		for ; i < len(s) && '0' <= s[i] && s[i] <= '9'; i++ {
+			if i-start == 2 {
+				L.RaiseError("invalid format (width or precision too long)")
+			}
+			n = n*10 + int(s[i]-'0')
+		}
+		return n
+	}
+	f.width, f.precision = digits(), -1
+	if i < len(s) && s[i] == '.' {
+		i++
+		f.precision = digits()
+	}
+	if i == len(s) || strings.IndexByte("diuoxXeEfgGcsq", s[i]) < 0 {
+		L.RaiseError("invalid conversion '%%%s' to 'format'", s[:min(i+1, len(s))])
+	}
+	f.verb, f.length = s[i], i+1
+	return f
+}
+
+// convert returns argument n in the form of the conversion. Only the holder may call it.
+func (f formatSpec) convert(L *lua.LState, n int) string {
+	switch f.verb {
+	case 'd', 'i':
+		return f.integer(signed(L, n))
+	case 'u', 'o', 'x', 'X':
+		f.plus, f.space = false, false
+		return f.integer(unsigned(L, n))
+	case 'e', 'E', 'f', 'g', 'G':
+		return f.float(checkNumber(L, n))
+	case 'c':
+		return f.pad("", string([]byte{byte(checkInt(L, n))}), false)
+	case 'q':
+		return quote(L.CheckString(n))
+	default: // 's'
+		s := toString(L, L.Get(n))
+		if f.precision >= 0 && f.precision < len(s) {
+			s = s[:f.precision]
+		}
+		return f.pad("", s, false)
+	}
+}
+
+// signed returns the sign and the absolute value of argument n. Only the holder may call it.
+func signed(L *lua.LState, n int) (bool, uint64) {
+	number := math.Trunc(checkNumber(L, n))
+	if !(number >= -(1<<63) && number < 1<<63) {
+		L.ArgError(n, "number has no integer representation")
+	}
+	if number < 0 {
+		return true, uint64(-int64(number))
+	}
+	return false, uint64(number)
+}
+
+// unsigned returns argument n; negative numbers count from 2^64 down, as in C. Only the holder may call it.
+func unsigned(L *lua.LState, n int) (bool, uint64) {
+	number := math.Trunc(checkNumber(L, n))
+	if !(number >= -(1<<63) && number < 1<<64) {
+		L.ArgError(n, "number has no integer representation")
+	}
+	if number < 0 {
+		return false, uint64(int64(number))
+	}
+	return false, uint64(number)
+}
+
+func (f formatSpec) integer(negative bool, n uint64) string {
+	base, prefix := 10, f.sign(negative)
+	switch f.verb {
+	case 'o':
+		base = 8
+	case 'x', 'X':
+		base = 16
+	}
+	digits := strconv.FormatUint(n, base)
+	if f.precision == 0 && n == 0 {
+		digits = ""
+	}
+	digits = strings.Repeat("0", max(0, f.precision-len(digits))) + digits
+	if f.sharp && base == 8 && !strings.HasPrefix(digits, "0") {
+		digits = "0" + digits
+	}
+	if f.sharp && base == 16 && n != 0 {
+		prefix = "0x"
+	}
+	if f.verb == 'X' {
+		digits, prefix = strings.ToUpper(digits), strings.ToUpper(prefix)
+	}
+	return f.pad(prefix, digits, f.zero && f.precision < 0)
+}
+
+func (f formatSpec) float(n float64) string {
+	prefix := f.sign(math.Signbit(n) && n == n)
+	if math.IsInf(n, 0) || n != n {
+		digits := "inf"
+		if n != n {
+			digits = "nan"
+		}
+		if f.verb < 'a' {
+			digits = strings.ToUpper(digits)
+		}
+		return f.pad(prefix, digits, false)
+	}
+	precision := f.precision
+	if precision < 0 {
+		precision = 6
+	}
+	if precision == 0 && f.verb|0x20 == 'g' {
+		precision = 1
+	}
+	if !f.sharp {
+		return f.pad(prefix, strconv.FormatFloat(math.Abs(n), f.verb, precision, 64), f.zero)
+	}
+	return f.pad(prefix, fmt.Sprintf("%#.*"+string(rune(f.verb)), precision, math.Abs(n)), f.zero)
+}
+
+func (f formatSpec) sign(negative bool) string {
+	switch {
+	case negative:
+		return "-"
+	case f.plus:
+		return "+"
+	case f.space:
+		return " "
+	}
+	return ""
+}
+
+// pad brings a text to the width, with blanks or with zeros behind its prefix. Any goroutine may call it.
+func (f formatSpec) pad(prefix, text string, zeros bool) string {
+	missing := max(0, f.width-len(prefix)-len(text))
+	switch {
+	case f.minus:
+		return prefix + text + strings.Repeat(" ", missing)
+	case zeros:
+		return prefix + strings.Repeat("0", missing) + text
+	}
+	return strings.Repeat(" ", missing) + prefix + text
+}
+
+// quote is %q. Any goroutine may call it.
+func quote(s string) string {
+	out := make([]byte, 0, len(s)+2)
+	out = append(out, '"')
+	for _, c := range []byte(s) {
+		switch c {
+		case '"', '\\', '\n':
+			out = append(out, '\\', c)
+		case '\r':
+			out = append(out, `\r`...)
+		case 0:
+			out = append(out, `\000`...)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(append(out, '"'))
+}

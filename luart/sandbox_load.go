@@ -1,0 +1,156 @@
+package luart
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxChunkBytes is the longest source of load and loadstring. Some of gopher-lua's compiler is quadratic (each
+// constant is looked for among all before it) and cannot be interrupted: 64 KiB of numbers take 0.4 s, 256 KiB take
+// 5 s, and burst is 1 s.
+const maxChunkBytes = 64 << 10
+
+// baseLoad is load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
+// that is called for piece after piece until it returns nil or "". The function sees the globals of this generation,
+// or env. mode is not looked at: there are no precompiled chunks. Only the holder may call it.
+func baseLoad(L *lua.LState) int {
+	name := "=(load)"
+	var source string
+	switch chunk := L.Get(1).(type) {
+	case lua.LString:
+		source, name = string(chunk), string(chunk)
+	case *lua.LFunction:
+		var ok bool
+		if source, ok = readChunk(L, chunk); !ok {
+			L.Push(lua.LNil)
+			L.Push(lua.LString("reader function must return a string"))
+			return 2
+		}
+	default:
+		argTypeError(L, 1, "string or function")
+	}
+	env := L.Get(lua.EnvironIndex).(*lua.LTable)
+	if L.GetTop() >= 4 {
+		env = L.CheckTable(4)
+	}
+	return loadChunk(L, source, L.OptString(2, name), env)
+}
+
+// baseLoadstring is loadstring(chunk[, name]): load for strings. Only the holder may call it.
+func baseLoadstring(L *lua.LState) int {
+	source := L.CheckString(1)
+	return loadChunk(L, source, L.OptString(2, source), L.Get(lua.EnvironIndex).(*lua.LTable))
+}
+
+// loadChunk pushes the compiled function, or nil and a message. Only the holder may call it.
+func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
+	if len(source) > maxChunkBytes {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(chunkName(name) + ": chunk too long: the limit of load is 65536 bytes"))
+		return 2
+	}
+	proto, err := compile([]byte(source), chunkName(name))
+	if err != nil {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(err.Error()))
+		return 2
+	}
+	fn := L.NewFunctionFromProto(proto)
+	fn.Env = env
+	L.Push(fn)
+	return 1
+}
+
+// readChunk calls a reader until its chunk ends or is too long. It returns false for a piece that is no string. Only
+// the holder may call it.
+func readChunk(L *lua.LState, reader *lua.LFunction) (string, bool) {
+	var chunk strings.Builder
+	for chunk.Len() <= maxChunkBytes {
+		L.Push(reader)
+		L.Call(0, 1)
+		piece := L.Get(-1)
+		L.Pop(1)
+		if piece == lua.LNil {
+			break
+		}
+		if !lua.LVCanConvToString(piece) {
+			return "", false
+		}
+		if piece.String() == "" {
+			break
+		}
+		chunk.WriteString(piece.String())
+	}
+	return chunk.String(), true
+}
+
+// maxNameBytes is the longest chunk name in messages, as in C Lua.
+const maxNameBytes = 60
+
+// chunkName is the form of a chunk's name in messages: after '=' or '@' as it is, else the first line of the source
+// as [string "…"]. Any goroutine may call it.
+func chunkName(name string) string {
+	if name != "" && (name[0] == '=' || name[0] == '@') {
+		name = name[1:]
+		if len(name) > maxNameBytes {
+			return "..." + name[len(name)-maxNameBytes:]
+		}
+		return name
+	}
+	line, _, cut := strings.Cut(name, "\n")
+	if len(line) > maxNameBytes-len(`[string "..."]`) {
+		line, cut = line[:maxNameBytes-len(`[string "..."]`)], true
+	}
+	if cut {
+		line += "..."
+	}
+	return `[string "` + line + `"]`
+}
+
+// baseGetfenv is getfenv([f]): the globals of a Lua function, given itself or by its level on the stack (1, the
+// default: the caller). Level 0 and Go functions give this generation's globals. Only the holder may call it.
+func baseGetfenv(L *lua.LState) int {
+	env := L.Get(lua.EnvironIndex)
+	if fn := functionArg(L); fn != nil && !fn.IsG {
+		env = fn.Env
+	}
+	L.Push(env)
+	return 1
+}
+
+// baseSetfenv is setfenv(f, table): f, a Lua function given itself or by its level on the stack. Errors: level 0,
+// which would be the Lua thread's globals, and Go functions. Only the holder may call it.
+func baseSetfenv(L *lua.LState) int {
+	env, fn := L.CheckTable(2), functionArg(L)
+	if fn == nil || fn.IsG {
+		L.RaiseError("'setfenv' cannot change environment of given object")
+	}
+	fn.Env = env
+	L.Push(fn)
+	return 1
+}
+
+// functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Only the holder may
+// call it.
+func functionArg(L *lua.LState) *lua.LFunction {
+	if fn, ok := L.Get(1).(*lua.LFunction); ok {
+		return fn
+	}
+	level := optInt(L, 1, 1)
+	if level < 0 {
+		L.ArgError(1, "level must be non-negative")
+	}
+	if level == 0 {
+		return nil
+	}
+	frame, ok := L.GetStack(level)
+	if !ok {
+		L.ArgError(1, "invalid level")
+	}
+	fn, err := L.GetInfo("f", frame, lua.LNil)
+	if err != nil {
+		L.RaiseError("%s", err.Error())
+	}
+	return fn.(*lua.LFunction)
+}

@@ -1,0 +1,65 @@
+package luart
+
+import (
+	"math"
+	"math/rand/v2"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// generator is the source of math.random in one generation. Only the holder may use it.
+type generator struct {
+	seeded *rand.Rand // nil until math.randomseed: Go's own source, which nobody can predict
+}
+
+func (g *generator) float() float64 {
+	if g.seeded == nil {
+		return rand.Float64()
+	}
+	return g.seeded.Float64()
+}
+
+func (g *generator) below(n int64) int64 {
+	if g.seeded == nil {
+		return rand.Int64N(n)
+	}
+	return g.seeded.Int64N(n)
+}
+
+// newRandom makes math.random([m[, n]]): a float in [0, 1), or a whole number from 1 to m, or from m to n. Errors: an
+// empty interval. For tokens and keys there is rover.crypto.random. Only the holder may call it.
+func newRandom(b *envBuilder) lua.LValue {
+	g := b.rand
+	return b.L.NewFunction(func(L *lua.LState) int {
+		low, high := 1, 0
+		switch L.GetTop() {
+		case 0:
+			L.Push(lua.LNumber(g.float()))
+			return 1
+		case 1:
+			high = checkInt(L, 1)
+		case 2:
+			low, high = checkInt(L, 1), checkInt(L, 2)
+		default:
+			L.RaiseError("wrong number of arguments")
+		}
+		if low > high {
+			L.ArgError(L.GetTop(), "interval is empty")
+		}
+		L.Push(lua.LNumber(int64(low) + g.below(int64(high)-int64(low)+1)))
+		return 1
+	})
+}
+
+// newRandomseed makes math.randomseed(x): the same x gives the same numbers again, in this generation alone. Only the
+// holder may call it.
+func newRandomseed(b *envBuilder) lua.LValue {
+	g := b.rand
+	return b.L.NewFunction(func(L *lua.LState) int {
+		g.seeded = rand.New(rand.NewPCG(math.Float64bits(checkNumber(L, 1)), 0))
+		return 0
+	})
+}
+
+// newHuge makes math.huge. Any goroutine may call it.
+func newHuge(*envBuilder) lua.LValue { return lua.LNumber(math.Inf(1)) }

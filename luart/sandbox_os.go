@@ -1,0 +1,166 @@
+package luart
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxUnix bounds the times of os.date and os.time to the years -9999 to 9999.
+const maxUnix = 253402300799
+
+// osGetenv is os.getenv, which scripts must not have: it would show every secret of the process. Only the holder may
+// call it.
+func osGetenv(L *lua.LState) int {
+	L.RaiseError(`os.getenv is not available: use rover.env (needs "allow env")`)
+	return 0
+}
+
+// osDifftime is os.difftime(t2[, t1]): t2 - t1 in seconds. Only the holder may call it.
+func osDifftime(L *lua.LState) int {
+	t2, t1 := checkNumber(L, 1), 0.0
+	if L.Get(2) != lua.LNil {
+		t1 = checkNumber(L, 2)
+	}
+	L.Push(lua.LNumber(t2 - t1))
+	return 1
+}
+
+// osTime is os.time([table]): seconds since 1970 UTC, of now or of the local time in the table. year, month and day
+// must be there, hour is 12 and min and sec are 0 when left out; values beyond their range carry over. Only the
+// holder may call it.
+func osTime(L *lua.LState) int {
+	if L.Get(1) == lua.LNil {
+		L.Push(lua.LNumber(time.Now().Unix()))
+		return 1
+	}
+	table := L.CheckTable(1)
+	field := func(name string, otherwise int) int {
+		n, ok := math.NaN(), true
+		switch v := table.RawGetString(name).(type) {
+		case lua.LNumber:
+			n = float64(v)
+		case lua.LString:
+			n, ok = parseNumber(string(v))
+		default:
+			if otherwise < 0 || v != lua.LNil {
+				L.RaiseError("field '%s' missing in date table", name)
+			}
+			return otherwise
+		}
+		if !ok || !(math.Abs(n) < math.MaxInt32) {
+			L.RaiseError("field '%s' of the date table is not a number in range", name)
+		}
+		return int(n)
+	}
+	t := time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1),
+		field("hour", 12), field("min", 0), field("sec", 0), 0, time.Local)
+	if t.Unix() > maxUnix || t.Unix() < -maxUnix {
+		L.RaiseError("time out of range")
+	}
+	L.Push(lua.LNumber(t.Unix()))
+	return 1
+}
+
+// osDate is os.date([format[, time]]): the time (now when left out) by strftime's conversions in the C locale, "%c"
+// when there is no format. A leading '!' means UTC instead of the server's zone; "*t" gives a table of year, month,
+// day, hour, min, sec, wday, yday and isdst. Errors: an unknown conversion, a time beyond the year 9999. Only the
+// holder may call it.
+func osDate(L *lua.LState) int {
+	format, t := "%c", time.Now()
+	if L.Get(1) != lua.LNil {
+		format = L.CheckString(1)
+	}
+	if L.Get(2) != lua.LNil {
+		unix := checkNumber(L, 2)
+		if !(math.Abs(unix) <= maxUnix) {
+			L.ArgError(2, "time out of range")
+		}
+		t = time.Unix(int64(unix), 0)
+	}
+	format, utc := strings.CutPrefix(format, "!")
+	if utc {
+		t = t.UTC()
+	}
+	if strings.HasPrefix(format, "*t") {
+		L.Push(dateTable(L, t))
+		return 1
+	}
+	var out strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			out.WriteByte(format[i])
+			continue
+		}
+		i++
+		if i == len(format) || !writeDate(&out, format[i], t) {
+			L.ArgError(1, fmt.Sprintf("invalid conversion specifier '%%%s'", format[i:min(i+1, len(format))]))
+		}
+		checkSize(L, out.Len())
+	}
+	L.Push(lua.LString(out.String()))
+	return 1
+}
+
+func dateTable(L *lua.LState, t time.Time) *lua.LTable {
+	table := L.CreateTable(0, 9)
+	for name, n := range map[string]int{
+		"year": t.Year(), "month": int(t.Month()), "day": t.Day(), "hour": t.Hour(), "min": t.Minute(),
+		"sec": t.Second(), "wday": int(t.Weekday()) + 1, "yday": t.YearDay(),
+	} {
+		table.RawSetString(name, lua.LNumber(n))
+	}
+	table.RawSetString("isdst", lua.LBool(t.IsDST()))
+	return table
+}
+
+// dateLayouts are strftime's conversions that Go's layouts can spell.
+var dateLayouts = map[byte]string{
+	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02",
+	'D': "01/02/06", 'e': "_2", 'F': "2006-01-02", 'h': "Jan", 'H': "15", 'I': "03", 'm': "01", 'M': "04",
+	'p': "PM", 'r': "03:04:05 PM", 'R': "15:04", 'S': "05", 'T': "15:04:05", 'x': "01/02/06", 'X': "15:04:05",
+	'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST", 'j': "002",
+}
+
+// writeDate writes one conversion and returns false for an unknown one. Any goroutine may call it.
+func writeDate(out *strings.Builder, conversion byte, t time.Time) bool {
+	if layout, ok := dateLayouts[conversion]; ok {
+		out.WriteString(t.Format(layout))
+		return true
+	}
+	yday, wday := t.YearDay()-1, int(t.Weekday())
+	monday := (wday + 6) % 7
+	isoYear, isoWeek := t.ISOWeek()
+	switch conversion {
+	case '%':
+		out.WriteByte('%')
+	case 'n':
+		out.WriteByte('\n')
+	case 't':
+		out.WriteByte('\t')
+	case 'w':
+		fmt.Fprint(out, wday)
+	case 'u':
+		fmt.Fprint(out, monday+1)
+	case 's':
+		fmt.Fprint(out, t.Unix())
+	case 'C':
+		fmt.Fprintf(out, "%02d", t.Year()/100)
+	case 'U':
+		fmt.Fprintf(out, "%02d", (yday+7-wday)/7)
+	case 'W':
+		fmt.Fprintf(out, "%02d", (yday+7-monday)/7)
+	case 'V':
+		fmt.Fprintf(out, "%02d", isoWeek)
+	case 'G':
+		fmt.Fprint(out, isoYear)
+	case 'g':
+		fmt.Fprintf(out, "%02d", isoYear%100)
+	default:
+		return false
+	}
+	return true
+}

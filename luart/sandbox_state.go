@@ -1,0 +1,132 @@
+package luart
+
+import (
+	"reflect"
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// This file reads three things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
+// once. Without them pcall and coroutines go wrong in ways that no script could see coming:
+//
+//   - raising an error closes the open upvalues of all frames, also of those outside the pcall that catches it: the
+//     captured locals of a running function fall apart into two variables. So pcall hides the outer ones meanwhile.
+//   - a pcall whose function cannot get a call frame any more pops 8 frames too many. So pcall looks at the depth.
+//   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side running on the stack of a
+//     suspended coroutine. So yield looks at its callers.
+//
+// Should another version of gopher-lua name its fields otherwise, layout.known is false, each function says so in
+// its comment, and TestStateLayout fails.
+var layout = readLayout()
+
+// stateLayout is where the fields are.
+type stateLayout struct {
+	known                    bool
+	uvcache, frame, stack    uintptr      // in LState
+	stackType                reflect.Type // of LState.stack
+	idx, fn, parent, counter uintptr      // in callFrame
+}
+
+func readLayout() (l stateLayout) {
+	state := reflect.TypeFor[lua.LState]()
+	uvcache, ok1 := state.FieldByName("uvcache")
+	frame, ok2 := state.FieldByName("currentFrame")
+	stack, ok3 := state.FieldByName("stack")
+	if !ok1 || !ok2 || !ok3 || uvcache.Type != reflect.TypeFor[*lua.Upvalue]() ||
+		frame.Type.Kind() != reflect.Pointer || frame.Type.Elem().Kind() != reflect.Struct {
+		return l
+	}
+	call := frame.Type.Elem()
+	idx, ok1 := call.FieldByName("Idx")
+	fn, ok2 := call.FieldByName("Fn")
+	parent, ok3 := call.FieldByName("Parent")
+	counter, ok4 := call.FieldByName("Pc")
+	intType := reflect.TypeFor[int]()
+	if !ok1 || !ok2 || !ok3 || !ok4 || idx.Type != intType || counter.Type != intType ||
+		fn.Type != reflect.TypeFor[*lua.LFunction]() || parent.Type != frame.Type {
+		return l
+	}
+	return stateLayout{
+		known:   true,
+		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
+		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
+	}
+}
+
+// callFrame is a call frame of gopher-lua, nil when there is none. Only the holder may use it.
+type callFrame struct{ p unsafe.Pointer }
+
+func (f callFrame) function() *lua.LFunction { return *(**lua.LFunction)(unsafe.Add(f.p, layout.fn)) }
+func (f callFrame) caller() callFrame {
+	return callFrame{*(*unsafe.Pointer)(unsafe.Add(f.p, layout.parent))}
+}
+func (f callFrame) depth() int { return *(*int)(unsafe.Add(f.p, layout.idx)) + 1 }
+func (f callFrame) pc() int    { return *(*int)(unsafe.Add(f.p, layout.counter)) }
+
+// currentFrame returns the frame of the function that runs in L. The layout must be known. Only the holder may call
+// it.
+func currentFrame(L *lua.LState) callFrame {
+	return callFrame{*(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.frame))}
+}
+
+// swapUpvalues makes list the open upvalues of L and returns those before. It does nothing when the layout is not
+// known. Only the holder may call it.
+func swapUpvalues(L *lua.LState, list *lua.Upvalue) *lua.Upvalue {
+	if !layout.known {
+		return nil
+	}
+	field := (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(L), layout.uvcache))
+	before := *field
+	*field = list
+	return before
+}
+
+// callDepth returns how many calls are on the stack of L, 0 when the layout is not known. Only the holder may call
+// it.
+func callDepth(L *lua.LState) int {
+	if !layout.known {
+		return 0
+	}
+	if f := currentFrame(L); f.p != nil {
+		return f.depth()
+	}
+	return 0
+}
+
+// canYield says whether only Lua calls lie between the Go function that runs in L and the body of L's coroutine. It
+// is true when the layout is not known. Only the holder may call it.
+func canYield(L *lua.LState) bool {
+	if !layout.known {
+		return true
+	}
+	f := currentFrame(L).caller()
+	if f.p == nil {
+		return false // the Go function is the body
+	}
+	for ; f.p != nil; f = f.caller() {
+		fn := f.function()
+		if fn.IsG {
+			return false
+		}
+		// Metamethods and iterators are called by Go code in the middle of another instruction.
+		switch int(fn.Proto.Code[f.pc()-1] >> 26) {
+		case lua.OP_CALL, lua.OP_TAILCALL:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// ranOut says whether L is a suspended coroutine whose body ended with "return coroutine.yield()": gopher-lua has
+// dropped the body's frame already, and the next resume only hands over the results. It is false when the layout is
+// not known. Only the holder may call it.
+func ranOut(L *lua.LState) bool {
+	if !layout.known || currentFrame(L).p != nil {
+		return false
+	}
+	field := reflect.NewAt(layout.stackType, unsafe.Add(unsafe.Pointer(L), layout.stack))
+	stack, ok := field.Elem().Interface().(interface{ IsEmpty() bool })
+	return ok && stack.IsEmpty()
+}

@@ -1,0 +1,123 @@
+package luart
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// strLen is string.len(s): its bytes. Only the holder may call it.
+func strLen(L *lua.LState) int {
+	L.Push(lua.LNumber(len(L.CheckString(1))))
+	return 1
+}
+
+// strSub is string.sub(s, i[, j]): s from byte i to byte j, both counted from 1, or from the end when negative. Only
+// the holder may call it.
+func strSub(L *lua.LState) int {
+	s := L.CheckString(1)
+	first, last := byteRange(len(s), checkInt(L, 2), optInt(L, 3, -1))
+	L.Push(lua.LString(s[first:last]))
+	return 1
+}
+
+// strByte is string.byte(s[, i[, j]]): the codes of bytes i (1) to j (i). Errors: more than 8000. Only the holder may
+// call it.
+func strByte(L *lua.LState) int {
+	s, i := L.CheckString(1), optInt(L, 2, 1)
+	first, last := byteRange(len(s), i, optInt(L, 3, i))
+	if last-first > maxResults {
+		L.RaiseError("string slice too long: %d bytes, the limit is %d", last-first, maxResults)
+	}
+	for _, c := range []byte(s[first:last]) {
+		L.Push(lua.LNumber(c))
+	}
+	return last - first
+}
+
+// byteRange makes a slice's bounds of Lua's i and j in a string of n bytes. Any goroutine may call it.
+func byteRange(n, i, j int) (first, last int) {
+	if i < 0 {
+		i += n + 1
+	}
+	if j < 0 {
+		j += n + 1
+	}
+	first, last = max(i, 1)-1, min(j, n)
+	if first >= last {
+		return 0, 0
+	}
+	return first, last
+}
+
+// strChar is string.char(…): a string of these byte codes. Errors: one that is not from 0 to 255. Only the holder may
+// call it.
+func strChar(L *lua.LState) int {
+	s := make([]byte, L.GetTop())
+	for i := range s {
+		c := checkInt(L, i+1)
+		if c < 0 || c > 255 {
+			L.ArgError(i+1, "invalid value")
+		}
+		s[i] = byte(c)
+	}
+	L.Push(lua.LString(s))
+	return 1
+}
+
+// strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16 MiB. Only the holder
+// may call it.
+func strRep(L *lua.LState) int {
+	s, n, sep := L.CheckString(1), checkInt(L, 2), L.OptString(3, "")
+	if n <= 0 || len(s)+len(sep) == 0 {
+		L.Push(lua.LString(""))
+		return 1
+	}
+	if n > maxStringBytes/(len(s)+len(sep))+1 {
+		checkSize(L, maxStringBytes+1)
+	}
+	checkSize(L, n*len(s)+(n-1)*len(sep))
+	L.Push(lua.LString(strings.Repeat(s+sep, n-1) + s))
+	return 1
+}
+
+// strReverse is string.reverse(s): its bytes from the last to the first. Only the holder may call it.
+func strReverse(L *lua.LState) int {
+	s := L.CheckString(1)
+	out := make([]byte, len(s))
+	for i := range len(s) {
+		out[len(s)-1-i] = s[i]
+	}
+	L.Push(lua.LString(out))
+	return 1
+}
+
+// strLower is string.lower(s): A-Z made a-z, all other bytes as they are. Only the holder may call it.
+func strLower(L *lua.LState) int {
+	L.Push(lua.LString(mapASCII(L.CheckString(1), 'A')))
+	return 1
+}
+
+// strUpper is string.upper(s): a-z made A-Z, all other bytes as they are. Only the holder may call it.
+func strUpper(L *lua.LState) int {
+	L.Push(lua.LString(mapASCII(L.CheckString(1), 'a')))
+	return 1
+}
+
+// mapASCII changes the case of the 26 letters from first on. It does not copy a string without any. Any goroutine may
+// call it.
+func mapASCII(s string, first byte) string {
+	for i := range len(s) {
+		if s[i]-first >= 26 {
+			continue
+		}
+		out := []byte(s)
+		for ; i < len(out); i++ {
+			if out[i]-first < 26 {
+				out[i] ^= 0x20
+			}
+		}
+		return string(out)
+	}
+	return s
+}

@@ -1,0 +1,144 @@
+package luart
+
+import (
+	"sort"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// tabConcat is table.concat(list[, sep[, i[, j]]]): list[i]..sep..…..list[j]. Errors: an element that is neither
+// string nor number; a result of more than 16 MiB. Only the holder may call it.
+func tabConcat(L *lua.LState) int {
+	list := L.CheckTable(1)
+	sep := ""
+	if L.Get(2) != lua.LNil {
+		sep = L.CheckString(2)
+	}
+	first := optInt(L, 3, 1)
+	last := optInt(L, 4, list.Len())
+	var out strings.Builder
+	for i := first; i <= last; i++ {
+		v := list.RawGet(lua.LNumber(i))
+		if !lua.LVCanConvToString(v) {
+			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
+		}
+		out.WriteString(v.String())
+		if i != last {
+			out.WriteString(sep)
+		}
+		checkSize(L, out.Len())
+	}
+	L.Push(lua.LString(out.String()))
+	return 1
+}
+
+// tabInsert is table.insert(list, [pos,] value). Errors: pos is not from 1 to #list + 1; the list is as long as an
+// array can be. Only the holder may call it.
+func tabInsert(L *lua.LState) int {
+	list := L.CheckTable(1)
+	n := list.Len()
+	if n+2 >= lua.MaxArrayIndex {
+		L.RaiseError("table overflow: an array has at most %d elements", lua.MaxArrayIndex-1)
+	}
+	switch L.GetTop() {
+	case 2:
+		list.Append(L.Get(2))
+	case 3:
+		pos := checkInt(L, 2)
+		if pos < 1 || pos > n+1 {
+			L.ArgError(2, "position out of bounds")
+		}
+		if pos == n+1 {
+			list.Append(L.Get(3))
+			break
+		}
+		// Insert makes the array one longer even when nils are left at its end by t[#t] = nil. Taking one of
+		// those away first keeps a queue from growing for ever.
+		list.Remove(n + 1)
+		list.Insert(pos, L.Get(3))
+	default:
+		L.RaiseError("wrong number of arguments to 'insert'")
+	}
+	return 0
+}
+
+// tabRemove is table.remove(list[, pos]): the element at pos (#list when left out), which it takes out of the list.
+// Nothing when there is none. Only the holder may call it.
+func tabRemove(L *lua.LState) int {
+	list := L.CheckTable(1)
+	n := list.Len()
+	pos := optInt(L, 2, n)
+	if pos < 1 || pos > n {
+		return 0
+	}
+	L.Push(list.Remove(pos))
+	return 1
+}
+
+// tabMaxn is table.maxn(table): the largest positive number among the keys, 0 without one. Only the holder may call
+// it.
+func tabMaxn(L *lua.LState) int {
+	largest := lua.LNumber(0)
+	L.CheckTable(1).ForEach(func(key, _ lua.LValue) {
+		if n, ok := key.(lua.LNumber); ok && n > largest {
+			largest = n
+		}
+	})
+	L.Push(largest)
+	return 1
+}
+
+// tabPack is table.pack(…): a list of its arguments with their number in n. Only the holder may call it.
+func tabPack(L *lua.LState) int {
+	n := L.GetTop()
+	list := L.CreateTable(n, 1)
+	for i := 1; i <= n; i++ {
+		list.RawSetInt(i, L.Get(i))
+	}
+	list.RawSetString("n", lua.LNumber(n))
+	L.Push(list)
+	return 1
+}
+
+// tabSort is table.sort(list[, less]): sorts list[1] to list[#list] in place, not stably. The comparator may raise an
+// error (the list stays as it was), wait, or contradict itself (any order may come out). Errors: elements that cannot
+// be compared, holes among them. Only the holder may call it.
+func tabSort(L *lua.LState) int {
+	list := L.CheckTable(1)
+	s := &sorter{L: L, values: make([]lua.LValue, list.Len())}
+	if L.Get(2) != lua.LNil {
+		s.less = L.CheckFunction(2)
+	}
+	for i := range s.values {
+		s.values[i] = list.RawGetInt(i + 1)
+	}
+	sort.Sort(s)
+	for i, v := range s.values {
+		list.RawSetInt(i+1, v)
+	}
+	return 0
+}
+
+// sorter sorts a copy of a list.
+type sorter struct {
+	L      *lua.LState
+	less   *lua.LFunction // nil: <
+	values []lua.LValue
+}
+
+func (s *sorter) Len() int      { return len(s.values) }
+func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.values[i] }
+
+func (s *sorter) Less(i, j int) bool {
+	if s.less == nil {
+		return s.L.LessThan(s.values[i], s.values[j])
+	}
+	s.L.Push(s.less)
+	s.L.Push(s.values[i])
+	s.L.Push(s.values[j])
+	s.L.Call(2, 1)
+	less := s.L.ToBool(-1)
+	s.L.Pop(1)
+	return less
+}

@@ -1,0 +1,209 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server serves a generation under plain net/http, as a host with nothing around it.
+type server struct {
+	t    testing.TB
+	vm   *VM
+	gen  *Generation
+	next http.Handler // what requests are passed on to
+	logs *observer.ObservedLogs
+
+	mu     sync.Mutex
+	vars   map[string]any
+	fields map[string]any
+}
+
+func newServer(t testing.TB, source string, change ...func(*Script)) *server {
+	t.Helper()
+	s := &server{t: t, vm: NewVM(VMOptions{}), vars: map[string]any{}, fields: map[string]any{}}
+	t.Cleanup(func() { s.vm.Close(context.Background()) })
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Next", "yes")
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.RequestURI(), body)
+	})
+	if err := s.load(source, change...); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *server) load(source string, change ...func(*Script)) error {
+	core, logs := observer.New(zap.DebugLevel)
+	script := Script{
+		Path: filepath.Join(s.t.TempDir(), "app.lua"), Source: []byte(source),
+		Timeout: 30 * time.Second, Burst: time.Second, MaxBody: 1 << 20,
+		Logger: zap.New(core),
+	}
+	for _, f := range change {
+		f(&script)
+	}
+	g, err := s.vm.Load(context.Background(), script)
+	if err == nil {
+		s.gen, s.logs = g, logs
+	}
+	return err
+}
+
+func (s *server) ClientIP(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
+func (s *server) Var(_ *http.Request, name string) (any, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.vars[name]
+	return v, ok
+}
+
+func (s *server) SetVar(_ *http.Request, name string, v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vars[name] = v
+}
+
+func (s *server) LogField(_ *http.Request, name string, v any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fields[name] = v
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := s.gen.Begin(w, r, s)
+	if x == nil {
+		s.next.ServeHTTP(w, r)
+		return
+	}
+	defer x.End()
+	outcome, err := x.Run()
+	switch {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	case outcome == Answer:
+		_ = x.Write(w)
+	case outcome == Proxy:
+		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
+	case x.WantsAfter():
+		rec := httptest.NewRecorder()
+		s.next.ServeHTTP(rec, r)
+		for k, v := range rec.Header() {
+			w.Header()[k] = v
+		}
+		status, replaced, err := x.After(rec.Code, w.Header())
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		case replaced:
+			clear(w.Header())
+			_ = x.Write(w)
+		default:
+			w.WriteHeader(status)
+			_, _ = w.Write(rec.Body.Bytes())
+		}
+	default:
+		s.next.ServeHTTP(w, r)
+	}
+}
+
+// do sends a request: "GET /path", with body and headers "Name: value".
+func (s *server) do(request string, body string, headers ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	method, target, _ := strings.Cut(request, " ")
+	var rd io.Reader
+	if body != "" {
+		rd = strings.NewReader(body)
+	}
+	r := httptest.NewRequest(method, target, rd)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func answer(w *httptest.ResponseRecorder) string {
+	return fmt.Sprintf("%d %s", w.Code, w.Body.String())
+}
+
+func (s *server) expect(request, want string, headers ...string) {
+	s.t.Helper()
+	for range 2 { // state left in the VM shows
+		if got := answer(s.do(request, "", headers...)); got != want {
+			s.t.Errorf("%s: got %q, want %q", request, got, want)
+		}
+	}
+}
+
+// Every file in testdata/app is a script whose first comment lines are requests and
+// answers: "-- GET /path => 200 text".
+func TestScripts(t *testing.T) {
+	files, _ := filepath.Glob("testdata/app/*.lua")
+	if len(files) == 0 {
+		t.Fatal("no scripts in testdata/app")
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".lua"), func(t *testing.T) {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			respond := strings.Contains(string(source), "-- unmatched respond")
+			s := newServer(t, string(source), func(s *Script) { s.Respond = respond })
+			n := 0
+			for _, line := range strings.Split(string(source), "\n") {
+				request, want, ok := strings.Cut(strings.TrimPrefix(line, "-- "), " => ")
+				if !ok || !strings.HasPrefix(line, "-- ") {
+					continue
+				}
+				n++
+				request, header, _ := strings.Cut(request, " | ")
+				var headers []string
+				if header != "" {
+					headers = strings.Split(header, " | ")
+				}
+				s.expect(request, want, headers...)
+			}
+			if n == 0 {
+				t.Error("the script has no requests")
+			}
+		})
+	}
+}
+
+func (s *server) logged(message string) []observer.LoggedEntry {
+	return s.logs.FilterMessage(message).All()
+}
+
+func errorOf[E error](t *testing.T, err error) E {
+	t.Helper()
+	var e E
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %T: %v", err, err)
+	}
+	return e
+}

@@ -1,0 +1,176 @@
+package luart
+
+import (
+	"net/http"
+	"sort"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// tree is the immutable route tree of a generation, made of the definitions under
+// api. Any goroutine may match against it.
+type tree struct {
+	root  *node
+	hooks bool // whether there is a before or after anywhere
+}
+
+// node is one segment of the tree.
+type node struct {
+	static   map[string]*node
+	param    *node // p_name
+	wildcard *node // w_name
+	name     string
+
+	path      []*node // from the root to this node
+	route     string  // "/users/:id"
+	handlers  [methodCount]*handler
+	hasRoutes bool
+	before    []*handler
+	after     []*handler
+}
+
+// handler is a Lua function of the tree.
+type handler struct {
+	fn    *lua.LFunction
+	where string // file:line of its definition
+	route string // "GET /users/:id", or "before auth at /admin"
+	noCtx bool   // it takes no parameter, so that no ctx need be made
+}
+
+// The methods that a route can have.
+const (
+	methodGet = iota
+	methodPost
+	methodPut
+	methodPatch
+	methodDelete
+	methodHead
+	methodOptions
+	methodAny
+	methodCount
+)
+
+var methodNames = [methodCount]string{"get", "post", "put", "patch", "delete", "head", "options", "any"}
+
+// methodIndex returns the index of a Lua method name, -1 if it is none.
+func methodIndex(name string) int {
+	for i, n := range methodNames {
+		if n == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// requestMethod returns the index for a request's method; methodAny for those that
+// only an any handler can serve.
+func requestMethod(m string) int {
+	switch m {
+	case http.MethodGet:
+		return methodGet
+	case http.MethodPost:
+		return methodPost
+	case http.MethodPut:
+		return methodPut
+	case http.MethodPatch:
+		return methodPatch
+	case http.MethodDelete:
+		return methodDelete
+	case http.MethodHead:
+		return methodHead
+	case http.MethodOptions:
+		return methodOptions
+	}
+	return methodAny
+}
+
+// handler returns what serves a method here: its own handler, get for HEAD, or any.
+func (n *node) handler(method int) *handler {
+	if h := n.handlers[method]; h != nil {
+		return h
+	}
+	if method == methodHead {
+		if h := n.handlers[methodGet]; h != nil {
+			return h
+		}
+	}
+	return n.handlers[methodAny]
+}
+
+// allow returns the value of an Allow header for the nodes that match a path.
+func allow(nodes []*node) string {
+	var has [methodCount]bool
+	for _, n := range nodes {
+		for i, h := range n.handlers {
+			if h != nil {
+				has[i] = true
+			}
+		}
+	}
+	if has[methodGet] {
+		has[methodHead] = true
+	}
+	has[methodOptions] = true
+	var names []string
+	for i, name := range methodNames {
+		if i == methodAny || !has[i] {
+			continue
+		}
+		names = append(names, strings.ToUpper(name))
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// newTree makes the tree of the definitions below root.
+func newTree(root *apiNode) *tree {
+	t := &tree{}
+	t.root = t.add(root, nil, "")
+	return t
+}
+
+func (t *tree) add(def *apiNode, parents []*node, route string) *node {
+	n := &node{route: route, name: def.name}
+	if route == "" {
+		n.route = "/"
+	}
+	n.path = append(append([]*node(nil), parents...), n)
+	for i, d := range def.handlers {
+		if d.fn != nil {
+			n.hasRoutes = true
+			n.handlers[i] = newHandler(d, strings.ToUpper(methodNames[i])+" "+n.route)
+		}
+	}
+	for _, d := range def.before.list {
+		n.before = append(n.before, newHandler(d, "before "+d.name+" at "+n.route))
+		t.hooks = true
+	}
+	for _, d := range def.after.list {
+		n.after = append(n.after, newHandler(d, "after "+d.name+" at "+n.route))
+		t.hooks = true
+	}
+	for _, child := range def.children {
+		c := t.add(child, n.path, route+child.pattern())
+		switch child.kind {
+		case kindStatic:
+			if n.static == nil {
+				n.static = map[string]*node{}
+			}
+			n.static[child.name] = c
+		case kindParam:
+			n.param = c
+		case kindWildcard:
+			n.wildcard = c
+		}
+	}
+	return n
+}
+
+func newHandler(d definition, route string) *handler {
+	h := &handler{fn: d.fn, where: d.where, route: route}
+	if p := d.fn.Proto; p != nil {
+		h.noCtx = p.NumParameters == 0 && p.IsVarArg == 0
+	}
+	return h
+}

@@ -1,0 +1,69 @@
+package luart
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// types are the metatables and functions that all generations of a VM share. None
+// can be changed by a script.
+type types struct {
+	ctx, body, response *lua.LTable
+	node, hooks, root   *lua.LTable
+	builder             *lua.LTable
+}
+
+func newTypes(vm *VM) types {
+	L := vm.main
+	t := types{}
+	t.ctx = newType(L, "ctx", ctxMethods(vm), ctxField)
+	t.body = newType(L, "body", bodyMethods, nil)
+	t.response = newType(L, "response", responseMethods, responseField)
+	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
+	t.node = newType(L, "api node", nil, nodeIndex)
+	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
+	t.root = newType(L, "api", nil, rootIndex)
+	t.root.RawSetString("__newindex", L.NewFunction(rootNewIndex))
+	t.hooks = newType(L, "hook list", nil, hooksIndex)
+	t.hooks.RawSetString("__newindex", L.NewFunction(hooksNewIndex))
+	t.builder = newType(L, "response builder", nil, builderIndex)
+	t.builder.RawSetString("__newindex", L.NewFunction(builderIndex))
+	t.builder.RawSetString("__call", L.NewFunction(builderCall))
+	return t
+}
+
+// newType returns a metatable for userdata. A field of it is a method, or what field
+// pushes for (ud, name); an unknown one is nil.
+func newType(L *lua.LState, name string, methods map[string]lua.LGFunction, field lua.LGFunction) *lua.LTable {
+	mt := L.NewTable()
+	fns := make(map[string]*lua.LFunction, len(methods))
+	for m, fn := range methods {
+		fns[m] = L.NewFunction(fn)
+	}
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		if key, ok := L.Get(2).(lua.LString); ok {
+			if fn := fns[string(key)]; fn != nil {
+				L.Push(fn)
+				return 1
+			}
+		}
+		if field != nil {
+			return field(L)
+		}
+		L.Push(lua.LNil)
+		return 1
+	}))
+	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
+		L.RaiseError("%s has no field %q that can be set", name, L.Get(2).String())
+		return 0
+	}))
+	mt.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
+		L.Push(lua.LString(name))
+		return 1
+	}))
+	mt.RawSetString("__metatable", lua.LFalse)
+	return mt
+}
+
+func newObject(mt *lua.LTable, value any) *lua.LUserData {
+	return &lua.LUserData{Value: value, Metatable: mt}
+}

@@ -1,0 +1,101 @@
+package luart
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// typeName is Lua's name of a value's type, for error messages.
+func typeName(v lua.LValue) string {
+	if v == nil {
+		return "no value"
+	}
+	return v.Type().String()
+}
+
+// stringValue returns a string or a number as a string.
+func stringValue(v lua.LValue) (string, bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), true
+	case lua.LNumber:
+		return v.String(), true
+	}
+	return "", false
+}
+
+func firstValue(values []string) lua.LValue {
+	if len(values) == 0 {
+		return lua.LNil
+	}
+	return lua.LString(values[0])
+}
+
+func unixTime(seconds float64) time.Time {
+	whole, frac := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(frac*1e9)).UTC()
+}
+
+// multiTable returns a table of first values whose method :all(name) gives every
+// value of a name. norm makes the key that values are stored under of a name that a
+// script asks for. A value named "all" is left out of the table, or a client could
+// take the method away: it is to be had through :all("all").
+func multiTable(L *lua.LState, values map[string][]string, norm func(string) string) *lua.LTable {
+	t := L.CreateTable(0, len(values))
+	meta := L.CreateTable(0, 2)
+	all := L.NewFunction(func(L *lua.LState) int {
+		vs := values[norm(L.CheckString(2))]
+		list := L.CreateTable(len(vs), 0)
+		for _, v := range vs {
+			list.Append(lua.LString(v))
+		}
+		L.Push(list)
+		return 1
+	})
+	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name, ok := L.Get(2).(lua.LString)
+		switch {
+		case !ok:
+			L.Push(lua.LNil)
+		case name == "all":
+			L.Push(all)
+		default:
+			L.Push(firstValue(values[norm(string(name))]))
+		}
+		return 1
+	}))
+	meta.RawSetString("__metatable", lua.LFalse)
+	t.Metatable = meta
+	return t
+}
+
+// headerTable returns headers as a table: lower-case keys, found in any case.
+func headerTable(L *lua.LState, h http.Header) *lua.LTable {
+	lower := make(map[string][]string, len(h))
+	for name, vs := range h {
+		lower[strings.ToLower(name)] = vs
+	}
+	t := multiTable(L, lower, strings.ToLower)
+	for name, vs := range lower {
+		if name != "all" && len(vs) > 0 {
+			t.RawSetString(name, lua.LString(vs[0]))
+		}
+	}
+	return t
+}
+
+// valuesTable returns decoded query or form values as a table.
+func valuesTable(L *lua.LState, values url.Values) *lua.LTable {
+	t := multiTable(L, values, func(s string) string { return s })
+	for name, vs := range values {
+		if name != "all" && len(vs) > 0 {
+			t.RawSetString(name, lua.LString(vs[0]))
+		}
+	}
+	return t
+}

@@ -1,0 +1,161 @@
+package luart
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
+)
+
+// VMOptions says how a VM works.
+type VMOptions struct {
+	Queue  int         // requests that may wait for the VM, before ErrOverloaded
+	Batch  int         // requests the drain goroutine runs in a row
+	Logger *zap.Logger // for what no request's logger fits; nil: nowhere
+}
+
+// Limits of every Lua thread.
+const (
+	// maxCalls nested Lua calls raise "stack overflow". Each costs about 1 KiB of Go
+	// stack when it goes through a Go function, so that this depth stays in 2 MiB.
+	maxCalls = 2048
+
+	// A Lua thread starts with registrySlots of 16 bytes and grows to at most
+	// maxRegistrySlots: room for maxCalls frames of 60 values.
+	registrySlots    = 128
+	registryGrowStep = 256
+	maxRegistrySlots = 128 * 1024
+)
+
+// VM is one Lua interpreter and the loop that says who may use it. It must not be
+// copied. Its exported methods may be called from any goroutine.
+type VM struct {
+	loop   *eventloop.Loop[*thread]
+	budget *budget
+	logger *zap.Logger
+
+	// The rest is the holder's.
+	main   *lua.LState // makes threads and values; runs no script
+	types  types
+	states map[string]*lua.LTable // rover.state
+	cur    *call                  // what runs now
+	meta   *Generation            // whose string library the string metatable points at
+
+	stopping  context.Context // ends with the grace of Close
+	stop      context.CancelFunc
+	closeOnce sync.Once
+	cut       int
+}
+
+// thread is a Lua thread: one handler's at a time.
+type thread struct {
+	L      *lua.LState
+	broken bool // its last call failed; its stack may not be clean
+}
+
+// NewVM returns a VM without code.
+func NewVM(o VMOptions) *VM {
+	vm := &VM{
+		budget: newBudget(),
+		logger: o.Logger,
+		states: map[string]*lua.LTable{},
+	}
+	vm.stopping, vm.stop = context.WithCancel(context.Background())
+	if vm.logger == nil {
+		vm.logger = zap.NewNop()
+	}
+	vm.main = lua.NewState(lua.Options{
+		CallStackSize:       maxCalls,
+		RegistrySize:        registrySlots,
+		RegistryGrowStep:    registryGrowStep,
+		RegistryMaxSize:     maxRegistrySlots,
+		MinimizeStackMemory: true,
+		SkipOpenLibs:        true,
+	})
+	vm.main.G.MainThread = vm.main
+	vm.types = newTypes(vm)
+	vm.loop = eventloop.New(eventloop.Config[*thread]{
+		NewThread: vm.newThread,
+		Reuse:     func(th *thread) bool { return !th.broken },
+		Queue:     o.Queue,
+		Batch:     o.Batch,
+	})
+	return vm
+}
+
+// newThread makes a Lua thread. Only the holder may call it.
+func (vm *VM) newThread() *thread {
+	L, _ := vm.main.NewThread()
+	L.SetContext(vm.budget)
+	return &thread{L: L}
+}
+
+// SetLimits changes how many requests may wait for the VM, and how many the drain
+// goroutine runs in a row. It returns the queue length in force (see
+// eventloop.Loop.SetLimits).
+func (vm *VM) SetLimits(queue, batch int) int { return vm.loop.SetLimits(queue, batch) }
+
+// Stats returns what the VM's loop has done and does.
+func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }
+
+// Close lets what runs and waits finish, until ctx ends, and then cuts the rest. It
+// returns how many handlers were cut. The VM refuses everything from now on.
+func (vm *VM) Close(ctx context.Context) int {
+	vm.closeOnce.Do(func() {
+		defer context.AfterFunc(ctx, vm.stop)()
+		vm.cut = vm.loop.Close(ctx)
+		vm.stop()
+		vm.budget.close()
+	})
+	return vm.cut
+}
+
+// call is one entry into the VM: a request's, or the loading of a script.
+type call struct {
+	gen      *Generation
+	x        *Exchange       // nil while a script loads
+	ctx      context.Context // ends when the client leaves
+	deadline int64           // on the budget's clock; 0: none
+	ended    error           // why a wait was refused or cut short, if one was
+	th       *thread
+}
+
+// start makes c what runs now. Only the holder may call it, before any Lua code of c.
+func (vm *VM) start(c *call, th *thread) {
+	c.th = th
+	th.L.Env = c.gen.env
+	vm.resume(c, th.L)
+}
+
+// resume makes c what runs now, with L as the running Lua thread: the handler's own,
+// or a coroutine of it that had to wait. Only the holder may call it.
+func (vm *VM) resume(c *call, L *lua.LState) {
+	vm.cur = c
+	vm.main.G.CurrentThread = L
+	if vm.meta != c.gen {
+		vm.meta = c.gen
+		setStringMeta(vm.main, c.gen.env)
+	}
+	vm.budget.begin(c.gen.burst)
+}
+
+// over returns why c must not wait any longer, nil if it may. Any goroutine may call
+// it, while c is its own.
+func (vm *VM) over(c *call) error {
+	if err := c.ctx.Err(); err != nil {
+		return errClientGone
+	}
+	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
+		return errTimeout
+	}
+	select {
+	case <-vm.loop.Stopping():
+		return errStopping
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,81 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Why a call that waits returns early. A script may catch the error and clean up;
+// further calls that wait raise it again at once.
+var (
+	errClientGone = errors.New("the client closed the request")
+	errTimeout    = errors.New("the request took longer than its timeout")
+	errStopping   = errors.New("the server is stopping")
+)
+
+// await gives up the hold, calls wait, and returns when it has the hold again. wait
+// gets a context that ends with the request, its timeout or the VM; it must touch no
+// Lua value. When that context has ended await raises the reason in L. Only the
+// holder may call it.
+func (vm *VM) await(L *lua.LState, wait func(ctx context.Context)) {
+	vm.detach(L, func(c *call) {
+		ctx, cancel := context.WithCancel(c.ctx)
+		defer cancel()
+		defer context.AfterFunc(vm.stopping, cancel)()
+		if c.deadline != 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, vm.budget.made.Add(time.Duration(c.deadline)))
+			defer cancel()
+		}
+		wait(ctx)
+	})
+}
+
+// detach is await for a wait that watches the request's context, its deadline and
+// the VM's end itself, and so needs no context of its own.
+func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
+	c := vm.cur
+	if vm.budget.fired {
+		L.RaiseError("%s", errBurst)
+	}
+	vm.raiseIfOver(L, c)
+	vm.loop.Detach(func() { wait(c) })
+	vm.resume(c, L)
+	vm.raiseIfOver(L, c)
+}
+
+func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
+	if err := vm.over(c); err != nil {
+		c.ended = err
+		L.RaiseError("%s", err)
+	}
+}
+
+// sleep is rover.sleep(seconds): other requests run meanwhile. Errors: a negative or
+// not finite number; the client left, the timeout struck or the server stops.
+func (vm *VM) sleep(L *lua.LState) int {
+	seconds := float64(L.CheckNumber(1))
+	if !(seconds >= 0 && seconds <= maxSleep.Seconds()) {
+		L.ArgError(1, "seconds between 0 and "+maxSleep.String()+" expected")
+	}
+	d := time.Duration(seconds * float64(time.Second))
+	vm.detach(L, func(c *call) {
+		if c.deadline != 0 { // then detach raises errTimeout
+			d = min(d, time.Until(vm.budget.made.Add(time.Duration(c.deadline)))+time.Millisecond)
+		}
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.ctx.Done():
+		case <-vm.loop.Stopping():
+		}
+	})
+	return 0
+}
+
+// maxSleep is far beyond any timeout, and far from where a time.Duration ends.
+const maxSleep = 24 * time.Hour

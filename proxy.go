@@ -1,0 +1,217 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// idleConnsPerHost is how many idle connections to an upstream are kept, where the
+// proxy block configures no transport. Caddy's default of 32 closes and reopens
+// connections as soon as more requests than that run at once: at 512 clients it cost a
+// third of the throughput.
+const idleConnsPerHost = 1024
+
+// proxy hands requests over to the upstreams that a script chose, through Caddy's own
+// reverse proxy: retries, streaming, upgrades, health checks and headers are its.
+type proxy struct {
+	handler *reverseproxy.Handler
+	headers bool // the proxy block sets the Host header itself
+}
+
+// newProxy provisions cfg, the proxy block; nil if there is none.
+func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
+	h := cfg
+	if h == nil {
+		h = new(reverseproxy.Handler)
+	}
+	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil {
+		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
+	}
+	if h.TransportRaw == nil {
+		t := &reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
+		if err := t.Provision(ctx); err != nil {
+			return nil, fmt.Errorf("provisioning transport: %w", err)
+		}
+		h.Transport = t
+	}
+	lb := h.LoadBalancing
+	if lb == nil {
+		lb = new(reverseproxy.LoadBalancing)
+		h.LoadBalancing = lb
+	}
+	source := upstreamSource{again: lb.Retries > 0 || lb.TryDuration > 0}
+	if !source.again {
+		// Enough for the longest list; the source stops offering upstreams before.
+		lb.Retries = maxTries
+	}
+	if lb.SelectionPolicyRaw == nil {
+		lb.SelectionPolicy = reverseproxy.FirstSelection{} // the source offers one at a time
+	}
+	source.ctx = ctx
+	h.DynamicUpstreams = source
+	if err := h.Provision(ctx); err != nil {
+		return nil, fmt.Errorf("provisioning proxy: %w", err)
+	}
+	p := &proxy{handler: h}
+	if h.Headers != nil && h.Headers.Request != nil {
+		ops := h.Headers.Request
+		p.headers = len(ops.Set.Values("Host"))+len(ops.Add.Values("Host")) > 0
+	}
+	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: p.headers}
+	return p, nil
+}
+
+func (p *proxy) cleanup() error { return p.handler.Cleanup() }
+
+// proxyTo is where one request goes, and how far it has got: it serves one request.
+type proxyTo struct {
+	upstreams []upstream
+	timeout   time.Duration // until the response head is there; 0: none
+	path      string
+	host      string
+	header    http.Header
+
+	tried   int
+	current upstream
+}
+
+// proxyVar is where a request's proxyTo is found, among Caddy's variables of the
+// request: a context of its own would cost two allocations.
+const proxyVar = "rover.proxy_to"
+
+func proxyToOf(ctx context.Context) *proxyTo {
+	to, _ := caddyhttp.GetVar(ctx, proxyVar).(*proxyTo)
+	return to
+}
+
+// proxyTarget makes a proxyTo of what a script gave to api.proxy, whose addresses have
+// been checked.
+func proxyTarget(p *luart.ProxyTo) *proxyTo {
+	to := &proxyTo{
+		timeout: time.Duration(min(p.Timeout, maxProxyTimeout.Seconds()) * float64(time.Second)),
+		path:    p.Path, host: p.Host, header: p.Header,
+	}
+	n := len(p.Upstreams)
+	if p.Tries > 0 {
+		n = min(n, p.Tries)
+	}
+	to.upstreams = make([]upstream, 0, n)
+	for _, address := range p.Upstreams[:n] {
+		if u, err := parseUpstream(address); err == nil {
+			to.upstreams = append(to.upstreams, u)
+		}
+	}
+	return to
+}
+
+const maxProxyTimeout = 24 * time.Hour
+
+// serve hands r over. What it returns is what the reverse_proxy handler returns: nil,
+// or an error for the site's error routes (502 when no upstream was reached).
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *proxyTo) error {
+	caddyhttp.SetVar(r.Context(), proxyVar, to)
+	if to.path != "" || to.host != "" || to.header != nil {
+		r = to.change(r)
+	}
+	return p.handler.ServeHTTP(w, r, next)
+}
+
+// change returns r with the path, host and headers for the upstream. r itself stays as
+// it was, for error routes and the access log.
+func (to *proxyTo) change(r *http.Request) *http.Request {
+	c := *r
+	if to.path != "" {
+		u := *r.URL
+		path, query, hasQuery := strings.Cut(to.path, "?")
+		u.Path, _ = url.PathUnescape(path) // api.proxy has tried it
+		u.RawPath = path
+		if hasQuery {
+			u.RawQuery = query
+		}
+		c.URL = &u
+		c.RequestURI = u.RequestURI()
+	}
+	if to.host != "" {
+		c.Host = to.host
+	}
+	if to.header != nil {
+		c.Header = r.Header.Clone()
+		for name, values := range to.header {
+			if name == "Host" {
+				c.Host = values[0]
+				continue
+			}
+			c.Header[name] = values
+		}
+	}
+	return &c
+}
+
+// headTransport is the transport of the proxy with what the script said about the
+// upstream at hand: how long to wait for the response's head, and that an https
+// upstream gets its own name as Host, as reverse_proxy does.
+type headTransport struct {
+	http.RoundTripper
+	keepHost bool
+}
+
+func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	to := proxyToOf(req.Context())
+	if to == nil {
+		return t.RoundTripper.RoundTrip(req)
+	}
+	if to.current.scheme == "https" && to.host == "" && to.header.Get("Host") == "" && !t.keepHost {
+		req.Host = req.URL.Host
+	}
+	if to.timeout == 0 {
+		return t.RoundTripper.RoundTrip(req)
+	}
+	// The context must outlive the head: the body is read under it. It ends with the
+	// request's, or here.
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(to.timeout, func() { cancel(errHeadTimeout) })
+	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
+	if timer.Stop() {
+		if err != nil {
+			cancel(nil)
+		}
+		return resp, err
+	}
+	if err == nil {
+		_ = resp.Body.Close() // the timer was faster, the body is cut
+	}
+	return nil, errHeadTimeout
+}
+
+// ProxyProtocolEnabled and RequiresContentLength are asked of a transport by the
+// reverse proxy.
+func (t *headTransport) ProxyProtocolEnabled() bool {
+	pp, ok := t.RoundTripper.(reverseproxy.ProxyProtocolTransport)
+	return ok && pp.ProxyProtocolEnabled()
+}
+
+func (t *headTransport) RequiresContentLength() bool {
+	cl, ok := t.RoundTripper.(reverseproxy.ContentLengthRequiredTransport)
+	return ok && cl.RequiresContentLength()
+}
+
+// headTimeout is a net.Error, so that the reverse proxy answers with 504, and not
+// context.Canceled, which it takes for a client that has left.
+type headTimeout struct{}
+
+func (headTimeout) Error() string   { return "timeout while waiting for the upstream's response head" }
+func (headTimeout) Timeout() bool   { return true }
+func (headTimeout) Temporary() bool { return true }
+
+var errHeadTimeout error = headTimeout{}

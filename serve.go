@@ -1,0 +1,112 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart"
+)
+
+// ServeHTTP takes one request through its phases: matching in Go, one entry into the
+// VM that decides, then the decision, with the VM released, and for a response that
+// Lua did not make the after hooks, when its head is there.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	x := h.gen.Begin(w, r, host{})
+	if x == nil {
+		return next.ServeHTTP(w, r)
+	}
+	outcome, err := x.Run()
+	if err != nil {
+		defer x.End()
+		return h.refuse(w, r, err)
+	}
+	if outcome == luart.Answer {
+		defer x.End()
+		return h.answer(w, r, x)
+	}
+
+	onward := next
+	if outcome == luart.Proxy {
+		to := proxyTarget(x.ProxyTo())
+		onward = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return h.proxy.serve(w, r, next, to)
+		})
+	}
+	if !x.WantsAfter() {
+		x.End() // nothing of it is needed while the response streams
+		return onward.ServeHTTP(w, r)
+	}
+	defer x.End()
+	return h.serveAfter(w, r, x, onward)
+}
+
+// answer sends what Lua answered. A script error goes to the site's error routes if it
+// has any (handle_errors).
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchange) error {
+	if serr := x.Err(); serr != nil && (hasErrorRoutes(r) || serr.Status == luart.StatusClientClosed) {
+		x.SetHeaders(w.Header())
+		return caddyhttp.Error(serr.Status, serr)
+	}
+	return x.Write(w)
+}
+
+// refuse answers a request that the VM did not take, before any Lua has run.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return caddyhttp.Error(luart.StatusClientClosed, err)
+	}
+	if errors.Is(err, eventloop.ErrOverloaded) {
+		now := time.Now().Unix()
+		if last := h.refusing.Load(); now != last && h.refusing.CompareAndSwap(last, now) {
+			h.logger.Warn("refusing requests: "+err.Error(), zap.Uint64("refused_total", h.vm.Stats().Refused), zap.Int("queue", h.Queue))
+		}
+	}
+	w.Header().Set("Retry-After", "1")
+	if hasErrorRoutes(r) {
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, err = w.Write([]byte(`{"error":"overloaded"}`))
+	return err
+}
+
+// hasErrorRoutes reports whether the site answers errors itself. If it does not,
+// Caddy would send an empty body.
+func hasErrorRoutes(r *http.Request) bool {
+	s, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return ok && s.Errors != nil && len(s.Errors.Routes) > 0
+}
+
+// host gives scripts what Caddy knows of a request.
+type host struct{}
+
+func (host) ClientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+func (host) Var(r *http.Request, name string) (any, bool) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return nil, false
+	}
+	return repl.Get(name)
+}
+
+func (host) SetVar(r *http.Request, name string, value any) {
+	caddyhttp.SetVar(r.Context(), name, value)
+}
+
+func (host) LogField(r *http.Request, name string, value any) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Add(zap.Any(name, value))
+	}
+}
