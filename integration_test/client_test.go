@@ -27,6 +27,7 @@ const patience = 60 * time.Second
 type client struct {
 	dir  string
 	h1   *http.Client
+	tcp  *http.Client
 	once sync.Once
 	h2   *http.Client
 	hung []context.CancelFunc
@@ -36,12 +37,15 @@ type client struct {
 func newClient(dir string) *client {
 	c := &client{dir: dir}
 	c.h1 = c.newHTTP(&http.Transport{MaxIdleConnsPerHost: 100}, "http.sock")
+	c.tcp = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	return c
 }
 
 func (c *client) newHTTP(t *http.Transport, socket string) *http.Client {
 	t.DisableCompression = true
-	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, filepath.Join(c.dir, socket)) }
+	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dial(ctx, filepath.Join(c.dir, socket))
+	}
 	return &http.Client{
 		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -67,6 +71,7 @@ func (c *client) close() {
 	}
 	c.wg.Wait()
 	c.h1.CloseIdleConnections()
+	c.tcp.CloseIdleConnections()
 	if c.h2 != nil {
 		c.h2.CloseIdleConnections()
 	}
@@ -78,17 +83,27 @@ func (c *client) http2() *http.Client {
 		t := &http.Transport{ForceAttemptHTTP2: true}
 		c.h2 = c.newHTTP(t, "tls.sock")
 		roots := x509.NewCertPool()
-		t.TLSClientConfig = &tls.Config{RootCAs: roots}
 		plain := t.DialContext
-		t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := plain(ctx, network, addr)
-			if err == nil { // the CA exists once the server listens
-				var pem []byte
-				if pem, err = os.ReadFile(filepath.Join(c.dir, "storage/pki/authorities/local/root.crt")); err == nil {
-					roots.AppendCertsFromPEM(pem)
+		// The server makes its CA and certificate after it has begun to listen.
+		t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			for {
+				conn, err := plain(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				pem, _ := os.ReadFile(filepath.Join(c.dir, "storage/pki/authorities/local/root.crt"))
+				roots.AppendCertsFromPEM(pem)
+				tc := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"h2"}})
+				if err = tc.HandshakeContext(ctx); err == nil {
+					return tc, nil
+				}
+				_ = conn.Close()
+				if ctx.Err() != nil {
+					return nil, err
 				}
 			}
-			return conn, err
 		}
 	})
 	return c.h2

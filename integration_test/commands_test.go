@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,6 +52,136 @@ func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), out)
+}
+
+// cmdListening waits until a socket in the script's folder takes connections.
+func cmdListening(ts *testscript.TestScript, _ bool, args []string) {
+	conn, err := dial(context.Background(), filepath.Join(clientOf(ts).dir, args[0]))
+	ts.Check(err)
+	_ = conn.Close()
+}
+
+// admin asks Caddy's admin API.
+func (c *client) admin(method, path, ctype, body string) (string, error) {
+	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dial(ctx, filepath.Join(c.dir, "admin.sock"))
+	}}
+	defer t.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", ctype)
+	req.Header.Set("Cache-Control", "must-revalidate") // load it, changed or not
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, out)
+	}
+	return string(out), err
+}
+
+// cmdMetric waits until a metric has a value: metric 'name{labels}' value.
+func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
+	var line string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+		out, err := clientOf(ts).admin("GET", "/metrics", "", "")
+		ts.Check(err)
+		for l := range strings.Lines(out) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(l), "} "); ok && name+"}" == args[0] {
+				if line = value; value == args[1] {
+					return
+				}
+			}
+		}
+	}
+	ts.Fatalf("%s never was %s; last: %q", args[0], args[1], line)
+}
+
+// cmdReloads loads the Caddyfile again and again while clients send a GET that adds
+// one to what GET /total answers: reloads COUNT CLIENTS /path. Every answer must be
+// 200, and the total the number of answers.
+func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	clients, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	c := clientOf(ts)
+	config, err := os.ReadFile(filepath.Join(c.dir, "Caddyfile"))
+	ts.Check(err)
+	globals, err := os.ReadFile(filepath.Join(c.dir, "globals"))
+	ts.Check(err)
+	caddyfile := strings.Replace(string(config), "import globals", string(globals), 1)
+	caddyfile = strings.ReplaceAll(caddyfile, "rover app.lua", "rover * "+filepath.Join(c.dir, "app.lua"))
+	// Paths in a config that comes by HTTP start at Caddy's working directory, which
+	// is the script's folder too; the absolute path keeps the VM's name the same.
+	// Over TCP, and once more when the connection fails: at a reload Caddy closes its
+	// old listener, with the connections that nobody has accepted yet (it does so
+	// without this plugin too). A request that had been served nevertheless would show
+	// in the total.
+	url := "http://127.0.0.1:" + ts.Getenv("PORT")
+	get := func(path string) (string, error) {
+		deadline := time.Now().Add(patience)
+		for {
+			resp, err := c.tcp.Get(url + path)
+			if err != nil && time.Now().Before(deadline) {
+				continue
+			}
+			if err != nil {
+				return "", err
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			return fmt.Sprintf("%d\n%s\n", resp.StatusCode, body), err
+		}
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var answers atomic.Int64
+	failed := make(chan string, clients)
+	for range clients {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				out, err := get(args[2])
+				if err != nil || !strings.HasPrefix(out, "200\n") {
+					failed <- fmt.Sprint(out, err)
+					return
+				}
+				answers.Add(1)
+			}
+		}()
+	}
+	for range count {
+		if _, err = c.admin("POST", "/load", "text/caddyfile", caddyfile); err != nil {
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+	ts.Check(err)
+	select {
+	case f := <-failed:
+		ts.Fatalf("a request failed during reloads: %s", f)
+	default:
+	}
+	total, err := get("/total")
+	ts.Check(err)
+	if want := fmt.Sprintf("200\n%d\n", answers.Load()); total != want {
+		ts.Fatalf("%d answers, but the total is %q", answers.Load(), total)
+	}
 }
 
 // cmdLoad sends a request -n times from -c clients at once and prints how often each

@@ -5,6 +5,7 @@ package integration_test
 
 import (
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -34,6 +35,7 @@ const globals = `{
 	skip_install_trust
 	storage file_system {$WORK}/storage
 	grace_period 10s
+	metrics
 	log {
 		output file {$WORK}/caddy.log
 		level DEBUG
@@ -54,18 +56,33 @@ func TestScripts(t *testing.T) {
 			env.Values["client"] = newClient(env.WorkDir)
 			env.Defer(env.Values["client"].(*client).close)
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("PORT", freePort())
 			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"http":  cmdHTTP,
-			"load":  cmdLoad,
-			"ws":    cmdWebSocket,
-			"sse":   cmdSSE,
-			"send":  cmdSend,
-			"rss":   cmdRSS,
-			"log":   cmdLog,
-			"hang":  cmdHang,
-			"until": cmdUntil,
+			"http":      cmdHTTP,
+			"metric":    cmdMetric,
+			"reloads":   cmdReloads,
+			"listening": cmdListening,
+			"load":      cmdLoad,
+			"ws":        cmdWebSocket,
+			"sse":       cmdSSE,
+			"send":      cmdSend,
+			"rss":       cmdRSS,
+			"log":       cmdLog,
+			"hang":      cmdHang,
+			"until":     cmdUntil,
 		},
 	})
+}
+
+// freePort returns a port that nobody listens on just now.
+func freePort() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
