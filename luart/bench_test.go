@@ -1,0 +1,143 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+const helloScript = `
+	local api = rover.server {}
+	function api.get() return { message = "hello" } end
+	function api.p_id.get(ctx) return { message = "hello", id = ctx:param("id") } end
+	function api.sleep.get() rover.sleep(0) return { message = "hello" } end
+	return api`
+
+// BenchmarkVM compares the VM's share of the hello handler (enter, call, table to
+// JSON) with a bare protected call of the same Lua function in gopher-lua.
+func BenchmarkVM(b *testing.B) {
+	b.Run("kind=pcall", func(b *testing.B) {
+		L := lua.NewState()
+		defer L.Close()
+		if err := L.DoString(`function f() return { message = "hello" } end`); err != nil {
+			b.Fatal(err)
+		}
+		fn := L.GetGlobal("f")
+		b.ReportAllocs()
+		for b.Loop() {
+			L.Push(fn)
+			if err := L.PCall(0, 1, nil); err != nil {
+				b.Fatal(err)
+			}
+			L.Pop(1)
+		}
+	})
+	b.Run("kind=hello", func(b *testing.B) {
+		s := newServer(b, helloScript)
+		r := httptest.NewRequest("GET", "/", nil)
+		x := s.gen.Begin(nil, r, s)
+		defer x.End()
+		b.ReportAllocs()
+		// Inside one hold: the loop's own cost is in BenchmarkDo.
+		err := s.vm.loop.Do(context.Background(), func(th *thread) error {
+			for b.Loop() {
+				s.gen.vm.start(&x.call, th)
+				x.handle()
+			}
+			return nil
+		})
+		if err != nil || string(x.reply.body) != `{"message":"hello"}` {
+			b.Fatal(err, string(x.reply.body))
+		}
+	})
+}
+
+// BenchmarkExchange is a whole request without net/http: match, enter the VM, answer.
+func BenchmarkExchange(b *testing.B) {
+	for _, path := range []string{"/", "/7", "/sleep"} {
+		for _, p := range []int{1, 8, 64, 1024} {
+			b.Run(fmt.Sprintf("path=%s/p=%d", path, p), func(b *testing.B) {
+				s := newServer(b, helloScript)
+				var left atomic.Int64
+				left.Store(int64(b.N))
+				var wg sync.WaitGroup
+				b.ReportAllocs()
+				b.ResetTimer()
+				for range p {
+					wg.Add(1)
+					go func() {
+						defer wg.Done()
+						ctx, cancel := context.WithCancel(context.Background())
+						defer cancel()
+						r := httptest.NewRequest("GET", path, nil).WithContext(ctx)
+						for left.Add(-1) >= 0 {
+							x := s.gen.Begin(nil, r, s)
+							if _, err := x.Run(); err != nil {
+								b.Error(err)
+							}
+							x.End()
+						}
+					}()
+				}
+				wg.Wait()
+			})
+		}
+	}
+}
+
+// BenchmarkMatch is the matching alone: a route, and a request that nothing wants.
+func BenchmarkMatch(b *testing.B) {
+	s := newServer(b, helloScript)
+	for _, path := range []string{"/", "/7", "/a/b/c"} {
+		b.Run("path="+path, func(b *testing.B) {
+			r := httptest.NewRequest("GET", path, nil)
+			var m routeMatch
+			b.ReportAllocs()
+			for b.Loop() {
+				m.reset()
+				s.gen.tree.find(r, &m)
+			}
+		})
+	}
+}
+
+// BenchmarkServe is a whole request with net/http's types, and what a decision with
+// ctx costs.
+func BenchmarkServe(b *testing.B) {
+	s := newServer(b, `
+		local api = rover.server {}
+		function api.hello.get() return { message = "hello" } end
+		function api.decide.w_rest.get(ctx) return api.proxy(ctx:cookie("beta") and "10.0.0.7:80" or "10.0.0.5:80") end
+		return api`)
+	s.next = http.NotFoundHandler()
+	for _, path := range []string{"/hello", "/decide/x"} {
+		b.Run("path="+path, func(b *testing.B) {
+			r := httptest.NewRequest("GET", path, nil)
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				x := s.gen.Begin(w, r, s)
+				if _, err := x.Run(); err != nil {
+					b.Fatal(err)
+				}
+				x.End()
+			}
+		})
+	}
+}
+
+// A waiting handler's Lua thread must stay within 16 KiB.
+func BenchmarkThread(b *testing.B) {
+	s := newServer(b, helloScript, func(s *Script) { s.Timeout = time.Minute })
+	b.ReportAllocs()
+	for b.Loop() {
+		s.vm.newThread()
+	}
+}
