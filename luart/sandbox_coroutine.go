@@ -8,8 +8,9 @@ import (
 )
 
 // maxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
-// stack: 100 of them, all full of pcalls, stay below half of the 1 GB at which Go ends the process.
-const maxCoroutines = 100
+// stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each full of pcalls, comparators or
+// metamethods, need at most 128 MiB; the deepest recursion of gopher-lua's pattern matcher on top another 256 MiB.
+const maxCoroutines = 64
 
 // coCreate is coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it. Only
 // the holder may call it.

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"math"
 	"strings"
 	"unsafe"
 
@@ -87,7 +88,7 @@ func strGsub(L *lua.LState) int {
 	if !lua.LVCanConvToString(repl) {
 		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 	}
-	limit := optInt(L, 4, maxExact)
+	limit := optInt(L, 4, math.MaxInt)
 	defer raisePanic(L)
 	var out strings.Builder
 	end, count := 0, 0
