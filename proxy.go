@@ -206,12 +206,14 @@ func (t *headTransport) RequiresContentLength() bool {
 	return ok && cl.RequiresContentLength()
 }
 
-// headTimeout is a net.Error, so that the reverse proxy answers with 504, and not
+// headTimeoutError is a net.Error, so that the reverse proxy answers with 504, and not
 // context.Canceled, which it takes for a client that has left.
-type headTimeout struct{}
+type headTimeoutError struct{}
 
-func (headTimeout) Error() string   { return "timeout while waiting for the upstream's response head" }
-func (headTimeout) Timeout() bool   { return true }
-func (headTimeout) Temporary() bool { return true }
+func (headTimeoutError) Error() string {
+	return "timeout while waiting for the upstream's response head"
+}
+func (headTimeoutError) Timeout() bool   { return true }
+func (headTimeoutError) Temporary() bool { return true }
 
-var errHeadTimeout error = headTimeout{}
+var errHeadTimeout error = headTimeoutError{}

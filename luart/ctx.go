@@ -36,7 +36,7 @@ func ctxField(L *lua.LState) int {
 	x := checkCtx(L)
 	name, _ := L.Get(2).(lua.LString)
 	r := x.r
-	var v lua.LValue = lua.LNil
+	v := lua.LNil
 	switch name {
 	case "method":
 		v = lua.LString(r.Method)

@@ -3,7 +3,6 @@ package luart
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -417,6 +416,3 @@ func (c *call) log() *zap.Logger {
 		zap.String("uri", c.x.r.URL.RequestURI()),
 	)
 }
-
-// now is the VM's clock, for deadlines.
-func (vm *VM) now() int64 { return int64(time.Since(vm.budget.made)) }

@@ -44,8 +44,10 @@ func TestAppendJSON(t *testing.T) {
 		{"empty table", `return {}`, `{}`},
 		{"emptied array", `local t = {1} t[1] = nil return t`, `{}`},
 		{"object", `return {message="hello"}`, `{"message":"hello"}`},
-		{"insertion order", `local t = {} for _, k in ipairs{"z","a","m","b"} do t[k] = k end t.a = 1 return t`,
-			`{"z":"z","a":1,"m":"m","b":"b"}`},
+		{
+			"insertion order", `local t = {} for _, k in ipairs{"z","a","m","b"} do t[k] = k end t.a = 1 return t`,
+			`{"z":"z","a":1,"m":"m","b":"b"}`,
+		},
 		{"removed members", `local t = {a=1} t.b = 2 t.c = 3 t.a = nil t.c = nil return t`, `{"b":2}`},
 		{"empty key", `return {[""]=1}`, `{"":1}`},
 		{"NUL in key", `return {["a\0b"]=1}`, `{"a\u0000b":1}`},
@@ -65,8 +67,10 @@ func TestAppendJSON(t *testing.T) {
 		{"marked, no [1]", `return json.array{nil, 2}`, `[null,2]`},
 		{"marked, strings", `return json.array{x=1}`, `[]`},
 
-		{"number keys", `local t = {} t[0]=1 t[-1]=2 t[1.5]=3 t[67108864]=4 t[1e300]=5 t[1/0]=6 return t`,
-			`{"0":1,"-1":2,"1.5":3,"67108864":4,"1e+300":5,"+Inf":6}`},
+		{
+			"number keys", `local t = {} t[0]=1 t[-1]=2 t[1.5]=3 t[67108864]=4 t[1e300]=5 t[1/0]=6 return t`,
+			`{"0":1,"-1":2,"1.5":3,"67108864":4,"1e+300":5,"+Inf":6}`,
+		},
 		{"no metamethods", `return setmetatable({a=1}, {__index={[1]="x"}, __len=error, __pairs=error, __tostring=error})`, `{"a":1}`},
 		{"shared subtable", `local s = {1} return {s, s, {s}}`, `[[1],[1],[[1]]]`},
 	}
@@ -88,10 +92,14 @@ func TestAppendJSONErrors(t *testing.T) {
 	tests := []struct{ name, chunk, want string }{
 		{"function", `return print`, `cannot encode a function as JSON`},
 		{"function in path", `return {path={to={1, 2, {field=print}}}}`, `cannot encode a function as JSON (at .path.to[3].field)`},
-		{"quoted path", `return {["a-b"]={["c\n\255"]={[""]={[1.5]={nil, print}}}}}`,
-			`cannot encode a function as JSON (at ["a-b"]["c\n\xff"][""][1.5][2])`},
-		{"long path", `return {["` + strings.Repeat("k", 41) + `"]=print}`,
-			`cannot encode a function as JSON (at ["` + strings.Repeat("k", 40) + `"...])`},
+		{
+			"quoted path", `return {["a-b"]={["c\n\255"]={[""]={[1.5]={nil, print}}}}}`,
+			`cannot encode a function as JSON (at ["a-b"]["c\n\xff"][""][1.5][2])`,
+		},
+		{
+			"long path", `return {["` + strings.Repeat("k", 41) + `"]=print}`,
+			`cannot encode a function as JSON (at ["` + strings.Repeat("k", 40) + `"...])`,
+		},
 		{"thread", `return {newthread}`, `cannot encode a thread as JSON (at [1])`},
 		{"userdata", `return {a={newuserdata}}`, `cannot encode a userdata as JSON (at .a[1])`},
 		{"channel", `return {a=newchannel}`, `cannot encode a channel as JSON (at .a)`},
@@ -171,13 +179,30 @@ func TestAppendJSONNumber(t *testing.T) {
 		f    float64
 		want string
 	}{
-		{0, "0"}, {math.Copysign(0, -1), "0"}, {1, "1"}, {-1, "-1"}, {200, "200"},
-		{0.1, "0.1"}, {-1.5, "-1.5"}, {1e-6, "0.000001"}, {1e-7, "1e-07"},
-		{1<<53 - 1, "9007199254740991"}, {1 << 53, "9007199254740992"}, {-(1 << 53), "-9007199254740992"},
-		{1<<53 + 2, "9007199254740994"}, {1 << 63, "9223372036854776000"}, {-(1 << 63), "-9223372036854776000"},
-		{1e20, "100000000000000000000"}, {1e21, "1e+21"}, {1e308, "1e+308"}, {-1e308, "-1e+308"},
-		{math.MaxFloat64, "1.7976931348623157e+308"}, {math.SmallestNonzeroFloat64, "5e-324"},
-		{math.NaN(), "null"}, {math.Inf(1), "null"}, {math.Inf(-1), "null"},
+		{0, "0"},
+		{math.Copysign(0, -1), "0"},
+		{1, "1"},
+		{-1, "-1"},
+		{200, "200"},
+		{0.1, "0.1"},
+		{-1.5, "-1.5"},
+		{1e-6, "0.000001"},
+		{1e-7, "1e-07"},
+		{1<<53 - 1, "9007199254740991"},
+		{1 << 53, "9007199254740992"},
+		{-(1 << 53), "-9007199254740992"},
+		{1<<53 + 2, "9007199254740994"},
+		{1 << 63, "9223372036854776000"},
+		{-(1 << 63), "-9223372036854776000"},
+		{1e20, "100000000000000000000"},
+		{1e21, "1e+21"},
+		{1e308, "1e+308"},
+		{-1e308, "-1e+308"},
+		{math.MaxFloat64, "1.7976931348623157e+308"},
+		{math.SmallestNonzeroFloat64, "5e-324"},
+		{math.NaN(), "null"},
+		{math.Inf(1), "null"},
+		{math.Inf(-1), "null"},
 	}
 	for _, tt := range tests {
 		got := string(appendJSONNumber(nil, tt.f))

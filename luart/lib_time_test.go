@@ -36,8 +36,10 @@ func TestTimeFormat(t *testing.T) {
 		{"unix", format(`1700000000.9, "unix"`), "1700000000"},
 		{"date", format(`1700000000, "date"`), "2023-11-14"},
 		{"date in a zone", format(`1700000000, "date", "Asia/Kolkata"`), "2023-11-15"},
-		{"directives", format(`1700000000, "%Y|%m|%d|%H|%M|%S|%j|%a|%A|%b|%B|%z|%Z|%p|%I|%e|%y|%s|%F|%T|%%"`),
-			"2023|11|14|22|13|20|318|Tue|Tuesday|Nov|November|+0000|UTC|PM|10|14|23|1700000000|2023-11-14|22:13:20|%"},
+		{
+			"directives", format(`1700000000, "%Y|%m|%d|%H|%M|%S|%j|%a|%A|%b|%B|%z|%Z|%p|%I|%e|%y|%s|%F|%T|%%"`),
+			"2023|11|14|22|13|20|318|Tue|Tuesday|Nov|November|+0000|UTC|PM|10|14|23|1700000000|2023-11-14|22:13:20|%",
+		},
 		{"%e pads with a space", format(`86400 * 2, "%e"`), " 3"},
 		{"midnight is 12 AM", format(`0, "%I %p"`), "12 AM"},
 		{"%f is microseconds", format(`0.25, "%S.%f"`), "00.250000"},

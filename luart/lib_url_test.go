@@ -35,8 +35,10 @@ func TestURLComponent(t *testing.T) {
 func TestURLParse(t *testing.T) {
 	parse := func(url string) string { return urlShow + "return show(rover.url.parse(" + url + "))" }
 	runLibCases(t, "url", openURL, []libCase{
-		{"everything", parse(`"HTTPS://me:s%40t@Example.com:8443/a%20b/c%2Fd?x=1&y=a+b&x=2#top%21"`),
-			"fragment=top! host=Example.com:8443 hostname=Example.com password=s@t path=/a b/c/d port=8443 query={x=1 y=a b} raw_path=/a%20b/c%2Fd raw_query=x=1&y=a+b&x=2 scheme=https user=me"},
+		{
+			"everything", parse(`"HTTPS://me:s%40t@Example.com:8443/a%20b/c%2Fd?x=1&y=a+b&x=2#top%21"`),
+			"fragment=top! host=Example.com:8443 hostname=Example.com password=s@t path=/a b/c/d port=8443 query={x=1 y=a b} raw_path=/a%20b/c%2Fd raw_query=x=1&y=a+b&x=2 scheme=https user=me",
+		},
 		{"a path alone", parse(`"/a?b"`), "path=/a query={b=} raw_path=/a raw_query=b"},
 		{"nothing", parse(`""`), "path= query={} raw_path="},
 		{"IPv6", parse(`"http://[::1]:80/"`), "host=[::1]:80 hostname=::1 path=/ port=80 query={} raw_path=/ scheme=http"},
@@ -66,8 +68,10 @@ func TestURLBuild(t *testing.T) {
 		{"an emptied query goes", `local u = rover.url.parse("http://h/?a=1") u.query = {} return rover.url.build(u)`, "http://h/"},
 		{"a changed raw_query alone", `local u = rover.url.parse("http://h/?a=1") u.query, u.raw_query = nil, "b" return rover.url.build(u)`, "http://h/?b"},
 		{"a changed path wins", `local u = rover.url.parse("http://h/a%2Fb") u.path = "/c" return rover.url.build(u)`, "http://h/c"},
-		{"a changed host", `local u = rover.url.parse("http://h:1/") u.host = "i:2" return rover.url.build(u)`,
-			`nil | host "i:2" contradicts hostname and port "h:1": set host to nil, or both others`},
+		{
+			"a changed host", `local u = rover.url.parse("http://h:1/") u.host = "i:2" return rover.url.build(u)`,
+			`nil | host "i:2" contradicts hostname and port "h:1": set host to nil, or both others`,
+		},
 		{"a changed hostname", `local u = rover.url.parse("http://h:1/") u.hostname, u.host = "i", nil return rover.url.build(u)`, "http://i:1/"},
 		{"a host that holds a path", `return rover.url.build{scheme="http", host="h/x"}`, `nil | invalid URL: scheme "http" and host "h/x" do not make one`},
 		{"a scheme that is none", `return (rover.url.build{scheme="ht tp", host="h"})`, "nil"},

@@ -72,12 +72,33 @@ var sandbox = []library{
 		{"yield", ours(coYield), "refused where the original corrupts the stack"},
 	}},
 	{"math", []builtin{
-		{"abs", stock, ""}, {"acos", stock, ""}, {"asin", stock, ""}, {"atan", stock, ""}, {"atan2", stock, ""},
-		{"ceil", stock, ""}, {"cos", stock, ""}, {"cosh", stock, ""}, {"deg", stock, ""}, {"exp", stock, ""},
-		{"floor", stock, ""}, {"fmod", stock, ""}, {"frexp", stock, ""}, {"ldexp", stock, ""}, {"log", stock, ""},
-		{"log10", stock, ""}, {"max", stock, ""}, {"min", stock, ""}, {"mod", stock, ""}, {"modf", stock, ""},
-		{"pow", stock, ""}, {"rad", stock, ""}, {"sin", stock, ""}, {"sinh", stock, ""}, {"sqrt", stock, ""},
-		{"tan", stock, ""}, {"tanh", stock, ""},
+		{"abs", stock, ""},
+		{"acos", stock, ""},
+		{"asin", stock, ""},
+		{"atan", stock, ""},
+		{"atan2", stock, ""},
+		{"ceil", stock, ""},
+		{"cos", stock, ""},
+		{"cosh", stock, ""},
+		{"deg", stock, ""},
+		{"exp", stock, ""},
+		{"floor", stock, ""},
+		{"fmod", stock, ""},
+		{"frexp", stock, ""},
+		{"ldexp", stock, ""},
+		{"log", stock, ""},
+		{"log10", stock, ""},
+		{"max", stock, ""},
+		{"min", stock, ""},
+		{"mod", stock, ""},
+		{"modf", stock, ""},
+		{"pow", stock, ""},
+		{"rad", stock, ""},
+		{"sin", stock, ""},
+		{"sinh", stock, ""},
+		{"sqrt", stock, ""},
+		{"tan", stock, ""},
+		{"tanh", stock, ""},
 		{"huge", generated(newHuge), "infinity; the original is the largest finite number"},
 		{"pi", stock, ""},
 		{"random", generated(newRandom), "errors instead of Go panics; seeded per generation"},
@@ -182,7 +203,7 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 // whole VM, so it changes hands with the running generation. A script that puts another table into its global
 // string changes the methods of its strings. Only the holder may call it.
 func setStringMeta(L *lua.LState, env *lua.LTable) {
-	meta := lua.LValue(lua.LNil)
+	meta := lua.LNil
 	if table, ok := env.RawGetString("string").(*lua.LTable); ok {
 		meta = table
 	}

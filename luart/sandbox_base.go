@@ -111,7 +111,7 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 	if err == nil {
 		return nil
 	}
-	return err.(*lua.ApiError) // PCall returns no other
+	return err.(*lua.ApiError) //nolint:errorlint // PCall returns no other, and wraps none
 }
 
 // guardCall calls its first argument with the others, and makes a Lua error of a Go panic where it happens: PCall

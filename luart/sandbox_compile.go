@@ -103,8 +103,10 @@ const maxUpvalues = 255
 // line. Any goroutine may call it.
 func tidy(proto *lua.FunctionProto) error {
 	if len(proto.DbgUpvalues) > maxUpvalues {
-		return &SyntaxError{proto.SourceName, max(proto.LineDefined, 1),
-			fmt.Sprintf("function uses more than %d variables of the functions around it", maxUpvalues)}
+		return &SyntaxError{
+			proto.SourceName, max(proto.LineDefined, 1),
+			fmt.Sprintf("function uses more than %d variables of the functions around it", maxUpvalues),
+		}
 	}
 	proto.Code = trim(proto.Code)
 	proto.Constants = trim(proto.Constants)

@@ -39,7 +39,8 @@ func osTime(L *lua.LState) int {
 	}
 	table := L.CheckTable(1)
 	field := func(name string, otherwise int) int {
-		n, ok := math.NaN(), true
+		var n float64
+		ok := true
 		switch v := table.RawGetString(name).(type) {
 		case lua.LNumber:
 			n = float64(v)

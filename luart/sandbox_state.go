@@ -58,6 +58,7 @@ func readLayout() (l stateLayout) {
 type callFrame struct{ p unsafe.Pointer }
 
 func (f callFrame) function() *lua.LFunction { return *(**lua.LFunction)(unsafe.Add(f.p, layout.fn)) }
+
 func (f callFrame) caller() callFrame {
 	return callFrame{*(*unsafe.Pointer)(unsafe.Add(f.p, layout.parent))}
 }
