@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// load is a number of connections that ask for one path again and again. It speaks
+// HTTP/1.1 by hand: net/http's client would take more of the core than the server.
+type load struct {
+	port     string
+	path     string
+	body     string
+	clients  int
+	duration time.Duration
+}
+
+type result struct {
+	rate     float64 // requests/s
+	p50, p99 time.Duration
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("%9.0f requests/s   p50 %-10v p99 %v", r.rate, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+}
+
+// run drives the server for the duration and checks every answer.
+func (l *load) run(ctx context.Context) (result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	var all []time.Duration
+	var wg sync.WaitGroup
+	start := time.Now()
+	end := start.Add(l.duration)
+	for range l.clients {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			took, err := l.connection(ctx, end)
+			if err != nil {
+				cancel(err)
+			}
+			mu.Lock()
+			all = append(all, took...)
+			mu.Unlock()
+		}()
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return result{}, err
+	}
+	elapsed := time.Since(start)
+	slices.Sort(all)
+	return result{
+		rate: float64(len(all)) / elapsed.Seconds(),
+		p50:  all[len(all)/2],
+		p99:  all[len(all)*99/100],
+	}, nil
+}
+
+func (l *load) connection(ctx context.Context, end time.Time) (took []time.Duration, err error) {
+	c, err := dial(ctx, l.port)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
+		if err := c.get(l.path, l.body); err != nil {
+			return nil, err
+		}
+		after := time.Now()
+		took = append(took, after.Sub(now))
+		now = after
+	}
+	return took, nil
+}
+
+// conn is one keep-alive connection.
+type conn struct {
+	net.Conn
+	r    *bufio.Reader
+	stop func() bool
+	body []byte
+}
+
+func dial(ctx context.Context, port string) (*conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	return &conn{Conn: c, r: bufio.NewReaderSize(c, 2048), stop: stop}, nil
+}
+
+func (c *conn) close() {
+	c.stop()
+	_ = c.Close()
+}
+
+// get asks for path; the answer must be 200 with this body.
+func (c *conn) get(path, body string) error {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+		return err
+	}
+	line, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
+		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(line)), c.r)), nil)
+		if err != nil {
+			return fmt.Errorf("GET %s answered %q", path, line)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("GET %s answered %s: %s", path, resp.Status, text)
+	}
+	length := -1
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if name := []byte("Content-Length: "); bytes.HasPrefix(line, name) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
+				return err
+			}
+		}
+	}
+	if length != len(body) {
+		return fmt.Errorf("GET %s answered %d bytes, %d expected", path, length, len(body))
+	}
+	c.body = slices.Grow(c.body[:0], length)[:length]
+	if _, err := io.ReadFull(c.r, c.body); err != nil {
+		return err
+	}
+	if string(c.body) != body {
+		return fmt.Errorf("GET %s answered %q, %q expected", path, c.body, body)
+	}
+	return nil
+}

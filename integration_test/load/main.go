@@ -1,0 +1,131 @@
+// Command load measures what the plugin costs: it starts a real Caddy, drives pairs of
+// sites in turn over keep-alive connections, and prints their requests/s, latencies and
+// the ratio of the two. On machines with two cores or more the server runs on one and
+// the load on another.
+//
+//	go run ./integration_test/load            everything, about 3 minutes
+//	go run ./integration_test/load -pairs hello,proxy -n 10
+//
+// It ends with an error only for a wrong answer, never for a slow one.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+// pair is two sites that do the same, ours with the plugin.
+type pair struct {
+	name, what string
+	path       string // with the plugin
+	ours, base string // ports' names in the Caddyfile
+	basePath   string
+	body       string // what both answer
+	budget     float64
+}
+
+const hello = `{"message":"hello from Lua"}`
+
+var pairs = []pair{
+	{"hello", "a Lua answer beside respond", "/", "OURS", "RESPOND", "/", hello, 0.92},
+	{"proxy", "a Lua decision and api.proxy beside reverse_proxy", "/shop/x", "OURS", "PROXY", "/shop/x", upstreamBody, 0.96},
+	{"pass", "no route matches, beside no directive", "/x", "PASS", "RESPOND", "/", hello, 0.99},
+	{"after", "an after hook that sets a header, beside respond", "/x", "AFTER", "RESPOND", "/", hello, 0},
+}
+
+func main() {
+	log.SetFlags(0)
+	var (
+		clients  = flag.Int("c", 64, "connections")
+		duration = flag.Duration("d", 2*time.Second, "length of one run")
+		rounds   = flag.Int("n", 5, "runs of each side, in turn")
+		which    = flag.String("pairs", "hello,proxy,pass,after,waiting", "what to measure")
+		waiting  = flag.Int("waiting", 10_000, "handlers that wait at once")
+	)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, strings.Split(*which, ","), *clients, *duration, *rounds, *waiting); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, which []string, clients int, duration time.Duration, rounds, waiting int) error {
+	up, err := startUpstream()
+	if err != nil {
+		return err
+	}
+	defer up.stop()
+	srv, err := startCaddy(ctx, up.address)
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	for _, p := range pairs {
+		if !slices.Contains(which, p.name) {
+			continue
+		}
+		if err := p.measure(ctx, srv, clients, duration, rounds); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if slices.Contains(which, "waiting") {
+		return measureWaiting(ctx, srv, waiting, duration)
+	}
+	return nil
+}
+
+// measure drives both sides in turn and prints one line for each, and the ratio.
+func (p *pair) measure(ctx context.Context, srv *caddy, clients int, duration time.Duration, rounds int) error {
+	ours := load{srv.ports[p.ours], p.path, p.body, clients, duration}
+	base := load{srv.ports[p.base], p.basePath, p.body, clients, duration}
+	for _, l := range []load{ours, base} { // warm both up
+		l.duration = duration / 4
+		if _, err := l.run(ctx); err != nil {
+			return err
+		}
+	}
+	var a, b []result
+	var ratios []float64
+	for i := range rounds {
+		sides := []*load{&ours, &base}
+		if i%2 == 1 { // neither side is always first
+			sides[0], sides[1] = sides[1], sides[0]
+		}
+		for _, l := range sides {
+			r, err := l.run(ctx)
+			if err != nil {
+				return err
+			}
+			if l == &ours {
+				a = append(a, r)
+			} else {
+				b = append(b, r)
+			}
+		}
+		ratios = append(ratios, a[i].rate/b[i].rate)
+	}
+	slices.Sort(ratios)
+	budget := ""
+	if p.budget > 0 {
+		budget = fmt.Sprintf(", budget %.2f", p.budget)
+	}
+	fmt.Printf("%-8s %s\n", p.name, p.what)
+	fmt.Printf("         rover %s\n         base  %s\n", median(a), median(b))
+	fmt.Printf("         ratio %.3f (%.3f to %.3f in %d rounds)%s\n", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1], rounds, budget)
+	return nil
+}
+
+// median returns the run whose rate is in the middle.
+func median(rs []result) result {
+	rs = slices.Clone(rs)
+	slices.SortFunc(rs, func(a, b result) int { return int(a.rate - b.rate) })
+	return rs[len(rs)/2]
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const caddyfile = `{
+	admin off
+	auto_https off
+	log {
+		level ERROR
+	}
+}
+http://127.0.0.1:{$OURS} {
+	rover app.lua {
+		queue 65536
+		timeout 60s
+		set upstream {$UPSTREAM}
+	}
+}
+http://127.0.0.1:{$RESPOND} {
+	respond ` + "`" + hello + "`" + `
+}
+http://127.0.0.1:{$PROXY} {
+	reverse_proxy {$UPSTREAM} {
+		transport http {
+			keepalive_idle_conns_per_host 1024
+		}
+	}
+}
+http://127.0.0.1:{$PASS} {
+	rover pass.lua
+	respond ` + "`" + hello + "`" + `
+}
+http://127.0.0.1:{$AFTER} {
+	rover after.lua
+	respond ` + "`" + hello + "`" + `
+}
+`
+
+var scripts = map[string]string{
+	"app.lua": `
+local api = rover.server {}
+local upstream = rover.config.upstream
+function api.get() return { message = "hello from Lua" } end
+function api.shop.w_rest.any(ctx) return api.proxy(ctx:cookie("beta") and "127.0.0.1:1" or upstream) end
+function api.wait.get() rover.sleep(2) return { message = "hello from Lua" } end
+return api
+`,
+	"pass.lua": `
+local api = rover.server {}
+function api.other.get() return "other" end
+return api
+`,
+	"after.lua": `
+local api = rover.server {}
+function api.after.brand(ctx, res) res:set_header("X-Served-By", "rover") end
+return api
+`,
+}
+
+// caddy is the server under load.
+type caddy struct {
+	cmd   *exec.Cmd
+	dir   string
+	ports map[string]string
+}
+
+// startCaddy builds cmd/caddy, starts it with every site, and waits until it serves.
+func startCaddy(ctx context.Context, upstream string) (_ *caddy, err error) {
+	dir, err := os.MkdirTemp("", "rover-load")
+	if err != nil {
+		return nil, err
+	}
+	c := &caddy{dir: dir, ports: map[string]string{}}
+	defer func() {
+		if err != nil {
+			c.stop()
+		}
+	}()
+	binary := filepath.Join(dir, "caddy")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/caddy-rover/rover/cmd/caddy").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+	}
+	files := map[string]string{"Caddyfile": caddyfile}
+	for name, text := range scripts {
+		files[name] = text
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
+	for _, site := range []string{"OURS", "RESPOND", "PROXY", "PASS", "AFTER"} {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		c.ports[site] = port
+		env = append(env, site+"="+port)
+	}
+	args := []string{binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile"}
+	if taskset, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
+		// The server has core 0, the load the rest.
+		args = append([]string{taskset, "-c", "0"}, args...)
+		self := fmt.Sprintf("1-%d", runtime.NumCPU()-1)
+		if err := exec.CommandContext(ctx, taskset, "-a", "-cp", self, strconv.Itoa(os.Getpid())).Run(); err != nil {
+			return nil, fmt.Errorf("pinning the load to core %s: %w", self, err)
+		}
+	}
+	c.cmd = exec.Command(args[0], args[1:]...)
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, os.Stderr
+	if err := c.cmd.Start(); err != nil {
+		c.cmd = nil
+		return nil, err
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for _, port := range c.ports {
+		for {
+			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err == nil {
+				_ = conn.Close()
+				break
+			}
+			if time.Now().After(deadline) || ctx.Err() != nil {
+				return nil, fmt.Errorf("caddy does not listen: %w", err)
+			}
+			runtime.Gosched()
+		}
+	}
+	return c, nil
+}
+
+func (c *caddy) stop() {
+	if c.cmd != nil {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	}
+	_ = os.RemoveAll(c.dir)
+}
+
+// memory returns a field of the server's memory status, in MiB: VmRSS, VmHWM (peak).
+func (c *caddy) memory(field string) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	m := regexp.MustCompile(field + `:\s+(\d+) kB`).FindSubmatch(status)
+	if m == nil {
+		return 0, errors.New("no " + field + " in the process status")
+	}
+	kib, err := strconv.ParseFloat(string(m[1]), 64)
+	return kib / 1024, err
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// upstream is what the proxied pairs proxy to.
+type upstream struct {
+	server  *http.Server
+	address string
+	done    chan struct{}
+}
+
+var upstreamBody = strings.Repeat("upstream ", 20)
+
+func startUpstream() (*upstream, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	body := []byte(upstreamBody)
+	u := &upstream{address: l.Addr().String(), done: make(chan struct{}), server: &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }),
+	}}
+	go func() { defer close(u.done); _ = u.server.Serve(l) }()
+	return u, nil
+}
+
+func (u *upstream) stop() {
+	_ = u.server.Close()
+	<-u.done
+}
