@@ -26,7 +26,6 @@ const idleConnsPerHost = 1024
 // reverse proxy: retries, streaming, upgrades, health checks and headers are its.
 type proxy struct {
 	handler *reverseproxy.Handler
-	headers bool // the proxy block sets the Host header itself
 }
 
 // newProxy provisions cfg, the proxy block; nil if there is none.
@@ -63,13 +62,13 @@ func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
 	if err := h.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
-	p := &proxy{handler: h}
+	keepHost := false
 	if h.Headers != nil && h.Headers.Request != nil {
 		ops := h.Headers.Request
-		p.headers = len(ops.Set.Values("Host"))+len(ops.Add.Values("Host")) > 0
+		keepHost = len(ops.Set.Values("Host"))+len(ops.Add.Values("Host")) > 0
 	}
-	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: p.headers}
-	return p, nil
+	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: keepHost}
+	return &proxy{handler: h}, nil
 }
 
 func (p *proxy) cleanup() error { return p.handler.Cleanup() }
@@ -101,6 +100,9 @@ func proxyTarget(p *luart.ProxyTo) *proxyTo {
 	to := &proxyTo{
 		timeout: time.Duration(min(p.Timeout, maxProxyTimeout.Seconds()) * float64(time.Second)),
 		path:    p.Path, host: p.Host, header: p.Header,
+	}
+	if h := to.header.Get("Host"); h != "" {
+		to.host = h
 	}
 	n := len(p.Upstreams)
 	if p.Tries > 0 {
@@ -148,11 +150,9 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 	if to.header != nil {
 		c.Header = r.Header.Clone()
 		for name, values := range to.header {
-			if name == "Host" {
-				c.Host = values[0]
-				continue
+			if name != "Host" {
+				c.Header[name] = values
 			}
-			c.Header[name] = values
 		}
 	}
 	return &c
@@ -163,7 +163,7 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 // upstream gets its own name as Host, as reverse_proxy does.
 type headTransport struct {
 	http.RoundTripper
-	keepHost bool
+	keepHost bool // the proxy block sets the Host header
 }
 
 func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -171,7 +171,10 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if to == nil {
 		return t.RoundTripper.RoundTrip(req)
 	}
-	if to.current.scheme == "https" && to.host == "" && to.header.Get("Host") == "" && !t.keepHost {
+	switch {
+	case to.host != "": // also where the transport or the proxy block has set another
+		req.Host = to.host
+	case to.current.scheme == "https" && !t.keepHost:
 		req.Host = req.URL.Host
 	}
 	if to.timeout == 0 {

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"math"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -34,7 +35,7 @@ type envHooks struct {
 // os all that touches files, processes or the environment. os.getenv alone answers with an error that says what to
 // use instead. The VM adds rover and api.
 //
-// A function is gopher-lua's own (stock) when the reason says nothing else.
+// Without a reason a function is gopher-lua's own (stock; numeric: its numbers may be strings).
 var sandbox = []library{
 	{"", []builtin{
 		{"assert", ours(baseAssert), "any error object, and the message as it is"},
@@ -72,33 +73,33 @@ var sandbox = []library{
 		{"yield", ours(coYield), "refused where the original corrupts the stack"},
 	}},
 	{"math", []builtin{
-		{"abs", stock, ""},
-		{"acos", stock, ""},
-		{"asin", stock, ""},
-		{"atan", stock, ""},
-		{"atan2", stock, ""},
-		{"ceil", stock, ""},
-		{"cos", stock, ""},
-		{"cosh", stock, ""},
-		{"deg", stock, ""},
-		{"exp", stock, ""},
-		{"floor", stock, ""},
-		{"fmod", stock, ""},
-		{"frexp", stock, ""},
-		{"ldexp", stock, ""},
-		{"log", stock, ""},
-		{"log10", stock, ""},
-		{"max", stock, ""},
-		{"min", stock, ""},
-		{"mod", stock, ""},
-		{"modf", stock, ""},
-		{"pow", stock, ""},
-		{"rad", stock, ""},
-		{"sin", stock, ""},
-		{"sinh", stock, ""},
-		{"sqrt", stock, ""},
-		{"tan", stock, ""},
-		{"tanh", stock, ""},
+		{"abs", numeric, ""},
+		{"acos", numeric, ""},
+		{"asin", numeric, ""},
+		{"atan", numeric, ""},
+		{"atan2", numeric, ""},
+		{"ceil", numeric, ""},
+		{"cos", numeric, ""},
+		{"cosh", numeric, ""},
+		{"deg", numeric, ""},
+		{"exp", numeric, ""},
+		{"floor", numeric, ""},
+		{"fmod", numeric, ""},
+		{"frexp", numeric, ""},
+		{"ldexp", numeric, ""},
+		{"log", numeric, ""},
+		{"log10", numeric, ""},
+		{"max", numeric, ""},
+		{"min", numeric, ""},
+		{"mod", numeric, ""},
+		{"modf", numeric, ""},
+		{"pow", numeric, ""},
+		{"rad", numeric, ""},
+		{"sin", numeric, ""},
+		{"sinh", numeric, ""},
+		{"sqrt", numeric, ""},
+		{"tan", numeric, ""},
+		{"tanh", numeric, ""},
 		{"huge", generated(newHuge), "infinity; the original is the largest finite number"},
 		{"pi", stock, ""},
 		{"random", generated(newRandom), "errors instead of Go panics; seeded per generation"},
@@ -112,6 +113,9 @@ var sandbox = []library{
 		{"time", ours(osTime), "missing fields are an error"},
 	}},
 	{"string", []builtin{
+		{"__add", arith(opAdd), "tonumber's numerals instead of Go's"}, {"__sub", arith(opSub), "as __add"},
+		{"__mul", arith(opMul), "as __add"}, {"__div", arith(opDiv), "as __add"}, {"__mod", arith(opMod), "as __add"},
+		{"__pow", arith(math.Pow), "as __add"}, {"__unm", ours(strUnm), "as __add"},
 		{"byte", ours(strByte), "bounded"},
 		{"char", ours(strChar), "refuses what is no byte"},
 		{"find", ours(strFind), "the start may lie anywhere"},

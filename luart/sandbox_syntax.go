@@ -149,7 +149,7 @@ func (c *syntaxCheck) expr(expr ast.Expr, depth, operators int) {
 }
 
 // number refuses numerals that gopher-lua would make NaN of without a word (1e, 1e+), and respells those that it
-// cannot read (hexadecimal ones of 64 bits and more).
+// reads as others: hexadecimal ones of 64 bits and more (NaN), and 0010 (8). Not safe for concurrent use.
 func (c *syntaxCheck) number(e *ast.NumberExpr) {
 	n, ok := parseNumber(e.Value)
 	if !ok {
@@ -157,7 +157,8 @@ func (c *syntaxCheck) number(e *ast.NumberExpr) {
 		c.fail(e.Line(), "malformed number near '%s'", shown(strings.TrimSuffix(e.Value, "\xff")))
 		return
 	}
-	if math.Abs(n) >= maxExact && !math.IsInf(n, 0) {
+	leadingZero := len(e.Value) > 1 && e.Value[0] == '0' && e.Value[1] <= '9'
+	if math.Abs(n) >= maxExact && !math.IsInf(n, 0) || leadingZero {
 		e.Value = strconv.FormatFloat(n, 'e', -1, 64)
 	}
 }

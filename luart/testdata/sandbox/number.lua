@@ -20,6 +20,22 @@ eq(tostring(setmetatable({}, {__tostring = function() return "T" end})), "T")
 raises("'__tostring' must return a string", tostring, setmetatable({}, {__tostring = function() return {} end}))
 raises("value expected", tostring)
 
+-- arithmetic with strings follows tonumber
+eq("010" + 0, 10) eq("0010" * 1, 10) eq(0010, 10) eq(08, 8) eq(00.5, 0.5) eq(1 + "0x10", 17) eq("10" - "3", 7) eq("2" ^ 3, 8)
+eq("7" % "3", 1) eq("-7" % 3, 2) eq(7 % "-3", -2) eq("6" / "3", 2) eq(-"2", -2) eq(-" 0x10 ", -16) eq("5" % (1/0), 5)
+for _, s in ipairs{"1_000", "inf", "nan", "0b1", "0x1p4", "", "x"} do
+	raises("cannot perform add operation between string and number", function() return s + 0 end)
+	raises("cannot perform mod operation between number and string", function() return 0 % s end)
+	raises("no number", function() return -s end)
+end
+raises("cannot perform sub operation between string and nil", function() return "1" - nil end)
+raises("cannot perform mul operation between table and string", function() return {} * "1" end)
+local V = setmetatable({}, {__add = function(a, b) return type(a) .. type(b) end})
+eq("1" + V, "stringtable") eq(V + "x", "tablestring")
+eq(math.floor("010"), 10) eq(math.max("9", 10), 10) eq(math.ldexp("1", "3"), 8)
+raises("bad argument #1", math.floor, "1_000")
+raises("bad argument #2", math.max, 1, "inf")
+
 -- math
 eq(math.huge, 1/0)
 for _ = 1, 100 do
