@@ -26,13 +26,14 @@ type Exchange struct {
 	r     *http.Request
 	host  Host
 
-	phase   func() // what the next entry into the VM does
-	enter   func(*thread) error
-	ud      *lua.LUserData // ctx; made when a function wants it
-	values  *lua.LTable    // ctx:set
-	body    *body
-	id      string // the request id, once somebody asked
-	running *handler
+	phase       func() // what the next entry into the VM does
+	enter       func(*thread) error
+	handlePhase func()         // x.handle, made once
+	ud          *lua.LUserData // ctx; made when a function wants it
+	values      *lua.LTable    // ctx:set
+	body        *body
+	id          string // the request id, once somebody asked
+	running     *handler
 
 	outcome Outcome
 	reply   response
@@ -44,6 +45,7 @@ func newExchange(g *Generation) *Exchange {
 	x := &Exchange{}
 	x.gen = g
 	x.x = x
+	x.handlePhase = x.handle
 	x.enter = func(th *thread) error {
 		g.vm.start(&x.call, th)
 		x.phase()
@@ -61,10 +63,31 @@ func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host) {
 // the after hooks. The error is one of eventloop's refusals, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
 func (x *Exchange) Run() (Outcome, error) {
+	x.phase = x.handlePhase
+	if x.match.handler == nil && len(x.match.before) == 0 {
+		x.miss() // no Lua decides
+		if x.outcome != Answer || len(x.match.after) == 0 {
+			return x.outcome, nil
+		}
+		x.phase = x.finish
+	}
 	x.setDeadline()
-	x.phase = x.handle
-	err := x.contain(x.gen.vm.loop.Do(x.ctx, x.enter))
+	do := x.gen.vm.loop.Do
+	if x.mayWait() {
+		do = x.gen.vm.loop.DoOwn // the wait keeps one goroutine, not two
+	}
+	err := x.contain(do(x.ctx, x.enter))
 	return x.outcome, err
+}
+
+// mayWait reports whether a function that Run calls has waited before.
+func (x *Exchange) mayWait() bool {
+	for _, h := range x.match.before {
+		if h.waits.Load() {
+			return true
+		}
+	}
+	return x.match.handler != nil && x.match.handler.waits.Load()
 }
 
 // Err returns the script error that Write would tell the client about, nil if there
@@ -117,10 +140,11 @@ func (x *Exchange) End() {
 	}
 	x.match.reset()
 	*x = Exchange{
-		call:  call{gen: x.gen, x: x},
-		match: x.match,
-		enter: x.enter,
-		buf:   x.buf[:0],
+		call:        call{gen: x.gen, x: x},
+		match:       x.match,
+		enter:       x.enter,
+		handlePhase: x.handlePhase,
+		buf:         x.buf[:0],
 	}
 	if cap(x.buf) > maxKeptBuffer {
 		x.buf = nil
@@ -166,6 +190,11 @@ func (x *Exchange) inert() {
 // handle is the first phase. Only the holder may call it.
 func (x *Exchange) handle() {
 	x.decide()
+	x.finish()
+}
+
+// finish runs the after hooks of Lua's own answer. Only the holder may call it.
+func (x *Exchange) finish() {
 	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
 		res := x.reply.clone()
 		if _, ok := x.after(&res); ok {

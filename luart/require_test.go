@@ -53,7 +53,7 @@ func TestRequire(t *testing.T) {
 		eq((require "args")[1], "args") eq((require "args")[2], "args.lua")
 		eq(require "self", "set") eq(require "env", _G) eq(require "string", string) eq(require "_G", _G)
 
-		raises('app.lua:9: loading module "broken": broken.lua:2: syntax error near \'return\'', function()
+		raises('app.lua:10: loading module "broken": broken.lua:2: syntax error near \'return\'', function()
 			require "broken" end)
 		raises("fails.lua:2: no 1", require, "fails")
 		raises("fails.lua:2: no 2", require, "fails")

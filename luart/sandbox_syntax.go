@@ -157,7 +157,7 @@ func (c *syntaxCheck) number(e *ast.NumberExpr) {
 		c.fail(e.Line(), "malformed number near '%s'", shown(strings.TrimSuffix(e.Value, "\xff")))
 		return
 	}
-	leadingZero := len(e.Value) > 1 && e.Value[0] == '0' && e.Value[1] <= '9'
+	leadingZero := len(e.Value) > 1 && e.Value[0] == '0' && '0' <= e.Value[1] && e.Value[1] <= '9'
 	if math.Abs(n) >= maxExact && !math.IsInf(n, 0) || leadingZero {
 		e.Value = strconv.FormatFloat(n, 'e', -1, 64)
 	}

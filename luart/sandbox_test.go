@@ -99,8 +99,8 @@ func TestSandboxAllowList(t *testing.T) {
 		"os":      {"clock", "date", "difftime", "getenv", "time"},
 		"package": {"loaded", "preload"},
 		"string": {
-			"__add", "__div", "__index", "__mod", "__mul", "__pow", "__sub", "__unm", "byte", "char", "find", "format", "gfind", "gmatch", "gsub", "len", "lower", "match", "rep",
-			"reverse", "sub", "upper",
+			"__add", "__div", "__index", "__mod", "__mul", "__pow", "__sub", "__unm", "byte", "char", "find", "format",
+			"gfind", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper",
 		},
 		"table": {"concat", "getn", "insert", "maxn", "pack", "remove", "sort", "unpack"},
 	}

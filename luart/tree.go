@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -33,9 +34,10 @@ type node struct {
 // handler is a Lua function of the tree.
 type handler struct {
 	fn    *lua.LFunction
-	where string // file:line of its definition
-	route string // "GET /users/:id", or "before auth at /admin"
-	noCtx bool   // it takes no parameter, so that no ctx need be made
+	where string      // file:line of its definition
+	route string      // "GET /users/:id", or "before auth at /admin"
+	noCtx bool        // it takes no parameter, so that no ctx need be made
+	waits atomic.Bool // it has waited before, and so probably will again
 }
 
 // The methods that a route can have.
