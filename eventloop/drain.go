@@ -39,21 +39,14 @@ func (l *Loop[T]) drain() {
 // goroutine is the one to park. Only the holder may call it.
 func (l *Loop[T]) drainHeld() (park bool) {
 	for {
-		n, answered, heir := l.runBatch()
+		n, answered := l.runBatch()
 		popped, answers := l.settle()
 
 		// Parking is decided before the hold is given up: own is the holder's.
 		park = !l.own.parked
 		l.own.parked = true
 		s := l.state.Load()
-		if heir != nil {
-			l.own.streak = 0
-			l.state.Add(-popped) // heir's count, one of those popped, is the hold's now
-			heir.held = true
-			heir.done <- struct{}{}
-			answers.send()
-			return park
-		} else if pending(s)-popped == 1 {
+		if pending(s)-popped == 1 {
 			next := s - popped - 1
 			if l.state.CompareAndSwap(s, next) {
 				if next == closedBit {
@@ -83,10 +76,9 @@ func (l *Loop[T]) drainHeld() (park bool) {
 }
 
 // runBatch runs queued tasks, at most a batch of them. It never waits for one. It
-// returns how many it took from the ring and whether it answered some of them. heir is
-// the last one, not run, if its producer is to have the hold and run it. Only the holder
-// may call it.
-func (l *Loop[T]) runBatch() (n int, answered bool, heir *task[T]) {
+// returns how many it took from the ring and whether it answered some of them. Only
+// the holder may call it.
+func (l *Loop[T]) runBatch() (n int, answered bool) {
 	l.measure(1)
 	now := l.own.held
 	for limit := int(l.batch.Load()); n < limit; n++ {
@@ -105,11 +97,6 @@ func (l *Loop[T]) runBatch() (n int, answered bool, heir *task[T]) {
 		if wait := now - t.pushed; wait > 0 {
 			c.QueueWait += time.Duration(wait)
 		}
-		if t.own {
-			heir = t
-			n++
-			break
-		}
 		l.runQueued(t)
 
 		now = nanotime()
@@ -121,7 +108,7 @@ func (l *Loop[T]) runBatch() (n int, answered bool, heir *task[T]) {
 	}
 	l.own.counters.batch(n)
 	l.publish()
-	return n, answered, heir
+	return n, answered
 }
 
 // runQueued runs t and keeps the answer for later. Only the holder may call it.

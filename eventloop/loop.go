@@ -141,15 +141,7 @@ func (l *Loop[T]) SetLimits(queue, batch int) int {
 // is fn's own business. A panic in fn is returned as a *PanicError.
 //
 // Any goroutine may call it, but not a task of the same loop.
-func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error { return l.do(ctx, fn, false) }
-
-// DoOwn is Do for a task that will probably detach: fn always runs on the caller's
-// goroutine. On the drain goroutine it would keep that goroutine, and its stack, for as
-// long as it waits, beside the caller's. Otherwise Do is cheaper. Any goroutine may call
-// it, but not a task of the same loop.
-func (l *Loop[T]) DoOwn(ctx context.Context, fn func(T) error) error { return l.do(ctx, fn, true) }
-
-func (l *Loop[T]) do(ctx context.Context, fn func(T) error, own bool) error {
+func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error {
 	for {
 		s := l.state.Load()
 		if s&closedBit != 0 {
@@ -160,7 +152,7 @@ func (l *Loop[T]) do(ctx context.Context, fn func(T) error, own bool) error {
 			if pending(s) == 0 {
 				return l.runClaimed(fn)
 			}
-			return l.enqueue(ctx, fn, own)
+			return l.enqueue(ctx, fn)
 		}
 	}
 }
@@ -209,8 +201,8 @@ func (l *Loop[T]) run(fn func(T) error) (err error) {
 
 // enqueue puts fn into the ring and waits for it. The caller has announced it, so
 // the holder cannot leave without having seen it.
-func (l *Loop[T]) enqueue(ctx context.Context, fn func(T) error, own bool) error {
-	t := l.newTask(fn, own)
+func (l *Loop[T]) enqueue(ctx context.Context, fn func(T) error) error {
+	t := l.newTask(fn)
 	if !l.ring.push(t) {
 		// Take the announcement back. The hold is not ours, so pending stays above
 		// zero, and the holder, if it has begun to look for the task, sees the count.
@@ -227,13 +219,8 @@ func (l *Loop[T]) enqueue(ctx context.Context, fn func(T) error, own bool) error
 		}
 		<-t.done
 	}
-	held, err := t.held, t.err
+	err := t.err
 	l.recycle(t)
-	if held {
-		defer l.release(0)
-		l.measure(1)
-		return l.run(fn)
-	}
 	return err
 }
 

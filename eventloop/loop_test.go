@@ -110,11 +110,7 @@ func TestExclusive(t *testing.T) {
 					go func() {
 						defer wg.Done()
 						for i := range each {
-							do := l.Do
-							if i%3 == 0 && p%2 == 0 {
-								do = l.DoOwn
-							}
-							err := do(background, func(n *int) error {
+							err := l.Do(background, func(n *int) error {
 								runs[p*each+i]++
 								slice()
 								if i%3 == 0 {
@@ -410,55 +406,6 @@ func TestReuse(t *testing.T) {
 	if made != 3 {
 		t.Errorf("%d threads made, want 3", made)
 	}
-}
-
-// A queued task of DoOwn runs on its producer's goroutine, in its turn.
-func TestDoOwn(t *testing.T) {
-	l := newIntLoop(64, 8)
-	free := occupy(t, l)
-	var order []int
-	var done []<-chan error
-	for i := range 20 {
-		if i%3 != 0 {
-			done = append(done, queue(background, l, func(*int) error { order = append(order, i); return nil }))
-			continue
-		}
-		ch := make(chan error, 1)
-		depth := l.ring.len()
-		go func() {
-			local := 0 // only this goroutine's
-			mine := &local
-			ch <- l.DoOwn(background, func(*int) error {
-				order = append(order, i)
-				*mine = goroutineID()
-				return nil
-			})
-			if *mine != goroutineID() {
-				t.Errorf("task %d ran on goroutine %d, its producer is %d", i, *mine, goroutineID())
-			}
-		}()
-		until(func() bool { return l.ring.len() > depth })
-		done = append(done, ch)
-	}
-	free()
-	for _, d := range done {
-		if err := <-d; err != nil {
-			t.Error(err)
-		}
-	}
-	for i, got := range order {
-		if got != i {
-			t.Fatalf("order: %v", order)
-		}
-	}
-	l.Close(background)
-}
-
-// goroutineID reads the number that a stack trace begins with.
-func goroutineID() (id int) {
-	buf := make([]byte, 64)
-	_, _ = fmt.Sscanf(string(buf[:runtime.Stack(buf, false)]), "goroutine %d ", &id)
-	return id
 }
 
 // A caller that ran its own task leaves the queue to the drain goroutine.

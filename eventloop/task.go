@@ -43,8 +43,6 @@ type task[T any] struct {
 	err    error
 	pushed int64 // nanotime of the push
 	state  atomic.Uint32
-	own    bool          // fn is to run on the producer's goroutine
-	held   bool          // done says that the producer has the hold, and is to run fn itself
 	done   chan struct{} // capacity 1: the holder never waits for the producer
 	next   *task[T]      // in answers
 }
@@ -83,13 +81,12 @@ func (a answers[T]) send() {
 }
 
 // newTask takes a task from the pool. Any goroutine may call it.
-func (l *Loop[T]) newTask(fn func(T) error, own bool) *task[T] {
+func (l *Loop[T]) newTask(fn func(T) error) *task[T] {
 	t, _ := l.tasks.Get().(*task[T])
 	if t == nil {
 		t = &task[T]{done: make(chan struct{}, 1)}
 	}
 	t.fn = fn
-	t.own, t.held = own, false
 	t.pushed = nanotime()
 	t.state.Store(queued)
 	return t

@@ -72,22 +72,8 @@ func (x *Exchange) Run() (Outcome, error) {
 		x.phase = x.finish
 	}
 	x.setDeadline()
-	do := x.gen.vm.loop.Do
-	if x.mayWait() {
-		do = x.gen.vm.loop.DoOwn // the wait keeps one goroutine, not two
-	}
-	err := x.contain(do(x.ctx, x.enter))
+	err := x.contain(x.gen.vm.loop.Do(x.ctx, x.enter))
 	return x.outcome, err
-}
-
-// mayWait reports whether a function that Run calls has waited before.
-func (x *Exchange) mayWait() bool {
-	for _, h := range x.match.before {
-		if h.waits.Load() {
-			return true
-		}
-	}
-	return x.match.handler != nil && x.match.handler.waits.Load()
 }
 
 // Err returns the script error that Write would tell the client about, nil if there

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"sort"
 	"strings"
-	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -34,10 +33,9 @@ type node struct {
 // handler is a Lua function of the tree.
 type handler struct {
 	fn    *lua.LFunction
-	where string      // file:line of its definition
-	route string      // "GET /users/:id", or "before auth at /admin"
-	noCtx bool        // it takes no parameter, so that no ctx need be made
-	waits atomic.Bool // it has waited before, and so probably will again
+	where string // file:line of its definition
+	route string // "GET /users/:id", or "before auth at /admin"
+	noCtx bool   // it takes no parameter, so that no ctx need be made
 }
 
 // The methods that a route can have.

@@ -42,9 +42,6 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 		L.RaiseError("%s", errBurst)
 	}
 	vm.raiseIfOver(L, c)
-	if c.x != nil {
-		c.x.running.waits.Store(true)
-	}
 	vm.loop.Detach(func() { wait(c) })
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)

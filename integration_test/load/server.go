@@ -56,7 +56,17 @@ local api = rover.server {}
 local upstream = rover.config.upstream
 function api.get() return { message = "hello from Lua" } end
 function api.shop.w_rest.any(ctx) return api.proxy(ctx:cookie("beta") and "127.0.0.1:1" or upstream) end
-function api.wait.get() rover.sleep(2) return { message = "hello from Lua" } end
+local s = { waiting = 0 }
+function api.wait.get(ctx)
+  s.waiting = s.waiting + 1
+  rover.sleep(tonumber(ctx:query().s))
+  s.waiting = s.waiting - 1
+  return { message = "hello from Lua" }
+end
+function api.waiting.p_n.get(ctx) -- 200 once n handlers wait, 404 before
+  if s.waiting >= tonumber(ctx:param("n")) then return { message = "hello from Lua" } end
+  return api:error(404, "not yet")
+end
 return api
 `,
 	"pass.lua": `

@@ -38,16 +38,28 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	start := time.Now()
+	wait := fmt.Sprintf("/wait?s=%.1f", 4+duration.Seconds()) // longer than they take to arrive
 	for _, c := range conns {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if err := c.get("/wait", hello); err != nil {
+			if err := c.get(wait, hello); err != nil {
 				cancel(err)
 			}
 		}()
 	}
-	during, err := alone.run(ctx)
+	control, err := dial(ctx, alone.port)
+	if err != nil {
+		return err
+	}
+	defer control.close()
+	for control.get(fmt.Sprintf("/waiting/%d", n), hello) != nil {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+	}
+	arrived := time.Since(start)
+	during, err := alone.run(ctx) // all of them wait
 	if err != nil {
 		return err
 	}
@@ -55,12 +67,11 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	took := time.Since(start)
 	peak, err := srv.memory("VmHWM")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("waiting  %d handlers in rover.sleep(2) at once, all answered after %v\n", n, took.Round(time.Millisecond))
+	fmt.Printf("waiting  %d handlers in rover.sleep at once; they arrived within %v, all were answered\n", n, arrived.Round(time.Millisecond))
 	fmt.Printf("         memory with %d idle connections %.0f MiB, peak %.0f MiB: %.1f KiB a waiting handler, budget 400 MiB\n",
 		n, idle, peak, (peak-idle)*1024/float64(n))
 	fmt.Printf("         others alone  %s\n         others beside %s\n", before, during)
