@@ -6,6 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
 )
 
 // Host is what an exchange needs to know of the server it runs in. Its methods are
@@ -33,7 +35,6 @@ type Exchange struct {
 	values      *lua.LTable    // ctx:set
 	body        *body
 	id          string // the request id, once somebody asked
-	running     *handler
 
 	outcome Outcome
 	reply   response
@@ -150,8 +151,11 @@ func (x *Exchange) setDeadline() {
 
 // contain turns a Go panic in the VM, which is a bug of ours, into a script error.
 func (x *Exchange) contain(err error) error {
-	var p interface{ Unwrap() error }
-	if err == nil || !errors.As(err, &p) {
+	if err == nil {
+		return nil
+	}
+	var p *eventloop.PanicError
+	if !errors.As(err, &p) {
 		return err
 	}
 	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
@@ -243,7 +247,6 @@ func (x *Exchange) miss() {
 
 // callHandler calls a function of the tree with ctx. Only the holder may call it.
 func (x *Exchange) callHandler(h *handler) (lua.LValue, *ScriptError) {
-	x.running = h
 	if h.noCtx {
 		return x.gen.vm.call1(&x.call, h.fn)
 	}
@@ -307,7 +310,6 @@ func (x *Exchange) after(res *response) (replaced, ok bool) {
 	defer func() { res.over = true }()
 	for i := len(x.match.after) - 1; i >= 0; i-- {
 		h := x.match.after[i]
-		x.running = h
 		v, err := vm.call1(&x.call, h.fn, x.ctxValue(), ud)
 		if err != nil {
 			x.fail(err, h)
@@ -346,7 +348,6 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		t.RawSetString("message", lua.LString(err.Message))
 		t.RawSetString("status", lua.LNumber(err.Status))
 		t.RawSetString("traceback", lua.LString(err.Traceback))
-		x.running = on
 		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
 		if failed != nil {
 			x.logError(failed, on)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	lua "github.com/yuin/gopher-lua"
 )
 
 func withBurst(d time.Duration) func(*Script) { return func(s *Script) { s.Burst = d } }
@@ -208,5 +210,27 @@ func TestDeepRecursion(t *testing.T) {
 		if msg := l.ContextMap()["error"].(string); !strings.Contains(msg, "stack overflow") {
 			t.Errorf("logged %q", msg)
 		}
+	}
+}
+
+// A bug of ours that panics in the VM is that request's 500, logged; the VM serves on.
+func TestGoPanicIsContained(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.lua.get() boom() end
+		function api.caught.get() local ok, err = pcall(boom) return tostring(ok) end
+		function api.fine.get() return "fine" end
+		return api`)
+	s.gen.env.RawSetString("boom", s.vm.main.NewFunction(func(*lua.LState) int { panic("a bug") }))
+	s.expect("GET /lua", `500 {"error":"internal error"}`)
+	s.expect("GET /caught", "200 false")
+	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/fine", nil), s)
+	x.handlePhase = func() { panic("outside of Lua") }
+	if outcome, err := x.Run(); outcome != Answer || err != nil || x.Err() == nil {
+		t.Errorf("%v, %v, %v", outcome, err, x.Err())
+	}
+	s.expect("GET /fine", "200 fine")
+	if len(s.logged("panic in the VM")) != 1 {
+		t.Error("the panic was not logged")
 	}
 }
