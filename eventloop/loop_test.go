@@ -479,6 +479,35 @@ func TestNoLostWakeUp(t *testing.T) {
 	}
 }
 
+// What is measured is there: time in the queue, time held, sizes of batches.
+func TestStatsTimes(t *testing.T) {
+	l := newIntLoop(64, 4)
+	defer l.Close(background)
+	free := occupy(t, l)
+	var done []<-chan error
+	for range 9 {
+		done = append(done, queue(background, l, func(*int) error {
+			for start := nanotime(); nanotime()-start < 1000; { // a microsecond
+			}
+			return nil
+		}))
+	}
+	free()
+	for _, d := range done {
+		if err := <-d; err != nil {
+			t.Error(err)
+		}
+	}
+	until(func() bool { return l.Stats().InFlight == 0 })
+	s := l.Stats()
+	if s.QueueWait <= 0 || s.Busy < 9*1000 || s.Drained != 9 || s.CallerRuns != 1 {
+		t.Errorf("%+v", s)
+	}
+	if got := s.Batches[0] + s.Batches[1] + s.Batches[2]; got != 3 || s.Batches[2] != 2 {
+		t.Errorf("9 tasks in batches of 4: %v", s.Batches)
+	}
+}
+
 func TestSetLimits(t *testing.T) {
 	l := newIntLoop(8, 4)
 	defer l.Close(background)

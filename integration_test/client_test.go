@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -174,11 +176,20 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 	return resp, err
 }
 
-// get sends r and returns the answer as scripts see it: the status, with headers the
-// headers in order, and the body.
+// get sends r and returns the answer as scripts see it: the status and the body; with
+// headers also 1xx answers before it, the headers in order, and trailers.
 func (c *client) get(r *request, headers bool) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	var out strings.Builder
+	if headers {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+				fmt.Fprintf(&out, "%d %s\n", code, h.Get("Link"))
+				return nil
+			},
+		})
+	}
 	resp, err := c.do(ctx, r)
 	if err != nil {
 		return "", err
@@ -188,7 +199,6 @@ func (c *client) get(r *request, headers bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var out strings.Builder
 	fmt.Fprintf(&out, "%d\n", resp.StatusCode)
 	if headers {
 		var lines []string
@@ -208,6 +218,11 @@ func (c *client) get(r *request, headers bool) (string, error) {
 	out.Write(body)
 	if len(body) > 0 && body[len(body)-1] != '\n' {
 		out.WriteByte('\n')
+	}
+	if headers {
+		for name, values := range resp.Trailer {
+			fmt.Fprintf(&out, "trailer %s: %s\n", name, strings.Join(values, ", "))
+		}
 	}
 	return out.String(), nil
 }

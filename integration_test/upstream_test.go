@@ -80,6 +80,13 @@ func upstreamHandler(name string) http.Handler {
 		<-r.Context().Done() // the stream stays open: events must not wait for its end
 	})
 	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/early", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Trailer", "X-Sum")
+		fmt.Fprintln(w, "body")
+		w.Header().Set("X-Sum", "42")
+	})
 	mux.HandleFunc("/ws", echoWebSocket)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		log.Printf("%s %s %s", name, r.Method, r.URL.RequestURI())

@@ -32,6 +32,9 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 	}
 	b := x.body
 	if !b.read {
+		if x.sent {
+			L.RaiseError("the request body has gone on: read it with ctx:body() before the request is passed on or proxied")
+		}
 		r := x.r
 		limit := x.gen.maxBody
 		if r.ContentLength > limit {

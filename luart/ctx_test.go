@@ -230,6 +230,22 @@ func TestBody(t *testing.T) {
 	}
 }
 
+// An after hook must not read a body that somebody else may be reading.
+func TestBodyAfterTheRequestWentOn(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.late.after.body(ctx, res) res:set_header("X-Err", select(2, pcall(ctx.body, ctx)):match("gone on") or "none") end
+		function api.early.post(ctx) ctx:body() return api.pass() end
+		function api.early.after.body(ctx, res) res:set_header("X-Body", ctx:body():text()) end
+		return api`)
+	if got := s.do("POST /late", "body").Header().Get("X-Err"); got != "gone on" {
+		t.Errorf("unread: %q", got)
+	}
+	if w := s.do("POST /early", "body"); w.Header().Get("X-Body") != "body" || answer(w) != "200 POST /early body" {
+		t.Errorf("read before: %v %s", w.Header(), answer(w))
+	}
+}
+
 func TestOnError(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

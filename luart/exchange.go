@@ -36,6 +36,7 @@ type Exchange struct {
 	body        *body
 	id          string // the request id, once somebody asked
 
+	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
 	reply   response
 	buf     []byte // the reply's body when it was made of a returned value; reused
@@ -102,6 +103,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.after) > 0 }
 // response may be sent.
 func (x *Exchange) After(status int, header http.Header) (newStatus int, replaced bool, err error) {
 	x.setDeadline()
+	x.sent = true
 	res := response{status: status, header: header}
 	x.phase = func() {
 		var ok bool
