@@ -16,9 +16,14 @@ var errBurst = errors.New("the script ran longer than burst without waiting")
 // it compares a clock that one goroutine (the watchdog) moves on every tick with
 // the end of the running slice, which only the holder writes and reads.
 //
-// A slice therefore ends between burst and burst plus two ticks.
+// A slice therefore ends between burst and burst plus two ticks; later on a machine
+// that has no time for the watchdog, never earlier.
 type budget struct {
-	clock atomic.Int64 // nanoseconds since the VM was made, at the last tick
+	// clock counts the time of ticks that came when they were due. A late tick counts as
+	// two: when the process, or the whole machine, stood still for a while, the script
+	// that was running did not run either.
+	clock atomic.Int64
+	now   atomic.Int64 // nanoseconds since the VM was made, at the last tick
 	tick  time.Duration
 	burst time.Duration
 	made  time.Time
@@ -45,7 +50,9 @@ func (b *budget) watch() {
 	for {
 		select {
 		case <-t.C:
-			b.clock.Store(int64(time.Since(b.made)))
+			now := int64(time.Since(b.made))
+			b.clock.Add(min(now-b.now.Load(), 2*int64(b.tick)))
+			b.now.Store(now)
 		case <-b.stop:
 			return
 		}

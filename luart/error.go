@@ -33,7 +33,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	if !errors.As(err, &api) {
 		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 	}
-	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cleanTraceback(api.StackTrace)}
+	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cleanTraceback(c, api.StackTrace)}
 	switch obj := api.Object.(type) {
 	case *lua.LTable:
 		e.Message = "error object without a message"
@@ -75,8 +75,9 @@ func endedStatus(err error) int {
 	}
 }
 
-// cleanTraceback drops the lines that gopher-lua prints for its own frames.
-func cleanTraceback(s string) string {
+// cleanTraceback drops the lines that gopher-lua prints for its own frames, and calls
+// the function that a request called what it is.
+func cleanTraceback(c *call, s string) string {
 	lines := strings.Split(s, "\n")
 	kept := lines[:0]
 	for _, line := range lines {
@@ -84,5 +85,9 @@ func cleanTraceback(s string) string {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept, "\n")
+	s = strings.Join(kept, "\n")
+	if c.x != nil {
+		s = strings.ReplaceAll(s, "in main chunk", "in the handler")
+	}
+	return s
 }

@@ -147,7 +147,7 @@ const maxKeptBuffer = 64 << 10
 func (x *Exchange) setDeadline() {
 	if x.gen.timeout > 0 {
 		b := x.gen.vm.budget
-		x.deadline = b.clock.Load() + int64(x.gen.timeout+b.tick) // the clock may be a tick behind
+		x.deadline = b.now.Load() + int64(x.gen.timeout+b.tick) // now may be a tick behind
 	}
 }
 

@@ -119,7 +119,7 @@ type call struct {
 	gen      *Generation
 	x        *Exchange       // nil while a script loads
 	ctx      context.Context // ends when the client leaves
-	deadline int64           // on the budget's clock; 0: none
+	deadline int64           // nanoseconds since the VM was made; 0: none
 	ended    error           // why a wait was refused or cut short, if one was
 	th       *thread
 }
