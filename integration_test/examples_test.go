@@ -2,17 +2,15 @@ package integration_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,135 +29,199 @@ func TestExamples(t *testing.T) {
 		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
 	for _, dir := range dirs {
-		name := filepath.Base(dir)
-		t.Run(name, func(t *testing.T) {
-			for _, file := range []string{"Caddyfile", "app.lua", "README.md", "requests.txt"} {
-				if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			readme, _ := os.ReadFile(filepath.Join(dir, "README.md"))
-			if command := "go run ./cmd/caddy run --config examples/" + name + "/Caddyfile"; !strings.Contains(string(readme), command) {
-				t.Errorf("README.md does not say %q", command)
-			}
-			port := freePort()
-			srv := exec.CommandContext(t.Context(), binary, "run", "--config", "examples/"+name+"/Caddyfile")
-			srv.Dir = ".."
-			srv.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ADMIN=127.0.0.1:"+freePort(),
-				"BASIC_PORT="+freePort(), "PRO_PORT="+freePort())
-			var logs bytes.Buffer
-			srv.Stderr = &logs
-			if err := srv.Start(); err != nil {
-				t.Fatal(err)
-			}
-			replay(t, filepath.Join(dir, "requests.txt"), port)
-			_ = srv.Process.Signal(os.Interrupt)
-			if err := srv.Wait(); err != nil {
-				t.Errorf("caddy: %v", err)
-			}
-			for line := range strings.Lines(logs.String()) {
-				if strings.Contains(line, `"level":"error"`) && !strings.Contains(line, "connection refused") {
-					t.Errorf("logged: %s", line)
-				}
-			}
-		})
+		t.Run(filepath.Base(dir), func(t *testing.T) { runExample(t, binary, dir) })
 	}
 }
 
-// exchange is one request of a requests.txt and its answer: "> METHOD /path", "> Name:
-// value", ">", "> body", "< status", "< Name: value", then the body, or "~ regexp".
-type exchange struct {
-	line   int
-	in     []string
-	status string
-	header []string
-	body   []string
-}
-
-func parseExchanges(t *testing.T, file string) []*exchange {
-	t.Helper()
-	f, err := os.Open(file)
+func runExample(t *testing.T, binary, dir string) {
+	for _, file := range []string{"Caddyfile", "app.lua", "README.md", "requests.txt"} {
+		if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := "examples/" + filepath.Base(dir) + "/Caddyfile"
+	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	var list []*exchange
-	var x *exchange
-	s := bufio.NewScanner(f)
-	for n := 1; s.Scan(); n++ {
-		line := s.Text()
-		switch {
-		case strings.HasPrefix(line, ">"):
-			if x == nil || x.status != "" {
-				x = &exchange{line: n}
-				list = append(list, x)
-			}
-			x.in = append(x.in, strings.TrimPrefix(strings.TrimPrefix(line, ">"), " "))
-		case x == nil:
-			t.Fatalf("%s:%d: a request (> METHOD /path) expected", file, n)
-		case strings.HasPrefix(line, "< ") && x.status == "":
-			x.status = line[2:]
-		case strings.HasPrefix(line, "< "):
-			x.header = append(x.header, line[2:])
-		case line != "":
-			x.body = append(x.body, line)
-		}
+	if command := "go run ./cmd/caddy run --config " + config; !strings.Contains(string(readme), command) {
+		t.Errorf("README.md does not say %q", command)
 	}
-	if err := s.Err(); err != nil {
+	file := filepath.Join(dir, "requests.txt")
+	text, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list) == 0 {
-		t.Fatalf("%s has no requests", file)
+	want, err := parseReplay(file, string(text))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return list
-}
 
-func replay(t *testing.T, file, port string) {
-	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = conn.Close()
-			break
-		}
-		if ctx.Err() != nil {
-			t.Fatal(err)
-		}
-		runtime.Gosched()
+	port := freePort()
+	srv := exec.CommandContext(ctx, binary, "run", "--config", config)
+	srv.Dir = ".."
+	srv.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ADMIN=127.0.0.1:"+freePort(),
+		"BASIC_PORT="+freePort(), "PRO_PORT="+freePort())
+	stderr, err := srv.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Caddy says when every site listens; the log ends early when it cannot start.
+	var logged []string
+	started, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for r := bufio.NewReader(stderr); ; {
+			line, err := r.ReadString('\n')
+			logged = append(logged, line)
+			if strings.Contains(line, "serving initial configuration") {
+				close(started)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	select {
+	case <-started:
+		want.check(ctx, t, "http://127.0.0.1:"+port)
+		_ = srv.Process.Signal(os.Interrupt)
+		<-ended
+	case <-ended:
+		t.Errorf("caddy did not start:\n%s", strings.Join(logged, ""))
+	}
+	if err := srv.Wait(); err != nil {
+		t.Errorf("caddy: %v", err)
+	}
+	want.checkLog(t, logged)
+}
+
+// A replay is a requests.txt: lines "log: text", each announcing errors that Caddy
+// logs, then exchanges. An exchange is "> METHOD /path", "> Name: value", ">",
+// "> body", "< status", "< Name: value", then the lines of the body, each as it is or
+// as "~ regexp". Empty lines outside a request say nothing.
+type replay struct {
+	logs      []string
+	exchanges []*exchange
+}
+
+type exchange struct {
+	at      string // file:line of the request
+	method  string
+	path    string
+	header  http.Header
+	inBody  bool
+	sent    []string
+	status  int
+	answer  http.Header
+	body    []string
+	pattern map[int]*regexp.Regexp // of lines of body
+}
+
+func parseReplay(file, text string) (*replay, error) {
+	p := &replay{}
+	var x *exchange
+	for i, line := range strings.Split(text, "\n") {
+		at := file + ":" + strconv.Itoa(i+1)
+		var err error
+		switch kind, rest, _ := strings.Cut(line, " "); {
+		case line == "":
+		case kind == "log:" && x == nil && rest != "":
+			p.logs = append(p.logs, rest)
+		case kind == ">" && (x == nil || x.status != 0):
+			x = &exchange{at: at, header: http.Header{}, answer: http.Header{}, pattern: map[int]*regexp.Regexp{}}
+			p.exchanges = append(p.exchanges, x)
+			var ok bool
+			if x.method, x.path, ok = strings.Cut(rest, " "); !ok || !strings.HasPrefix(x.path, "/") {
+				err = fmt.Errorf("> METHOD /path expected, got %q", line)
+			}
+		case x == nil:
+			err = fmt.Errorf("log: text, or > METHOD /path expected, got %q", line)
+		case kind == ">" && x.inBody:
+			x.sent = append(x.sent, rest)
+		case kind == ">" && rest == "":
+			x.inBody = true
+		case kind == ">":
+			err = addHeader(x.header, rest)
+		case x.status == 0:
+			if x.status, err = strconv.Atoi(rest); kind != "<" || err != nil || x.status < 100 || x.status > 599 {
+				err = fmt.Errorf("< status expected, got %q", line)
+			}
+		case kind == "<" && len(x.body) == 0:
+			err = addHeader(x.answer, rest)
+		case kind == "~":
+			x.pattern[len(x.body)], err = regexp.Compile(rest)
+			x.body = append(x.body, rest)
+		default:
+			x.body = append(x.body, line)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
+	}
+	if x == nil {
+		return nil, fmt.Errorf("%s: no requests", file)
+	}
+	if x.status == 0 {
+		return nil, fmt.Errorf("%s: the request has no answer", x.at)
+	}
+	return p, nil
+}
+
+func addHeader(h http.Header, line string) error {
+	name, value, ok := strings.Cut(line, ": ")
+	if !ok || name == "" {
+		return fmt.Errorf("Name: value expected, got %q", line)
+	}
+	h.Add(name, value)
+	return nil
+}
+
+func (p *replay) check(ctx context.Context, t *testing.T, url string) {
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for _, x := range parseExchanges(t, file) {
-		if err := x.check(ctx, client, "http://127.0.0.1:"+port); err != nil {
-			t.Errorf("%s:%d: %s: %v", file, x.line, x.in[0], err)
+	for _, x := range p.exchanges {
+		if err := x.check(ctx, client, url); err != nil {
+			t.Errorf("%s: %s %s: %v", x.at, x.method, x.path, err)
+		}
+	}
+}
+
+// checkLog fails for errors that were not announced, and for announced ones that did
+// not come.
+func (p *replay) checkLog(t *testing.T, lines []string) {
+	came := map[string]bool{}
+	for _, line := range lines {
+		if !strings.Contains(line, `"level":"error"`) {
+			continue
+		}
+		i := slices.IndexFunc(p.logs, func(s string) bool { return strings.Contains(line, s) })
+		if i < 0 {
+			t.Errorf("logged: %s", line)
+			continue
+		}
+		came[p.logs[i]] = true
+	}
+	for _, s := range p.logs {
+		if !came[s] {
+			t.Errorf("no error was logged with %q", s)
 		}
 	}
 }
 
 func (x *exchange) check(ctx context.Context, client *http.Client, url string) error {
-	method, path, ok := strings.Cut(x.in[0], " ")
-	if !ok {
-		return fmt.Errorf("METHOD /path expected")
-	}
-	head, body := x.in[1:], ""
-	for i, line := range head {
-		if line == "" {
-			head, body = head[:i], strings.Join(head[i+1:], "\n")
-			break
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, x.method, url+x.path, strings.NewReader(strings.Join(x.sent, "\n")))
 	if err != nil {
 		return err
 	}
-	for _, line := range head {
-		name, value, _ := strings.Cut(line, ": ")
-		req.Header.Add(name, value)
-	}
+	req.Header = x.header
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
@@ -169,22 +231,22 @@ func (x *exchange) check(ctx context.Context, client *http.Client, url string) e
 	if err != nil {
 		return err
 	}
-	if got := strconv.Itoa(resp.StatusCode); got != x.status {
-		return fmt.Errorf("status %s, want %s; body %s", got, x.status, data)
+	if resp.StatusCode != x.status {
+		return fmt.Errorf("status %d, want %d; body %s", resp.StatusCode, x.status, data)
 	}
-	for _, line := range x.header {
-		name, value, _ := strings.Cut(line, ": ")
-		if got := resp.Header.Get(name); got != value {
-			return fmt.Errorf("%s is %q, want %q", name, got, value)
+	for name, want := range x.answer {
+		if got := resp.Header[name]; !slices.Equal(got, want) {
+			return fmt.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	got, want := strings.TrimSpace(string(data)), strings.Join(x.body, "\n")
-	if pattern, ok := strings.CutPrefix(want, "~ "); ok {
-		if !regexp.MustCompile(pattern).MatchString(got) {
-			return fmt.Errorf("body %q does not match %q", got, pattern)
+	got := slices.DeleteFunc(strings.Split(string(data), "\n"), func(s string) bool { return s == "" })
+	if len(got) != len(x.body) {
+		return fmt.Errorf("body %q, want %q", got, x.body)
+	}
+	for i, line := range got {
+		if re := x.pattern[i]; re != nil && !re.MatchString(line) || re == nil && line != x.body[i] {
+			return fmt.Errorf("line %d of the body is %q, want %q", i+1, line, x.body[i])
 		}
-	} else if got != want {
-		return fmt.Errorf("body %q, want %q", got, want)
 	}
 	return nil
 }

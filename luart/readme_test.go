@@ -3,7 +3,6 @@ package luart
 import (
 	"os"
 	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -20,22 +19,7 @@ func TestReadme(t *testing.T) {
 	}
 	for _, b := range blocks {
 		s := newServer(t, b[1], func(s *Script) { s.Config = map[string]string{"token": "s3cret"} })
-		n := 0
-		for line := range strings.Lines(b[1]) {
-			request, want, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "-- "), "\n"), " => ")
-			if !ok || !strings.HasPrefix(line, "-- ") {
-				continue
-			}
-			n++
-			request, header, _ := strings.Cut(request, " | ")
-			var headers []string
-			if header != "" {
-				headers = append(headers, header)
-			}
-			if got := answer(s.do(request, "", headers...)); got != want {
-				t.Errorf("%s: got %q, want %q", request, got, want)
-			}
-		}
+		n := s.replay(b[1], 1)
 		if n == 0 {
 			t.Errorf("a block says no request and answer:\n%s", b[1])
 		}

@@ -174,25 +174,32 @@ func TestScripts(t *testing.T) {
 			}
 			respond := strings.Contains(string(source), "-- unmatched respond")
 			s := newServer(t, string(source), func(s *Script) { s.Respond = respond })
-			n := 0
-			for _, line := range strings.Split(string(source), "\n") {
-				request, want, ok := strings.Cut(strings.TrimPrefix(line, "-- "), " => ")
-				if !ok || !strings.HasPrefix(line, "-- ") {
-					continue
-				}
-				n++
-				request, header, _ := strings.Cut(request, " | ")
-				var headers []string
-				if header != "" {
-					headers = strings.Split(header, " | ")
-				}
-				s.expect(request, want, headers...)
-			}
+			n := s.replay(string(source), 2) // state left in the VM shows the second time
 			if n == 0 {
 				t.Error("the script has no requests")
 			}
 		})
 	}
+}
+
+// replay sends the requests in the comments of a script, each a number of times, and
+// returns how many there are: "-- GET /path | Name: value => 200 text".
+func (s *server) replay(source string, times int) (n int) {
+	s.t.Helper()
+	for line := range strings.Lines(source) {
+		request, want, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "-- "), "\n"), " => ")
+		if !ok || !strings.HasPrefix(line, "-- ") {
+			continue
+		}
+		n++
+		parts := strings.Split(request, " | ")
+		for range times {
+			if got := answer(s.do(parts[0], "", parts[1:]...)); got != want {
+				s.t.Errorf("%s: got %q, want %q", request, got, want)
+			}
+		}
+	}
+	return n
 }
 
 func (s *server) logged(message string) []observer.LoggedEntry {

@@ -2,14 +2,18 @@
 local api = rover.server {}
 local basic, pro = rover.config.basic, rover.config.pro
 
--- In real life this is a lookup; the tokens are secrets, so they are compared in
--- constant time.
+-- The tokens come from the Caddyfile. Without one the script does not load, rather than
+-- let anybody in.
 local users = {
-  { name = "ann", token = "token-of-ann", tier = "pro" },
-  { name = "bob", token = "token-of-bob", tier = "basic" },
+  { name = "ann", token = rover.config.ann_token, tier = "pro" },
+  { name = "bob", token = rover.config.bob_token, tier = "basic" },
 }
+for _, user in ipairs(users) do
+  assert(user.token and user.token ~= "", "set " .. user.name .. "_token is missing")
+end
 
--- Covers everything below /api, also what this script does not route.
+-- Covers everything below /api, also what this script does not route. Tokens are
+-- secrets, so they are compared in constant time.
 function api.api.before.auth(ctx)
   local token = ctx:header("X-Token") or ""
   for _, user in ipairs(users) do

@@ -41,7 +41,10 @@ function api.scores.post(ctx)
 end
 
 function api.leaderboard.get(ctx)
-  local top = tonumber(ctx:query().top or 10) or 10
+  local top = tonumber(ctx:query().top or 10)
+  if not top or top < 1 or top % 1 ~= 0 then
+    error { status = 400, message = "top: a whole number from 1 expected" }
+  end
   local list = rover.json.array {}
   for player, points in pairs(best) do list[#list + 1] = { player = player, points = points } end
   table.sort(list, function(a, b)
