@@ -164,10 +164,10 @@ func parseReplay(file, text string) (*replay, error) {
 			return nil, fmt.Errorf("%s: %w", at, err)
 		}
 	}
-	if x == nil {
+	switch {
+	case x == nil:
 		return nil, fmt.Errorf("%s: no requests", file)
-	}
-	if x.status == 0 {
+	case x.status == 0:
 		return nil, fmt.Errorf("%s: the request has no answer", x.at)
 	}
 	return p, nil
@@ -205,9 +205,9 @@ func (p *replay) checkLog(t *testing.T, lines []string) {
 		i := slices.IndexFunc(p.logs, func(s string) bool { return strings.Contains(line, s) })
 		if i < 0 {
 			t.Errorf("logged: %s", line)
-			continue
+		} else {
+			came[p.logs[i]] = true
 		}
-		came[p.logs[i]] = true
 	}
 	for _, s := range p.logs {
 		if !came[s] {

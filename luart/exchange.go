@@ -144,7 +144,9 @@ func (x *Exchange) End() {
 // maxKeptBuffer bytes of a reply's buffer are kept for a later request.
 const maxKeptBuffer = 64 << 10
 
+// setDeadline begins a phase: its time in Lua is its own.
 func (x *Exchange) setDeadline() {
+	x.ended = nil
 	if x.gen.timeout > 0 {
 		b := x.gen.vm.budget
 		x.deadline = b.now.Load() + int64(x.gen.timeout+b.tick) // now may be a tick behind
