@@ -183,10 +183,7 @@ func addHeader(h http.Header, line string) error {
 }
 
 func (p *replay) check(ctx context.Context, t *testing.T, url string) {
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := &http.Transport{DisableKeepAlives: true}
 	for _, x := range p.exchanges {
 		if err := x.check(ctx, client, url); err != nil {
 			t.Errorf("%s: %s %s: %v", x.at, x.method, x.path, err)
@@ -216,13 +213,13 @@ func (p *replay) checkLog(t *testing.T, lines []string) {
 	}
 }
 
-func (x *exchange) check(ctx context.Context, client *http.Client, url string) error {
+func (x *exchange) check(ctx context.Context, client *http.Transport, url string) error {
 	req, err := http.NewRequestWithContext(ctx, x.method, url+x.path, strings.NewReader(strings.Join(x.sent, "\n")))
 	if err != nil {
 		return err
 	}
 	req.Header = x.header
-	resp, err := client.Do(req)
+	resp, err := client.RoundTrip(req)
 	if err != nil {
 		return err
 	}

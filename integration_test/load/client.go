@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"slices"
 	"strconv"
 	"sync"
@@ -58,6 +59,9 @@ func (l *load) run(ctx context.Context) (result, error) {
 	wg.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return result{}, err
+	}
+	if len(all) == 0 {
+		return result{}, fmt.Errorf("GET %s: no answer within %v", l.path, l.duration)
 	}
 	elapsed := time.Since(start)
 	slices.Sort(all)
@@ -117,14 +121,15 @@ func (c *conn) get(path, body string) error {
 		return err
 	}
 	if !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
-		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(line)), c.r)), nil)
+		text := bytes.Clone(line)
+		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(text), c.r)), nil)
 		if err != nil {
-			return fmt.Errorf("GET %s answered %q", path, line)
+			return fmt.Errorf("GET %s answered %q", path, text)
 		}
-		text, _ := io.ReadAll(resp.Body)
-		return fmt.Errorf("GET %s answered %s: %s", path, resp.Status, text)
+		body, _ := io.ReadAll(resp.Body)
+		return &statusError{path: path, status: resp.StatusCode, body: body}
 	}
-	length := -1
+	length, chunked := -1, false
 	for {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
@@ -138,16 +143,37 @@ func (c *conn) get(path, body string) error {
 				return err
 			}
 		}
+		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
 	}
-	if length != len(body) {
-		return fmt.Errorf("GET %s answered %d bytes, %d expected", path, length, len(body))
-	}
-	c.body = slices.Grow(c.body[:0], length)[:length]
-	if _, err := io.ReadFull(c.r, c.body); err != nil {
-		return err
+	switch {
+	case chunked:
+		if c.body, err = io.ReadAll(httputil.NewChunkedReader(c.r)); err != nil {
+			return err
+		}
+		if _, err := c.r.Discard(len("\r\n")); err != nil { // the trailer, which is empty
+			return err
+		}
+	case length < 0:
+		return fmt.Errorf("GET %s answered without a length", path)
+	default:
+		c.body = slices.Grow(c.body[:0], length)[:length]
+		if _, err := io.ReadFull(c.r, c.body); err != nil {
+			return err
+		}
 	}
 	if string(c.body) != body {
 		return fmt.Errorf("GET %s answered %q, %q expected", path, c.body, body)
 	}
 	return nil
+}
+
+// statusError is an answer with another status than 200.
+type statusError struct {
+	path   string
+	status int
+	body   []byte
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("GET %s answered %d: %s", e.path, e.status, e.body)
 }

@@ -10,14 +10,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -40,30 +43,80 @@ var pairs = []pair{
 	{"after", "an after hook that sets a header, beside respond", "/x", "AFTER", "RESPOND", "/", hello, 0},
 }
 
+// names are what -pairs may name.
+var names = []string{"hello", "proxy", "pass", "after", "waiting"}
+
 func main() {
 	log.SetFlags(0)
 	var (
 		clients  = flag.Int("c", 64, "connections")
-		duration = flag.Duration("d", 2*time.Second, "length of one run")
+		duration = flag.Duration("d", 3*time.Second, "length of one run")
 		rounds   = flag.Int("n", 5, "runs of each side, in turn")
-		which    = flag.String("pairs", "hello,proxy,pass,after,waiting", "what to measure")
+		which    = flag.String("pairs", strings.Join(names, ","), "what to measure")
 		waiting  = flag.Int("waiting", 10_000, "handlers that wait at once")
+		cpu      = flag.Bool("cpu", runtime.NumCPU() > 1, "give the server a core of its own, with taskset")
 	)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if *clients < 1 || *rounds < 1 || *waiting < 1 || *duration <= 0 {
+		log.Fatal("-c, -d, -n and -waiting must be above zero")
+	}
+	wanted := strings.Split(*which, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			log.Fatalf("unknown pair %q: there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, strings.Split(*which, ","), *clients, *duration, *rounds, *waiting); err != nil {
+	if err := run(ctx, wanted, *clients, *duration, *rounds, *waiting, *cpu); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, which []string, clients int, duration time.Duration, rounds, waiting int) error {
+func run(ctx context.Context, which []string, clients int, duration time.Duration, rounds, waiting int, cpu bool) error {
+	dir, err := os.MkdirTemp("", "rover-load")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := buildCaddy(ctx, dir); err != nil {
+		return err
+	}
+	var prefix []string
+	if cpu {
+		if prefix, err = pin(ctx); err != nil {
+			log.Printf("the server shares its core with the load: %v", err)
+		}
+	}
 	up, err := startUpstream()
 	if err != nil {
 		return err
 	}
 	defer up.stop()
-	srv, err := startCaddy(ctx, up.address)
+	if !slices.Equal(which, []string{"waiting"}) {
+		if err := measurePairs(ctx, dir, prefix, up.address, which, clients, duration, rounds); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(which, "waiting") {
+		return nil
+	}
+	if err := raiseFiles(waiting); err != nil {
+		return err
+	}
+	srv, err := startCaddy(ctx, dir, prefix, up.address) // a new one: its memory is measured
+	if err != nil {
+		return err
+	}
+	defer srv.stop()
+	if err := measureWaiting(ctx, srv, waiting, duration); err != nil {
+		return fmt.Errorf("waiting: %w", err)
+	}
+	return nil
+}
+
+func measurePairs(ctx context.Context, dir string, prefix []string, upstream string, which []string, clients int, duration time.Duration, rounds int) error {
+	srv, err := startCaddy(ctx, dir, prefix, upstream)
 	if err != nil {
 		return err
 	}
@@ -75,9 +128,6 @@ func run(ctx context.Context, which []string, clients int, duration time.Duratio
 		if err := p.measure(ctx, srv, clients, duration, rounds); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-	}
-	if slices.Contains(which, "waiting") {
-		return measureWaiting(ctx, srv, waiting, duration)
 	}
 	return nil
 }
@@ -126,6 +176,6 @@ func (p *pair) measure(ctx context.Context, srv *caddy, clients int, duration ti
 // median returns the run whose rate is in the middle.
 func median(rs []result) result {
 	rs = slices.Clone(rs)
-	slices.SortFunc(rs, func(a, b result) int { return int(a.rate - b.rate) })
+	slices.SortFunc(rs, func(a, b result) int { return cmp.Compare(a.rate, b.rate) })
 	return rs[len(rs)/2]
 }

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,26 +83,16 @@ return api
 
 // caddy is the server under load.
 type caddy struct {
-	cmd   *exec.Cmd
-	dir   string
-	ports map[string]string
+	cmd    *exec.Cmd
+	ports  map[string]string // by their names in the Caddyfile
+	exited chan struct{}     // closed when the process has been waited for
 }
 
-// startCaddy builds cmd/caddy, starts it with every site, and waits until it serves.
-func startCaddy(ctx context.Context, upstream string) (_ *caddy, err error) {
-	dir, err := os.MkdirTemp("", "rover-load")
-	if err != nil {
-		return nil, err
-	}
-	c := &caddy{dir: dir, ports: map[string]string{}}
-	defer func() {
-		if err != nil {
-			c.stop()
-		}
-	}()
-	binary := filepath.Join(dir, "caddy")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/caddy-rover/rover/cmd/caddy").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+// buildCaddy builds cmd/caddy into dir, beside the Caddyfile and the scripts.
+func buildCaddy(ctx context.Context, dir string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "caddy"), "github.com/caddy-rover/rover/cmd/caddy")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
 	}
 	files := map[string]string{"Caddyfile": caddyfile}
 	for name, text := range scripts {
@@ -110,9 +100,16 @@ func startCaddy(ctx context.Context, upstream string) (_ *caddy, err error) {
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+// startCaddy starts what buildCaddy left in dir with every site, the command behind
+// prefix, and waits until it serves.
+func startCaddy(ctx context.Context, dir string, prefix []string, upstream string) (_ *caddy, err error) {
+	c := &caddy{ports: map[string]string{}, exited: make(chan struct{})}
 	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
 	for _, site := range []string{"OURS", "RESPOND", "PROXY", "PASS", "AFTER"} {
 		port, err := freePort()
@@ -122,44 +119,47 @@ func startCaddy(ctx context.Context, upstream string) (_ *caddy, err error) {
 		c.ports[site] = port
 		env = append(env, site+"="+port)
 	}
-	args := []string{binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile"}
-	if taskset, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
-		// The server has core 0, the load the rest.
-		args = append([]string{taskset, "-c", "0"}, args...)
-		self := fmt.Sprintf("1-%d", runtime.NumCPU()-1)
-		if err := exec.CommandContext(ctx, taskset, "-a", "-cp", self, strconv.Itoa(os.Getpid())).Run(); err != nil {
-			return nil, fmt.Errorf("pinning the load to core %s: %w", self, err)
-		}
-	}
+	args := slices.Concat(prefix, []string{filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"})
 	c.cmd = exec.Command(args[0], args[1:]...)
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, os.Stderr
 	if err := c.cmd.Start(); err != nil {
-		c.cmd = nil
-		return nil, err
+		return nil, fmt.Errorf("starting caddy: %w", err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	go func() { defer close(c.exited); _ = c.cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	for _, port := range c.ports {
-		for {
-			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err == nil {
-				_ = conn.Close()
-				break
-			}
-			if time.Now().After(deadline) || ctx.Err() != nil {
-				return nil, fmt.Errorf("caddy does not listen: %w", err)
-			}
-			runtime.Gosched()
+		if err := c.listens(ctx, port); err != nil {
+			c.stop()
+			return nil, err
 		}
 	}
 	return c, nil
 }
 
-func (c *caddy) stop() {
-	if c.cmd != nil {
-		_ = c.cmd.Process.Kill()
-		_ = c.cmd.Wait()
+// listens waits until the server listens on port.
+func (c *caddy) listens(ctx context.Context, port string) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-again.C:
+		case <-c.exited:
+			return fmt.Errorf("caddy has ended: %v", c.cmd.ProcessState)
+		case <-ctx.Done():
+			return fmt.Errorf("caddy does not listen: %w", err)
+		}
 	}
-	_ = os.RemoveAll(c.dir)
+}
+
+// stop ends the server and waits until it is gone.
+func (c *caddy) stop() {
+	_ = c.cmd.Process.Kill()
+	<-c.exited
 }
 
 // memory returns a field of the server's memory status, in MiB: VmRSS, VmHWM (peak).

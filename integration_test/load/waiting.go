@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -11,9 +14,7 @@ import (
 // measureWaiting lets many handlers wait at once, and measures the memory that takes
 // and what it does to the latency of others.
 func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Duration) error {
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(n) + 4096, Max: uint64(n) + 4096}); err != nil {
-		return fmt.Errorf("raising the limit of open files: %w", err)
-	}
+	duration = min(duration, 30*time.Second) // the site's timeout is 60s
 	alone := load{srv.ports["OURS"], "/", hello, 8, duration}
 	before, err := alone.run(ctx)
 	if err != nil {
@@ -38,7 +39,8 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	start := time.Now()
-	wait := fmt.Sprintf("/wait?s=%.1f", 4+duration.Seconds()) // longer than they take to arrive
+	seconds := 4*time.Second + duration // longer than they take to arrive
+	wait := fmt.Sprintf("/wait?s=%.1f", seconds.Seconds())
 	for _, c := range conns {
 		wg.Add(1)
 		go func() {
@@ -53,12 +55,14 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 		return err
 	}
 	defer control.close()
-	for control.get(fmt.Sprintf("/waiting/%d", n), hello) != nil {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
+	together, err := control.untilWaiting(ctx, n, start.Add(seconds))
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), err)
 	}
-	arrived := time.Since(start)
+	arrived := fmt.Sprintf("they arrived within %v", time.Since(start).Round(time.Millisecond))
+	if !together {
+		arrived = "NOT all at once: the last had not arrived when the first was done"
+	}
 	during, err := alone.run(ctx) // all of them wait
 	if err != nil {
 		return err
@@ -71,9 +75,40 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	if err != nil {
 		return err
 	}
-	fmt.Printf("waiting  %d handlers in rover.sleep at once; they arrived within %v, all were answered\n", n, arrived.Round(time.Millisecond))
+	fmt.Printf("waiting  %d handlers in rover.sleep at once; %s, all were answered\n", n, arrived)
 	fmt.Printf("         memory with %d idle connections %.0f MiB, peak %.0f MiB: %.1f KiB a waiting handler, budget 400 MiB\n",
 		n, idle, peak, (peak-idle)*1024/float64(n))
 	fmt.Printf("         others alone  %s\n         others beside %s\n", before, during)
+	return nil
+}
+
+// untilWaiting returns true as soon as n handlers wait, and false if they do not until
+// end, when the first of them is done.
+func (c *conn) untilWaiting(ctx context.Context, n int, end time.Time) (bool, error) {
+	for ctx.Err() == nil {
+		err := c.get(fmt.Sprintf("/waiting/%d", n), hello)
+		var status *statusError
+		if !errors.As(err, &status) || status.status != http.StatusNotFound {
+			return err == nil, err
+		}
+		if time.Now().After(end) {
+			return false, nil
+		}
+	}
+	return false, context.Cause(ctx)
+}
+
+// raiseFiles lets this process, and those that it starts from now on, open as many files
+// as n connections take.
+func raiseFiles(n int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("reading the limit of open files: %w", err)
+	}
+	limit.Cur = max(limit.Cur, uint64(n)+1024)
+	limit.Max = max(limit.Max, limit.Cur)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("raising the limit of open files to %d: %w", limit.Cur, err)
+	}
 	return nil
 }
