@@ -99,7 +99,8 @@ func FuzzNumber(f *testing.F) {
 		if err != nil || len(proto.Code) != 3 || len(proto.Constants) != 1 {
 			return
 		}
-		if literal, isNumber := proto.Constants[0].(lua.LNumber); isNumber && ok && float64(literal) != n {
+		// But for those beyond a float64: gopher-lua makes NaN of such a literal, tonumber an infinity as C does.
+		if literal, isNumber := proto.Constants[0].(lua.LNumber); isNumber && ok && float64(literal) != n && !math.IsInf(n, 0) {
 			t.Errorf("%q: source says %v, tonumber %v", s, literal, n)
 		}
 	})
