@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-rover/rover/luart"
@@ -25,7 +30,8 @@ const idleConnsPerHost = 1024
 // proxy hands requests over to the upstreams that a script chose, through Caddy's own
 // reverse proxy: retries, streaming, upgrades, health checks and headers are its.
 type proxy struct {
-	handler *reverseproxy.Handler
+	handler   *reverseproxy.Handler
+	transport *reverseproxy.HTTPTransport // ours to clean up; nil: Caddy does it
 }
 
 // newProxy provisions cfg, the proxy block; nil if there is none.
@@ -37,12 +43,13 @@ func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
 	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil {
 		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
 	}
+	p := &proxy{handler: h}
 	if h.TransportRaw == nil {
 		t := &reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
 		if err := t.Provision(ctx); err != nil {
 			return nil, fmt.Errorf("provisioning transport: %w", err)
 		}
-		h.Transport = t
+		h.Transport, p.transport = t, t
 	}
 	lb := h.LoadBalancing
 	if lb == nil {
@@ -53,29 +60,46 @@ func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
 	if !source.again {
 		// Enough for the longest list; the source stops offering upstreams before.
 		lb.Retries = maxTries
+		lb.TryInterval = 0 // without retries Caddy never waits for it; it would after the last upstream
 	}
 	if lb.SelectionPolicyRaw == nil {
 		lb.SelectionPolicy = reverseproxy.FirstSelection{} // the source offers one at a time
 	}
-	source.ctx = ctx
+	if err := source.srv.Provision(ctx); err != nil {
+		return nil, fmt.Errorf("provisioning SRV lookups: %w", err)
+	}
 	h.DynamicUpstreams = source
 	if err := h.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
-	keepHost := false
-	if h.Headers != nil && h.Headers.Request != nil {
-		ops := h.Headers.Request
-		keepHost = len(ops.Set.Values("Host"))+len(ops.Add.Values("Host")) > 0
-	}
-	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: keepHost}
-	return &proxy{handler: h}, nil
+	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: setsHost(h.Headers)}
+	return p, nil
 }
 
-func (p *proxy) cleanup() error { return p.handler.Cleanup() }
+// setsHost reports whether the request headers of the proxy block decide about Host.
+func setsHost(h *headers.Handler) bool {
+	if h == nil || h.Request == nil {
+		return false
+	}
+	names := slices.Collect(maps.Keys(h.Request.Set))
+	names = slices.AppendSeq(names, maps.Keys(h.Request.Add))
+	names = slices.AppendSeq(names, maps.Keys(h.Request.Replace))
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, "Host") })
+}
+
+// cleanup closes upgraded connections and the idle ones of a transport of our own.
+func (p *proxy) cleanup() error {
+	err := p.handler.Cleanup()
+	if p.transport != nil {
+		err = errors.Join(err, p.transport.Cleanup())
+	}
+	return err
+}
 
 // proxyTo is where one request goes, and how far it has got: it serves one request.
 type proxyTo struct {
 	upstreams []upstream
+	tries     int           // the longest that upstreams may become; 0: no matter
 	timeout   time.Duration // until the response head is there; 0: none
 	path      string
 	host      string
@@ -83,6 +107,10 @@ type proxyTo struct {
 
 	tried   int
 	current upstream
+
+	// One upstream is the common case: these spare allocations.
+	one     [1]upstream
+	offered [1]*reverseproxy.Upstream
 }
 
 // proxyVar is where a request's proxyTo is found, among Caddy's variables of the
@@ -99,7 +127,7 @@ func proxyToOf(ctx context.Context) *proxyTo {
 func proxyTarget(p *luart.ProxyTo) *proxyTo {
 	to := &proxyTo{
 		timeout: time.Duration(min(p.Timeout, maxProxyTimeout.Seconds()) * float64(time.Second)),
-		path:    p.Path, host: p.Host, header: p.Header,
+		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header,
 	}
 	if h := to.header.Get("Host"); h != "" {
 		to.host = h
@@ -108,7 +136,10 @@ func proxyTarget(p *luart.ProxyTo) *proxyTo {
 	if p.Tries > 0 {
 		n = min(n, p.Tries)
 	}
-	to.upstreams = make([]upstream, 0, n)
+	to.upstreams = to.one[:0]
+	if n > len(to.one) {
+		to.upstreams = make([]upstream, 0, n)
+	}
 	for _, address := range p.Upstreams[:n] {
 		if u, err := parseUpstream(address); err == nil {
 			to.upstreams = append(to.upstreams, u)
@@ -123,14 +154,15 @@ const maxProxyTimeout = 24 * time.Hour
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *proxyTo) error {
 	caddyhttp.SetVar(r.Context(), proxyVar, to)
-	if to.path != "" || to.host != "" || to.header != nil {
+	if to.path != "" || to.header != nil {
 		r = to.change(r)
 	}
 	return p.handler.ServeHTTP(w, r, next)
 }
 
-// change returns r with the path, host and headers for the upstream. r itself stays as
-// it was, for error routes and the access log.
+// change returns r with the path and headers for the upstream. r itself stays as it
+// was, for error routes and the access log. The host is not changed here, because
+// X-Forwarded-Host is the client's.
 func (to *proxyTo) change(r *http.Request) *http.Request {
 	c := *r
 	if to.path != "" {
@@ -144,9 +176,6 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 		c.URL = &u
 		c.RequestURI = u.RequestURI()
 	}
-	if to.host != "" {
-		c.Host = to.host
-	}
 	if to.header != nil {
 		c.Header = r.Header.Clone()
 		for name, values := range to.header {
@@ -159,13 +188,20 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 }
 
 // headTransport is the transport of the proxy with what the script said about the
-// upstream at hand: how long to wait for the response's head, and that an https
-// upstream gets its own name as Host, as reverse_proxy does.
+// upstream at hand: how long to wait for the response's head, which headers Caddy is not
+// to overwrite, and that an https upstream gets its own address as Host, as from
+// reverse_proxy with a TLS transport.
 type headTransport struct {
 	http.RoundTripper
 	keepHost bool // the proxy block sets the Host header
 }
 
+// forwardedHeaders are those that Caddy sets after the script did, because it does not
+// trust the client's.
+var forwardedHeaders = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
+
+// RoundTrip implements http.RoundTripper. req is the reverse proxy's own for this try,
+// but for the header map, which all tries share.
 func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	to := proxyToOf(req.Context())
 	if to == nil {
@@ -175,15 +211,45 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case to.host != "": // also where the transport or the proxy block has set another
 		req.Host = to.host
 	case to.current.scheme == "https" && !t.keepHost:
-		req.Host = req.URL.Host
+		req.Host = to.current.dial // not URL.Host: with proxy_protocol that is no host
+	}
+	if to.header != nil {
+		req.Header = to.forwarded(req.Header)
 	}
 	if to.timeout == 0 {
 		return t.RoundTripper.RoundTrip(req)
 	}
+	return t.roundTripWithin(to.timeout, req)
+}
+
+// forwarded returns h with the script's X-Forwarded headers.
+func (to *proxyTo) forwarded(h http.Header) http.Header {
+	cloned := false
+	for _, name := range forwardedHeaders {
+		values, ok := to.header[name]
+		if !ok {
+			continue
+		}
+		if !cloned {
+			h, cloned = h.Clone(), true
+		}
+		h[name] = values
+	}
+	return h
+}
+
+// roundTripWithin ends a round trip whose response head is not there in time.
+func (t *headTransport) roundTripWithin(timeout time.Duration, req *http.Request) (*http.Response, error) {
+	// Only a transport that reports both tells whether the request can have been sent.
+	var asked, connected atomic.Bool
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
 	// The context must outlive the head: the body is read under it. It ends with the
 	// request's, or here.
-	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(to.timeout, func() { cancel(errHeadTimeout) })
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(timeout, func() { cancel(errHeadTimeout) })
 	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
 	if timer.Stop() {
 		if err != nil {
@@ -193,6 +259,9 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if err == nil {
 		_ = resp.Body.Close() // the timer was faster, the body is cut
+	}
+	if asked.Load() && !connected.Load() {
+		return nil, errConnectTimeout
 	}
 	return nil, errHeadTimeout
 }
@@ -219,4 +288,14 @@ func (headTimeoutError) Error() string {
 func (headTimeoutError) Timeout() bool   { return true }
 func (headTimeoutError) Temporary() bool { return true }
 
-var errHeadTimeout error = headTimeoutError{}
+// connectTimeoutError is the timeout while there was no connection yet. To the reverse
+// proxy it is a dial error: nothing was sent, so any request may go to the next upstream.
+type connectTimeoutError struct{ headTimeoutError }
+
+func (connectTimeoutError) Error() string { return "timeout while connecting to the upstream" }
+func (connectTimeoutError) Unwrap() error { return reverseproxy.NewDialError(errHeadTimeout) }
+
+var (
+	errHeadTimeout    error = headTimeoutError{}
+	errConnectTimeout error = connectTimeoutError{}
+)

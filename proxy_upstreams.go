@@ -1,6 +1,7 @@
 package rover
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"golang.org/x/net/http/httpguts"
 )
 
 // maxTries is how many upstreams one request is tried with, where the proxy block says
@@ -30,8 +30,8 @@ type upstream struct {
 // upstreamSource offers the upstreams of a request's proxyTo, one for each try. The
 // reverse proxy asks before every try.
 type upstreamSource struct {
-	ctx   caddy.Context
-	again bool // the proxy block says how often to retry: begin again at the end of the list
+	srv   reverseproxy.SRVUpstreams // provisioned, without a name
+	again bool                      // the proxy block says how often to retry: begin again at the end of the list
 }
 
 // GetUpstreams implements reverseproxy.UpstreamSource. r is the request for the
@@ -41,34 +41,44 @@ func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream,
 	if to == nil || len(to.upstreams) == 0 || to.tried >= len(to.upstreams) && !s.again {
 		return nil, nil // the last try's error stays
 	}
-	to.current = to.upstreams[to.tried%len(to.upstreams)]
+	at := to.tried % len(to.upstreams)
 	to.tried++
-	r.URL.Scheme = to.current.scheme
-	if to.current.srv {
-		return s.lookUp(r, to)
+	if to.upstreams[at].srv {
+		if err := s.lookUp(r, to, at); err != nil {
+			return nil, err
+		}
 	}
-	return []*reverseproxy.Upstream{{Dial: to.current.dial}}, nil
+	to.current = to.upstreams[at]
+	r.URL.Scheme = to.current.scheme
+	// A new one for each try: Caddy writes to it, and may look at it later.
+	to.offered[0] = &reverseproxy.Upstream{Dial: to.current.dial}
+	return to.offered[:], nil
 }
 
-// lookUp puts the targets of an SRV name in the place of the name, and offers the
-// first. Caddy's source caches them.
-func (s upstreamSource) lookUp(r *http.Request, to *proxyTo) ([]*reverseproxy.Upstream, error) {
-	source := reverseproxy.SRVUpstreams{Name: to.current.dial}
-	if err := source.Provision(s.ctx); err != nil {
-		return nil, err
+// lookUp puts the targets of an SRV name in the place of the name. Caddy's source
+// caches them.
+func (s upstreamSource) lookUp(r *http.Request, to *proxyTo, at int) error {
+	name := to.upstreams[at]
+	s.srv.Name = name.dial
+	found, err := s.srv.GetUpstreams(r)
+	if err == nil && len(found) == 0 {
+		err = errors.New("no records")
 	}
-	found, err := source.GetUpstreams(r)
-	if err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("looking up SRV %s: %w", to.current.dial, err)
+	if err != nil {
+		return fmt.Errorf("looking up SRV %s: %w", name.dial, err)
 	}
-	list := make([]upstream, 0, len(to.upstreams)+len(found))
-	list = append(list, to.upstreams[:to.tried-1]...)
+	list := make([]upstream, 0, len(to.upstreams)+len(found)-1)
+	list = append(list, to.upstreams[:at]...)
 	for _, u := range found {
-		list = append(list, upstream{dial: u.Dial, scheme: to.current.scheme})
+		list = append(list, upstream{dial: u.Dial, scheme: name.scheme})
 	}
-	to.upstreams = append(list, to.upstreams[to.tried:]...)
-	to.current = to.upstreams[to.tried-1]
-	return found[:1], nil
+	list = append(list, to.upstreams[at+1:]...)
+	if to.tries > 0 {
+		list = list[:min(len(list), to.tries)]
+	}
+	to.upstreams = list
+	to.tried = at + 1
+	return nil
 }
 
 // Parsed addresses are kept: a script names the same few again and again.
@@ -87,7 +97,7 @@ func checkUpstream(address string) error {
 }
 
 // parseUpstream parses "host[:port]", "http(s)://host[:port]", "unix//path" or
-// "srv+http(s)://name". The default port is 80, for https 443.
+// "srv+http(s)://name". The default port is 80, for https 443. Any goroutine may call it.
 func parseUpstream(address string) (upstream, error) {
 	if u, ok := parsedUpstreams.Load(address); ok {
 		return u.(upstream), nil
@@ -106,68 +116,90 @@ func parseUpstream(address string) (upstream, error) {
 
 func newUpstream(address string) (upstream, error) {
 	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '{' || r == '}' }) {
-		return upstream{}, fmt.Errorf("spaces, control characters and braces are not allowed")
-	}
-	if path, ok := strings.CutPrefix(address, "unix/"); ok {
-		if !strings.HasPrefix(path, "/") {
-			return upstream{}, fmt.Errorf("a unix socket is unix//absolute/path")
-		}
-		return upstream{dial: address}, nil
+		return upstream{}, errors.New("spaces, control characters and braces are not allowed")
 	}
 	var u upstream
 	hostport := address
-	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+	if path, ok := strings.CutPrefix(address, "unix/"); ok {
+		if !strings.HasPrefix(path, "/") {
+			return upstream{}, errors.New("a unix socket is unix//absolute/path")
+		}
+		u.dial = address
+	} else if scheme, rest, ok := strings.Cut(address, "://"); ok {
 		parsed, err := url.Parse(address)
 		if err != nil {
-			return upstream{}, err
+			return upstream{}, errors.Unwrap(err) // without the address, which it repeats
 		}
-		if parsed.Path != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil || parsed.ForceQuery {
-			return upstream{}, fmt.Errorf("scheme, host and port expected, nothing else (the option path sets the path)")
+		if strings.ContainsAny(rest, "/?#@") {
+			return upstream{}, errors.New("scheme, host and port expected, nothing else (the option path sets the path)")
 		}
-		switch scheme {
+		switch parsed.Scheme {
 		case "http", "https":
-			u.scheme = scheme
+			u.scheme = parsed.Scheme
 		case "srv+http", "srv+https":
-			u.scheme, u.srv = strings.TrimPrefix(scheme, "srv+"), true
+			u.scheme, u.srv = strings.TrimPrefix(parsed.Scheme, "srv+"), true
+		case "h2c":
+			return upstream{}, errors.New("h2c is an option of the transport: transport http { versions h2c } in the proxy block")
 		default:
 			return upstream{}, fmt.Errorf("scheme %q is not http, https, srv+http or srv+https", scheme)
 		}
-		hostport = rest
+		hostport = parsed.Host
 	}
 	if u.srv {
-		if hostport == "" || strings.ContainsAny(hostport, ":/[]") {
-			return upstream{}, fmt.Errorf("a name without port expected after %s://", "srv+"+u.scheme)
+		if !validName(hostport) {
+			return upstream{}, fmt.Errorf("a name without port expected after srv+%s://", u.scheme)
 		}
 		u.dial = hostport
 		return u, nil
 	}
-	port := "80"
-	if u.scheme == "https" {
-		port = "443"
+	if u.dial == "" {
+		port := "80"
+		if u.scheme == "https" {
+			port = "443"
+		}
+		var err error
+		if u.dial, err = joinHostPort(hostport, port); err != nil {
+			return upstream{}, err
+		}
 	}
+	// An address that Caddy refuses when it dials ends the request, whatever else is in the list.
+	_, err := caddy.ParseNetworkAddress(u.dial)
+	return u, err
+}
+
+// joinHostPort checks a host with or without port, and returns it with one.
+func joinHostPort(hostport, port string) (string, error) {
+	bracketed := strings.HasPrefix(hostport, "[")
 	host, given, err := net.SplitHostPort(hostport)
 	switch {
 	case err == nil:
 		if given != "" {
 			port = given
 		}
-	case strings.HasPrefix(hostport, "[") && strings.HasSuffix(hostport, "]"):
+	case bracketed && strings.HasSuffix(hostport, "]"):
 		host = hostport[1 : len(hostport)-1]
 	case strings.Contains(hostport, ":"):
-		return upstream{}, fmt.Errorf("host:port expected; an IPv6 address needs brackets")
+		return "", errors.New("host:port expected; an IPv6 address needs brackets")
 	default:
 		host = hostport
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return upstream{}, fmt.Errorf("port %q is not a number from 1 to 65535", port)
+		return "", fmt.Errorf("port %q is not a number from 1 to 65535", port)
 	}
-	if strings.Contains(host, ":") {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return upstream{}, fmt.Errorf("%q is not an IPv6 address", host)
+	if bracketed {
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
+			return "", fmt.Errorf("%q is not an IPv6 address", host)
 		}
-	} else if host == "" || strings.ContainsAny(host, "/?#@[]\\") || !httpguts.ValidHostHeader(host) {
-		return upstream{}, fmt.Errorf("%q is not a host", host)
+	} else if !validName(host) {
+		return "", fmt.Errorf("%q is not a host", host)
 	}
-	u.dial = net.JoinHostPort(host, port)
-	return u, nil
+	return net.JoinHostPort(host, port), nil
+}
+
+// validName reports whether s may be a DNS name, an IPv4 address, or the name of a
+// container.
+func validName(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+	}) < 0
 }
