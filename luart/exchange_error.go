@@ -1,0 +1,94 @@
+package luart
+
+import (
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// fail answers with an error: what on_error returns, what error{status=…} said, or
+// {"error":"internal error"}. Only the holder may call it.
+func (x *Exchange) fail(err *ScriptError, h *handler) {
+	x.outcome = Answer
+	x.logError(err, h)
+	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
+		vm := x.gen.vm
+		vm.resume(&x.call, x.th.L) // a burst of its own
+		x.ended = nil
+		t := vm.main.CreateTable(0, 3)
+		t.RawSetString("message", lua.LString(err.Message))
+		t.RawSetString("status", lua.LNumber(err.Status))
+		t.RawSetString("traceback", lua.LString(err.Traceback))
+		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
+		if failed != nil {
+			x.logError(failed, on)
+		} else if ud, ok := v.(*lua.LUserData); ok {
+			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over {
+				x.reply = *r
+				x.err = nil
+				return
+			}
+		} else if v != lua.LNil {
+			x.takeErrorAnswer(v, err)
+			return
+		}
+	}
+	x.reply = x.errorReply(err)
+	x.err = err
+	if err.Deliberate {
+		x.err = nil
+	}
+}
+
+// takeErrorAnswer makes the reply of a plain value that on_error returned, with the
+// status of the error. Only the holder may call it.
+func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError) {
+	x.err = nil
+	switch v := v.(type) {
+	case *lua.LTable:
+		body, jsonErr := appendJSON(x.buf[:0], v)
+		x.buf = body
+		if jsonErr == nil {
+			x.reply = response{status: err.Status, ctype: typeJSON, body: body}
+			return
+		}
+	case lua.LString:
+		x.reply = response{status: err.Status, ctype: typeText, body: []byte(v)}
+		return
+	}
+	x.reply = x.errorReply(err)
+	x.err = err
+}
+
+// errorReply is what the client gets to see of an error.
+func (x *Exchange) errorReply(err *ScriptError) response {
+	message := "internal error"
+	switch {
+	case err.Deliberate:
+		return errorResponse(err.Status, err.Message)
+	case x.gen.debug:
+		message = err.Message
+		if err.Traceback != "" {
+			message += "\n" + err.Traceback
+		}
+	case err.Status == http.StatusGatewayTimeout:
+		message = "timeout"
+	case err.Status == http.StatusServiceUnavailable:
+		message = "unavailable"
+	}
+	return errorResponse(err.Status, message)
+}
+
+func (x *Exchange) logError(err *ScriptError, h *handler) {
+	log := x.log().Error
+	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed {
+		log = x.log().Debug
+	}
+	log("script error",
+		zap.String("error", err.Message),
+		zap.Int("status", err.Status),
+		zap.String("handler", h.route),
+		zap.String("defined_at", h.where),
+		zap.String("traceback", err.Traceback))
+}
