@@ -23,13 +23,13 @@ func (l *Loop[T]) Detach(wait func()) {
 func (l *Loop[T]) Stopping() <-chan struct{} { return l.stopping }
 
 // DoAdmitted is Do for a further piece of work that an earlier task began, such as
-// the response phase of a request: it is never refused as long as the loop is open,
-// runs on the caller's goroutine, and takes its turn with detached tasks. Any
-// goroutine may call it, but not a task of the same loop.
+// the response phase of a request: it is never refused as long as the loop is open, or
+// closing with work left, runs on the caller's goroutine, and takes its turn with
+// detached tasks. Any goroutine may call it, but not a task of the same loop.
 func (l *Loop[T]) DoAdmitted(fn func(T) error) error {
 	for {
 		s := l.state.Load()
-		if s&closedBit != 0 {
+		if s == closedBit { // and idle, and nothing waits: that is final
 			return ErrClosed
 		}
 		if l.state.CompareAndSwap(s, s+1) {

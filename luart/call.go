@@ -1,12 +1,108 @@
 package luart
 
 import (
+	"context"
+	"slices"
+	"time"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
-// call1 calls fn, protected, in the running call's own Lua thread and returns its
-// first result. Only the holder may call it.
+// call is one piece of Lua work that may wait: a request's phase, the loading of a
+// script, a background task, or one of the functions of rover.parallel.
+type call struct {
+	gen      *Generation
+	x        *Exchange       // the request; nil where there is none
+	parent   *call           // the call that waits for this one, in rover.parallel
+	ctx      context.Context // ends when the client leaves; its cause may say more
+	retired  context.Context // ends when idle waits are to end; nil: never
+	deadline int64           // nanoseconds since the VM was made; 0: none
+	ended    error           // why a wait was refused or cut short, if one was
+	th       *thread
+
+	endings []ending
+}
+
+// ending is something to do when a call ends.
+type ending struct {
+	key any
+	do  func()
+}
+
+// atEnd has do called when c ends, whatever happens, unless forget is called before.
+// The last one is called first. Only the holder may call it, and it is the holder
+// that calls do.
+func (c *call) atEnd(key any, do func()) { c.endings = append(c.endings, ending{key, do}) }
+
+// forget undoes atEnd. Only the holder may call it.
+func (c *call) forget(key any) {
+	for i, e := range slices.Backward(c.endings) {
+		if e.key == key {
+			c.endings = slices.Delete(c.endings, i, i+1)
+			return
+		}
+	}
+}
+
+// end does what there is to do at the end of c. Only the holder may call it.
+func (c *call) end() {
+	for len(c.endings) > 0 {
+		last := len(c.endings) - 1
+		e := c.endings[last]
+		c.endings = slices.Delete(c.endings, last, last+1)
+		e.do()
+	}
+}
+
+// retiring is closed when idle waits of c are to end. Any goroutine may call it.
+func (c *call) retiring() <-chan struct{} {
+	if c.retired == nil {
+		return nil
+	}
+	return c.retired.Done()
+}
+
+// start makes c what runs now. Only the holder may call it, before any Lua code of c.
+func (vm *VM) start(c *call, th *thread) {
+	c.th = th
+	th.L.Env = c.gen.env
+	vm.resume(c, th.L)
+}
+
+// over returns why c must not wait any longer, nil if it may. Any goroutine may call
+// it, while c is its own.
+func (vm *VM) over(c *call) error {
+	if c.ctx.Err() != nil {
+		switch cause := context.Cause(c.ctx); cause {
+		case errSibling, errRetired, errStopping:
+			return cause
+		default:
+			return errClientGone
+		}
+	}
+	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
+		return errTimeout
+	}
+	select {
+	case <-vm.loop.Stopping():
+		return errStopping
+	default:
+		return nil
+	}
+}
+
+// call1 calls fn, protected, in c's own Lua thread and returns its first result. Only
+// the holder may call it.
 func (vm *VM) call1(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue, *ScriptError) {
+	v, err := vm.pcall(c, fn, args...)
+	if err != nil {
+		return lua.LNil, vm.scriptError(c, err)
+	}
+	return v, nil
+}
+
+// pcall is call1 with the error as gopher-lua returns it. Only the holder may call it.
+func (vm *VM) pcall(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
 	L := c.th.L
 	L.Push(fn)
 	for _, a := range args {
@@ -19,7 +115,7 @@ func (vm *VM) call1(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue,
 	if err != nil {
 		// A Go panic leaves open upvalues behind, which a later call would share.
 		c.th.broken = true
-		return lua.LNil, vm.scriptError(c, err)
+		return lua.LNil, err
 	}
 	v := L.Get(-1)
 	L.SetTop(0)

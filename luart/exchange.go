@@ -122,7 +122,7 @@ func (x *Exchange) After(status int, header http.Header) (newStatus int, replace
 // End gives the exchange back. A ctx that the script kept raises from now on.
 func (x *Exchange) End() {
 	vm := x.gen.vm
-	if x.ud != nil {
+	if x.ud != nil || len(x.endings) > 0 {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
 			return // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
@@ -169,8 +169,9 @@ func (x *Exchange) contain(err error) error {
 	return nil
 }
 
-// inert ends all use of ctx. Only the holder may call it.
+// inert ends the request's Lua work and all use of ctx. Only the holder may call it.
 func (x *Exchange) inert() {
+	x.end()
 	if x.ud != nil {
 		x.ud.Value = nil
 		x.ud = nil

@@ -59,6 +59,8 @@ type Generation struct {
 	tree      *tree
 
 	exchanges sync.Pool
+
+	background
 }
 
 // Load runs a script and returns its generation. A failed load changes nothing but
@@ -73,13 +75,21 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	if g.logger == nil {
 		g.logger = zap.NewNop()
 	}
+	g.background.init(vm)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
 	if err != nil {
 		return nil, err
 	}
-	err = vm.loop.Do(ctx, func(th *thread) error { return g.run(ctx, th, proto, s) })
+	err = vm.loop.Do(ctx, func(th *thread) error {
+		err := g.run(ctx, th, proto, s)
+		if err == nil {
+			vm.live[g] = struct{}{}
+		}
+		return err
+	})
 	if err != nil {
+		g.cancel(errRetired)
 		return nil, err
 	}
 	return g, nil
@@ -102,6 +112,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
 	}
 	vm.start(c, th)
+	defer c.end()
 	L := th.L
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = g.env
@@ -130,6 +141,11 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	fn("server", g.server)
 	fn("state", g.vm.state)
 	fn("sleep", g.vm.sleep)
+	fn("parallel", g.vm.parallel)
+	fn("spawn", g.spawnLua)
+	fn("after", g.after)
+	fn("every", g.every)
+	fn("cron", g.cron)
 	set("json", openJSON(L))
 	set("base64", openBase64(L))
 	set("hex", openHex(L))

@@ -9,7 +9,7 @@ import (
 type types struct {
 	ctx, body, response *lua.LTable
 	node, hooks, root   *lua.LTable
-	builder             *lua.LTable
+	builder, timer      *lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -19,6 +19,7 @@ func newTypes(vm *VM) types {
 	t.body = newType(L, "body", bodyMethods, nil)
 	t.response = newType(L, "response", responseMethods, responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
+	t.timer = newType(L, "timer", timerMethods, nil)
 	t.node = newType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
 	t.root = newType(L, "api", nil, rootIndex)

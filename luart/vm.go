@@ -3,7 +3,6 @@ package luart
 import (
 	"context"
 	"sync"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -39,14 +38,20 @@ type VM struct {
 	logger *zap.Logger
 
 	// The rest is the holder's.
-	main   *lua.LState // makes threads and values; runs no script
-	types  types
-	states map[string]*lua.LTable // rover.state
-	cur    *call                  // what runs now
-	meta   *Generation            // whose string library the string metatable points at
+	main    *lua.LState // makes threads and values; runs no script
+	types   types
+	states  map[string]*lua.LTable   // rover.state
+	cur     *call                    // what runs now
+	meta    *Generation              // whose string library the string metatable points at
+	tasks   int                      // background tasks that have not ended
+	timers  int                      // timers that are armed
+	live    map[*Generation]struct{} // loaded, not retired
+	closing bool                     // no new background work
+
+	background sync.WaitGroup // background tasks and armed timers
 
 	stopping  context.Context // ends with the grace of Close
-	stop      context.CancelFunc
+	stop      func()
 	closeOnce sync.Once
 	cut       int
 }
@@ -63,8 +68,10 @@ func NewVM(o VMOptions) *VM {
 		budget: newBudget(),
 		logger: o.Logger,
 		states: map[string]*lua.LTable{},
+		live:   map[*Generation]struct{}{},
 	}
-	vm.stopping, vm.stop = context.WithCancel(context.Background())
+	stopping, stop := context.WithCancelCause(context.Background())
+	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
 	if vm.logger == nil {
 		vm.logger = zap.NewNop()
 	}
@@ -102,33 +109,19 @@ func (vm *VM) SetLimits(queue, batch int) int { return vm.loop.SetLimits(queue, 
 // Stats returns what the VM's loop has done and does.
 func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }
 
-// Close lets what runs and waits finish, until ctx ends, and then cuts the rest. It
-// returns how many handlers were cut. The VM refuses everything from now on.
+// Close retires what is loaded, lets what runs and waits finish, until ctx ends, and
+// then cuts the rest. It returns how many handlers were cut. The VM refuses everything
+// from now on.
 func (vm *VM) Close(ctx context.Context) int {
 	vm.closeOnce.Do(func() {
 		defer context.AfterFunc(ctx, vm.stop)()
+		vm.retireAll()
+		vm.background.Wait()
 		vm.cut = vm.loop.Close(ctx)
 		vm.stop()
 		vm.budget.close()
 	})
 	return vm.cut
-}
-
-// call is one entry into the VM: a request's, or the loading of a script.
-type call struct {
-	gen      *Generation
-	x        *Exchange       // nil while a script loads
-	ctx      context.Context // ends when the client leaves
-	deadline int64           // nanoseconds since the VM was made; 0: none
-	ended    error           // why a wait was refused or cut short, if one was
-	th       *thread
-}
-
-// start makes c what runs now. Only the holder may call it, before any Lua code of c.
-func (vm *VM) start(c *call, th *thread) {
-	c.th = th
-	th.L.Env = c.gen.env
-	vm.resume(c, th.L)
 }
 
 // resume makes c what runs now, with L as the running Lua thread: the handler's own,
@@ -141,21 +134,4 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 		setStringMeta(vm.main, c.gen.env)
 	}
 	vm.budget.begin(c.gen.burst)
-}
-
-// over returns why c must not wait any longer, nil if it may. Any goroutine may call
-// it, while c is its own.
-func (vm *VM) over(c *call) error {
-	if err := c.ctx.Err(); err != nil {
-		return errClientGone
-	}
-	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
-		return errTimeout
-	}
-	select {
-	case <-vm.loop.Stopping():
-		return errStopping
-	default:
-		return nil
-	}
 }

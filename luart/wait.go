@@ -14,24 +14,46 @@ var (
 	errClientGone = errors.New("the client closed the request")
 	errTimeout    = errors.New("the request took longer than its timeout")
 	errStopping   = errors.New("the server is stopping")
+	errRetired    = errors.New("the script was replaced or has stopped")
+	errSibling    = errors.New("another function of the same rover.parallel failed")
 )
 
 // await gives up the hold, calls wait, and returns when it has the hold again. wait
 // gets a context that ends with the request, its timeout or the VM; it must touch no
-// Lua value. When that context has ended await raises the reason in L. Only the
-// holder may call it.
+// Lua value. When that context has ended await raises the reason in L. It is for work
+// under way elsewhere, such as an HTTP request, which the retirement of a generation
+// does not interrupt. Only the holder may call it.
 func (vm *VM) await(L *lua.LState, wait func(ctx context.Context)) {
 	vm.detach(L, func(c *call) {
-		ctx, cancel := context.WithCancel(c.ctx)
+		ctx, cancel := vm.waitContext(c)
 		defer cancel()
-		defer context.AfterFunc(vm.stopping, cancel)()
-		if c.deadline != 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, vm.budget.made.Add(time.Duration(c.deadline)))
-			defer cancel()
+		wait(ctx)
+	})
+}
+
+// awaitIdle is await for a wait in which nothing is under way, such as one for a
+// lock: in a background task it also ends when the generation retires. Only the
+// holder may call it.
+func (vm *VM) awaitIdle(L *lua.LState, wait func(ctx context.Context)) {
+	vm.detachIdle(L, func(c *call) {
+		ctx, cancel := vm.waitContext(c)
+		defer cancel()
+		if c.retired != nil {
+			defer context.AfterFunc(c.retired, cancel)()
 		}
 		wait(ctx)
 	})
+}
+
+// waitContext is the context of one wait of c.
+func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	unstop := context.AfterFunc(vm.stopping, cancel)
+	if c.deadline == 0 {
+		return ctx, func() { unstop(); cancel() }
+	}
+	ctx, cancelDeadline := context.WithDeadline(ctx, vm.budget.made.Add(time.Duration(c.deadline)))
+	return ctx, func() { unstop(); cancelDeadline(); cancel() }
 }
 
 // detach is await for a wait that watches the request's context, its deadline and
@@ -47,10 +69,24 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 	vm.raiseIfOver(L, c)
 }
 
+// detachIdle is detach as awaitIdle is await.
+func (vm *VM) detachIdle(L *lua.LState, wait func(c *call)) {
+	vm.raiseIfRetired(L, vm.cur)
+	vm.detach(L, wait)
+	vm.raiseIfRetired(L, vm.cur)
+}
+
 func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 	if err := vm.over(c); err != nil {
 		c.ended = err
 		L.RaiseError("%s", err)
+	}
+}
+
+func (vm *VM) raiseIfRetired(L *lua.LState, c *call) {
+	if c.retired != nil && c.retired.Err() != nil {
+		c.ended = errRetired
+		L.RaiseError("%s", errRetired)
 	}
 }
 
@@ -62,7 +98,7 @@ func (vm *VM) sleep(L *lua.LState) int {
 		L.ArgError(1, "seconds between 0 and "+maxSleep.String()+" expected")
 	}
 	d := time.Duration(seconds * float64(time.Second))
-	vm.detach(L, func(c *call) {
+	vm.detachIdle(L, func(c *call) {
 		if c.deadline != 0 { // then detach raises errTimeout
 			d = min(d, time.Until(vm.budget.made.Add(time.Duration(c.deadline)))+time.Millisecond)
 		}
@@ -71,6 +107,7 @@ func (vm *VM) sleep(L *lua.LState) int {
 		select {
 		case <-t.C:
 		case <-c.ctx.Done():
+		case <-c.retiring():
 		case <-vm.loop.Stopping():
 		}
 	})

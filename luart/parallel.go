@@ -1,0 +1,114 @@
+package luart
+
+import (
+	"context"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxParallel functions may be given to one rover.parallel: each has a goroutine and
+// a Lua thread of its own, some 20 KiB while it waits.
+const maxParallel = 256
+
+// parallel is rover.parallel{f, g, …}: it calls the functions concurrently (one runs
+// while others wait) and returns the first result of each, in order, when all have
+// returned. With named functions, rover.parallel{a = f, b = g}, it returns one table
+// of results by name. They have what is left of the request's timeout. The first error
+// is raised by parallel; the others are cancelled first, and have ended by then.
+// Errors: not a table of functions, positions and names mixed, more than maxParallel.
+func (vm *VM) parallel(L *lua.LState) int {
+	names, fns := checkFunctions(L)
+	parent := vm.cur
+	ctx, cancel := context.WithCancelCause(parent.ctx)
+	defer cancel(nil)
+	results := make([]lua.LValue, len(fns))
+	var failed *call
+	var failure error
+	vm.detachAll(L, len(fns), func(i int) {
+		child := &call{
+			gen: parent.gen, x: parent.x, parent: parent,
+			ctx: ctx, retired: parent.retired, deadline: parent.deadline,
+		}
+		err := vm.loop.DoAdmitted(func(th *thread) error {
+			vm.start(child, th)
+			defer child.end()
+			if err := vm.over(child); err != nil { // before it has begun
+				child.ended = err
+				return err
+			}
+			v, err := vm.pcall(child, fns[i])
+			results[i] = v
+			if err != nil && failure == nil {
+				failed, failure = child, err
+				cancel(errSibling)
+			}
+			return nil
+		})
+		_ = err // only an end that detachAll finds for the parent too, or errSibling
+	})
+	if failure != nil {
+		parent.ended = failed.ended
+		raiseAgain(L, failure)
+	}
+	if names == nil {
+		for _, v := range results {
+			L.Push(v)
+		}
+		return len(results)
+	}
+	t := L.CreateTable(0, len(names))
+	for i, name := range names {
+		t.RawSet(name, results[i])
+	}
+	L.Push(t)
+	return 1
+}
+
+// detachAll calls run(0) to run(n-1) at once, each on a goroutine of its own, and
+// returns with the hold when all have returned. Only the holder may call it.
+func (vm *VM) detachAll(L *lua.LState, n int, run func(i int)) {
+	vm.detach(L, func(*call) {
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { run(i) })
+		}
+		wg.Wait()
+	})
+}
+
+// checkFunctions returns argument 1, a table of functions, and their names if it has
+// names.
+func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
+	t := L.CheckTable(1)
+	n := t.Len()
+	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
+		fn, ok := v.(*lua.LFunction)
+		if !ok {
+			L.ArgError(1, "table of functions expected, it has a "+typeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
+		}
+		if _, named := key.(lua.LString); named {
+			names = append(names, key)
+		}
+		fns = append(fns, fn)
+	}
+	switch {
+	case len(fns) > maxParallel:
+		L.RaiseError("rover.parallel: %d functions, the limit is %d", len(fns), maxParallel)
+	case names == nil && len(fns) == n:
+		for i := range fns {
+			fns[i] = t.RawGetInt(i + 1).(*lua.LFunction)
+		}
+	case len(names) != len(fns):
+		L.ArgError(1, "functions at 1, 2, 3, … or with names expected, not both or with gaps")
+	}
+	return names, fns
+}
+
+// raiseAgain raises in L what a protected call in another Lua thread ended with.
+func raiseAgain(L *lua.LState, err error) {
+	if api, ok := err.(*lua.ApiError); ok { //nolint:errorlint // PCall returns no other, and never wraps it
+		L.Error(api.Object, 0)
+	}
+	L.RaiseError("%s", err.Error())
+}
