@@ -80,6 +80,10 @@ func (b *budget) Done() <-chan struct{} {
 	return closedChan
 }
 
+// over says whether the slice is over, for Go code that takes long: it must raise errBurst then. Only the holder may
+// call it.
+func (b *budget) over() bool { return b.Done() != nil }
+
 // Err is what gopher-lua raises once Done is closed.
 func (b *budget) Err() error {
 	if b.fired {

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/pattern"
 )
 
 // maxStringBytes is the longest string that a library function makes. Sixteen times the default max_body: more than
@@ -122,14 +124,14 @@ var sandbox = []library{
 		{"__unm", ours(strUnm), "as __add"},
 		{"byte", ours(strByte), "bounded"},
 		{"char", ours(strChar), "refuses what is no byte"},
-		{"find", ours(strFind), "the start may lie anywhere"},
+		{"find", matching((*patterns).find), "ends with burst; the start may lie anywhere"},
 		{"format", ours(strFormat), "C's conversions; the original is Go's Sprintf"},
-		{"gfind", ours(strGmatch), "gmatch's name in Lua 5.0"},
-		{"gmatch", ours(strGmatch), "matches as it goes"},
-		{"gsub", ours(strGsub), "bounded, and linear in the length"},
+		{"gfind", matching((*patterns).gmatch), "gmatch's name in Lua 5.0"},
+		{"gmatch", matching((*patterns).gmatch), "ends with burst; matches as it goes"},
+		{"gsub", matching((*patterns).gsub), "ends with burst; bounded; matches as it goes"},
 		{"len", ours(strLen), ""},
 		{"lower", ours(strLower), "bytes: the original destroys what is not UTF-8"},
-		{"match", ours(strMatch), "returns nil, not nothing"},
+		{"match", matching((*patterns).match), "ends with burst; returns nil, not nothing"},
 		{"rep", ours(strRep), "bounded; separator (Lua 5.2)"},
 		{"reverse", ours(strReverse), ""},
 		{"sub", ours(strSub), "the range may lie anywhere"},
@@ -165,12 +167,13 @@ type source func(b *envBuilder, lib, name string) lua.LValue
 
 // envBuilder is what sources share while one environment is made.
 type envBuilder struct {
-	L      *lua.LState
-	hooks  envHooks
-	loaded *lua.LTable    // package.loaded
-	pre    *lua.LTable    // package.preload
-	guard  *lua.LFunction // see protect
-	rand   *generator     // math.random's
+	L        *lua.LState
+	hooks    envHooks
+	loaded   *lua.LTable    // package.loaded
+	pre      *lua.LTable    // package.preload
+	guard    *lua.LFunction // see protect
+	rand     *generator     // math.random's
+	patterns *patterns
 }
 
 // newEnv returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
@@ -180,7 +183,7 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	defer func(outer *lua.LTable) { L.Env = outer }(L.Env)
 	L.Env = env // of the functions made below
 
-	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}}
+	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}, patterns: &patterns{compiled: map[string]*pattern.Pattern{}}}
 	b.guard = L.NewFunction(guardCall)
 	for _, lib := range sandbox {
 		table := env

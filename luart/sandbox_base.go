@@ -130,13 +130,6 @@ func guardCall(L *lua.LState) int {
 	return L.GetTop()
 }
 
-// raisePanic, deferred, turns a Go panic into a Lua error. Only the holder may call it.
-func raisePanic(L *lua.LState) {
-	if err := recoverError(L, recover()); err != nil {
-		panic(err)
-	}
-}
-
 // recoverError makes a Lua error of what a deferred function has recovered, nil of nil. Only the holder may call it.
 func recoverError(L *lua.LState, reason any) (err *lua.ApiError) {
 	switch r := reason.(type) {

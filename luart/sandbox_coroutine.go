@@ -9,7 +9,7 @@ import (
 
 // maxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
 // stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each full of pcalls, comparators or
-// metamethods, need at most 128 MiB; the deepest recursion of gopher-lua's pattern matcher on top another 256 MiB.
+// metamethods, need at most 128 MiB.
 const maxCoroutines = 64
 
 // coCreate is coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it. Only

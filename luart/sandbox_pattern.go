@@ -3,132 +3,215 @@ package luart
 import (
 	"math"
 	"strings"
-	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
-	"github.com/yuin/gopher-lua/pm"
+
+	"github.com/caddy-rover/rover/luart/pattern"
 )
+
+// The functions that match patterns ask the budget while they match, so that burst ends them like any Lua code:
+// see matcher.
 
 const (
-	// maxPatternBytes is the longest pattern: gopher-lua's parser calls itself at each '('.
-	maxPatternBytes = 16 << 10
+	// maxPatterns compiled patterns are kept by each generation, then it starts anew: far more than a script has
+	// that does not make patterns of data.
+	maxPatterns = 256
 
-	// maxCaptures is as in C Lua.
-	maxCaptures = 32
-
-	// matchBatch is how many matches gmatch and gsub look for at a time: all at once take 100 bytes each, 1.6 GB
-	// for the longest string; one at a time compiles the pattern each time.
-	matchBatch = 64
+	// maxKeptPattern is the longest pattern that is kept. Compiled it takes at most 12 KiB.
+	maxKeptPattern = 128
 )
 
-// strFind is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins and ends, and
-// its captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call
-// it.
-func strFind(L *lua.LState) int {
-	s, pattern := L.CheckString(1), L.CheckString(2)
+// patterns are the functions of the string library that match, and what they keep of their generation's patterns.
+type patterns struct {
+	compiled map[string]*pattern.Pattern
+}
+
+// matching is a function that matches patterns. Any goroutine may call it.
+func matching(fn func(p *patterns, L *lua.LState) int) source {
+	return func(b *envBuilder, _, _ string) lua.LValue {
+		p := b.patterns
+		return b.L.NewFunction(func(L *lua.LState) int { return fn(p, L) })
+	}
+}
+
+// compile returns the compiled pattern. It raises an error for a malformed one. Only the holder may call it.
+func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
+	if known := p.compiled[source]; known != nil {
+		return known
+	}
+	compiled, err := pattern.Compile(source)
+	if err != nil {
+		L.RaiseError("%s", err)
+	}
+	if len(source) <= maxKeptPattern {
+		if len(p.compiled) >= maxPatterns {
+			clear(p.compiled)
+		}
+		p.compiled[strings.Clone(source)] = compiled // source may be a piece of a long string
+	}
+	return compiled
+}
+
+// find is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins and ends, and its
+// captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call it.
+func (p *patterns) find(L *lua.LState) int {
+	s, source := L.CheckString(1), L.CheckString(2)
 	init := startAt(L, len(s))
-	if L.ToBool(4) || !strings.ContainsAny(pattern, "^$*+?.([%-") {
-		at := strings.Index(s[init:], pattern)
+	if L.ToBool(4) || !strings.ContainsAny(source, "^$*+?.([%-") {
+		at := strings.Index(s[init:], source)
 		if at < 0 {
 			L.Push(lua.LNil)
 			return 1
 		}
 		L.Push(lua.LNumber(init + at + 1))
-		L.Push(lua.LNumber(init + at + len(pattern)))
+		L.Push(lua.LNumber(init + at + len(source)))
 		return 2
 	}
-	defer raisePanic(L)
-	found := findMatches(L, s, pattern, init, 1)
-	if len(found) == 0 {
+	m := matcher{p: p.compile(L, source), s: s}
+	if !m.next(L, init) {
 		L.Push(lua.LNil)
 		return 1
 	}
-	L.Push(lua.LNumber(found[0].Capture(0) + 1))
-	L.Push(lua.LNumber(found[0].Capture(1)))
-	return 2 + pushCaptures(L, s, found[0], false)
+	L.Push(lua.LNumber(m.Start + 1))
+	L.Push(lua.LNumber(m.End))
+	return 2 + m.pushCaptures(L, false)
 }
 
-// strMatch is string.match(s, pattern[, init]): the captures of the first match from byte init on, the match itself
+// match is string.match(s, pattern[, init]): the captures of the first match from byte init on, the match itself
 // without any in the pattern; nil without a match. Errors: a malformed pattern. Only the holder may call it.
-func strMatch(L *lua.LState) int {
-	s, pattern := L.CheckString(1), L.CheckString(2)
-	defer raisePanic(L)
-	found := findMatches(L, s, pattern, startAt(L, len(s)), 1)
-	if len(found) == 0 {
+func (p *patterns) match(L *lua.LState) int {
+	s, source := L.CheckString(1), L.CheckString(2)
+	m := matcher{p: p.compile(L, source), s: s}
+	if !m.next(L, startAt(L, len(s))) {
 		L.Push(lua.LNil)
 		return 1
 	}
-	return pushCaptures(L, s, found[0], true)
+	return m.pushCaptures(L, true)
 }
 
-// strGmatch is string.gmatch(s, pattern): an iterator that returns what match would for one match after the other.
-// Errors: a malformed pattern. Only the holder may call it.
-func strGmatch(L *lua.LState) int {
-	m := &matches{s: L.CheckString(1), pattern: L.CheckString(2)}
-	m.fill(L)
+// gmatch is string.gmatch(s, pattern): an iterator that returns what match would for one match after the other. A '^'
+// at the start of the pattern stands for itself: with an anchor there would be nothing to iterate. Errors: a malformed
+// pattern. Only the holder may call it.
+func (p *patterns) gmatch(L *lua.LState) int {
+	s, source := L.CheckString(1), L.CheckString(2)
+	if strings.HasPrefix(source, "^") {
+		source = "%" + source
+	}
+	m := &matcher{p: p.compile(L, source), s: s}
+	at := 0
 	L.Push(L.NewFunction(func(L *lua.LState) int {
-		defer raisePanic(L)
-		found := m.next(L)
-		if found == nil {
+		if at > len(m.s) || !m.next(L, at) {
+			at = len(m.s) + 1
 			L.Push(lua.LNil)
 			return 1
 		}
-		return pushCaptures(L, m.s, found, true)
+		at = max(m.End, m.Start+1)
+		return m.pushCaptures(L, true)
 	}))
 	return 1
 }
 
-// strGsub is string.gsub(s, pattern, repl[, n]): s with the first n matches (all when left out) replaced, and their
+// gsub is string.gsub(s, pattern, repl[, n]): s with the first n matches (all when left out) replaced, and their
 // number. repl is a string (%1 to %9 are captures, %0 the match, %% a percent sign), a table that the first capture
 // is looked up in, or a function that is called with the captures; false or nil from those keeps the match. Errors: a
 // malformed pattern, a replacement that is no string, more than 16 MiB. Only the holder may call it.
-func strGsub(L *lua.LState) int {
-	m := &matches{s: L.CheckString(1), pattern: L.CheckString(2)}
+func (p *patterns) gsub(L *lua.LState) int {
+	s, source := L.CheckString(1), L.CheckString(2)
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
 		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 	}
 	limit := optInt(L, 4, math.MaxInt)
-	defer raisePanic(L)
+	m := matcher{L: L, p: p.compile(L, source), s: s}
 	var out strings.Builder
 	end, count := 0, 0
-	for ; count < limit; count++ {
-		found := m.next(L)
-		if found == nil {
+	for at := 0; count < limit && at <= len(s) && m.next(L, at); count++ {
+		out.WriteString(s[end:m.Start])
+		end, at = m.End, max(m.End, m.Start+1)
+		m.replace(&out, repl)
+		checkSize(L, out.Len())
+		if m.p.Anchored {
+			count++
 			break
 		}
-		out.WriteString(m.s[end:found.Capture(0)])
-		end = found.Capture(1)
-		replace(L, &out, m.s, found, repl)
-		checkSize(L, out.Len())
 	}
-	checkSize(L, out.Len()+len(m.s)-end)
-	out.WriteString(m.s[end:])
+	if count == 0 {
+		checkSize(L, len(s))
+		L.Push(lua.LString(s))
+		L.Push(lua.LNumber(0))
+		return 2
+	}
+	checkSize(L, out.Len()+len(s)-end)
+	out.WriteString(s[end:])
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(count))
 	return 2
 }
 
-// replace writes what takes the place of one match. Only the holder may call it.
-func replace(L *lua.LState, out *strings.Builder, s string, found *pm.MatchData, repl lua.LValue) {
-	top := L.GetTop()
+// matcher looks for one match after the other, within the budget of the VM.
+type matcher struct {
+	pattern.Match
+	p *pattern.Pattern
+	s string
+
+	L    *lua.LState // gsub's
+	work int         // bytes of replacements since the budget was asked
+}
+
+// next looks for the first match at from or behind it. It raises errBurst when the slice of VM time is over. Only the
+// holder may call it.
+func (m *matcher) next(L *lua.LState, from int) bool {
+	b, _ := L.Context().(*budget)
+	if b == nil { // no VM: a test
+		found, _ := m.p.Find(m.s, from, &m.Match, nil)
+		return found
+	}
+	found, err := m.p.Find(m.s, from, &m.Match, b.over)
+	if err != nil {
+		L.RaiseError("%s", errBurst)
+	}
+	return found
+}
+
+// spend counts bytes that were looked at outside of the pattern, and asks the budget now and then. Only the holder may
+// call it.
+func (m *matcher) spend(bytes int) {
+	if m.work += bytes; m.work < 32<<10 {
+		return
+	}
+	m.work = 0
+	checkBurst(m.L)
+}
+
+// checkBurst raises errBurst when the slice of VM time is over: for loops in Go that a script can make long. Only the
+// holder may call it.
+func checkBurst(L *lua.LState) {
+	if b, _ := L.Context().(*budget); b != nil && b.over() {
+		L.RaiseError("%s", errBurst)
+	}
+}
+
+// replace writes what takes the place of the match. What it calls may use m's pattern, but not m. Only the holder may
+// call it.
+func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {
+	L, top := m.L, m.L.GetTop()
 	var v lua.LValue
 	switch r := repl.(type) {
 	case *lua.LTable:
-		pushCaptures(L, s, found, true)
+		m.pushCaptures(L, true)
 		v = L.GetTable(r, L.Get(top+1))
 	case *lua.LFunction:
 		L.Push(r)
-		L.Call(pushCaptures(L, s, found, true), 1)
+		L.Call(m.pushCaptures(L, true), 1)
 		v = L.Get(-1)
 	default:
-		expand(L, out, s, found, repl.String())
+		m.expand(out, repl.String())
 		return
 	}
 	L.SetTop(top)
 	switch {
 	case lua.LVIsFalse(v):
-		out.WriteString(s[found.Capture(0):found.Capture(1)])
+		out.WriteString(m.s[m.Start:m.End])
 	case lua.LVCanConvToString(v):
 		out.WriteString(v.String())
 	default:
@@ -137,80 +220,53 @@ func replace(L *lua.LState, out *strings.Builder, s string, found *pm.MatchData,
 }
 
 // expand writes a replacement string with its captures. Only the holder may call it.
-func expand(L *lua.LState, out *strings.Builder, s string, found *pm.MatchData, repl string) {
-	for i := 0; i < len(repl); i++ {
-		c := repl[i]
-		if c != '%' {
+func (m *matcher) expand(out *strings.Builder, repl string) {
+	m.spend(len(repl))
+	for {
+		plain := strings.IndexByte(repl, '%')
+		if plain < 0 {
+			out.WriteString(repl)
+			return
+		}
+		out.WriteString(repl[:plain])
+		if repl = repl[plain+1:]; repl == "" {
+			m.L.RaiseError("invalid use of '%c' in replacement string: it ends with '%c'", '%', '%')
+		}
+		switch c := repl[0]; {
+		case c < '0' || c > '9':
 			out.WriteByte(c)
-			continue
-		}
-		i++
-		switch {
-		case i == len(repl):
-			L.RaiseError("invalid use of '%c' in replacement string: it ends with '%c'", c, c)
-		case repl[i] < '0' || repl[i] > '9':
-			out.WriteByte(repl[i])
-		case repl[i] == '0' || repl[i] == '1' && found.CaptureLength() == 2:
-			out.WriteString(s[found.Capture(0):found.Capture(1)])
-		case int(repl[i]-'0')*2+1 >= found.CaptureLength():
-			L.RaiseError("invalid capture index %%%c in replacement string", repl[i])
+		case c == '0' || c == '1' && m.N == 0:
+			out.WriteString(m.s[m.Start:m.End])
+		case int(c-'0') > m.N:
+			m.L.RaiseError("invalid capture index %%%c in replacement string", c)
 		default:
-			out.WriteString(capture(s, found, int(repl[i]-'0')).String())
+			out.WriteString(m.capture(int(c - '1')).String())
 		}
-		checkSize(L, out.Len())
+		checkSize(m.L, out.Len())
+		repl = repl[1:]
 	}
 }
 
-// matches looks for one match after the other.
-type matches struct {
-	s, pattern string
-	from       int             // where the next batch begins
-	batch      []*pm.MatchData // what is left of the last one
-	done       bool            // nothing lies behind the last batch
+// pushCaptures pushes the captures of the match, or the match itself if whole is true and there are none. It returns
+// how many. Only the holder may call it.
+func (m *matcher) pushCaptures(L *lua.LState, whole bool) int {
+	if m.N == 0 && whole {
+		L.Push(lua.LString(m.s[m.Start:m.End]))
+		return 1
+	}
+	for i := range m.N {
+		L.Push(m.capture(i))
+	}
+	return m.N
 }
 
-// next returns the next match, nil after the last one. Only the holder may call it.
-func (m *matches) next(L *lua.LState) *pm.MatchData {
-	if len(m.batch) == 0 {
-		m.fill(L)
+// capture returns capture i of the match, from 0. Any goroutine may call it.
+func (m *matcher) capture(i int) lua.LValue {
+	start, end, isPosition := m.Capture(i)
+	if isPosition {
+		return lua.LNumber(start + 1)
 	}
-	if len(m.batch) == 0 {
-		return nil
-	}
-	found := m.batch[0]
-	m.batch = m.batch[1:]
-	return found
-}
-
-// fill looks for the next batch. Only the holder may call it.
-func (m *matches) fill(L *lua.LState) {
-	if m.done {
-		return
-	}
-	defer raisePanic(L)
-	m.batch = findMatches(L, m.s, m.pattern, m.from, matchBatch)
-	if m.done = len(m.batch) < matchBatch || strings.HasPrefix(m.pattern, "^"); m.done {
-		return
-	}
-	last := m.batch[len(m.batch)-1]
-	m.from = max(last.Capture(0)+1, last.Capture(1))
-	m.done = m.from > len(m.s)
-}
-
-// findMatches returns at most limit matches of s from init on. It raises an error for a malformed pattern, and panics where
-// gopher-lua's matcher does. Only the holder may call it.
-func findMatches(L *lua.LState, s, pattern string, init, limit int) []*pm.MatchData {
-	if len(pattern) > maxPatternBytes {
-		L.RaiseError("pattern too long: %d bytes, the limit is %d", len(pattern), maxPatternBytes)
-	}
-	found, err := pm.Find(pattern, unsafe.Slice(unsafe.StringData(s), len(s)), init, limit) // it only reads
-	if err != nil {
-		L.RaiseError("malformed pattern: %s", err.Error())
-	}
-	if len(found) > 0 && found[0].CaptureLength() > 2*(maxCaptures+1) {
-		L.RaiseError("too many captures: the limit is %d", maxCaptures)
-	}
-	return found
+	return lua.LString(m.s[start:end])
 }
 
 // startAt returns the index that argument 3 of find and match means in a string of n bytes. Only the holder may call
@@ -221,26 +277,4 @@ func startAt(L *lua.LState, n int) int {
 		init += n + 1
 	}
 	return min(max(init, 1)-1, n)
-}
-
-// pushCaptures pushes the captures of a match, or the match itself if whole is true and there are none. Only the
-// holder may call it.
-func pushCaptures(L *lua.LState, s string, found *pm.MatchData, whole bool) int {
-	n := found.CaptureLength()/2 - 1
-	if n == 0 && whole {
-		L.Push(lua.LString(s[found.Capture(0):found.Capture(1)]))
-		return 1
-	}
-	for i := 1; i <= n; i++ {
-		L.Push(capture(s, found, i))
-	}
-	return n
-}
-
-// capture returns capture i of a match, from 1. Any goroutine may call it.
-func capture(s string, found *pm.MatchData, i int) lua.LValue {
-	if found.IsPosCapture(2 * i) {
-		return lua.LNumber(found.Capture(2 * i))
-	}
-	return lua.LString(s[found.Capture(2*i):found.Capture(2*i+1)])
 }

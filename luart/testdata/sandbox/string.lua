@@ -34,6 +34,15 @@ list('3', ("abc"):match("()c")) list('"(b(c))"', ("a(b(c))"):match("%b()")) list
 raises("malformed pattern", string.find, "x", "(")
 raises("malformed pattern", string.find, "x", "%1x")
 raises("malformed pattern", string.match, "x", "[a")
+list('5 7 "fox"', ("the fox"):find("%f[%w](%w+)$")) list('1 3 "the"', ("the fox"):find("%f[%w](%w+)%f[%W]")) list('nil', ("x"):match("%z"))
+list('"az"', ("-az"):match("[%a-z]+", 2)) list('"+,-"', ("a+,-."):match("[+--]+")) list('"\\"" "x"', ('a="x"'):match([[(["'])(.-)%1]]))
+raises("malformed pattern (ends with '%')", string.find, "x", "x%")
+raises("malformed pattern (missing ']')", string.gsub, "x", "[^]", "")
+raises("malformed pattern (missing arguments to '%b')", string.gmatch, "x", "%b(")
+raises("malformed pattern (missing '[' after '%f')", string.match, "x", "%fx")
+raises("malformed pattern (unfinished capture)", string.match, "x", "(x")
+raises("malformed pattern (invalid pattern capture", string.match, "x", "x)")
+raises("malformed pattern (invalid capture index %2)", string.match, "x", "(x)%2")
 raises("too many captures", string.find, ("x"):rep(40), ("(x)"):rep(33))
 raises("pattern too long", string.find, "x", ("("):rep(16777216))
 raises("bad argument #2 to find (string expected, got nil)", function() return ("x"):find() end)
@@ -51,7 +60,11 @@ eq(count, 4)
 count = 0
 for _ in ("x"):rep(130):gmatch("") do count = count + 1 end
 eq(count, 131)
-list('nil', ("abc"):gmatch("x")())
+list('nil', ("abc"):gmatch("x")()) list('"^a"', ("aa^a"):gmatch("^a")()) list('"^^"', ("a^^"):gmatch("^+")())
+do
+	local next = ("ab"):gmatch("%a") next() next()
+	list('nil', next()) list('nil', next())
+end
 
 -- gsub
 list('"bcbc" 2', ("abab"):gsub("ab", "bc")) list('"xbab" 1', ("abab"):gsub("a", "x", 1)) list('"abc" 0', ("abc"):gsub("x", "y"))
@@ -62,6 +75,7 @@ list('"ab" 2', ("ab"):gsub("%a", function() return false end)) list('"abc" 0', (
 list('"1-2" 2', ("a-b"):gsub("%a", {a = 1, b = 2})) list('"v" 1', ("$x"):gsub("%$(%w+)", setmetatable({}, {__index = function() return "v" end})))
 list('"2b" 1', ("ab"):gsub("a()", "%1")) list('"7b" 1', ("ab"):gsub("a", 7))
 list('"xx" 2', ("abc"):gsub("%w*", "x"))
+list('"b" 1', ("aab"):gsub("^a*", "")) list('"xab" 1', ("aab"):gsub("^a", "x")) list('"%1a" 1', ("a"):gsub("a", "%%1%0")) list('"abc" 1', ("abc"):gsub("b", "%1"))
 raises("invalid replacement value (a table)", string.gsub, "a", "a", function() return {} end)
 raises("invalid capture index", string.gsub, "a", "a", "%2")
 raises("ends with '%'", string.gsub, "a", "a", "%")

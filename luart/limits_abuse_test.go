@@ -1,0 +1,80 @@
+package luart
+
+import (
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+)
+
+// abuse is what a handler may do to a server that is not careful. Each ends in an error that says why, for that
+// request alone, and the process stays within maxAbuseBytes.
+var abuse = []struct{ name, body, want string }{
+	// Patterns: nothing but burst ends these.
+	{"find", `return ("a"):rep(40):find(("a*"):rep(30) .. "b")`, "longer than burst"},
+	{"match lazy", `return ("a"):rep(40):match(("a-"):rep(30) .. "b")`, "longer than burst"},
+	{"match optional", `return ("a"):rep(40):match(("a?"):rep(40) .. ("a"):rep(41))`, "longer than burst"},
+	{"gmatch", `for _ in ("a"):rep(40):gmatch(("a*"):rep(30) .. "b") do end`, "longer than burst"},
+	{"gsub", `return ("a"):rep(40):gsub(("a*"):rep(30) .. "b", "")`, "longer than burst"},
+	{"gsub of a long string", `return (" "):rep(2^24 - 1):gsub("%s*$x", "")`, "longer than burst"},
+	{"balance", `return ("("):rep(2^24):find("%b()")`, "longer than burst"},
+	{"back reference", `return ("a"):rep(2^22):find("(a+)%1b")`, "longer than burst"},
+	{"gsub, nothing with much", `return ("a"):rep(2^22):gsub("", ("%0"):rep(2^23))`, "longer than burst"},
+	{"caught", `while true do pcall(string.find, ("a"):rep(40), ("a*"):rep(30) .. "b") end`, "longer than burst"},
+	{"in a coroutine", `return coroutine.wrap(function() return ("a"):rep(40):find(("a*"):rep(30) .. "b") end)()`, "longer than burst"},
+	{"pattern too long", `return ("x"):find(("a*"):rep(2^20))`, "pattern too long"},
+	{"patterns of data", `for i = 1, 1e9 do (""):find("^" .. i) end`, "longer than burst"},
+}
+
+// maxAbuseBytes is what the heap may grow to meanwhile.
+const maxAbuseBytes = 512 << 20
+
+func TestAbuse(t *testing.T) {
+	for _, c := range abuse {
+		t.Run(c.name, func(t *testing.T) {
+			s := newServer(t, `
+				local api = rover.server {}
+				function api.abuse.get() `+c.body+` end
+				function api.fine.get() return "fine" end
+				return api`, withBurst(150*time.Millisecond))
+			stop := watchHeap()
+			got := answer(s.do("GET /abuse", ""))
+			if peak := stop(); peak > maxAbuseBytes {
+				t.Errorf("the heap grew to %d MiB", peak>>20)
+			}
+			logs := s.logged("script error")
+			switch {
+			case got != `500 {"error":"internal error"}`:
+				t.Errorf("answered %.200s", got)
+			case len(logs) != 1:
+				t.Errorf("%d errors logged", len(logs))
+			default:
+				if msg := logs[0].ContextMap()["error"].(string); !strings.Contains(msg, c.want) {
+					t.Errorf("logged %.300q, want %q", msg, c.want)
+				}
+			}
+			s.expect("GET /fine", "200 fine")
+		})
+	}
+}
+
+// watchHeap returns a function that says how large the heap has become at most since.
+func watchHeap() (stop func() (peak uint64)) {
+	done, peaks := make(chan struct{}), make(chan uint64)
+	go func() {
+		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for peak := uint64(0); ; {
+			metrics.Read(heap)
+			peak = max(peak, heap[0].Value.Uint64())
+			select {
+			case <-tick.C:
+			case <-done:
+				peaks <- peak
+				return
+			}
+		}
+	}()
+	return func() uint64 { close(done); return <-peaks }
+}
