@@ -117,6 +117,7 @@ func (c *syntaxCheck) expr(expr ast.Expr, depth, operators int) {
 		c.expr(e.Object, link, 0)
 		c.expr(e.Key, in, 0)
 	case *ast.TableExpr:
+		adjustLast(e)
 		for _, f := range e.Fields {
 			c.expr(f.Key, in, 0)
 			c.expr(f.Value, in, 0)
@@ -160,5 +161,19 @@ func (c *syntaxCheck) number(e *ast.NumberExpr) {
 	leadingZero := len(e.Value) > 1 && e.Value[0] == '0' && '0' <= e.Value[1] && e.Value[1] <= '9'
 	if math.Abs(n) >= maxExact && !math.IsInf(n, 0) || leadingZero {
 		e.Value = strconv.FormatFloat(n, 'e', -1, 64)
+	}
+}
+
+// adjustLast mends a table constructor such as {1, n = f()}. gopher-lua takes the value of
+// its last field for the end of the list, and puts whatever lies in its registers there.
+func adjustLast(e *ast.TableExpr) {
+	if len(e.Fields) == 0 || e.Fields[len(e.Fields)-1].Key == nil {
+		return
+	}
+	switch v := e.Fields[len(e.Fields)-1].Value.(type) {
+	case *ast.FuncCallExpr:
+		v.AdjustRet = true
+	case *ast.Comma3Expr:
+		v.AdjustRet = true
 	}
 }
