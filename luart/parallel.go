@@ -81,7 +81,6 @@ func (vm *VM) detachAll(L *lua.LState, n int, run func(i int)) {
 // names.
 func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 	t := L.CheckTable(1)
-	n := t.Len()
 	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
 		fn, ok := v.(*lua.LFunction)
 		if !ok {
@@ -92,17 +91,20 @@ func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 		}
 		fns = append(fns, fn)
 	}
-	switch {
-	case len(fns) > maxParallel:
+	if len(fns) > maxParallel {
 		L.RaiseError("rover.parallel: %d functions, the limit is %d", len(fns), maxParallel)
-	case names == nil && len(fns) == n:
-		for i := range fns {
-			fns[i] = t.RawGetInt(i + 1).(*lua.LFunction)
-		}
-	case len(names) != len(fns):
-		L.ArgError(1, "functions at 1, 2, 3, … or with names expected, not both or with gaps")
 	}
-	return names, fns
+	if len(names) == len(fns) {
+		return names, fns
+	}
+	for i := range fns {
+		fn, ok := t.RawGetInt(i + 1).(*lua.LFunction)
+		if !ok {
+			L.ArgError(1, "functions at 1, 2, 3, … or with names expected, not both or with gaps")
+		}
+		fns[i] = fn
+	}
+	return nil, fns
 }
 
 // raiseAgain raises in L what a protected call in another Lua thread ended with.

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 )
 
@@ -29,6 +30,8 @@ type server struct {
 	gen  *Generation
 	next http.Handler // what requests are passed on to
 	logs *observer.ObservedLogs
+
+	lines chan string // messages logged since the load, as they come
 
 	mu     sync.Mutex
 	vars   map[string]any
@@ -52,6 +55,8 @@ func newServer(t testing.TB, source string, change ...func(*Script)) *server {
 
 func (s *server) load(source string, change ...func(*Script)) error {
 	core, logs := observer.New(zap.DebugLevel)
+	lines := make(chan string, 10_000)
+	core = zapcore.RegisterHooks(core, func(e zapcore.Entry) error { lines <- e.Message; return nil })
 	script := Script{
 		Path: filepath.Join(s.t.TempDir(), "app.lua"), Source: []byte(source),
 		Timeout: 30 * time.Second, Burst: time.Second, MaxBody: 1 << 20,
@@ -62,7 +67,8 @@ func (s *server) load(source string, change ...func(*Script)) error {
 	}
 	g, err := s.vm.Load(context.Background(), script)
 	if err == nil {
-		s.gen, s.logs = g, logs
+		s.gen, s.logs, s.lines = g, logs, lines
+		g.Start()
 	}
 	return err
 }
@@ -204,6 +210,22 @@ func (s *server) replay(source string, times int) (n int) {
 
 func (s *server) logged(message string) []observer.LoggedEntry {
 	return s.logs.FilterMessage(message).All()
+}
+
+// awaitLine waits until the script has logged message.
+func (s *server) awaitLine(message string) {
+	s.t.Helper()
+	patience := time.After(20 * time.Second)
+	for {
+		select {
+		case line := <-s.lines:
+			if line == message {
+				return
+			}
+		case <-patience:
+			s.t.Fatalf("%q was not logged; the log is %v", message, s.logs.All())
+		}
+	}
 }
 
 func errorOf[E error](t *testing.T, err error) E {
