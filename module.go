@@ -135,6 +135,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		}
 		return fmt.Errorf("loading script %q: %w", path, err)
 	}
+	app, err := ctx.App("rover")
+	if err != nil {
+		return err
+	}
+	app.(*App).gens = append(app.(*App).gens, h.gen)
 	return nil
 }
 
@@ -165,6 +170,9 @@ func (h *Handler) Cleanup() error {
 	var errs []error
 	if h.proxy != nil {
 		errs = append(errs, h.proxy.cleanup())
+	}
+	if h.gen != nil {
+		h.gen.Retire()
 	}
 	if h.vmKey != "" {
 		_, err := vms.Delete(h.vmKey)

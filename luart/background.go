@@ -38,10 +38,11 @@ type background struct {
 	grace   *time.Timer // cancels ctx
 }
 
-func (b *background) init(vm *VM) {
+func newBackground(vm *VM) background {
+	b := background{timers: map[*timer]uint64{}}
 	b.ctx, b.cancel = context.WithCancelCause(vm.stopping)
 	b.retired, b.retire = context.WithCancel(vm.stopping)
-	b.timers = map[*timer]uint64{}
+	return b
 }
 
 // backgroundTask is a function that runs without a request.

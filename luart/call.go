@@ -2,6 +2,7 @@ package luart
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -73,12 +74,13 @@ func (vm *VM) start(c *call, th *thread) {
 // it, while c is its own.
 func (vm *VM) over(c *call) error {
 	if c.ctx.Err() != nil {
-		switch cause := context.Cause(c.ctx); cause {
-		case errSibling, errRetired, errStopping:
-			return cause
-		default:
-			return errClientGone
+		cause := context.Cause(c.ctx)
+		for _, reason := range [...]error{errSibling, errRetired, errStopping} {
+			if errors.Is(cause, reason) {
+				return reason
+			}
 		}
+		return errClientGone
 	}
 	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
 		return errTimeout

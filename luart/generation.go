@@ -75,7 +75,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	if g.logger == nil {
 		g.logger = zap.NewNop()
 	}
-	g.background.init(vm)
+	g.background = newBackground(vm)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
 	if err != nil {

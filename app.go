@@ -1,0 +1,48 @@
+package rover
+
+import (
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App tells the scripts of a config that it has been taken: background work that a
+// script began while it loaded (rover.spawn, rover.after, rover.every, rover.cron) runs
+// from then on, until the config is replaced. A config that is only validated, or
+// refused because of another module, runs none of it.
+//
+// It needs no configuration: the rover handlers of a config load it.
+type App struct {
+	gens []*luart.Generation // of the config's handlers; complete when Start is called
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "rover",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Start begins the background work of the scripts.
+func (a *App) Start() error {
+	for _, g := range a.gens {
+		g.Start()
+	}
+	return nil
+}
+
+// Stop ends it.
+func (a *App) Stop() error {
+	for _, g := range a.gens {
+		g.Retire()
+	}
+	return nil
+}
+
+// Interface guards
+var _ caddy.App = (*App)(nil)
