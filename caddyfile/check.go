@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // The ranges.
@@ -82,14 +84,30 @@ func checkMaxBody(sizeBytes int64) error {
 
 func checkAllow(names []string) error {
 	for i, name := range names {
-		switch name {
-		case AllowEnv, AllowFS, AllowNet, AllowProcess:
-		default:
+		if !slices.Contains(allGrants, name) {
 			return fmt.Errorf("allow '%s' is unknown: %s, %s, %s or %s", name, AllowEnv, AllowFS, AllowNet, AllowProcess)
 		}
 		if slices.Contains(names[:i], name) {
 			return fmt.Errorf("allow '%s' given twice", name)
 		}
+	}
+	return nil
+}
+
+func checkAllowNet(grants, rules []string) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	if !slices.Contains(grants, AllowNet) {
+		return errors.New("allow_net narrows 'net', which allow does not grant")
+	}
+	for i, rule := range rules {
+		if slices.Contains(rules[:i], rule) {
+			return fmt.Errorf("allow net '%s' given twice", rule)
+		}
+	}
+	if _, err := outbound.ParsePolicy(rules); err != nil {
+		return fmt.Errorf("allow net: %w", err)
 	}
 	return nil
 }

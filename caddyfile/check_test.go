@@ -16,6 +16,9 @@ func TestValidate(t *testing.T) {
 		{"lower ends", `{"script": "app.lua", "batch": 1, "queue": 1, "timeout": "1ms", "burst": "1ms", "max_body": 1}`, ""},
 		{"upper ends", `{"script": "app.lua", "batch": 1024, "queue": 65536, "timeout": "10000h", "burst": "1m", "max_body": 1073741824}`, ""},
 		{"every grant", `{"script": "app.lua", "allow": ["process", "env", "net", "fs"]}`, ""},
+		{"net with rules", `{"script": "app.lua", "allow": ["net"], "allow_net": ["a.test", "10.0.0.0/8:80"]}`, ""},
+		{"rules without net", `{"script": "app.lua", "allow": ["env"], "allow_net": ["a.test"]}`, "allow_net narrows 'net', which allow does not grant"},
+		{"a bad rule", `{"script": "app.lua", "allow": ["net"], "allow_net": ["*"]}`, "allow net: rule '*': a '*' stands only at the beginning and for whole names, as in *.example.com; without rules every address is allowed"},
 		{"an empty proxy", `{"script": "app.lua", "proxy": {}}`, ""},
 
 		{"no script", `{}`, "script is missing"},

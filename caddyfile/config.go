@@ -47,6 +47,8 @@ const (
 	AllowProcess = "process"
 )
 
+var allGrants = []string{AllowEnv, AllowFS, AllowNet, AllowProcess}
+
 // Config is what an operator may set on one rover directive:
 //
 //	{
@@ -108,6 +110,14 @@ type Config struct {
 	// WARNING: a grant is as wide as the user that runs Caddy.
 	Allow []string `json:"allow,omitempty"`
 
+	// What the script may connect to, where allow has "net": host names
+	// ("api.example.com"), names below a domain ("*.example.com"), IP addresses and
+	// prefixes ("10.0.0.0/8"), each with ":port" behind it or for every port. Default:
+	// everything. A rule for a name does not reach loopback, link-local and metadata
+	// addresses, nor a wildcard private ones: those need a rule with the address. See
+	// package luart/outbound. Past it a request of the script fails: "forbidden: …".
+	AllowNet []string `json:"allow_net,omitempty"`
+
 	// Values for the script, at rover.config.<key>. Placeholders in the values are
 	// replaced once, when the configuration is loaded. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
@@ -157,6 +167,7 @@ func (c Config) Validate() error {
 		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),
 		checkMaxBody(c.MaxBody),
 		checkAllow(c.Allow),
+		checkAllowNet(c.Allow, c.AllowNet),
 		checkSet(c.Set),
 		checkProxy(c.Proxy),
 	)

@@ -90,6 +90,7 @@ func full(t *testing.T) Config {
 		"burst": "250ms",
 		"max_body": 2097152,
 		"allow": ["env", "net"],
+		"allow_net": ["api.example.com", "10.0.0.0/8:443"],
 		"set": {"region": "{env.REGION}", "note": ""},
 		"debug": true,
 		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1}

@@ -1,10 +1,12 @@
 package caddyfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,7 +45,7 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    timeout   <duration>
 //	    burst     <duration>
 //	    max_body  <size>
-//	    allow     <env|fs|net|process...>
+//	    allow     <env|fs|process|net [<rule>...]>...
 //	    set       <key> <value>
 //	    debug
 //	    proxy {
@@ -51,7 +53,9 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    }
 //	}
 //
-// Each option may stand once, except set, which may stand once per key. A size is
+// Each option may stand once, except set, which may stand once per key, and allow,
+// once per grant. What follows net and is no grant is a rule, which narrows net, see
+// outbound.ParseRule; net with rules may stand again with others. A size is
 // a number with an optional unit, such as 512KB or 1MiB. A relative script starts
 // at the folder of the file that holds the directive. An absolute one needs a
 // matcher before it, since Caddy takes a first argument with a leading slash for
@@ -110,7 +114,7 @@ func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) erro
 	if !ok {
 		return d.Errf("unrecognized subdirective '%s'", option)
 	}
-	if given[option] && option != "set" {
+	if given[option] && option != "set" && option != "allow" {
 		return d.Errf("option '%s' given twice", option)
 	}
 	given[option] = true
@@ -182,12 +186,27 @@ func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
 	return wrapErr(d, checkMaxBody(c.MaxBody))
 }
 
+// parseAllow reads grants, and behind net the rules that narrow it.
 func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
-	c.Allow = d.RemainingArgs()
-	if len(c.Allow) == 0 {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
 		return d.ArgErr()
 	}
-	return wrapErr(d, checkAllow(c.Allow))
+	before, hadRules := slices.Clone(c.Allow), len(c.AllowNet) > 0
+	var grants, rules []string
+	for _, arg := range args {
+		if slices.Contains(grants, AllowNet) && !slices.Contains(allGrants, arg) {
+			rules = append(rules, arg)
+		} else {
+			grants = append(grants, arg)
+		}
+	}
+	if slices.Contains(before, AllowNet) && hadRules && len(rules) > 0 {
+		before = slices.DeleteFunc(before, func(s string) bool { return s == AllowNet }) // more rules
+	}
+	c.Allow = append(before, grants...)
+	c.AllowNet = append(c.AllowNet, rules...)
+	return wrapErr(d, cmp.Or(checkAllow(c.Allow), checkAllowNet(c.Allow, c.AllowNet)))
 }
 
 func (c *Config) parseSet(d *caddyfile.Dispenser) error {

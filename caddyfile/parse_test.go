@@ -51,6 +51,11 @@ func TestUnmarshal(t *testing.T) {
 		{"max_body in bytes", rover("max_body 512"), `{"script":"app.lua","max_body":512}`},
 		{"allow", rover("allow env"), `{"script":"app.lua","allow":["env"]}`},
 		{"allow all", rover("allow env fs net process"), `{"script":"app.lua","allow":["env","fs","net","process"]}`},
+		{"allow in lines", rover("allow env", "allow fs process"), `{"script":"app.lua","allow":["env","fs","process"]}`},
+		{"allow net narrowed", rover("allow net api.test *.b.test:443 10.0.0.0/8 [::1]:80"), `{"script":"app.lua","allow":["net"],"allow_net":["api.test","*.b.test:443","10.0.0.0/8","[::1]:80"]}`},
+		{"rules between grants", rover("allow fs net a.test env b.test"), `{"script":"app.lua","allow":["fs","net","env"],"allow_net":["a.test","b.test"]}`},
+		{"rules in lines", rover("allow net a.test", "allow env", "allow net b.test"), `{"script":"app.lua","allow":["env","net"],"allow_net":["a.test","b.test"]}`},
+		{"a host with the name of a grant", rover("allow net env:80"), `{"script":"app.lua","allow":["net"],"allow_net":["env:80"]}`},
 		{"set", rover("set region {env.REGION}", `set empty ""`), `{"script":"app.lua","set":{"empty":"","region":"{env.REGION}"}}`},
 		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
 		{"proxy", rover("proxy {", "lb_retries 2", "}"), `{"script":"app.lua","proxy":{"load_balancing":{"retries":2}}}`},
@@ -157,6 +162,15 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"allow unknown", rover("allow env disk"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
 		{"allow twice in a line", rover("allow env net env"), "allow 'env' given twice, at Testfile:2"},
 
+		{"allow twice in two lines", rover("allow env", "allow fs env"), "allow 'env' given twice, at Testfile:3"},
+		{"allow net twice in a line", rover("allow net a.test net b.test"), "allow 'net' given twice, at Testfile:2"},
+		{"rules behind net without", rover("allow net", "allow net a.test"), "allow 'net' given twice, at Testfile:3"},
+		{"net without rules behind some", rover("allow net a.test", "allow net"), "allow 'net' given twice, at Testfile:3"},
+		{"a rule before net", rover("allow a.test net"), "allow 'a.test' is unknown: env, fs, net or process, at Testfile:2"},
+		{"a rule twice", rover("allow net a.test", "allow net b.test a.test"), "allow net 'a.test' given twice, at Testfile:3"},
+		{"a bad rule", rover("debug", "allow net a.test 10.0.0.1/8"), "allow net: rule '10.0.0.1/8': the address goes on behind the prefix: 10.0.0.0/8 is meant, or one address without a length, at Testfile:3"},
+		{"a URL for a rule", rover("allow net https://a.test"), "allow net: rule 'https://a.test': a host without a scheme expected, at Testfile:2"},
+
 		{"set without value", rover("set"), wrongCount + "'set', at Testfile:2"},
 		{"set with a key only", rover("set a"), wrongCount + "'a', at Testfile:2"},
 		{"set with two values", rover("set a b c"), wrongCount + "'b', at Testfile:2"},
@@ -193,8 +207,11 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 			}
 			_, err := unmarshal(rover(line, line))
 			want := fmt.Sprintf("option '%s' given twice, at Testfile:3", option)
-			if option == "set" {
+			switch option {
+			case "set":
 				want = "set key 'a' given twice, at Testfile:3"
+			case "allow":
+				want = "allow 'env' given twice, at Testfile:3"
 			}
 			if got := errorText(err); got != want {
 				t.Errorf("\n got %q\nwant %q", got, want)
@@ -203,13 +220,14 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 	}
 }
 
-// An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake.
+// An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake. The
+// directive itself has script, and allow has allow_net.
 func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
 	fields := map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fields[key] = true
-		if key != "script" && options[key] == nil {
+		if key != "script" && key != "allow_net" && options[key] == nil {
 			t.Errorf("field %s has no option %q", field.Name, key)
 		}
 	}
