@@ -81,6 +81,9 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if stockConcat == nil {
+		g.logger.Warn("this build has another gopher-lua than rover knows: the length of strings made with .. is not limited")
+	}
 	err = vm.loop.Do(ctx, func(th *thread) error {
 		err := g.run(ctx, th, proto, s)
 		if err == nil {

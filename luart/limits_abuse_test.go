@@ -23,6 +23,10 @@ var abuse = []struct{ name, body, want string }{
 	{"caught", `while true do pcall(string.find, ("a"):rep(40), ("a*"):rep(30) .. "b") end`, "longer than burst"},
 	{"in a coroutine", `return coroutine.wrap(function() return ("a"):rep(40):find(("a*"):rep(30) .. "b") end)()`, "longer than burst"},
 	{"pattern too long", `return ("x"):find(("a*"):rep(2^20))`, "pattern too long"},
+	{"doubling", `local s = "x" while true do s = s .. s end`, "app.lua:3: string longer than 16777216 bytes"},
+	{"chain", `local s = ("x"):rep(2^24) return ` + strings.Repeat("s .. ", 189) + `s`, "string longer than 16777216 bytes"},
+	{"doubling caught", `local s = "x" while true do pcall(function() s = s .. s end) end`, "longer than burst"},
+	{"doubling in __concat", `local t = setmetatable({}, {__concat = function(t, s) return s .. s end}) local s = "x" while true do s = t .. s end`, "string longer than"},
 	{"patterns of data", `for i = 1, 1e9 do (""):find("^" .. i) end`, "longer than burst"},
 }
 

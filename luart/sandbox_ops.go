@@ -1,0 +1,73 @@
+package luart
+
+import (
+	"reflect"
+	"runtime"
+	"strings"
+	"unsafe" // go:linkname, and what the linked functions take
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// This file puts a bound on an instruction of gopher-lua: s = s .. s in a loop would fill the memory in 30 rounds, and
+// a chain of 200 operands in one. gopher-lua has no hook there, so the entry of its instruction table is wrapped, for
+// the Lua threads of our VMs only; others in the process run what they ran. It costs nothing that can be measured
+// (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
+// frame, hides the operands' names from messages, and has to be found again in the tracebacks.
+
+// instruction runs one instruction; the last argument is gopher-lua's, and is handed on.
+type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
+
+// jumpTable is gopher-lua's table of instructions by opcode. It is written before any Lua state exists.
+//
+//go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
+var jumpTable [lua.OP_NOP + 1]instruction
+
+// stockConcat is gopher-lua's own OP_CONCAT. Should another version of gopher-lua keep its instructions elsewhere it is
+// nil and .. is not bounded; Load says so in the log, and TestConcatGuard fails.
+var stockConcat instruction
+
+func init() {
+	for _, in := range jumpTable {
+		if in == nil {
+			return
+		}
+	}
+	own := jumpTable[lua.OP_CONCAT]
+	fn := runtime.FuncForPC(reflect.ValueOf(own).Pointer())
+	if fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.") {
+		stockConcat, jumpTable[lua.OP_CONCAT] = own, concat
+	}
+}
+
+// concat is R(A) := R(B).. … ..R(C), refused when the result would be longer than any library function may make one.
+// Only the holder may call it.
+func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if _, ours := L.Context().(*budget); !ours {
+		return stockConcat(L, inst, baseFrame)
+	}
+	size, plain := 0, true
+	for r, last := int(inst&0x1ff), int(inst>>9)&0x1ff; r <= last; r++ {
+		switch v := L.Get(r + 1).(type) {
+		case lua.LString:
+			size += len(v)
+		case lua.LNumber: // some bytes more or less
+		default:
+			plain = false
+		}
+	}
+	if size > maxStringBytes {
+		raiseConcat(L)
+	}
+	end := stockConcat(L, inst, baseFrame)
+	if !plain { // a __concat has added what was not counted
+		if s, ok := L.Get(int(inst>>18)&0xff + 1).(lua.LString); ok && len(s) > maxStringBytes {
+			raiseConcat(L)
+		}
+	}
+	return end
+}
+
+func raiseConcat(L *lua.LState) {
+	L.RaiseError("string longer than %d bytes", maxStringBytes)
+}

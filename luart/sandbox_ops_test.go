@@ -1,0 +1,112 @@
+package luart
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+func TestConcatGuard(t *testing.T) {
+	if stockConcat == nil {
+		t.Fatal("gopher-lua's instructions are not where sandbox_ops.go expects them")
+	}
+	// A state that is not a VM's is not bounded.
+	L := lua.NewState()
+	defer L.Close()
+	if err := L.DoString(`local s = ("x"):rep(2^23) .. "y" s = s .. s .. s assert(#s == 3 * 2^23 + 3)`); err != nil {
+		t.Error(err)
+	}
+}
+
+// What .. does is as before, but for its bound.
+func TestConcat(t *testing.T) {
+	chain := strings.Repeat("s .. ", 189) + "s"
+	s := newServer(t, `
+		local api = rover.server {}
+		local function fails(want, f)
+			local ok, err = pcall(f)
+			assert(not ok and tostring(err):find(want, 1, true), tostring(err))
+		end
+		function api.get()
+			local s = "a"
+			assert(s .. 1 .. -0.5 .. "b" == "a1-0.5b" and 1 .. 2 == "12" and "" .. "" == "")
+			assert(`+chain+` == ("a"):rep(190))
+			local t = setmetatable({}, {__concat = function(a, b) return "<" .. type(a) .. type(b) .. ">" end})
+			assert(t .. 1 == "<tablenumber>" and "x" .. t == "<stringtable>" and "x" .. "y" .. t .. "z" == "xy<tablestring>")
+			fails("cannot perform concat operation between string and nil", function() return "x" .. nil end)
+			fails("cannot perform concat operation between table and string", function() return {} .. "x" end)
+			s = ("x"):rep(2^24 - 1)
+			assert(#(s .. "y") == 2^24)
+			fails("app.lua:17: string longer than 16777216 bytes", function() return s .. "yz" end)
+			fails("string longer than 16777216 bytes", function() return `+chain+` end)
+			fails("string longer than 16777216 bytes", function() return s .. t .. "z" .. s end)
+			-- The metamethod's result is not known before.
+			local long = setmetatable({}, {__concat = function() return s end})
+			fails("string longer than 16777216 bytes", function() return "ab" .. "cd" .. long .. "ef" end)
+			local co = coroutine.wrap(function() return pcall(function() while true do s = s .. s end end) end)
+			assert(co() == false)
+			return "ok"
+		end
+		return api`)
+	s.expect("GET /", "200 ok")
+	for _, l := range s.logged("script error") {
+		t.Error(l.ContextMap()["error"])
+	}
+}
+
+// BenchmarkConcat is a handler with five concatenations, as it is (kind=guarded), without the bound (kind=stock), and
+// with a call of a Go function in the place of each (kind=call), which is what a change of the syntax tree would cost
+// at least.
+func BenchmarkConcat(b *testing.B) {
+	const concats = `
+		local api = rover.server {}
+		function api.get(ctx)
+			local name, n = ctx.method, "seven"
+			local a = "hello, " .. name
+			local b = a .. "!" .. n
+			local c = "<" .. b .. ">"
+			local d = c .. "\n" .. a
+			return d .. n
+		end
+		return api`
+	calls := regexp.MustCompile(`= (.*\.\. .*)|return (.* \.\. .*)`).ReplaceAllStringFunc(concats, func(line string) string {
+		head, operands, _ := strings.Cut(line, " ")
+		return head + " cat(" + strings.ReplaceAll(operands, " ..", ",") + ")"
+	})
+	cat := func(L *lua.LState) int {
+		var buf [8]string
+		parts := buf[:0]
+		for i := 1; i <= L.GetTop(); i++ {
+			parts = append(parts, L.Get(i).String())
+		}
+		L.Push(lua.LString(strings.Join(parts, "")))
+		return 1
+	}
+	for _, c := range []struct {
+		kind, source string
+		op           instruction
+	}{
+		{"stock", concats, stockConcat},
+		{"guarded", concats, concat},
+		{"call", calls, concat},
+	} {
+		b.Run("kind="+c.kind, func(b *testing.B) {
+			s := newServer(b, c.source)
+			s.gen.env.RawSetString("cat", s.vm.main.NewFunction(cat))
+			jumpTable[lua.OP_CONCAT] = c.op
+			defer func() { jumpTable[lua.OP_CONCAT] = concat }()
+			r := httptest.NewRequest("GET", "/", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				x := s.gen.Begin(nil, r, s)
+				if _, err := x.Run(); err != nil || x.Err() != nil || len(x.reply.body) == 0 {
+					b.Fatal(err, x.Err())
+				}
+				x.End()
+			}
+		})
+	}
+}
