@@ -154,6 +154,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	set("hex", openHex(L))
 	set("crypto", openCrypto(L))
 	set("url", openURL(L))
+	set("re", openRE(L))
 	set("time", openTime(L))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("html", g.templates.open(L))

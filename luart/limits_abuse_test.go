@@ -27,6 +27,19 @@ var abuse = []struct{ name, body, want string }{
 	{"chain", `local s = ("x"):rep(2^24) return ` + strings.Repeat("s .. ", 189) + `s`, "string longer than 16777216 bytes"},
 	{"doubling caught", `local s = "x" while true do pcall(function() s = s .. s end) end`, "longer than burst"},
 	{"doubling in __concat", `local t = setmetatable({}, {__concat = function(t, s) return s .. s end}) local s = "x" while true do s = t .. s end`, "string longer than"},
+	{"re, many matches", `return rover.re.gsub(("a"):rep(2^24), "", function() end)`, "longer than burst"},
+	{"re, one match", `return rover.re.find(("a"):rep(2^24), "(a?){100}(a*){100}b")`, "longer than burst"},
+	{"re, looking back", `return rover.re.gsub(("a"):rep(2^20), [[\B(.*b)?]], "")`, "longer than burst"},
+	{"re, quadratic", `for m in rover.re.gmatch(("a"):rep(2^20), "a(.*b)?") do end`, "longer than burst"},
+	{"re, replacement", `return rover.re.gsub(("a"):rep(2^14), "", ("$0"):rep(10000))`, "longer than burst"},
+	{"re, result", `return rover.re.gsub(("a"):rep(2^14), "a", ("$0"):rep(10000))`, "resulting string too large"},
+	{"re, groups", `return rover.re.gsub("a", "a", ("$0"):rep(2^23))`, "more than 10000 groups"},
+	{"re, dollars", `return #rover.re.gsub("a", "a", ("$$"):rep(2^23)) + nil`, "cannot perform add"},
+	{"re, expression", `return rover.re.match("a", ("a{1000}"):rep(200))`, "too large when its repetitions are written out"},
+	{"re, long expression", `return rover.re.match("a", ("a"):rep(2^24))`, "the limit is 16384"},
+	{"re, nesting", `return rover.re.match("a", ("("):rep(2^13) .. (")"):rep(2^13))`, "bad argument #2 to match"},
+	{"re, classes", `for i = 1, 1e9 do rover.re.match("a", ([[\pL]]):rep(160) .. i) end`, "longer than burst"},
+	{"re, pieces", `return rover.re.split(("a"):rep(2^22), "")`, "too many pieces"},
 	{"patterns of data", `for i = 1, 1e9 do (""):find("^" .. i) end`, "longer than burst"},
 }
 
@@ -36,11 +49,15 @@ const maxAbuseBytes = 512 << 20
 func TestAbuse(t *testing.T) {
 	for _, c := range abuse {
 		t.Run(c.name, func(t *testing.T) {
+			burst := 150 * time.Millisecond
+			if !strings.Contains(c.want, "burst") {
+				burst = 20 * time.Second
+			}
 			s := newServer(t, `
 				local api = rover.server {}
 				function api.abuse.get() `+c.body+` end
 				function api.fine.get() return "fine" end
-				return api`, withBurst(150*time.Millisecond))
+				return api`, withBurst(burst))
 			stop := watchHeap()
 			got := answer(s.do("GET /abuse", ""))
 			if peak := stop(); peak > maxAbuseBytes {

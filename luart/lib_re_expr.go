@@ -1,0 +1,189 @@
+package luart
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+const (
+	// maxExprBytes and maxExprSteps bound an expression: a{1000}{1000} is refused by Go, but a{1000} is 7 bytes and
+	// 1000 steps.
+	maxExprBytes = 16 << 10
+	maxExprSteps = 20_000
+
+	// maxExprs expressions of at most maxKeptExpr bytes are kept compiled by each generation, then it starts anew.
+	maxExprs    = 128
+	maxKeptExpr = 512
+
+	// maxMatchWork is how many bytes × steps a match may take that cannot be interrupted: 0.1 s at worst. Beyond, the
+	// subject is read by way of a reader that asks the budget, which takes longer for most expressions.
+	maxMatchWork = 10_000_000
+
+	// workPerAsk bytes × steps lie between two such questions.
+	workPerAsk = 100_000
+)
+
+// expr is a compiled regular expression. It does not change. Any goroutine may call its methods that take no LState.
+type expr struct {
+	re     *regexp.Regexp
+	names  []string // of groups, "" for those without; names[0] is the whole match
+	prefix string   // every match begins with it
+	steps  int      // at most so many are active at each byte
+
+	// behind finds the first match that begins behind the first character of a string; nil when matches do not
+	// depend on what stands before them (^, \b), so that a search may begin anywhere. Its groups are one later:
+	// group 1 is the whole match.
+	behind *regexp.Regexp
+}
+
+// newExpr compiles an expression. Any goroutine may call it.
+func newExpr(source string) (*expr, error) {
+	if len(source) > maxExprBytes {
+		return nil, fmt.Errorf("%d bytes, the limit is %d", len(source), maxExprBytes)
+	}
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	steps, looksBack := exprSteps(tree)
+	if steps > maxExprSteps {
+		return nil, fmt.Errorf("it is too large when its repetitions are written out: the limit is %d steps", maxExprSteps)
+	}
+	x := &expr{steps: steps}
+	if x.re, err = regexp.Compile(source); err != nil {
+		return nil, err
+	}
+	x.names = x.re.SubexpNames()
+	x.prefix, _ = x.re.LiteralPrefix()
+	if looksBack {
+		x.behind, err = regexp.Compile(`\A(?s:.)(?s:.*?)(` + tree.String() + `)`)
+	}
+	return x, err
+}
+
+// exprSteps returns about how many instructions an expression is compiled to, and whether it looks at what stands
+// before the place where it is tried. The parser bounds the depth. Any goroutine may call it.
+func exprSteps(tree *syntax.Regexp) (steps int, looksBack bool) {
+	switch tree.Op {
+	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		looksBack = true
+	case syntax.OpLiteral:
+		steps = len(tree.Rune)
+	}
+	for _, sub := range tree.Sub {
+		n, back := exprSteps(sub)
+		steps = min(steps+n, maxExprSteps)
+		looksBack = looksBack || back
+	}
+	if tree.Op == syntax.OpRepeat {
+		steps *= max(tree.Max, tree.Min, 1)
+	}
+	return min(steps+2, maxExprSteps+1), looksBack
+}
+
+// find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:
+// two indexes of s for each, -1 for those without a part in the match; nil without a match. It raises errBurst when the
+// slice of VM time is over. Only the holder may call it.
+func (x *expr) find(L *lua.LState, s string, from int) []int {
+	if x.prefix != "" {
+		skipped := strings.Index(s[from:], x.prefix)
+		if skipped < 0 {
+			return nil
+		}
+		from += skipped
+	}
+	re, base, shift := x.re, from, 0
+	if x.behind != nil && from > 0 {
+		// An index inside of a character has no character before it.
+		_, before := utf8.DecodeLastRuneInString(s[:from])
+		if _, width := utf8.DecodeRuneInString(s[from-before:]); width == before {
+			re, base, shift = x.behind, from-before, 2
+		}
+	}
+	var found []int
+	if b, _ := L.Context().(*budget); b == nil || (len(s)-from)*x.steps <= maxMatchWork {
+		found = re.FindStringSubmatchIndex(s[base:])
+	} else {
+		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: b.over}
+		found = re.FindReaderSubmatchIndex(r)
+		if r.stopped {
+			L.RaiseError("%s", errBurst)
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	found = found[shift:]
+	for i := range found {
+		if found[i] >= 0 {
+			found[i] += base
+		}
+	}
+	return found
+}
+
+// exprReader gives a string to the regexp package rune by rune, and ends it when the slice of VM time is over.
+type exprReader struct {
+	s       string
+	at      int
+	every   int // runes between two questions
+	since   int // the last one
+	over    func() bool
+	stopped bool
+}
+
+func (r *exprReader) ReadRune() (rune, int, error) {
+	if r.since++; r.since > r.every {
+		r.since = 0
+		r.stopped = r.stopped || r.over()
+	}
+	if r.stopped || r.at >= len(r.s) {
+		return 0, 0, io.EOF
+	}
+	c, width := rune(r.s[r.at]), 1
+	if c >= utf8.RuneSelf {
+		c, width = utf8.DecodeRuneInString(r.s[r.at:])
+	}
+	r.at += width
+	return c, width, nil
+}
+
+// exprMatches goes from one match to the next as regexp's FindAll does: an empty match right behind another is none.
+type exprMatches struct {
+	x    *expr
+	s    string
+	at   int // where the next search begins; beyond len(s): the end
+	last int // where the last match ended, -1 before the first one
+}
+
+// next returns the next match's groups, nil after the last one. It raises errBurst when the slice of VM time is over.
+// Only the holder may call it.
+func (m *exprMatches) next(L *lua.LState) []int {
+	for m.at <= len(m.s) {
+		checkBurst(L)
+		found := m.x.find(L, m.s, m.at)
+		if found == nil {
+			m.at = len(m.s) + 1
+			return nil
+		}
+		ignored := false
+		if found[1] == m.at { // empty
+			ignored = found[0] == m.last
+			_, width := utf8.DecodeRuneInString(m.s[m.at:])
+			m.at += max(width, 1)
+		} else {
+			m.at = found[1]
+		}
+		m.last = found[1]
+		if !ignored {
+			return found
+		}
+	}
+	return nil
+}
