@@ -2,6 +2,7 @@ package luart
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -26,6 +27,10 @@ type ScriptError struct {
 
 func (e *ScriptError) Error() string { return e.Message }
 
+// maxMessageBytes is how much of an error's message is kept for on_error and the log. A script can make one of 16 MiB
+// for each request.
+const maxMessageBytes = 8 << 10
+
 // scriptError makes a ScriptError of what a protected call returned. Only the holder
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
@@ -49,6 +54,9 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = string(obj)
 	default:
 		e.Message = obj.String()
+	}
+	if !e.Deliberate && len(e.Message) > maxMessageBytes {
+		e.Message = fmt.Sprintf("%s… (%d bytes)", e.Message[:maxMessageBytes], len(e.Message))
 	}
 	switch {
 	case vm.budget.fired:

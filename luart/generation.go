@@ -82,7 +82,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		return nil, err
 	}
 	if stockConcat == nil {
-		g.logger.Warn("this build has another gopher-lua than rover knows: the length of strings made with .. is not limited")
+		g.logger.Warn("this build has another gopher-lua than rover knows: strings made with .. and tracebacks are not limited")
 	}
 	err = vm.loop.Do(ctx, func(th *thread) error {
 		err := g.run(ctx, th, proto, s)

@@ -88,8 +88,8 @@ func exprSteps(tree *syntax.Regexp) (steps int, looksBack bool) {
 }
 
 // find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:
-// two indexes of s for each, -1 for those without a part in the match; nil without a match. It raises errBurst when the
-// slice of VM time is over. Only the holder may call it.
+// two indexes of s for each, -1 for those without a part in the match; nil without a match. It raises the budget's error when
+// the slice of VM time is over. Only the holder may call it.
 func (x *expr) find(L *lua.LState, s string, from int) []int {
 	if x.prefix != "" {
 		skipped := strings.Index(s[from:], x.prefix)
@@ -113,7 +113,7 @@ func (x *expr) find(L *lua.LState, s string, from int) []int {
 		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: b.over}
 		found = re.FindReaderSubmatchIndex(r)
 		if r.stopped {
-			L.RaiseError("%s", errBurst)
+			L.RaiseError("%s", b.Err())
 		}
 	}
 	if found == nil {
@@ -162,7 +162,7 @@ type exprMatches struct {
 	last int // where the last match ended, -1 before the first one
 }
 
-// next returns the next match's groups, nil after the last one. It raises errBurst when the slice of VM time is over.
+// next returns the next match's groups, nil after the last one. It raises the budget's error when the slice of VM time is over.
 // Only the holder may call it.
 func (m *exprMatches) next(L *lua.LState) []int {
 	for m.at <= len(m.s) {

@@ -9,9 +9,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file puts a bound on an instruction of gopher-lua: s = s .. s in a loop would fill the memory in 30 rounds, and
-// a chain of 200 operands in one. gopher-lua has no hook there, so the entry of its instruction table is wrapped, for
-// the Lua threads of our VMs only; others in the process run what they ran. It costs nothing that can be measured
+// This file puts bounds on two instructions of gopher-lua. s = s .. s in a loop would fill the memory in 30 rounds, and
+// a chain of 200 operands in one; tail calls are counted without end (see sandbox_state.go). gopher-lua has no hook
+// there, so the entries of its instruction table are wrapped, for the Lua threads of our VMs only; others in the process
+// run what they ran. It costs nothing that can be measured
 // (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
 // frame, hides the operands' names from messages, and has to be found again in the tracebacks.
 
@@ -23,9 +24,9 @@ type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 //go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
 var jumpTable [lua.OP_NOP + 1]instruction
 
-// stockConcat is gopher-lua's own OP_CONCAT. Should another version of gopher-lua keep its instructions elsewhere it is
-// nil and .. is not bounded; Load says so in the log, and TestConcatGuard fails.
-var stockConcat instruction
+// stockConcat and stockTailCall are gopher-lua's own. Should another version of gopher-lua keep its instructions
+// elsewhere they are nil and nothing is bounded here; Load says so in the log, and TestConcatGuard fails.
+var stockConcat, stockTailCall instruction
 
 func init() {
 	for _, in := range jumpTable {
@@ -37,6 +38,7 @@ func init() {
 	fn := runtime.FuncForPC(reflect.ValueOf(own).Pointer())
 	if fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.") {
 		stockConcat, jumpTable[lua.OP_CONCAT] = own, concat
+		stockTailCall, jumpTable[lua.OP_TAILCALL] = jumpTable[lua.OP_TAILCALL], tailCall
 	}
 }
 
@@ -70,4 +72,20 @@ func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 
 func raiseConcat(L *lua.LState) {
 	L.RaiseError("string longer than %d bytes", maxStringBytes)
+}
+
+// maxTailCalls is up to where a frame counts its tail calls: a traceback shows at most 14 lines.
+const maxTailCalls = 16
+
+// tailCall is return R(A)(R(A+1), …), counted up to maxTailCalls. Only the holder may call it.
+func tailCall(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	end := stockTailCall(L, inst, baseFrame)
+	if _, ours := L.Context().(*budget); ours && layout.known {
+		if f := currentFrame(L); f.p != nil {
+			if n := f.tailCalls(); *n > maxTailCalls {
+				*n = maxTailCalls
+			}
+		}
+	}
+	return end
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -50,10 +51,27 @@ func TestConcat(t *testing.T) {
 			assert(co() == false)
 			return "ok"
 		end
-		return api`)
+		return api`, withBurst(20*time.Second))
 	s.expect("GET /", "200 ok")
 	for _, l := range s.logged("script error") {
 		t.Error(l.ContextMap()["error"])
+	}
+}
+
+// A function that has called itself in tail calls ever so often costs no more in an error than another one; its
+// traceback says that there were such calls.
+func TestTailCalls(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function down(n) if n == 0 then error("here") end return down(n - 1) end
+		function api.get() local _ = down(1e6) end
+		return api`, withBurst(20*time.Second))
+	if got := answer(s.do("GET /", "")); got != `500 {"error":"internal error"}` {
+		t.Error(got)
+	}
+	trace := s.logged("script error")[0].ContextMap()["traceback"].(string)
+	if n := strings.Count(trace, "(tailcall): ?"); n < 5 || n > maxTailCalls {
+		t.Errorf("%d tail calls in\n%s", n, trace)
 	}
 }
 

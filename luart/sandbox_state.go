@@ -7,12 +7,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file reads three things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
+// This file reads four things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
 // once. Without them pcall and coroutines go wrong in ways that no script could see coming:
 //
 //   - raising an error closes the open upvalues of all frames, also of those outside the pcall that catches it: the
 //     captured locals of a running function fall apart into two variables. So pcall hides the outer ones meanwhile.
 //   - a pcall whose function cannot get a call frame any more pops 8 frames too many. So pcall looks at the depth.
+//   - a function that has called itself in a tail call a million times leaves a traceback with a million lines, most
+//     of which nobody sees; making it takes seconds. So tail calls are counted up to maxTailCalls only.
 //   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side running on the stack of a
 //     suspended coroutine. So yield looks at its callers.
 //
@@ -26,6 +28,7 @@ type stateLayout struct {
 	uvcache, frame, stack    uintptr      // in LState
 	stackType                reflect.Type // of LState.stack
 	idx, fn, parent, counter uintptr      // in callFrame
+	tailCalls                uintptr      // in callFrame
 }
 
 func readLayout() (l stateLayout) {
@@ -42,8 +45,10 @@ func readLayout() (l stateLayout) {
 	fn, ok2 := call.FieldByName("Fn")
 	parent, ok3 := call.FieldByName("Parent")
 	counter, ok4 := call.FieldByName("Pc")
+	tailCalls, ok5 := call.FieldByName("TailCall")
 	intType := reflect.TypeFor[int]()
-	if !ok1 || !ok2 || !ok3 || !ok4 || idx.Type != intType || counter.Type != intType ||
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || idx.Type != intType || counter.Type != intType ||
+		tailCalls.Type != intType ||
 		fn.Type != reflect.TypeFor[*lua.LFunction]() || parent.Type != frame.Type {
 		return l
 	}
@@ -51,6 +56,7 @@ func readLayout() (l stateLayout) {
 		known:   true,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
 		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
+		tailCalls: tailCalls.Offset,
 	}
 }
 
@@ -62,8 +68,9 @@ func (f callFrame) function() *lua.LFunction { return *(**lua.LFunction)(unsafe.
 func (f callFrame) caller() callFrame {
 	return callFrame{*(*unsafe.Pointer)(unsafe.Add(f.p, layout.parent))}
 }
-func (f callFrame) depth() int { return *(*int)(unsafe.Add(f.p, layout.idx)) + 1 }
-func (f callFrame) pc() int    { return *(*int)(unsafe.Add(f.p, layout.counter)) }
+func (f callFrame) depth() int      { return *(*int)(unsafe.Add(f.p, layout.idx)) + 1 }
+func (f callFrame) tailCalls() *int { return (*int)(unsafe.Add(f.p, layout.tailCalls)) }
+func (f callFrame) pc() int         { return *(*int)(unsafe.Add(f.p, layout.counter)) }
 
 // currentFrame returns the frame of the function that runs in L. The layout must be known. Only the holder may call
 // it.

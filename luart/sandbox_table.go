@@ -104,6 +104,8 @@ func tabPack(L *lua.LState) int {
 // tabSort is table.sort(list[, less]): sorts list[1] to list[#list] in place, not stably. The comparator may raise an
 // error (the list stays as it was), wait, or contradict itself (any order may come out). Errors: elements that cannot
 // be compared, holes among them. Only the holder may call it.
+//
+// A comparator asks the budget itself, as all Lua code does; < does not.
 func tabSort(L *lua.LState) int {
 	list := L.CheckTable(1)
 	s := &sorter{L: L, values: make([]lua.LValue, list.Len())}
@@ -125,6 +127,7 @@ type sorter struct {
 	L      *lua.LState
 	less   *lua.LFunction // nil: <
 	values []lua.LValue
+	work   int // comparisons by <, and 64 bytes of strings each, since the budget was asked
 }
 
 func (s *sorter) Len() int      { return len(s.values) }
@@ -132,6 +135,13 @@ func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.valu
 
 func (s *sorter) Less(i, j int) bool {
 	if s.less == nil {
+		if a, ok := s.values[i].(lua.LString); ok {
+			s.work += len(a) / 64
+		}
+		if s.work++; s.work >= 1024 {
+			s.work = 0
+			checkBurst(s.L)
+		}
 		return s.L.LessThan(s.values[i], s.values[j])
 	}
 	s.L.Push(s.less)
