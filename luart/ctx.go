@@ -289,11 +289,16 @@ func logFields(L *lua.LState, n int) []zap.Field {
 		return nil
 	}
 	var fields []zap.Field
+	size := 0 // the strings of all fields may be one
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		key := k.String()
+		if size += len(key) + len(lua.LVAsString(v)); size > maxStringBytes {
+			L.ArgError(n, fmt.Sprintf("fields of at most %d bytes expected", maxStringBytes))
+		}
 		if plain, ok := toPlain(v); ok {
 			fields = append(fields, zap.Any(key, plain))
 		} else if json, err := appendJSON(nil, v); err == nil {
+			size += len(json)
 			fields = append(fields, zap.Any(key, rawJSON(json)))
 		} else {
 			fields = append(fields, zap.String(key, v.String()))

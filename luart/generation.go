@@ -141,6 +141,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	rover := L.NewTable()
 	set := func(name string, v lua.LValue) { rover.RawSetString(name, v) }
 	fn := func(name string, f lua.LGFunction) { set(name, L.NewFunction(f)) }
+	lib := func(name string, table *lua.LTable) { bound(table); set(name, table) }
 	fn("server", g.server)
 	fn("state", g.vm.state)
 	fn("sleep", g.vm.sleep)
@@ -149,13 +150,13 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	fn("after", g.after)
 	fn("every", g.every)
 	fn("cron", g.cron)
-	set("json", openJSON(L))
-	set("base64", openBase64(L))
-	set("hex", openHex(L))
-	set("crypto", openCrypto(L))
-	set("url", openURL(L))
-	set("re", openRE(L))
-	set("time", openTime(L))
+	lib("json", openJSON(L))
+	lib("base64", openBase64(L))
+	lib("hex", openHex(L))
+	lib("crypto", openCrypto(L))
+	lib("url", openURL(L))
+	lib("re", openRE(L))
+	lib("time", openTime(L))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("html", g.templates.open(L))
 	set("log", g.openLog(L))

@@ -20,6 +20,8 @@ type jsonDecoder struct {
 	// closes and its size is known: NewTable reserves 32+32 slots, and a table that grows pays twice.
 	items   []lua.LValue
 	members []jsonMember
+
+	values int // so many were read; the budget is asked now and then
 }
 
 type jsonMember struct {
@@ -72,6 +74,9 @@ func (d *jsonDecoder) next() byte {
 
 // value reads a value inside depth containers; null is jsonNull. what names the value in an error.
 func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
+	if d.values++; d.values%1024 == 0 {
+		checkBurst(d.L)
+	}
 	switch c := d.next(); c {
 	case '"':
 		s, err := d.str()

@@ -183,9 +183,15 @@ var timeDirectives = map[byte]string{
 	'p': "PM", 'I': "03", 'e': "_2", 'y': "06", 'F': "2006-01-02", 'T': "15:04:05",
 }
 
-// timeCheckLayout raises a bad argument #2 unless layout has directives and all of them are known. Only the holder
+// timeLayoutBytes is the longest layout: one of 16 MiB would hold the VM for seconds.
+const timeLayoutBytes = 1024
+
+// timeCheckLayout raises a bad argument #2 unless layout is short, has directives and all of them are known. Only the holder
 // may call it.
 func timeCheckLayout(L *lua.LState, layout string) {
+	if len(layout) > timeLayoutBytes {
+		L.ArgError(2, fmt.Sprintf("layout too long: %d bytes, the limit is %d", len(layout), timeLayoutBytes))
+	}
 	if !strings.Contains(layout, "%") {
 		L.ArgError(2, fmt.Sprintf("unknown layout %q: rfc3339, http, unix, date or one with %%Y and the like expected", layout))
 	}

@@ -216,12 +216,29 @@ func urlQueryDecode(L *lua.LState) int {
 	return 1
 }
 
+// urlMaxPairs is how many values a query is made of at most: no server takes more than some kilobytes.
+const urlMaxPairs = 100_000
+
 // urlFormEncode writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
 // Only the holder may call it.
 func urlFormEncode(table *lua.LTable) (string, error) {
 	var err error
 	form := url.Values{}
+	size, pairs, full := 0, 0, false
 	add := func(name string, v lua.LValue) {
+		size += len(name)
+		pairs++
+		switch {
+		case size > maxStringBytes:
+			err, full = fmt.Errorf("query: longer than %d bytes", maxStringBytes), true
+			return
+		case pairs > urlMaxPairs:
+			err, full = fmt.Errorf("query: more than %d values", urlMaxPairs), true
+			return
+		}
+		if s, ok := v.(lua.LString); ok {
+			size += len(s)
+		}
 		switch v.Type() {
 		case lua.LTString, lua.LTNumber, lua.LTBool:
 			form.Add(name, v.String())
@@ -230,6 +247,9 @@ func urlFormEncode(table *lua.LTable) (string, error) {
 		}
 	}
 	table.ForEach(func(k, v lua.LValue) {
+		if err != nil { // one list may stand under a million names
+			return
+		}
 		name, ok := k.(lua.LString)
 		if !ok {
 			err = fmt.Errorf("query: names must be strings, got the %s %s", k.Type(), k)
@@ -242,14 +262,20 @@ func urlFormEncode(table *lua.LTable) (string, error) {
 		}
 		keys := 0
 		list.ForEach(func(_, _ lua.LValue) {
+			if full {
+				return
+			}
 			keys++
 			add(string(name), list.RawGetInt(keys))
 		})
-		if keys != list.Len() {
+		if !full && keys != list.Len() {
 			err = fmt.Errorf("query '%s': an array has the keys 1 to n only", name)
 		}
 	})
-	return form.Encode(), err
+	if err != nil {
+		return "", err
+	}
+	return form.Encode(), nil
 }
 
 // urlFirstValues decodes a query into a table of first values. A pair that does not decode keeps its raw text there

@@ -111,7 +111,11 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 	if err == nil {
 		return nil
 	}
-	return err.(*lua.ApiError) //nolint:errorlint // PCall returns no other, and wraps none
+	failure := err.(*lua.ApiError) //nolint:errorlint // PCall returns no other, and wraps none
+	if message, ok := failure.Object.(lua.LString); ok && len(message) > maxStringBytes {
+		failure.Object = message[:maxStringBytes] // quoting a string again and again makes it longer
+	}
+	return failure
 }
 
 // guardCall calls its first argument with the others, and makes a Lua error of a Go panic where it happens: PCall
@@ -217,6 +221,28 @@ func baseUnpack(L *lua.LState) int {
 		L.Push(list.RawGet(lua.LNumber(i)))
 	}
 	return n
+}
+
+// bound makes the functions of a library raise an error when a string that they return is too long. Each makes its
+// result at most a few times as long as its arguments are: that much may be in memory for a moment, but a script cannot
+// go on from there. A function that puts many arguments together must look before. Only the holder may call it.
+func bound(library *lua.LTable) {
+	library.ForEach(func(_, v lua.LValue) {
+		fn, ok := v.(*lua.LFunction)
+		if !ok || !fn.IsG {
+			return
+		}
+		own := fn.GFunction
+		fn.GFunction = func(L *lua.LState) int {
+			n := own(L)
+			for i := 1; i <= n; i++ {
+				if s, ok := L.Get(-i).(lua.LString); ok {
+					checkSize(L, len(s))
+				}
+			}
+			return n
+		}
+	})
 }
 
 // checkSize raises an error when a library function makes a string of n bytes and that is too long. Only the holder

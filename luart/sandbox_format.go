@@ -93,7 +93,7 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 	case 'c':
 		return f.pad("", string([]byte{byte(checkInt(L, n))}), false)
 	case 'q':
-		return quote(L.CheckString(n))
+		return quote(L, L.CheckString(n))
 	default: // 's'
 		s := toString(L, L.Get(n))
 		if f.precision >= 0 && f.precision < len(s) {
@@ -201,21 +201,25 @@ func (f formatSpec) pad(prefix, text string, zeros bool) string {
 	return strings.Repeat(" ", missing) + prefix + text
 }
 
-// quote is %q. Any goroutine may call it.
-func quote(s string) string {
-	out := make([]byte, 0, len(s)+2)
-	out = append(out, '"')
-	for _, c := range []byte(s) {
-		switch c {
+// quote is %q. It raises an error for a result of more than 16 MiB. Only the holder may call it.
+func quote(L *lua.LState, s string) string {
+	var out strings.Builder
+	out.Grow(len(s) + 2)
+	out.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; c {
 		case '"', '\\', '\n':
-			out = append(out, '\\', c)
+			out.WriteByte('\\')
+			out.WriteByte(c)
 		case '\r':
-			out = append(out, `\r`...)
+			out.WriteString(`\r`)
 		case 0:
-			out = append(out, `\000`...)
+			out.WriteString(`\000`)
 		default:
-			out = append(out, c)
+			out.WriteByte(c)
 		}
+		checkSize(L, out.Len())
 	}
-	return string(append(out, '"'))
+	out.WriteByte('"')
+	return out.String()
 }
