@@ -23,7 +23,7 @@ type reLib struct {
 //
 // An expression is a string in the syntax of RE2 (https://pkg.go.dev/regexp/syntax), or what compile returned. Strings
 // are matched as UTF-8; a byte that is none counts as one character U+FFFD, and stays as it is in results. Positions
-// are bytes, from 1. A group without a part in the match is nil. An expression has at most 16 KiB, and 20,000 steps
+// are bytes, from 1. A group without a part in the match is nil. An expression has at most 4 KiB, and 20,000 steps
 // with its repetitions written out; else, and when it is malformed, it is a bad argument. No subject is too long:
 // burst ends any of these.
 //

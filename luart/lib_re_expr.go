@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// maxExprBytes and maxExprSteps bound an expression: a{1000}{1000} is refused by Go, but a{1000} is 7 bytes and
-	// 1000 steps.
-	maxExprBytes = 16 << 10
-	maxExprSteps = 20_000
+	// maxExprBytes, maxExprSteps and maxExprRanges bound an expression: a{1000} is 7 bytes and 1000 steps, \pL is 3
+	// bytes and 650 ranges of characters. One at all limits takes 0.2 s to compile.
+	maxExprBytes  = 4 << 10
+	maxExprSteps  = 20_000
+	maxExprRanges = 100_000
 
 	// maxExprs expressions of at most maxKeptExpr bytes are kept compiled by each generation, then it starts anew.
 	maxExprs    = 128
@@ -51,9 +52,13 @@ func newExpr(source string) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, looksBack := exprSteps(tree)
-	if steps > maxExprSteps {
+	size := exprSize{}
+	steps := size.add(tree)
+	switch {
+	case steps > maxExprSteps:
 		return nil, fmt.Errorf("it is too large when its repetitions are written out: the limit is %d steps", maxExprSteps)
+	case size.ranges > maxExprRanges:
+		return nil, fmt.Errorf("its classes have %d ranges of characters, the limit is %d", size.ranges, maxExprRanges)
 	}
 	x := &expr{steps: steps}
 	if x.re, err = regexp.Compile(source); err != nil {
@@ -61,30 +66,41 @@ func newExpr(source string) (*expr, error) {
 	}
 	x.names = x.re.SubexpNames()
 	x.prefix, _ = x.re.LiteralPrefix()
-	if looksBack {
+	if size.looksBack {
 		x.behind, err = regexp.Compile(`\A(?s:.)(?s:.*?)(` + tree.String() + `)`)
 	}
 	return x, err
 }
 
-// exprSteps returns about how many instructions an expression is compiled to, and whether it looks at what stands
-// before the place where it is tried. The parser bounds the depth. Any goroutine may call it.
-func exprSteps(tree *syntax.Regexp) (steps int, looksBack bool) {
+// exprSize is what newExpr wants to know of an expression besides its steps.
+type exprSize struct {
+	ranges    int  // of characters, in all classes
+	looksBack bool // at what stands before the place where it is tried
+}
+
+// add returns about how many instructions a part of an expression is compiled to, maxExprSteps + 1 for more. The parser
+// bounds the depth. Any goroutine may call it.
+func (size *exprSize) add(tree *syntax.Regexp) (steps int) {
 	switch tree.Op {
 	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		looksBack = true
+		size.looksBack = true
 	case syntax.OpLiteral:
 		steps = len(tree.Rune)
+	case syntax.OpCharClass:
+		steps = 1
+		size.ranges += len(tree.Rune) / 2
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		steps = 1
+	case syntax.OpCapture, syntax.OpAlternate, syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
+		steps = 2
 	}
 	for _, sub := range tree.Sub {
-		n, back := exprSteps(sub)
-		steps = min(steps+n, maxExprSteps)
-		looksBack = looksBack || back
+		steps = min(steps+size.add(sub), maxExprSteps+1)
 	}
 	if tree.Op == syntax.OpRepeat {
-		steps *= max(tree.Max, tree.Min, 1)
+		steps = (steps + 1) * max(tree.Max, tree.Min, 1)
 	}
-	return min(steps+2, maxExprSteps+1), looksBack
+	return min(max(steps, 1), maxExprSteps+1)
 }
 
 // find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:

@@ -36,9 +36,10 @@ var abuse = []struct{ name, body, want string }{
 	{"re, groups", `return rover.re.gsub("a", "a", ("$0"):rep(2^23))`, "more than 10000 groups"},
 	{"re, dollars", `return #rover.re.gsub("a", "a", ("$$"):rep(2^23)) + nil`, "cannot perform add"},
 	{"re, expression", `return rover.re.match("a", ("a{1000}"):rep(200))`, "too large when its repetitions are written out"},
-	{"re, long expression", `return rover.re.match("a", ("a"):rep(2^24))`, "the limit is 16384"},
+	{"re, long expression", `return rover.re.match("a", ("a"):rep(2^24))`, "the limit is 4096"},
 	{"re, nesting", `return rover.re.match("a", ("("):rep(2^13) .. (")"):rep(2^13))`, "bad argument #2 to match"},
-	{"re, classes", `for i = 1, 1e9 do rover.re.match("a", ([[\pL]]):rep(160) .. i) end`, "longer than burst"},
+	{"re, classes", `for i = 1, 1e9 do rover.re.match("a", ([[\pL]]):rep(140) .. i) end`, "longer than burst"},
+	{"re, large classes", `return rover.re.match("a", ([[\pL]]):rep(1000))`, "ranges of characters, the limit is 100000"},
 	{"re, pieces", `return rover.re.split(("a"):rep(2^22), "")`, "too many pieces"},
 
 	// Strings.
