@@ -150,14 +150,14 @@ func (h *Handler) acquireVM(path string) error {
 		key = path
 	}
 	v, loaded, err := vms.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return sharedVM{luart.NewVM(luart.VMOptions{Queue: h.Queue, Batch: h.Batch, Logger: h.logger})}, nil
+		return sharedVM{luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger})}, nil
 	})
 	if err != nil {
 		return err
 	}
 	h.vm, h.vmKey = v.(sharedVM).VM, key
 	if loaded {
-		if got := h.vm.SetLimits(h.Queue, h.Batch); got < h.Queue {
+		if got := h.vm.SetLimits(h.limits()); got < h.Queue {
 			h.logger.Warn("the queue of a running VM cannot grow that far; it will with the next restart",
 				zap.String("vm", key), zap.Int("queue", h.Queue), zap.Int("in_force", got))
 		}

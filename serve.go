@@ -1,16 +1,12 @@
 package rover
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -21,6 +17,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	x := h.gen.Begin(w, r, host{})
 	if x == nil {
 		return next.ServeHTTP(w, r)
+	}
+	if h.Priority != "" {
+		x.SetPriority(h.priority(r))
 	}
 	outcome, err := x.Run()
 	if err != nil {
@@ -55,27 +54,6 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchan
 		return caddyhttp.Error(serr.Status, serr)
 	}
 	return x.Write(w)
-}
-
-// refuse answers a request that the VM did not take, before any Lua has run.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return caddyhttp.Error(luart.StatusClientClosed, err)
-	}
-	if errors.Is(err, eventloop.ErrOverloaded) {
-		now := time.Now().Unix()
-		if last := h.refusing.Load(); now != last && h.refusing.CompareAndSwap(last, now) {
-			h.logger.Warn("refusing requests: "+err.Error(), zap.Uint64("refused_total", h.vm.Stats().Refused), zap.Int("queue", h.Queue))
-		}
-	}
-	w.Header().Set("Retry-After", "1")
-	if hasErrorRoutes(r) {
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, err = w.Write([]byte(`{"error":"overloaded"}`))
-	return err
 }
 
 // hasErrorRoutes reports whether the site answers errors itself. If it does not,

@@ -22,6 +22,9 @@ const (
 	// 503 and comes again is served sooner.
 	maxQueue = 65536
 
+	// At 20 KB each a million waiting requests are 20 GB: past it memory ends first.
+	maxMaxWaiting = 1_000_000
+
 	// A JSON number without a unit is nanoseconds, so a limit below a millisecond
 	// is a forgotten unit ("timeout": 30), and no request could meet it.
 	minLimit = time.Millisecond
@@ -59,12 +62,21 @@ func checkBatch(tasks int) error { return checkRange("batch", tasks, 1, maxBatch
 
 func checkQueue(tasks int) error { return checkRange("queue", tasks, 1, maxQueue) }
 
-func checkTimeout(d time.Duration) error {
-	if d < minLimit {
-		return fmt.Errorf("timeout %v is out of range: at least %v", d, minLimit)
-	}
-	return nil
+func checkQueueTimeout(d time.Duration) error { return checkLimit("queue_timeout", d) }
+
+func checkMaxWaiting(requests int) error {
+	return checkRange("max_waiting", requests, 1, maxMaxWaiting)
 }
+
+// checkPriority judges a priority that somebody wrote.
+func checkPriority(value string) error {
+	if value == "" {
+		return errors.New("priority is empty")
+	}
+	return checkPrintable("priority", value)
+}
+
+func checkTimeout(d time.Duration) error { return checkLimit("timeout", d) }
 
 func checkBurst(d time.Duration) error { return checkRange("burst", d, minLimit, maxBurst) }
 
@@ -126,6 +138,14 @@ func checkSetKey(key string) error {
 		return errors.New("set key is empty")
 	}
 	return checkPrintable("set key", key)
+}
+
+// checkLimit refuses a duration that is no limit anybody could mean.
+func checkLimit(option string, d time.Duration) error {
+	if d < minLimit {
+		return fmt.Errorf("%s %v is out of range: at least %v", option, d, minLimit)
+	}
+	return nil
 }
 
 // checkRange refuses v outside [low, high].

@@ -19,6 +19,15 @@ const (
 	// waits about 10 ms, so a refusal means overload and not a passing peak.
 	DefaultQueue = 4096
 
+	// DefaultQueueTimeout is 5 seconds: a person has given up or reloaded by then, and
+	// a full queue that moves at all is served long before, even at a millisecond a
+	// task (4 s). What waits longer is behind runaways, and better told so.
+	DefaultQueueTimeout = 5 * time.Second
+
+	// DefaultMaxWaiting is 10000 requests: a waiting handler takes some 20 KB with its
+	// Lua thread, its goroutine and its connection, so 200 MB in all.
+	DefaultMaxWaiting = 10_000
+
 	// DefaultTimeout is half of 60s, the usual patience of balancers and proxies
 	// in front: they get the 504 instead of guessing.
 	DefaultTimeout = 30 * time.Second
@@ -80,10 +89,33 @@ type Config struct {
 	// throughput, a lower one the latency of everything else in the process.
 	Batch int `json:"batch,omitempty"`
 
-	// The most requests that wait for the VM at once. A count, 1 to 65536; 0 means
-	// the default, 4096. Past it a request is refused before any Lua runs: 503 with
-	// Retry-After.
+	// The most requests of one priority that are queued for the VM at once. A count,
+	// 1 to 65536; 0 means the default, 4096. Past it a request is refused before any
+	// Lua runs: 503 with Retry-After, the time in which what is queued will be served
+	// (1 to 30 seconds). A route that takes more than half of the queue is refused
+	// likewise, so that one slow route leaves room for the others.
 	Queue int `json:"queue,omitempty"`
+
+	// How long a request may be queued for the VM. A duration of at least 1ms; 0 means
+	// the default, 5s. Past it the request is refused, and no Lua runs for it: 503 with
+	// Retry-After.
+	QueueTimeout caddy.Duration `json:"queue_timeout,omitempty"`
+
+	// The most requests that wait inside Lua (rover.sleep, a request to another
+	// service) at once. A count, 1 to 1000000; 0 means the default, 10000. Past it a
+	// new request is refused before any Lua runs: 503 with Retry-After. Those that
+	// have begun go on, and may wait. Each holds some 20 KB of memory.
+	MaxWaiting int `json:"max_waiting,omitempty"`
+
+	// The priority of a request that is queued for the VM: a string with placeholders,
+	// replaced for every request, such as "{vars.class}". "high" goes before all
+	// others, "low" after them, anything else is normal. Each priority has a queue of
+	// its own, and one of 16 turns when the VM is busy, so none starves. Default: all
+	// are normal.
+	//
+	// WARNING: a client can send any header. Take the priority from vars or map, or
+	// from a header that a proxy in front sets or removes.
+	Priority string `json:"priority,omitempty"`
 
 	// How long one request may spend in Lua, waiting included. A duration of at
 	// least 1ms; 0 means the default, 30s. A number without a unit is nanoseconds.
@@ -144,6 +176,8 @@ func (c *Config) SetDefaults() {
 	c.Unmatched = cmp.Or(c.Unmatched, UnmatchedPass)
 	c.Batch = cmp.Or(c.Batch, DefaultBatch)
 	c.Queue = cmp.Or(c.Queue, DefaultQueue)
+	c.QueueTimeout = cmp.Or(c.QueueTimeout, caddy.Duration(DefaultQueueTimeout))
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, DefaultMaxWaiting)
 	c.Timeout = cmp.Or(c.Timeout, caddy.Duration(DefaultTimeout))
 	c.Burst = cmp.Or(c.Burst, min(caddy.Duration(DefaultBurst), c.Timeout))
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
@@ -162,6 +196,9 @@ func (c Config) Validate() error {
 		checkUnmatched(c.Unmatched),
 		checkBatch(c.Batch),
 		checkQueue(c.Queue),
+		checkQueueTimeout(time.Duration(c.QueueTimeout)),
+		checkMaxWaiting(c.MaxWaiting),
+		checkPrintable("priority", c.Priority),
 		checkTimeout(time.Duration(c.Timeout)),
 		checkBurst(time.Duration(c.Burst)),
 		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),

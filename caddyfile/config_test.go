@@ -13,13 +13,15 @@ import (
 
 func TestDefaults(t *testing.T) {
 	defaults := Config{
-		Script:    "app.lua",
-		Unmatched: "pass",
-		Batch:     32,
-		Queue:     4096,
-		Timeout:   caddy.Duration(30 * time.Second),
-		Burst:     caddy.Duration(time.Second),
-		MaxBody:   1048576,
+		Script:       "app.lua",
+		Unmatched:    "pass",
+		Batch:        32,
+		Queue:        4096,
+		QueueTimeout: caddy.Duration(5 * time.Second),
+		MaxWaiting:   10000,
+		Timeout:      caddy.Duration(30 * time.Second),
+		Burst:        caddy.Duration(time.Second),
+		MaxBody:      1048576,
 	}
 	got := Config{Script: "app.lua"}
 	got.SetDefaults()
@@ -86,6 +88,9 @@ func full(t *testing.T) Config {
 		"unmatched": "respond",
 		"batch": 64,
 		"queue": 8192,
+		"queue_timeout": "2s",
+		"max_waiting": 500,
+		"priority": "{vars.class}",
 		"timeout": "10s",
 		"burst": "250ms",
 		"max_body": 2097152,

@@ -38,15 +38,18 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 // UnmarshalCaddyfile fills c from Caddyfile tokens. Syntax:
 //
 //	rover [<matcher>] <script.lua> {
-//	    name      <vm>
-//	    unmatched pass|respond
-//	    batch     <count>
-//	    queue     <count>
-//	    timeout   <duration>
-//	    burst     <duration>
-//	    max_body  <size>
-//	    allow     <env|fs|process|net [<rule>...]>...
-//	    set       <key> <value>
+//	    name          <vm>
+//	    unmatched     pass|respond
+//	    batch         <count>
+//	    queue         <count>
+//	    queue_timeout <duration>
+//	    max_waiting   <count>
+//	    priority      <value>
+//	    timeout       <duration>
+//	    burst         <duration>
+//	    max_body      <size>
+//	    allow         <env|fs|process|net [<rule>...]>...
+//	    set           <key> <value>
 //	    debug
 //	    proxy {
 //	        # any option of reverse_proxy, except to and dynamic
@@ -91,17 +94,20 @@ func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // options maps every option to the function that reads it.
 var options = map[string]func(*Config, *caddyfile.Dispenser) error{
-	"name":      (*Config).parseName,
-	"unmatched": (*Config).parseUnmatched,
-	"batch":     (*Config).parseBatch,
-	"queue":     (*Config).parseQueue,
-	"timeout":   (*Config).parseTimeout,
-	"burst":     (*Config).parseBurst,
-	"max_body":  (*Config).parseMaxBody,
-	"allow":     (*Config).parseAllow,
-	"set":       (*Config).parseSet,
-	"debug":     (*Config).parseDebug,
-	"proxy":     (*Config).parseProxy,
+	"name":          (*Config).parseName,
+	"unmatched":     (*Config).parseUnmatched,
+	"batch":         (*Config).parseBatch,
+	"queue":         (*Config).parseQueue,
+	"queue_timeout": (*Config).parseQueueTimeout,
+	"max_waiting":   (*Config).parseMaxWaiting,
+	"priority":      (*Config).parsePriority,
+	"timeout":       (*Config).parseTimeout,
+	"burst":         (*Config).parseBurst,
+	"max_body":      (*Config).parseMaxBody,
+	"allow":         (*Config).parseAllow,
+	"set":           (*Config).parseSet,
+	"debug":         (*Config).parseDebug,
+	"proxy":         (*Config).parseProxy,
 }
 
 // parseOption reads the option that d stands on and records it in given.
@@ -163,6 +169,18 @@ func (c *Config) parseBatch(d *caddyfile.Dispenser) error {
 
 func (c *Config) parseQueue(d *caddyfile.Dispenser) error {
 	return parseCount(d, &c.Queue, checkQueue)
+}
+
+func (c *Config) parseQueueTimeout(d *caddyfile.Dispenser) error {
+	return parseDuration(d, &c.QueueTimeout, checkQueueTimeout)
+}
+
+func (c *Config) parseMaxWaiting(d *caddyfile.Dispenser) error {
+	return parseCount(d, &c.MaxWaiting, checkMaxWaiting)
+}
+
+func (c *Config) parsePriority(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.Priority, checkPriority)
 }
 
 func (c *Config) parseTimeout(d *caddyfile.Dispenser) error {

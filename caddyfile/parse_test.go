@@ -41,6 +41,10 @@ func TestUnmarshal(t *testing.T) {
 		{"unmatched respond", rover("unmatched respond"), `{"script":"app.lua","unmatched":"respond"}`},
 		{"batch", rover("batch 1024"), `{"script":"app.lua","batch":1024}`},
 		{"queue", rover("queue 1"), `{"script":"app.lua","queue":1}`},
+		{"queue_timeout", rover("queue_timeout 100ms"), `{"script":"app.lua","queue_timeout":100000000}`},
+		{"max_waiting", rover("max_waiting 1000000"), `{"script":"app.lua","max_waiting":1000000}`},
+		{"priority", rover("priority {vars.class}"), `{"script":"app.lua","priority":"{vars.class}"}`},
+		{"priority for all", rover("priority high"), `{"script":"app.lua","priority":"high"}`},
 		{"timeout", rover("timeout 1m30s"), `{"script":"app.lua","timeout":90000000000}`},
 		{"timeout in days", rover("timeout 1d"), `{"script":"app.lua","timeout":86400000000000}`},
 		{"timeout under the default burst", rover("timeout 500ms"), `{"script":"app.lua","timeout":500000000}`},
@@ -61,10 +65,10 @@ func TestUnmarshal(t *testing.T) {
 		{"proxy", rover("proxy {", "lb_retries 2", "}"), `{"script":"app.lua","proxy":{"load_balancing":{"retries":2}}}`},
 
 		{
-			"everything", rover("name shop", "unmatched respond", "batch 64", "queue 8192", "timeout 10s", "burst 250ms",
+			"everything", rover("name shop", "unmatched respond", "batch 64", "queue 8192", "queue_timeout 2s", "max_waiting 500", "priority {vars.class}", "timeout 10s", "burst 250ms",
 				"max_body 2MiB", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
 				"proxy {", "lb_retries 2", "flush_interval -1", "}"),
-			`{"script":"app.lua","name":"shop","unmatched":"respond","batch":64,"queue":8192,"timeout":10000000000,` +
+			`{"script":"app.lua","name":"shop","unmatched":"respond","batch":64,"queue":8192,"queue_timeout":2000000000,"max_waiting":500,"priority":"{vars.class}","timeout":10000000000,` +
 				`"burst":250000000,"max_body":2097152,"allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
 				`"debug":true,"proxy":{"load_balancing":{"retries":2},"flush_interval":-1}}`,
 		},
@@ -107,7 +111,6 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
 		{"watch", rover("watch"), "unrecognized subdirective 'watch', at Testfile:2"},
-		{"max_waiting", rover("max_waiting 100"), "unrecognized subdirective 'max_waiting', at Testfile:2"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
 		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only proxy takes one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
@@ -134,6 +137,23 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"queue beyond int", rover("queue 99999999999999999999"), "bad queue value '99999999999999999999': value out of range, at Testfile:2"},
 		{"queue zero", rover("debug", "", "queue 0"), "queue 0 is out of range: 1 to 65536, at Testfile:4"},
 		{"queue too large", rover("queue 70000"), "queue 70000 is out of range: 1 to 65536, at Testfile:2"},
+
+		{"queue_timeout without value", rover("queue_timeout"), wrongCount + "'queue_timeout', at Testfile:2"},
+		{"queue_timeout without unit", rover("queue_timeout 5"), `bad duration value '5': time: missing unit in duration "5", at Testfile:2`},
+		{"queue_timeout off", rover("queue_timeout off"), `bad duration value 'off': time: invalid duration "off", at Testfile:2`},
+		{"queue_timeout zero", rover("debug", "queue_timeout 0s"), "queue_timeout 0s is out of range: at least 1ms, at Testfile:3"},
+		{"queue_timeout too short", rover("queue_timeout 999us"), "queue_timeout 999µs is out of range: at least 1ms, at Testfile:2"},
+
+		{"max_waiting without value", rover("max_waiting"), wrongCount + "'max_waiting', at Testfile:2"},
+		{"max_waiting with two values", rover("max_waiting 1 2"), wrongCount + "'1', at Testfile:2"},
+		{"max_waiting not a number", rover("max_waiting many"), "bad max_waiting value 'many': invalid syntax, at Testfile:2"},
+		{"max_waiting zero", rover("max_waiting 0"), "max_waiting 0 is out of range: 1 to 1000000, at Testfile:2"},
+		{"max_waiting too large", rover("max_waiting 1000001"), "max_waiting 1000001 is out of range: 1 to 1000000, at Testfile:2"},
+
+		{"priority without value", rover("priority"), wrongCount + "'priority', at Testfile:2"},
+		{"priority with two values", rover("priority high low"), wrongCount + "'high', at Testfile:2"},
+		{"priority empty", rover(`priority ""`), "priority is empty, at Testfile:2"},
+		{"priority over two lines", rover("priority \"a\nb\""), `priority "a\nb" contains a control character, at Testfile:2`},
 
 		{"timeout without value", rover("timeout"), wrongCount + "'timeout', at Testfile:2"},
 		{"timeout with two values", rover("timeout 1 s"), wrongCount + "'1', at Testfile:2"},
@@ -191,7 +211,7 @@ func TestUnmarshalErrors(t *testing.T) {
 
 // valid holds one correct line per option.
 var valid = map[string]string{
-	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "timeout": "timeout 2s",
+	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
 	"burst": "burst 2s", "max_body": "max_body 2", "allow": "allow env", "set": "set a b", "debug": "debug", "proxy": "proxy",
 }
 

@@ -28,6 +28,7 @@ func (l *Loop[T]) Close(ctx context.Context) (cut int) {
 		close(l.drainCh)
 	})
 	l.drains.Wait()
+	l.sweeper.close()
 	return cut
 }
 

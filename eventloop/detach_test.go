@@ -177,3 +177,69 @@ func TestDoAdmitted(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// Too many detached tasks: new ones are refused before they run, on an idle loop and on
+// a held one; what was admitted before is not.
+func TestMaxWaiting(t *testing.T) {
+	l := New(Config[*int]{NewThread: func() *int { return new(int) }, Limits: Limits{MaxWaiting: 2}})
+	nothing := func(*int) error { return nil }
+	resume := make(chan struct{})
+	var done [2]chan error
+	for i := range done {
+		if err := l.Do(background, nothing); err != nil {
+			t.Errorf("with %d waiting: %v", i, err)
+		}
+		done[i] = make(chan error)
+		waits := make(chan struct{})
+		go func() {
+			done[i] <- l.Do(background, func(*int) error {
+				l.Detach(func() { close(waits); <-resume })
+				l.Detach(func() { <-resume })
+				return nil
+			})
+		}()
+		<-waits
+	}
+	if err := l.Do(background, never(t)); err != ErrTooManyWaiting {
+		t.Errorf("on an idle loop: %v", err)
+	}
+	if err := l.DoAdmitted(nothing); err != nil {
+		t.Errorf("a further piece of an admitted task: %v", err)
+	}
+	held, release := make(chan struct{}), make(chan struct{})
+	admitted := make(chan error)
+	go func() {
+		admitted <- l.DoAdmitted(func(*int) error { close(held); <-release; return nil })
+	}()
+	<-held
+	if err := l.DoClass(background, High, nil, never(t)); err != ErrTooManyWaiting {
+		t.Errorf("on a held loop: %v", err)
+	}
+	close(release)
+	if err := <-admitted; err != nil {
+		t.Error(err)
+	}
+	l.SetLimits(Limits{MaxWaiting: 3})
+	if err := l.Do(background, nothing); err != nil {
+		t.Errorf("with a higher limit: %v", err)
+	}
+	l.SetLimits(Limits{MaxWaiting: 1})
+	closed := make(chan int)
+	go func() { closed <- l.Close(background) }()
+	until(func() bool { return l.state.Load()&closedBit != 0 })
+	if err := l.Do(background, never(t)); err != ErrClosed {
+		t.Errorf("while closing: %v", err)
+	}
+	for range 4 {
+		resume <- struct{}{}
+	}
+	for i := range done {
+		if err := <-done[i]; err != nil {
+			t.Error(err)
+		}
+	}
+	<-closed
+	if s := l.Stats(); s.Refused != (Refusals{Waiting: 2}) || s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -32,13 +32,17 @@
 //
 //   - Exclusive: between two Detach calls a task is atomic. All that one holder
 //     did happens before all that the next holder does.
-//   - Exactly once: a task that Do admitted runs once, or, if its context ended
-//     while it was queued, never.
-//   - FIFO: queued tasks run in the order in which they entered the ring. Detached
-//     tasks get the hold back in the order in which they asked for it. When both
-//     kinds are pending they take turns, at most Batch of a kind in a row.
-//   - Bounded: a full ring refuses with [ErrOverloaded] before anything runs. A
-//     detached task is never refused: it was admitted before.
+//   - Exactly once: a task that Do admitted runs once, or, if its context or the
+//     queue timeout ended while it was queued, never.
+//   - FIFO: the queued tasks of a class run in the order in which they entered its
+//     ring, higher classes first, but for one of 16 turns that a lower [Class] has.
+//     Detached tasks get the hold back in the order in which they asked for it. When
+//     both kinds are pending they take turns, at most Batch of a kind in a row.
+//   - Bounded: a full ring refuses with [ErrOverloaded] before anything runs, also the
+//     tasks of one [Share] that have more than half of it. So do too many detached
+//     tasks ([ErrTooManyWaiting]), and too long a time in the queue
+//     ([ErrQueueTimeout], even while the holder is in a long task). A detached task is
+//     never refused: it was admitted before.
 //   - Contained: a panic in a task is that task's error ([PanicError]); so is
 //     runtime.Goexit, as far as the loop is concerned.
 //   - No goroutine outlives Close.
@@ -53,5 +57,6 @@
 // # States of a task
 //
 //	queued ──▶ running ◀──▶ detached ──▶ answered
-//	   └─────▶ cancelled (its context ended first; it never runs)
+//	   ├─────▶ cancelled (its context ended first; it never runs)
+//	   └─────▶ refused   (it was queued for too long; it never runs)
 package eventloop

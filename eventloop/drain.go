@@ -81,22 +81,35 @@ func (l *Loop[T]) drainHeld() (park bool) {
 func (l *Loop[T]) runBatch() (n int, answered bool) {
 	l.measure(1)
 	now := l.own.held
-	for limit := int(l.batch.Load()); n < limit; n++ {
-		t, ok := l.ring.pop()
+	l.own.rate.begin(now)
+	timeout := l.queueTimeout.Load()
+	limit, ran := int(l.batch.Load()), 0
+	for ; n < limit; n++ {
+		t, ok := l.next()
 		if !ok {
 			break
 		}
 		l.own.popped++
+		t.share.leave(t.class)
 		c := &l.own.counters
-		if !t.state.CompareAndSwap(queued, running) {
+		if !t.state.CompareAndSwap(queued, taken) {
 			c.Cancelled++
 			l.recycle(t)
 			continue
 		}
+		wait := now - t.pushed
+		if wait >= timeout {
+			l.refusals.queueTimeout.Add(1)
+			t.err = ErrQueueTimeout
+			t.done <- struct{}{} // the producer's from here on; it has waited enough
+			continue
+		}
 		c.Drained++
-		if wait := now - t.pushed; wait > 0 {
+		if wait > 0 {
 			c.QueueWait += time.Duration(wait)
 		}
+		l.own.turn++
+		ran++
 		l.runQueued(t)
 
 		now = nanotime()
@@ -104,8 +117,14 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 			l.own.answers.send()
 			l.own.answers = answers[T]{}
 			answered = true
+			// The batch may go on for long: say so far how fast it is.
+			l.own.rate.add(ran, now)
+			ran = 0
+			l.publish()
 		}
 	}
+	l.own.rate.add(ran, now)
+	l.own.rate.full = n == limit
 	l.own.counters.batch(n)
 	l.publish()
 	return n, answered

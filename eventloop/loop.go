@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"cmp"
 	"context"
 	"runtime/debug"
 	"sync"
@@ -19,17 +20,34 @@ type Config[T any] struct {
 	// panicked is never used again.
 	Reuse func(T) bool
 
-	// Queue is how many tasks may be queued before Do refuses, 4096 if zero.
+	Limits
+}
+
+// Limits are what a loop admits, and how long it may take. A zero means the default.
+type Limits struct {
+	// Queue is how many tasks of each class may be queued before Do refuses with
+	// ErrOverloaded, 4096 by default.
 	Queue int
 
 	// Batch is how many queued tasks the drain goroutine runs before it lets
-	// others be scheduled, 32 if zero.
+	// others be scheduled, 32 by default.
 	Batch int
+
+	// QueueTimeout is how long a task may be queued before Do refuses it with
+	// ErrQueueTimeout, 5s by default. Do returns within a sixteenth of it, or a
+	// millisecond if that is longer.
+	QueueTimeout time.Duration
+
+	// MaxWaiting is how many tasks may be detached before Do refuses new ones with
+	// ErrTooManyWaiting, 10000 by default. Those admitted before may still detach.
+	MaxWaiting int
 }
 
 const (
-	defaultQueue = 4096
-	defaultBatch = 32
+	defaultQueue        = 4096
+	defaultBatch        = 32
+	defaultQueueTimeout = 5 * time.Second
+	defaultMaxWaiting   = 10_000
 
 	// maxSpare threads are kept for later tasks: enough that a steady load makes
 	// none, few enough that a burst of waiting tasks does not stay in memory.
@@ -63,12 +81,18 @@ type Loop[T any] struct {
 	state atomic.Uint64
 	_     [cacheLine - 8]byte
 
-	ring      ring[T]
+	full      atomic.Uint64 // Do refuses when state is not below: MaxWaiting as part of state
+	rings     [classes]ring[T]
 	attachers attachList
 	tasks     sync.Pool
 	newThread func() T
 	reuse     func(T) bool
 	batch     atomic.Int64
+
+	queueTimeout atomic.Int64
+	sweeper      sweeper
+
+	_ [cacheLine]byte // the holder writes own all the time; producers read what is above
 
 	// own is the holder's alone. The hold's way from one goroutine to the next
 	// (a CAS or an Add on state, or a channel send) orders all accesses.
@@ -76,6 +100,8 @@ type Loop[T any] struct {
 		spare    []T
 		popped   uint64 // tasks popped but still counted in pending
 		answers  answers[T]
+		turn     uint // queued tasks run, for next
+		rate     rate
 		streak   int   // attachers served since the drain goroutine last had the hold
 		parked   bool  // a drain goroutine waits at drainCh, or is about to
 		held     int64 // nanotime at which the hold began, 0 when it is not measured
@@ -92,10 +118,11 @@ type Loop[T any] struct {
 	stopOnce  sync.Once
 	endOnce   sync.Once
 
-	refused   atomic.Uint64
+	refusals  struct{ full, share, waiting, queueTimeout, cancelled atomic.Uint64 } // counted by others than the holder
 	published struct {
 		sync.Mutex
 		counters Counters
+		rate     rate
 	}
 }
 
@@ -103,12 +130,7 @@ type Loop[T any] struct {
 func New[T any](c Config[T]) *Loop[T] { return newLoop(c, 0) }
 
 func newLoop[T any](c Config[T], start uint64) *Loop[T] {
-	if c.Queue == 0 {
-		c.Queue = defaultQueue
-	}
-	if c.Batch == 0 {
-		c.Batch = defaultBatch
-	}
+	c.Limits = c.withDefaults()
 	l := &Loop[T]{
 		newThread: c.NewThread,
 		reuse:     c.Reuse,
@@ -116,43 +138,75 @@ func newLoop[T any](c Config[T], start uint64) *Loop[T] {
 		quiet:     make(chan struct{}),
 		stopping:  make(chan struct{}),
 	}
-	l.ring.init(c.Queue, start)
-	l.batch.Store(int64(c.Batch))
+	for i := range l.rings {
+		l.rings[i].init(c.Queue, start)
+	}
+	l.sweeper.now = nanotime
+	l.SetLimits(c.Limits)
 	return l
 }
 
-// SetLimits changes the length of the queue and of a batch, and returns the queue
-// length in force: it cannot exceed the number of slots the loop was made with
-// (Config.Queue, rounded up to a power of two). Tasks already queued stay queued.
-// Any goroutine may call it.
-func (l *Loop[T]) SetLimits(queue, batch int) int {
-	queue = min(queue, len(l.ring.slots))
-	l.ring.limit.Store(uint64(queue))
-	l.batch.Store(int64(batch))
+func (l Limits) withDefaults() Limits {
+	l.Queue = cmp.Or(l.Queue, defaultQueue)
+	l.Batch = cmp.Or(l.Batch, defaultBatch)
+	l.QueueTimeout = cmp.Or(l.QueueTimeout, defaultQueueTimeout)
+	l.MaxWaiting = cmp.Or(l.MaxWaiting, defaultMaxWaiting)
+	return l
+}
+
+// SetLimits changes the limits, and returns the queue length in force: it cannot
+// exceed the number of slots the loop was made with (Limits.Queue, rounded up to a
+// power of two). Tasks already queued stay queued, under the new timeout. Any goroutine
+// may call it.
+func (l *Loop[T]) SetLimits(limits Limits) (queue int) {
+	limits = limits.withDefaults()
+	queue = min(limits.Queue, len(l.rings[Normal].slots))
+	for i := range l.rings {
+		l.rings[i].limit.Store(uint64(queue))
+	}
+	l.batch.Store(int64(limits.Batch))
+	l.full.Store(uint64(limits.MaxWaiting) * oneWaiting)
+	if l.queueTimeout.Swap(int64(limits.QueueTimeout)) != int64(limits.QueueTimeout) {
+		l.retime()
+	}
 	return queue
 }
 
 // Do runs fn with a thread, and returns its error. If the loop is idle fn runs on
 // the caller's goroutine, otherwise on the drain goroutine while the caller waits.
 //
-// It returns ErrOverloaded when the queue is full and ErrClosed after Close, both
-// before anything of fn has run. When ctx ends while fn is queued it returns ctx's
-// error at once and fn never runs; once fn runs, Do waits for it, and ending early
-// is fn's own business. A panic in fn is returned as a *PanicError.
+// It returns ErrOverloaded when the queue is full, ErrTooManyWaiting when too many
+// tasks are detached, ErrQueueTimeout when fn was queued for too long, and ErrClosed
+// after Close, all before anything of fn has run. When ctx ends while fn is queued it
+// returns ctx's error at once and fn never runs; once fn runs, Do waits for it, and
+// ending early is fn's own business. A panic in fn is returned as a *PanicError.
 //
 // Any goroutine may call it, but not a task of the same loop.
 func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error {
+	return l.DoClass(ctx, Normal, nil, fn)
+}
+
+// DoClass is Do for a task of a class (one that is unknown means Normal), which counts
+// towards share unless that is nil: when share has more than half of the class's queue
+// DoClass returns ErrShareUsed, which is an ErrOverloaded.
+//
+// Any goroutine may call it, but not a task of the same loop.
+func (l *Loop[T]) DoClass(ctx context.Context, class Class, share *Share, fn func(T) error) error {
 	for {
 		s := l.state.Load()
-		if s&closedBit != 0 {
-			return ErrClosed
+		if s >= l.full.Load() { // waiting and the closed bit stand above pending
+			if s&closedBit != 0 {
+				return ErrClosed
+			}
+			l.refusals.waiting.Add(1)
+			return ErrTooManyWaiting
 		}
 		// From idle to held: fn may run here and now. Else announce a task.
 		if l.state.CompareAndSwap(s, s+1) {
 			if pending(s) == 0 {
 				return l.runClaimed(fn)
 			}
-			return l.enqueue(ctx, fn)
+			return l.enqueue(ctx, class, share, fn)
 		}
 	}
 }
@@ -199,18 +253,29 @@ func (l *Loop[T]) run(fn func(T) error) (err error) {
 	return err
 }
 
-// enqueue puts fn into the ring and waits for it. The caller has announced it, so
-// the holder cannot leave without having seen it.
-func (l *Loop[T]) enqueue(ctx context.Context, fn func(T) error) error {
-	t := l.newTask(fn)
-	if !l.ring.push(t) {
+// enqueue puts fn into its class's ring and waits for it. The caller has announced it,
+// so the holder cannot leave without having seen it.
+func (l *Loop[T]) enqueue(ctx context.Context, class Class, share *Share, fn func(T) error) error {
+	if class >= classes {
+		class = Normal
+	}
+	ring := &l.rings[class]
+	if !share.enter(class, ring.limit.Load()) {
+		l.state.Add(^uint64(0)) // as below
+		l.refusals.share.Add(1)
+		return ErrShareUsed
+	}
+	t := l.newTask(class, share, fn)
+	if !ring.push(t) {
 		// Take the announcement back. The hold is not ours, so pending stays above
 		// zero, and the holder, if it has begun to look for the task, sees the count.
 		l.state.Add(^uint64(0))
+		share.leave(class)
 		l.recycle(t)
-		l.refused.Add(1)
+		l.refusals.full.Add(1)
 		return ErrOverloaded
 	}
+	l.arm()
 	select {
 	case <-t.done:
 	case <-ctx.Done():

@@ -44,9 +44,9 @@ func occupy(t *testing.T, l *Loop[*int]) (free func()) {
 // queue starts a Do and returns when its task is in the ring.
 func queue(ctx context.Context, l *Loop[*int], fn func(*int) error) <-chan error {
 	done := make(chan error, 1)
-	depth := l.ring.len()
+	depth := l.depth()
 	go func() { done <- l.Do(ctx, fn) }()
-	until(func() bool { return l.ring.len() > depth })
+	until(func() bool { return l.depth() > depth })
 	return done
 }
 
@@ -91,7 +91,7 @@ func TestExclusive(t *testing.T) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 				l := newLoop(Config[*int]{
 					NewThread: func() *int { return new(int) },
-					Queue:     4096, Batch: 8,
+					Limits:    Limits{Queue: 4096, Batch: 8},
 				}, math.MaxUint64-100)
 				each := max(4, 8192/producers)
 				runs := make([]int32, producers*each)
@@ -206,7 +206,7 @@ func TestFullRingRefusesAndNothingElse(t *testing.T) {
 		if err := l.Do(background, func(*int) error { return nil }); err != nil {
 			t.Errorf("limit %d: refused when there is room again: %v", limit, err)
 		}
-		if s := l.Stats(); s.Refused != 3 || s.Depth != 0 || s.InFlight != 0 {
+		if s := l.Stats(); s.Refused.Full != 3 || s.Depth != 0 || s.InFlight != 0 {
 			t.Errorf("limit %d: %+v", limit, s)
 		}
 		l.Close(background)
@@ -251,8 +251,8 @@ func TestCancelledWhileQueued(t *testing.T) {
 		done = append(done, queue(background, l, func(*int) error { ran.Add(1); return nil }))
 	}
 	seen := map[*task[*int]]bool{}
-	for i := range l.ring.slots {
-		slot := &l.ring.slots[i]
+	for i := range l.rings[Normal].slots {
+		slot := &l.rings[Normal].slots[i]
 		if slot.seq.Load() == uint64(i) {
 			continue // free
 		}
@@ -330,7 +330,7 @@ func TestCancelRaces(t *testing.T) {
 	wg.Wait()
 	l.Close(background)
 	s := l.Stats()
-	if got := s.CallerRuns + s.Drained + s.Cancelled + s.Refused; got != 32*500 {
+	if got := s.CallerRuns + s.Drained + s.Cancelled + s.Refused.Total(); got != 32*500 {
 		t.Errorf("%d tasks counted, want %d", got, 32*500)
 	}
 }
@@ -511,10 +511,10 @@ func TestStatsTimes(t *testing.T) {
 func TestSetLimits(t *testing.T) {
 	l := newIntLoop(8, 4)
 	defer l.Close(background)
-	if got := l.SetLimits(100, 4); got != 8 {
+	if got := l.SetLimits(Limits{Queue: 100}); got != 8 {
 		t.Errorf("queue is %d, the ring has 8 slots", got)
 	}
-	if got := l.SetLimits(2, 4); got != 2 {
+	if got := l.SetLimits(Limits{Queue: 2}); got != 2 {
 		t.Errorf("queue is %d", got)
 	}
 	free := occupy(t, l)

@@ -1,22 +1,28 @@
 package eventloop
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
-// ring is a bounded multi-producer single-consumer queue of tasks (D. Vyukov's
-// bounded queue, with one consumer). head is the next position to pop, tail the
-// next to fill; both only grow, and wrap around at 2^64.
+// ring is a bounded multi-producer queue of tasks (D. Vyukov's bounded queue) with
+// two consumers: the holder, and the sweeper, which removes what has waited too long
+// while the holder is busy. head is the next position to pop, tail the next to fill;
+// both only grow, and wrap around at 2^64.
 //
 // Invariants:
 //
 //  1. Slot i serves the positions p with p mod len(slots) == i. Its seq says who
 //     owns it: seq == p: free for the producer that gets position p;
-//     seq == p+1: filled, the consumer's; then seq == p+len(slots), free again.
+//     seq == p+1: filled, the consumers'; then seq == p+len(slots), free again.
 //  2. A producer owns position p from its successful CAS of tail (p → p+1) to its
-//     store of seq = p+1. Nobody else touches the slot in between.
-//  3. tail-head <= limit <= len(slots). So a position that a producer gets has a
-//     slot the consumer has already given back (4).
-//  4. The consumer gives a slot back (seq = p+len(slots)) before it moves head past
-//     it. A producer that sees the new head therefore sees the slot free.
+//     store of seq = p+1. It touches the slot's task only once seq == p.
+//  3. A consumer owns position p from its successful CAS of head (p → p+1), which it
+//     tries only once seq == p+1, to its store of seq = p+len(slots). Nobody else
+//     touches the slot in between.
+//  4. tail-head <= limit <= len(slots). So the position len(slots) before the one a
+//     producer gets has been claimed by a consumer (3), which gives its slot back
+//     some instructions later: a producer waits for that, and for nothing else.
 //
 // The arithmetic on positions is modulo 2^64; len(slots) is a power of two, so the
 // mapping of (1) stays right across the wrap-around.
@@ -74,8 +80,11 @@ func (r *ring[T]) push(t *task[T]) bool {
 		}
 		if r.tail.CompareAndSwap(p, p+1) {
 			s := &r.slots[p&r.mask]
-			s.task = t         // ours by (2); free by (3) and (4)
-			s.seq.Store(p + 1) // the consumer's from here on; pairs with the load in pop
+			for s.seq.Load() != p { // pairs with the store in take, see (4)
+				runtime.Gosched()
+			}
+			s.task = t         // ours by (2)
+			s.seq.Store(p + 1) // the consumers' from here on; pairs with the loads in pop
 			return true
 		}
 	}
@@ -84,16 +93,47 @@ func (r *ring[T]) push(t *task[T]) bool {
 // pop removes the oldest task. It reports false when there is none, or when the
 // producer of the oldest has not finished its push. Only the holder may call it.
 func (r *ring[T]) pop() (*task[T], bool) {
-	p := r.head.Load()
-	s := &r.slots[p&r.mask]
-	if s.seq.Load() != p+1 { // pairs with the store in push
-		return nil, false
+	for {
+		p := r.head.Load()
+		if r.slots[p&r.mask].seq.Load() != p+1 { // pairs with the store in push
+			if r.head.Load() == p {
+				return nil, false
+			}
+			continue // the sweeper took p
+		}
+		if r.head.CompareAndSwap(p, p+1) {
+			return r.take(p), true
+		}
 	}
+}
+
+// popBefore is pop for tasks at positions before end. Only the sweeper may call it.
+func (r *ring[T]) popBefore(end uint64) (*task[T], bool) {
+	for {
+		p := r.head.Load()
+		if int64(end-p) <= 0 {
+			return nil, false
+		}
+		if r.slots[p&r.mask].seq.Load() != p+1 {
+			if r.head.Load() == p {
+				return nil, false
+			}
+			continue // the holder took p
+		}
+		if r.head.CompareAndSwap(p, p+1) {
+			return r.take(p), true
+		}
+	}
+}
+
+// take empties the slot of position p and gives it back. Only the consumer that has
+// moved head past p may call it.
+func (r *ring[T]) take(p uint64) *task[T] {
+	s := &r.slots[p&r.mask]
 	t := s.task
 	s.task = nil                // do not keep the task alive for a lap
-	s.seq.Store(p + r.mask + 1) // the producers' again, before head moves (4)
-	r.head.Store(p + 1)
-	return t, true
+	s.seq.Store(p + r.mask + 1) // the producers' again; pairs with the load in push
+	return t
 }
 
 // len returns how many tasks are in the ring; when others push and pop meanwhile,

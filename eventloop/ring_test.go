@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -102,5 +103,102 @@ func TestRingWrapAround(t *testing.T) {
 				t.Fatal("the test did not cross the edge")
 			}
 		}
+	}
+}
+
+// The holder and the sweeper pop at once, the one all, the other up to a mark: each task
+// comes out once, and each consumer sees the tasks of a producer in their order. The
+// ring is as small as can be, so that producers meet slots not given back yet.
+func TestRingTwoConsumers(t *testing.T) {
+	for _, procs := range []int{1, 2, 8} {
+		for _, limit := range []int{1, 2, 3, 64} {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			r := newTestRing(limit, math.MaxUint64-500)
+			const producers, each = 4, 2000
+			all := make([][]task[int], producers)
+			type origin struct{ p, i int }
+			origins := map[*task[int]]origin{}
+			for p := range all {
+				all[p] = make([]task[int], each)
+				for i := range all[p] {
+					origins[&all[p][i]] = origin{p, i}
+				}
+			}
+			var wg sync.WaitGroup
+			for p := range all {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					for i := range all[p] {
+						for !r.push(&all[p][i]) {
+							runtime.Gosched()
+						}
+					}
+				}()
+			}
+			var left atomic.Int64
+			left.Store(producers * each)
+			counts := make([][each]atomic.Int32, producers)
+			for _, pop := range []func() (*task[int], bool){
+				r.pop,
+				func() (*task[int], bool) { return r.popBefore(r.tail.Load()) },
+			} {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					var next [producers]int
+					for left.Load() > 0 {
+						got, ok := pop()
+						if !ok {
+							runtime.Gosched()
+							continue
+						}
+						left.Add(-1)
+						o := origins[got]
+						if o.i < next[o.p] {
+							t.Errorf("procs %d, limit %d: producer %d's task %d came after %d", procs, limit, o.p, o.i, next[o.p]-1)
+						}
+						next[o.p] = o.i + 1
+						counts[o.p][o.i].Add(1)
+					}
+				}()
+			}
+			wg.Wait()
+			for p := range counts {
+				for i := range counts[p] {
+					if n := counts[p][i].Load(); n != 1 {
+						t.Fatalf("procs %d, limit %d: task %d of producer %d came %d times", procs, limit, i, p, n)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRingPopBefore(t *testing.T) {
+	r := newTestRing(8, math.MaxUint64-2)
+	tasks := make([]task[int], 6)
+	for i := range tasks {
+		r.push(&tasks[i])
+	}
+	end := r.head.Load() + 4
+	for i := range 4 {
+		if got, ok := r.popBefore(end); !ok || got != &tasks[i] {
+			t.Fatalf("task %d: %v", i, ok)
+		}
+	}
+	if _, ok := r.popBefore(end); ok {
+		t.Error("popped a task at the mark")
+	}
+	for i := range 2 {
+		if got, ok := r.pop(); !ok || got != &tasks[4+i] {
+			t.Fatalf("task %d: %v", 4+i, ok)
+		}
+	}
+	if _, ok := r.popBefore(r.head.Load() + 1); ok {
+		t.Error("popped from an empty ring")
+	}
+	if _, ok := r.popBefore(end); ok {
+		t.Error("popped before a mark that head has passed")
 	}
 }

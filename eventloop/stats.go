@@ -13,7 +13,7 @@ type Counters struct {
 	Cancelled  uint64 // queued tasks skipped, because their context had ended
 	Panics     uint64 // tasks that panicked
 	Detaches   uint64 // times a task gave up the hold in order to wait
-	Refused    uint64 // tasks refused because the queue was full
+	Refused    Refusals
 
 	// Batches counts the batches of the drain goroutine by size: element i those
 	// of 2^(i-1) < size <= 2^i tasks, element 0 those of one.
@@ -28,12 +28,24 @@ type Counters struct {
 	Busy time.Duration
 }
 
+// Refusals counts the tasks that were refused, by reason. None of them has run.
+type Refusals struct {
+	Full         uint64 // ErrOverloaded: the queue was full
+	Share        uint64 // ErrShareUsed: its kind had more than half of the queue
+	Waiting      uint64 // ErrTooManyWaiting: too many tasks were detached
+	QueueTimeout uint64 // ErrQueueTimeout: it was queued for too long
+}
+
+// Total returns how many were refused, for whatever reason.
+func (r Refusals) Total() uint64 { return r.Full + r.Share + r.Waiting + r.QueueTimeout }
+
 // Stats is what a loop has done and does.
 type Stats struct {
 	Counters
-	Depth    int // tasks queued, not started
-	Waiting  int // tasks detached
-	InFlight int // tasks admitted, not answered; a task about to be refused may be counted
+	Depth    int          // tasks queued, not started
+	Depths   [classes]int // Depth, by Class
+	Waiting  int          // tasks detached
+	InFlight int          // tasks admitted, not answered; a task about to be refused may be counted
 }
 
 // sampling: one of this many caller runs is timed, since reading the clock twice
@@ -51,8 +63,17 @@ func (l *Loop[T]) Stats() Stats {
 	st := Stats{Counters: l.published.counters}
 	l.published.Unlock()
 	s := l.state.Load()
-	st.Refused = l.refused.Load()
-	st.Depth = l.ring.len()
+	st.Refused = Refusals{
+		Full:         l.refusals.full.Load(),
+		Share:        l.refusals.share.Load(),
+		Waiting:      l.refusals.waiting.Load(),
+		QueueTimeout: l.refusals.queueTimeout.Load(),
+	}
+	st.Cancelled += l.refusals.cancelled.Load()
+	for c := range l.rings {
+		st.Depths[c] = l.rings[c].len()
+		st.Depth += st.Depths[c]
+	}
 	st.Waiting = int(waiting(s))
 	st.InFlight = int(pending(s)) + st.Waiting
 	return st
@@ -63,6 +84,7 @@ func (l *Loop[T]) Stats() Stats {
 func (l *Loop[T]) publish() {
 	if l.published.TryLock() {
 		l.published.counters = l.own.counters
+		l.published.rate = l.own.rate
 		l.published.Unlock()
 	}
 }

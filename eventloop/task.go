@@ -8,8 +8,17 @@ import (
 
 // Refusals of Do.
 var (
-	// ErrOverloaded says that the ring was full. Nothing of the task has run.
+	// ErrOverloaded says that the queue was full. Nothing of the task has run.
 	ErrOverloaded = errors.New("the queue is full")
+	// ErrShareUsed is the ErrOverloaded of a task whose Share had more than half of
+	// the queue already. Nothing of the task has run.
+	ErrShareUsed = fmt.Errorf("%w for tasks of one kind", ErrOverloaded)
+	// ErrQueueTimeout says that the task was queued for longer than
+	// Limits.QueueTimeout. Nothing of it has run, and nothing will.
+	ErrQueueTimeout = errors.New("the task was queued for too long")
+	// ErrTooManyWaiting says that Limits.MaxWaiting tasks were detached. Nothing of
+	// the task has run.
+	ErrTooManyWaiting = errors.New("too many tasks are waiting")
 	// ErrClosed says that the loop no longer admits tasks. Nothing of the task has run.
 	ErrClosed = errors.New("the loop is closed")
 )
@@ -34,13 +43,16 @@ func (e *PanicError) Unwrap() error {
 // task is one admitted piece of work plus its reply signal.
 //
 // Who owns it: the producer until push; then the ring. In the state queued both
-// sides may end that with one CAS: the holder takes it (running), or the producer
-// leaves it (cancelled). A running task is the holder's up to its send on done,
-// which gives it back to the producer, who recycles it. A cancelled task is still
-// in the ring; only the holder, when it has popped it, recycles it.
+// sides may end that with one CAS: whoever has popped it, the holder or the sweeper,
+// takes it (taken), or the producer leaves it (cancelled). A taken task, whether it is
+// run or refused, is its taker's up to the send on done, which gives it back to the
+// producer, who recycles it. A cancelled task is still in the ring; only whoever pops
+// it recycles it.
 type task[T any] struct {
 	fn     func(T) error
 	err    error
+	share  *Share // nil: none; left by whoever pops the task
+	class  Class
 	pushed int64 // nanotime of the push
 	state  atomic.Uint32
 	done   chan struct{} // capacity 1: the holder never waits for the producer
@@ -49,12 +61,12 @@ type task[T any] struct {
 
 const (
 	queued uint32 = iota
-	running
+	taken
 	cancelled
 )
 
-// answers is a list of tasks that have run and whose producers do not know it yet.
-// Its owner is the holder, or whoever took it from the holder to send it.
+// answers is a list of tasks that are over and whose producers do not know it yet.
+// Its owner is whoever took the tasks, or took the list from the holder to send it.
 type answers[T any] struct {
 	first, last *task[T]
 	since       int64 // nanotime at which first was added
@@ -81,12 +93,13 @@ func (a answers[T]) send() {
 }
 
 // newTask takes a task from the pool. Any goroutine may call it.
-func (l *Loop[T]) newTask(fn func(T) error) *task[T] {
+func (l *Loop[T]) newTask(class Class, share *Share, fn func(T) error) *task[T] {
 	t, _ := l.tasks.Get().(*task[T])
 	if t == nil {
 		t = &task[T]{done: make(chan struct{}, 1)}
 	}
 	t.fn = fn
+	t.class, t.share = class, share
 	t.pushed = nanotime()
 	t.state.Store(queued)
 	return t
@@ -95,6 +108,6 @@ func (l *Loop[T]) newTask(fn func(T) error) *task[T] {
 // recycle gives t back to the pool. Only its owner may call it, and only when the
 // ring no longer refers to it.
 func (l *Loop[T]) recycle(t *task[T]) {
-	t.fn, t.err = nil, nil
+	t.fn, t.err, t.share = nil, nil, nil
 	l.tasks.Put(t)
 }

@@ -36,6 +36,7 @@ type Exchange struct {
 	body        *body
 	id          string // the request id, once somebody asked
 
+	class   eventloop.Class
 	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
 	reply   response
@@ -61,6 +62,25 @@ func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host) {
 	x.ctx = r.Context()
 }
 
+// SetPriority says which class of waiting requests this one is of, Normal if it is not
+// called before Run. It matters only while the VM is busy.
+func (x *Exchange) SetPriority(c eventloop.Class) { x.class = c }
+
+// share returns the share in the VM's queue that the request counts towards: its
+// route's, or without one that of the hook nearest to it.
+func (x *Exchange) share() *eventloop.Share {
+	m := &x.match
+	switch {
+	case m.handler != nil:
+		return &m.handler.share
+	case len(m.before) > 0:
+		return &m.before[len(m.before)-1].share
+	case len(m.after) > 0:
+		return &m.after[len(m.after)-1].share
+	}
+	return nil
+}
+
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
 // the after hooks. The error is one of eventloop's refusals, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
@@ -74,7 +94,7 @@ func (x *Exchange) Run() (Outcome, error) {
 		x.phase = x.finish
 	}
 	x.setDeadline()
-	err := x.contain(x.gen.vm.loop.Do(x.ctx, x.enter))
+	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
 	return x.outcome, err
 }
 

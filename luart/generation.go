@@ -84,7 +84,8 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	if stockConcat == nil {
 		g.logger.Warn("this build has another gopher-lua than rover knows: strings made with .. and tracebacks are not limited")
 	}
-	err = vm.loop.Do(ctx, func(th *thread) error {
+	// Not shed: what loads may be the remedy for an overload.
+	err = vm.loop.DoAdmitted(func(th *thread) error {
 		err := g.run(ctx, th, proto, s)
 		if err == nil {
 			vm.live[g] = struct{}{}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/eventloop"
 )
 
 // tree is the immutable route tree of a generation, made of the definitions under
@@ -33,9 +35,10 @@ type node struct {
 // handler is a Lua function of the tree.
 type handler struct {
 	fn    *lua.LFunction
-	where string // file:line of its definition
-	route string // "GET /users/:id", or "before auth at /admin"
-	noCtx bool   // it takes no parameter, so that no ctx need be made
+	where string          // file:line of its definition
+	route string          // "GET /users/:id", or "before auth at /admin"
+	share eventloop.Share // its requests that wait for the VM
+	noCtx bool            // it takes no parameter, so that no ctx need be made
 }
 
 // The methods that a route can have.

@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"sync"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -12,9 +13,8 @@ import (
 
 // VMOptions says how a VM works.
 type VMOptions struct {
-	Queue  int         // requests that may wait for the VM, before ErrOverloaded
-	Batch  int         // requests the drain goroutine runs in a row
-	Logger *zap.Logger // for what no request's logger fits; nil: nowhere
+	eventloop.Limits             // what requests may ask of the VM, before Run refuses
+	Logger           *zap.Logger // for what no request's logger fits; nil: nowhere
 }
 
 // Limits of every Lua thread.
@@ -88,8 +88,7 @@ func NewVM(o VMOptions) *VM {
 	vm.loop = eventloop.New(eventloop.Config[*thread]{
 		NewThread: vm.newThread,
 		Reuse:     func(th *thread) bool { return !th.broken },
-		Queue:     o.Queue,
-		Batch:     o.Batch,
+		Limits:    o.Limits,
 	})
 	return vm
 }
@@ -101,10 +100,13 @@ func (vm *VM) newThread() *thread {
 	return &thread{L: L}
 }
 
-// SetLimits changes how many requests may wait for the VM, and how many the drain
-// goroutine runs in a row. It returns the queue length in force (see
-// eventloop.Loop.SetLimits).
-func (vm *VM) SetLimits(queue, batch int) int { return vm.loop.SetLimits(queue, batch) }
+// SetLimits changes what requests may ask of the VM. It returns the queue length in
+// force (see eventloop.Loop.SetLimits).
+func (vm *VM) SetLimits(limits eventloop.Limits) (queue int) { return vm.loop.SetLimits(limits) }
+
+// RetryAfter returns when a request that was refused should be tried again: whole
+// seconds (see eventloop.Loop.RetryAfter).
+func (vm *VM) RetryAfter() time.Duration { return vm.loop.RetryAfter() }
 
 // Stats returns what the VM's loop has done and does.
 func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }

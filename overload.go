@@ -1,0 +1,89 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart"
+)
+
+// limits returns what the configuration allows requests to ask of the VM.
+func (h *Handler) limits() eventloop.Limits {
+	return eventloop.Limits{
+		Queue:        h.Queue,
+		Batch:        h.Batch,
+		QueueTimeout: time.Duration(h.QueueTimeout),
+		MaxWaiting:   h.MaxWaiting,
+	}
+}
+
+// priority returns the class of a request, as the priority option says. Any goroutine
+// may call it.
+func (h *Handler) priority(r *http.Request) eventloop.Class {
+	value := h.Priority
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		value = repl.ReplaceAll(value, "")
+	}
+	switch value {
+	case "high":
+		return eventloop.High
+	case "low":
+		return eventloop.Low
+	default:
+		return eventloop.Normal
+	}
+}
+
+// refuse answers a request that the VM did not take, before any Lua has run.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return caddyhttp.Error(luart.StatusClientClosed, err)
+	}
+	if remedy := remedy(err); remedy != "" {
+		now := time.Now().Unix()
+		if last := h.refusing.Load(); now != last && h.refusing.CompareAndSwap(last, now) {
+			st := h.vm.Stats()
+			h.logger.Warn("refusing requests",
+				zap.String("reason", err.Error()),
+				zap.String("remedy", remedy),
+				zap.Int("queued", st.Depth),
+				zap.Int("waiting", st.Waiting),
+				zap.Uint64("refused_queue", st.Refused.Full),
+				zap.Uint64("refused_share", st.Refused.Share),
+				zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
+				zap.Uint64("refused_max_waiting", st.Refused.Waiting))
+		}
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(h.vm.RetryAfter()/time.Second)))
+	if hasErrorRoutes(r) {
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, err = w.Write([]byte(`{"error":"overloaded"}`))
+	return err
+}
+
+// remedy returns what an operator can do about a refusal, "" if it is not overload.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, eventloop.ErrShareUsed):
+		return "make the handlers of this route faster; one route gets half of the queue, so a longer queue is a longer half"
+	case errors.Is(err, eventloop.ErrOverloaded):
+		return "make handlers faster, raise queue, or lower queue_timeout, so that the queue holds only requests that can be served"
+	case errors.Is(err, eventloop.ErrQueueTimeout):
+		return "make handlers faster, lower burst, which bounds what one of them may cost the others, or raise queue_timeout"
+	case errors.Is(err, eventloop.ErrTooManyWaiting):
+		return "make the services that handlers wait for faster, lower timeout, or raise max_waiting if there is memory"
+	default:
+		return ""
+	}
+}
