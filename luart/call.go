@@ -22,6 +22,9 @@ type call struct {
 	th       *thread
 
 	endings []ending
+
+	waitsFor resource // what it is parked for, without a timeout
+	below    []*call  // those that it waits for, in rover.parallel, and that are parked so
 }
 
 // ending is something to do when a call ends.

@@ -10,6 +10,8 @@ type types struct {
 	ctx, body, response *lua.LTable
 	node, hooks, root   *lua.LTable
 	builder, timer      *lua.LTable
+	cache, semaphore    *lua.LTable
+	channel             *lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -20,6 +22,10 @@ func newTypes(vm *VM) types {
 	t.response = newType(L, "response", responseMethods, responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
 	t.timer = newType(L, "timer", timerMethods, nil)
+	t.cache = newType(L, "cache", cacheMethods(vm), nil)
+	t.semaphore = newType(L, "lock", semaphoreMethods(vm), nil)
+	t.channel = newType(L, "channel", channelMethods(vm), nil)
+	t.channel.RawSetString("__len", L.NewFunction(channelLen))
 	t.node = newType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
 	t.root = newType(L, "api", nil, rootIndex)

@@ -41,6 +41,7 @@ type VM struct {
 	main    *lua.LState // makes threads and values; runs no script
 	types   types
 	states  map[string]*lua.LTable   // rover.state
+	shared  *shared                  // rover.cache, rover.lock, rover.semaphore, rover.channel
 	cur     *call                    // what runs now
 	meta    *Generation              // whose string library the string metatable points at
 	tasks   int                      // background tasks that have not ended
@@ -68,6 +69,7 @@ func NewVM(o VMOptions) *VM {
 		budget: newBudget(),
 		logger: o.Logger,
 		states: map[string]*lua.LTable{},
+		shared: newShared(time.Now),
 		live:   map[*Generation]struct{}{},
 	}
 	stopping, stop := context.WithCancelCause(context.Background())

@@ -1,0 +1,130 @@
+package luart
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// resource is what one call holds while others wait for it.
+type resource interface {
+	fmt.Stringer      // lock "x"
+	verb() string     // is it held, or what?
+	heldBy() []*place // those of whom one must go on before the next can have it
+}
+
+// place is a call's hold on a resource.
+type place struct {
+	c     *call
+	where string // file:line of what took it
+}
+
+// parkFor is park for a resource that nobody gives up at a set time: checkDeadlock must
+// have been asked. Only the holder may call it.
+func (vm *VM) parkFor(L *lua.LState, r resource, ready <-chan struct{}) {
+	c := vm.cur
+	c.waitsFor = r
+	for p := c.parent; p != nil; p = p.parent {
+		p.below = append(p.below, c)
+	}
+	defer func() {
+		c.waitsFor = nil
+		for p := c.parent; p != nil; p = p.parent {
+			p.below = slices.DeleteFunc(p.below, func(b *call) bool { return b == c })
+		}
+	}()
+	vm.park(L, ready, forever)
+}
+
+// checkDeadlock raises in L when r will not be free before the running call has gone on:
+// when that holds it, when a caller of it does (they wait for it in rover.parallel), or
+// when those who hold it wait for such a one. Waits that a timeout ends do not count.
+// Only the holder may call it.
+func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
+	d := deadlock{c: vm.cur, known: map[*call]bool{}}
+	if !d.stuck(r) {
+		return
+	}
+	var msg strings.Builder
+	for i, r := range d.found {
+		if i > 0 {
+			msg.WriteString("a handler that waits for ")
+		}
+		msg.WriteString(r.String())
+		if i > 0 {
+			msg.WriteString(", which")
+		}
+		msg.WriteString(" is " + r.verb() + " by ")
+	}
+	switch {
+	case d.end.c != d.c:
+		msg.WriteString("the caller of rover.parallel")
+	case len(d.found) == 1:
+		msg.WriteString("this handler already")
+	default:
+		msg.WriteString("this one")
+	}
+	L.RaiseError("deadlock: %s (%s)", msg.String(), d.end.where)
+}
+
+// deadlock looks for what waits for c.
+type deadlock struct {
+	c     *call
+	known map[*call]bool // whether a call waits for c; false while that is not known
+	path  []resource     // from the one asked for to the one looked at
+	found []resource     // a path that ends at c
+	end   *place
+}
+
+// stuck says whether all that hold r wait for c.
+func (d *deadlock) stuck(r resource) bool {
+	d.path = append(d.path, r)
+	defer func() { d.path = d.path[:len(d.path)-1] }()
+	places := r.heldBy()
+	for _, p := range places {
+		if !d.waits(p) {
+			return false
+		}
+	}
+	return len(places) > 0
+}
+
+func (d *deadlock) waits(p *place) bool {
+	for c := d.c; c != nil; c = c.parent {
+		if c == p.c {
+			if d.end == nil {
+				d.end, d.found = p, slices.Clone(d.path)
+			}
+			return true
+		}
+	}
+	if waits, ok := d.known[p.c]; ok {
+		return waits
+	}
+	d.known[p.c] = false
+	waits := p.c.waitsFor != nil && d.stuck(p.c.waitsFor)
+	for _, b := range p.c.below {
+		waits = waits || d.stuck(b.waitsFor)
+	}
+	d.known[p.c] = waits
+	return waits
+}
+
+// luaLine returns "file:line" of the innermost Lua code that runs in L. Only the holder
+// may call it.
+func luaLine(L *lua.LState) string {
+	for at := L; at != nil; at = at.Parent {
+		for level := 0; ; level++ {
+			where := at.Where(level)
+			if where == "" {
+				break
+			}
+			if !strings.HasPrefix(where, "[G]") {
+				return strings.TrimSuffix(strings.TrimSpace(where), ":")
+			}
+		}
+	}
+	return "?"
+}

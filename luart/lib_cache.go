@@ -1,0 +1,254 @@
+package luart
+
+import (
+	"math"
+
+	"github.com/dustin/go-humanize"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxCacheItems bounds max_items: beyond it there is a mistake in the unit.
+const maxCacheItems = 10_000_000
+
+// defaultCache are the options of a cache that is given none.
+var defaultCache = cacheOptions{maxItems: 10_000, maxBytes: 16 << 20, ttl: forever}
+
+// sharedCache is a cache of the VM. It is the holder's.
+type sharedCache struct {
+	*cache[plain]
+	name    string
+	flights map[cacheKey]*flight // under way, and what they bring is to be stored
+}
+
+// openCache is rover.cache(name[, {max_items = 10000, max_bytes = "16MiB", ttl = seconds}]):
+// the VM's cache of that name. All requests and generations share it. A later call
+// changes the options that it names, and what has no room any more is evicted.
+//
+// What was used last stays. max_bytes is a number or a string with a unit. An item counts
+// for 200 bytes, its key and its value: a string for its length and 32 bytes, a number
+// or a boolean for 32, a table for 128 and its keys and values. ttl is in seconds and may
+// have a fraction; without one an item stays until it has to make room.
+//
+// Values are plain data: booleans, numbers, strings, and tables of these (copyPlain).
+// Tables are copied, on the way in and on the way out, up to a microsecond for each value
+// in them: a JSON string is cheaper where the text is all that is wanted. Keys are strings and numbers; "1" and 1
+// are two keys.
+//
+// Errors: unknown or bad options; more than maxNames caches.
+func (vm *VM) openCache(L *lua.LState) int {
+	name := L.CheckString(1)
+	sc := vm.shared.caches[name]
+	o := defaultCache
+	if sc != nil {
+		o = sc.cacheOptions
+	}
+	if t := L.OptTable(2, nil); t != nil {
+		o.read(L, t)
+	}
+	if sc == nil {
+		checkNames(L, "rover.cache", len(vm.shared.caches))
+		sc = &sharedCache{cache: newCache[plain](o, vm.shared.now), name: name, flights: map[cacheKey]*flight{}}
+		vm.shared.caches[name] = sc
+	} else {
+		sc.configure(o)
+	}
+	L.Push(newObject(vm.types.cache, sc))
+	return 1
+}
+
+// read takes the options of rover.cache from a table. It raises in L when one is wrong.
+func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
+	eachOption(L, t, 2, "max_items, max_bytes and ttl", func(name string, v lua.LValue) string {
+		switch name {
+		case "max_items":
+			n, ok := v.(lua.LNumber)
+			if !ok || !(n >= 1 && n <= maxCacheItems) || n != lua.LNumber(int(n)) {
+				return "an integer between 1 and 10000000"
+			}
+			o.maxItems = int(n)
+		case "max_bytes":
+			n, ok := bytesOption(v)
+			if !ok {
+				return `a number of bytes, 1 or more, or a string like "16MiB"`
+			}
+			o.maxBytes = n
+		case "ttl":
+			n, ok := v.(lua.LNumber)
+			d, positive := duration(float64(n))
+			if !ok || !positive || d == 0 {
+				return "seconds, more than 0,"
+			}
+			o.ttl = d
+		default:
+			return ""
+		}
+		return "ok"
+	})
+}
+
+// eachOption calls read for each option in t, argument n, by name. read returns "ok", what
+// it wants instead of the value, or "" when it does not know the name; then eachOption
+// raises in L.
+func eachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(name string, v lua.LValue) string) {
+	t.ForEach(func(key, v lua.LValue) {
+		name, ok := key.(lua.LString)
+		if !ok {
+			L.ArgError(n, "options by name expected, got a "+typeName(key)+" as a name")
+		}
+		switch want := read(string(name), v); want {
+		case "ok":
+		case "":
+			L.ArgError(n, "there is no option '"+string(name)+"': "+known+" are known")
+		default:
+			L.ArgError(n, "option '"+string(name)+"': "+want+" expected, got "+describe(v))
+		}
+	})
+}
+
+// describe shows a wrong value: numbers and strings as they are, else the type.
+func describe(v lua.LValue) string {
+	if text, ok := stringValue(v); ok {
+		return text
+	}
+	return typeName(v)
+}
+
+func bytesOption(v lua.LValue) (int, bool) {
+	switch v := v.(type) {
+	case lua.LNumber:
+		return int(min(float64(v), math.MaxInt32<<20)), v >= 1
+	case lua.LString:
+		n, err := humanize.ParseBytes(string(v))
+		return int(min(n, math.MaxInt)), err == nil && n >= 1
+	}
+	return 0, false
+}
+
+// cacheMethods are those of what rover.cache returns.
+func cacheMethods(vm *VM) map[string]lua.LGFunction {
+	return map[string]lua.LGFunction{
+		"get":    cacheGet,
+		"set":    cacheSet,
+		"delete": cacheDelete,
+		"incr":   cacheIncr,
+		"clear":  cacheClear,
+		"stats":  cacheStatsTable,
+		"fetch":  vm.cacheFetch,
+	}
+}
+
+func checkCache(L *lua.LState, example string) *sharedCache {
+	return checkSelf[*sharedCache](L, "cache", example)
+}
+
+func checkKey(L *lua.LState) cacheKey {
+	switch v := L.Get(2).(type) {
+	case lua.LString:
+		return cacheKey{text: string(v)}
+	case lua.LNumber:
+		if v != v {
+			L.ArgError(2, "the key is NaN")
+		}
+		return cacheKey{number: float64(v), numeric: true}
+	}
+	argTypeError(L, 2, "string or number")
+	panic("argTypeError returned")
+}
+
+// copyIn returns v as what the cache stores under key.
+func (sc *sharedCache) copyIn(key cacheKey, v lua.LValue) (plain, int, error) {
+	return copyPlain(v, max(0, min(sc.room(key), maxPlainBytes)))
+}
+
+// supersede takes care that what a flight for key brings is not stored: it asked before
+// the cache was changed.
+func (sc *sharedCache) supersede(key cacheKey) { delete(sc.flights, key) }
+
+// cacheGet is c:get(key): the value, nil if there is none.
+func cacheGet(L *lua.LState) int {
+	sc, key := checkCache(L, "c:get(key)"), checkKey(L)
+	v, _ := sc.get(key)
+	L.Push(luaValue(L, v))
+	return 1
+}
+
+// cacheSet is c:set(key, value[, ttl]): it stores a value for ttl seconds, or the ttl of
+// the cache. nil, or a ttl of 0, removes what is there. Errors: what is no plain data, or
+// larger than the cache.
+func cacheSet(L *lua.LState) int {
+	sc, key := checkCache(L, "c:set(key, value)"), checkKey(L)
+	ttl := checkSeconds(L, 4, sc.ttl)
+	if L.Get(3) == lua.LNil {
+		ttl = 0
+	}
+	p, bytes, err := sc.copyIn(key, L.Get(3))
+	if err != nil {
+		L.ArgError(3, err.Error())
+	}
+	sc.supersede(key)
+	sc.set(key, p, bytes, ttl, 0)
+	return 0
+}
+
+// cacheDelete is c:delete(key).
+func cacheDelete(L *lua.LState) int {
+	sc, key := checkCache(L, "c:delete(key)"), checkKey(L)
+	sc.supersede(key)
+	sc.remove(key)
+	return 0
+}
+
+// cacheIncr is c:incr(key[, by[, ttl]]): it adds by, 1 if not given, and returns the new
+// value. A missing value counts as 0, and lives for ttl seconds or the ttl of the cache
+// from then on; a counter that is there keeps its time. Errors: a value that is no
+// number.
+func cacheIncr(L *lua.LState) int {
+	sc, key := checkCache(L, "c:incr(key)"), checkKey(L)
+	n := L.OptNumber(3, 1)
+	ttl := checkSeconds(L, 4, sc.ttl)
+	it, _ := sc.find(key, 0)
+	sc.supersede(key)
+	if it == nil || it.value == plain(lua.LNil) {
+		_, bytes, err := sc.copyIn(key, n)
+		if err != nil {
+			L.ArgError(2, err.Error())
+		}
+		sc.set(key, n, bytes, ttl, 0)
+		L.Push(n)
+		return 1
+	}
+	before, ok := it.value.(lua.LNumber)
+	if !ok {
+		L.RaiseError("cache %q: the value of %s is a %s, not a number", sc.name, key, typeName(luaValue(L, it.value)))
+	}
+	it.value = before + n // it counts for as much as before
+	L.Push(before + n)
+	return 1
+}
+
+// cacheClear is c:clear(): it removes everything.
+func cacheClear(L *lua.LState) int {
+	sc := checkCache(L, "c:clear()")
+	clear(sc.flights)
+	sc.clear()
+	return 0
+}
+
+// cacheStatsTable is c:stats(): items and bytes that are there, and what was counted
+// since the cache was made: hits and misses of get and fetch, evictions of items that had
+// to make room, expired items that were removed, fetches (functions that fetch has
+// called) and stale_served.
+func cacheStatsTable(L *lua.LState) int {
+	sc := checkCache(L, "c:stats()")
+	t := L.NewTable()
+	for name, n := range map[string]int64{
+		"items": int64(sc.lru.Len()), "bytes": int64(sc.bytes),
+		"hits": sc.hits, "misses": sc.misses,
+		"evictions": sc.evictions, "expired": sc.expired,
+		"fetches": sc.fetches, "stale_served": sc.stale,
+	} {
+		t.RawSetString(name, lua.LNumber(n))
+	}
+	L.Push(t)
+	return 1
+}

@@ -1,0 +1,245 @@
+package luart
+
+import (
+	"container/list"
+	"fmt"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// fetchOptions are how long a fetch keeps what its function returns.
+type fetchOptions struct {
+	ttl      time.Duration
+	stale    time.Duration
+	negative time.Duration
+}
+
+// cacheFetch is c:fetch(key[, {ttl =, stale =, negative =}], fn): the value of key; where
+// there is none, what fn() returns, value[, ttl], which is stored. fn may wait. It runs
+// once however many ask: the others wait for it, and get copies. A ttl of 0 is not
+// stored. nil is not stored either, and removes what was there, but for negative seconds
+// if that is given; fetch returns nil then.
+//
+// When fn raises, that is the error of its own caller alone: the next of those who wait
+// calls its own fn, and so on, so that a broken service is asked by one at a time. The
+// same happens when the caller's request ends.
+//
+// With stale, an old value is returned at once for that many seconds after its time, while
+// one background task calls fn. An error of that is logged, and the old value stays;
+// it is also returned when no task can be started.
+//
+// When the key is set or deleted meanwhile, what fn returns goes to those who wait but is
+// not stored. Errors: fn's; a value that is no plain data or larger than the cache; fn
+// wants the key that it is called for ("deadlock: …").
+func (vm *VM) cacheFetch(L *lua.LState) int {
+	sc, key := checkCache(L, "c:fetch(key, fn)"), checkKey(L)
+	o, fn := sc.checkFetch(L)
+	if it, fresh := sc.find(key, o.stale); it != nil {
+		if fresh {
+			sc.hits++
+		} else {
+			sc.stale++
+			vm.refresh(L, sc, key, o, fn)
+		}
+		L.Push(luaValue(L, it.value))
+		return 1
+	}
+	sc.misses++
+	f := sc.flights[key]
+	var own *place
+	if f == nil {
+		f = sc.newFlight(key)
+		own = f.give(vm.cur, luaLine(L))
+	} else {
+		var v plain
+		if v, own = vm.join(L, f); own == nil {
+			L.Push(luaValue(L, v))
+			return 1
+		}
+	}
+	L.Push(f.fly(L, own, o, fn))
+	return 1
+}
+
+// checkFetch returns the arguments of fetch behind the key.
+func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) {
+	o := fetchOptions{ttl: sc.ttl}
+	if L.GetTop() < 4 {
+		if fn, ok := L.Get(3).(*lua.LFunction); ok {
+			return o, fn
+		}
+	}
+	t := L.OptTable(3, nil)
+	fn := L.CheckFunction(4)
+	if t == nil {
+		return o, fn
+	}
+	eachOption(L, t, 3, "ttl, stale and negative", func(name string, v lua.LValue) string {
+		n, ok := v.(lua.LNumber)
+		d, positive := duration(float64(n))
+		switch name {
+		case "ttl":
+			o.ttl = d
+		case "stale":
+			o.stale = d
+		case "negative":
+			o.negative = d
+		default:
+			return ""
+		}
+		if !ok || !positive {
+			return "seconds, 0 or more,"
+		}
+		return "ok"
+	})
+	return o, fn
+}
+
+// flight is one call of a fetch's function, or several one after the other until one
+// succeeds. It is the holder's.
+type flight struct {
+	sc      *sharedCache
+	key     cacheKey
+	owner   *place    // whose function runs; nil: its background task has not begun
+	waiters list.List // of *flightWaiter
+}
+
+// flightWaiter is a fetch that waits for another's function.
+type flightWaiter struct {
+	c     *call
+	where string
+	ready chan struct{} // capacity 1: whoever signals never waits
+	value plain         // what the flight has brought,
+	own   *place        // or the flight itself
+}
+
+func (sc *sharedCache) newFlight(key cacheKey) *flight {
+	f := &flight{sc: sc, key: key}
+	sc.flights[key] = f
+	return f
+}
+
+func (f *flight) String() string { return fmt.Sprintf("key %s of cache %q", f.key, f.sc.name) }
+func (f *flight) verb() string   { return "being fetched" }
+func (f *flight) heldBy() []*place {
+	if f.owner == nil {
+		return nil
+	}
+	return []*place{f.owner}
+}
+
+// give makes c the owner of f. Only the holder may call it.
+func (f *flight) give(c *call, where string) *place {
+	own := &place{c: c, where: where}
+	f.owner = own
+	c.atEnd(own, func() { f.leave(own) })
+	return own
+}
+
+// leave gives f to the next that waits for it, if own has it still. Only the holder may
+// call it.
+func (f *flight) leave(own *place) {
+	if f.owner != own {
+		return
+	}
+	own.c.forget(own)
+	if el := f.waiters.Front(); el != nil {
+		w := f.waiters.Remove(el).(*flightWaiter)
+		w.own = f.give(w.c, w.where)
+		w.ready <- struct{}{}
+		return
+	}
+	f.close()
+}
+
+// close ends f. Only the holder may call it.
+func (f *flight) close() {
+	f.owner = nil
+	if f.sc.flights[f.key] == f {
+		delete(f.sc.flights, f.key)
+	}
+}
+
+// fly calls fn for f and returns its first result. Only the holder may call it.
+func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunction) lua.LValue {
+	defer f.leave(own) // what raises, or is cut short, is the next one's turn
+	f.sc.fetches++
+	L.Push(fn)
+	L.Call(0, 2)
+	v := L.Get(-2)
+	ttl := o.ttl
+	switch t := L.Get(-1).(type) {
+	case *lua.LNilType:
+	case lua.LNumber:
+		var ok bool
+		if ttl, ok = duration(float64(t)); !ok {
+			L.RaiseError("%s: the function returned %s as ttl: seconds, 0 or more, expected", f, t)
+		}
+	default:
+		L.RaiseError("%s: the function returned a %s as ttl: a number expected", f, typeName(t))
+	}
+	L.Pop(2)
+	if v == lua.LNil {
+		ttl, o.stale = o.negative, 0
+	}
+	p, bytes, err := f.sc.copyIn(f.key, v)
+	if err != nil {
+		L.RaiseError("%s: what the function returned cannot be stored: %s", f, err)
+	}
+	f.land(own, p, bytes, ttl, o.stale)
+	return v
+}
+
+// land stores what f has brought, and gives it to all who wait, if own has f still. Only
+// the holder may call it.
+func (f *flight) land(own *place, p plain, bytes int, ttl, stale time.Duration) {
+	if f.owner != own {
+		return
+	}
+	own.c.forget(own)
+	if f.sc.flights[f.key] == f {
+		f.sc.set(f.key, p, bytes, ttl, stale)
+	}
+	f.close()
+	for el := f.waiters.Front(); el != nil; el = f.waiters.Front() {
+		w := f.waiters.Remove(el).(*flightWaiter)
+		w.value = p
+		w.ready <- struct{}{}
+	}
+}
+
+// join waits for f. It returns what f has brought, or makes the running call its owner.
+// Only the holder may call it.
+func (vm *VM) join(L *lua.LState, f *flight) (v plain, own *place) {
+	vm.checkDeadlock(L, f)
+	w := &flightWaiter{c: vm.cur, where: luaLine(L), ready: make(chan struct{}, 1)}
+	el := f.waiters.PushBack(w)
+	returned := false
+	defer func() {
+		f.waiters.Remove(el)
+		if !returned && w.own != nil {
+			f.leave(w.own)
+		}
+	}()
+	vm.parkFor(L, f, w.ready)
+	returned = true
+	return w.value, w.own
+}
+
+// refresh has a background task call fn for key, if none does and one can be started.
+// Only the holder may call it.
+func (vm *VM) refresh(L *lua.LState, sc *sharedCache, key cacheKey, o fetchOptions, fn *lua.LFunction) {
+	g := vm.cur.gen
+	// A task of a generation that has not started might never begin: it may be refused.
+	if sc.flights[key] != nil || !g.started || g.retired.Err() != nil || vm.closing || vm.tasks >= maxTasks {
+		return
+	}
+	f := sc.newFlight(key)
+	where := luaLine(L)
+	body := L.NewFunction(func(L *lua.LState) int {
+		f.fly(L, f.give(vm.cur, where), o, fn)
+		return 0
+	})
+	g.launch(&backgroundTask{kind: "rover.cache fetch", fn: body, where: where}, false)
+}

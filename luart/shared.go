@@ -1,0 +1,99 @@
+package luart
+
+import (
+	"math"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxNames caches, channels, and locks and semaphores in use may there be of each kind:
+// a script that makes names of what clients send would otherwise fill the memory.
+const maxNames = 10_000
+
+// shared is what the scripts of a VM share beside rover.state. It belongs to the VM, so
+// that it outlives generations. All of it is the holder's.
+type shared struct {
+	now        func() time.Time
+	caches     map[string]*sharedCache
+	locks      map[string]*semaphore // held or waited for
+	semaphores map[string]*semaphore // the same
+	channels   map[string]*channel   // open
+	serial     uint64                // of the next semaphoreRef
+}
+
+func newShared(now func() time.Time) *shared {
+	return &shared{
+		now:        now,
+		caches:     map[string]*sharedCache{},
+		locks:      map[string]*semaphore{},
+		semaphores: map[string]*semaphore{},
+		channels:   map[string]*channel{},
+	}
+}
+
+// checkNames raises in L when there are too many names of a kind.
+func checkNames(L *lua.LState, kind string, names int) {
+	if names >= maxNames {
+		L.RaiseError("%s: %d names are in use, the limit", kind, maxNames)
+	}
+}
+
+// checkSeconds returns argument n, a time in seconds; otherwise if there is none.
+func checkSeconds(L *lua.LState, n int, otherwise time.Duration) time.Duration {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	d, ok := duration(float64(L.CheckNumber(n)))
+	if !ok {
+		L.ArgError(n, "seconds, 0 or more, expected")
+	}
+	return d
+}
+
+// duration returns so many seconds. A hundred years and more are forever.
+func duration(seconds float64) (time.Duration, bool) {
+	switch {
+	case !(seconds >= 0):
+		return 0, false
+	case seconds >= 100*365*24*3600:
+		return forever, true
+	default:
+		return time.Duration(math.Ceil(seconds * float64(time.Second))), true
+	}
+}
+
+// checkSelf returns the object that a method was called on.
+func checkSelf[T any](L *lua.LState, kind, example string) T {
+	if ud, ok := L.Get(1).(*lua.LUserData); ok {
+		if v, ok := ud.Value.(T); ok {
+			return v
+		}
+	}
+	L.ArgError(1, kind+" expected, got "+typeName(L.Get(1))+" (call "+example+" with a colon)")
+	panic("ArgError returned")
+}
+
+// park gives up the hold until ready is signalled or d is over, forever at most. It
+// raises in L, as every wait does, when the call must not wait any longer: what the
+// caller was given meanwhile it must then pass on. Only the holder may call it.
+func (vm *VM) park(L *lua.LState, ready <-chan struct{}, d time.Duration) {
+	vm.detachIdle(L, func(c *call) {
+		if c.deadline != 0 { // then detach raises errTimeout
+			d = min(d, time.Until(vm.budget.made.Add(time.Duration(c.deadline)))+time.Millisecond)
+		}
+		var over <-chan time.Time
+		if d != forever {
+			t := time.NewTimer(d)
+			defer t.Stop()
+			over = t.C
+		}
+		select {
+		case <-ready:
+		case <-over:
+		case <-c.ctx.Done():
+		case <-c.retiring():
+		case <-vm.loop.Stopping():
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package luart
+
+import (
+	"context"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// newClockServer is a server whose caches, if handlers make them, have the clock's time.
+func newClockServer(t testing.TB, source string, change ...func(*Script)) (*server, *clock) {
+	t.Helper()
+	s := newServer(t, source, change...)
+	c := &clock{t: time.Unix(1_000_000, 0)}
+	s.vm.shared.now = c.now
+	return s, c
+}
+
+// pending is a request that is under way.
+type pending struct {
+	t      testing.TB
+	leave  context.CancelFunc // the client goes
+	result chan string
+}
+
+// begin sends a request and does not wait for its answer.
+func (s *server) begin(request string) *pending {
+	method, target, _ := strings.Cut(request, " ")
+	ctx, leave := context.WithCancel(context.Background())
+	p := &pending{s.t, leave, make(chan string, 1)}
+	go func() {
+		defer leave()
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(method, target, nil).WithContext(ctx))
+		p.result <- answer(w)
+	}()
+	return p
+}
+
+// beginWaiting is begin, and returns when one more call waits than before.
+func (s *server) beginWaiting(request string) *pending {
+	waiting := s.vm.Stats().Waiting
+	p := s.begin(request)
+	s.untilWaiting(waiting + 1)
+	return p
+}
+
+// untilWaiting returns when n calls wait.
+func (s *server) untilWaiting(n int) {
+	s.t.Helper()
+	patience := time.Now().Add(20 * time.Second)
+	for got := s.vm.Stats().Waiting; got != n; got = s.vm.Stats().Waiting {
+		if time.Now().After(patience) {
+			s.t.Fatalf("%d calls wait, want %d", got, n)
+		}
+		runtime.Gosched()
+	}
+}
+
+func (p *pending) leaveIf(leaves bool) {
+	if leaves {
+		p.leave()
+	}
+}
+
+func (p *pending) expect(want string) {
+	p.t.Helper()
+	if got := <-p.result; got != want {
+		p.t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// once sends one request.
+func (s *server) once(request, want string) {
+	s.t.Helper()
+	if got := answer(s.do(request, "")); got != want {
+		s.t.Errorf("%s: got %q, want %q", request, got, want)
+	}
+}
+
+// held runs f as the holder.
+func (s *server) held(f func()) {
+	s.t.Helper()
+	if err := s.vm.loop.DoAdmitted(func(*thread) error { f(); return nil }); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// gone is the answer that a client which has left does not see.
+const gone = `499 {"error":"internal error"}`
