@@ -93,8 +93,11 @@ func resume(L, th *lua.LState) (n int) {
 	}()
 	n = pristine()["coroutine.resume"].(*lua.LFunction).GFunction(L)
 	if n == 2 && L.Get(-2) == lua.LFalse && th.Dead {
-		if message, ok := L.Get(-1).(lua.LString); ok && message == "lua callstack overflow" {
+		switch message, ok := L.Get(-1).(lua.LString); {
+		case ok && message == "lua callstack overflow":
 			L.Replace(-1, lua.LString("stack overflow"))
+		case ok && len(message) > maxStringBytes:
+			L.Replace(-1, message[:maxStringBytes])
 		}
 	}
 	return n
