@@ -23,9 +23,9 @@ type reLib struct {
 //
 // An expression is a string in the syntax of RE2 (https://pkg.go.dev/regexp/syntax), or what compile returned. Strings
 // are matched as UTF-8; a byte that is none counts as one character U+FFFD, and stays as it is in results. Positions
-// are bytes, from 1. A group without a part in the match is nil. An expression has at most 4 KiB, and 20,000 steps
-// with its repetitions written out; else, and when it is malformed, it is a bad argument. No subject is too long:
-// burst ends any of these.
+// are bytes, from 1. A group without a part in the match is nil. An expression has at most 4 KiB, 100
+// groups, and 20,000 steps with its repetitions written out; else, and when it is malformed, it is a bad argument. No
+// subject is too long: burst ends any of these.
 //
 //	rover.re.match(s, re[, init]) -> groups … | nil
 //		The groups of the first match from byte init on (1; negative: from the end), the match itself when re has
@@ -48,7 +48,7 @@ type reLib struct {
 //		An expression that matches s.
 //	rover.re.compile(re) -> expression
 //		With the functions above as methods without their re: expression:match(s[, init]). Expressions that stay
-//		the same need no compile: the last 128 of them are kept. tostring shows the source.
+//		the same need no compile: 128 of them are kept. tostring shows the source.
 func openRE(L *lua.LState) *lua.LTable {
 	lib := &reLib{compiled: map[string]*expr{}}
 	functions := map[string]lua.LGFunction{

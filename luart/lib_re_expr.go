@@ -18,6 +18,9 @@ const (
 	maxExprSteps  = 20_000
 	maxExprRanges = 100_000
 
+	// maxExprGroups is how many groups an expression has at most: a match keeps all of them for each active step.
+	maxExprGroups = 100
+
 	// maxExprs expressions of at most maxKeptExpr bytes are kept compiled by each generation, then it starts anew.
 	maxExprs    = 128
 	maxKeptExpr = 512
@@ -57,6 +60,8 @@ func newExpr(source string) (*expr, error) {
 	switch {
 	case steps > maxExprSteps:
 		return nil, fmt.Errorf("it is too large when its repetitions are written out: the limit is %d steps", maxExprSteps)
+	case tree.MaxCap() > maxExprGroups:
+		return nil, fmt.Errorf("%d groups, the limit is %d", tree.MaxCap(), maxExprGroups)
 	case size.ranges > maxExprRanges:
 		return nil, fmt.Errorf("its classes have %d ranges of characters, the limit is %d", size.ranges, maxExprRanges)
 	}

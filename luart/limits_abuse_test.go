@@ -39,6 +39,8 @@ var abuse = []struct{ name, body, want string }{
 	{"re, long expression", `return rover.re.match("a", ("a"):rep(2^24))`, "the limit is 4096"},
 	{"re, nesting", `return rover.re.match("a", ("("):rep(2^13) .. (")"):rep(2^13))`, "bad argument #2 to match"},
 	{"re, classes", `for i = 1, 1e9 do rover.re.match("a", ([[\pL]]):rep(140) .. i) end`, "longer than burst"},
+	{"re, groups of an expression", `return rover.re.match("a", ("()"):rep(1000) .. ("(?:a?){1000}"):rep(4))`, "1000 groups, the limit is 100"},
+	{"re, steps with groups", `return rover.re.match(("a"):rep(2^20), ("()"):rep(100) .. ("(?:a?){1000}"):rep(4) .. "b")`, "longer than burst"},
 	{"re, large classes", `return rover.re.match("a", ([[\pL]]):rep(1000))`, "ranges of characters, the limit is 100000"},
 	{"re, pieces", `return rover.re.split(("a"):rep(2^22), "")`, "too many pieces"},
 
