@@ -25,6 +25,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 func init() {
@@ -111,6 +112,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.acquireVM(path); err != nil {
 		return err
 	}
+	var net *outbound.Policy
+	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
+		if net, err = outbound.ParsePolicy(h.AllowNet); err != nil {
+			return err
+		}
+	}
 	config := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
 		config[k] = repl.ReplaceAll(v, "")
@@ -124,6 +131,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Debug:         h.Debug,
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
+		Net:           net,
 		Config:        config,
 		CheckUpstream: checkUpstream,
 		Logger:        h.logger,

@@ -14,10 +14,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // upstreamMain is the upstream command: an HTTP server on the sockets given as
-// arguments, which names itself after each. It writes "METHOD URI" of each request to
+// arguments, which names itself after each; host:port is a TCP address. It writes "METHOD URI" of each request to
 // its standard error.
 func upstreamMain() {
 	log.SetFlags(0)
@@ -26,7 +27,11 @@ func upstreamMain() {
 	var wg sync.WaitGroup
 	var servers []*http.Server
 	for _, socket := range os.Args[1:] {
-		l, err := net.Listen("unix", socket)
+		network := "unix"
+		if strings.Contains(socket, ":") {
+			network = "tcp"
+		}
+		l, err := net.Listen(network, socket)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -79,7 +84,19 @@ func upstreamHandler(name string) http.Handler {
 		}
 		<-r.Context().Done() // the stream stays open: events must not wait for its end
 	})
-	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	var hanging, cancelled atomic.Int64
+	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) {
+		hanging.Add(1)
+		<-r.Context().Done()
+		hanging.Add(-1)
+		cancelled.Add(1)
+	})
+	mux.HandleFunc("/hanging", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "%d hanging, %d cancelled", hanging.Load(), cancelled.Load())
+	})
+	mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusFound)
+	})
 	mux.HandleFunc("/early", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)

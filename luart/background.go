@@ -88,6 +88,7 @@ func (g *Generation) retireHeld() {
 		return
 	}
 	g.retire()
+	g.http.closeIdle()
 	delete(g.vm.live, g)
 	for _, t := range g.timersInOrder() {
 		t.drop()

@@ -11,6 +11,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // Script is what a generation is made of.
@@ -26,6 +28,7 @@ type Script struct {
 
 	AllowEnv bool                             // whether rover.env may read the environment
 	Getenv   func(name string) (string, bool) // what rover.env reads
+	Net      *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
 	Config   map[string]string                // rover.config
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
@@ -58,6 +61,7 @@ type Generation struct {
 	onError   *handler
 	tree      *tree
 
+	http      *httpClients
 	exchanges sync.Pool
 
 	background
@@ -76,6 +80,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		g.logger = zap.NewNop()
 	}
 	g.background = newBackground(vm)
+	g.http = newHTTPClients(vm, s.Net)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
 	if err != nil {
@@ -89,6 +94,8 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		err := g.run(ctx, th, proto, s)
 		if err == nil {
 			vm.live[g] = struct{}{}
+		} else {
+			g.http.closeIdle()
 		}
 		return err
 	})
@@ -163,6 +170,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	lib("re", openRE(L))
 	lib("time", openTime(L))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
+	set("http", g.openHTTP(L))
 	set("html", g.templates.open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()

@@ -12,6 +12,8 @@ type types struct {
 	builder, timer      *lua.LTable
 	cache, semaphore    *lua.LTable
 	channel             *lua.LTable
+
+	httpClient, httpResponse *lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -26,6 +28,8 @@ func newTypes(vm *VM) types {
 	t.semaphore = newType(L, "lock", semaphoreMethods(vm), nil)
 	t.channel = newType(L, "channel", channelMethods(vm), nil)
 	t.channel.RawSetString("__len", L.NewFunction(channelLen))
+	t.httpClient = newType(L, "HTTP client", httpClientMethods(), nil)
+	t.httpResponse = newType(L, "HTTP response", httpResponseMethods, httpResponseField)
 	t.node = newType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
 	t.root = newType(L, "api", nil, rootIndex)

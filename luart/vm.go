@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // VMOptions says how a VM works.
@@ -36,6 +37,7 @@ type VM struct {
 	loop   *eventloop.Loop[*thread]
 	budget *budget
 	logger *zap.Logger
+	http   outbound.Counters
 
 	// The rest is the holder's.
 	main    *lua.LState // makes threads and values; runs no script
@@ -50,6 +52,7 @@ type VM struct {
 	closing bool                     // no new background work
 
 	background sync.WaitGroup // background tasks and armed timers
+	closings   sync.WaitGroup // of HTTP responses
 
 	stopping  context.Context // ends with the grace of Close
 	stop      func()
@@ -123,6 +126,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.background.Wait()
 		vm.cut = vm.loop.Close(ctx)
 		vm.stop()
+		vm.closings.Wait()
 		vm.budget.close()
 	})
 	return vm.cut

@@ -1,0 +1,213 @@
+package luart
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// openHTTP returns the rover.http table. Only the holder may call it.
+//
+//	rover.http.get(url[, options]) -> response | nil, message
+//	rover.http.delete, .head, .options      the same
+//	rover.http.post(url[, body][, options]) -> response | nil, message
+//	rover.http.put, .patch                  the same
+//	rover.http.request(options) -> response | nil, message
+//
+// Sends a request and waits for the response, body included; other requests run
+// meanwhile. Any status is a response. A request that fails gives nil and a message
+// that begins with the step, see outbound.Step: "timeout: …", "dns: …". A bad argument
+// raises, and so does the wait when the client has left or the request's own timeout
+// is over; what was asked for is cancelled then.
+//
+// Options, all of them optional (see httpOptions):
+//
+//	timeout    seconds for all of it; with stream, for the head and for each later
+//	           read. Default: what is left of the request's timeout; in the background
+//	           as much as a request has
+//	params     table, appended to the query; an array repeats its name
+//	body       string
+//	json       any value, sent as JSON; form: table, sent URL-encoded. One of the three
+//	headers    table; a value is a string, a number or an array of them
+//	redirects  how many to follow, default 10; 0: a redirect is the response
+//	max_body   bytes of the response's body, default 10 MiB, none with stream
+//	stream     true: return when the head is there, see httpResponseMethods
+//	method, url   of rover.http.request
+//
+// The response has status, ok (200 to 299), headers (found in any case, :all(name)),
+// body, data (body decoded, if it is JSON by its content type, else nil), url (of the
+// last request, after redirects).
+//
+// A request carries on X-Request-Id, and a valid traceparent with its tracestate, of
+// the request that it is made for, unless it has such headers itself.
+//
+//	rover.http.create(options) -> client
+//
+// A client has the methods of rover.http (client:get(path), …) and the defaults that
+// its options say, see newHTTPClient.
+func (g *Generation) openHTTP(L *lua.LState) *lua.LTable {
+	lib := L.CreateTable(0, len(httpVerbs)+1)
+	for name, verb := range httpVerbs {
+		lib.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			return verb(g.http.plain(L), L, 1)
+		}))
+	}
+	lib.RawSetString("create", L.NewFunction(g.http.create))
+	return lib
+}
+
+// httpVerb sends what the arguments from n on say.
+type httpVerb func(c *httpClient, L *lua.LState, n int) int
+
+// httpVerbs are the functions of rover.http, and the methods of its clients.
+var httpVerbs = map[string]httpVerb{
+	"get":     withoutBody(http.MethodGet),
+	"delete":  withoutBody(http.MethodDelete),
+	"head":    withoutBody(http.MethodHead),
+	"options": withoutBody(http.MethodOptions),
+	"post":    withBody(http.MethodPost),
+	"put":     withBody(http.MethodPut),
+	"patch":   withBody(http.MethodPatch),
+	"request": func(c *httpClient, L *lua.LState, n int) int {
+		o := newHTTPOptions(c, L, n)
+		o.whole = true
+		o.read(L.CheckTable(n))
+		return c.send(L, o)
+	},
+}
+
+// withoutBody is f(url[, options]).
+func withoutBody(method string) httpVerb {
+	return func(c *httpClient, L *lua.LState, n int) int {
+		o := newHTTPOptions(c, L, n+1)
+		o.method = method
+		o.setURL(n, L.CheckString(n))
+		o.read(L.OptTable(n+1, nil))
+		return c.send(L, o)
+	}
+}
+
+// withBody is f(url[, body][, options]).
+func withBody(method string) httpVerb {
+	return func(c *httpClient, L *lua.LState, n int) int {
+		at := n + 1
+		if _, ok := L.Get(at).(*lua.LTable); !ok {
+			at++
+		} else if L.Get(at+1) != lua.LNil {
+			L.ArgError(at+1, "nothing expected behind a table of options, got "+typeName(L.Get(at+1)))
+		}
+		o := newHTTPOptions(c, L, at)
+		o.method = method
+		o.setURL(n, L.CheckString(n))
+		if at > n+1 && L.Get(n+1) != lua.LNil {
+			o.setBody("the body argument", checkText(L, n+1), "")
+		}
+		o.read(L.OptTable(at, nil))
+		return c.send(L, o)
+	}
+}
+
+// send sends the request and pushes the response, or nil and a message. Only the holder
+// may call it.
+func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
+	vm := c.clients.vm
+	o.finish(vm.cur)
+	if o.stream {
+		return c.sendStream(L, o)
+	}
+	var resp *outbound.Response
+	var body string
+	var err error
+	vm.await(L, func(ctx context.Context) {
+		var b []byte
+		resp, b, err = c.outbound.Fetch(ctx, &o.Request)
+		body = string(b)
+	})
+	if err != nil {
+		return pushFailure(L, err)
+	}
+	r := newHTTPResponse(resp)
+	r.body = body
+	L.Push(newObject(vm.types.httpResponse, r))
+	return 1
+}
+
+// sendStream is send for a response whose body is read later. It ends with what runs
+// now: the request, the background task, the function of rover.parallel.
+func (c *httpClient) sendStream(L *lua.LState, o *httpOptions) int {
+	vm := c.clients.vm
+	s := &httpStream{vm: vm, owner: vm.cur, limit: o.bodyLimit}
+	s.owner.atEnd(s, s.close) // before: when the wait raises the response may be there
+	var err error
+	vm.await(L, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
+	if err != nil {
+		s.owner.forget(s)
+		return pushFailure(L, err)
+	}
+	r := newHTTPResponse(s.resp)
+	r.stream = s
+	L.Push(newObject(vm.types.httpResponse, r))
+	return 1
+}
+
+// pushFailure returns nil and err's message to Lua.
+func pushFailure(L *lua.LState, err error) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString(err.Error()))
+	return 2
+}
+
+// httpClientMethods are the methods of a client.
+func httpClientMethods() map[string]lua.LGFunction {
+	m := make(map[string]lua.LGFunction, len(httpVerbs))
+	for name, verb := range httpVerbs {
+		m[name] = func(L *lua.LState) int {
+			ud, ok := L.Get(1).(*lua.LUserData)
+			if ok {
+				if c, ok := ud.Value.(*httpClient); ok {
+					return verb(c, L, 2)
+				}
+			}
+			L.ArgError(1, "client expected, got "+typeName(L.Get(1))+" (call client:"+name+"() with a colon)")
+			return 0
+		}
+	}
+	return m
+}
+
+// carryOn copies what says which request this is part of from the request that x
+// serves, unless the script has set it. Only the holder may call it.
+func carryOn(h http.Header, x *Exchange) {
+	const parent, state, id = "Traceparent", "Tracestate", "X-Request-Id"
+	if h[id] == nil {
+		h[id] = []string{x.requestID()}
+	}
+	in := x.r.Header
+	if h[parent] == nil && len(in[parent]) == 1 && validTraceparent(in[parent][0]) {
+		h[parent] = []string{in[parent][0]}
+		if h[state] == nil && len(in[state]) > 0 {
+			h[state] = []string{strings.Join(in[state], ",")}
+		}
+	}
+}
+
+// validTraceparent reports whether s is a traceparent header as W3C Trace Context has
+// it: version-traceid-parentid-flags in lower-case hex. Later versions may go on.
+func validTraceparent(s string) bool {
+	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
+		return false
+	}
+	version, trace, parent, flags := s[:2], s[3:35], s[36:52], s[53:55]
+	for _, part := range []string{version, trace, parent, flags} {
+		if strings.Trim(part, "0123456789abcdef") != "" {
+			return false
+		}
+	}
+	return version != "ff" &&
+		strings.Trim(trace, "0") != "" && strings.Trim(parent, "0") != "" &&
+		(len(s) == 55 || version != "00" && s[55] == '-')
+}

@@ -1,0 +1,187 @@
+package luart
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// maxTLSSettings is how many different TLS settings the clients of a script may have:
+// each keeps connections of its own.
+const maxTLSSettings = 64
+
+// httpClients are the connections of a generation: one pool for each TLS setting. They
+// are the holder's.
+type httpClients struct {
+	vm      *VM
+	policy  *outbound.Policy // nil: not granted
+	pools   map[tlsSetting]*outbound.Client
+	retired bool
+}
+
+// tlsSetting is how a client makes its connections secure.
+type tlsSetting struct {
+	ca, cert, key string // PEM
+	insecure      bool
+}
+
+// httpClient is what rover.http.create returns: defaults for its requests.
+type httpClient struct {
+	clients   *httpClients
+	outbound  *outbound.Client
+	base      string // without a slash at its end; empty: none
+	header    http.Header
+	timeout   time.Duration // 0: none of its own
+	redirects int
+	maxBody   int64 // 0: the default
+}
+
+func newHTTPClients(vm *VM, policy *outbound.Policy) *httpClients {
+	return &httpClients{vm: vm, policy: policy, pools: map[tlsSetting]*outbound.Client{}}
+}
+
+// HTTPStats returns what rover.http has done in the VM, in all generations.
+func (vm *VM) HTTPStats() outbound.Stats { return vm.http.Stats() }
+
+// closeIdle closes what is kept for later requests, and has connections in use closed
+// when their requests have ended. Only the holder may call it.
+func (h *httpClients) closeIdle() {
+	h.retired = true
+	for _, p := range h.pools {
+		p.Close()
+	}
+}
+
+// plain returns the client behind rover.http itself. It raises where net is not granted.
+// Only the holder may call it.
+func (h *httpClients) plain(L *lua.LState) *httpClient {
+	h.checkGranted(L)
+	p, err := h.pool(tlsSetting{})
+	if err != nil { // there is nothing in it to be wrong
+		L.RaiseError("%s", err)
+	}
+	return &httpClient{clients: h, outbound: p, redirects: defaultRedirects}
+}
+
+func (h *httpClients) checkGranted(L *lua.LState) {
+	if h.policy == nil {
+		L.RaiseError("rover.http needs `allow net` in the rover block of the Caddyfile")
+	}
+}
+
+// create is rover.http.create{options}:
+//
+//	base_url   what every URL begins with; the client's functions then take what comes
+//	           behind it, and never another host
+//	headers, timeout, redirects, max_body   as for one request, which may say otherwise
+//	ca         PEM: the certificate authorities to trust instead of the system's
+//	cert, key  PEM: the client's own certificate
+//	insecure   true: trust whoever answers
+//
+// Clients with the same TLS options share connections.
+func (h *httpClients) create(L *lua.LState) int {
+	h.checkGranted(L)
+	c := &httpClient{clients: h, redirects: defaultRedirects}
+	var s tlsSetting
+	text := func(key string, v lua.LValue) string {
+		t, ok := v.(lua.LString)
+		if !ok {
+			L.ArgError(1, "option "+key+": string expected, got "+typeName(v))
+		}
+		return string(t)
+	}
+	eachSorted(L.OptTable(1, L.NewTable()), func(key string, v lua.LValue) {
+		switch key {
+		case "base_url":
+			c.base = checkBaseURL(L, text(key, v))
+		case "headers":
+			c.header = httpHeaders(L, 1, v)
+		case "timeout":
+			c.timeout = httpSeconds(L, 1, v)
+		case "redirects":
+			c.redirects = int(httpCount(L, 1, key, v, 0, maxRedirects))
+		case "max_body":
+			c.maxBody = httpCount(L, 1, key, v, 1, largestBodyLimit)
+		case "ca":
+			s.ca = text(key, v)
+		case "cert":
+			s.cert = text(key, v)
+		case "key":
+			s.key = text(key, v)
+		case "insecure":
+			b, ok := v.(lua.LBool)
+			if !ok {
+				L.ArgError(1, "option insecure: boolean expected, got "+typeName(v))
+			}
+			s.insecure = bool(b)
+		default:
+			L.ArgError(1, `unknown option "`+key+`": there are base_url, ca, cert, headers, insecure, key, max_body, redirects, timeout`)
+		}
+	})
+	var err error
+	if c.outbound, err = h.pool(s); err != nil {
+		L.ArgError(1, err.Error())
+	}
+	L.Push(newObject(h.vm.types.httpClient, c))
+	return 1
+}
+
+func checkBaseURL(L *lua.LState, text string) string {
+	u, err := parseHTTPURL(text)
+	if err != nil {
+		L.ArgError(1, "option base_url: "+err.Error())
+	}
+	if strings.ContainsAny(text, "?#") {
+		L.ArgError(1, "option base_url: a query or a fragment cannot stand before the path of a request")
+	}
+	return strings.TrimRight(u.String(), "/")
+}
+
+// pool returns the connections with a TLS setting. Only the holder may call it.
+func (h *httpClients) pool(s tlsSetting) (*outbound.Client, error) {
+	if p := h.pools[s]; p != nil {
+		return p, nil
+	}
+	if len(h.pools) >= maxTLSSettings {
+		return nil, errors.New("the script has 64 clients with different TLS options, the limit: create them once, while it loads")
+	}
+	config, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	p := outbound.NewClient(outbound.Options{Policy: h.policy, TLS: config, Counters: &h.vm.http, Context: h.vm.stopping})
+	if h.retired {
+		p.Close()
+	}
+	h.pools[s] = p
+	return p, nil
+}
+
+func (s tlsSetting) config() (*tls.Config, error) {
+	c := &tls.Config{InsecureSkipVerify: s.insecure}
+	if s.ca != "" {
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM([]byte(s.ca)) {
+			return nil, errors.New("option ca: no certificate in PEM form in it")
+		}
+	}
+	if s.cert == "" && s.key == "" {
+		return c, nil
+	}
+	if s.cert == "" || s.key == "" {
+		return nil, errors.New("options cert and key: one does not go without the other")
+	}
+	pair, err := tls.X509KeyPair([]byte(s.cert), []byte(s.key))
+	if err != nil {
+		return nil, errors.New("options cert and key: " + strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return c, nil
+}

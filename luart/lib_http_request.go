@@ -1,0 +1,259 @@
+package luart
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+const (
+	defaultRedirects = 10 // as of browsers and net/http
+	maxRedirects     = 100
+
+	// defaultBodyLimit bytes of a response are read unasked. Each lies in memory as
+	// long as the script keeps it.
+	defaultBodyLimit = 10 << 20
+	largestBodyLimit = 1 << 30
+)
+
+// httpOptions is the table of options of one request while it is read, and what it
+// makes of the request.
+type httpOptions struct {
+	outbound.Request
+	stream    bool
+	bodyLimit int64 // of res.body, or of what is left for res:read()
+
+	client *httpClient
+	L      *lua.LState
+	at     int  // the argument it is, for errors
+	whole  bool // method and url are in it
+	method string
+	bodyOf string // the option that gave the body
+	query  string
+	ctype  string
+}
+
+func newHTTPOptions(c *httpClient, L *lua.LState, at int) *httpOptions {
+	o := &httpOptions{client: c, L: L, at: at}
+	o.Header = c.header.Clone()
+	if o.Header == nil {
+		o.Header = http.Header{}
+	}
+	o.Timeout, o.Redirects, o.MaxBody = c.timeout, c.redirects, c.maxBody
+	return o
+}
+
+// fail raises a bad argument.
+func (o *httpOptions) fail(format string, args ...any) {
+	o.L.ArgError(o.at, fmt.Sprintf(format, args...))
+}
+
+// read reads the table. Only the holder may call it.
+func (o *httpOptions) read(t *lua.LTable) {
+	if t != nil {
+		eachSorted(t, o.set)
+	}
+	if o.URL == nil {
+		o.fail("option url is missing")
+	}
+	if o.query != "" {
+		if o.URL.RawQuery != "" {
+			o.query = o.URL.RawQuery + "&" + o.query
+		}
+		o.URL.RawQuery = o.query
+	}
+	if o.ctype != "" && o.Header["Content-Type"] == nil {
+		o.Header["Content-Type"] = []string{o.ctype}
+	}
+}
+
+func (o *httpOptions) set(key string, v lua.LValue) {
+	switch key {
+	case "params":
+		o.query = o.encoded(key, v)
+	case "form":
+		o.setBody("option form", o.encoded(key, v), "application/x-www-form-urlencoded")
+	case "json":
+		b, err := appendJSON(nil, v)
+		if err != nil {
+			o.fail("option json: %v", err)
+		}
+		o.setBody("option json", string(b), typeJSON)
+	case "body":
+		s, ok := stringValue(v)
+		if !ok {
+			o.fail("option body: string expected, got %s", typeName(v))
+		}
+		o.setBody("option body", s, "")
+	case "stream":
+		b, ok := v.(lua.LBool)
+		if !ok {
+			o.fail("option stream: boolean expected, got %s", typeName(v))
+		}
+		o.stream = bool(b)
+	case "headers":
+		for name, values := range httpHeaders(o.L, o.at, v) {
+			o.Header[name] = values
+		}
+	case "timeout":
+		o.Timeout = httpSeconds(o.L, o.at, v)
+	case "redirects":
+		o.Redirects = int(httpCount(o.L, o.at, key, v, 0, maxRedirects))
+	case "max_body":
+		o.MaxBody = httpCount(o.L, o.at, key, v, 1, largestBodyLimit)
+	case "method":
+		s, _ := v.(lua.LString)
+		o.method = strings.ToUpper(string(s))
+		if !httpguts.ValidHeaderFieldName(o.method) || o.method == http.MethodConnect || !o.whole {
+			o.fail("option method: %q cannot be sent", v.String())
+		}
+	case "url":
+		s, ok := v.(lua.LString)
+		if !ok || !o.whole {
+			o.fail("option url: string expected, got %s", typeName(v))
+		}
+		o.setURL(o.at, string(s))
+	default:
+		known := []string{"body", "form", "headers", "json", "max_body", "params", "redirects", "stream", "timeout"}
+		if o.whole {
+			known = slices.Insert(known, 0, "method", "url")
+		}
+		hint := ""
+		if slices.Contains([]string{"ca", "cert", "insecure", "key"}, key) {
+			hint = "; " + key + " is one of rover.http.create"
+		}
+		o.fail("unknown option %q: there are %s%s", key, strings.Join(known, ", "), hint)
+	}
+}
+
+func (o *httpOptions) encoded(key string, v lua.LValue) string {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		o.fail("option %s: table expected, got %s", key, typeName(v))
+	}
+	s, err := urlFormEncode(t)
+	if err != nil {
+		o.fail("option %s: %v", key, err)
+	}
+	return s
+}
+
+// setBody makes b the body, which what (an option, or an argument) says.
+func (o *httpOptions) setBody(what, b, ctype string) {
+	if o.bodyOf != "" {
+		o.fail("%s and %s: a request has one body", o.bodyOf, what)
+	}
+	o.bodyOf, o.Body, o.ctype = what, b, ctype
+}
+
+// setURL makes text, argument n or a field of it, the URL.
+func (o *httpOptions) setURL(n int, text string) {
+	u, err := o.client.url(text)
+	if err != nil {
+		o.L.ArgError(n, err.Error())
+	}
+	o.URL = u
+}
+
+// finish adds what follows from the call that runs. Only the holder may call it.
+func (o *httpOptions) finish(c *call) {
+	o.Method = o.method
+	if o.Method == "" {
+		o.Method = http.MethodGet
+	}
+	o.bodyLimit = o.MaxBody
+	if o.bodyLimit == 0 {
+		o.bodyLimit = defaultBodyLimit
+	}
+	if !o.stream {
+		o.MaxBody = o.bodyLimit
+	}
+	if o.Timeout == 0 && c.deadline == 0 {
+		o.Timeout = c.gen.timeout
+	}
+	if c.x != nil {
+		carryOn(o.Header, c.x)
+	}
+	if o.Header["User-Agent"] == nil {
+		o.Header["User-Agent"] = []string{"rover"}
+	}
+}
+
+var hasScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
+// url returns the URL that a script means with text. With a base_url text can only be
+// what comes behind it: a path that somebody else chose must not lead elsewhere.
+func (c *httpClient) url(text string) (*url.URL, error) {
+	if c.base != "" {
+		switch {
+		case hasScheme.MatchString(text):
+			return nil, fmt.Errorf("path expected, got the URL %q: the client has the base_url %s", text, c.base)
+		case text == "", text[0] == '/', text[0] == '?':
+			text = c.base + text
+		default:
+			text = c.base + "/" + text
+		}
+	}
+	return parseHTTPURL(text)
+}
+
+// parseHTTPURL reads the URL of a request.
+func parseHTTPURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	var bad *url.Error
+	switch {
+	case errors.As(err, &bad):
+		return nil, fmt.Errorf("invalid URL: %w", bad.Err)
+	case err != nil:
+		return nil, err
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return nil, fmt.Errorf("URL beginning with http:// or https:// and a host expected, got %q", text)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+// httpHeaders returns v, argument n or a field of it, as headers.
+func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		L.ArgError(n, "option headers: table expected, got "+typeName(v))
+	}
+	h := checkHeaderTable(L, t)
+	for name := range h {
+		checkFraming(L, n, name)
+	}
+	if host := h["Host"]; host != nil && (len(host) != 1 || !httpguts.ValidHostHeader(host[0])) {
+		L.ArgError(n, "option headers: a request has one Host")
+	}
+	return h
+}
+
+// httpSeconds returns v, the option timeout in argument n.
+func httpSeconds(L *lua.LState, n int, v lua.LValue) time.Duration {
+	s, ok := v.(lua.LNumber)
+	if !ok || !(s > 0 && float64(s) <= maxSleep.Seconds()) {
+		L.ArgError(n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxSleep, v))
+	}
+	return max(time.Duration(float64(s)*float64(time.Second)), 1)
+}
+
+// httpCount returns v, an option in argument n, a whole number in a range.
+func httpCount(L *lua.LState, n int, key string, v lua.LValue, low, high int64) int64 {
+	f, ok := v.(lua.LNumber)
+	if i := int64(f); ok && lua.LNumber(i) == f && low <= i && i <= high {
+		return i
+	}
+	L.ArgError(n, fmt.Sprintf("option %s: whole number from %d to %d expected, got %s", key, low, high, v))
+	return 0
+}
