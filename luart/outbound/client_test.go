@@ -435,10 +435,14 @@ func TestTimeoutAndCancel(t *testing.T) {
 	}
 }
 
-func TestStream(t *testing.T) {
+func TestStreamHTTP1(t *testing.T) { testStream(t, false) }
+
+func TestStreamHTTP2(t *testing.T) { testStream(t, true) }
+
+func testStream(t *testing.T, http2 bool) {
 	more := make(chan string)
 	gone := make(chan struct{}, 1)
-	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		for {
 			select {
@@ -453,8 +457,15 @@ func TestStream(t *testing.T) {
 				return
 			}
 		}
-	})
-	c := newClient(t, Options{})
+	}))
+	s.EnableHTTP2 = http2
+	if http2 {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	c := newClient(t, Options{TLS: &tls.Config{InsecureSkipVerify: true}})
 	start := func() *Response {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
