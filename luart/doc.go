@@ -22,8 +22,9 @@
 // # What a script may rely on
 //
 // Between two calls that wait (rover.sleep, reading a body) a handler is atomic: no
-// other Lua code of the VM runs. rover.state tables are shared by all requests and
-// survive the loading of a new generation. A handler that uses the VM for longer
+// other Lua code of the VM runs. rover.state tables, and what rover.cache, rover.lock,
+// rover.semaphore and rover.channel name, are shared by all requests and survive the
+// loading of a new generation. A handler that uses the VM for longer
 // than burst without waiting is ended, wherever it is; one whose client has left or
 // whose timeout is over gets an error from the call it waits in, and from every later
 // one, and may clean up.

@@ -27,6 +27,13 @@ const fetchScript = `
 	end
 	local function show(v) return v and v.word .. v.call or "nil" end
 	function api.fetch.get() return show(c():fetch("k", slow)) end
+	function api.again.get()
+		local ok, err = pcall(c().fetch, c(), "k", slow)
+		if ok then return show(err) end
+		s.again = select(2, pcall(c().fetch, c(), "k", slow))
+		error(err, 0)
+	end
+	function api.state.p_of.get(ctx) return s[ctx:param("of")] end
 	function api.stale.get() return show(c():fetch("k", options, slow)) end
 	function api.negative.get() return show(c():fetch("k", { negative = 5 }, slow)) end
 	function api.ttl.get() return show(c():fetch("k", { ttl = 0.5 }, slow)) end
@@ -88,7 +95,7 @@ func TestFetchTakeover(t *testing.T) {
 func TestFetchTakeoverByOneWhoLeaves(t *testing.T) {
 	s := newServer(t, fetchScript)
 	first := s.beginWaiting("GET /fetch")
-	second := s.beginWaiting("GET /fetch")
+	second := s.beginWaiting("GET /again")
 	third := s.beginWaiting("GET /fetch")
 	s.held(func() {
 		f := s.vm.shared.caches["c"].flights[cacheKey{text: "k"}]
@@ -96,6 +103,7 @@ func TestFetchTakeoverByOneWhoLeaves(t *testing.T) {
 		second.leave()
 	})
 	second.expect(gone)
+	s.expect("GET /state/again", "200 app.lua:20: the client closed the request") // and no deadlock with itself
 	for answer(s.do("GET /calls", "")) != "200 2" {
 	}
 	s.once("GET /go/a", "200 ok")

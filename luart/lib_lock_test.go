@@ -135,13 +135,23 @@ func TestLockWaitEndsWithTheGeneration(t *testing.T) {
 	s.expectNoneInUse()
 }
 
-// One that gets the lock at the moment its client leaves passes it on.
+// One that gets the lock at the moment its client leaves passes it on, before it goes on
+// itself.
 func TestLockHandedToOneWhoLeaves(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		local l = rover.lock("l")
+		local after = rover.state("after", {})
 		function api.hold.get() l:acquire() rover.channel("go"):recv() return "held" end
-		function api.wait.get() l:acquire() return "got it" end
+		function api.wait.get()
+			local ok, err = pcall(l.acquire, l)
+			if not ok then
+				after.released = pcall(l.release, l)
+				error(err, 0)
+			end
+			return "got it"
+		end
+		function api.released.get() return after.released end
 		return api`)
 	h := s.beginWaiting("GET /hold")
 	second := s.beginWaiting("GET /wait")
@@ -153,6 +163,7 @@ func TestLockHandedToOneWhoLeaves(t *testing.T) {
 	})
 	second.expect(gone)
 	third.expect("200 got it")
+	s.expect("GET /released", "200 false")
 	h.leave()
 	h.expect(gone)
 	s.expectNoneInUse()

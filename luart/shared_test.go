@@ -86,8 +86,14 @@ func (p *pending) leaveIf(leaves bool) {
 
 func (p *pending) expect(want string) {
 	p.t.Helper()
-	if got := <-p.result; got != want {
-		p.t.Errorf("got %q, want %q", got, want)
+	select {
+	case got := <-p.result:
+		if got != want {
+			p.t.Errorf("got %q, want %q", got, want)
+		}
+	case <-time.After(20 * time.Second):
+		p.leave()
+		p.t.Errorf("no answer, want %q", want)
 	}
 }
 
