@@ -35,7 +35,6 @@ type background struct {
 	cancel  context.CancelCauseFunc
 	retired context.Context
 	retire  context.CancelFunc
-	grace   *time.Timer // cancels ctx
 }
 
 func newBackground(vm *VM) background {
@@ -97,7 +96,8 @@ func (g *Generation) retireHeld() {
 		}
 	}
 	g.due = nil
-	g.grace = time.AfterFunc(retireGrace, func() { g.cancel(errRetired) })
+	grace := time.AfterFunc(retireGrace, func() { g.cancel(errRetired) })
+	context.AfterFunc(g.ctx, func() { grace.Stop() }) // the VM ends before that
 }
 
 func (g *Generation) timersInOrder() []*timer {

@@ -3,6 +3,8 @@ package luart
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -11,33 +13,56 @@ import (
 // further instruction of the slice raises it again.
 var errBurst = errors.New("the script ran longer than burst without waiting")
 
+// errMemory ends a slice of VM time in which the process' memory grew too much. It
+// cannot be caught either.
+var errMemory = errors.New("the script allocated more memory than it may")
+
 // budget bounds a slice of VM time. It is the context of every Lua thread of the VM:
 // gopher-lua asks Done before each instruction. So Done must cost next to nothing:
 // it compares a clock that one goroutine (the watchdog) moves on every tick with
-// the end of the running slice, which only the holder writes and reads.
+// the end of the running slice, which only the holder writes and reads. Everything
+// else is looked at when the clock is beyond that end; the watchdog puts it there at
+// every tick, so that the slice that runs is looked at 50 times a second.
 //
 // A slice therefore ends between burst and burst plus two ticks; later on a machine
 // that has no time for the watchdog, never earlier.
 type budget struct {
-	// clock counts the time of ticks that came when they were due. A late tick counts as
+	clock atomic.Int64 // ticked, or alarm
+	// ticked counts the time of ticks that came when they were due. A late tick counts as
 	// two: when the process, or the whole machine, stood still for a while, the script
 	// that was running did not run either.
-	clock atomic.Int64
-	now   atomic.Int64 // nanoseconds since the VM was made, at the last tick
-	tick  time.Duration
-	burst time.Duration
-	made  time.Time
+	ticked atomic.Int64
+	now    atomic.Int64 // nanoseconds since the VM was made, at the last tick
+	heap   atomic.Int64 // bytes on the process' heap, garbage included, at the last tick
+	live   atomic.Int64 // bytes that the last collection before that tick left
+	tick   time.Duration
+	burst  time.Duration
+	made   time.Time
 
-	end   int64 // the holder's: when the running slice must be over
-	fired bool  // the holder's: the slice is being ended, nothing it does may go on
+	// The holder's:
+	end       int64 // when the running slice must be over
+	heapLow   int64 // the lowest heap since the slice began
+	heapSeen  int64 // heap when the slice was last looked at
+	liveBegan int64 // live when the slice began
+	collected int64 // when look last had the collector run, by ticked
+	why       error // the slice is being ended for this: nothing it does may go on
+
+	maxGrowth atomic.Int64      // bytes that the heap may grow by during one slice
+	grown     func(bytes int64) // told of growth during a slice; called by the holder
 
 	stop, stopped chan struct{}
 }
+
+// alarm is a clock beyond the end of every slice.
+const alarm = math.MaxInt64
 
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 func newBudget() *budget {
 	b := &budget{made: time.Now(), tick: 20 * time.Millisecond, stop: make(chan struct{}), stopped: make(chan struct{})}
+	b.maxGrowth.Store(math.MaxInt64)
+	b.heap.Store(heapBytes())
+	b.live.Store(liveBytes())
 	go b.watch()
 	return b
 }
@@ -51,8 +76,11 @@ func (b *budget) watch() {
 		select {
 		case <-t.C:
 			now := int64(time.Since(b.made))
-			b.clock.Add(min(now-b.now.Load(), 2*int64(b.tick)))
+			b.ticked.Add(min(now-b.now.Load(), 2*int64(b.tick)))
 			b.now.Store(now)
+			b.heap.Store(heapBytes())
+			b.live.Store(liveBytes())
+			b.clock.Store(alarm)
 		case <-b.stop:
 			return
 		}
@@ -67,8 +95,11 @@ func (b *budget) close() {
 // begin starts a slice of at most burst. Only the holder may call it.
 func (b *budget) begin(burst time.Duration) {
 	b.burst = burst
-	b.end = b.clock.Load() + int64(burst+b.tick) // the clock may be a tick behind
-	b.fired = false
+	b.end = b.ticked.Load() + int64(burst+b.tick) // ticked may be a tick behind
+	b.heapLow = b.heap.Load()
+	b.heapSeen = b.heapLow
+	b.liveBegan = b.live.Load()
+	b.why = nil
 }
 
 // Done is called before every instruction.
@@ -76,21 +107,49 @@ func (b *budget) Done() <-chan struct{} {
 	if b.clock.Load() < b.end {
 		return nil
 	}
-	b.fired = true
-	return closedChan
+	return b.look()
 }
 
-// over says whether the slice is over, for Go code that takes long: it must raise errBurst then. Only the holder may
-// call it.
-func (b *budget) over() bool { return b.Done() != nil }
-
-// Err is what gopher-lua raises once Done is closed.
-func (b *budget) Err() error {
-	if b.fired {
-		return errBurst
+// look decides whether the slice goes on. Only the holder may call it.
+func (b *budget) look() <-chan struct{} {
+	now := b.ticked.Load()
+	b.clock.CompareAndSwap(alarm, now)
+	if b.why == nil && now >= b.end {
+		b.why = errBurst
+	}
+	if heap := b.heap.Load(); b.why == nil && heap != b.heapSeen {
+		if heap > b.heapSeen && b.grown != nil {
+			b.grown(heap - b.heapSeen)
+		}
+		b.heapSeen, b.heapLow = heap, min(b.heapLow, heap)
+		if heap-b.heapLow > b.maxGrowth.Load() && b.grewReally(now) {
+			b.why = errMemory
+		}
+	}
+	if b.why != nil {
+		return closedChan
 	}
 	return nil
 }
+
+// grewReally tells growth from garbage that has not been collected. Only the holder may
+// call it.
+func (b *budget) grewReally(now int64) bool {
+	if b.collected != 0 && now-b.collected < int64(5*b.tick) {
+		return false // the collector has just run; look again in a while
+	}
+	runtime.GC()
+	b.collected = now
+	// What was alive at the last collection may have died before the slice began.
+	return liveBytes()-min(b.liveBegan, b.heapLow) > b.maxGrowth.Load()
+}
+
+// Err is what gopher-lua raises once Done is closed.
+func (b *budget) Err() error { return b.why }
+
+// over says whether the slice is over, for Go code that takes long: it must raise Err then. Only the holder may
+// call it.
+func (b *budget) over() bool { return b.Done() != nil }
 
 func (b *budget) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *budget) Value(any) any               { return nil }

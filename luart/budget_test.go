@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -8,6 +9,7 @@ import (
 // A watchdog that comes late must not end a slice that has just begun.
 func TestLateTickIsNoBurst(t *testing.T) {
 	b := &budget{tick: 20 * time.Millisecond, made: time.Now().Add(-time.Hour), stop: make(chan struct{}), stopped: make(chan struct{})}
+	b.maxGrowth.Store(math.MaxInt64)
 	b.begin(time.Second) // an hour has passed since the last tick
 	go b.watch()
 	for b.now.Load() == 0 { // until it has come

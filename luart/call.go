@@ -58,6 +58,20 @@ func (c *call) end() {
 	}
 }
 
+// name says what c is, in the log. Only the holder may call it.
+func (c *call) name() string {
+	switch {
+	case c.x != nil && c.x.match.handler != nil:
+		return c.x.match.handler.route
+	case c.x != nil:
+		return "hooks of " + c.gen.name
+	case c.gen.tree == nil:
+		return "top level of " + c.gen.name
+	default:
+		return "background of " + c.gen.name
+	}
+}
+
 // retiring is closed when idle waits of c are to end. Any goroutine may call it.
 func (c *call) retiring() <-chan struct{} {
 	if c.retired == nil {
@@ -114,8 +128,8 @@ func (vm *VM) pcall(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue,
 		L.Push(a)
 	}
 	err := L.PCall(len(args), 1, nil)
-	if err == nil && vm.budget.fired { // it caught the end of its burst in Go code
-		err = errBurst
+	if err == nil && vm.budget.why != nil { // it caught the end of its slice in Go code
+		err = vm.budget.why
 	}
 	if err != nil {
 		// A Go panic leaves open upvalues behind, which a later call would share.

@@ -59,10 +59,10 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = fmt.Sprintf("%s… (%d bytes)", e.Message[:maxMessageBytes], len(e.Message))
 	}
 	switch {
-	case vm.budget.fired:
+	case vm.budget.why != nil:
 		e.Status, e.Deliberate = http.StatusInternalServerError, false
-		if !strings.Contains(e.Message, errBurst.Error()) {
-			e.Message = errBurst.Error() + ": " + e.Message
+		if why := vm.budget.why.Error(); !strings.Contains(e.Message, why) {
+			e.Message = why + ": " + e.Message
 		}
 	case c.ended != nil && strings.Contains(e.Message, c.ended.Error()):
 		e.Status = endedStatus(c.ended)

@@ -82,7 +82,7 @@ func (x *Exchange) share() *eventloop.Share {
 }
 
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
-// the after hooks. The error is one of eventloop's refusals, or that of the request's
+// the after hooks. The error is one of eventloop's refusals, ErrMemory, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
 func (x *Exchange) Run() (Outcome, error) {
 	x.phase = x.handlePhase
@@ -92,6 +92,9 @@ func (x *Exchange) Run() (Outcome, error) {
 			return x.outcome, nil
 		}
 		x.phase = x.finish
+	}
+	if x.gen.vm.memory.over.Load() {
+		return x.outcome, ErrMemory
 	}
 	x.setDeadline()
 	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))

@@ -168,7 +168,7 @@ func (m *matcher) next(L *lua.LState, from int) bool {
 	}
 	found, err := m.p.Find(m.s, from, &m.Match, b.over)
 	if err != nil {
-		L.RaiseError("%s", errBurst)
+		L.RaiseError("%s", b.Err())
 	}
 	return found
 }
@@ -187,7 +187,7 @@ func (m *matcher) spend(bytes int) {
 // holder may call it.
 func checkBurst(L *lua.LState) {
 	if b, _ := L.Context().(*budget); b != nil && b.over() {
-		L.RaiseError("%s", errBurst)
+		L.RaiseError("%s", b.Err())
 	}
 }
 

@@ -41,6 +41,30 @@ type handler struct {
 	noCtx bool            // it takes no parameter, so that no ctx need be made
 }
 
+// handlers returns every function of the tree.
+func (t *tree) handlers() (list []*handler) {
+	todo := []*node{t.root}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		list = append(append(list, n.before...), n.after...)
+		for _, h := range n.handlers {
+			if h != nil {
+				list = append(list, h)
+			}
+		}
+		for _, c := range n.static {
+			todo = append(todo, c)
+		}
+		for _, c := range []*node{n.param, n.wildcard} {
+			if c != nil {
+				todo = append(todo, c)
+			}
+		}
+	}
+	return list
+}
+
 // The methods that a route can have.
 const (
 	methodGet = iota

@@ -36,6 +36,7 @@ const (
 type VM struct {
 	loop   *eventloop.Loop[*thread]
 	budget *budget
+	memory memory
 	logger *zap.Logger
 	http   outbound.Counters
 
@@ -95,6 +96,10 @@ func NewVM(o VMOptions) *VM {
 		Reuse:     func(th *thread) bool { return !th.broken },
 		Limits:    o.Limits,
 	})
+	vm.budget.grown = vm.noteGrowth
+	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
+	vm.SetMemory(0)
+	go vm.watchMemory()
 	return vm
 }
 
@@ -122,6 +127,8 @@ func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }
 func (vm *VM) Close(ctx context.Context) int {
 	vm.closeOnce.Do(func() {
 		defer context.AfterFunc(ctx, vm.stop)()
+		close(vm.memory.stop)
+		<-vm.memory.done
 		vm.retireAll()
 		vm.background.Wait()
 		vm.cut = vm.loop.Close(ctx)

@@ -60,8 +60,8 @@ func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
 // the VM's end itself, and so needs no context of its own.
 func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 	c := vm.cur
-	if vm.budget.fired {
-		L.RaiseError("%s", errBurst)
+	if why := vm.budget.why; why != nil {
+		L.RaiseError("%s", why)
 	}
 	vm.raiseIfOver(L, c)
 	vm.loop.Detach(func() { wait(c) })

@@ -1,0 +1,189 @@
+package luart
+
+import (
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// What values cost, in bytes, as gopher-lua 1.1.2 and Go's maps keep them: estimates,
+// within some 30% of what the heap shows (see TestAccountIsNearTheHeap).
+const (
+	tableBytes    = 112
+	slotBytes     = 16 // of an array: an interface
+	numberBytes   = 16 // behind the interface; gopher-lua makes 32 at once, not all of which stay
+	stringBytes   = 16 // the string's header, behind the interface
+	functionBytes = 120
+	upvalueBytes  = 64
+)
+
+// mapBytes is what a Go map of n entries costs, each of which takes slot bytes: groups of
+// eight slots, two thirds full once there are many.
+func mapBytes(n, slot int) int {
+	const header, groupSlots, control = 48, 8, 1
+	switch {
+	case n == 0:
+		return 0
+	case n <= groupSlots:
+		n = groupSlots
+	default:
+		n = n * 3 / 2
+	}
+	return header + n*(slot+control)
+}
+
+// contents is what the lists and maps of a table cost, without what is in them.
+func (f *tableFields) contents() int {
+	return slotBytes*cap(f.array) + slotBytes*cap(f.keys) +
+		mapBytes(len(f.dict), 32) + mapBytes(len(f.strdict), 32) + mapBytes(len(f.k2i), 24)
+}
+
+// account counts what a VM's scripts keep alive: the values that can be reached from
+// rover.state, from globals, and from the locals that handlers, hooks and timers use. It
+// goes in steps, between which scripts run and change what is counted, so the sum is an
+// estimate for that reason too. What only a handler in flight knows is not counted.
+//
+// Only the holder may use it.
+type account struct {
+	roots []root
+	sizes []rootSize // of the roots counted, in order
+	bytes int64      // of all of them
+
+	seen  map[any]struct{} // tables and functions
+	stack []visit
+}
+
+// root is a value from which counting begins.
+type root struct {
+	name  string
+	value lua.LValue
+}
+
+// rootSize is what a root keeps alive that no root before it does.
+type rootSize struct {
+	name    string
+	bytes   int64
+	entries int64
+}
+
+// visit is a table, and how far it has been counted.
+type visit struct {
+	t          *lua.LTable
+	index, key int
+}
+
+// newAccount begins to count. Only the holder may call it.
+func newAccount(vm *VM) *account {
+	a := &account{seen: map[any]struct{}{}}
+	for name, t := range vm.states {
+		a.roots = append(a.roots, root{"rover.state " + name, t})
+	}
+	for g := range vm.live {
+		add := func(v lua.LValue) { a.roots = append(a.roots, root{g.name, v}) }
+		add(g.env)
+		for _, h := range g.tree.handlers() {
+			add(h.fn)
+		}
+		for t := range g.timers {
+			add(t.fn)
+		}
+	}
+	return a
+}
+
+// step goes on counting until all is counted, or for about a duration. It reports
+// whether all is. Only the holder may call it.
+func (a *account) step(d time.Duration) (done bool) {
+	end := time.Now().Add(d)
+	for n := 0; ; n++ {
+		if n%64 == 63 && time.Now().After(end) {
+			return false
+		}
+		if len(a.stack) > 0 {
+			a.walk()
+			continue
+		}
+		if len(a.roots) == 0 {
+			return true
+		}
+		r := a.roots[0]
+		a.roots = a.roots[1:]
+		if n := len(a.sizes); n == 0 || a.sizes[n-1].name != r.name {
+			a.sizes = append(a.sizes, rootSize{name: r.name})
+		}
+		a.add(r.value)
+	}
+}
+
+// count adds bytes and table entries to the root being counted.
+func (a *account) count(bytes, entries int) {
+	a.bytes += int64(bytes)
+	size := &a.sizes[len(a.sizes)-1]
+	size.bytes += int64(bytes)
+	size.entries += int64(entries)
+}
+
+// add counts v; a table's contents are counted later.
+func (a *account) add(v lua.LValue) {
+	switch v := v.(type) {
+	case lua.LNumber:
+		a.count(numberBytes, 0)
+	case lua.LString:
+		a.count(stringBytes+len(v), 0)
+	case *lua.LTable:
+		if _, ok := a.seen[v]; ok {
+			return
+		}
+		a.seen[v] = struct{}{}
+		a.count(tableBytes, 0)
+		a.stack = append(a.stack, visit{t: v})
+	case *lua.LFunction:
+		if _, ok := a.seen[v]; ok || v.IsG {
+			return
+		}
+		a.seen[v] = struct{}{}
+		a.count(functionBytes+upvalueBytes*len(v.Upvalues), 0)
+		for _, u := range v.Upvalues {
+			a.add(u.Value())
+		}
+	}
+}
+
+// entriesAtOnce of a table are counted before step looks at the time.
+const entriesAtOnce = 64
+
+// walk counts some entries of the table on top of the stack.
+func (a *account) walk() {
+	top := len(a.stack) - 1
+	v := &a.stack[top]
+	t, index, key := v.t, v.index, v.key
+	f := fieldsOf(t)
+	if index == 0 && key == 0 {
+		compact(t)
+		a.add(f.Metatable)
+		a.count(f.contents(), 0)
+	}
+	endIndex, endKey := min(index+entriesAtOnce, len(f.array)), min(key+entriesAtOnce, len(f.keys))
+	if index < endIndex {
+		endKey = key
+	}
+	if endIndex >= len(f.array) && endKey >= len(f.keys) {
+		a.stack = append(a.stack[:top], a.stack[top+1:]...)
+	} else {
+		v.index, v.key = endIndex, endKey
+	}
+	for ; index < endIndex; index++ { // add may push onto the stack: v is not used any more
+		a.count(0, 1)
+		a.add(f.array[index])
+	}
+	for ; key < endKey; key++ {
+		k := f.keys[key]
+		value := t.RawGet(k)
+		if value == lua.LNil {
+			continue
+		}
+		a.count(0, 1)
+		a.add(k)
+		a.add(value)
+	}
+}

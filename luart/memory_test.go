@@ -1,0 +1,228 @@
+package luart
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+func TestTableFields(t *testing.T) {
+	if !tablesKnown {
+		t.Fatal("lua.LTable has other fields than tableFields: look at what changed, and mend compact and account")
+	}
+}
+
+// A table with ever new keys keeps the memory of those it holds.
+func TestCompactGivesBackDeletedKeys(t *testing.T) {
+	table := &lua.LTable{Metatable: lua.LNil}
+	rng := rand.New(rand.NewPCG(1, 2))
+	want := map[lua.LValue]lua.LValue{}
+	for i := range 50_000 {
+		var key lua.LValue = lua.LString(fmt.Sprint("10.0.0.", i))
+		switch rng.IntN(3) {
+		case 0:
+			key = lua.LNumber(float64(i) + 0.5)
+		case 1:
+			key = lua.LNumber(-i)
+		}
+		table.RawSet(key, lua.LNumber(i))
+		if i%10 == 0 {
+			want[key] = lua.LNumber(i)
+		} else {
+			table.RawSet(key, lua.LNil)
+		}
+	}
+	table.RawSetInt(1, lua.LString("one"))
+	want[lua.LNumber(1)] = lua.LString("one")
+	if n := len(fieldsOf(table).keys); n < 40_000 {
+		t.Fatalf("gopher-lua keeps %d keys: it has learnt to delete them, compact can go", n)
+	}
+	compact(table)
+	if n := len(fieldsOf(table).keys); n > 6000 {
+		t.Errorf("%d keys are left", n)
+	}
+	got := map[lua.LValue]lua.LValue{}
+	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
+		got[k] = v
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the table has %d entries, want %d", len(got), len(want))
+	}
+	table.RawSetString("new", lua.LTrue)
+	if v := table.RawGetString("new"); v != lua.LTrue {
+		t.Errorf("a new key is %v", v)
+	}
+}
+
+// The account is an estimate: it stays within a third of what the heap shows.
+func TestAccountIsNearTheHeap(t *testing.T) {
+	for name, fill := range map[string]string{
+		"strings by name":  `for i = 1, 100000 do s["key number " .. i] = "value number " .. i end`,
+		"numbers by name":  `for i = 1, 200000 do s["k" .. i] = i + 0.5 end`,
+		"array of numbers": `for i = 1, 500000 do s[i] = i + 0.5 end`,
+		"array of strings": `for i = 1, 200000 do s[i] = ("x"):rep(100) .. i end`,
+		"sparse numbers":   `for i = 1, 100000 do s[i * 1000003] = i end`,
+		"small tables":     `for i = 1, 50000 do s[i] = { id = i, name = "n" .. i } end`,
+		"closures":         `for i = 1, 50000 do local j = i s[i] = function() j = j + 1 return j end end`,
+		"long strings":     `for i = 1, 20 do s[i] = ("x"):rep(1e6) .. i end`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, `
+				local api = rover.server {}
+				local s = rover.state("s")
+				function api.fill.post() `+fill+` end
+				return api`, withBurst(60e9))
+			before := heapInUse()
+			counted := accountOf(t, s.vm)
+			if got := answer(s.do("POST /fill", "")); got != "204 " {
+				t.Fatal(got, s.logged("script error"))
+			}
+			heap := heapInUse() - before
+			estimate := accountOf(t, s.vm) - counted
+			if ratio := float64(estimate) / float64(heap); ratio < 0.66 || ratio > 1.5 {
+				t.Errorf("the estimate is %d, the heap grew by %d: %.2f", estimate, heap, ratio)
+			}
+			runtime.KeepAlive(s)
+		})
+	}
+}
+
+func heapInUse() int64 {
+	for range 4 { // pools keep what they hold through two
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func accountOf(t *testing.T, vm *VM) int64 {
+	t.Helper()
+	if _, ok := vm.countMemory(); !ok {
+		t.Fatal("not counted")
+	}
+	return vm.Memory()
+}
+
+// What is shared is counted once, and cycles end.
+func TestAccountCountsOnce(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local a, b = rover.state("a"), rover.state("b")
+		function api.big.post() a.text = ("x"):rep(1e6) end
+		function api.share.post()
+			local t = { ("y"):rep(1e6) }
+			t.self = t
+			a.t, b.t, a.b = t, t, b
+			a.f = function() return t, a end
+		end
+		return api`)
+	before := accountOf(t, s.vm)
+	s.do("POST /big", "")
+	if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+		t.Errorf("a string of a million bytes counts %d", got)
+	}
+	before = accountOf(t, s.vm)
+	s.do("POST /share", "")
+	if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+		t.Errorf("a table known by two names counts %d", got)
+	}
+}
+
+// Beyond the limit requests are refused, background work goes on, and when it has made
+// room requests are served again.
+func TestMemoryLimitRefuses(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local hoard = rover.state("hoard")
+		function api.grow.post()
+			for i = 1, 20 do hoard[#hoard + 1] = ("x"):rep(1e6) .. i end
+			rover.spawn(function() while not hoard.clear do rover.sleep(0.001) end
+				for i = 1, #hoard do hoard[i] = nil end end)
+		end
+		function api.get() return "here" end
+		function api.go.get() rover.log.info("waiting") rover.sleep(0.01) return "in flight" end
+		return api`)
+	s.vm.SetMemory(32 << 20)
+	accountOf(t, s.vm)
+	s.expect("GET /", "200 here")
+	s.do("POST /grow", "")
+	s.do("POST /grow", "")
+	accountOf(t, s.vm)
+	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
+	s.expect("GET /unrouted", "200 GET /unrouted ")
+	_ = s.vm.loop.DoAdmitted(func(*thread) error {
+		s.vm.states["hoard"].RawSetString("clear", lua.LTrue)
+		return nil
+	})
+	for s.vm.memory.over.Load() { // until the task has made room
+		accountOf(t, s.vm)
+	}
+	s.expect("GET /", "200 here")
+	s.vm.SetMemory(1)
+	accountOf(t, s.vm)
+	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
+	s.vm.SetMemory(0) // the operator takes the limit away
+	s.expect("GET /", "200 here")
+}
+
+// The log says what keeps the memory and which route it grew in.
+func TestMemoryLimitLog(t *testing.T) {
+	vm := NewVM(VMOptions{})
+	defer vm.Close(t.Context())
+	s := &server{t: t, vm: vm}
+	if err := s.load(`
+		local api = rover.server {}
+		local hoard = rover.state("hoard")
+		rover.state("small").x = 1
+		function api.grow.post()
+			local now = rover.time.monotonic()
+			repeat hoard[#hoard + 1] = ("x"):rep(1000) .. #hoard until rover.time.monotonic() > now + 0.2
+		end
+		return api`); err != nil {
+		t.Fatal(err)
+	}
+	vm.logger = s.gen.logger
+	vm.SetMemory(1 << 20)
+	s.do("POST /grow", "")
+	accountOf(t, s.vm)
+	logs := s.logged("the scripts' memory is beyond the limit, requests are refused until it is not")
+	if len(logs) != 1 {
+		t.Fatalf("%d lines logged", len(logs))
+	}
+	fields := logs[0].ContextMap()
+	if fields["biggest"] != "rover.state hoard" || fields["grew_most_in"] != "POST /grow" {
+		t.Errorf("logged %v", fields)
+	}
+}
+
+// A slice that would fill the machine's memory is ended, whatever it catches.
+func TestMemoryLimitEndsTheSlice(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.array.get() local t = {} for i = 1, 1e9 do t[i] = i + 0.5 end end
+		function api.keys.get() local t = {} for i = 1, 1e9 do t["k" .. i] = i end end
+		function api.caught.get()
+			local t = {}
+			while true do pcall(function() for i = 1, 1e9 do t[i] = { i } end end) end
+		end
+		function api.strings.get() local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1e6) .. i end end
+		function api.garbage.get() for i = 1, 300 do local s = ("x"):rep(1e6) .. i end return "fine" end
+		return api`, withBurst(60e9), func(s *Script) { s.Timeout = 0 })
+	s.vm.SetMemory(64 << 20)
+	for _, path := range []string{"array", "keys", "caught", "strings"} {
+		if got := answer(s.do("GET /"+path, "")); got != `500 {"error":"internal error"}` {
+			t.Errorf("%s: %s", path, got)
+		}
+		logs := s.logged("script error")
+		if msg := logs[len(logs)-1].ContextMap()["error"].(string); !strings.Contains(msg, errMemory.Error()) || !strings.Contains(msg, "app.lua:") {
+			t.Errorf("%s: logged %q", path, msg)
+		}
+	}
+	s.expect("GET /garbage", "200 fine")
+}
