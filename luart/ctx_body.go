@@ -57,6 +57,10 @@ func (b *body) readAll(vm *VM, L *lua.LState, limit int64) {
 	rest := r.Body
 	var data []byte
 	var err error
+	was := b.x.received
+	if was != nil {
+		was.lost = true // unless this gets to its end
+	}
 	vm.await(L, func(ctx context.Context) {
 		// A read of the connection knows no context: let it time out now.
 		rc := http.NewResponseController(w)
@@ -81,6 +85,9 @@ func (b *body) readAll(vm *VM, L *lua.LState, limit int64) {
 		raiseStatus(L, http.StatusBadRequest, "reading the request body: "+err.Error())
 	}
 	b.bytes = data
+	if was != nil {
+		was.read, was.isRead, was.lost = data, true, false
+	}
 }
 
 func tooLarge(limit int64) string {

@@ -23,6 +23,8 @@ type ScriptError struct {
 	// Deliberate says that the script chose Status and Message: error{status=409, …}.
 	// They may be shown to the client.
 	Deliberate bool
+
+	killed bool // it was ended because of its burst or memory
 }
 
 func (e *ScriptError) Error() string { return e.Message }
@@ -60,7 +62,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	}
 	switch {
 	case vm.budget.why != nil:
-		e.Status, e.Deliberate = http.StatusInternalServerError, false
+		e.Status, e.Deliberate, e.killed = http.StatusInternalServerError, false, true
 		if why := vm.budget.why.Error(); !strings.Contains(e.Message, why) {
 			e.Message = why + ": " + e.Message
 		}

@@ -36,7 +36,11 @@ type Exchange struct {
 	body        *body
 	id          string // the request id, once somebody asked
 
-	class   eventloop.Class
+	class eventloop.Class
+
+	received *received // the request as it came; nil unless it may be passed on after a failure
+	skip     bool      // the handler is in quarantine: after the guards the request is passed on
+
 	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
 	reply   response
@@ -95,6 +99,9 @@ func (x *Exchange) Run() (Outcome, error) {
 	}
 	if x.gen.vm.memory.over.Load() {
 		return x.outcome, ErrMemory
+	}
+	if x.quarantined() {
+		return x.outcome, nil
 	}
 	x.setDeadline()
 	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
@@ -214,6 +221,9 @@ func (x *Exchange) handle() {
 // finish runs the after hooks of Lua's own answer. Only the holder may call it.
 func (x *Exchange) finish() {
 	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
+		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
+			vm.resume(&x.call, x.th.L)
+		}
 		res := x.reply.clone()
 		if _, ok := x.after(&res); ok {
 			x.reply = res
@@ -243,6 +253,13 @@ func (x *Exchange) decide() {
 	if h == nil {
 		x.miss()
 		return
+	}
+	if x.skip {
+		x.outcome = Pass
+		return
+	}
+	if x.gen.onFailure == FailPass {
+		x.remember()
 	}
 	v, err := x.callHandler(h)
 	switch {
@@ -338,7 +355,24 @@ func (x *Exchange) after(res *response) (replaced, ok bool) {
 	defer func() { res.over = true }()
 	for i := len(x.match.after) - 1; i >= 0; i-- {
 		h := x.match.after[i]
+		if x.away(h) {
+			if *x.gen.quarantine == FailPass {
+				continue
+			}
+			x.refuse(h)
+			return false, false
+		}
+		var was response
+		if x.gen.onFailure == FailPass {
+			was = res.clone()
+		}
 		v, err := vm.call1(&x.call, h.fn, x.ctxValue(), ud)
+		if err != nil && x.gen.onFailure == FailPass && !err.Deliberate && !replaced {
+			x.logFailure(err, h)
+			vm.resume(&x.call, x.th.L) // a burst of its own for the next
+			res.restore(was)
+			continue
+		}
 		if err != nil {
 			x.fail(err, h)
 			return false, false

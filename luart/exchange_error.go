@@ -11,7 +11,7 @@ import (
 // {"error":"internal error"}. Only the holder may call it.
 func (x *Exchange) fail(err *ScriptError, h *handler) {
 	x.outcome = Answer
-	x.logError(err, h)
+	x.logFailure(err, h)
 	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
@@ -33,6 +33,9 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 			x.takeErrorAnswer(v, err)
 			return
 		}
+	}
+	if h == x.match.handler && !err.Deliberate && err.Status != StatusClientClosed && x.passFailed() {
+		return
 	}
 	x.reply = x.errorReply(err)
 	x.err = err
@@ -78,6 +81,15 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 		message = "unavailable"
 	}
 	return errorResponse(err.Status, message)
+}
+
+// logFailure logs err and counts against h when h had to be ended. Only the holder may
+// call it.
+func (x *Exchange) logFailure(err *ScriptError, h *handler) {
+	x.logError(err, h)
+	if err.killed {
+		x.gen.killed(h)
+	}
 }
 
 func (x *Exchange) logError(err *ScriptError, h *handler) {

@@ -26,6 +26,9 @@ type Script struct {
 	MaxBody int64         // bytes of a request body that a script may read
 	Debug   bool          // show script errors to clients
 
+	OnFailure  FailPolicy  // what becomes of a request whose route or after hook failed
+	Quarantine *FailPolicy // of one whose function uses up its burst over and over; nil: it is called
+
 	AllowEnv bool                             // whether rover.env may read the environment
 	Getenv   func(name string) (string, bool) // what rover.env reads
 	Net      *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
@@ -49,6 +52,9 @@ type Generation struct {
 	maxBody int64
 	respond bool
 	debug   bool
+
+	onFailure  FailPolicy
+	quarantine *FailPolicy
 
 	checkUpstream func(string) error
 
@@ -74,7 +80,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), logger: s.Logger,
 		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody,
-		respond: s.Respond, debug: s.Debug, checkUpstream: s.CheckUpstream,
+		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	if g.logger == nil {
 		g.logger = zap.NewNop()

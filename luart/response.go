@@ -60,6 +60,17 @@ func (r *response) clone() response {
 	return c
 }
 
+// restore makes r what its clone was; its header stays the same map, which others know.
+func (r *response) restore(was response) {
+	header := r.headerMap()
+	clear(header)
+	for name, values := range was.header {
+		header[name] = values
+	}
+	*r = was
+	r.header = header
+}
+
 // errorResponse is {"error": message}.
 func errorResponse(status int, message string) response {
 	body := appendJSONString([]byte(`{"error":`), message)

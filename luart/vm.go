@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -37,6 +38,9 @@ type VM struct {
 	loop   *eventloop.Loop[*thread]
 	budget *budget
 	memory memory
+
+	kills, quarantines atomic.Uint64
+
 	logger *zap.Logger
 	http   outbound.Counters
 

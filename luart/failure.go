@@ -1,0 +1,153 @@
+package luart
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// FailPolicy says what becomes of a request whose route or after hook failed, or is in
+// quarantine. A before hook is a guard: whatever the policy, its failure answers.
+type FailPolicy int
+
+// The policies.
+const (
+	FailClosed FailPolicy = iota // the client gets the error
+	FailPass                     // the request, or the response, goes on as it came
+)
+
+// A function that used up its burst quarantineAfter times within quarantineWithin is not
+// called for quarantineFor: at the default burst of 1s that is three seconds of a minute
+// in which nobody else was served.
+const (
+	quarantineAfter  = 3
+	quarantineWithin = time.Minute
+	quarantineFor    = 30 * time.Second
+)
+
+// quarantine is what a VM knows of a function that is ended over and over.
+type quarantine struct {
+	kills []int64 // the holder's: when it was ended, oldest first; nanoseconds of budget.now
+	until atomic.Int64
+}
+
+// killed is told that a call of h was ended because of its burst or memory. Only the
+// holder may call it.
+func (g *Generation) killed(h *handler) {
+	g.vm.kills.Add(1)
+	if g.quarantine == nil {
+		return
+	}
+	now := g.vm.budget.now.Load()
+	q := &h.quarantine
+	q.kills = append(q.kills, now)
+	if len(q.kills) < quarantineAfter {
+		return
+	}
+	oldest := q.kills[len(q.kills)-quarantineAfter]
+	q.kills = append(q.kills[:0], q.kills[1:]...)
+	if now-oldest > int64(quarantineWithin) {
+		return
+	}
+	q.kills = q.kills[:0]
+	q.until.Store(now + int64(quarantineFor))
+	g.vm.quarantines.Add(1)
+	g.logger.Error("handler is in quarantine: it was ended for its burst or memory over and over",
+		zap.String("handler", h.route), zap.String("defined_at", h.where),
+		zap.Int("times", quarantineAfter), zap.Duration("for", quarantineFor))
+}
+
+// away reports whether h is in quarantine.
+func (x *Exchange) away(h *handler) bool {
+	return x.gen.quarantine != nil && x.gen.vm.budget.now.Load() < h.quarantine.until.Load()
+}
+
+// quarantined reports whether the request's outcome has been decided because a function
+// that it needs is in quarantine. No Lua runs for it.
+func (x *Exchange) quarantined() bool {
+	if x.gen.quarantine == nil {
+		return false
+	}
+	for _, h := range x.match.before {
+		if x.away(h) {
+			x.refuse(h)
+			return true
+		}
+	}
+	h := x.match.handler
+	pass := *x.gen.quarantine == FailPass
+	switch {
+	case h == nil || !x.away(h):
+		return false
+	case pass && len(x.match.before) > 0:
+		x.skip = true // the guards run, and then nothing
+		return false
+	case pass:
+		x.outcome = Pass
+	default:
+		x.refuse(h)
+	}
+	return true
+}
+
+// refuse answers that h is in quarantine.
+func (x *Exchange) refuse(h *handler) {
+	x.outcome = Answer
+	x.err = &ScriptError{
+		Status:  http.StatusInternalServerError,
+		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
+	}
+	x.reply = x.errorReply(x.err)
+}
+
+// received is a request as it came, to be passed on when the handler that changed it
+// failed.
+type received struct {
+	method, uri, host string
+	url               url.URL
+	header            http.Header
+	body              io.ReadCloser
+	length            int64
+	encoding          []string
+
+	read   []byte // the body, once Lua has read it
+	isRead bool
+	lost   bool // the body was being read: it is not whole any more
+}
+
+// remember keeps the request as it is now. Only the holder may call it.
+func (x *Exchange) remember() {
+	r := x.r
+	x.received = &received{
+		method: r.Method, uri: r.RequestURI, host: r.Host, url: *r.URL, header: r.Header.Clone(),
+		body: r.Body, length: r.ContentLength, encoding: r.TransferEncoding,
+	}
+}
+
+// passFailed passes the request on as it came, after a handler has failed, if the policy
+// says so and the request is whole. Only the holder may call it.
+func (x *Exchange) passFailed() bool {
+	was := x.received
+	if was == nil || was.lost {
+		return false
+	}
+	r := x.r
+	r.Method, r.RequestURI, r.Host, r.URL = was.method, was.uri, was.host, &was.url
+	clear(r.Header)
+	for name, values := range was.header {
+		r.Header[name] = values
+	}
+	r.Body, r.ContentLength, r.TransferEncoding = was.body, was.length, was.encoding
+	if was.isRead {
+		r.Body = &replayed{Reader: bytes.NewReader(was.read), Closer: was.body}
+	}
+	x.reply = response{}
+	x.outcome = Pass
+	return true
+}

@@ -1,0 +1,152 @@
+package luart
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const failing = `
+	local api = rover.server {}
+	local mode = rover.state("mode")
+	function api.before.guard(ctx) if ctx:query().guard then error("guard broke") end end
+	function api.fine.get(ctx) return "fine" end
+	function api.broken.any(ctx)
+		ctx:set_header("X-Changed", "yes"):remove_header("X-Kept"):rewrite("/other", "q=1"):set_method("PUT")
+		ctx:set_body(ctx:body():text() .. " changed")
+		error("broke")
+	end
+	function api.plain.any(ctx) ctx:set_body("changed") error("broke") end
+	function api.taken.get() error { status = 409, message = "taken" } end
+	function api.after.hook(ctx, res)
+		local what = ctx:query().after
+		if what then
+			res:set_header("X-After", "half done") res.status = 418
+			if what == "raise" then error("after broke") end
+			while true do end
+		end
+	end
+	function api.loop.get() while true do end end
+	function api.guarded.before.loop() while true do end end
+	return api`
+
+func TestOnFailurePass(t *testing.T) {
+	s := newServer(t, failing, func(s *Script) { s.OnFailure = FailPass })
+	for range 2 {
+		w := s.do("POST /broken?a=1", "body", "X-Kept: kept")
+		if got := answer(w); got != "200 POST /broken?a=1 body" {
+			t.Errorf("got %q", got)
+		}
+		if got := answer(s.do("POST /plain", "as it came")); got != "200 POST /plain as it came" {
+			t.Errorf("got %q", got)
+		}
+	}
+	s.expect("GET /fine", "200 fine")
+	s.expect("GET /taken", `409 {"error":"taken"}`) // that is no failure
+	s.expect("GET /broken?guard=1", `500 {"error":"internal error"}`)
+	s.expect("GET /unrouted?guard=1", `500 {"error":"internal error"}`)
+	for _, path := range []string{"/fine?after=raise", "/unrouted?after=raise"} {
+		w := s.do("GET "+path, "")
+		if w.Code != 200 || w.Header().Get("X-After") != "" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+	}
+	if n := len(s.logged("script error")); n != 4+4+2+2 { // handlers, guards, 409s, after hooks
+		t.Errorf("%d errors logged", n)
+	}
+}
+
+func TestOnFailureClosed(t *testing.T) {
+	s := newServer(t, failing)
+	for _, path := range []string{"/broken", "/fine?after=raise", "/unrouted?after=raise", "/fine?guard=1"} {
+		s.expect("GET "+path, `500 {"error":"internal error"}`)
+	}
+}
+
+// A body that Lua had read only a part of cannot go on.
+func TestOnFailurePassNeedsTheWholeBody(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.any(ctx) ctx:body() return "read" end
+		return api`, func(s *Script) { s.OnFailure = FailPass; s.MaxBody = 4 })
+	if got := answer(s.do("POST /", "too long")); !strings.HasPrefix(got, "413 ") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	pass, closed := FailPass, FailClosed
+	const refused = `500 {"error":"internal error"}`
+	for name, c := range map[string]struct {
+		policy           *FailPolicy
+		loop, after      string
+		entersAfterThree bool
+	}{
+		"off":  {nil, refused, refused, true},
+		"500":  {&closed, refused, refused, false},
+		"pass": {&pass, "200 GET /loop ", "200 fine", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, failing, withBurst(30*time.Millisecond), func(s *Script) { s.Quarantine = c.policy })
+			for range 3 {
+				for _, path := range []string{"/loop", "/guarded/x", "/fine?after=loop"} {
+					if got := answer(s.do("GET "+path, "")); got != refused {
+						t.Errorf("%s: %s", path, got)
+					}
+				}
+			}
+			killed := s.vm.kills.Load()
+			if killed != 9 {
+				t.Errorf("%d kills counted", killed)
+			}
+			s.expect("GET /loop", c.loop)
+			s.expect("GET /guarded/x", refused) // a guard lets nothing through
+			s.expect("GET /fine?after=loop", c.after)
+			if entered := s.vm.kills.Load() != killed; entered != c.entersAfterThree {
+				t.Errorf("a function was ended again: %v", entered)
+			}
+			if want := 3; c.policy != nil && (len(s.logged("handler is in quarantine: it was ended for its burst or memory over and over")) != want || s.vm.quarantines.Load() != uint64(want)) {
+				t.Errorf("%d quarantines", s.vm.quarantines.Load())
+			}
+			s.expect("GET /unrouted?guard=1", refused)
+			if c.policy != nil { // the time is over
+				for _, h := range s.gen.tree.handlers() {
+					h.quarantine.until.Store(s.vm.budget.now.Load())
+				}
+				s.do("GET /loop", "")
+				if s.vm.kills.Load() == killed {
+					t.Error("the function was not called again")
+				}
+			}
+		})
+	}
+}
+
+// Kills that lie far apart are no reason.
+func TestQuarantineNeedsSeveralInAWhile(t *testing.T) {
+	closed := FailClosed
+	s := newServer(t, failing, withBurst(30*time.Millisecond), func(s *Script) { s.Quarantine = &closed })
+	for range 6 {
+		s.do("GET /loop", "")
+		for _, h := range s.gen.tree.handlers() { // it was a while ago
+			for i := range h.quarantine.kills {
+				h.quarantine.kills[i] -= int64(quarantineWithin/2) + 1
+			}
+		}
+	}
+	if n := s.vm.quarantines.Load(); n != 0 {
+		t.Errorf("%d quarantines", n)
+	}
+}
+
+// The answer to a handler that was ended goes through the after hooks like any other.
+func TestAfterHooksOfAnEndedHandler(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get() while true do end end
+		function api.after.hook(ctx, res) res:set_header("X-After", tostring(res.status)) end
+		return api`, withBurst(30*time.Millisecond))
+	if w := s.do("GET /", ""); w.Code != 500 || w.Header().Get("X-After") != "500" {
+		t.Errorf("got %d %v", w.Code, w.Header())
+	}
+}
