@@ -129,6 +129,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Burst:         time.Duration(h.Burst),
 		MaxBody:       h.MaxBody,
 		Debug:         h.Debug,
+		OnFailure:     failPolicies[h.OnFailure],
+		Quarantine:    quarantinePolicy(h.Quarantine),
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
 		Net:           net,
@@ -151,6 +153,21 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+var failPolicies = map[string]luart.FailPolicy{
+	rovercaddyfile.FailClosed: luart.FailClosed,
+	rovercaddyfile.Fail500:    luart.FailClosed,
+	rovercaddyfile.FailPass:   luart.FailPass,
+}
+
+// quarantinePolicy returns what the option quarantine says, nil for nothing.
+func quarantinePolicy(option string) *luart.FailPolicy {
+	policy, ok := failPolicies[option]
+	if !ok {
+		return nil
+	}
+	return &policy
+}
+
 // acquireVM takes the VM that the handler names from vms, or puts a new one there.
 func (h *Handler) acquireVM(path string) error {
 	key := h.Name
@@ -164,6 +181,7 @@ func (h *Handler) acquireVM(path string) error {
 		return err
 	}
 	h.vm, h.vmKey = v.(sharedVM).VM, key
+	h.vm.SetMemory(h.Memory)
 	if loaded {
 		if got := h.vm.SetLimits(h.limits()); got < h.Queue {
 			h.logger.Warn("the queue of a running VM cannot grow that far; it will with the next restart",

@@ -83,6 +83,8 @@ func remedy(err error) string {
 		return "make handlers faster, lower burst, which bounds what one of them may cost the others, or raise queue_timeout"
 	case errors.Is(err, eventloop.ErrTooManyWaiting):
 		return "make the services that handlers wait for faster, lower timeout, or raise max_waiting if there is memory"
+	case errors.Is(err, luart.ErrMemory):
+		return "have the scripts keep less, or raise memory; the log said what takes most"
 	default:
 		return ""
 	}

@@ -34,6 +34,10 @@ const (
 
 	// Bytes. Larger bodies are for the upstream to stream, not for a Lua string.
 	largestBody = 1 << 30
+
+	// Bytes. The libraries of a VM alone take some 200 KiB.
+	leastMemory = 1 << 20
+	mostMemory  = 1 << 40
 )
 
 func checkScript(script string) error {
@@ -90,6 +94,35 @@ func checkBurstFits(burst, timeout time.Duration) error {
 func checkMaxBody(sizeBytes int64) error {
 	if err := checkRange("max_body", sizeBytes, 1, largestBody); err != nil {
 		return fmt.Errorf("%w bytes", err)
+	}
+	return nil
+}
+
+func checkMemory(sizeBytes int64) error {
+	if sizeBytes == 0 { // no limit
+		return nil
+	}
+	return checkMemoryLimit(sizeBytes)
+}
+
+// checkMemoryLimit judges a limit that somebody wrote.
+func checkMemoryLimit(sizeBytes int64) error {
+	if err := checkRange("memory", sizeBytes, leastMemory, mostMemory); err != nil {
+		return fmt.Errorf("%w bytes", err)
+	}
+	return nil
+}
+
+func checkOnFailure(what string) error {
+	if what != FailClosed && what != FailPass {
+		return fmt.Errorf("on_failure '%s' is unknown: %s or %s", what, FailClosed, FailPass)
+	}
+	return nil
+}
+
+func checkQuarantine(what string) error {
+	if what != Fail500 && what != FailPass {
+		return fmt.Errorf("quarantine '%s' is unknown: %s or %s", what, Fail500, FailPass)
 	}
 	return nil
 }

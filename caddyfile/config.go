@@ -48,6 +48,13 @@ const (
 	UnmatchedRespond = "respond"
 )
 
+// What Config.OnFailure and Config.Quarantine accept.
+const (
+	FailClosed = "closed"
+	FailPass   = "pass"
+	Fail500    = "500"
+)
+
 // What Config.Allow accepts.
 const (
 	AllowEnv     = "env"
@@ -135,6 +142,27 @@ type Config struct {
 	// 413. Each body read is held in memory for as long as its request lasts.
 	MaxBody int64 `json:"max_body,omitempty"`
 
+	// What the scripts of the VM may keep alive together, in rover.state, in globals and
+	// locals, in caches and channels: an estimate, counted every few seconds. Bytes,
+	// 1048576 (1 MiB) to 1099511627776 (1 TiB); 0, the default, means no limit. Past it
+	// requests are refused before any Lua runs, 503 with Retry-After, until the scripts
+	// keep less. One stretch of VM time that makes the process' heap grow by more than it
+	// (with no limit: 512 MiB, or half of GOMEMLIMIT if that is less) ends its request: 500.
+	Memory int64 `json:"memory,omitempty"`
+
+	// What becomes of a request when its route fails in Lua: an error that is not caught,
+	// a timeout, the end of its burst. "closed" answers with an error. "pass" passes the
+	// request on as it came, and sends a response as it was when an after hook fails.
+	// Hooks before a route are guards and always fail closed. An answer that the script
+	// chose, error{status=...}, is no failure. Default: "closed".
+	OnFailure string `json:"on_failure,omitempty"`
+
+	// What becomes of requests whose Lua function has been ended three times within a
+	// minute because it used up its burst or too much memory. For 30s it is not called:
+	// "500" answers with an error, "pass" passes the request on, though not past a guard
+	// in quarantine. Default: such functions are called like any other.
+	Quarantine string `json:"quarantine,omitempty"`
+
 	// What the script may do beyond computing, answering and proxying: "env" reads
 	// environment variables, "fs" reads and writes files, "net" connects to other
 	// hosts, "process" starts programs. Default: nothing. Each may be named once.
@@ -181,6 +209,7 @@ func (c *Config) SetDefaults() {
 	c.Timeout = cmp.Or(c.Timeout, caddy.Duration(DefaultTimeout))
 	c.Burst = cmp.Or(c.Burst, min(caddy.Duration(DefaultBurst), c.Timeout))
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.OnFailure = cmp.Or(c.OnFailure, FailClosed)
 }
 
 // Validate returns what is wrong with c first, or nil. It judges c as SetDefaults
@@ -203,6 +232,9 @@ func (c Config) Validate() error {
 		checkBurst(time.Duration(c.Burst)),
 		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),
 		checkMaxBody(c.MaxBody),
+		checkMemory(c.Memory),
+		checkOnFailure(c.OnFailure),
+		checkQuarantine(cmp.Or(c.Quarantine, Fail500)), // empty: off
 		checkAllow(c.Allow),
 		checkAllowNet(c.Allow, c.AllowNet),
 		checkSet(c.Set),

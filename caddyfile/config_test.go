@@ -22,6 +22,7 @@ func TestDefaults(t *testing.T) {
 		Timeout:      caddy.Duration(30 * time.Second),
 		Burst:        caddy.Duration(time.Second),
 		MaxBody:      1048576,
+		OnFailure:    FailClosed,
 	}
 	got := Config{Script: "app.lua"}
 	got.SetDefaults()
@@ -94,6 +95,9 @@ func full(t *testing.T) Config {
 		"timeout": "10s",
 		"burst": "250ms",
 		"max_body": 2097152,
+		"memory": 268435456,
+		"on_failure": "pass",
+		"quarantine": "500",
 		"allow": ["env", "net"],
 		"allow_net": ["api.example.com", "10.0.0.0/8:443"],
 		"set": {"region": "{env.REGION}", "note": ""},

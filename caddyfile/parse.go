@@ -48,6 +48,9 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    timeout       <duration>
 //	    burst         <duration>
 //	    max_body      <size>
+//	    memory        <size>
+//	    on_failure    closed|pass
+//	    quarantine    500|pass
 //	    allow         <env|fs|process|net [<rule>...]>...
 //	    set           <key> <value>
 //	    debug
@@ -105,6 +108,9 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"burst":         (*Config).parseBurst,
 	"max_body":      (*Config).parseMaxBody,
 	"allow":         (*Config).parseAllow,
+	"memory":        (*Config).parseMemory,
+	"on_failure":    (*Config).parseOnFailure,
+	"quarantine":    (*Config).parseQuarantine,
 	"set":           (*Config).parseSet,
 	"debug":         (*Config).parseDebug,
 	"proxy":         (*Config).parseProxy,
@@ -192,16 +198,19 @@ func (c *Config) parseBurst(d *caddyfile.Dispenser) error {
 }
 
 func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
-	var text string
-	if !d.AllArgs(&text) {
-		return d.ArgErr()
-	}
-	size, err := humanize.ParseBytes(text)
-	if err != nil {
-		return d.Errf("bad size value '%s': %v", text, plainCause(err))
-	}
-	c.MaxBody = int64(min(size, math.MaxInt64)) // past every range either way
-	return wrapErr(d, checkMaxBody(c.MaxBody))
+	return parseSize(d, &c.MaxBody, checkMaxBody)
+}
+
+func (c *Config) parseMemory(d *caddyfile.Dispenser) error {
+	return parseSize(d, &c.Memory, checkMemoryLimit)
+}
+
+func (c *Config) parseOnFailure(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.OnFailure, checkOnFailure)
+}
+
+func (c *Config) parseQuarantine(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.Quarantine, checkQuarantine)
 }
 
 // parseAllow reads grants, and behind net the rules that narrow it.
@@ -274,6 +283,20 @@ func parseCount(d *caddyfile.Dispenser, into *int, check func(int) error) error 
 	}
 	*into = n
 	return wrapErr(d, check(n))
+}
+
+// parseSize reads one number of bytes, with an optional unit.
+func parseSize(d *caddyfile.Dispenser, into *int64, check func(int64) error) error {
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil {
+		return d.Errf("bad size value '%s': %v", text, plainCause(err))
+	}
+	*into = int64(min(size, math.MaxInt64)) // past every range either way
+	return wrapErr(d, check(*into))
 }
 
 // parseDuration reads one duration in Caddy's form, which has days too.

@@ -52,6 +52,10 @@ func TestUnmarshal(t *testing.T) {
 		{"max_body in MiB", rover("max_body 1MiB"), `{"script":"app.lua","max_body":1048576}`},
 		{"max_body in KB", rover("max_body 64KB"), `{"script":"app.lua","max_body":64000}`},
 		{"max_body with a fraction", rover("max_body 1.5KiB"), `{"script":"app.lua","max_body":1536}`},
+		{"memory in MiB", rover("memory 256MiB"), `{"script":"app.lua","memory":268435456}`},
+		{"on_failure", rover("on_failure pass"), `{"script":"app.lua","on_failure":"pass"}`},
+		{"quarantine 500", rover("quarantine 500"), `{"script":"app.lua","quarantine":"500"}`},
+		{"quarantine pass", rover("quarantine pass"), `{"script":"app.lua","quarantine":"pass"}`},
 		{"max_body in bytes", rover("max_body 512"), `{"script":"app.lua","max_body":512}`},
 		{"allow", rover("allow env"), `{"script":"app.lua","allow":["env"]}`},
 		{"allow all", rover("allow env fs net process"), `{"script":"app.lua","allow":["env","fs","net","process"]}`},
@@ -66,10 +70,10 @@ func TestUnmarshal(t *testing.T) {
 
 		{
 			"everything", rover("name shop", "unmatched respond", "batch 64", "queue 8192", "queue_timeout 2s", "max_waiting 500", "priority {vars.class}", "timeout 10s", "burst 250ms",
-				"max_body 2MiB", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
+				"max_body 2MiB", "memory 256MiB", "on_failure pass", "quarantine 500", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
 				"proxy {", "lb_retries 2", "flush_interval -1", "}"),
 			`{"script":"app.lua","name":"shop","unmatched":"respond","batch":64,"queue":8192,"queue_timeout":2000000000,"max_waiting":500,"priority":"{vars.class}","timeout":10000000000,` +
-				`"burst":250000000,"max_body":2097152,"allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
+				`"burst":250000000,"max_body":2097152,"memory":268435456,"on_failure":"pass","quarantine":"500","allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
 				`"debug":true,"proxy":{"load_balancing":{"retries":2},"flush_interval":-1}}`,
 		},
 		{
@@ -168,6 +172,10 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"burst too long", rover("timeout 1h", "burst 61s"), "burst 1m1s is out of range: 1ms to 1m0s, at Testfile:3"},
 		{"burst past timeout", rover("burst 2s", "timeout 1s"), "burst 2s is longer than timeout 1s, at Testfile:4"},
 
+		{"memory zero", rover("memory 0"), "memory 0 is out of range: 1048576 to 1099511627776 bytes, at Testfile:2"},
+		{"on_failure empty", rover(`on_failure ""`), "on_failure '' is unknown: closed or pass, at Testfile:2"},
+		{"quarantine empty", rover(`quarantine ""`), "quarantine '' is unknown: 500 or pass, at Testfile:2"},
+		{"quarantine twice", rover("quarantine 500", "quarantine pass"), "option 'quarantine' given twice, at Testfile:3"},
 		{"max_body without value", rover("max_body"), wrongCount + "'max_body', at Testfile:2"},
 		{"max_body in two words", rover("max_body 1 MiB"), wrongCount + "'1', at Testfile:2"},
 		{"max_body unit unknown", rover("max_body 1MX"), "bad size value '1MX': unhandled size name: mx, at Testfile:2"},
@@ -212,7 +220,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "allow": "allow env", "set": "set a b", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "set": "set a b", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {

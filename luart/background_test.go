@@ -257,7 +257,11 @@ func TestParallelClientGone(t *testing.T) {
 		function api.get()
 			rover.parallel {
 				function() rover.log.info("waiting") rover.sleep(3600) end,
-				function() local _, err = pcall(rover.sleep, 3600) rover.log.info(err) end,
+				function()
+					rover.log.info("waiting too")
+					local _, err = pcall(rover.sleep, 3600)
+					rover.log.info(err)
+				end,
 			}
 		end
 		function api.slow.get() rover.parallel { function() rover.sleep(3600) end } end
@@ -269,10 +273,10 @@ func TestParallelClientGone(t *testing.T) {
 		defer close(served)
 		s.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
 	}()
-	s.awaitLine("waiting")
+	s.awaitLines("waiting", "waiting too")
 	cancel()
 	<-served
-	if n := len(s.logged("app.lua:6: " + errClientGone.Error())); n != 1 {
+	if n := len(s.logged("app.lua:8: " + errClientGone.Error())); n != 1 {
 		t.Errorf("the functions were told %d times", n)
 	}
 	if w.Code != StatusClientClosed {

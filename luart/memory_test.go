@@ -214,7 +214,7 @@ func TestMemoryLimitEndsTheSlice(t *testing.T) {
 		function api.strings.get() local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1e6) .. i end end
 		function api.garbage.get() for i = 1, 300 do local s = ("x"):rep(1e6) .. i end return "fine" end
 		return api`, withBurst(60e9), func(s *Script) { s.Timeout = 0 })
-	s.vm.SetMemory(64 << 20)
+	s.vm.SetMemory(24 << 20)
 	for _, path := range []string{"array", "keys", "caught", "strings"} {
 		if got := answer(s.do("GET /"+path, "")); got != `500 {"error":"internal error"}` {
 			t.Errorf("%s: %s", path, got)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -215,15 +216,21 @@ func (s *server) logged(message string) []observer.LoggedEntry {
 // awaitLine waits until the script has logged message.
 func (s *server) awaitLine(message string) {
 	s.t.Helper()
-	patience := time.After(20 * time.Second)
-	for {
+	s.awaitLines(message)
+}
+
+// awaitLines waits until the script has logged all messages, in any order.
+func (s *server) awaitLines(messages ...string) {
+	s.t.Helper()
+	patience := time.After(60 * time.Second)
+	for len(messages) > 0 {
 		select {
 		case line := <-s.lines:
-			if line == message {
-				return
+			if i := slices.Index(messages, line); i >= 0 {
+				messages = slices.Delete(messages, i, i+1)
 			}
 		case <-patience:
-			s.t.Fatalf("%q was not logged; the log is %v", message, s.logs.All())
+			s.t.Fatalf("%q were not logged; the log is %v", messages, s.logs.All())
 		}
 	}
 }
