@@ -44,7 +44,7 @@ type Options struct {
 	Policy   *Policy         // where it may connect to; nil: anywhere
 	TLS      *tls.Config     // nil: the system's certificate authorities
 	Counters *Counters       // shared with other clients; nil: its own
-	Context  context.Context // ends everything under way; nil: nothing does
+	Context  context.Context // ends requests and closes connections; nil: nothing does
 }
 
 // Client sends requests over pooled connections, by HTTP/1.1 or HTTP/2. Any goroutine
@@ -97,7 +97,7 @@ func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 }
 
-// settle closes what has become idle after Close.
+// settle closes what has become idle after Close. Every response calls it at its end.
 func (c *Client) settle() {
 	if c.closed.Load() {
 		c.transport.CloseIdleConnections()
@@ -114,7 +114,6 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	defer c.settle() // an HTTP/1 connection in use now is then closed, not kept
 	return c.transport.RoundTrip(r)
 }
 
@@ -168,7 +167,19 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, dialFailure(addr, err)
 	}
-	return conn, nil
+	return &boundConn{conn, context.AfterFunc(c.ctx, func() { _ = conn.Close() })}, nil
+}
+
+// boundConn is a connection that the end of the client's context closes: idle, or stuck
+// in a write that a cancelled request waits for.
+type boundConn struct {
+	net.Conn
+	unbind func() bool
+}
+
+func (c *boundConn) Close() error {
+	c.unbind()
+	return c.Conn.Close()
 }
 
 // dialTLS is dial with a handshake after it. http.Transport could do that itself, but

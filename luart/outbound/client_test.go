@@ -172,6 +172,24 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
+func TestConnectionsEndWithTheContext(t *testing.T) {
+	closed := make(chan struct{}, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	ctx, end := context.WithCancelCause(t.Context())
+	c := newClient(t, Options{Context: ctx})
+	expect(t, fetch(t, c, get(t, s.URL)), "200 ")
+	end(errors.New("the end"))
+	<-closed
+	expect(t, fetch(t, c, get(t, s.URL)), "cancelled: the end")
+}
+
 func TestForbidden(t *testing.T) {
 	var reached atomic.Int64
 	s := newServer(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
