@@ -2,8 +2,7 @@ package rover
 
 import (
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/caddy-rover/rover/luart"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func init() {
@@ -15,9 +14,11 @@ func init() {
 // from then on, until the config is replaced. A config that is only validated, or
 // refused because of another module, runs none of it.
 //
+// It also collects their metrics, in the registry of the config.
+//
 // It needs no configuration: the rover handlers of a config load it.
 type App struct {
-	gens []*luart.Generation // of the config's handlers; complete when Start is called
+	handlers []*Handler // of the config, provisioned; complete when Start is called
 }
 
 // CaddyModule returns the Caddy module information.
@@ -28,21 +29,30 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// Provision registers the metrics.
+func (a *App) Provision(ctx caddy.Context) error {
+	return ctx.GetMetricsRegistry().Register(a)
+}
+
 // Start begins the background work of the scripts.
 func (a *App) Start() error {
-	for _, g := range a.gens {
-		g.Start()
+	for _, h := range a.handlers {
+		h.gen.Start()
 	}
 	return nil
 }
 
 // Stop ends it.
 func (a *App) Stop() error {
-	for _, g := range a.gens {
-		g.Retire()
+	for _, h := range a.handlers {
+		h.gen.Retire()
 	}
 	return nil
 }
 
 // Interface guards
-var _ caddy.App = (*App)(nil)
+var (
+	_ caddy.App            = (*App)(nil)
+	_ caddy.Provisioner    = (*App)(nil)
+	_ prometheus.Collector = (*App)(nil)
+)

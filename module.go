@@ -149,7 +149,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	app.(*App).gens = append(app.(*App).gens, h.gen)
+	app.(*App).handlers = append(app.(*App).handlers, h)
 	return nil
 }
 

@@ -39,7 +39,8 @@ func (f *tableFields) contents() int {
 }
 
 // account counts what a VM's scripts keep alive: the values that can be reached from
-// rover.state, from globals, and from the locals that handlers, hooks and timers use. It
+// rover.state, from globals, and from the locals that handlers, hooks and timers use, and
+// the contents of caches and channels. It
 // goes in steps, between which scripts run and change what is counted, so the sum is an
 // estimate for that reason too. What only a handler in flight knows is not counted.
 //
@@ -78,6 +79,12 @@ func newAccount(vm *VM) *account {
 	for name, t := range vm.states {
 		a.roots = append(a.roots, root{"rover.state " + name, t})
 	}
+	for name, c := range vm.shared.caches {
+		a.addKnown("rover.cache "+name, c.bytes, c.lru.Len())
+	}
+	for name, ch := range vm.shared.channels {
+		a.addKnown("rover.channel "+name, ch.bytes, len(ch.buffer))
+	}
 	for g := range vm.live {
 		add := func(v lua.LValue) { a.roots = append(a.roots, root{g.name, v}) }
 		add(g.env)
@@ -89,6 +96,12 @@ func newAccount(vm *VM) *account {
 		}
 	}
 	return a
+}
+
+// addKnown counts what keeps an account of its own.
+func (a *account) addKnown(name string, bytes, entries int) {
+	a.bytes += int64(bytes)
+	a.sizes = append(a.sizes, rootSize{name, int64(bytes), int64(entries)})
 }
 
 // step goes on counting until all is counted, or for about a duration. It reports

@@ -36,9 +36,13 @@ const maxMessageBytes = 8 << 10
 // scriptError makes a ScriptError of what a protected call returned. Only the holder
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
+	killed := vm.budget.why != nil
+	if killed {
+		vm.kills.Add(1)
+	}
 	var api *lua.ApiError
 	if !errors.As(err, &api) {
-		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error(), killed: killed}
 	}
 	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cleanTraceback(c, api.StackTrace)}
 	switch obj := api.Object.(type) {
@@ -61,7 +65,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = fmt.Sprintf("%s… (%d bytes)", e.Message[:maxMessageBytes], len(e.Message))
 	}
 	switch {
-	case vm.budget.why != nil:
+	case killed:
 		e.Status, e.Deliberate, e.killed = http.StatusInternalServerError, false, true
 		if why := vm.budget.why.Error(); !strings.Contains(e.Message, why) {
 			e.Message = why + ": " + e.Message

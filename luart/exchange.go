@@ -98,6 +98,7 @@ func (x *Exchange) Run() (Outcome, error) {
 		x.phase = x.finish
 	}
 	if x.gen.vm.memory.over.Load() {
+		x.gen.vm.memory.refused.Add(1)
 		return x.outcome, ErrMemory
 	}
 	if x.quarantined() {

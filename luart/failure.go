@@ -40,7 +40,6 @@ type quarantine struct {
 // killed is told that a call of h was ended because of its burst or memory. Only the
 // holder may call it.
 func (g *Generation) killed(h *handler) {
-	g.vm.kills.Add(1)
 	if g.quarantine == nil {
 		return
 	}

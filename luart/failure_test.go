@@ -150,3 +150,18 @@ func TestAfterHooksOfAnEndedHandler(t *testing.T) {
 		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 }
+
+// A function of rover.parallel that has to be ended ends its caller, whatever that catches.
+func TestParallelRunaway(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get()
+			pcall(rover.parallel, { function() rover.sleep(3600) end, function() while true do end end })
+			return "escaped"
+		end
+		return api`, withBurst(30*time.Millisecond))
+	s.expect("GET /", `500 {"error":"internal error"}`)
+	if n := s.vm.Counters().Kills; n != 2 {
+		t.Errorf("%d kills counted", n)
+	}
+}

@@ -36,10 +36,10 @@ const (
 
 // memory is what is known of the memory that a VM's scripts keep.
 type memory struct {
-	limit  atomic.Int64 // bytes; 0: none
-	kept   atomic.Int64 // bytes, at the last count; an estimate
-	over   atomic.Bool  // kept is beyond limit: requests are refused
-	counts atomic.Int64 // how often it has been counted
+	limit   atomic.Int64  // bytes; 0: none
+	kept    atomic.Int64  // bytes, at the last count; an estimate
+	over    atomic.Bool   // kept is beyond limit: requests are refused
+	refused atomic.Uint64 // requests
 
 	grew map[string]int64 // the holder's: growth of the heap since the last count, by route
 	stop chan struct{}
@@ -145,7 +145,6 @@ func (vm *VM) countMemory() (steps uint64, ok bool) {
 func (vm *VM) counted(a *account, grew map[string]int64) {
 	m := &vm.memory
 	m.kept.Store(a.bytes)
-	m.counts.Add(1)
 	limit := m.limit.Load()
 	over := limit > 0 && a.bytes > limit
 	was := m.over.Swap(over)

@@ -109,6 +109,22 @@ func accountOf(t *testing.T, vm *VM) int64 {
 	return vm.Memory()
 }
 
+// Caches and channels count with what they say themselves.
+func TestAccountCountsCachesAndChannels(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.cache.post() rover.cache("c"):set("k", ("x"):rep(1e6)) end
+		function api.channel.post() rover.channel("ch", 5):send(("x"):rep(1e6)) end
+		return api`)
+	for _, path := range []string{"/cache", "/channel"} {
+		before := accountOf(t, s.vm)
+		s.do("POST "+path, "")
+		if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+			t.Errorf("%s counts %d", path, got)
+		}
+	}
+}
+
 // What is shared is counted once, and cycles end.
 func TestAccountCountsOnce(t *testing.T) {
 	s := newServer(t, `

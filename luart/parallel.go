@@ -15,7 +15,8 @@ const maxParallel = 256
 // while others wait) and returns the first result of each, in order, when all have
 // returned. With named functions, rover.parallel{a = f, b = g}, it returns one table
 // of results by name. They have what is left of the request's timeout. The first error
-// is raised by parallel; the others are cancelled first, and have ended by then.
+// is raised by parallel; the others are cancelled first, and have ended by then. A
+// function that uses up its burst ends the caller too.
 // Errors: not a table of functions, positions and names mixed, more than maxParallel.
 func (vm *VM) parallel(L *lua.LState) int {
 	names, fns := checkFunctions(L)
@@ -24,7 +25,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 	defer cancel(nil)
 	results := make([]lua.LValue, len(fns))
 	var failed *call
-	var failure error
+	var failure, killed error
 	vm.detachAll(L, len(fns), func(i int) {
 		child := &call{
 			gen: parent.gen, x: parent.x, parent: parent,
@@ -40,7 +41,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 			v, err := vm.pcall(child, fns[i])
 			results[i] = v
 			if err != nil && failure == nil {
-				failed, failure = child, err
+				failed, failure, killed = child, err, vm.budget.why
 				cancel(errSibling)
 			}
 			return nil
@@ -49,6 +50,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 	})
 	if failure != nil {
 		parent.ended = failed.ended
+		vm.budget.why = killed // if it was: that cannot be caught here either
 		raiseAgain(L, failure)
 	}
 	if names == nil {

@@ -125,6 +125,18 @@ func (vm *VM) RetryAfter() time.Duration { return vm.loop.RetryAfter() }
 // Stats returns what the VM's loop has done and does.
 func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }
 
+// Counters say what a VM did beside its loop's Stats. They only grow.
+type Counters struct {
+	Kills         uint64 // slices of VM time that were ended because of burst or memory
+	Quarantines   uint64 // functions that were put into quarantine
+	RefusedMemory uint64 // requests refused with ErrMemory
+}
+
+// Counters returns a snapshot. Any goroutine may call it.
+func (vm *VM) Counters() Counters {
+	return Counters{vm.kills.Load(), vm.quarantines.Load(), vm.memory.refused.Load()}
+}
+
 // Close retires what is loaded, lets what runs and waits finish, until ctx ends, and
 // then cuts the rest. It returns how many handlers were cut. The VM refuses everything
 // from now on.

@@ -31,20 +31,6 @@ func (vm *VM) await(L *lua.LState, wait func(ctx context.Context)) {
 	})
 }
 
-// awaitIdle is await for a wait in which nothing is under way, such as one for a
-// lock: in a background task it also ends when the generation retires. Only the
-// holder may call it.
-func (vm *VM) awaitIdle(L *lua.LState, wait func(ctx context.Context)) {
-	vm.detachIdle(L, func(c *call) {
-		ctx, cancel := vm.waitContext(c)
-		defer cancel()
-		if c.retired != nil {
-			defer context.AfterFunc(c.retired, cancel)()
-		}
-		wait(ctx)
-	})
-}
-
 // waitContext is the context of one wait of c.
 func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(c.ctx)
@@ -69,7 +55,8 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 	vm.raiseIfOver(L, c)
 }
 
-// detachIdle is detach as awaitIdle is await.
+// detachIdle is detach for a wait in which nothing is under way, such as one for a lock:
+// in a background task it also ends when the generation retires.
 func (vm *VM) detachIdle(L *lua.LState, wait func(c *call)) {
 	vm.raiseIfRetired(L, vm.cur)
 	vm.detach(L, wait)
