@@ -101,16 +101,21 @@ func run(ctx context.Context, which []string, clients int, duration time.Duratio
 	if !slices.Contains(which, "waiting") {
 		return nil
 	}
-	if err := raiseFiles(waiting); err != nil {
-		return err
-	}
-	srv, err := startCaddy(ctx, dir, prefix, up.address) // a new one: its memory is measured
-	if err != nil {
-		return err
-	}
-	defer srv.stop()
-	if err := measureWaiting(ctx, srv, waiting, duration); err != nil {
-		return fmt.Errorf("waiting: %w", err)
+	for _, w := range waits {
+		files, err := raiseFiles(w.files*waiting + otherFiles)
+		if err != nil {
+			return err
+		}
+		n := min(waiting, (files-otherFiles)/w.files)
+		srv, err := startCaddy(ctx, dir, prefix, up.address) // a new one: its memory is measured
+		if err != nil {
+			return err
+		}
+		err = measureWaiting(ctx, srv, w.call, w.path, n, duration)
+		srv.stop()
+		if err != nil {
+			return fmt.Errorf("waiting in %s: %w", w.call, err)
+		}
 	}
 	return nil
 }

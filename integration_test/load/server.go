@@ -26,7 +26,9 @@ const caddyfile = `{
 http://127.0.0.1:{$OURS} {
 	rover app.lua {
 		queue 65536
+		max_waiting 100000
 		timeout 60s
+		allow net {$UPSTREAM}
 		set upstream {$UPSTREAM}
 	}
 }
@@ -57,11 +59,17 @@ local upstream = rover.config.upstream
 function api.get() return { message = "hello from Lua" } end
 function api.shop.w_rest.any(ctx) return api.proxy(ctx:cookie("beta") and "127.0.0.1:1" or upstream) end
 local s = { waiting = 0 }
-function api.wait.get(ctx)
+function api.sleep.get(ctx)
   s.waiting = s.waiting + 1
   rover.sleep(tonumber(ctx:query().s))
   s.waiting = s.waiting - 1
   return { message = "hello from Lua" }
+end
+function api.http.get(ctx)
+  s.waiting = s.waiting + 1
+  local res = assert(rover.http.get("http://" .. upstream .. "/slow?s=" .. ctx:query().s))
+  s.waiting = s.waiting - 1
+  return { message = #res.body > 0 and "hello from Lua" }
 end
 function api.waiting.p_n.get(ctx) -- 200 once n handlers wait, 404 before
   if s.waiting >= tonumber(ctx:param("n")) then return { message = "hello from Lua" } end
@@ -186,7 +194,8 @@ func freePort() (string, error) {
 	return port, err
 }
 
-// upstream is what the proxied pairs proxy to.
+// upstream is what the proxied pairs proxy to, and what handlers wait for: it answers
+// /slow?s=1.5 after that many seconds.
 type upstream struct {
 	server  *http.Server
 	address string
@@ -202,7 +211,16 @@ func startUpstream() (*upstream, error) {
 	}
 	body := []byte(upstreamBody)
 	u := &upstream{address: l.Addr().String(), done: make(chan struct{}), server: &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				seconds, _ := strconv.ParseFloat(r.FormValue("s"), 64)
+				select {
+				case <-time.After(time.Duration(seconds * float64(time.Second))):
+				case <-r.Context().Done():
+				}
+			}
+			_, _ = w.Write(body)
+		}),
 	}}
 	go func() { defer close(u.done); _ = u.server.Serve(l) }()
 	return u, nil

@@ -11,9 +11,22 @@ import (
 	"time"
 )
 
-// measureWaiting lets many handlers wait at once, and measures the memory that takes
-// and what it does to the latency of others.
-func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Duration) error {
+// waits are the calls that handlers wait in.
+var waits = []struct {
+	call  string
+	path  string // whose handler does
+	files int    // that a handler takes: the client's connection, the upstream's
+}{
+	{"rover.sleep", "/sleep", 1},
+	{"rover.http.get", "/http", 2},
+}
+
+// otherFiles are what the processes need beside those of waiting handlers.
+const otherFiles = 512
+
+// measureWaiting lets many handlers wait at once in a call of Lua's, and measures the
+// memory that takes and what it does to the latency of others.
+func measureWaiting(ctx context.Context, srv *caddy, call, path string, n int, duration time.Duration) error {
 	duration = min(duration, 30*time.Second) // the site's timeout is 60s
 	alone := load{srv.ports["OURS"], "/", hello, 8, duration}
 	before, err := alone.run(ctx)
@@ -40,7 +53,7 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	var wg sync.WaitGroup
 	start := time.Now()
 	seconds := 4*time.Second + duration // longer than they take to arrive
-	wait := fmt.Sprintf("/wait?s=%.1f", seconds.Seconds())
+	wait := fmt.Sprintf("%s?s=%.1f", path, seconds.Seconds())
 	for _, c := range conns {
 		wg.Add(1)
 		go func() {
@@ -75,7 +88,7 @@ func measureWaiting(ctx context.Context, srv *caddy, n int, duration time.Durati
 	if err != nil {
 		return err
 	}
-	fmt.Printf("waiting  %d handlers in rover.sleep at once; %s, all were answered\n", n, arrived)
+	fmt.Printf("waiting  %d handlers in %s at once; %s, all were answered\n", n, call, arrived)
 	fmt.Printf("         memory with %d idle connections %.0f MiB, peak %.0f MiB: %.1f KiB a waiting handler, budget 400 MiB\n",
 		n, idle, peak, (peak-idle)*1024/float64(n))
 	fmt.Printf("         others alone  %s\n         others beside %s\n", before, during)
@@ -98,17 +111,20 @@ func (c *conn) untilWaiting(ctx context.Context, n int, end time.Time) (bool, er
 	return false, context.Cause(ctx)
 }
 
-// raiseFiles lets this process, and those that it starts from now on, open as many files
-// as n connections take.
-func raiseFiles(n int) error {
+// raiseFiles lets this process, and those that it starts from now on, open n files, or as
+// many as the system permits. It returns how many that are.
+func raiseFiles(n int) (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("reading the limit of open files: %w", err)
+		return 0, fmt.Errorf("reading the limit of open files: %w", err)
 	}
-	limit.Cur = max(limit.Cur, uint64(n)+1024)
-	limit.Max = max(limit.Max, limit.Cur)
+	want := syscall.Rlimit{Cur: max(limit.Cur, uint64(n)), Max: max(limit.Max, uint64(n))}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want) == nil {
+		return int(want.Cur), nil
+	}
+	limit.Cur = limit.Max
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("raising the limit of open files to %d: %w", limit.Cur, err)
+		return 0, fmt.Errorf("raising the limit of open files to %d: %w", limit.Cur, err)
 	}
-	return nil
+	return int(limit.Cur), nil
 }
