@@ -40,7 +40,7 @@ func (l *Loop[T]) drain() {
 func (l *Loop[T]) drainHeld() (park bool) {
 	for {
 		n, answered := l.runBatch()
-		popped, answers := l.settle()
+		popped := l.settle()
 
 		// Parking is decided before the hold is given up: own is the holder's.
 		park = !l.own.parked
@@ -52,14 +52,14 @@ func (l *Loop[T]) drainHeld() (park bool) {
 				if next == closedBit {
 					l.becomeQuiet()
 				}
-				answers.send()
+				l.answers.send()
 				return park
 			}
 		} else if a := l.attachers.pop(); a != nil {
 			l.own.streak = 1
 			l.state.Add(-popped - 1) // as in handOver
 			a.ready <- struct{}{}
-			answers.send()
+			l.answers.send()
 			return park
 		}
 		l.own.parked = !park
@@ -68,7 +68,6 @@ func (l *Loop[T]) drainHeld() (park bool) {
 		}
 		// More is pending: a further batch, or, if there was none, a producer between
 		// its announcement and its push, who must get a processor.
-		l.own.answers = answers
 		if n == 0 || answered {
 			runtime.Gosched()
 		}
@@ -113,9 +112,8 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 		l.runQueued(t)
 
 		now = nanotime()
-		if now-l.own.answers.since > int64(breath) {
-			l.own.answers.send()
-			l.own.answers = answers[T]{}
+		if now-l.answers.since > int64(breath) {
+			l.answers.send()
 			answered = true
 			// The batch may go on for long: say so far how fast it is.
 			l.own.rate.add(ran, now)
@@ -133,6 +131,11 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 // runQueued runs t and keeps the answer for later. Only the holder may call it.
 func (l *Loop[T]) runQueued(t *task[T]) {
 	t.err = ErrGoexit // stays when fn ends the goroutine
-	defer l.own.answers.add(t)
+	defer l.answers.add(t)
 	t.err = l.run(t.fn)
 }
+
+// Answer sends the answers that are held back at the moment. Nothing needs it; but the
+// holder sends them between two tasks only, so whoever watches for long tasks should call
+// it while there is one. Any goroutine may call it.
+func (l *Loop[T]) Answer() { l.answers.send() }

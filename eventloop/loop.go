@@ -92,6 +92,8 @@ type Loop[T any] struct {
 	queueTimeout atomic.Int64
 	sweeper      sweeper
 
+	answers answers[T] // held back, see breath; the holder adds
+
 	_ [cacheLine]byte // the holder writes own all the time; producers read what is above
 
 	// own is the holder's alone. The hold's way from one goroutine to the next
@@ -99,8 +101,7 @@ type Loop[T any] struct {
 	own struct {
 		spare    []T
 		popped   uint64 // tasks popped but still counted in pending
-		answers  answers[T]
-		turn     uint // queued tasks run, for next
+		turn     uint   // queued tasks run, for next
 		rate     rate
 		streak   int   // attachers served since the drain goroutine last had the hold
 		parked   bool  // a drain goroutine waits at drainCh, or is about to
@@ -293,35 +294,37 @@ func (l *Loop[T]) enqueue(ctx context.Context, class Class, share *Share, fn fun
 // oneWaiting for a task that detaches). What is pending is handed on. Only the
 // holder may call it; afterwards it is not the holder.
 func (l *Loop[T]) release(extra uint64) {
-	popped, answers := l.settle()
-	defer answers.send()
+	popped := l.settle()
 	for {
 		s := l.state.Load()
 		if pending(s)-popped != 1 {
 			l.handOver(extra - popped)
-			return
+			break
 		}
 		next := s + extra - popped - 1
 		if l.state.CompareAndSwap(s, next) { // idle; from here on own is not ours
 			if next == closedBit {
 				l.becomeQuiet()
 			}
-			return
+			break
 		}
+	}
+	if l.answers.top.Load() != nil {
+		l.answers.send()
 	}
 }
 
 // settle ends the accounting of one hold. It returns how many popped tasks are still
-// counted in pending, and those whose producers are still to be told; telling them
-// is the last thing to do, as they may go on to claim. Only the holder may call it.
-func (l *Loop[T]) settle() (uint64, answers[T]) {
+// counted in pending. Telling the producers of those that are over is the last thing to
+// do, as they may go on to claim. Only the holder may call it.
+func (l *Loop[T]) settle() (popped uint64) {
 	if l.own.held != 0 {
 		l.own.counters.Busy += time.Duration((nanotime() - l.own.held) * l.own.weight)
 		l.own.held = 0
 	}
-	popped, a := l.own.popped, l.own.answers
-	l.own.popped, l.own.answers = 0, answers[T]{}
-	return popped, a
+	popped = l.own.popped
+	l.own.popped = 0
+	return popped
 }
 
 // handOver gives the hold to whoever has been waiting: a detached task that wants

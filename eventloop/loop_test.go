@@ -527,3 +527,23 @@ func TestSetLimits(t *testing.T) {
 	<-a
 	<-b
 }
+
+// An answer that is held back behind a long task can be sent before its end.
+func TestAnswerBehindALongTask(t *testing.T) {
+	l := newIntLoop(4, 4)
+	defer l.Close(background)
+	free := occupy(t, l)
+	first := queue(background, l, func(*int) error { return nil })
+	began, end := make(chan struct{}), make(chan struct{})
+	second := queue(background, l, func(*int) error { close(began); <-end; return nil })
+	free()
+	<-began
+	l.Answer()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	close(end)
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}

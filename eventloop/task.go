@@ -65,26 +65,42 @@ const (
 	cancelled
 )
 
-// answers is a list of tasks that are over and whose producers do not know it yet.
-// Its owner is whoever took the tasks, or took the list from the holder to send it.
+// answers are tasks that are over and whose producers do not know it yet: a stack that
+// one goroutine at a time pushes onto (the holder, for the loop's), and anybody may take
+// whole. Nothing but the whole is ever taken off, so the top that a push found is still
+// that task, or its CAS fails.
+//
+// A task is its pusher's up to the CAS in add, then the stack's; send gives it back to
+// its producer.
 type answers[T any] struct {
-	first, last *task[T]
-	since       int64 // nanotime at which first was added
+	top   atomic.Pointer[task[T]]
+	since int64 // the pusher's: nanotime at which the first of those there was added
 }
 
+// add pushes t. Only one goroutine at a time may call it.
 func (a *answers[T]) add(t *task[T]) {
-	if a.first == nil {
-		a.first = t
-		a.since = nanotime()
-	} else {
-		a.last.next = t
+	for {
+		top := a.top.Load()
+		t.next = top
+		if a.top.CompareAndSwap(top, t) {
+			if top == nil {
+				a.since = nanotime()
+			}
+			return
+		}
 	}
-	a.last = t
 }
 
-// send gives every task back to its producer, oldest first.
-func (a answers[T]) send() {
-	for t := a.first; t != nil; {
+// send gives every task back to its producer, oldest first. Any goroutine may call it.
+func (a *answers[T]) send() {
+	var oldest *task[T]
+	for t := a.top.Swap(nil); t != nil; {
+		next := t.next
+		t.next = oldest
+		oldest = t
+		t = next
+	}
+	for t := oldest; t != nil; {
 		next := t.next
 		t.next = nil
 		t.done <- struct{}{} // the producer's from here on

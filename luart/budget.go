@@ -49,6 +49,7 @@ type budget struct {
 
 	maxGrowth atomic.Int64      // bytes that the heap may grow by during one slice
 	grown     func(bytes int64) // told of growth during a slice; called by the holder
+	ticks     func()            // called at every tick; nil: nothing
 
 	stop, stopped chan struct{}
 }
@@ -58,8 +59,11 @@ const alarm = math.MaxInt64
 
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func newBudget() *budget {
-	b := &budget{made: time.Now(), tick: 20 * time.Millisecond, stop: make(chan struct{}), stopped: make(chan struct{})}
+func newBudget(ticks func(), grown func(bytes int64)) *budget {
+	b := &budget{
+		made: time.Now(), tick: 20 * time.Millisecond, ticks: ticks, grown: grown,
+		stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
 	b.maxGrowth.Store(math.MaxInt64)
 	b.heap.Store(heapBytes())
 	b.live.Store(liveBytes())
@@ -81,6 +85,9 @@ func (b *budget) watch() {
 			b.heap.Store(heapBytes())
 			b.live.Store(liveBytes())
 			b.clock.Store(alarm)
+			if b.ticks != nil {
+				b.ticks()
+			}
 		case <-b.stop:
 			return
 		}

@@ -74,7 +74,6 @@ type thread struct {
 // NewVM returns a VM without code.
 func NewVM(o VMOptions) *VM {
 	vm := &VM{
-		budget: newBudget(),
 		logger: o.Logger,
 		states: map[string]*lua.LTable{},
 		shared: newShared(time.Now),
@@ -100,7 +99,8 @@ func NewVM(o VMOptions) *VM {
 		Reuse:     func(th *thread) bool { return !th.broken },
 		Limits:    o.Limits,
 	})
-	vm.budget.grown = vm.noteGrowth
+	// An answer that is ready must not wait for the end of a long burst behind it.
+	vm.budget = newBudget(vm.loop.Answer, vm.noteGrowth)
 	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
 	vm.SetMemory(0)
 	go vm.watchMemory()
