@@ -62,8 +62,9 @@ func runExample(t *testing.T, binary, dir string) {
 	port := freePort()
 	srv := exec.CommandContext(ctx, binary, "run", "--config", config)
 	srv.Dir = ".."
-	srv.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ADMIN=127.0.0.1:"+freePort(),
-		"BASIC_PORT="+freePort(), "PRO_PORT="+freePort())
+	srv.Env = append(os.Environ(), "HOME="+t.TempDir(), "PORT="+port, "ADMIN=127.0.0.1:"+freePort())
+	srv.Env = append(srv.Env, want.env...)
+	srv.Env = append(srv.Env, servicePorts(t, dir)...)
 	stderr, err := srv.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +102,30 @@ func runExample(t *testing.T, binary, dir string) {
 	want.checkLog(t, logged)
 }
 
-// A replay is a requests.txt: lines "log: text", each announcing errors that Caddy
-// logs, then exchanges. An exchange is "> METHOD /path", "> Name: value", ">",
+// servicePorts returns a setting for each {$NAME_PORT:…} of an example's Caddyfile: the
+// ports of its services.
+func servicePorts(t *testing.T, dir string) (env []string) {
+	config, err := os.ReadFile(filepath.Join(dir, "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\{\$(\w+_PORT):`).FindAllStringSubmatch(string(config), -1) {
+		if !seen[m[1]] {
+			seen[m[1]] = true
+			env = append(env, m[1]+"="+freePort())
+		}
+	}
+	return env
+}
+
+// A replay is a requests.txt: lines "env: NAME=value", each a setting that the example
+// is started with, lines "log: text", each announcing errors that Caddy logs, then
+// exchanges. An exchange is "> METHOD /path", "> Name: value", ">",
 // "> body", "< status", "< Name: value", then the lines of the body, each as it is or
 // as "~ regexp". Empty lines outside a request say nothing.
 type replay struct {
+	env       []string
 	logs      []string
 	exchanges []*exchange
 }
@@ -131,6 +151,8 @@ func parseReplay(file, text string) (*replay, error) {
 		var err error
 		switch kind, rest, _ := strings.Cut(line, " "); {
 		case line == "":
+		case kind == "env:" && x == nil && strings.Contains(rest, "="):
+			p.env = append(p.env, rest)
 		case kind == "log:" && x == nil && rest != "":
 			p.logs = append(p.logs, rest)
 		case kind == ">" && (x == nil || x.status != 0):
@@ -141,7 +163,7 @@ func parseReplay(file, text string) (*replay, error) {
 				err = fmt.Errorf("> METHOD /path expected, got %q", line)
 			}
 		case x == nil:
-			err = fmt.Errorf("log: text, or > METHOD /path expected, got %q", line)
+			err = fmt.Errorf("env: NAME=value, log: text, or > METHOD /path expected, got %q", line)
 		case kind == ">" && x.inBody:
 			x.sent = append(x.sent, rest)
 		case kind == ">" && rest == "":
