@@ -133,10 +133,18 @@ func (b *budget) look() <-chan struct{} {
 			b.why = errMemory
 		}
 	}
-	if b.why != nil {
-		return closedChan
+	if b.why == nil {
+		return nil
 	}
-	return nil
+	b.kill(b.why)
+	return closedChan
+}
+
+// kill ends the running slice: every further instruction comes to look. Only the holder
+// may call it.
+func (b *budget) kill(why error) {
+	b.why = why
+	b.end = math.MinInt64
 }
 
 // grewReally tells growth from garbage that has not been collected. Only the holder may

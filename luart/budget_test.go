@@ -22,3 +22,23 @@ func TestLateTickIsNoBurst(t *testing.T) {
 		t.Errorf("now is %v", time.Duration(got))
 	}
 }
+
+// What ends a slice cannot be caught: every further instruction is refused too.
+func TestAnEndedSliceStaysEnded(t *testing.T) {
+	b := &budget{tick: time.Hour, made: time.Now()}
+	b.maxGrowth.Store(1 << 20)
+	b.begin(time.Second)
+	if b.Done() != nil {
+		t.Fatal("ended at once")
+	}
+	b.why = errMemory
+	b.clock.Store(alarm)
+	for range 3 {
+		if b.Done() == nil {
+			t.Error("it goes on")
+		}
+	}
+	if b.begin(time.Second); b.Done() != nil || b.Err() != nil {
+		t.Error("the next slice is ended too")
+	}
+}

@@ -19,13 +19,21 @@
 // that Lua did not make has its head ready and an after hook wants it
 // ([Exchange.After]). Everything else happens without the VM.
 //
+// # Background work
+//
+// Timers and tasks ([Generation.Start], [Generation.Retire]) enter the VM on goroutines of
+// their own, which the VM waits for at its end. What scripts share beside rover.state
+// (caches, locks, semaphores, channels) belongs to the VM, the connections of rover.http
+// to a generation.
+//
 // # What a script may rely on
 //
-// Between two calls that wait (rover.sleep, reading a body) a handler is atomic: no
-// other Lua code of the VM runs. rover.state tables, and what rover.cache, rover.lock,
-// rover.semaphore and rover.channel name, are shared by all requests and survive the
-// loading of a new generation. A handler that uses the VM for longer
-// than burst without waiting is ended, wherever it is; one whose client has left or
-// whose timeout is over gets an error from the call it waits in, and from every later
-// one, and may clean up.
+// Between two calls that wait a handler is atomic: no other Lua code of the VM runs. Those
+// are rover.sleep, rover.parallel, ctx:body, rover.http and the reading of its streams,
+// cache:fetch, acquiring a lock or semaphore, and sending to or receiving from a channel.
+// They work wherever they are called from. rover.state tables are shared by all requests
+// and survive the loading of a new generation. A handler that uses the VM for longer
+// than burst without waiting, or makes the heap grow too much meanwhile, is ended,
+// wherever it is; one whose client has left or whose timeout is over gets an error from
+// the call it waits in, and from every later one, and may clean up.
 package luart

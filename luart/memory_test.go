@@ -230,9 +230,9 @@ func TestMemoryLimitEndsTheSlice(t *testing.T) {
 			while true do pcall(function() for i = 1, 1e9 do t[i] = { i } end end) end
 		end
 		function api.strings.get() local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1e6) .. i end end
-		function api.garbage.get() for i = 1, 300 do local s = ("x"):rep(1e6) .. i end return "fine" end
+		function api.garbage.get() for i = 1, 50 do local s = ("x"):rep(1e6) .. i end return "fine" end
 		return api`, withBurst(60e9), func(s *Script) { s.Timeout = 0 })
-	s.vm.SetMemory(24 << 20)
+	s.vm.SetMemory(8 << 20)
 	for _, path := range []string{"array", "keys", "caught", "strings"} {
 		if got := answer(s.do("GET /"+path, "")); got != `500 {"error":"internal error"}` {
 			t.Errorf("%s: %s", path, got)

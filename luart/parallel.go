@@ -50,7 +50,9 @@ func (vm *VM) parallel(L *lua.LState) int {
 	})
 	if failure != nil {
 		parent.ended = failed.ended
-		vm.budget.why = killed // if it was: that cannot be caught here either
+		if killed != nil {
+			vm.budget.kill(killed) // it cannot be caught here either
+		}
 		raiseAgain(L, failure)
 	}
 	if names == nil {
