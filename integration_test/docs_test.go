@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,27 +14,98 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// The Lua blocks of the README are run in package luart.
-func readmeBlocks(t *testing.T, language string) []string {
+// pages returns the texts of the README and of docs.
+func pages(t *testing.T) map[string]string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	files, _ := filepath.Glob("../docs/*.md")
+	if len(files) == 0 {
+		t.Fatal("no pages in docs")
 	}
-	var blocks []string
-	for _, m := range regexp.MustCompile("(?s)```(\\w+)\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		switch m[1] {
-		case language:
-			blocks = append(blocks, m[2])
-		case "lua", "caddyfile", "json", "sh":
-		default:
-			t.Errorf("no test runs blocks of language %q", m[1])
+	texts := map[string]string{}
+	for _, file := range append(files, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(text)
+	}
+	return texts
+}
+
+// blocks returns the blocks of a language in the README and in docs. Those of Lua are
+// run in package luart.
+func blocks(t *testing.T, language string) []string {
+	t.Helper()
+	var found []string
+	for file, text := range pages(t) {
+		for _, m := range regexp.MustCompile("(?s)```(\\w+)\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			switch m[1] {
+			case language:
+				found = append(found, m[2])
+			case "lua", "caddyfile", "json", "sh":
+			default:
+				t.Errorf("%s: no test runs blocks of language %q", file, m[1])
+			}
 		}
 	}
-	if len(blocks) == 0 {
+	if len(found) == 0 {
 		t.Fatalf("no %s blocks", language)
 	}
-	return blocks
+	return found
+}
+
+// Links of the README, of docs and of the examples lead somewhere in the repository.
+func TestDocsLinks(t *testing.T) {
+	texts := pages(t)
+	readmes, _ := filepath.Glob("../examples/*/README.md")
+	for _, file := range readmes {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(text)
+	}
+	links := 0
+	for file, text := range texts {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]*)\)`).FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(m[1], "https://") {
+				continue
+			}
+			links++
+			to, anchor, _ := strings.Cut(m[1], "#")
+			target := file
+			if to != "" {
+				target = filepath.Join(filepath.Dir(file), to)
+			}
+			info, err := os.Stat(target)
+			if err != nil {
+				t.Errorf("%s: link %s: %v", file, m[1], err)
+				continue
+			}
+			if anchor == "" || info.IsDir() {
+				continue
+			}
+			page, err := os.ReadFile(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(anchors(string(page)), anchor) {
+				t.Errorf("%s: link %s: no such heading among %q", file, m[1], anchors(string(page)))
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no links")
+	}
+}
+
+// anchors returns what GitHub makes of the headings of a page.
+func anchors(page string) (list []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		a := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		list = append(list, strings.ReplaceAll(a, " ", "-"))
+	}
+	return list
 }
 
 // validate provisions a config as caddy validate does, with a script in place.
@@ -57,8 +129,8 @@ func validate(t *testing.T, caddyfile string) {
 	}
 }
 
-func TestReadmeCaddyfiles(t *testing.T) {
-	for _, block := range readmeBlocks(t, "caddyfile") {
+func TestDocsCaddyfiles(t *testing.T) {
+	for _, block := range blocks(t, "caddyfile") {
 		if strings.HasPrefix(block, "rover ") {
 			block = "http:// {\n" + block + "}\n"
 		}
@@ -66,11 +138,11 @@ func TestReadmeCaddyfiles(t *testing.T) {
 	}
 }
 
-func TestReadmeJSON(t *testing.T) {
+func TestDocsJSON(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "app.lua")
 	write(t, script, "return rover.server {}")
-	for _, block := range readmeBlocks(t, "json") {
+	for _, block := range blocks(t, "json") {
 		block = strings.Replace(block, `"app.lua"`, `"`+script+`"`, 1)
 		var cfg caddy.Config
 		whole := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"routes":[{"handle":[` + block + `]}]}}}}}`
@@ -83,8 +155,8 @@ func TestReadmeJSON(t *testing.T) {
 	}
 }
 
-// Every command of the README is one that another test runs, or one that is run here.
-func TestReadmeCommands(t *testing.T) {
+// Every command of the README and of docs is one that another test runs, or one that is run here.
+func TestDocsCommands(t *testing.T) {
 	runElsewhere := map[string]string{
 		"go run ./cmd/caddy run --config examples/hello/Caddyfile": "TestExamples starts every example",
 		"curl http://localhost:8080/":                              "TestExamples replays examples/hello/requests.txt",
@@ -96,14 +168,14 @@ func TestReadmeCommands(t *testing.T) {
 		"xcaddy build --with github.com/caddy-rover/rover":         "TestXcaddy, with a local copy",
 		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.": "TestXcaddy",
 	}
-	for _, block := range readmeBlocks(t, "sh") {
+	for _, block := range blocks(t, "sh") {
 		for line := range strings.Lines(block) {
 			line = strings.TrimSpace(line)
 			if runElsewhere[line] != "" {
 				continue
 			}
 			if !strings.HasPrefix(line, "go test ") {
-				t.Errorf("no test runs the README's command %q", line)
+				t.Errorf("no test runs the command %q", line)
 				continue
 			}
 			// A benchmark: once is enough to see that it runs.

@@ -6,38 +6,43 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
-// Every Lua block of the README is a script that loads, and answers as the comments at
-// its end say.
+// Every Lua block of the README and of docs is a script that loads, and answers as the
+// comments at its end say.
 func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(blocks) == 0 {
-		t.Fatal("no Lua blocks")
+	pages, _ := filepath.Glob("../docs/*.md")
+	if len(pages) == 0 {
+		t.Fatal("no pages in docs")
 	}
 	up := httptest.NewServer(http.HandlerFunc(answerReadme))
 	defer up.Close()
-	for _, b := range blocks {
-		s := newServer(t, b[1], func(s *Script) {
-			s.Config = map[string]string{"token": "s3cret", "upstream": up.URL}
-			s.Net = outbound.NewPolicy()
-		})
-		n := s.replay(b[1], 1)
-		if n == 0 {
-			t.Errorf("a block says no request and answer:\n%s", b[1])
+	for _, page := range append(pages, "../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			s := newServer(t, b[1], func(s *Script) {
+				s.Config = map[string]string{"token": "s3cret", "upstream": up.URL}
+				s.Net = outbound.NewPolicy()
+			})
+			if s.replay(b[1], 1) == 0 {
+				t.Errorf("%s: a block says no request and answer:\n%s", page, b[1])
+			}
+			if t.Failed() {
+				t.Fatalf("in a block of %s", page)
+			}
 		}
 	}
 }
 
-// answerReadme is the service that the scripts of the README call.
+// answerReadme is the service that the scripts of the README and of docs call.
 func answerReadme(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/export" {
 		_, _ = io.WriteString(w, "1\n2\n3\n")
