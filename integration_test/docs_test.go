@@ -2,16 +2,21 @@ package integration_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 )
 
 // pages returns the texts of the README and of docs.
@@ -151,6 +156,34 @@ func TestDocsJSON(t *testing.T) {
 		}
 		if err := caddy.Validate(&cfg); err != nil {
 			t.Errorf("%v\n%s", err, block)
+		}
+	}
+}
+
+// The defaults in the README's table of options, and in the table of limits, are those
+// of the code.
+func TestDocsDefaults(t *testing.T) {
+	var c rovercaddyfile.Config
+	c.SetDefaults()
+	duration := func(d caddy.Duration) string { return time.Duration(d).String() }
+	for option, want := range map[string]string{
+		"unmatched":     c.Unmatched,
+		"batch":         strconv.Itoa(c.Batch),
+		"queue":         strconv.Itoa(c.Queue),
+		"queue_timeout": duration(c.QueueTimeout),
+		"max_waiting":   strconv.Itoa(c.MaxWaiting),
+		"timeout":       duration(c.Timeout),
+		"burst":         duration(c.Burst),
+		"max_body":      fmt.Sprintf("%dMiB", c.MaxBody>>20),
+		"on_failure":    c.OnFailure,
+	} {
+		rows := regexp.MustCompile("(?m)^\\| `" + option + "` \\|.*\\| (.*) \\|$").FindStringSubmatch(pages(t)["../README.md"])
+		if rows == nil || strings.Trim(rows[1], "`") != want {
+			t.Errorf("README.md: the row of %s has the default %q, want %q", option, rows, want)
+		}
+		limits := regexp.MustCompile("(?m)^\\|[^|]*\\| `" + option + "` \\| ([^|]*) \\|").FindStringSubmatch(pages(t)["../docs/limits.md"])
+		if limits != nil && strings.ReplaceAll(limits[1], " ", "") != want {
+			t.Errorf("docs/limits.md: %s has the default %q, want %q", option, limits[1], want)
 		}
 	}
 }

@@ -2,15 +2,20 @@ package luart
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/pattern"
 )
 
 // Every Lua block of the README and of docs is a script that loads, and answers as the
@@ -37,6 +42,69 @@ func TestReadme(t *testing.T) {
 			}
 			if t.Failed() {
 				t.Fatalf("in a block of %s", page)
+			}
+		}
+	}
+}
+
+// The fixed limits in docs/limits.md are those of the code.
+func TestLimitsPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "| ") {
+			rows = append(rows, strings.ReplaceAll(line, ",", ""))
+		}
+	}
+	mib := func(bytes int) string { return fmt.Sprintf("%d MiB", bytes>>20) }
+	kib := func(bytes int) string { return fmt.Sprintf("%d KiB", bytes>>10) }
+	count := func(n int) string { return strconv.Itoa(n) }
+	for _, want := range []struct {
+		row     string
+		numbers []string
+	}{
+		{"growth of the heap", []string{mib(defaultGrowth)}},
+		{"background tasks that run or wait", []string{count(maxTasks)}},
+		{"armed timers", []string{count(maxTimers)}},
+		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},
+		{"background tasks of a replaced script", []string{fmt.Sprintf("%.0f s", retireGrace.Seconds())}},
+		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
+		{"response of `rover.http`", []string{mib(defaultBodyLimit), fmt.Sprintf("%d GiB", largestBodyLimit>>30)}},
+		{"line of a stream", []string{mib(defaultLineBytes), mib(maxStreamBytes)}},
+		{"redirects of `rover.http`", []string{count(defaultRedirects), count(maxRedirects)}},
+		{"clients with different TLS options", []string{count(maxTLSSettings)}},
+		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
+		{"items of a cache", []string{count(defaultCache.maxItems), count(maxCacheItems)}},
+		{"bytes of a cache", []string{mib(defaultCache.maxBytes)}},
+		{"one value in a cache", []string{mib(maxPlainBytes), count(maxPlainValues) + " values", count(maxPlainDepth) + " levels"}},
+		{"a channel", []string{count(maxChannelItems), mib(maxChannelBytes)}},
+		{"caches open channels", []string{count(maxNames)}},
+		{"places of a semaphore", []string{count(maxPlaces)}},
+		{"nested calls", []string{count(maxCalls)}},
+		{"coroutines inside", []string{count(maxCoroutines)}},
+		{"a string made by", []string{mib(maxStringBytes)}},
+		{"values that `unpack`", []string{count(maxResults)}},
+		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},
+		{"regular expressions", []string{kib(maxExprBytes), count(maxExprGroups) + " groups", count(maxExprSteps)}},
+		{"JSON", []string{count(maxJSONDepth) + " levels", mib(maxJSONBytes)}},
+		{"a template", []string{mib(htmlTemplateBytes), count(htmlTags) + " tags", kib(htmlCodeBytes)}},
+		{"source given to `load`", []string{kib(maxChunkBytes), count(maxSyntaxLevels) + " levels"}},
+		{"a module", []string{mib(maxModuleBytes)}},
+		{"bytes of `rover.crypto.random`", []string{kib(cryptoRandomBytes)}},
+		{"message of an uncaught error", []string{kib(maxMessageBytes)}},
+		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
+	} {
+		i := slices.IndexFunc(rows, func(row string) bool { return strings.HasPrefix(row, "| "+want.row) })
+		if i < 0 {
+			t.Errorf("no row begins with %q", want.row)
+			continue
+		}
+		for _, number := range want.numbers {
+			if !regexp.MustCompile(`(^|[^0-9])` + number + `($|[^0-9])`).MatchString(rows[i]) {
+				t.Errorf("%q is not in the row %s", number, rows[i])
 			}
 		}
 	}

@@ -39,10 +39,10 @@ function api.hooks.w_rest.post(ctx)
   return api.proxy(rover.config.backend)
 end
 
--- What the backend could not take will be sent again, and is not a replay then.
+-- What the backend did not take will be sent again, and is not a replay then.
 function api.hooks.after.forget(ctx, res)
-  local id = ctx:get("id")
-  if id and res.status >= 500 then seen:delete(id) end
+  local id, taken = ctx:get("id"), res.status >= 200 and res.status <= 299
+  if id and not taken then seen:delete(id) end
 end
 
 return api
