@@ -254,6 +254,13 @@ func (l *Loop[T]) run(fn func(T) error) (err error) {
 	return err
 }
 
+// DropSpare forgets the threads that are kept for later tasks, and so what they refer to.
+// Only the holder may call it, from inside a task.
+func (l *Loop[T]) DropSpare() {
+	clear(l.own.spare)
+	l.own.spare = l.own.spare[:0]
+}
+
 // enqueue puts fn into its class's ring and waits for it. The caller has announced it,
 // so the holder cannot leave without having seen it.
 func (l *Loop[T]) enqueue(ctx context.Context, class Class, share *Share, fn func(T) error) error {

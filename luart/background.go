@@ -26,10 +26,11 @@ const (
 // The contexts end once and may be looked at by any goroutine; the rest is the
 // holder's.
 type background struct {
-	started bool
-	due     []*backgroundTask // spawned before the start
-	timers  map[*timer]uint64 // armed, or to be armed at the start; in order of the number
-	armed   uint64
+	started  bool
+	replaced bool              // it has retired: nothing is kept for it
+	due      []*backgroundTask // spawned before the start
+	timers   map[*timer]uint64 // armed, or to be armed at the start; in order of the number
+	armed    uint64
 
 	ctx     context.Context // of tasks: ends retireGrace after the retirement
 	cancel  context.CancelCauseFunc
@@ -87,6 +88,8 @@ func (g *Generation) retireHeld() {
 		return
 	}
 	g.retire()
+	g.replaced = true
+	g.vm.loop.DropSpare()
 	g.http.closeIdle()
 	delete(g.vm.live, g)
 	for _, t := range g.timersInOrder() {

@@ -83,6 +83,7 @@ func (c *call) retiring() <-chan struct{} {
 // start makes c what runs now. Only the holder may call it, before any Lua code of c.
 func (vm *VM) start(c *call, th *thread) {
 	c.th = th
+	th.gen = c.gen
 	th.L.Env = c.gen.env
 	vm.resume(c, th.L)
 }

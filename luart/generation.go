@@ -101,6 +101,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		if err == nil {
 			vm.live[g] = struct{}{}
 		} else {
+			g.replaced = true
 			g.http.closeIdle()
 		}
 		return err

@@ -2,8 +2,10 @@ package luart
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -128,4 +130,55 @@ func TestLoadUnderTraffic(t *testing.T) {
 	}
 	wg.Wait()
 	s.expect("GET /total", "200 1600")
+}
+
+// What a generation has made can be collected when it is replaced, also where Lua threads
+// that its handlers have used are kept for later ones.
+func TestReplacedGenerationsAreFreed(t *testing.T) {
+	source := `
+		local api = rover.server {}
+		local ch = rover.channel("go")
+		function api.wait.get() ch:recv() return "waited" end
+		function api.go.get() ch:send(true) return "ok" end
+		return api`
+	s := newServer(t, source)
+	var freed atomic.Int64
+	const generations = 10
+	for i := range generations {
+		runtime.AddCleanup(s.gen.env, func(int) { freed.Add(1) }, i)
+		var waiting []*pending
+		for range generations - i { // threads that are not needed again
+			waiting = append(waiting, s.beginWaiting("GET /wait"))
+		}
+		for n := range waiting {
+			if n == 1 { // one ends before the next generation comes, the others after
+				old := s.gen
+				if err := s.load(source); err != nil {
+					t.Fatal(err)
+				}
+				old.Retire()
+			}
+			s.once("GET /go", "200 ok")
+		}
+		if len(waiting) == 1 {
+			old := s.gen
+			if err := s.load(source); err != nil {
+				t.Fatal(err)
+			}
+			old.Retire()
+		}
+		for _, p := range waiting {
+			p.expect("200 waited")
+		}
+	}
+	last := s.beginWaiting("GET /wait") // the VM remembers what ran last
+	s.once("GET /go", "200 ok")
+	last.expect("200 waited")
+	patience := time.Now().Add(20 * time.Second)
+	for freed.Load() < generations {
+		runtime.GC()
+		if time.Now().After(patience) {
+			t.Fatalf("%d of %d generations are freed", freed.Load(), generations)
+		}
+	}
 }

@@ -68,8 +68,12 @@ type VM struct {
 // thread is a Lua thread: one handler's at a time.
 type thread struct {
 	L      *lua.LState
-	broken bool // its last call failed; its stack may not be clean
+	gen    *Generation // whose code ran last: the unused part of L's stack refers to it
+	broken bool        // its last call failed; its stack may not be clean
 }
+
+// reusable says whether th may serve another call. Only the holder may call it.
+func (th *thread) reusable() bool { return !th.broken && (th.gen == nil || !th.gen.replaced) }
 
 // NewVM returns a VM without code.
 func NewVM(o VMOptions) *VM {
@@ -96,7 +100,7 @@ func NewVM(o VMOptions) *VM {
 	vm.types = newTypes(vm)
 	vm.loop = eventloop.New(eventloop.Config[*thread]{
 		NewThread: vm.newThread,
-		Reuse:     func(th *thread) bool { return !th.broken },
+		Reuse:     (*thread).reusable,
 		Limits:    o.Limits,
 	})
 	// An answer that is ready must not wait for the end of a long burst behind it.
