@@ -32,6 +32,8 @@ const idleConnsPerHost = 1024
 type proxy struct {
 	handler   *reverseproxy.Handler
 	transport *reverseproxy.HTTPTransport // ours to clean up; nil: Caddy does it
+	closeIdle func()                      // closes idle connections
+	closed    atomic.Bool                 // cleaned up; requests that were under way may still come
 }
 
 // newProxy provisions cfg, the proxy block; nil if there is none.
@@ -72,6 +74,10 @@ func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
 	if err := h.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
+	p.closeIdle = func() {}
+	if t, ok := h.Transport.(*reverseproxy.HTTPTransport); ok {
+		p.closeIdle = t.Transport.CloseIdleConnections
+	}
 	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: setsHost(h.Headers)}
 	return p, nil
 }
@@ -89,6 +95,7 @@ func setsHost(h *headers.Handler) bool {
 
 // cleanup closes upgraded connections and the idle ones of a transport of our own.
 func (p *proxy) cleanup() error {
+	p.closed.Store(true) // first: whoever does not see it comes before the idle ones are closed
 	err := p.handler.Cleanup()
 	if p.transport != nil {
 		err = errors.Join(err, p.transport.Cleanup())
@@ -157,7 +164,11 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if to.path != "" || to.header != nil {
 		r = to.change(r)
 	}
-	return p.handler.ServeHTTP(w, r, next)
+	err := p.handler.ServeHTTP(w, r, next)
+	if p.closed.Load() { // nobody will use the connection again
+		p.closeIdle()
+	}
+	return err
 }
 
 // change returns r with the path and headers for the upstream. r itself stays as it
