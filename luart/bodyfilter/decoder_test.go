@@ -40,7 +40,7 @@ func newEncoder(t testing.TB, coding string, w io.Writer) flushWriteCloser {
 		}
 		return f
 	case "br":
-		return brotli.NewWriterLevel(w, 4)
+		return brotli.NewWriterLevel(w, 1)
 	case "zstd":
 		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 		if err != nil {

@@ -21,4 +21,43 @@
 // What the server has flushed comes out at once. The end is checked: a body that ends too early is an error of Close, never a short
 // body. An empty body is empty in every coding. Checksums are checked, but what they cover has been handed on by then: a streaming
 // filter must end the exchange in a way that the client sees when Write or Close fails.
+//
+// # Headers
+//
+// What [FilteredHead] does for a filter, whose result is a function of the upstream's body, and [ReplacedHead] for a new body, which may
+// be made of anything:
+//
+//	field                        filtered                       replaced
+//	Content-Length               removed: not known             the new one; removed for 1xx, 204, 205, 304
+//	Content-Encoding             removed if it can be decoded   removed
+//	ETag "x"                     W/"x": other bytes than the    removed: says nothing about the new body
+//	                             upstream's, changed with them
+//	ETag W/"x"                   kept                           removed
+//	ETag, malformed              removed                        removed
+//	Last-Modified                kept                           removed
+//	Accept-Ranges                removed: the upstream's bytes are not the client's
+//	Content-Range                [Partial] for 206, else        removed; 206 becomes 200
+//	                             removed (416 tells a length)
+//	Digest, Content-Digest,      removed, also from Trailer and the trailers ([FilteredTrailer])
+//	Repr-Digest, Content-MD5,
+//	Want-… of these
+//	Trailer                      kept, but for the digests
+//	Transfer-Encoding            left to net/http
+//	all other                    kept
+//
+// HEAD and 304 are treated as the GET would be: a client that keeps a W/"x" must not learn from a 304 that it is "x", and then join ranges
+// of the upstream's bytes to its own. This holds if every response of a resource gets the treatment, so decide by route, not by what is in
+// the response. nginx does the same where it compresses, and where sub_filter keeps validators (sub_filter_last_modified on); by default
+// sub_filter removes them, as ReplacedHead does.
+//
+// If-None-Match and If-Modified-Since may go to the upstream: If-None-Match compares weakly, so W/"x" finds "x". The upstream's 304 then
+// means that its body is the same; a filter whose result depends on more (the user, the time, a state, its own version) must remove
+// ETag and Last-Modified itself, which later requests of the client then lack. If-Match compares strongly: no W/"x" matches, a PUT with one
+// is 412. It needs the upstream's ETag, thus an unfiltered GET.
+//
+// Range cannot be let through ([StripRange]): the range that a filter sees is not the one that the client means, and a filter that masks
+// something would be evaded by asking for the body in pieces. So a 206 that comes nevertheless ([Partial]) must not be sent unfiltered by
+// a filter that hides something: it is an error of the exchange unless the script says otherwise.
+//
+// Cache-Control: no-transform binds proxies that the site has not chosen; a script is part of the site. It changes nothing here.
 package bodyfilter
