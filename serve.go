@@ -14,7 +14,7 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	x := h.gen.Begin(w, r, host{})
+	x := h.gen.Begin(w, r, host{h}, next)
 	if x == nil {
 		return next.ServeHTTP(w, r)
 	}
@@ -64,7 +64,7 @@ func hasErrorRoutes(r *http.Request) bool {
 }
 
 // host gives scripts what Caddy knows of a request.
-type host struct{}
+type host struct{ *Handler }
 
 func (host) ClientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)

@@ -42,7 +42,7 @@ func BenchmarkVM(b *testing.B) {
 	b.Run("kind=hello", func(b *testing.B) {
 		s := newServer(b, helloScript)
 		r := httptest.NewRequest("GET", "/", nil)
-		x := s.gen.Begin(nil, r, s)
+		x := s.gen.Begin(nil, r, s, s.next)
 		defer x.End()
 		b.ReportAllocs()
 		// Inside one hold: the loop's own cost is in BenchmarkDo.
@@ -78,7 +78,7 @@ func BenchmarkExchange(b *testing.B) {
 						defer cancel()
 						r := httptest.NewRequest("GET", path, nil).WithContext(ctx)
 						for left.Add(-1) >= 0 {
-							x := s.gen.Begin(nil, r, s)
+							x := s.gen.Begin(nil, r, s, s.next)
 							if _, err := x.Run(); err != nil {
 								b.Error(err)
 							}
@@ -123,7 +123,7 @@ func BenchmarkServe(b *testing.B) {
 			w := httptest.NewRecorder()
 			b.ReportAllocs()
 			for b.Loop() {
-				x := s.gen.Begin(w, r, s)
+				x := s.gen.Begin(w, r, s, s.next)
 				if _, err := x.Run(); err != nil {
 					b.Fatal(err)
 				}

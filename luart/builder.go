@@ -101,7 +101,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{outcome: Pass, status: 200}) }, nil)
 	add("proxy", func(L *lua.LState) int {
-		return g.pushResponse(L, &response{outcome: Proxy, status: 200, proxy: g.checkProxy(L)})
+		return g.pushResponse(L, &response{outcome: Proxy, status: 200, proxy: g.checkProxy(L, "api.proxy")})
 	}, nil)
 	return list
 }
@@ -142,8 +142,8 @@ func (g *Generation) html(L *lua.LState, status, at int) int {
 // maxUpstreams is how many upstreams one api.proxy may name.
 const maxUpstreams = 16
 
-// checkProxy returns the arguments of api.proxy(to[, options]).
-func (g *Generation) checkProxy(L *lua.LState) *ProxyTo {
+// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy.
+func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
 	to := &ProxyTo{}
 	add := func(v lua.LValue) {
 		s, ok := v.(lua.LString)
@@ -152,7 +152,7 @@ func (g *Generation) checkProxy(L *lua.LState) *ProxyTo {
 		}
 		if g.checkUpstream != nil {
 			if err := g.checkUpstream(string(s)); err != nil {
-				L.RaiseError("api.proxy: %s", err.Error())
+				L.RaiseError("%s: %s", name, err.Error())
 			}
 		}
 		to.Upstreams = append(to.Upstreams, string(s))
@@ -163,18 +163,18 @@ func (g *Generation) checkProxy(L *lua.LState) *ProxyTo {
 			add(v.RawGetInt(i))
 		}
 		if n := len(to.Upstreams); n == 0 || n > maxUpstreams {
-			L.RaiseError("api.proxy: a list names 1 to %d upstreams, this one %d", maxUpstreams, n)
+			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", name, maxUpstreams, n)
 		}
 	default:
 		add(v)
 	}
 	if L.Get(3) != lua.LNil {
-		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, to, key, v) })
+		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
 	return to
 }
 
-func setProxyOption(L *lua.LState, to *ProxyTo, key string, v lua.LValue) {
+func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.LValue) {
 	ok := false
 	switch key {
 	case "timeout":
@@ -199,9 +199,9 @@ func setProxyOption(L *lua.LState, to *ProxyTo, key string, v lua.LValue) {
 			to.Header = checkHeaderTable(L, t)
 		}
 	default:
-		L.RaiseError("api.proxy has no option %q: timeout, headers, path, host, tries", key)
+		L.RaiseError("%s has no option %q: timeout, headers, path, host, tries", name, key)
 	}
 	if !ok {
-		L.RaiseError("api.proxy: option %s cannot be a %s (%s)", key, typeName(v), v.String())
+		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, typeName(v), v.String())
 	}
 }

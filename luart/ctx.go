@@ -113,6 +113,8 @@ func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
 // ctx_change.go, the body in ctx_body.go.
 func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
+		"next":  vm.next,
+		"proxy": vm.proxy,
 		"header": func(L *lua.LState) int {
 			x := checkCtx(L)
 			name := http.CanonicalHeaderKey(L.CheckString(2))

@@ -158,3 +158,19 @@ var bodyMethods = map[string]lua.LGFunction{
 		return 1
 	},
 }
+
+// answerBodyMethods are the methods of a response's body: as those of a request's. json
+// raises a 502 for what it cannot read.
+var answerBodyMethods = map[string]lua.LGFunction{
+	"text":  bodyText,
+	"bytes": bodyText,
+	"len":   bodyMethods["len"],
+	"json": func(L *lua.LState) int {
+		v, err := decodeJSON(L, checkBody(L).bytes)
+		if err != nil {
+			raiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
+		}
+		L.Push(v)
+		return 1
+	},
+}

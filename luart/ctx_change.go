@@ -170,11 +170,16 @@ func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
 // responseField is res.name for what is not a method.
 func responseField(L *lua.LState) int {
 	r := checkResponse(L, 1)
-	if L.Get(2) == lua.LString("status") {
-		L.Push(lua.LNumber(r.status))
-	} else {
-		L.Push(lua.LNil)
+	v := lua.LNil
+	switch L.Get(2) {
+	case lua.LString("status"):
+		v = lua.LNumber(r.status)
+	case lua.LString("error"): // nil, or why nobody answered
+		if r.from != nil && r.from.status == 0 {
+			v = lua.LString(r.from.failure().Error())
+		}
 	}
+	L.Push(v)
 	return 1
 }
 

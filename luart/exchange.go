@@ -17,6 +17,13 @@ type Host interface {
 	Var(r *http.Request, name string) (value any, ok bool)
 	SetVar(r *http.Request, name string, value any)
 	LogField(r *http.Request, name string, value any)
+
+	// Serve passes a request on to what Begin was told comes next, or hands it over to
+	// upstreams if to is not nil. Several may be under way at once for one request, each
+	// on a goroutine of its own and with a copy of the request.
+	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
+	// ErrorStatus is the status that an error of Serve is answered with.
+	ErrorStatus(err error) int
 }
 
 // Exchange is one request's way through a generation. It is pooled: nothing may use
@@ -27,6 +34,7 @@ type Exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	host  Host
+	next  any // the host's: what comes after the script
 
 	phase       func() // what the next entry into the VM does
 	enter       func(*thread) error
@@ -40,6 +48,10 @@ type Exchange struct {
 
 	received *received // the request as it came; nil unless it may be passed on after a failure
 	skip     bool      // the handler is in quarantine: after the guards the request is passed on
+
+	handovers []*handover // ctx:next and ctx:proxy
+	client    *clientHead // nil: the request was not handed over
+	answering bool        // there is a response: the request cannot go on any more
 
 	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
@@ -61,8 +73,8 @@ func newExchange(g *Generation) *Exchange {
 	return x
 }
 
-func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host) {
-	x.w, x.r, x.host = w, r, host
+func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host, next any) {
+	x.w, x.r, x.host, x.next = w, r, host, next
 	x.ctx = r.Context()
 }
 
@@ -106,6 +118,12 @@ func (x *Exchange) Run() (Outcome, error) {
 	}
 	x.setDeadline()
 	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
+	if x.client != nil {
+		x.client.begin()
+		if x.outcome != Answer { // somebody else goes on with the request
+			x.endHandovers()
+		}
+	}
 	return x.outcome, err
 }
 
@@ -135,7 +153,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.after) > 0 }
 func (x *Exchange) After(status int, header http.Header) (newStatus int, replaced bool, err error) {
 	x.setDeadline()
 	x.sent = true
-	res := response{status: status, header: header}
+	res := response{status: status, header: header, received: true}
 	x.phase = func() {
 		var ok bool
 		if replaced, ok = x.after(&res); replaced || !ok {
@@ -153,6 +171,7 @@ func (x *Exchange) After(status int, header http.Header) (newStatus int, replace
 // End gives the exchange back. A ctx that the script kept raises from now on.
 func (x *Exchange) End() {
 	vm := x.gen.vm
+	x.endHandovers()
 	if x.ud != nil || len(x.endings) > 0 {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
 			return // the VM is closed: no Lua code can see ctx, but nothing may reuse x
@@ -217,6 +236,7 @@ func (x *Exchange) inert() {
 func (x *Exchange) handle() {
 	x.decide()
 	x.finish()
+	x.dropHandovers()
 }
 
 // finish runs the after hooks of Lua's own answer. Only the holder may call it.
@@ -352,6 +372,7 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 // the holder may call it.
 func (x *Exchange) after(res *response) (replaced, ok bool) {
 	vm := x.gen.vm
+	x.answering = true
 	ud := newObject(vm.types.response, res)
 	defer func() { res.over = true }()
 	for i := len(x.match.after) - 1; i >= 0; i-- {

@@ -5,8 +5,12 @@ import (
 	"strconv"
 )
 
-// Write sends Lua's answer to w.
+// Write sends Lua's answer to w. It returns the error of the next handler, or of proxying,
+// when the script returned a response that is none, and panics as they did.
 func (x *Exchange) Write(w http.ResponseWriter) error {
+	if h := x.reply.from; h != nil {
+		return h.send(w, x.reply.status, x.reply.headerMap())
+	}
 	return x.reply.write(w, x.r.Method == http.MethodHead)
 }
 

@@ -242,8 +242,9 @@ func (vm *VM) state(L *lua.LState) int {
 }
 
 // Begin returns the exchange for a request that a route or a hook of g wants, or nil
-// if the request has nothing to do with g. It must be ended with End.
-func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host) *Exchange {
+// if the request has nothing to do with g. next is what host.Serve passes it on to. It
+// must be ended with End.
+func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, next any) *Exchange {
 	x := g.exchanges.Get().(*Exchange)
 	g.tree.find(r, &x.match)
 	if !x.match.wanted() && !g.respond && !(r.Method == http.MethodOptions && len(x.match.known) > 0) {
@@ -251,7 +252,7 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host) *E
 		g.exchanges.Put(x)
 		return nil
 	}
-	x.begin(w, r, host)
+	x.begin(w, r, host, next)
 	return x
 }
 

@@ -224,7 +224,7 @@ func TestGoPanicIsContained(t *testing.T) {
 	s.gen.env.RawSetString("boom", s.vm.main.NewFunction(func(*lua.LState) int { panic("a bug") }))
 	s.expect("GET /lua", `500 {"error":"internal error"}`)
 	s.expect("GET /caught", "200 false")
-	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/fine", nil), s)
+	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/fine", nil), s, s.next)
 	x.handlePhase = func() { panic("outside of Lua") }
 	if outcome, err := x.Run(); outcome != Answer || err != nil || x.Err() == nil {
 		t.Errorf("%v, %v, %v", outcome, err, x.Err())

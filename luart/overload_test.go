@@ -73,7 +73,7 @@ func TestRunRefusals(t *testing.T) {
 	wg.Wait()
 	s.expect("GET /ran", "200 4")
 
-	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/guarded/x", nil), s)
+	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/guarded/x", nil), s, s.next)
 	if x.share() != &x.match.before[0].share {
 		t.Error("an unrouted request does not count towards its guard")
 	}
@@ -82,7 +82,7 @@ func TestRunRefusals(t *testing.T) {
 
 // serve runs a request up to the decision.
 func (g *Generation) serve(r *http.Request) (Outcome, error) {
-	x := g.Begin(httptest.NewRecorder(), r, nil)
+	x := g.Begin(httptest.NewRecorder(), r, nil, nil)
 	defer x.End()
 	return x.Run()
 }

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,13 +33,15 @@ type ProxyTo struct {
 // the one about to be sent. A response that a script built may be returned any number
 // of times, so sending one does not change it.
 type response struct {
-	outcome Outcome
-	status  int
-	ctype   string      // Content-Type, unless header has one
-	header  http.Header // nil until one is set
-	body    []byte
-	proxy   *ProxyTo
-	over    bool // an after hook's: its phase has ended
+	outcome  Outcome
+	status   int
+	ctype    string      // Content-Type, unless header has one
+	header   http.Header // nil until one is set
+	body     []byte
+	proxy    *ProxyTo
+	received bool      // an after hook's: its body goes by in Go
+	over     bool      // an after hook's: its phase has ended
+	from     *handover // whose response it is, body and all; nil: the script's own
 }
 
 // headerMap returns the headers, to write to.
@@ -183,6 +186,54 @@ var responseMethods = map[string]lua.LGFunction{
 		L.SetTop(1)
 		return 1
 	},
+}
+
+// responseBodyMethods are those of a response's body.
+func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
+	m := maps.Clone(responseMethods)
+	// res:body(): waits until all of it is there, at most max_body. Errors: it breaks off
+	// or is longer; the response was sent or dropped.
+	m["body"] = func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		b := &body{bytes: r.body, read: true}
+		if r.from != nil {
+			b.bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
+		} else if r.received {
+			L.RaiseError("res:body() of a response that Lua did not ask for is not available in an after hook")
+		}
+		L.Push(newObject(vm.types.answer, b))
+		return 1
+	}
+	// res:set_body(bytes): returns res. The length, and what said something about the old
+	// bytes, follows.
+	m["set_body"] = func(L *lua.LState) int {
+		r := checkResponse(L, 1)
+		text := L.CheckString(2)
+		if r.received {
+			L.RaiseError("res:set_body() of a response that Lua did not ask for is not available in an after hook")
+		}
+		if r.from != nil {
+			r.from.drop()
+			r.from = nil
+		}
+		h := r.headerMap()
+		for _, name := range aboutOldBody {
+			delete(h, name)
+		}
+		if r.status == http.StatusPartialContent {
+			r.status = http.StatusOK
+		}
+		r.body = []byte(text)
+		L.SetTop(1)
+		return 1
+	}
+	return m
+}
+
+// aboutOldBody are the headers that are wrong for another body.
+var aboutOldBody = []string{
+	"Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified",
+	"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Transfer-Encoding", "Trailer",
 }
 
 // checkFraming refuses headers that say how a message is framed: they follow from

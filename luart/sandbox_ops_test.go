@@ -119,7 +119,7 @@ func BenchmarkConcat(b *testing.B) {
 			r := httptest.NewRequest("GET", "/", nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				x := s.gen.Begin(nil, r, s)
+				x := s.gen.Begin(nil, r, s, s.next)
 				if _, err := x.Run(); err != nil || x.Err() != nil || len(x.reply.body) == 0 {
 					b.Fatal(err, x.Err())
 				}

@@ -30,7 +30,9 @@ type server struct {
 	vm   *VM
 	gen  *Generation
 	next http.Handler // what requests are passed on to
-	logs *observer.ObservedLogs
+
+	proxied func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error // what ctx:proxy does
+	logs    *observer.ObservedLogs
 
 	lines chan string // messages logged since the load, as they come
 
@@ -98,8 +100,18 @@ func (s *server) LogField(_ *http.Request, name string, v any) {
 	s.fields[name] = v
 }
 
+func (s *server) Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	if to == nil {
+		next.(http.Handler).ServeHTTP(w, r)
+		return nil
+	}
+	return s.proxied(to, w, r)
+}
+
+func (s *server) ErrorStatus(error) int { return http.StatusBadGateway }
+
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := s.gen.Begin(w, r, s)
+	x := s.gen.Begin(w, r, s, s.next)
 	if x == nil {
 		s.next.ServeHTTP(w, r)
 		return
@@ -110,7 +122,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case outcome == Answer:
-		_ = x.Write(w)
+		if err := x.Write(w); err != nil {
+			http.Error(w, err.Error(), s.ErrorStatus(err))
+		}
 	case outcome == Proxy:
 		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
 	case x.WantsAfter():

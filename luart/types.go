@@ -10,6 +10,7 @@ type types struct {
 	ctx, body, response *lua.LTable
 	node, hooks, root   *lua.LTable
 	builder, timer      *lua.LTable
+	answer              *lua.LTable // the body of a response
 	cache, semaphore    *lua.LTable
 	channel             *lua.LTable
 
@@ -21,7 +22,8 @@ func newTypes(vm *VM) types {
 	t := types{}
 	t.ctx = newType(L, "ctx", ctxMethods(vm), ctxField)
 	t.body = newType(L, "body", bodyMethods, nil)
-	t.response = newType(L, "response", responseMethods, responseField)
+	t.answer = newType(L, "body", answerBodyMethods, nil)
+	t.response = newType(L, "response", responseBodyMethods(vm), responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
 	t.timer = newType(L, "timer", timerMethods, nil)
 	t.cache = newType(L, "cache", cacheMethods(vm), nil)

@@ -1,0 +1,386 @@
+package luart
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// handover is a request on its way through the next handler (ctx:next) or to upstreams
+// (ctx:proxy), whose response a script decides about when its head is there. It runs on a
+// goroutine of its own, which the exchange waits for, and which stops at the head until
+// the decision.
+//
+// What belongs to whom: status and header are the goroutine's until head is closed, then
+// the holder's, and with the decision the goroutine's again. The rest of the answer is
+// written to the client by that goroutine while the one that serves the request waits.
+type handover struct {
+	header http.Header
+	status int    // of the head; 0: the handler returned without one
+	head   signal // the head is there, or the handler has returned
+	done   signal // the handler has returned
+
+	decided  bool // the holder's, and after the VM the serving goroutine's
+	client   *clientHead
+	decision chan decision
+	cancel   context.CancelFunc
+
+	err      error // after done: what the handler returned
+	panicked any   // after done: what it panicked with
+	stack    []byte
+	broken   error         // after done: the answer was not taken whole
+	answer   *bytes.Buffer // after done, if that was the decision: the body
+}
+
+// clientHead guards the head of the client's response, which informational responses of
+// several handovers may come before.
+type clientHead struct {
+	mu    sync.Mutex
+	begun bool // nothing informational may be sent any more
+}
+
+// header returns a copy of the headers that others have set so far.
+func (c *clientHead) header(w http.ResponseWriter) http.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := make(http.Header, len(w.Header()))
+	maps.Copy(h, w.Header())
+	return h
+}
+
+// begin says that the response begins. Any goroutine may call it; nil is for a request
+// that was not handed over.
+func (c *clientHead) begin() {
+	if c != nil {
+		c.mu.Lock()
+		c.begun = true
+		c.mu.Unlock()
+	}
+}
+
+// signal is a channel that is closed once.
+type signal chan struct{}
+
+// decision says what becomes of a response whose head is there.
+type decision struct {
+	to    http.ResponseWriter // send it there; nil: see limit
+	limit int64               // keep so many bytes of its body at most; 0: drop it
+}
+
+var errDropped = errors.New("the script has dropped this response")
+
+// next is ctx:next(): it passes the request on to the next handler and returns its
+// response as soon as the head is there. proxy is ctx:proxy(to[, options]), which hands it
+// over to upstreams instead. A response that is returned goes to the client, its body
+// without going through Lua; one that is not is cancelled when the handler ends. When
+// nobody answered, res.error says why, and res.status is the status that returning it
+// leads to. They may be called again, also at once in rover.parallel: a request body of up
+// to max_body is sent again. Errors: in an after hook, where there is a response already;
+// the body is longer and has been sent once.
+func (vm *VM) next(L *lua.LState) int { return vm.handOver(L, nil) }
+
+func (vm *VM) proxy(L *lua.LState) int {
+	return vm.handOver(L, checkCtx(L).gen.checkProxy(L, "ctx:proxy"))
+}
+
+func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
+	x := checkCtx(L)
+	if x.answering {
+		L.RaiseError("there is a response already: the request can be passed on before that only")
+	}
+	if len(x.handovers) >= maxHandovers {
+		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
+	}
+	h := x.handOver(to)
+	vm.await(L, func(ctx context.Context) {
+		select {
+		case <-h.head:
+		case <-ctx.Done(): // then await raises, and the end of the request drops it
+		}
+	})
+	res := &response{status: h.status, header: h.header, from: h}
+	if h.status == 0 { // done
+		res.status = x.host.ErrorStatus(h.failure())
+	}
+	L.Push(newObject(vm.types.response, res))
+	return 1
+}
+
+// maxHandovers is how often one request may be passed on or proxied by its script.
+const maxHandovers = 64
+
+// handOver starts a handover. Only the holder may call it.
+func (x *Exchange) handOver(to *ProxyTo) *handover {
+	ctx, cancel := context.WithCancel(x.r.Context())
+	if x.client == nil {
+		x.client = &clientHead{}
+	}
+	h := &handover{
+		client: x.client, header: x.client.header(x.w), head: make(signal), done: make(signal),
+		decision: make(chan decision, 1), cancel: cancel,
+	}
+	x.sent = x.body == nil || !x.body.read
+	r := x.r.Clone(ctx)
+	r.Body = x.replayBody()
+	x.handovers = append(x.handovers, h)
+	host, next := x.host, x.next
+	w := &handoverWriter{h: h, client: x.w}
+	go func() {
+		defer close(h.done)
+		defer w.end()
+		defer func() {
+			if h.panicked = recover(); h.panicked != nil {
+				h.stack = debug.Stack()
+			}
+		}()
+		h.err = host.Serve(next, to, w, r)
+	}()
+	return h
+}
+
+// failure says why there is no response, after done.
+func (h *handover) failure() error {
+	switch {
+	case h.broken != nil:
+		return h.broken
+	case h.panicked != nil:
+		return errors.New("the response broke off")
+	}
+	return h.err
+}
+
+// decide says what becomes of the response. Only the first decision counts. Only the
+// holder may call it, and after the VM the goroutine that serves the request.
+func (h *handover) decide(d decision) bool {
+	if h.decided {
+		return false
+	}
+	h.decided = true
+	h.decision <- d
+	return true
+}
+
+// drop ends the handover. Only the holder may call it, and after the VM the goroutine that
+// serves the request.
+func (h *handover) drop() {
+	h.cancel()
+	h.decide(decision{})
+}
+
+// readBody returns the body, read whole, and raises when it breaks off or is longer than
+// limit. Only the holder may call it.
+func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
+	if !h.decide(decision{limit: limit}) && h.answer == nil {
+		L.RaiseError("the response is over: it was dropped or sent")
+	}
+	vm.await(L, func(ctx context.Context) {
+		select {
+		case <-h.done:
+		case <-ctx.Done():
+		}
+	})
+	if err := h.failure(); err != nil {
+		L.RaiseError("reading the response: %s", err.Error())
+	}
+	return h.answer.Bytes()
+}
+
+// send lets the response go to w with the head that the script made of it, and returns
+// what the handler returned. It panics with what the handler panicked with. The goroutine
+// that serves the request calls it.
+func (h *handover) send(w http.ResponseWriter, status int, header http.Header) error {
+	if h.answer != nil {
+		return h.sendKept(w, status, header)
+	}
+	if failed := h.status == 0; failed {
+		maps.Copy(w.Header(), header)
+	}
+	late := h.header // where the handler may still put trailers
+	h.status, h.header = status, header
+	h.decide(decision{to: w})
+	<-h.done
+	if h.panicked != nil {
+		panic(h.panicked) // net/http logs it, or knows http.ErrAbortHandler
+	}
+	for name, values := range late {
+		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {
+			w.Header()[name] = values
+		}
+	}
+	return h.err
+}
+
+// sendKept sends a response whose body Lua has read.
+func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header) error {
+	if h.failure() != nil {
+		panic(http.ErrAbortHandler) // it is not whole, and must not look so
+	}
+	maps.Copy(w.Header(), header)
+	w.WriteHeader(status)
+	_, err := w.Write(h.answer.Bytes())
+	if errors.Is(err, http.ErrBodyNotAllowed) { // a HEAD's
+		err = nil
+	}
+	return err
+}
+
+// endHandovers drops what was not sent, and waits for all. The goroutine that serves the
+// request calls it, without the hold.
+func (x *Exchange) endHandovers() {
+	for _, h := range x.handovers {
+		h.drop()
+	}
+	for _, h := range x.handovers {
+		<-h.done
+		if h.panicked != nil && h.panicked != http.ErrAbortHandler && x.reply.from != h { //nolint:errorlint // as net/http compares it
+			x.gen.logger.Error("panic in a handler whose response was dropped",
+				zap.Any("panic", h.panicked), zap.ByteString("stack", h.stack))
+		}
+	}
+}
+
+// dropHandovers ends what the script does not return. Only the holder may call it.
+func (x *Exchange) dropHandovers() {
+	for _, h := range x.handovers {
+		if x.reply.from != h {
+			h.drop()
+		}
+	}
+}
+
+// handoverWriter is where the next handler writes its response to. It stops at the head
+// until the decision. It is the handover's goroutine's.
+type handoverWriter struct {
+	h      *handover
+	client http.ResponseWriter
+	decision
+	wrote bool        // the head
+	late  http.Header // for what comes behind the head of a response that is not sent
+}
+
+// Header returns the headers of the response; once it is sent, those of the client's, to
+// which trailers are added.
+func (w *handoverWriter) Header() http.Header {
+	switch {
+	case w.to != nil:
+		return w.to.Header()
+	case w.late != nil:
+		return w.late
+	}
+	return w.h.header
+}
+
+// WriteHeader waits for the decision. Informational responses go through at once.
+func (w *handoverWriter) WriteHeader(status int) {
+	if w.wrote {
+		return
+	}
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		w.inform(status)
+		return
+	}
+	w.wrote = true
+	w.h.status = status
+	close(w.h.head)
+	w.decision = <-w.h.decision
+	if w.to != nil {
+		clear(w.to.Header())
+		maps.Copy(w.to.Header(), w.h.header)
+		w.to.WriteHeader(w.h.status)
+		return
+	}
+	w.late = http.Header{}
+	if w.limit > 0 {
+		w.h.answer = &bytes.Buffer{}
+	}
+}
+
+// inform sends a 1xx response with the headers it has to the client.
+func (w *handoverWriter) inform(status int) {
+	c := w.h.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun {
+		return
+	}
+	header := w.client.Header()
+	was := maps.Clone(header)
+	maps.Copy(header, w.h.header)
+	w.client.WriteHeader(status)
+	clear(header)
+	maps.Copy(header, was)
+}
+
+// end is called when the handler has returned.
+func (w *handoverWriter) end() {
+	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
+		w.WriteHeader(http.StatusOK) // what net/http would send
+	}
+	if !w.wrote {
+		close(w.h.head)
+	}
+}
+
+func (w *handoverWriter) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case w.to != nil:
+		return w.to.Write(p)
+	case w.h.answer == nil:
+		return 0, errDropped
+	case int64(w.h.answer.Len()+len(p)) > w.limit:
+		w.h.broken = errors.New("the body is " + tooLong(w.limit))
+		return 0, w.h.broken
+	}
+	return w.h.answer.Write(p)
+}
+
+// ReadFrom keeps the copy inside the kernel where the client's writer can do that.
+func (w *handoverWriter) ReadFrom(r io.Reader) (int64, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.to != nil {
+		return io.Copy(w.to, r)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// FlushError sends what has been written so far, the head at least.
+func (w *handoverWriter) FlushError() error {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.to == nil {
+		return nil
+	}
+	return http.NewResponseController(w.to).Flush()
+}
+
+// Flush is FlushError, for those who ask for an http.Flusher.
+func (w *handoverWriter) Flush() { _ = w.FlushError() }
+
+// Hijack takes over the client's connection, for an upgrade whose 101 was sent.
+func (w *handoverWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.to == nil {
+		return nil, nil, errDropped
+	}
+	return http.NewResponseController(w.to).Hijack()
+}
+
+// Unwrap lets http.ResponseController find what else the client's writer can do, such as deadlines.
+func (w *handoverWriter) Unwrap() http.ResponseWriter { return w.client }

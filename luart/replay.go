@@ -1,0 +1,78 @@
+package luart
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// replay is a request body that may be read several times: it keeps the first limit bytes.
+// Its readers may be used by several goroutines, also at once.
+type replay struct {
+	mu    sync.Mutex
+	src   io.ReadCloser
+	kept  []byte
+	limit int64
+	err   error         // of src
+	gone  *replayReader // beyond limit there is one reader only, this one
+}
+
+// replayReader reads a replay from its beginning.
+type replayReader struct {
+	*replay
+	at int
+}
+
+// replayBody returns a body for a further handing over of the request. Only the holder
+// may call it.
+func (x *Exchange) replayBody() io.ReadCloser {
+	body := x.r.Body
+	if body == nil || body == http.NoBody {
+		return body
+	}
+	old, ok := body.(*replayReader)
+	if !ok {
+		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody}}
+		if x.received != nil && x.received.body == body {
+			x.received.body = &replayReader{replay: old.replay}
+		}
+		x.r.Body = old // for who gets the request when the script passes it on after all
+	}
+	return &replayReader{replay: old.replay}
+}
+
+// Read returns bytes that are kept, or further ones of the body.
+func (r *replayReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case r.at < len(r.kept):
+		n := copy(p, r.kept[r.at:])
+		r.at += n
+		return n, nil
+	case r.gone != nil && r.gone != r:
+		return 0, errors.New("the request body is " + tooLong(r.limit) + " and has been sent once")
+	case r.err != nil:
+		return 0, r.err
+	}
+	n, err := r.src.Read(p)
+	r.err = err
+	if r.gone == nil && int64(len(r.kept)+n) <= r.limit {
+		r.kept = append(r.kept, p[:n]...)
+	} else {
+		r.gone = r
+	}
+	r.at += n
+	return n, err
+}
+
+// Close leaves the body as it is: there may be other readers, and the server closes it.
+func (r *replayReader) Close() error { return nil }
+
+func tooLong(limit int64) string {
+	return "longer than max_body (" + strconv.FormatInt(limit, 10) + " bytes)"
+}

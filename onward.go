@@ -1,0 +1,54 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// Serve implements luart.Host: next is the caddyhttp.Handler behind the directive.
+func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	onward := next.(caddyhttp.Handler)
+	r = apart(w, r)
+	if to == nil {
+		return onward.ServeHTTP(w, r)
+	}
+	return h.proxy.serve(w, r, onward, proxyTarget(to))
+}
+
+// ErrorStatus implements luart.Host.
+func (host) ErrorStatus(err error) int {
+	var herr caddyhttp.HandlerError
+	if errors.As(err, &herr) && herr.StatusCode != 0 {
+		return herr.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// apart returns r with what Caddy keeps about a request (variables, placeholders) apart
+// from the request's own, since several handings over of one request may be under way.
+// Variables begin with the values that they have, and other placeholders keep them; what
+// handlers behind set is seen behind only.
+func apart(w http.ResponseWriter, r *http.Request) *http.Request {
+	was := r.Context()
+	server, ok := was.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return r
+	}
+	repl := caddy.NewReplacer()
+	r = caddyhttp.PrepareRequest(r, repl, w, server)
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	old, _ := was.Value(caddyhttp.VarsCtxKey).(map[string]any)
+	maps.Copy(vars, old)
+	if oldRepl, ok := was.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(oldRepl.Get) // those of map, for instance
+	}
+	original := was.Value(caddyhttp.OriginalRequestCtxKey)
+	return r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+}
