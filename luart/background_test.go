@@ -140,16 +140,18 @@ func TestRetireLeavesRequests(t *testing.T) {
 		local api = rover.server {}
 		function api.get()
 			rover.log.info("in flight")
-			rover.sleep(0.01)
+			rover.channel("retired"):recv()
 			rover.spawn(function(premature) rover.log.info("spawned " .. tostring(premature)) end)
 			rover.after(3600, function(premature) rover.log.info("after " .. tostring(premature)) end)
 			return "done"
 		end
+		function api.retired.get() rover.channel("retired"):send(true) end
 		return api`)
 	got := make(chan string)
 	go func() { got <- answer(s.do("GET /", "")) }()
 	s.awaitLine("in flight")
 	s.gen.Retire()
+	s.do("GET /retired", "")
 	if a := <-got; a != "200 done" {
 		t.Errorf("got %q", a)
 	}
