@@ -60,4 +60,15 @@
 // a filter that hides something: it is an error of the exchange unless the script says otherwise.
 //
 // Cache-Control: no-transform binds proxies that the site has not chosen; a script is part of the site. It changes nothing here.
+//
+// # Replacing
+//
+// A [Pattern] is compiled once, a [Replacer] made of it for each body; it may be the sink of a Decoder:
+//
+//	r, err := bodyfilter.NewReplacer(pattern, "<b>$1</b>", bodyfilter.ReplaceOptions{}, toClient)
+//	d, err := bodyfilter.NewDecoder(encoding, 0, func(p []byte) error { _, err := r.Write(p); return err })
+//
+// then Close both, the decoder first. All of RE2 can be used. Package regexp needs the whole text, or tries a window of it again for each
+// cut, with results that depend on the cuts where a match might go on behind the window or begin before it: so there is a matcher of our
+// own here, which steps through the program of regexp/syntax character by character.
 package bodyfilter
