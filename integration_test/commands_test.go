@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -349,18 +350,33 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// cmdSSE reads events of a stream, checks that each arrives while the stream is open,
-// and leaves: sse N /path.
+// cmdSSE reads lines of a stream, checks that each arrives while the stream is open, and
+// leaves: sse N [-h2] /path [Name:value …]. A body in gzip is decoded.
 func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	args = args[1:]
+	if args[0] == "-h2" {
+		args = append([]string{"-h2", "GET"}, args[1:]...)
+	} else {
+		args = append([]string{"GET"}, args...)
+	}
+	c := clientOf(ts)
+	r, err := c.parseRequest(args)
+	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	resp, err := clientOf(ts).do(ctx, &request{method: "GET", path: args[1], header: http.Header{}, host: "localhost"})
+	resp, err := c.do(ctx, r)
 	ts.Check(err)
 	defer resp.Body.Close()
 	fmt.Fprintln(ts.Stdout(), resp.StatusCode, resp.Header.Get("Content-Type"))
-	s := bufio.NewScanner(resp.Body)
+	body := io.Reader(resp.Body)
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		fmt.Fprintln(ts.Stdout(), "gzip")
+		body, err = gzip.NewReader(resp.Body)
+		ts.Check(err)
+	}
+	s := bufio.NewScanner(body)
 	for n > 0 && s.Scan() {
 		if s.Text() != "" {
 			fmt.Fprintln(ts.Stdout(), s.Text())
@@ -368,6 +384,27 @@ func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(s.Err())
+}
+
+// cmdRaw sends a file with CR LF at its line ends and prints what comes back until the
+// server closes the connection: raw FILE. Date and Server are left out.
+func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := dial(ctx, filepath.Join(clientOf(ts).dir, "http.sock"))
+	ts.Check(err)
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	ts.Check(conn.SetDeadline(deadline))
+	_, err = io.WriteString(conn, strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n"))
+	ts.Check(err)
+	out, err := io.ReadAll(conn)
+	ts.Check(err)
+	for line := range strings.Lines(strings.ReplaceAll(string(out), "\r\n", "\n")) {
+		if !strings.HasPrefix(line, "Date: ") && !strings.HasPrefix(line, "Server: ") {
+			fmt.Fprint(ts.Stdout(), line)
+		}
+	}
 }
 
 // cmdWebSocket upgrades, sends text to an echo, and prints what comes back: ws /path text.

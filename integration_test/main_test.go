@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"load":         cmdLoad,
 			"ws":           cmdWebSocket,
 			"sse":          cmdSSE,
+			"raw":          cmdRaw,
 			"send":         cmdSend,
 			"rss":          cmdRSS,
 			"log":          cmdLog,

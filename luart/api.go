@@ -258,16 +258,13 @@ func hooksNewIndex(L *lua.LState) int {
 // reserved are the names that mean something directly on api, besides builders and
 // methods. The value says what to do instead where there is nothing behind it yet.
 var reserved = map[string]string{
-	"on_error":            "",
-	"stream":              "api.stream is not available",
-	"stream_with_headers": "api.stream_with_headers is not available",
-	"sse":                 "api.sse is not available",
-	"idempotent":          "api.idempotent is not available",
-	"on_start":            "api.on_start is not available",
-	"on_ready":            "api.on_ready is not available",
-	"on_stop":             "api.on_stop is not available",
-	"on_reload":           "api.on_reload is not available",
-	"on_check":            "api.on_check is not available",
+	"on_error":   "",
+	"idempotent": "api.idempotent is not available",
+	"on_start":   "api.on_start is not available",
+	"on_ready":   "api.on_ready is not available",
+	"on_stop":    "api.on_stop is not available",
+	"on_reload":  "api.on_reload is not available",
+	"on_check":   "api.on_check is not available",
 }
 
 func rootIndex(L *lua.LState) int {

@@ -66,10 +66,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	simple("raw", func(L *lua.LState, at int, r *response) {
 		r.body, r.ctype = []byte(L.CheckString(at)), typeRaw
 		if ctype := L.Get(at + 1); ctype != lua.LNil {
-			r.ctype = L.CheckString(at + 1)
-			if strings.ContainsAny(r.ctype, "\r\n\x00") {
-				L.ArgError(at+1, "CR, LF and NUL are not allowed in a content type")
-			}
+			r.ctype = checkContentType(L, at+1)
 		}
 	})
 	add("html", func(L *lua.LState) int { return g.html(L, 200, 2) },
@@ -98,6 +95,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		r := errorResponse(checkStatus(L, 3), checkText(L, 4))
 		return g.pushResponse(L, &r)
 	}, nil)
+	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{outcome: Pass, status: 200}) }, nil)
 	add("proxy", func(L *lua.LState) int {

@@ -58,6 +58,9 @@ type Exchange struct {
 	reply   response
 	buf     []byte // the reply's body when it was made of a returned value; reused
 	err     *ScriptError
+
+	streamer  *handler   // the function that returned the reply's stream
+	streaming *streaming // the reply's stream, from finish or After to End
 }
 
 func newExchange(g *Generation) *Exchange {
@@ -118,6 +121,9 @@ func (x *Exchange) Run() (Outcome, error) {
 	}
 	x.setDeadline()
 	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
+	if err == nil && x.streaming != nil {
+		err = x.openStreams()
+	}
 	if x.client != nil {
 		x.client.begin()
 		if x.outcome != Answer { // somebody else goes on with the request
@@ -162,9 +168,14 @@ func (x *Exchange) After(status int, header http.Header) (newStatus int, replace
 				x.reply = res
 			}
 		}
-		x.inert()
+		if !replaced || x.err != nil || !x.beginStream(true) {
+			x.inert()
+		}
 	}
 	err = x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
+	if err == nil && x.streaming != nil {
+		err = x.openStreams()
+	}
 	return res.status, replaced || x.err != nil, err
 }
 
@@ -172,7 +183,10 @@ func (x *Exchange) After(status int, header http.Header) (newStatus int, replace
 func (x *Exchange) End() {
 	vm := x.gen.vm
 	x.endHandovers()
-	if x.ud != nil || len(x.endings) > 0 {
+	if x.streaming != nil {
+		x.stopStream()
+	}
+	if x.ud != nil || len(x.endings) > 0 || x.streaming != nil {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
 			return // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
@@ -222,6 +236,9 @@ func (x *Exchange) contain(err error) error {
 // inert ends the request's Lua work and all use of ctx. Only the holder may call it.
 func (x *Exchange) inert() {
 	x.end()
+	if x.streaming != nil {
+		x.endStream()
+	}
 	if x.ud != nil {
 		x.ud.Value = nil
 		x.ud = nil
@@ -239,8 +256,10 @@ func (x *Exchange) handle() {
 	x.dropHandovers()
 }
 
-// finish runs the after hooks of Lua's own answer. Only the holder may call it.
+// finish runs the after hooks of Lua's own answer, and begins its stream if it is one.
+// Only the holder may call it.
 func (x *Exchange) finish() {
+	made := x.reply.stream
 	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
 		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
@@ -249,6 +268,9 @@ func (x *Exchange) finish() {
 		if _, ok := x.after(&res); ok {
 			x.reply = res
 		}
+	}
+	if x.outcome == Answer && x.beginStream(x.reply.stream != made) {
+		return
 	}
 	if x.outcome == Answer || len(x.match.after) == 0 {
 		x.inert()
@@ -353,6 +375,7 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 			if r, ok := ud.Value.(*response); ok && !r.over {
 				x.reply = *r
 				x.outcome = r.outcome
+				x.streamer = h
 				return
 			}
 		}

@@ -24,10 +24,12 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		if failed != nil {
 			x.logError(failed, on)
 		} else if ud, ok := v.(*lua.LUserData); ok {
-			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over {
+			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over && r.stream == nil {
 				x.reply = *r
 				x.err = nil
 				return
+			} else if ok && r.stream != nil {
+				x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
 			}
 		} else if v != lua.LNil {
 			x.takeErrorAnswer(v, err)

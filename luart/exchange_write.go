@@ -5,9 +5,14 @@ import (
 	"strconv"
 )
 
-// Write sends Lua's answer to w. It returns the error of the next handler, or of proxying,
-// when the script returned a response that is none, and panics as they did.
+// Write sends Lua's answer to w. A stream is sent as it is made, until it ends; Write
+// panics with http.ErrAbortHandler when it cannot come to its end. It returns the error of
+// the next handler, or of proxying, when the script returned a response that is none, and
+// panics as they did.
 func (x *Exchange) Write(w http.ResponseWriter) error {
+	if x.streaming != nil {
+		return x.writeStream(w)
+	}
 	if h := x.reply.from; h != nil {
 		return h.send(w, x.reply.status, x.reply.headerMap())
 	}
@@ -37,9 +42,10 @@ func (r *response) setHeaders(h http.Header) {
 func (r *response) write(w http.ResponseWriter, head bool) error {
 	h := w.Header()
 	r.setHeaders(h)
-	bodyless := r.status == http.StatusNoContent || r.status == http.StatusNotModified
-	// net/http counts a small body itself, unless there is none to be sent.
-	if !bodyless && (head || len(r.body) > 2048) {
+	bodyless := bodyless(r.status)
+	// net/http counts a small body itself, unless there is none to be sent. Nobody knows
+	// the length of a stream.
+	if !bodyless && r.stream == nil && (head || len(r.body) > 2048) {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
 	}
 	w.WriteHeader(r.status)

@@ -60,7 +60,7 @@ func TestFailedLoadSaysWhere(t *testing.T) {
 		"local api = rover.server {}\napi['a/b'].get = print\nreturn api":                                 `one segment`,
 		"local api = rover.server {}\nfunction api.chat.ws() end\nreturn api":                             "app.lua:2: api.chat.ws: WebSocket handlers in Lua are not available",
 		"local api = rover.server {}\nfunction api.json.get() end\nreturn api":                            "app.lua:2: api.json",
-		"local api = rover.server {}\napi.stream = 1\nreturn api":                                         "app.lua:2: api.stream is not available in this version",
+		"local api = rover.server {}\napi.stream = 1\nreturn api":                                         "app.lua:2: api.stream builds responses and cannot be assigned",
 		"local api = rover.server {}\nfunction api.before.x() end api.before.y = 1\nreturn api":           "api.before.y must be a function",
 		"require 'missing'": "app.lua:1: ",
 	} {

@@ -38,6 +38,7 @@ type response struct {
 	ctype    string      // Content-Type, unless header has one
 	header   http.Header // nil until one is set
 	body     []byte
+	stream   *stream // makes the body instead
 	proxy    *ProxyTo
 	received bool      // an after hook's: its body goes by in Go
 	over     bool      // an after hook's: its phase has ended
@@ -196,6 +197,9 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	m["body"] = func(L *lua.LState) int {
 		r := checkResponse(L, 1)
 		b := &body{bytes: r.body, read: true}
+		if r.stream != nil {
+			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
+		}
 		if r.from != nil {
 			b.bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
 		} else if r.received {
@@ -223,7 +227,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 		if r.status == http.StatusPartialContent {
 			r.status = http.StatusOK
 		}
-		r.body = []byte(text)
+		r.body, r.stream = []byte(text), nil
 		L.SetTop(1)
 		return 1
 	}

@@ -204,7 +204,8 @@ func TestScripts(t *testing.T) {
 }
 
 // replay sends the requests in the comments of a script, each a number of times, and
-// returns how many there are: "-- GET /path | Name: value => 200 text".
+// returns how many there are: "-- GET /path | Name: value => 200 text",
+// with \n for the end of a line of the answer.
 func (s *server) replay(source string, times int) (n int) {
 	s.t.Helper()
 	for line := range strings.Lines(source) {
@@ -215,7 +216,8 @@ func (s *server) replay(source string, times int) (n int) {
 		n++
 		parts := strings.Split(request, " | ")
 		for range times {
-			if got := answer(s.do(parts[0], "", parts[1:]...)); got != want {
+			got := strings.ReplaceAll(answer(s.do(parts[0], "", parts[1:]...)), "\n", `\n`)
+			if got != want {
 				s.t.Errorf("%s: got %q, want %q", request, got, want)
 			}
 		}

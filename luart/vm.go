@@ -45,16 +45,20 @@ type VM struct {
 	http   outbound.Counters
 
 	// The rest is the holder's.
-	main    *lua.LState // makes threads and values; runs no script
-	types   types
-	states  map[string]*lua.LTable   // rover.state
-	shared  *shared                  // rover.cache, rover.lock, rover.semaphore, rover.channel
-	cur     *call                    // what runs now
-	meta    *Generation              // whose string library the string metatable points at
-	tasks   int                      // background tasks that have not ended
-	timers  int                      // timers that are armed
-	live    map[*Generation]struct{} // loaded, not retired
-	closing bool                     // no new background work
+	main      *lua.LState // makes threads and values; runs no script
+	types     types
+	states    map[string]*lua.LTable   // rover.state
+	shared    *shared                  // rover.cache, rover.lock, rover.semaphore, rover.channel
+	cur       *call                    // what runs now
+	meta      *Generation              // whose string library the string metatable points at
+	tasks     int                      // background tasks that have not ended
+	timers    int                      // timers that are armed
+	live      map[*Generation]struct{} // loaded, not retired
+	closing   bool                     // no new background work, no new streams
+	streams   int                      // on their way to clients
+	noStreams chan struct{}            // closed when streams is zero; nil: nobody asks
+
+	heartbeat, headPatience time.Duration // of event streams
 
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // of HTTP responses
@@ -82,6 +86,8 @@ func NewVM(o VMOptions) *VM {
 		states: map[string]*lua.LTable{},
 		shared: newShared(time.Now),
 		live:   map[*Generation]struct{}{},
+
+		heartbeat: heartbeat, headPatience: headPatience,
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
@@ -151,6 +157,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		<-vm.memory.done
 		vm.retireAll()
 		vm.background.Wait()
+		vm.awaitStreams(ctx)
 		vm.cut = vm.loop.Close(ctx)
 		vm.stop()
 		vm.closings.Wait()

@@ -1,0 +1,312 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
+)
+
+const (
+	// heartbeat is how often an event stream sends a comment while its producer waits:
+	// proxies in between close what is silent, many after 30 or 60 seconds.
+	heartbeat = 15 * time.Second
+
+	// headPatience is how long the head of an event stream waits for the first event.
+	// Until then an error of the producer can still be answered as one; a client that
+	// waits longer would like to know that it is connected.
+	headPatience = time.Second
+)
+
+// streaming is a stream on its way to one client. Its fields belong to whoever calls
+// the producer, the goroutine of the request or, while pending, one of its own; sending
+// on done gives them back.
+type streaming struct {
+	*stream
+	by      *handler // the function that returned the stream: whose failure it is
+	hook    bool     // by is an after hook
+	parent  context.Context
+	cancel  context.CancelCauseFunc // ends the producer's waits
+	unstop  func() bool
+	done    chan struct{} // capacity 1: whoever calls the producer never waits
+	pending bool          // a call of the producer is under way; the request's goroutine's
+
+	// What the last call left.
+	piece  string
+	more   bool         // it was not the last
+	failed *ScriptError // it failed
+	gone   error        // the VM is closed
+}
+
+// beginStream makes the reply's stream the one that Run or After opens and Write sends,
+// and reports whether there is one: a reply without a body has none. The stream's
+// resources, ctx and what the handler took, are the request's until End. Only the holder
+// may call it.
+func (x *Exchange) beginStream(hook bool) bool {
+	vm := x.gen.vm
+	s := x.reply.stream
+	if s == nil || x.r.Method == http.MethodHead || bodyless(x.reply.status) {
+		return false
+	}
+	if vm.closing {
+		x.fail(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.streamer)
+		return false
+	}
+	st := &streaming{stream: s, by: x.streamer, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancelCause(x.ctx)
+	x.ctx, st.cancel = ctx, cancel
+	st.unstop = context.AfterFunc(vm.stopping, func() { cancel(errStopping) })
+	x.streaming = st
+	x.answering = true
+	vm.streams++
+	return true
+}
+
+// endStream ends what beginStream began. Only the holder may call it, when no call of the
+// producer is under way.
+func (x *Exchange) endStream() {
+	vm := x.gen.vm
+	x.ctx = x.streaming.parent
+	x.streaming = nil
+	vm.streams--
+	if vm.streams == 0 && vm.noStreams != nil {
+		close(vm.noStreams)
+		vm.noStreams = nil
+	}
+}
+
+// awaitStreams waits until no stream is on its way, or ctx ends. Any goroutine may call
+// it, after retireAll: then none can begin.
+func (vm *VM) awaitStreams(ctx context.Context) {
+	var none chan struct{}
+	_ = vm.loop.DoAdmitted(func(*thread) error { // an error: the VM is closed
+		if vm.streams > 0 {
+			none = make(chan struct{})
+			vm.noStreams = none
+		}
+		return nil
+	})
+	if none == nil {
+		return
+	}
+	select {
+	case <-none:
+	case <-ctx.Done():
+	}
+}
+
+// openStreams gets the first piece of a stream while nothing has been sent, so that an
+// error of its producer is answered as any other. For that answer after hooks run again,
+// unless it is they who returned the stream. The error is a refusal of the VM.
+func (x *Exchange) openStreams() error {
+	for x.streaming != nil { // after hooks may return another stream in place of the error
+		st := x.streaming
+		x.pullFirst()
+		switch {
+		case st.pending:
+			return nil
+		case st.gone != nil:
+			return st.gone
+		case st.failed == nil:
+			return nil
+		}
+		x.phase = func() {
+			failed, by, hook := st.failed, st.by, st.hook
+			st.release()
+			x.endStream()
+			x.answering = hook // on_error may pass the request on instead
+			x.fail(failed, by)
+			if hook {
+				x.inert()
+				return
+			}
+			x.finish()
+			x.dropHandovers()
+		}
+		x.setDeadline()
+		if err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pullFirst calls the producer for the first time. That of an event stream may be pending
+// afterwards.
+func (x *Exchange) pullFirst() {
+	st := x.streaming
+	if !st.events {
+		x.pull()
+		return
+	}
+	x.startPull()
+	t := time.NewTimer(x.gen.vm.headPatience)
+	defer t.Stop()
+	select {
+	case <-st.done:
+		st.pending = false
+	case <-t.C:
+	}
+}
+
+// startPull has the producer called on another goroutine, which awaitPull waits for, or End.
+func (x *Exchange) startPull() {
+	st := x.streaming
+	st.pending = true
+	go func() {
+		x.pull()
+		st.done <- struct{}{}
+	}()
+}
+
+// pull calls the producer once: one entry into the VM, with a burst and a timeout of its
+// own.
+func (x *Exchange) pull() {
+	st := x.streaming
+	st.piece, st.more, st.failed, st.gone = "", false, nil, nil
+	x.setDeadline()
+	x.phase = x.produce
+	var p *eventloop.PanicError
+	err := x.gen.vm.loop.DoAdmitted(x.enter)
+	switch {
+	case errors.As(err, &p):
+		x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
+		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+	case err != nil:
+		st.gone = err
+	}
+}
+
+// produce is the phase in which the producer runs. Only the holder may call it.
+func (x *Exchange) produce() {
+	st := x.streaming
+	v, failed := x.gen.vm.call1(&x.call, st.producer)
+	if failed != nil {
+		st.failed = failed
+		return
+	}
+	piece, more, err := st.stream.piece(v)
+	if err != nil {
+		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+		return
+	}
+	st.piece, st.more = piece, more
+}
+
+// release gives back what the stream's context holds. Any goroutine may call it.
+func (st *streaming) release() {
+	st.unstop()
+	st.cancel(nil)
+}
+
+// stopStream ends the producer's waits and returns when it has ended.
+func (x *Exchange) stopStream() {
+	st := x.streaming
+	st.release()
+	if st.pending {
+		<-st.done
+		st.pending = false
+	}
+}
+
+// writeStream sends the stream that has been opened: each piece and a flush, and then the
+// next call of the producer. That is what holds the producer back: nothing is called
+// before the client has taken what was made. It panics with http.ErrAbortHandler when the
+// stream does not come to its end, so that the client never takes it for whole.
+func (x *Exchange) writeStream(w http.ResponseWriter) error {
+	st := x.streaming
+	flush := http.NewResponseController(w).Flush
+	x.reply.setHeaders(w.Header())
+	w.WriteHeader(x.reply.status)
+	if st.retry >= 0 {
+		x.send(w, string(appendEvent(nil, event{retry: st.retry})))
+	}
+	if st.pending {
+		x.flush(flush)
+		x.awaitPull(w, flush)
+	}
+	for {
+		if st.failed != nil || st.gone != nil {
+			x.cut()
+		}
+		if st.piece != "" {
+			x.send(w, st.piece)
+			x.flush(flush)
+		}
+		if !st.more {
+			return nil
+		}
+		// A client may leave, or the VM stop, while nothing runs in the VM. A last call
+		// lets the producer clean up: what it waits for raises the reason.
+		left := x.ctx.Err() != nil
+		if st.events {
+			x.startPull()
+			x.awaitPull(w, flush)
+		} else {
+			x.pull()
+		}
+		if left {
+			x.cut()
+		}
+	}
+}
+
+// awaitPull waits for the call of the producer that is under way, and keeps the connection in
+// use meanwhile.
+func (x *Exchange) awaitPull(w http.ResponseWriter, flush func() error) {
+	st := x.streaming
+	t := time.NewTicker(x.gen.vm.heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-st.done:
+			st.pending = false
+			return
+		case <-t.C:
+			x.send(w, comment)
+			x.flush(flush)
+		}
+	}
+}
+
+// send writes to the client. When that fails the stream is over.
+func (x *Exchange) send(w http.ResponseWriter, s string) {
+	if _, err := io.WriteString(w, s); err != nil {
+		x.lose(err)
+	}
+}
+
+// flush sends what has been written, where the server can.
+func (x *Exchange) flush(flush func() error) {
+	if err := flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		x.lose(err)
+	}
+}
+
+// lose ends a stream that the client does not take. The producer's wait says that the
+// client has gone; if it is not waiting now, the one in its last call does.
+func (x *Exchange) lose(err error) {
+	st := x.streaming
+	st.cancel(err)
+	if st.pending {
+		<-st.done
+		st.pending = false
+	} else if st.more {
+		x.pull()
+	}
+	x.cut()
+}
+
+// cut ends a stream that cannot come to its end, after the last call of its producer.
+func (x *Exchange) cut() {
+	if st := x.streaming; st.failed != nil {
+		// Only the holder may count it. Should the VM be closed, the reason is that.
+		_ = x.gen.vm.loop.DoAdmitted(func(*thread) error { x.logFailure(st.failed, st.by); return nil })
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,189 @@
+package luart
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// stream is the body of a response that a script makes piece by piece.
+type stream struct {
+	producer *lua.LFunction
+	name     string // api.stream or api.sse, in messages
+	events   bool   // an event stream, with heartbeats
+	retry    int    // of an event stream: milliseconds, sent first; negative: not sent
+}
+
+const typeEvents = "text/event-stream"
+
+// maxRetry is a day, in milliseconds: a longer one is a mistake (seconds times a million).
+const maxRetry = 86_400_000
+
+// streamBuilders adds api.stream, api.stream_with_headers and api.sse. Only the holder
+// may call it.
+//
+// api.stream(status, content_type, producer) answers with what producer returns, call by
+// call: a string is sent at once, nil ends the response. producer is called with nothing
+// when the client has taken what was sent before; it may wait, and what it waits for may
+// be anything. Errors: a status without a body (204, 304).
+//
+// api.stream_with_headers(status, content_type, headers, producer) adds headers, a table
+// of strings or lists of strings.
+//
+// api.sse(producer[, retry_ms]) answers 200 with an event stream: producer returns the
+// data of an event, or {data =, event =, id =, retry =}; {} sends a comment. retry_ms is
+// how long clients wait before they come again. api.sse:status(status, producer[, retry_ms])
+// and api.sse:with_headers(headers, producer[, retry_ms]) are variants.
+func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, methods map[string]lua.LGFunction)) {
+	plain := func(L *lua.LState, name string, headers, producer int) int {
+		L.Remove(1) // the builder: errors count from the first argument a script gave
+		r := &response{status: checkBodyStatus(L, 1), ctype: checkContentType(L, 2)}
+		if headers > 0 {
+			r.addHeaders(L, headers)
+		}
+		r.stream = &stream{producer: L.CheckFunction(producer), name: name, retry: -1}
+		return g.pushResponse(L, r)
+	}
+	add("stream", func(L *lua.LState) int { return plain(L, "api.stream", 0, 3) }, nil)
+	add("stream_with_headers", func(L *lua.LState) int { return plain(L, "api.stream_with_headers", 3, 4) }, nil)
+
+	sse := func(L *lua.LState, status, headers, producer int) int {
+		r := &response{status: status, ctype: typeEvents}
+		h := r.headerMap()
+		h["Cache-Control"] = []string{"no-store"}
+		h["X-Accel-Buffering"] = []string{"no"} // tells nginx not to wait for more
+		if headers > 0 {
+			r.addHeaders(L, headers)
+		}
+		r.stream = &stream{producer: L.CheckFunction(producer), name: "api.sse", events: true, retry: -1}
+		if v := L.Get(producer + 1); v != lua.LNil {
+			n, ok := checkRetry(L.CheckNumber(producer + 1))
+			if !ok {
+				L.ArgError(producer+1, fmt.Sprintf("whole milliseconds from 0 to %d expected, got %s", maxRetry, v.String()))
+			}
+			r.stream.retry = n
+		}
+		return g.pushResponse(L, r)
+	}
+	add("sse", func(L *lua.LState) int {
+		L.Remove(1)
+		return sse(L, 200, 0, 1)
+	}, map[string]lua.LGFunction{
+		"status":       func(L *lua.LState) int { return sse(L, checkBodyStatus(L, 2), 0, 3) },
+		"with_headers": func(L *lua.LState) int { return sse(L, 200, 2, 3) },
+	})
+}
+
+// checkBodyStatus returns argument n as the status of an answer with a body.
+func checkBodyStatus(L *lua.LState, n int) int {
+	status := checkStatus(L, n)
+	if bodyless(status) {
+		L.ArgError(n, fmt.Sprintf("status of a response with a body expected, got %d", status))
+	}
+	return status
+}
+
+// checkContentType returns argument n as a Content-Type.
+func checkContentType(L *lua.LState, n int) string {
+	ctype := L.CheckString(n)
+	if strings.ContainsAny(ctype, "\r\n\x00") {
+		L.ArgError(n, "CR, LF and NUL are not allowed in a content type")
+	}
+	return ctype
+}
+
+// addHeaders sets the headers in argument n, a table.
+func (r *response) addHeaders(L *lua.LState, n int) {
+	added := checkHeaderTable(L, L.CheckTable(n))
+	h := r.headerMap()
+	for name, values := range added {
+		checkFraming(L, n, name)
+		h[name] = values
+	}
+}
+
+func checkRetry(n lua.LNumber) (int, bool) {
+	return int(n), n >= 0 && n <= maxRetry && n == lua.LNumber(int(n))
+}
+
+// bodyless reports whether a response with this status has no body.
+func bodyless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// piece returns the bytes to send of what the producer returned, and false for nil, the
+// end. Only the holder may call it.
+func (s *stream) piece(v lua.LValue) (bytes string, more bool, err error) {
+	if v == lua.LNil {
+		return "", false, nil
+	}
+	text, isText := stringValue(v)
+	table, isTable := v.(*lua.LTable)
+	switch {
+	case isText && !s.events:
+		return text, true, nil
+	case isText:
+		return string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, nil
+	case isTable && s.events:
+		e, err := toEvent(table)
+		if err != nil {
+			return "", false, fmt.Errorf("%s: the producer of %s returned an event %w", s.where(), s.name, err)
+		}
+		return string(appendEvent(nil, e)), true, nil
+	}
+	want := "a string"
+	if s.events {
+		want = "a string, an event"
+	}
+	return "", false, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, typeName(v), want)
+}
+
+// where is file:line of the producer's definition.
+func (s *stream) where() string {
+	if s.producer.IsG {
+		return s.name
+	}
+	return fmt.Sprintf("%s:%d", s.producer.Proto.SourceName, s.producer.Proto.LineDefined)
+}
+
+// toEvent makes an event of {data =, event =, id =, retry =}.
+func toEvent(t *lua.LTable) (event, error) {
+	e := event{retry: -1}
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		key, _ := k.(lua.LString)
+		text, isText := stringValue(v)
+		switch key {
+		case "data":
+			e.data, e.hasData = text, true
+		case "event":
+			e.name = text
+			if strings.ContainsAny(text, "\r\n\x00") {
+				return e, fmt.Errorf("whose event %q contains CR, LF or NUL", text)
+			}
+		case "id":
+			e.id, e.hasID = text, true
+			if strings.ContainsAny(text, "\r\n\x00") {
+				return e, fmt.Errorf("whose id %q contains CR, LF or NUL", text)
+			}
+		case "retry":
+			n, ok := v.(lua.LNumber)
+			if ok {
+				e.retry, ok = checkRetry(n)
+			}
+			if !ok {
+				return e, fmt.Errorf("whose retry is not whole milliseconds from 0 to %d", maxRetry)
+			}
+		default:
+			return e, fmt.Errorf("with a field %q: data, event, id and retry expected", k.String())
+		}
+		if !isText {
+			return e, fmt.Errorf("whose %s is a %s: a string expected", string(key), typeName(v))
+		}
+	}
+	if e.name != "" && !e.hasData {
+		return e, fmt.Errorf(`%q without data, which no client delivers: give it data = ""`, e.name)
+	}
+	return e, nil
+}
