@@ -244,3 +244,22 @@ func TestMemoryLimitEndsTheSlice(t *testing.T) {
 	}
 	s.expect("GET /garbage", "200 fine")
 }
+
+// A Lua thread whose stack has grown deep is not kept.
+func TestDeepThreadsAreNotKept(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.deep.get()
+			local function f(n) local a, b, c, d, e = 1, 2, 3, 4, 5 if n > 0 then f(n - 1) end return a end
+			pcall(f, 1900)
+			return "deep"
+		end
+		return api`)
+	s.expect("GET /deep", "200 deep")
+	_ = s.vm.loop.DoAdmitted(func(th *thread) error {
+		if n := registryCap(th.L); n > keptRegistrySlots {
+			t.Errorf("a thread with room for %d values was kept", n)
+		}
+		return nil
+	})
+}

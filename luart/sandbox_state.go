@@ -17,6 +17,8 @@ import (
 //     of which nobody sees; making it takes seconds. So tail calls are counted up to maxTailCalls only.
 //   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side running on the stack of a
 //     suspended coroutine. So yield looks at its callers.
+//   - the registry of a Lua thread grows with deep calls and never shrinks. So a thread whose registry has grown is
+//     not used again.
 //
 // Should another version of gopher-lua name its fields otherwise, layout.known is false, each function says so in
 // its comment, and TestStateLayout fails.
@@ -28,6 +30,7 @@ type stateLayout struct {
 	uvcache, frame, stack    uintptr      // in LState
 	stackType                reflect.Type // of LState.stack
 	idx, fn, parent, counter uintptr      // in callFrame
+	registry, slots          uintptr      // in LState, and in what is there
 	tailCalls                uintptr      // in callFrame
 }
 
@@ -52,8 +55,17 @@ func readLayout() (l stateLayout) {
 		fn.Type != reflect.TypeFor[*lua.LFunction]() || parent.Type != frame.Type {
 		return l
 	}
+	registry, ok := state.FieldByName("reg")
+	if !ok || registry.Type.Kind() != reflect.Pointer || registry.Type.Elem().Kind() != reflect.Struct {
+		return l
+	}
+	slots, ok := registry.Type.Elem().FieldByName("array")
+	if !ok || slots.Type != reflect.TypeFor[[]lua.LValue]() {
+		return l
+	}
 	return stateLayout{
-		known:   true,
+		known:    true,
+		registry: registry.Offset, slots: slots.Offset,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
 		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
 		tailCalls: tailCalls.Offset,
@@ -88,6 +100,16 @@ func swapUpvalues(L *lua.LState, list *lua.Upvalue) *lua.Upvalue {
 	before := *field
 	*field = list
 	return before
+}
+
+// registryCap returns for how many values L has room, 0 when the layout is not known. Only
+// the holder may call it.
+func registryCap(L *lua.LState) int {
+	if !layout.known {
+		return 0
+	}
+	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
+	return cap(*(*[]lua.LValue)(unsafe.Add(registry, layout.slots)))
 }
 
 // callDepth returns how many calls are on the stack of L, 0 when the layout is not known. Only the holder may call

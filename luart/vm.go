@@ -76,8 +76,14 @@ type thread struct {
 	broken bool        // its last call failed; its stack may not be clean
 }
 
+// keptRegistrySlots, 64 KiB, is the largest registry of a Lua thread that is kept for
+// another call. It grows up to 2 MiB with deep calls, and never shrinks.
+const keptRegistrySlots = 4096
+
 // reusable says whether th may serve another call. Only the holder may call it.
-func (th *thread) reusable() bool { return !th.broken && (th.gen == nil || !th.gen.replaced) }
+func (th *thread) reusable() bool {
+	return !th.broken && (th.gen == nil || !th.gen.replaced) && registryCap(th.L) <= keptRegistrySlots
+}
 
 // NewVM returns a VM without code.
 func NewVM(o VMOptions) *VM {
