@@ -114,6 +114,12 @@ func (c *chaos) storm(d time.Duration) *storm {
 		}
 	}
 	bad := chaosRequests()
+	for _, kind := range chaosGood { // everything has had its turn, however short the storm
+		c.sendGood(s, kind, stays)
+	}
+	for _, r := range bad {
+		c.sendBad(s, r, stays)
+	}
 	client(4*len(chaosGood), func(r *rand.Rand) { c.sendGood(s, chaosGood[r.IntN(len(chaosGood))], stays) })
 	client(16, func(r *rand.Rand) {
 		c.sendGood(s, chaosGood[r.IntN(len(chaosGood))], leave(1+r.IntN(3)))

@@ -64,6 +64,7 @@ func TestChaos(t *testing.T) {
 	c.reload("a")
 	c.untilQuiet(0, 0)
 	goroutines, heap := c.goroutines(), c.heap()
+	profile := c.ask("/debug/pprof/heap?gc=1")
 
 	run := c.storm(*chaosTime)
 	c.audit(run)
@@ -73,6 +74,9 @@ func TestChaos(t *testing.T) {
 	}
 	c.reload("a")
 	c.untilQuiet(goroutines, heap)
+	if t.Failed() {
+		c.saveProfiles(profile)
+	}
 	for _, metric := range []string{`refused_total{reason="queue"`, `refused_total{reason="max_waiting"`, "kills_total{", "quarantines_total{"} {
 		if c.metric("caddy_rover_"+metric) == 0 {
 			t.Errorf("%s is 0: the storm was a breeze", metric)
@@ -222,6 +226,16 @@ func (c *chaos) untilQuiet(goroutines, heap int) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// saveProfiles keeps what was on the heap before and after, to be compared.
+func (c *chaos) saveProfiles(before string) {
+	for name, profile := range map[string]string{"before": before, "after": c.ask("/debug/pprof/heap?gc=1")} {
+		if err := os.WriteFile(filepath.Join(os.TempDir(), "chaos-"+name+".pprof"), []byte(profile), 0o600); err != nil {
+			c.t.Error(err)
+		}
+	}
+	c.t.Logf("see go tool pprof -base %[1]s/chaos-before.pprof %[1]s/chaos-after.pprof", os.TempDir())
 }
 
 // post sends one request that must be answered with 200, and returns the body.
