@@ -14,11 +14,14 @@ func init() {
 // from then on, until the config is replaced. A config that is only validated, or
 // refused because of another module, runs none of it.
 //
-// It also collects their metrics, in the registry of the config.
+// It also finds the Lua functions that other modules of the config name, and refuses to
+// start without one of them, and collects the metrics of the scripts, in the registry of
+// the config.
 //
 // It needs no configuration: the rover handlers of a config load it.
 type App struct {
-	handlers []*Handler // of the config, provisioned; complete when Start is called
+	handlers  []*Handler     // of the config, provisioned; complete when Start is called
+	functions []*functionRef // likewise
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,8 +37,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return ctx.GetMetricsRegistry().Register(a)
 }
 
-// Start begins the background work of the scripts.
+// Start checks that the functions that the config names are there, and begins the
+// background work of the scripts.
 func (a *App) Start() error {
+	for _, f := range a.functions {
+		if _, err := f.find(); err != nil {
+			return err
+		}
+	}
 	for _, h := range a.handlers {
 		h.gen.Start()
 	}

@@ -45,6 +45,7 @@ type Handler struct {
 
 	vm       *luart.VM
 	vmKey    string // in vms; empty: none acquired
+	path     string // of the script, absolute
 	gen      *luart.Generation
 	proxy    *proxy
 	logger   *zap.Logger
@@ -109,6 +110,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading script: %w", err)
 	}
+	h.path = path
 	if err := h.acquireVM(path); err != nil {
 		return err
 	}

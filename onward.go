@@ -16,6 +16,9 @@ import (
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
 	onward := next.(caddyhttp.Handler)
 	r = apart(w, r)
+	if set := luart.UpstreamsOf(r.Context()); set != nil {
+		caddyhttp.SetVar(r.Context(), upstreamsVar, set)
+	}
 	if to == nil {
 		return onward.ServeHTTP(w, r)
 	}

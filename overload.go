@@ -47,21 +47,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
-	if remedy := remedy(err); remedy != "" {
-		now := time.Now().Unix()
-		if last := h.refusing.Load(); now != last && h.refusing.CompareAndSwap(last, now) {
-			st := h.vm.Stats()
-			h.logger.Warn("refusing requests",
-				zap.String("reason", err.Error()),
-				zap.String("remedy", remedy),
-				zap.Int("queued", st.Depth),
-				zap.Int("waiting", st.Waiting),
-				zap.Uint64("refused_queue", st.Refused.Full),
-				zap.Uint64("refused_share", st.Refused.Share),
-				zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
-				zap.Uint64("refused_max_waiting", st.Refused.Waiting))
-		}
-	}
+	h.logRefusal(err)
 	w.Header().Set("Retry-After", strconv.Itoa(int(h.vm.RetryAfter()/time.Second)))
 	if hasErrorRoutes(r) {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
@@ -70,6 +56,29 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, err = w.Write([]byte(`{"error":"overloaded"}`))
 	return err
+}
+
+// logRefusal logs why the VM did not take a request, if that is overload, once a second.
+// Any goroutine may call it.
+func (h *Handler) logRefusal(err error) {
+	remedy := remedy(err)
+	if remedy == "" {
+		return
+	}
+	now := time.Now().Unix()
+	if last := h.refusing.Load(); now == last || !h.refusing.CompareAndSwap(last, now) {
+		return
+	}
+	st := h.vm.Stats()
+	h.logger.Warn("refusing requests",
+		zap.String("reason", err.Error()),
+		zap.String("remedy", remedy),
+		zap.Int("queued", st.Depth),
+		zap.Int("waiting", st.Waiting),
+		zap.Uint64("refused_queue", st.Refused.Full),
+		zap.Uint64("refused_share", st.Refused.Share),
+		zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
+		zap.Uint64("refused_max_waiting", st.Refused.Waiting))
 }
 
 // remedy returns what an operator can do about a refusal, "" if it is not overload.

@@ -59,13 +59,9 @@ func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream,
 // caches them.
 func (s upstreamSource) lookUp(r *http.Request, to *proxyTo, at int) error {
 	name := to.upstreams[at]
-	s.srv.Name = name.dial
-	found, err := s.srv.GetUpstreams(r)
-	if err == nil && len(found) == 0 {
-		err = errors.New("no records")
-	}
+	found, err := lookUpSRV(s.srv, name.dial, r)
 	if err != nil {
-		return fmt.Errorf("looking up SRV %s: %w", name.dial, err)
+		return err
 	}
 	list := make([]upstream, 0, len(to.upstreams)+len(found)-1)
 	list = append(list, to.upstreams[:at]...)
@@ -79,6 +75,19 @@ func (s upstreamSource) lookUp(r *http.Request, to *proxyTo, at int) error {
 	to.upstreams = list
 	to.tried = at + 1
 	return nil
+}
+
+// lookUpSRV returns the targets of an SRV name, at least one. source has no name.
+func lookUpSRV(source reverseproxy.SRVUpstreams, name string, r *http.Request) ([]*reverseproxy.Upstream, error) {
+	source.Name = name
+	found, err := source.GetUpstreams(r)
+	if err == nil && len(found) == 0 {
+		err = errors.New("no records")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up SRV %s: %w", name, err)
+	}
+	return found, nil
 }
 
 // Parsed addresses are kept: a script names the same few again and again.

@@ -32,6 +32,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	onward := next
+	if to := x.Upstreams(); to != nil {
+		caddyhttp.SetVar(r.Context(), upstreamsVar, to)
+	}
 	if outcome == luart.Proxy {
 		to := proxyTarget(x.ProxyTo())
 		onward = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {

@@ -137,35 +137,41 @@ func (g *Generation) html(L *lua.LState, status, at int) int {
 	return g.pushResponse(L, &response{status: status, ctype: typeHTML, body: []byte(text)})
 }
 
-// maxUpstreams is how many upstreams one api.proxy may name.
+// maxUpstreams is how many upstreams one api.proxy or ctx:upstream may name.
 const maxUpstreams = 16
 
-// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy.
-func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
-	to := &ProxyTo{}
+// checkAddresses returns value n of f's arguments, an upstream or a list of them, as
+// addresses. Messages number it arg.
+func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addresses []string) {
 	add := func(v lua.LValue) {
 		s, ok := v.(lua.LString)
 		if !ok {
-			L.ArgError(1, "upstream address expected, got "+typeName(v))
+			L.ArgError(arg, "upstream address expected, got "+typeName(v))
 		}
 		if g.checkUpstream != nil {
 			if err := g.checkUpstream(string(s)); err != nil {
-				L.RaiseError("%s: %s", name, err.Error())
+				L.RaiseError("%s: %s", f, err.Error())
 			}
 		}
-		to.Upstreams = append(to.Upstreams, string(s))
+		addresses = append(addresses, string(s))
 	}
-	switch v := L.Get(2).(type) {
+	switch v := L.Get(n).(type) {
 	case *lua.LTable:
 		for i := 1; i <= v.Len(); i++ {
 			add(v.RawGetInt(i))
 		}
-		if n := len(to.Upstreams); n == 0 || n > maxUpstreams {
-			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", name, maxUpstreams, n)
+		if n := len(addresses); n == 0 || n > maxUpstreams {
+			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", f, maxUpstreams, n)
 		}
 	default:
 		add(v)
 	}
+	return addresses
+}
+
+// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy.
+func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
+	to := &ProxyTo{Upstreams: g.checkAddresses(L, 2, 1, name)}
 	if L.Get(3) != lua.LNil {
 		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}

@@ -113,8 +113,8 @@ func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
 // ctx_change.go, the body in ctx_body.go.
 func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
-		"next":  vm.next,
-		"proxy": vm.proxy,
+		"next":  unlessAsked("next", vm.next),
+		"proxy": unlessAsked("proxy", vm.proxy),
 		"header": func(L *lua.LState) int {
 			x := checkCtx(L)
 			name := http.CanonicalHeaderKey(L.CheckString(2))
@@ -231,9 +231,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 	}
 	for name, fn := range ctxChanges {
-		m[name] = fn
+		m[name] = unlessAsked(name, fn)
 	}
-	m["body"] = vm.ctxBody
+	m["body"] = unlessAsked("body", vm.ctxBody)
 	return m
 }
 

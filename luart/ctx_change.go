@@ -112,6 +112,22 @@ var ctxChanges = map[string]lua.LGFunction{
 		x.r.Host = host
 		return chain(L)
 	},
+	// upstream(to): the upstreams that a reverse_proxy with dynamic rover uses, if the
+	// request is passed on to one, also by ctx:next. A later call replaces them.
+	"upstream": func(L *lua.LState) int {
+		x := checkCtx(L)
+		if x.answering {
+			L.RaiseError("ctx:upstream: there is a response already: call it before")
+		}
+		to := x.gen.checkAddresses(L, 2, 2, "ctx:upstream")
+		for _, address := range to[1:] {
+			if a, b := addressScheme(to[0]), addressScheme(address); a != b {
+				L.RaiseError("ctx:upstream: the upstreams of a list have one scheme, these have %q and %q", a, b)
+			}
+		}
+		x.upstreams = to
+		return chain(L)
+	},
 	"set_body": func(L *lua.LState) int {
 		x := checkCtx(L)
 		b := []byte(L.CheckString(2))
@@ -124,6 +140,17 @@ var ctxChanges = map[string]lua.LGFunction{
 		x.body = &body{x: x, bytes: b, read: true}
 		return chain(L)
 	},
+}
+
+// unlessAsked is a method of ctx that a matcher or a policy cannot use: the server asks
+// one as often as it likes, and the answer must not depend on that.
+func unlessAsked(name string, method lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if x := checkCtx(L); x.asked {
+			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, strings.Fields(x.match.handler.route)[0])
+		}
+		return method(L)
+	}
 }
 
 func chain(L *lua.LState) int {
@@ -143,6 +170,15 @@ func validPath(path string) bool {
 }
 
 func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// addressScheme returns "http" or "https", "" for an address that leaves it to the server.
+func addressScheme(address string) string {
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(scheme, "srv+")
+}
 
 // checkHeaderTable returns a table of name = value, or name = {values}, as headers.
 func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {

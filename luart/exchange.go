@@ -53,6 +53,9 @@ type Exchange struct {
 	client    *clientHead // nil: the request was not handed over
 	answering bool        // there is a response: the request cannot go on any more
 
+	asked     bool     // by Function.ask, not served: ctx cannot change the request
+	upstreams []string // ctx:upstream
+
 	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
 	reply   response
@@ -139,6 +142,10 @@ func (x *Exchange) Err() *ScriptError { return x.err }
 
 // ProxyTo returns where to hand the request over, when the outcome is Proxy.
 func (x *Exchange) ProxyTo() *ProxyTo { return x.reply.proxy }
+
+// Upstreams returns what the script gave to ctx:upstream, for a request that is passed
+// on; nil for nothing.
+func (x *Exchange) Upstreams() []string { return x.upstreams }
 
 // Route returns "GET /users/:id", or "" when no route matched.
 func (x *Exchange) Route() string {

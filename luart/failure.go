@@ -115,6 +115,8 @@ type received struct {
 	length            int64
 	encoding          []string
 
+	upstreams []string // ctx:upstream
+
 	read   []byte // the body, once Lua has read it
 	isRead bool
 	lost   bool // the body was being read: it is not whole any more
@@ -126,6 +128,7 @@ func (x *Exchange) remember() {
 	x.received = &received{
 		method: r.Method, uri: r.RequestURI, host: r.Host, url: *r.URL, header: r.Header.Clone(),
 		body: r.Body, length: r.ContentLength, encoding: r.TransferEncoding,
+		upstreams: x.upstreams,
 	}
 }
 
@@ -146,6 +149,7 @@ func (x *Exchange) passFailed() bool {
 	if was.isRead {
 		r.Body = &replayed{Reader: bytes.NewReader(was.read), Closer: was.body}
 	}
+	x.upstreams = was.upstreams
 	x.reply = response{}
 	x.outcome = Pass
 	return true

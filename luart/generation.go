@@ -58,13 +58,14 @@ type Generation struct {
 
 	checkUpstream func(string) error
 
-	// The rest is the holder's, but for tree and onError, which do not change once
-	// the script has loaded.
+	// The rest is the holder's, but for tree, onError and functions, which do not change
+	// once the script has loaded.
 	env       *lua.LTable
 	templates *templates
 	builders  map[string]*lua.LUserData
 	api       *lua.LUserData // what rover.server returned
 	onError   *handler
+	functions functions
 	tree      *tree
 
 	http      *httpClients
@@ -86,6 +87,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		g.logger = zap.NewNop()
 	}
 	g.background = newBackground(vm)
+	g.functions = functions{}
 	g.http = newHTTPClients(vm, s.Net)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
@@ -159,6 +161,8 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	lib := func(name string, table *lua.LTable) { bound(table); set(name, table) }
 	fn("server", g.server)
 	fn("state", g.vm.state)
+	fn("matcher", g.register(MatcherFunction))
+	fn("policy", g.register(PolicyFunction))
 	fn("sleep", g.vm.sleep)
 	fn("parallel", g.vm.parallel)
 	fn("spawn", g.spawnLua)

@@ -132,6 +132,9 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 		decision: make(chan decision, 1), cancel: cancel,
 	}
 	x.sent = x.body == nil || !x.body.read
+	if x.upstreams != nil {
+		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
+	}
 	r := x.r.Clone(ctx)
 	r.Body = x.replayBody()
 	x.handovers = append(x.handovers, h)
@@ -148,6 +151,15 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 		h.err = host.Serve(next, to, w, r)
 	}()
 	return h
+}
+
+type upstreamsKey struct{}
+
+// UpstreamsOf returns what the script had given to ctx:upstream when it passed a request
+// on with ctx:next, nil for nothing. ctx is that of the request which Host.Serve got.
+func UpstreamsOf(ctx context.Context) []string {
+	to, _ := ctx.Value(upstreamsKey{}).([]string)
+	return to
 }
 
 // failure says why there is no response, after done.
