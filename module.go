@@ -130,6 +130,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Timeout:       time.Duration(h.Timeout),
 		Burst:         time.Duration(h.Burst),
 		MaxBody:       h.MaxBody,
+		MaxUpload:     h.MaxUpload,
 		Debug:         h.Debug,
 		OnFailure:     failPolicies[h.OnFailure],
 		Quarantine:    quarantinePolicy(h.Quarantine),

@@ -114,6 +114,8 @@ type proxyTo struct {
 
 	tried   int
 	current upstream
+	body    luart.Replayable // the request's, if the script has read it
+	sent    int              // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.
 	one     [1]upstream
@@ -161,6 +163,7 @@ const maxProxyTimeout = 24 * time.Hour
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *proxyTo) error {
 	caddyhttp.SetVar(r.Context(), proxyVar, to)
+	to.body, _ = r.Body.(luart.Replayable)
 	if to.path != "" || to.header != nil {
 		r = to.change(r)
 	}
@@ -198,8 +201,8 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 	return &c
 }
 
-// headTransport is the transport of the proxy with what the script said about the
-// upstream at hand: how long to wait for the response's head, which headers Caddy is not
+// headTransport is the transport of the proxy. A body that the script has read is sent
+// whole with every try. It knows what the script said about the upstream at hand: how long to wait for the response's head, which headers Caddy is not
 // to overwrite, and that an https upstream gets its own address as Host, as from
 // reverse_proxy with a TLS transport.
 type headTransport struct {
@@ -217,6 +220,9 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	to := proxyToOf(req.Context())
 	if to == nil {
 		return t.RoundTripper.RoundTrip(req)
+	}
+	if to.sent++; to.sent > 1 && to.body != nil && req.Body != nil && req.Body != http.NoBody {
+		req.Body = to.body.Again() // the try before has read from the first
 	}
 	switch {
 	case to.host != "": // also where the transport or the proxy block has set another

@@ -190,6 +190,58 @@ func TestProxyRetriesOfTheBlock(t *testing.T) {
 	}
 }
 
+// again is a body that a script has read. Closing it closes the first reader only, as with
+// the body of an exchange.
+type again struct {
+	io.Reader
+	data   string
+	closed bool
+}
+
+func (a *again) Read(p []byte) (int, error) {
+	if a.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return a.Reader.Read(p)
+}
+func (a *again) Close() error         { a.closed = true; return nil }
+func (a *again) Again() io.ReadCloser { return &again{Reader: strings.NewReader(a.data), data: a.data} }
+
+// resetting is an upstream that takes a connection, reads some of the request, and resets.
+func resetting(t testing.TB) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadFull(r.Body, make([]byte, 100_000))
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// A body that the script has read goes to the next upstream whole, even if the one before
+// has had some of it.
+func TestProxyReplaysTheBody(t *testing.T) {
+	p := testProxy(t, "")
+	body := strings.Repeat("0123456789", 50_000)
+	for _, chunked := range []bool{false, true} {
+		w := httptest.NewRecorder()
+		r := prepared(httptest.NewRequest("GET", "http://site.example/", &again{Reader: strings.NewReader(body), data: body}), w)
+		r.ContentLength = int64(len(body))
+		if chunked {
+			r.ContentLength = -1
+		}
+		err := p.serve(w, r, nil, proxyTarget(&luart.ProxyTo{Upstreams: []string{resetting(t), resetting(t), named(t, "b")}}))
+		if err != nil || w.Body.String() != "b "+body+" <nil>" {
+			t.Errorf("chunked %v: %v, %d bytes: %.40q", chunked, err, w.Body.Len(), w.Body)
+		}
+	}
+}
+
 func TestProxyBlockWithUpstreams(t *testing.T) {
 	for _, cfg := range []*reverseproxy.Handler{
 		{Upstreams: reverseproxy.UpstreamPool{{Dial: "a:80"}}},

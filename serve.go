@@ -41,11 +41,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.proxy.serve(w, r, next, to)
 		})
 	}
-	if !x.WantsAfter() {
+	if !x.WantsAfter() && !x.KeepsBody() {
 		x.End() // nothing of it is needed while the response streams
 		return onward.ServeHTTP(w, r)
 	}
 	defer x.End()
+	if !x.WantsAfter() {
+		return onward.ServeHTTP(w, r)
+	}
 	return h.serveAfter(w, r, x, onward)
 }
 

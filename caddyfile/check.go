@@ -35,6 +35,9 @@ const (
 	// Bytes. Larger bodies are for the upstream to stream, not for a Lua string.
 	largestBody = 1 << 30
 
+	// Bytes. More than disks for temporary files hold.
+	largestUpload = 1 << 40
+
 	// Bytes. The libraries of a VM alone take some 200 KiB.
 	leastMemory = 1 << 20
 	mostMemory  = 1 << 40
@@ -93,6 +96,13 @@ func checkBurstFits(burst, timeout time.Duration) error {
 
 func checkMaxBody(sizeBytes int64) error {
 	if err := checkRange("max_body", sizeBytes, 1, largestBody); err != nil {
+		return fmt.Errorf("%w bytes", err)
+	}
+	return nil
+}
+
+func checkMaxUpload(sizeBytes int64) error {
+	if err := checkRange("max_upload", sizeBytes, 1, largestUpload); err != nil {
 		return fmt.Errorf("%w bytes", err)
 	}
 	return nil

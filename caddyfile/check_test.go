@@ -43,6 +43,7 @@ func TestValidate(t *testing.T) {
 		{"memory", `{"script": "app.lua", "memory": 1048576}`, ""},
 		{"on_failure unknown", `{"script": "app.lua", "on_failure": "open"}`, "on_failure 'open' is unknown: closed or pass"},
 		{"quarantine unknown", `{"script": "app.lua", "quarantine": "closed"}`, "quarantine 'closed' is unknown: 500 or pass"},
+		{"max_upload negative", `{"script": "app.lua", "max_upload": -1}`, "max_upload -1 is out of range: 1 to 1099511627776 bytes"},
 		{"max_body negative", `{"script": "app.lua", "max_body": -1}`, "max_body -1 is out of range: 1 to 1073741824 bytes"},
 		{"max_body past the end", `{"script": "app.lua", "max_body": 1073741825}`, "max_body 1073741825 is out of range: 1 to 1073741824 bytes"},
 		{"allow unknown", `{"script": "app.lua", "allow": ["env", "disk"]}`, "allow 'disk' is unknown: env, fs, net or process"},

@@ -142,6 +142,12 @@ type Config struct {
 	// 413. Each body read is held in memory for as long as its request lasts.
 	MaxBody int64 `json:"max_body,omitempty"`
 
+	// The largest multipart/form-data body that Lua reads with ctx:multipart(). Bytes, 1 to
+	// 1099511627776 (1 TiB); 0 means the default, max_body. Past it a request is answered
+	// 413. Each body past 64 KiB is kept in a file in the system's folder for temporary
+	// files (TMPDIR) for as long as its request lasts.
+	MaxUpload int64 `json:"max_upload,omitempty"`
+
 	// What the scripts of the VM may keep alive together, in rover.state, in globals and
 	// locals, in caches and channels: an estimate, counted every few seconds. Bytes,
 	// 1048576 (1 MiB) to 1099511627776 (1 TiB); 0, the default, means no limit. Past it
@@ -209,6 +215,7 @@ func (c *Config) SetDefaults() {
 	c.Timeout = cmp.Or(c.Timeout, caddy.Duration(DefaultTimeout))
 	c.Burst = cmp.Or(c.Burst, min(caddy.Duration(DefaultBurst), c.Timeout))
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.MaxUpload = cmp.Or(c.MaxUpload, c.MaxBody)
 	c.OnFailure = cmp.Or(c.OnFailure, FailClosed)
 }
 
@@ -232,6 +239,7 @@ func (c Config) Validate() error {
 		checkBurst(time.Duration(c.Burst)),
 		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),
 		checkMaxBody(c.MaxBody),
+		checkMaxUpload(c.MaxUpload),
 		checkMemory(c.Memory),
 		checkOnFailure(c.OnFailure),
 		checkQuarantine(cmp.Or(c.Quarantine, Fail500)), // empty: off

@@ -22,6 +22,7 @@ func TestDefaults(t *testing.T) {
 		Timeout:      caddy.Duration(30 * time.Second),
 		Burst:        caddy.Duration(time.Second),
 		MaxBody:      1048576,
+		MaxUpload:    1048576,
 		OnFailure:    FailClosed,
 	}
 	got := Config{Script: "app.lua"}
@@ -95,6 +96,7 @@ func full(t *testing.T) Config {
 		"timeout": "10s",
 		"burst": "250ms",
 		"max_body": 2097152,
+		"max_upload": 1073741824,
 		"memory": 268435456,
 		"on_failure": "pass",
 		"quarantine": "500",

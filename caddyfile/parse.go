@@ -48,6 +48,7 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    timeout       <duration>
 //	    burst         <duration>
 //	    max_body      <size>
+//	    max_upload    <size>
 //	    memory        <size>
 //	    on_failure    closed|pass
 //	    quarantine    500|pass
@@ -107,6 +108,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"timeout":       (*Config).parseTimeout,
 	"burst":         (*Config).parseBurst,
 	"max_body":      (*Config).parseMaxBody,
+	"max_upload":    (*Config).parseMaxUpload,
 	"allow":         (*Config).parseAllow,
 	"memory":        (*Config).parseMemory,
 	"on_failure":    (*Config).parseOnFailure,
@@ -199,6 +201,10 @@ func (c *Config) parseBurst(d *caddyfile.Dispenser) error {
 
 func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
 	return parseSize(d, &c.MaxBody, checkMaxBody)
+}
+
+func (c *Config) parseMaxUpload(d *caddyfile.Dispenser) error {
+	return parseSize(d, &c.MaxUpload, checkMaxUpload)
 }
 
 func (c *Config) parseMemory(d *caddyfile.Dispenser) error {

@@ -91,6 +91,11 @@ func (vm *VM) start(c *call, th *thread) {
 // over returns why c must not wait any longer, nil if it may. Any goroutine may call
 // it, while c is its own.
 func (vm *VM) over(c *call) error {
+	// First the timeout: it ends the reading of a request's body by a deadline on the
+	// connection, for which net/http ends the request's context as if the client had left.
+	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
+		return errTimeout
+	}
 	if c.ctx.Err() != nil {
 		cause := context.Cause(c.ctx)
 		for _, reason := range [...]error{errSibling, errRetired, errStopping} {
@@ -99,9 +104,6 @@ func (vm *VM) over(c *call) error {
 			}
 		}
 		return errClientGone
-	}
-	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
-		return errTimeout
 	}
 	select {
 	case <-vm.loop.Stopping():

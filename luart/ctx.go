@@ -234,6 +234,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		m[name] = unlessAsked(name, fn)
 	}
 	m["body"] = unlessAsked("body", vm.ctxBody)
+	m["multipart"] = unlessAsked("multipart", vm.ctxMultipart)
 	return m
 }
 

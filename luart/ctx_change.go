@@ -1,8 +1,6 @@
 package luart
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -132,12 +130,14 @@ var ctxChanges = map[string]lua.LGFunction{
 		x := checkCtx(L)
 		b := []byte(L.CheckString(2))
 		r := x.r
-		r.Body = io.NopCloser(bytes.NewReader(b))
+		s := &spool{mem: b, size: int64(len(b))}
+		r.Body = s.body(nil)
 		r.ContentLength = int64(len(b))
 		r.TransferEncoding = nil
 		r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
 		delete(r.Header, "Content-Encoding")
-		x.body = &body{x: x, bytes: b, read: true}
+		x.body = &body{x: x, bytes: b, loaded: true, kept: s}
+		x.bodies = append(x.bodies, x.body)
 		return chain(L)
 	},
 }

@@ -42,7 +42,9 @@ type Exchange struct {
 	ud          *lua.LUserData // ctx; made when a function wants it
 	values      *lua.LTable    // ctx:set
 	body        *body
-	id          string // the request id, once somebody asked
+	bodies      []*body  // x.body, and those before ctx:set_body
+	spools      []*spool // what has been read of the request's body
+	id          string   // the request id, once somebody asked
 
 	class eventloop.Class
 
@@ -186,12 +188,26 @@ func (x *Exchange) After(status int, header http.Header) (newStatus int, replace
 	return res.status, replaced || x.err != nil, err
 }
 
+// KeepsBody reports whether the request's body is in a file. End removes it, and must not
+// be called before whoever the request goes on to has returned.
+func (x *Exchange) KeepsBody() bool {
+	for _, s := range x.spools {
+		if s.file != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // End gives the exchange back. A ctx that the script kept raises from now on.
 func (x *Exchange) End() {
 	vm := x.gen.vm
 	x.endHandovers()
 	if x.streaming != nil {
 		x.stopStream()
+	}
+	for _, s := range x.spools {
+		s.close()
 	}
 	if x.ud != nil || len(x.endings) > 0 || x.streaming != nil {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
@@ -250,8 +266,8 @@ func (x *Exchange) inert() {
 		x.ud.Value = nil
 		x.ud = nil
 	}
-	if x.body != nil {
-		x.body.over = true
+	for _, b := range x.bodies {
+		b.over = true
 	}
 	x.values = nil
 }

@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -117,9 +116,8 @@ type received struct {
 
 	upstreams []string // ctx:upstream
 
-	read   []byte // the body, once Lua has read it
-	isRead bool
-	lost   bool // the body was being read: it is not whole any more
+	kept *spool // the body, once Lua has read it
+	lost bool   // the body was being read: it is not whole any more
 }
 
 // remember keeps the request as it is now. Only the holder may call it.
@@ -146,8 +144,8 @@ func (x *Exchange) passFailed() bool {
 		r.Header[name] = values
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = was.body, was.length, was.encoding
-	if was.isRead {
-		r.Body = &replayed{Reader: bytes.NewReader(was.read), Closer: was.body}
+	if was.kept != nil {
+		r.Body = was.kept.body(was.body)
 	}
 	x.upstreams = was.upstreams
 	x.reply = response{}

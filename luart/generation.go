@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,9 @@ type Script struct {
 	Timeout time.Duration // a request's time in Lua, waiting included
 	Burst   time.Duration // longest stretch of VM time without a wait
 	MaxBody int64         // bytes of a request body that a script may read
-	Debug   bool          // show script errors to clients
+	// MaxUpload is how many bytes of a body ctx:multipart may read; 0: MaxBody.
+	MaxUpload int64
+	Debug     bool // show script errors to clients
 
 	OnFailure  FailPolicy  // what becomes of a request whose route or after hook failed
 	Quarantine *FailPolicy // of one whose function uses up its burst over and over; nil: it is called
@@ -47,11 +50,12 @@ type Generation struct {
 	name   string // of the script, in messages
 	logger *zap.Logger
 
-	timeout time.Duration
-	burst   time.Duration
-	maxBody int64
-	respond bool
-	debug   bool
+	timeout   time.Duration
+	burst     time.Duration
+	maxBody   int64
+	maxUpload int64
+	respond   bool
+	debug     bool
 
 	onFailure  FailPolicy
 	quarantine *FailPolicy
@@ -80,7 +84,7 @@ type Generation struct {
 func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), logger: s.Logger,
-		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody,
+		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody),
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	if g.logger == nil {

@@ -131,7 +131,7 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 		client: x.client, header: x.client.header(x.w), head: make(signal), done: make(signal),
 		decision: make(chan decision, 1), cancel: cancel,
 	}
-	x.sent = x.body == nil || !x.body.read
+	x.sent = x.body == nil || x.body.kept == nil
 	if x.upstreams != nil {
 		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
 	}

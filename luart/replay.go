@@ -32,6 +32,9 @@ func (x *Exchange) replayBody() io.ReadCloser {
 	if body == nil || body == http.NoBody {
 		return body
 	}
+	if whole, ok := body.(Replayable); ok { // Lua has read it
+		return whole.Again()
+	}
 	old, ok := body.(*replayReader)
 	if !ok {
 		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody}}

@@ -196,7 +196,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	// or is longer; the response was sent or dropped.
 	m["body"] = func(L *lua.LState) int {
 		r := checkResponse(L, 1)
-		b := &body{bytes: r.body, read: true}
+		b := &body{bytes: r.body, loaded: true}
 		if r.stream != nil {
 			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
 		}

@@ -8,6 +8,7 @@ import (
 // can be changed by a script.
 type types struct {
 	ctx, body, response *lua.LTable
+	part                *lua.LTable
 	node, hooks, root   *lua.LTable
 	builder, timer      *lua.LTable
 	answer              *lua.LTable // the body of a response
@@ -21,7 +22,8 @@ func newTypes(vm *VM) types {
 	L := vm.main
 	t := types{}
 	t.ctx = newType(L, "ctx", ctxMethods(vm), ctxField)
-	t.body = newType(L, "body", bodyMethods, nil)
+	t.body = newType(L, "body", bodyMethods(vm), nil)
+	t.part = newType(L, "part", partMethods(vm), partField)
 	t.answer = newType(L, "body", answerBodyMethods, nil)
 	t.response = newType(L, "response", responseBodyMethods(vm), responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))

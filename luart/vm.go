@@ -43,6 +43,7 @@ type VM struct {
 
 	logger *zap.Logger
 	http   outbound.Counters
+	spools atomic.Int64 // request bodies that are in files
 
 	// The rest is the holder's.
 	main      *lua.LState // makes threads and values; runs no script

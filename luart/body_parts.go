@@ -1,0 +1,224 @@
+package luart
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+const (
+	// maxParts of a multipart body: a form of that many fields is no form any more. It is
+	// what mime/multipart allows.
+	maxParts = 1000
+
+	// maxPartHeaderBytes of one part: a file name of 255 bytes, escaped, takes 800.
+	maxPartHeaderBytes = 8 << 10
+
+	// maxBoundaryBytes is RFC 2046's.
+	maxBoundaryBytes = 70
+
+	maxBoundaryPadding = 64 // spaces behind a boundary, which transports may have added
+)
+
+// part is one part of a multipart body: where its bytes are in the body, and what its
+// header says.
+type part struct {
+	header   textproto.MIMEHeader
+	name     string
+	filename string // without folders; "" for a field that is no file
+	offset   int64
+	size     int64
+}
+
+func malformed(format string, args ...any) error {
+	return &bodyError{http.StatusBadRequest, "the multipart body is malformed: " + fmt.Sprintf(format, args...)}
+}
+
+// scanParts returns the parts of a multipart/form-data body, in order. It reads r up to
+// the closing boundary, and a bit beyond. It is strict where lenient servers differ: a
+// script must not see other parts than the server behind it. The error is a *bodyError, or
+// what reading r failed with.
+func scanParts(r io.Reader, boundary string) ([]part, error) {
+	// A line break before the body makes its first boundary look like all others.
+	s := partScanner{
+		r:     bufio.NewReaderSize(io.MultiReader(strings.NewReader("\r\n"), r), 32<<10),
+		pos:   -2,
+		delim: []byte("\r\n--" + boundary),
+	}
+	closing, err := s.toDelimiter()
+	if err != nil {
+		return nil, err
+	}
+	var parts []part
+	for !closing {
+		if len(parts) == maxParts {
+			return nil, &bodyError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the multipart body has more than %d parts", maxParts)}
+		}
+		s.n = len(parts) + 1
+		p, err := s.head()
+		if err != nil {
+			return nil, err
+		}
+		if closing, err = s.toDelimiter(); err != nil {
+			return nil, err
+		}
+		p.size = max(s.end-p.offset, 0) // without content the blank line's break is the delimiter's
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// partScanner walks over a multipart body.
+type partScanner struct {
+	r     *bufio.Reader
+	pos   int64 // of the reader, in the body
+	delim []byte
+	end   int64 // where the last delimiter begins
+	n     int   // of the part, from 1
+}
+
+func (s *partScanner) skip(n int) {
+	n, _ = s.r.Discard(n) // never more than was peeked
+	s.pos += int64(n)
+}
+
+// toDelimiter goes behind the next delimiter, and its padding, and reports whether it is
+// the closing one.
+func (s *partScanner) toDelimiter() (closing bool, err error) {
+	for {
+		buf, err := s.r.Peek(s.r.Size())
+		i := bytes.Index(buf, s.delim)
+		switch {
+		case i < 0 && err == nil:
+			s.skip(len(buf) - len(s.delim) + 1)
+			continue
+		case i < 0 && errors.Is(err, io.EOF):
+			if s.n == 0 {
+				return false, malformed("the boundary that Content-Type names is not in it")
+			}
+			return false, malformed("it ends without the closing boundary")
+		case i < 0:
+			return false, err
+		}
+		s.skip(i)
+		s.end = s.pos
+		line, err := s.r.Peek(len(s.delim) + maxBoundaryPadding + 2)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		after := line[len(s.delim):]
+		closing = bytes.HasPrefix(after, []byte("--"))
+		if closing {
+			after = after[2:]
+		}
+		rest := bytes.TrimLeft(after, " \t")
+		switch {
+		case bytes.HasPrefix(rest, []byte("\r\n")), closing && len(rest) == 0 && err != nil:
+			s.skip(len(line) - len(rest))
+			return closing, nil
+		case len(after) == 0:
+			return false, malformed("it ends without the closing boundary")
+		case closing || strings.IndexByte(" \t\r\n-", after[0]) >= 0:
+			return false, malformed("a line with the boundary has something else behind it")
+		}
+		s.skip(len(s.delim)) // a longer word: data
+	}
+}
+
+// head reads the header of the next part, up to the break of the blank line behind it.
+func (s *partScanner) head() (part, error) {
+	buf, err := s.r.Peek(2 + maxPartHeaderBytes + 2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return part{}, err
+	}
+	i := bytes.Index(buf, []byte("\r\n\r\n"))
+	switch {
+	case i < 0 && err != nil:
+		return part{}, malformed("it ends in the header of part %d", s.n)
+	case i < 0:
+		return part{}, &bodyError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the header of part %d of the multipart body is longer than %d bytes", s.n, maxPartHeaderBytes)}
+	case i == 0:
+		return part{}, malformed("part %d has no Content-Disposition", s.n)
+	}
+	p, err := s.parseHead(string(buf[2:i]))
+	s.skip(i + 2)
+	p.offset = s.pos + 2
+	return p, err
+}
+
+func (s *partScanner) parseHead(head string) (part, error) {
+	for line := range strings.SplitSeq(head, "\r\n") {
+		if strings.ContainsAny(line, "\r\n\x00") {
+			return part{}, malformed("the header of part %d contains a single CR, LF or a NUL", s.n)
+		}
+	}
+	h, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head + "\r\n\r\n"))).ReadMIMEHeader()
+	if err != nil {
+		return part{}, malformed("the header of part %d: %v", s.n, err)
+	}
+	dispositions := h["Content-Disposition"]
+	if len(dispositions) != 1 {
+		return part{}, malformed("part %d has %d Content-Disposition headers, not one", s.n, len(dispositions))
+	}
+	kind, params, err := mime.ParseMediaType(dispositions[0])
+	switch {
+	case err != nil:
+		return part{}, malformed("Content-Disposition of part %d: %v", s.n, err)
+	case kind != "form-data":
+		return part{}, malformed("Content-Disposition of part %d is %q, not form-data", s.n, kind)
+	}
+	name, ok := params["name"]
+	if !ok {
+		return part{}, malformed("part %d has no name", s.n)
+	}
+	return part{header: h, name: name, filename: lastName(params["filename"])}, nil
+}
+
+// lastName returns a client's file name without its folders. It is empty only if path is.
+func lastName(path string) string {
+	const separators = `/\`
+	trimmed := strings.TrimRight(path, separators)
+	if trimmed == "" {
+		return path
+	}
+	return trimmed[strings.LastIndexAny(trimmed, separators)+1:]
+}
+
+// multipartBoundary returns the boundary that a Content-Type names. The error is a *bodyError.
+func multipartBoundary(h http.Header) (string, error) {
+	kind, params, err := formType(h)
+	switch {
+	case err != nil:
+		return "", err
+	case kind != "multipart/form-data":
+		return "", &bodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: %q is not a multipart form", h.Get("Content-Type"))}
+	}
+	boundary := params["boundary"]
+	if boundary == "" || len(boundary) > maxBoundaryBytes || strings.ContainsAny(boundary, "\r\n\x00") || strings.HasSuffix(boundary, " ") {
+		return "", &bodyError{http.StatusBadRequest, fmt.Sprintf("request body: the multipart boundary %q is not allowed", boundary)}
+	}
+	return boundary, nil
+}
+
+// formType returns the media type of a request, "" if it names none. The error is a
+// *bodyError.
+func formType(h http.Header) (kind string, params map[string]string, err error) {
+	values := h["Content-Type"]
+	switch {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
+		return "", nil, nil
+	case len(values) > 1:
+		return "", nil, &bodyError{http.StatusBadRequest, "request body: more than one Content-Type"}
+	}
+	kind, params, err = mime.ParseMediaType(values[0])
+	if err != nil {
+		return "", nil, &bodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: Content-Type %q: %v", values[0], err)}
+	}
+	return kind, params, nil
+}

@@ -1,0 +1,202 @@
+package luart
+
+import (
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// defaultPartChunkBytes is what part:chunks() gives at once.
+const defaultPartChunkBytes = 64 << 10
+
+// ctxMultipart is ctx:multipart(). It waits until the whole body is there, of at most
+// max_upload bytes, and returns the parts of a multipart/form-data body as a list, in
+// order, with the methods form(), file(name) and files(name). A body longer than 64 KiB
+// is kept in a temporary file until the request is over; the upstream still gets it.
+// Errors: 415 for another content type, 400 for a malformed body, 413 for one that is too
+// long or has too many parts, as soon as that is known.
+func (vm *VM) ctxMultipart(L *lua.LState) int {
+	x := checkCtx(L)
+	boundary, err := multipartBoundary(x.r.Header)
+	if err != nil {
+		raiseBodyError(L, err)
+	}
+	b := vm.settledBody(L, x)
+	if b.kept == nil {
+		var parts []part
+		b.fetch(vm, L, readForm, x.gen.maxUpload, func(r io.Reader, s *spool) error {
+			r = io.TeeReader(r, s)
+			var err error
+			if parts, err = scanParts(r, boundary); err == nil {
+				_, err = io.Copy(io.Discard, r) // what stands behind the closing boundary
+			}
+			return err
+		})
+		b.parts, b.parsed = parts, true
+	}
+	return b.list(vm, L)
+}
+
+// parse finds the parts of a body that has been read.
+func (b *body) parse(vm *VM, L *lua.LState) []part {
+	if b.parsed {
+		return b.parts
+	}
+	boundary, err := multipartBoundary(b.x.r.Header)
+	if err != nil {
+		raiseBodyError(L, err)
+	}
+	// Lua has read it whole or set it: it is in memory.
+	parts, err := scanParts(b.kept.reader(), boundary)
+	if err != nil {
+		raiseBodyError(L, err)
+	}
+	b.parts, b.parsed = parts, true
+	return parts
+}
+
+// list is ctx:multipart() and body:multipart().
+func (b *body) list(vm *VM, L *lua.LState) int {
+	parts := b.parse(vm, L)
+	t := L.CreateTable(len(parts), 0)
+	for i := range parts {
+		t.Append(b.object(vm, &parts[i]))
+	}
+	methods := L.CreateTable(0, 3)
+	for name, fn := range map[string]func(*VM, *lua.LState) int{"form": b.form, "file": b.file, "files": b.files} {
+		methods.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			b.check(L)
+			return fn(vm, L)
+		}))
+	}
+	meta := L.CreateTable(0, 2)
+	meta.RawSetString("__index", methods)
+	meta.RawSetString("__metatable", lua.LFalse)
+	t.Metatable = meta
+	L.Push(t)
+	return 1
+}
+
+// form is form() of a multipart body: the values of its fields that are no files.
+func (b *body) form(vm *VM, L *lua.LState) int {
+	values := url.Values{}
+	left := b.x.gen.maxBody
+	for _, p := range b.parse(vm, L) {
+		if p.filename != "" {
+			continue
+		}
+		if left -= p.size; left < 0 {
+			raiseStatus(L, http.StatusRequestEntityTooLarge, "the fields of the form together: "+tooLarge(b.x.gen.maxBody))
+		}
+		values.Add(p.name, string(b.piece(vm, L, p.offset, p.size)))
+	}
+	L.Push(valuesTable(L, values))
+	return 1
+}
+
+// file is file(name): the first file of that name, or nil.
+func (b *body) file(vm *VM, L *lua.LState) int {
+	name := L.CheckString(2)
+	parts := b.parse(vm, L)
+	for i := range parts {
+		if p := &parts[i]; p.name == name && p.filename != "" {
+			L.Push(b.object(vm, p))
+			return 1
+		}
+	}
+	L.Push(lua.LNil)
+	return 1
+}
+
+// files is files(name): a list of the files of that name.
+func (b *body) files(vm *VM, L *lua.LState) int {
+	name := L.CheckString(2)
+	parts := b.parse(vm, L)
+	t := L.NewTable()
+	for i := range parts {
+		if p := &parts[i]; p.name == name && p.filename != "" {
+			t.Append(b.object(vm, p))
+		}
+	}
+	L.Push(t)
+	return 1
+}
+
+// partOf is a part as a script sees it.
+type partOf struct {
+	*part
+	b *body
+}
+
+func (b *body) object(vm *VM, p *part) lua.LValue { return newObject(vm.types.part, &partOf{p, b}) }
+
+func checkPart(L *lua.LState) *partOf {
+	ud, _ := L.Get(1).(*lua.LUserData)
+	if ud != nil {
+		if p, ok := ud.Value.(*partOf); ok {
+			p.b.check(L)
+			return p
+		}
+	}
+	L.ArgError(1, "part expected, got "+typeName(L.Get(1))+" (call part:method() with a colon)")
+	return nil
+}
+
+// partField is part.name for what is not a method: name, filename (nil for a field that is
+// no file; never a path), content_type (nil if the client named none), headers (found in
+// any case) and size in bytes.
+func partField(L *lua.LState) int {
+	p := checkPart(L)
+	v := lua.LNil
+	switch L.Get(2) {
+	case lua.LString("name"):
+		v = lua.LString(p.name)
+	case lua.LString("filename"):
+		if p.filename != "" {
+			v = lua.LString(p.filename)
+		}
+	case lua.LString("content_type"):
+		v = firstValue(p.header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
+	case lua.LString("headers"):
+		v = headerTable(L, http.Header(p.header))
+	case lua.LString("size"):
+		v = lua.LNumber(p.size)
+	}
+	L.Push(v)
+	return 1
+}
+
+// partMethods are the methods of a part. They wait where the body is in a file.
+//
+//	text() -> the part's bytes; more than max_body raise a 413
+//	chunks([size]) -> an iterator over pieces of size bytes (64 KiB, at most 16 MiB)
+func partMethods(vm *VM) map[string]lua.LGFunction {
+	return map[string]lua.LGFunction{
+		"text": func(L *lua.LState) int {
+			p := checkPart(L)
+			L.Push(lua.LString(p.b.section(vm, L, p.offset, p.size)))
+			return 1
+		},
+		"chunks": func(L *lua.LState) int {
+			p := checkPart(L)
+			size := int64(checkStreamSize(L, 2, defaultPartChunkBytes))
+			var done int64
+			L.Push(L.NewFunction(func(L *lua.LState) int {
+				p.b.check(L)
+				n := min(size, p.size-done)
+				if n == 0 {
+					L.Push(lua.LNil)
+					return 1
+				}
+				at := p.offset + done
+				done += n
+				L.Push(lua.LString(p.b.piece(vm, L, at, n)))
+				return 1
+			}))
+			return 1
+		},
+	}
+}
