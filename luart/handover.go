@@ -16,6 +16,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
 // handover is a request on its way through the next handler (ctx:next) or to upstreams
@@ -137,6 +139,7 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 	}
 	r := x.r.Clone(ctx)
 	r.Body = x.replayBody()
+	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
 	x.handovers = append(x.handovers, h)
 	host, next := x.host, x.next
 	w := &handoverWriter{h: h, client: x.w}
@@ -191,22 +194,56 @@ func (h *handover) drop() {
 	h.decide(decision{})
 }
 
-// readBody returns the body, read whole, and raises when it breaks off or is longer than
-// limit. Only the holder may call it.
+// readBody returns the body, read whole and decoded, and raises when it breaks off, is
+// longer than limit or cannot be decoded. What is sent, if the script returns the response
+// all the same, is what came. Only the holder may call it.
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	if !h.decide(decision{limit: limit}) && h.answer == nil {
 		L.RaiseError("the response is over: it was dropped or sent")
 	}
+	coding := bodyfilter.ContentEncoding(h.header)
+	var decoded []byte
+	var err error
 	vm.await(L, func(ctx context.Context) {
 		select {
 		case <-h.done:
+			if err = h.failure(); err == nil {
+				decoded, err = decodeBody(coding, h.answer.Bytes(), limit)
+			}
 		case <-ctx.Done():
 		}
 	})
-	if err := h.failure(); err != nil {
+	if err != nil {
 		L.RaiseError("reading the response: %s", err.Error())
 	}
-	return h.answer.Bytes()
+	return decoded
+}
+
+// decodeBody undoes a Content-Encoding. Any goroutine may call it.
+func decodeBody(coding string, body []byte, limit int64) ([]byte, error) {
+	if coding == "" || len(body) == 0 {
+		return body, nil
+	}
+	var decoded []byte
+	d, err := bodyfilter.NewDecoder(coding, limit, func(p []byte) error {
+		decoded = append(decoded, p...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Abort()
+	if _, err := d.Write(body); err != nil {
+		return nil, decodingError(err, limit)
+	}
+	return decoded, decodingError(d.Close(), limit)
+}
+
+func decodingError(err error, limit int64) error {
+	if errors.Is(err, bodyfilter.ErrTooLarge) {
+		return errors.New("the decoded body is " + tooLong(limit))
+	}
+	return err
 }
 
 // send lets the response go to w with the head that the script made of it, and returns

@@ -1,6 +1,8 @@
 package luart
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -242,5 +244,61 @@ func TestHandOverLimits(t *testing.T) {
 		if got := errs[i].ContextMap()["error"].(string); !strings.Contains(got, want) {
 			t.Errorf("logged %q", got)
 		}
+	}
+}
+
+// Lua reads a compressed body decoded; what is sent unchanged goes as it came, and what
+// says something about the old bytes goes with them.
+func TestHandOverDecodes(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.read.get(ctx) return ctx:next():body():text() end
+		function api.sent.get(ctx) local res = ctx:next() res:body() return res end
+		function api.set.get(ctx) local res = ctx:next() return res:set_body(res:body():text():upper()) end
+		function api.cut.get(ctx) return select(2, pcall(function() return ctx:next():body() end)) end
+		function api.bomb.get(ctx) return select(2, pcall(function() return ctx:next():body() end)) end
+		return api`, func(s *Script) { s.MaxBody = 1000 })
+	var packed bytes.Buffer
+	zw := gzip.NewWriter(&packed)
+	_, _ = zw.Write([]byte("hello, hello, hello"))
+	_ = zw.Close()
+	var bomb bytes.Buffer
+	zw = gzip.NewWriter(&bomb)
+	_, _ = zw.Write(make([]byte, 1001))
+	_ = zw.Close()
+	var asked string
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Header.Get("Accept-Encoding")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Etag", `"1"`)
+		data := packed.Bytes()
+		switch r.URL.Path {
+		case "/cut":
+			data = data[:len(data)-9]
+		case "/bomb":
+			data = bomb.Bytes()
+		}
+		_, _ = w.Write(data)
+	})
+	for path, want := range map[string]string{
+		"/read": "200 hello, hello, hello",
+		"/set":  "200 HELLO, HELLO, HELLO",
+		"/sent": "200 " + packed.String(),
+		"/bomb": "200 app.lua:7: reading the response: the decoded body is longer than max_body (1000 bytes)",
+	} {
+		w := s.do("GET "+path, "", "Accept-Encoding: gzip, exotic")
+		if got := answer(w); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+		if tagged := w.Header().Get("Etag") != "" && w.Header().Get("Content-Encoding") != ""; tagged != (path == "/sent") {
+			t.Errorf("%s: headers %v", path, w.Header())
+		}
+	}
+	if got := answer(s.do("GET /cut", "")); !strings.Contains(got, "reading the response: decoding gzip: the body ends too early") {
+		t.Errorf("got %q", got)
+	}
+	s.do("GET /read", "", "Accept-Encoding: gzip, exotic")
+	if asked != "gzip" {
+		t.Errorf("the upstream was asked for %q", asked)
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
 // Outcome is what a script decided about a request.
@@ -192,8 +194,9 @@ var responseMethods = map[string]lua.LGFunction{
 // responseBodyMethods are those of a response's body.
 func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	m := maps.Clone(responseMethods)
-	// res:body(): waits until all of it is there, at most max_body. Errors: it breaks off
-	// or is longer; the response was sent or dropped.
+	// res:body(): waits until all of it is there, at most max_body, decoded (gzip, deflate,
+	// br, zstd). Errors: it breaks off, is longer or cannot be decoded; the response was
+	// sent or dropped.
 	m["body"] = func(L *lua.LState) int {
 		r := checkResponse(L, 1)
 		b := &body{bytes: r.body, loaded: true}
@@ -221,23 +224,13 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 			r.from = nil
 		}
 		h := r.headerMap()
-		for _, name := range aboutOldBody {
-			delete(h, name)
-		}
-		if r.status == http.StatusPartialContent {
-			r.status = http.StatusOK
-		}
+		r.status = bodyfilter.ReplacedHead(h, r.status, http.MethodGet, int64(len(text)))
+		delete(h, "Content-Length") // write knows whether there is one
 		r.body, r.stream = []byte(text), nil
 		L.SetTop(1)
 		return 1
 	}
 	return m
-}
-
-// aboutOldBody are the headers that are wrong for another body.
-var aboutOldBody = []string{
-	"Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified",
-	"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Transfer-Encoding", "Trailer",
 }
 
 // checkFraming refuses headers that say how a message is framed: they follow from
