@@ -42,7 +42,11 @@ const onward = `
 	end
 	function api.hedge.any(ctx)
 		local first
-		rover.parallel { function() first = first or ctx:proxy("slow:1") end, function() first = ctx:proxy("b:1") error("enough") end }
+		local begun = rover.channel("begun")
+		rover.parallel {
+			function() begun:send(true) first = first or ctx:proxy("slow:1") end,
+			function() begun:recv() first = ctx:proxy("b:1") error("enough") end,
+		}
 	end
 	function api.guard.before.check(ctx) local res = ctx:next() if res.status == 200 then return res end end
 	function api.raise.any(ctx) ctx:next() error("after that") end
