@@ -41,11 +41,10 @@ const onward = `
 		return { a.status, b.status, b:body():text() }
 	end
 	function api.hedge.any(ctx)
-		local first
 		local begun = rover.channel("begun")
 		rover.parallel {
-			function() begun:send(true) first = first or ctx:proxy("slow:1") end,
-			function() begun:recv() first = ctx:proxy("b:1") error("enough") end,
+			function() pcall(begun.send, begun, true) ctx:proxy("slow:1") end,
+			function() begun:recv() ctx:proxy("b:1") error("enough") end,
 		}
 	end
 	function api.guard.before.check(ctx) local res = ctx:next() if res.status == 200 then return res end end

@@ -60,6 +60,7 @@ end)
 api.refresh.p_place.p_call.p_id.post = background(function(f, id)
   local cache = rover.cache("refresh")
   cache:set(id, true, 0.000001)
+  rover.sleep(0.001) -- now it is over
   assert(cache:fetch(id, { stale = 60 }, function() f() return false end) ~= nil)
 end)
 
