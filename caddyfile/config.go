@@ -170,8 +170,8 @@ type Config struct {
 	Quarantine string `json:"quarantine,omitempty"`
 
 	// What the script may do beyond computing, answering and proxying: "env" reads
-	// environment variables, "fs" reads and writes files, "net" connects to other
-	// hosts, "process" starts programs. Default: nothing. Each may be named once.
+	// environment variables, "net" connects to other hosts. "fs" and "process" are
+	// accepted and grant nothing yet. Default: nothing. Each may be named once.
 	//
 	// WARNING: a grant is as wide as the user that runs Caddy.
 	Allow []string `json:"allow,omitempty"`
