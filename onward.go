@@ -15,7 +15,6 @@ import (
 // Serve implements luart.Host: next is the caddyhttp.Handler behind the directive.
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
 	onward := next.(caddyhttp.Handler)
-	r = apart(w, r)
 	if set := luart.UpstreamsOf(r.Context()); set != nil {
 		caddyhttp.SetVar(r.Context(), upstreamsVar, set)
 	}
@@ -34,11 +33,11 @@ func (host) ErrorStatus(err error) int {
 	return http.StatusInternalServerError
 }
 
-// apart returns r with what Caddy keeps about a request (variables, placeholders) apart
+// Apart implements luart.Host. It returns r with what Caddy keeps about a request (variables, placeholders) apart
 // from the request's own, since several handings over of one request may be under way.
 // Variables begin with the values that they have, and other placeholders keep them; what
 // handlers behind set is seen behind only.
-func apart(w http.ResponseWriter, r *http.Request) *http.Request {
+func (host) Apart(w http.ResponseWriter, r *http.Request) *http.Request {
 	was := r.Context()
 	server, ok := was.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {

@@ -18,9 +18,12 @@ type Host interface {
 	SetVar(r *http.Request, name string, value any)
 	LogField(r *http.Request, name string, value any)
 
+	// Apart returns a copy of a request, to be given to Serve, that shares nothing with it
+	// that either may change. The holder calls it.
+	Apart(w http.ResponseWriter, r *http.Request) *http.Request
 	// Serve passes a request on to what Begin was told comes next, or hands it over to
 	// upstreams if to is not nil. Several may be under way at once for one request, each
-	// on a goroutine of its own and with a copy of the request.
+	// on a goroutine of its own.
 	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
 	// ErrorStatus is the status that an error of Serve is answered with.
 	ErrorStatus(err error) int

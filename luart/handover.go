@@ -140,9 +140,10 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 	r := x.r.Clone(ctx)
 	r.Body = x.replayBody()
 	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
-	x.handovers = append(x.handovers, h)
 	host, next := x.host, x.next
 	w := &handoverWriter{h: h, client: x.w}
+	r = host.Apart(w, r)
+	x.handovers = append(x.handovers, h)
 	go func() {
 		defer close(h.done)
 		defer w.end()
