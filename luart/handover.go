@@ -1,13 +1,10 @@
 package luart
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -35,6 +32,7 @@ type handover struct {
 	done   signal // the handler has returned
 
 	decided  bool // the holder's, and after the VM the serving goroutine's
+	kept     bool // the same: the decision was to keep the body
 	client   *clientHead
 	decision chan decision
 	cancel   context.CancelFunc
@@ -57,9 +55,10 @@ type clientHead struct {
 func (c *clientHead) header(w http.ResponseWriter) http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h := make(http.Header, len(w.Header()))
-	maps.Copy(h, w.Header())
-	return h
+	if h := w.Header().Clone(); h != nil {
+		return h
+	}
+	return http.Header{}
 }
 
 // begin says that the response begins. Any goroutine may call it; nil is for a request
@@ -199,8 +198,11 @@ func (h *handover) drop() {
 // longer than limit or cannot be decoded. What is sent, if the script returns the response
 // all the same, is what came. Only the holder may call it.
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
-	if !h.decide(decision{limit: limit}) && h.answer == nil {
-		L.RaiseError("the response is over: it was dropped or sent")
+	if !h.kept {
+		if !h.decide(decision{limit: limit}) {
+			L.RaiseError("the response is over: it was dropped or sent")
+		}
+		h.kept = true
 	}
 	coding := bodyfilter.ContentEncoding(h.header)
 	var decoded []byte
@@ -251,7 +253,7 @@ func decodingError(err error, limit int64) error {
 // what the handler returned. It panics with what the handler panicked with. The goroutine
 // that serves the request calls it.
 func (h *handover) send(w http.ResponseWriter, status int, header http.Header) error {
-	if h.answer != nil {
+	if h.kept {
 		return h.sendKept(w, status, header)
 	}
 	if failed := h.status == 0; failed {
@@ -272,8 +274,9 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header) e
 	return h.err
 }
 
-// sendKept sends a response whose body Lua has read.
+// sendKept sends a response whose body Lua has read, or began to.
 func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header) error {
+	<-h.done
 	if h.failure() != nil {
 		panic(http.ErrAbortHandler) // it is not whole, and must not look so
 	}
@@ -309,128 +312,3 @@ func (x *Exchange) dropHandovers() {
 		}
 	}
 }
-
-// handoverWriter is where the next handler writes its response to. It stops at the head
-// until the decision. It is the handover's goroutine's.
-type handoverWriter struct {
-	h      *handover
-	client http.ResponseWriter
-	decision
-	wrote bool        // the head
-	late  http.Header // for what comes behind the head of a response that is not sent
-}
-
-// Header returns the headers of the response; once it is sent, those of the client's, to
-// which trailers are added.
-func (w *handoverWriter) Header() http.Header {
-	switch {
-	case w.to != nil:
-		return w.to.Header()
-	case w.late != nil:
-		return w.late
-	}
-	return w.h.header
-}
-
-// WriteHeader waits for the decision. Informational responses go through at once.
-func (w *handoverWriter) WriteHeader(status int) {
-	if w.wrote {
-		return
-	}
-	if status < 200 && status != http.StatusSwitchingProtocols {
-		w.inform(status)
-		return
-	}
-	w.wrote = true
-	w.h.status = status
-	close(w.h.head)
-	w.decision = <-w.h.decision
-	if w.to != nil {
-		clear(w.to.Header())
-		maps.Copy(w.to.Header(), w.h.header)
-		w.to.WriteHeader(w.h.status)
-		return
-	}
-	w.late = http.Header{}
-	if w.limit > 0 {
-		w.h.answer = &bytes.Buffer{}
-	}
-}
-
-// inform sends a 1xx response with the headers it has to the client.
-func (w *handoverWriter) inform(status int) {
-	c := w.h.client
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.begun {
-		return
-	}
-	header := w.client.Header()
-	was := maps.Clone(header)
-	maps.Copy(header, w.h.header)
-	w.client.WriteHeader(status)
-	clear(header)
-	maps.Copy(header, was)
-}
-
-// end is called when the handler has returned.
-func (w *handoverWriter) end() {
-	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
-		w.WriteHeader(http.StatusOK) // what net/http would send
-	}
-	if !w.wrote {
-		close(w.h.head)
-	}
-}
-
-func (w *handoverWriter) Write(p []byte) (int, error) {
-	if !w.wrote {
-		w.WriteHeader(http.StatusOK)
-	}
-	switch {
-	case w.to != nil:
-		return w.to.Write(p)
-	case w.h.answer == nil:
-		return 0, errDropped
-	case int64(w.h.answer.Len()+len(p)) > w.limit:
-		w.h.broken = errors.New("the body is " + tooLong(w.limit))
-		return 0, w.h.broken
-	}
-	return w.h.answer.Write(p)
-}
-
-// ReadFrom keeps the copy inside the kernel where the client's writer can do that.
-func (w *handoverWriter) ReadFrom(r io.Reader) (int64, error) {
-	if !w.wrote {
-		w.WriteHeader(http.StatusOK)
-	}
-	if w.to != nil {
-		return io.Copy(w.to, r)
-	}
-	return io.Copy(struct{ io.Writer }{w}, r)
-}
-
-// FlushError sends what has been written so far, the head at least.
-func (w *handoverWriter) FlushError() error {
-	if !w.wrote {
-		w.WriteHeader(http.StatusOK)
-	}
-	if w.to == nil {
-		return nil
-	}
-	return http.NewResponseController(w.to).Flush()
-}
-
-// Flush is FlushError, for those who ask for an http.Flusher.
-func (w *handoverWriter) Flush() { _ = w.FlushError() }
-
-// Hijack takes over the client's connection, for an upgrade whose 101 was sent.
-func (w *handoverWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.to == nil {
-		return nil, nil, errDropped
-	}
-	return http.NewResponseController(w.to).Hijack()
-}
-
-// Unwrap lets http.ResponseController find what else the client's writer can do, such as deadlines.
-func (w *handoverWriter) Unwrap() http.ResponseWriter { return w.client }

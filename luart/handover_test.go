@@ -27,6 +27,11 @@ const onward = `
 		return { status = res.status, body = res:body():text(), len = res:body():len() }
 	end
 	function api.readsent.any(ctx) local res = ctx:next() res:body() return res end
+	function api.readtwice.any(ctx)
+		local res = ctx:next()
+		local a, b = rover.parallel { function() return res:body():len() end, function() return res:body():len() end }
+		return { a, b, res:body():len() }
+	end
 	function api.set.any(ctx) return ctx:next():set_body("other") end
 	function api.failover.any(ctx)
 		for _, to in ipairs { "a:1", "b:1", "c:1" } do
@@ -100,6 +105,7 @@ func TestHandOver(t *testing.T) {
 		{"/changed", "hello", "201 POST /changed hello"},
 		{"/read", "hello", `200 {"status":200,"body":"POST /read hello","len":16}`},
 		{"/readsent", "hello", "200 POST /readsent hello"},
+		{"/readtwice", "hello", "200 [21,21,21]"},
 		{"/set", "hello", "200 other"},
 		{"/failover", "hello", "200 b got hello"},
 		{"/failed", "", "502 nobody is there\n"},

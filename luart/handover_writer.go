@@ -1,0 +1,136 @@
+package luart
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+)
+
+// handoverWriter is where the next handler writes its response to. It stops at the head
+// until the decision. It is the handover's goroutine's.
+type handoverWriter struct {
+	h      *handover
+	client http.ResponseWriter
+	decision
+	wrote bool        // the head
+	late  http.Header // for what comes behind the head of a response that is not sent
+}
+
+// Header returns the headers of the response; once it is sent, those of the client's, to
+// which trailers are added.
+func (w *handoverWriter) Header() http.Header {
+	switch {
+	case w.to != nil:
+		return w.to.Header()
+	case w.late != nil:
+		return w.late
+	}
+	return w.h.header
+}
+
+// WriteHeader waits for the decision. Informational responses go through at once.
+func (w *handoverWriter) WriteHeader(status int) {
+	if w.wrote {
+		return
+	}
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		w.inform(status)
+		return
+	}
+	w.wrote = true
+	w.h.status = status
+	close(w.h.head)
+	w.decision = <-w.h.decision
+	if w.to != nil {
+		clear(w.to.Header())
+		maps.Copy(w.to.Header(), w.h.header)
+		w.to.WriteHeader(w.h.status)
+		return
+	}
+	w.late = http.Header{}
+	if w.limit > 0 {
+		w.h.answer = &bytes.Buffer{}
+	}
+}
+
+// inform sends a 1xx response with the headers it has to the client.
+func (w *handoverWriter) inform(status int) {
+	c := w.h.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun {
+		return
+	}
+	header := w.client.Header()
+	was := maps.Clone(header)
+	maps.Copy(header, w.h.header)
+	w.client.WriteHeader(status)
+	clear(header)
+	maps.Copy(header, was)
+}
+
+// end is called when the handler has returned.
+func (w *handoverWriter) end() {
+	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
+		w.WriteHeader(http.StatusOK) // what net/http would send
+	}
+	if !w.wrote {
+		close(w.h.head)
+	}
+}
+
+func (w *handoverWriter) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case w.to != nil:
+		return w.to.Write(p)
+	case w.h.answer == nil:
+		return 0, errDropped
+	case int64(w.h.answer.Len()+len(p)) > w.limit:
+		w.h.broken = errors.New("the body is " + tooLong(w.limit))
+		return 0, w.h.broken
+	}
+	return w.h.answer.Write(p)
+}
+
+// ReadFrom keeps the copy inside the kernel where the client's writer can do that.
+func (w *handoverWriter) ReadFrom(r io.Reader) (int64, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.to != nil {
+		return io.Copy(w.to, r)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// FlushError sends what has been written so far, the head at least.
+func (w *handoverWriter) FlushError() error {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.to == nil {
+		return nil
+	}
+	return http.NewResponseController(w.to).Flush()
+}
+
+// Flush is FlushError, for those who ask for an http.Flusher.
+func (w *handoverWriter) Flush() { _ = w.FlushError() }
+
+// Hijack takes over the client's connection, for an upgrade whose 101 was sent.
+func (w *handoverWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.to == nil {
+		return nil, nil, errDropped
+	}
+	return http.NewResponseController(w.to).Hijack()
+}
+
+// Unwrap lets http.ResponseController find what else the client's writer can do, such as deadlines.
+func (w *handoverWriter) Unwrap() http.ResponseWriter { return w.client }
