@@ -75,7 +75,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add("e", "", "\ufeff:\x00", true, true, -1)
 	f.Fuzz(func(t *testing.T, name, id, data string, hasID, hasData bool, retry int) {
 		if strings.ContainsAny(name, "\r\n") || strings.ContainsAny(id, "\r\n\x00") {
-			t.Skip() // a script cannot make such
+			return // a script cannot make such
 		}
 		if !hasID {
 			id = ""
