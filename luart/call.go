@@ -7,6 +7,7 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 )
 
 // call is one piece of Lua work that may wait: a request's phase, the loading of a
@@ -142,4 +143,16 @@ func (vm *VM) pcall(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue,
 	v := L.Get(-1)
 	L.SetTop(0)
 	return v, nil
+}
+
+// log returns a logger that says which request it is.
+func (c *call) log() *zap.Logger {
+	if c.x == nil {
+		return c.gen.logger
+	}
+	return c.gen.logger.With(
+		zap.String("request_id", c.x.requestID()),
+		zap.String("method", c.x.r.Method),
+		zap.String("uri", c.x.r.URL.RequestURI()),
+	)
 }
