@@ -85,19 +85,7 @@ func (vm *VM) sleep(L *lua.LState) int {
 		L.ArgError(1, "seconds between 0 and "+maxSleep.String()+" expected")
 	}
 	d := time.Duration(seconds * float64(time.Second))
-	vm.detachIdle(L, func(c *call) {
-		if c.deadline != 0 { // then detach raises errTimeout
-			d = min(d, time.Until(vm.budget.made.Add(time.Duration(c.deadline)))+time.Millisecond)
-		}
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-c.ctx.Done():
-		case <-c.retiring():
-		case <-vm.loop.Stopping():
-		}
-	})
+	vm.park(L, nil, d)
 	return 0
 }
 
