@@ -112,6 +112,20 @@ func TestTimersGoOnUntilRetired(t *testing.T) {
 	}
 }
 
+// A cron timer calls its function when its time has come, again and again.
+func TestCronFires(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local n = 0
+		rover.cron("@every 1s", function(premature)
+			if premature then return end
+			n = n + 1
+			rover.log.info("run " .. n)
+		end)
+		return api`)
+	s.awaitLines("run 1", "run 2")
+}
+
 // A task that sleeps when its script is replaced gets an error at once and may clean up.
 func TestRetireEndsIdleWaits(t *testing.T) {
 	s := newServer(t, `
