@@ -118,6 +118,7 @@ func (vm *VM) countMemory() (steps uint64, ok bool) {
 	for done := false; !done; steps++ {
 		err := vm.loop.DoAdmitted(func(*thread) error {
 			if a == nil {
+				vm.loop.DropSpare() // what a busy moment left is not kept for ever
 				a = newAccount(vm)
 			}
 			if done = a.step(countStep); done {

@@ -263,3 +263,20 @@ func TestDeepThreadsAreNotKept(t *testing.T) {
 		return nil
 	})
 }
+
+// The threads of a busy moment are given back with the next count.
+func TestCountDropsSpareThreads(t *testing.T) {
+	s := newServer(t, "return rover.server {}")
+	next := func() (th *thread) {
+		_ = s.vm.loop.DoAdmitted(func(got *thread) error { th = got; return nil })
+		return th
+	}
+	th := next()
+	if next() != th {
+		t.Error("a thread was not used again")
+	}
+	accountOf(t, s.vm)
+	if next() == th {
+		t.Error("a thread outlived the count")
+	}
+}

@@ -77,9 +77,9 @@ type thread struct {
 	broken bool        // its last call failed; its stack may not be clean
 }
 
-// keptRegistrySlots, 64 KiB, is the largest registry of a Lua thread that is kept for
+// keptRegistrySlots, 16 KiB, is the largest registry of a Lua thread that is kept for
 // another call. It grows up to 2 MiB with deep calls, and never shrinks.
-const keptRegistrySlots = 4096
+const keptRegistrySlots = 1024
 
 // reusable says whether th may serve another call. Only the holder may call it.
 func (th *thread) reusable() bool {
