@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -267,16 +268,36 @@ func TestDeepThreadsAreNotKept(t *testing.T) {
 // The threads of a busy moment are given back with the next count.
 func TestCountDropsSpareThreads(t *testing.T) {
 	s := newServer(t, "return rover.server {}")
-	next := func() (th *thread) {
-		_ = s.vm.loop.DoAdmitted(func(got *thread) error { th = got; return nil })
-		return th
+	atOnce := func() map[*thread]bool { // the threads of three calls that wait for each other
+		used := map[*thread]bool{}
+		var together, done sync.WaitGroup
+		together.Add(3)
+		for range 3 {
+			done.Go(func() {
+				_ = s.vm.loop.DoAdmitted(func(th *thread) error {
+					used[th] = true
+					s.vm.loop.Detach(func() { together.Done(); together.Wait() })
+					return nil
+				})
+			})
+		}
+		done.Wait()
+		return used
 	}
-	th := next()
-	if next() != th {
-		t.Error("a thread was not used again")
+	again := func(before map[*thread]bool) (n int) {
+		for th := range atOnce() {
+			if before[th] {
+				n++
+			}
+		}
+		return n
+	}
+	before := atOnce()
+	if n := again(before); n != 3 {
+		t.Errorf("%d of 3 threads were used again", n)
 	}
 	accountOf(t, s.vm)
-	if next() == th {
-		t.Error("a thread outlived the count")
+	if n := again(before); n > 1 { // the count itself used one
+		t.Errorf("%d of 3 threads outlived the count", n)
 	}
 }
