@@ -1,6 +1,7 @@
 package rover
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,25 +32,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.answer(w, r, x)
 	}
 
-	onward := next
+	if x.WantsAfter() {
+		defer x.End()
+		if err := x.PassOn(); err != nil {
+			return h.refuse(w, r, err)
+		}
+		return h.answer(w, r, x)
+	}
 	if to := x.Upstreams(); to != nil {
 		caddyhttp.SetVar(r.Context(), upstreamsVar, to)
 	}
+	onward := next
 	if outcome == luart.Proxy {
 		to := proxyTarget(x.ProxyTo())
 		onward = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			return h.proxy.serve(w, r, next, to)
 		})
 	}
-	if !x.WantsAfter() && !x.KeepsBody() {
+	if x.KeepsBody() {
+		defer x.End()
+	} else {
 		x.End() // nothing of it is needed while the response streams
-		return onward.ServeHTTP(w, r)
 	}
-	defer x.End()
-	if !x.WantsAfter() {
-		return onward.ServeHTTP(w, r)
-	}
-	return h.serveAfter(w, r, x, onward)
+	return onward.ServeHTTP(w, r)
 }
 
 // answer sends what Lua answered. A script error goes to the site's error routes if it
@@ -59,7 +64,20 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchan
 		x.SetHeaders(w.Header())
 		return caddyhttp.Error(serr.Status, serr)
 	}
-	return x.Write(w)
+	err := x.Write(w)
+	if errors.Is(err, luart.ErrReplaced) {
+		return h.answer(w, r, x)
+	}
+	var other *luart.StatusError
+	if !errors.As(err, &other) {
+		return err
+	}
+	var herr caddyhttp.HandlerError
+	if errors.As(other.Err, &herr) {
+		herr.StatusCode = other.Status
+		return herr
+	}
+	return caddyhttp.Error(other.Status, other.Err)
 }
 
 // hasErrorRoutes reports whether the site answers errors itself. If it does not,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -57,6 +58,8 @@ func TestScripts(t *testing.T) {
 			env.Defer(env.Values["client"].(*client).close)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PORT", freePort())
+			env.Setenv("MIB", strconv.Itoa(largeMiB))
+			env.Setenv("BYTES", strconv.Itoa(largeMiB<<20))
 			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

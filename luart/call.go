@@ -89,6 +89,16 @@ func (vm *VM) start(c *call, th *thread) {
 	vm.resume(c, th.L)
 }
 
+// setDeadline begins a phase of a request, or another call on its behalf, whose time in Lua
+// is its own.
+func (c *call) setDeadline() {
+	c.ended = nil
+	if c.gen.timeout > 0 {
+		b := c.gen.vm.budget
+		c.deadline = b.now.Load() + int64(c.gen.timeout+b.tick) // now may be a tick behind
+	}
+}
+
 // over returns why c must not wait any longer, nil if it may. Any goroutine may call
 // it, while c is its own.
 func (vm *VM) over(c *call) error {

@@ -56,7 +56,13 @@ type Exchange struct {
 
 	handovers []*handover // ctx:next and ctx:proxy
 	client    *clientHead // nil: the request was not handed over
-	answering bool        // there is a response: the request cannot go on any more
+
+	// Spare allocations: what most requests that are handed over need.
+	passed      handover // PassOn's
+	oneHandover [1]*handover
+	clientHead  clientHead
+
+	answering bool // there is a response: the request cannot go on any more
 
 	asked     bool     // by Function.ask, not served: ctx cannot change the request
 	upstreams []string // ctx:upstream
@@ -67,6 +73,7 @@ type Exchange struct {
 	buf     []byte // the reply's body when it was made of a returned value; reused
 	err     *ScriptError
 
+	running   *handler   // the function that runs, or ran last
 	streamer  *handler   // the function that returned the reply's stream
 	streaming *streaming // the reply's stream, from finish or After to End
 }
@@ -203,15 +210,6 @@ func (x *Exchange) End() {
 // maxKeptBuffer bytes of a reply's buffer are kept for a later request.
 const maxKeptBuffer = 64 << 10
 
-// setDeadline begins a phase: its time in Lua is its own.
-func (x *Exchange) setDeadline() {
-	x.ended = nil
-	if x.gen.timeout > 0 {
-		b := x.gen.vm.budget
-		x.deadline = b.now.Load() + int64(x.gen.timeout+b.tick) // now may be a tick behind
-	}
-}
-
 // contain turns a Go panic in the VM, which is a bug of ours, into a script error.
 func (x *Exchange) contain(err error) error {
 	if err == nil {
@@ -259,12 +257,15 @@ func (x *Exchange) finish() {
 		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
 		}
-		res := x.reply.clone()
-		if _, ok := x.after(&res); ok {
+		res := x.reply
+		if res.from == nil { // the script may return it again
+			res = x.reply.clone()
+		}
+		if x.after(&res) {
 			x.reply = res
 		}
 	}
-	if x.outcome == Answer && x.beginStream(x.reply.stream != made) {
+	if x.outcome == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
 		return
 	}
 	if x.outcome == Answer || len(x.match.after) == 0 {
@@ -330,6 +331,7 @@ func (x *Exchange) miss() {
 
 // callHandler calls a function of the tree with ctx. Only the holder may call it.
 func (x *Exchange) callHandler(h *handler) (lua.LValue, *ScriptError) {
+	x.running = h
 	if h.noCtx {
 		return x.gen.vm.call1(&x.call, h.fn)
 	}

@@ -3,13 +3,22 @@ package luart
 import (
 	"net/http"
 	"strconv"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
-// Write sends Lua's answer to w. A stream is sent as it is made, until it ends; Write
-// panics with http.ErrAbortHandler when it cannot come to its end. It returns the error of
-// the next handler, or of proxying, when the script returned a response that is none, and
-// panics as they did.
+// Write sends the reply to w. A stream is sent as it is made, until it ends; Write panics
+// with http.ErrAbortHandler when that, or a body that is filtered, cannot come to its end.
+// It returns the error of the next handler, or of proxying, when the script returned a
+// response that is none, and panics as they did; ErrReplaced means that nothing was sent.
 func (x *Exchange) Write(w http.ResponseWriter) error {
+	if x.reply.filters != nil && bodyfilter.HasBody(x.r.Method, x.reply.status) {
+		return x.writeFiltered(w)
+	}
+	return x.write(w)
+}
+
+func (x *Exchange) write(w http.ResponseWriter) error {
 	if x.streaming != nil {
 		return x.writeStream(w)
 	}
@@ -44,8 +53,8 @@ func (r *response) write(w http.ResponseWriter, head bool) error {
 	r.setHeaders(h)
 	bodyless := bodyless(r.status)
 	// net/http counts a small body itself, unless there is none to be sent. Nobody knows
-	// the length of a stream.
-	if !bodyless && r.stream == nil && (head || len(r.body) > 2048) {
+	// the length of a stream, or of what a filter makes.
+	if !bodyless && r.stream == nil && r.filters == nil && (head || len(r.body) > 2048) {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
 	}
 	w.WriteHeader(r.status)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -75,6 +76,8 @@ type Generation struct {
 	http      *httpClients
 	exchanges sync.Pool
 
+	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
+
 	background
 }
 
@@ -98,6 +101,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.loaded(proto)
 	if stockConcat == nil {
 		g.logger.Warn("this build has another gopher-lua than rover knows: strings made with .. and tracebacks are not limited")
 	}
@@ -119,6 +123,14 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	return g, nil
 }
 
+// loaded is told of each piece of source that the script consists of. Any goroutine may
+// call it.
+func (g *Generation) loaded(source *lua.FunctionProto) {
+	if names(source, wantsBody) {
+		g.wantsBodies.Store(true)
+	}
+}
+
 // run makes the script's environment and runs its top level. Only the holder may
 // call it.
 func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionProto, s Script) error {
@@ -126,6 +138,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.env = newEnv(vm.main, envHooks{
 		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
 		Resolve: moduleResolver(filepath.Dir(s.Path)),
+		Loaded:  g.loaded,
 	})
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)

@@ -4,38 +4,46 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
-	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
-// handover is a request on its way through the next handler (ctx:next) or to upstreams
-// (ctx:proxy), whose response a script decides about when its head is there. It runs on a
-// goroutine of its own, which the exchange waits for, and which stops at the head until
-// the decision.
+// handover is a request on its way through the next handler (ctx:next, or because nobody
+// else answers) or to upstreams (ctx:proxy), whose response a script or its after hooks
+// decide about when its head is there. The handler stops at the head until the decision.
 //
-// What belongs to whom: status and header are the goroutine's until head is closed, then
-// the holder's, and with the decision the goroutine's again. The rest of the answer is
-// written to the client by that goroutine while the one that serves the request waits.
+// Several may be under way at once for one request: each runs apart, on a goroutine of its
+// own, which the exchange waits for. The one of PassOn is alone (pass_on.go).
+//
+// What belongs to whom: status and header are the handler's until it stops at the head,
+// then the holder's, and with the decision the handler's again. The rest of the answer is
+// written to the client by the handler while the goroutine that serves the request waits.
 type handover struct {
-	header http.Header
-	status int    // of the head; 0: the handler returned without one
-	head   signal // the head is there, or the handler has returned
-	done   signal // the handler has returned
+	handoverWriter
 
-	decided  bool // the holder's, and after the VM the serving goroutine's
-	kept     bool // the same: the decision was to keep the body
-	client   *clientHead
-	decision chan decision
-	cancel   context.CancelFunc
+	to *ProxyTo // nil: the next handler
+
+	header http.Header
+	before http.Header // unless apart: header is the client's, and was this before
+	status int         // of the head; 0: the handler returned without one
+
+	head     signal             // apart: the head is there, or the handler has returned
+	done     signal             // apart: the handler has returned
+	deciding chan decision      // apart
+	cancel   context.CancelFunc // nil: it runs inside PassOn, and cannot be waited for
+	start    func()             // of a coroutine: runs it to the head
+	resume   func()             // of a coroutine: runs it to its end; later calls wait for that
+
+	coding      string // the holder's: the Content-Encoding that the response came with
+	errorStatus int    // the same: what an error is answered with
+	decided     bool   // the holder's, and after the VM the serving goroutine's
+	kept        bool   // the same: the decision was to keep the body
+	settled     bool   // the same: its headers are the client's for good, or have been taken back
 
 	err      error // after done: what the handler returned
 	panicked any   // after done: what it panicked with
@@ -104,56 +112,117 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	if len(x.handovers) >= maxHandovers {
 		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 	}
-	h := x.handOver(to)
-	vm.await(L, func(ctx context.Context) {
-		select {
-		case <-h.head:
-		case <-ctx.Done(): // then await raises, and the end of the request drops it
-		}
-	})
-	res := &response{status: h.status, header: h.header, from: h}
-	if h.status == 0 { // done
-		res.status = x.host.ErrorStatus(h.failure())
-	}
-	L.Push(newObject(vm.types.response, res))
+	h := x.handOver(to, x.r.Header)
+	vm.await(L, h.awaitHead)
+	res := h.response(x.host)
+	L.Push(newObject(vm.types.response, &res))
 	return 1
+}
+
+// response returns what scripts see of the response whose head is there.
+func (h *handover) response(host Host) response {
+	h.coding = bodyfilter.ContentEncoding(h.header)
+	res := response{status: h.status, header: h.header, from: h}
+	if h.status == 0 { // done
+		h.errorStatus = host.ErrorStatus(h.failure())
+		res.status = h.errorStatus
+	}
+	return res
 }
 
 // maxHandovers is how often one request may be passed on or proxied by its script.
 const maxHandovers = 64
 
-// handOver starts a handover. Only the holder may call it.
-func (x *Exchange) handOver(to *ProxyTo) *handover {
+// handOver starts a handover, apart, of the request as it is, but with its own headers.
+// Only the holder may call it.
+func (x *Exchange) handOver(to *ProxyTo, header http.Header) *handover {
 	ctx, cancel := context.WithCancel(x.r.Context())
-	if x.client == nil {
-		x.client = &clientHead{}
-	}
+	x.client = &x.clientHead
 	h := &handover{
-		client: x.client, header: x.client.header(x.w), head: make(signal), done: make(signal),
-		decision: make(chan decision, 1), cancel: cancel,
+		to: to, header: x.client.header(x.w), cancel: cancel,
+		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
+	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}
 	x.sent = x.body == nil || x.body.kept == nil
 	if x.upstreams != nil {
 		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
 	}
 	r := x.r.Clone(ctx)
+	r.Header = header.Clone()
 	r.Body = x.replayBody()
 	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
 	host, next := x.host, x.next
-	w := &handoverWriter{h: h, client: x.w}
-	r = host.Apart(w, r)
+	r = host.Apart(h, r)
 	x.handovers = append(x.handovers, h)
 	go func() {
 		defer close(h.done)
-		defer w.end()
-		defer func() {
-			if h.panicked = recover(); h.panicked != nil {
-				h.stack = debug.Stack()
-			}
-		}()
-		h.err = host.Serve(next, to, w, r)
+		defer h.ended()
+		h.serve(host, next, r)
 	}()
 	return h
+}
+
+// handOverWhole asks again for the whole of which h was a part. h must have ended. Only the
+// holder may call it.
+func (x *Exchange) handOverWhole(h *handover) *handover {
+	header := x.r.Header.Clone()
+	bodyfilter.StripRange(header)
+	if h.before == nil {
+		return x.handOver(h.to, header)
+	}
+	again := x.alone(h.to)
+	x.coroutine(again, header)
+	return again
+}
+
+// awaitHead waits until the head is there, or the handler has returned, or ctx ends: then
+// the end of the request drops it. Any goroutine may call it.
+func (h *handover) awaitHead(ctx context.Context) {
+	if h.start != nil {
+		defer context.AfterFunc(ctx, h.cancel)()
+		h.start()
+		return
+	}
+	select {
+	case <-h.head:
+	case <-ctx.Done():
+	}
+}
+
+// serve runs the handler.
+func (h *handover) serve(host Host, next any, r *http.Request) {
+	defer func() {
+		if h.panicked = recover(); h.panicked != nil {
+			h.stack = debug.Stack()
+		}
+	}()
+	h.err = host.Serve(next, h.to, h, r)
+}
+
+// wait returns when the handler has, after the decision. Any goroutine may call it.
+func (h *handover) wait() {
+	if h.resume != nil {
+		h.resume()
+	}
+	if h.done != nil {
+		<-h.done
+	}
+}
+
+// waitWithin is wait, as long as ctx lasts: it reports whether the handler has returned. A
+// coroutine is cancelled when ctx ends.
+func (h *handover) waitWithin(ctx context.Context) bool {
+	if h.resume != nil {
+		defer context.AfterFunc(ctx, h.cancel)()
+		h.resume()
+		return true
+	}
+	select {
+	case <-h.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 type upstreamsKey struct{}
@@ -183,15 +252,25 @@ func (h *handover) decide(d decision) bool {
 		return false
 	}
 	h.decided = true
-	h.decision <- d
+	if h.deciding == nil {
+		h.decision = d
+	} else {
+		h.deciding <- d
+	}
 	return true
 }
 
 // drop ends the handover. Only the holder may call it, and after the VM the goroutine that
 // serves the request.
 func (h *handover) drop() {
-	h.cancel()
+	if h.cancel != nil {
+		h.cancel()
+	}
 	h.decide(decision{})
+	if h.before != nil && !h.settled {
+		h.settled = true
+		setHeader(h.header, h.before)
+	}
 }
 
 // readBody returns the body, read whole and decoded, and raises when it breaks off, is
@@ -199,27 +278,34 @@ func (h *handover) drop() {
 // all the same, is what came. Only the holder may call it.
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	if !h.kept {
-		if !h.decide(decision{limit: limit}) {
-			L.RaiseError("the response is over: it was dropped or sent")
-		}
+		h.checkOpen(L)
+		h.decide(decision{limit: limit})
 		h.kept = true
 	}
-	coding := bodyfilter.ContentEncoding(h.header)
 	var decoded []byte
 	var err error
 	vm.await(L, func(ctx context.Context) {
-		select {
-		case <-h.done:
+		if h.waitWithin(ctx) {
 			if err = h.failure(); err == nil {
-				decoded, err = decodeBody(coding, h.answer.Bytes(), limit)
+				decoded, err = decodeBody(h.coding, h.answer.Bytes(), limit)
 			}
-		case <-ctx.Done():
 		}
 	})
 	if err != nil {
 		L.RaiseError("reading the response: %s", err.Error())
 	}
 	return decoded
+}
+
+// checkOpen raises unless something else can still become of the response's body. Only the
+// holder may call it.
+func (h *handover) checkOpen(L *lua.LState) {
+	switch {
+	case h.cancel == nil:
+		L.RaiseError("the script must name body, set_body, on_chunk and replace as such to use them in an after hook, not only in code that load makes")
+	case h.decided && !h.kept:
+		L.RaiseError("the response is over: it was dropped or sent")
+	}
 }
 
 // decodeBody undoes a Content-Encoding. Any goroutine may call it.
@@ -247,68 +333,4 @@ func decodingError(err error, limit int64) error {
 		return errors.New("the decoded body is " + tooLong(limit))
 	}
 	return err
-}
-
-// send lets the response go to w with the head that the script made of it, and returns
-// what the handler returned. It panics with what the handler panicked with. The goroutine
-// that serves the request calls it.
-func (h *handover) send(w http.ResponseWriter, status int, header http.Header) error {
-	if h.kept {
-		return h.sendKept(w, status, header)
-	}
-	if failed := h.status == 0; failed {
-		maps.Copy(w.Header(), header)
-	}
-	late := h.header // where the handler may still put trailers
-	h.status, h.header = status, header
-	h.decide(decision{to: w})
-	<-h.done
-	if h.panicked != nil {
-		panic(h.panicked) // net/http logs it, or knows http.ErrAbortHandler
-	}
-	for name, values := range late {
-		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {
-			w.Header()[name] = values
-		}
-	}
-	return h.err
-}
-
-// sendKept sends a response whose body Lua has read, or began to.
-func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header) error {
-	<-h.done
-	if h.failure() != nil {
-		panic(http.ErrAbortHandler) // it is not whole, and must not look so
-	}
-	maps.Copy(w.Header(), header)
-	w.WriteHeader(status)
-	_, err := w.Write(h.answer.Bytes())
-	if errors.Is(err, http.ErrBodyNotAllowed) { // a HEAD's
-		err = nil
-	}
-	return err
-}
-
-// endHandovers drops what was not sent, and waits for all. The goroutine that serves the
-// request calls it, without the hold.
-func (x *Exchange) endHandovers() {
-	for _, h := range x.handovers {
-		h.drop()
-	}
-	for _, h := range x.handovers {
-		<-h.done
-		if h.panicked != nil && h.panicked != http.ErrAbortHandler && x.reply.from != h { //nolint:errorlint // as net/http compares it
-			x.gen.logger.Error("panic in a handler whose response was dropped",
-				zap.Any("panic", h.panicked), zap.ByteString("stack", h.stack))
-		}
-	}
-}
-
-// dropHandovers ends what the script does not return. Only the holder may call it.
-func (x *Exchange) dropHandovers() {
-	for _, h := range x.handovers {
-		if x.reply.from != h {
-			h.drop()
-		}
-	}
 }

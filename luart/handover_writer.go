@@ -8,17 +8,26 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 )
 
-// handoverWriter is where the next handler writes its response to. It stops at the head
-// until the decision. It is the handover's goroutine's.
+// handoverWriter is where a handler writes its response to. It stops at the head until the
+// decision. It is the handler's.
 type handoverWriter struct {
 	h      *handover
 	client http.ResponseWriter
+	*clientHead
 	decision
+	pause func()      // returns with the decision; nil: it comes over a channel
 	wrote bool        // the head
 	late  http.Header // for what comes behind the head of a response that is not sent
+
+	dropped int // bytes of a body that is not sent
 }
+
+// maxDropped bytes of a response that is not sent are taken and dropped: so an upstream's
+// connection may be used again, and no handler complains. What is longer is an error.
+const maxDropped = 256 << 10
 
 // Header returns the headers of the response; once it is sent, those of the client's, to
 // which trailers are added.
@@ -43,11 +52,14 @@ func (w *handoverWriter) WriteHeader(status int) {
 	}
 	w.wrote = true
 	w.h.status = status
-	close(w.h.head)
-	w.decision = <-w.h.decision
+	if w.pause != nil {
+		w.pause()
+	} else {
+		close(w.h.head)
+		w.decision = <-w.h.deciding
+	}
 	if w.to != nil {
-		clear(w.to.Header())
-		maps.Copy(w.to.Header(), w.h.header)
+		setHeader(w.to.Header(), w.h.header)
 		w.to.WriteHeader(w.h.status)
 		return
 	}
@@ -57,15 +69,27 @@ func (w *handoverWriter) WriteHeader(status int) {
 	}
 }
 
+// setHeader makes to what from is. They may be the same map.
+func setHeader(to, from http.Header) {
+	if reflect.ValueOf(to).Pointer() != reflect.ValueOf(from).Pointer() {
+		clear(to)
+		maps.Copy(to, from)
+	}
+}
+
 // inform sends a 1xx response with the headers it has to the client.
 func (w *handoverWriter) inform(status int) {
-	c := w.h.client
+	c := w.clientHead
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.begun {
 		return
 	}
 	header := w.client.Header()
+	if w.h.before != nil {
+		w.client.WriteHeader(status)
+		return
+	}
 	was := maps.Clone(header)
 	maps.Copy(header, w.h.header)
 	w.client.WriteHeader(status)
@@ -73,12 +97,12 @@ func (w *handoverWriter) inform(status int) {
 	maps.Copy(header, was)
 }
 
-// end is called when the handler has returned.
-func (w *handoverWriter) end() {
+// ended is called when the handler has returned.
+func (w *handoverWriter) ended() {
 	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
 		w.WriteHeader(http.StatusOK) // what net/http would send
 	}
-	if !w.wrote {
+	if !w.wrote && w.h.head != nil {
 		close(w.h.head)
 	}
 }
@@ -91,6 +115,9 @@ func (w *handoverWriter) Write(p []byte) (int, error) {
 	case w.to != nil:
 		return w.to.Write(p)
 	case w.h.answer == nil:
+		if w.dropped += len(p); w.dropped < maxDropped {
+			return len(p), nil
+		}
 		return 0, errDropped
 	case int64(w.h.answer.Len()+len(p)) > w.limit:
 		w.h.broken = errors.New("the body is " + tooLong(w.limit))

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
 const (
@@ -33,7 +35,7 @@ const (
 	workPerAsk = 100_000
 )
 
-// expr is a compiled regular expression. It does not change. Any goroutine may call its methods that take no LState.
+// expr is a compiled regular expression. It does not change, but for replacing. Any goroutine may call its methods that take no LState.
 type expr struct {
 	re     *regexp.Regexp
 	names  []string // of groups, "" for those without; names[0] is the whole match
@@ -44,6 +46,20 @@ type expr struct {
 	// depend on what stands before them (^, \b), so that a search may begin anywhere. Its groups are one later:
 	// group 1 is the whole match.
 	behind *regexp.Regexp
+
+	replacing *bodyfilter.Pattern // the holder's: for res:replace, made once
+}
+
+// forReplace returns the pattern that res:replace looks for. Only the holder may call it.
+func (x *expr) forReplace() (*bodyfilter.Pattern, error) {
+	if x.replacing == nil {
+		p, err := bodyfilter.NewRegexp(x.re)
+		if err != nil {
+			return nil, err
+		}
+		x.replacing = p
+	}
+	return x.replacing, nil
 }
 
 // newExpr compiles an expression. Any goroutine may call it.

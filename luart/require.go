@@ -16,10 +16,11 @@ import (
 // other in a circle; the module's own errors, as they are. Only the holder may call it.
 func newRequire(b *envBuilder) lua.LValue {
 	r := &requirer{
-		loaded:  b.loaded,
-		preload: b.pre,
-		resolve: b.hooks.Resolve,
-		running: map[*lua.LState][]string{},
+		loaded:   b.loaded,
+		preload:  b.pre,
+		resolve:  b.hooks.Resolve,
+		compiled: b.hooks.Loaded,
+		running:  map[*lua.LState][]string{},
 	}
 	return b.L.NewFunction(r.require)
 }
@@ -28,6 +29,7 @@ func newRequire(b *envBuilder) lua.LValue {
 type requirer struct {
 	loaded, preload *lua.LTable
 	resolve         func(name string) (path string, source []byte, err error)
+	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
 
 	// running has the modules that each handler is in the middle of, outermost first. A module may wait while it
 	// loads; another handler that wants it meanwhile runs it, too, and the value of the first one to end stays.
@@ -99,6 +101,9 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	proto, err := compile(source, path)
 	if err != nil {
 		L.RaiseError("%s", fmt.Errorf("loading module %q: %w", name, err).Error())
+	}
+	if r.compiled != nil {
+		r.compiled(proto)
 	}
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = L.Get(lua.EnvironIndex).(*lua.LTable)

@@ -1,15 +1,12 @@
 package luart
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
-
-	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
 // Outcome is what a script decided about a request.
@@ -35,16 +32,16 @@ type ProxyTo struct {
 // the one about to be sent. A response that a script built may be returned any number
 // of times, so sending one does not change it.
 type response struct {
-	outcome  Outcome
-	status   int
-	ctype    string      // Content-Type, unless header has one
-	header   http.Header // nil until one is set
-	body     []byte
-	stream   *stream // makes the body instead
-	proxy    *ProxyTo
-	received bool      // an after hook's: its body goes by in Go
-	over     bool      // an after hook's: its phase has ended
-	from     *handover // whose response it is, body and all; nil: the script's own
+	outcome Outcome
+	status  int
+	ctype   string      // Content-Type, unless header has one
+	header  http.Header // nil until one is set
+	body    []byte
+	stream  *stream // makes the body instead
+	proxy   *ProxyTo
+	over    bool      // an after hook's: its phase has ended
+	from    *handover // whose response it is, body and all; nil: the script's own
+	filters *filters  // what the body goes through on its way; nil: nothing
 }
 
 // headerMap returns the headers, to write to.
@@ -63,6 +60,7 @@ func (r *response) clone() response {
 	c := *r
 	c.header = r.header.Clone()
 	c.headerMap()
+	c.filters = r.filters.clone()
 	return c
 }
 
@@ -189,48 +187,6 @@ var responseMethods = map[string]lua.LGFunction{
 		L.SetTop(1)
 		return 1
 	},
-}
-
-// responseBodyMethods are those of a response's body.
-func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
-	m := maps.Clone(responseMethods)
-	// res:body(): waits until all of it is there, at most max_body, decoded (gzip, deflate,
-	// br, zstd). Errors: it breaks off, is longer or cannot be decoded; the response was
-	// sent or dropped.
-	m["body"] = func(L *lua.LState) int {
-		r := checkResponse(L, 1)
-		b := &body{bytes: r.body, loaded: true}
-		if r.stream != nil {
-			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
-		}
-		if r.from != nil {
-			b.bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
-		} else if r.received {
-			L.RaiseError("res:body() of a response that Lua did not ask for is not available in an after hook")
-		}
-		L.Push(newObject(vm.types.answer, b))
-		return 1
-	}
-	// res:set_body(bytes): returns res. The length, and what said something about the old
-	// bytes, follows.
-	m["set_body"] = func(L *lua.LState) int {
-		r := checkResponse(L, 1)
-		text := L.CheckString(2)
-		if r.received {
-			L.RaiseError("res:set_body() of a response that Lua did not ask for is not available in an after hook")
-		}
-		if r.from != nil {
-			r.from.drop()
-			r.from = nil
-		}
-		h := r.headerMap()
-		r.status = bodyfilter.ReplacedHead(h, r.status, http.MethodGet, int64(len(text)))
-		delete(h, "Content-Length") // write knows whether there is one
-		r.body, r.stream = []byte(text), nil
-		L.SetTop(1)
-		return 1
-	}
-	return m
 }
 
 // checkFraming refuses headers that say how a message is framed: they follow from

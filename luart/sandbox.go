@@ -30,6 +30,9 @@ type envHooks struct {
 	// Resolve finds a module: the name its errors show, and its source. nil: require finds package.loaded and
 	// package.preload only.
 	Resolve func(name string) (path string, source []byte, err error)
+
+	// Loaded is told of each module's source before it runs. nil: nobody is.
+	Loaded func(*lua.FunctionProto)
 }
 
 // sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,

@@ -124,30 +124,30 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case outcome == Answer:
-		if err := x.Write(w); err != nil {
-			http.Error(w, err.Error(), s.ErrorStatus(err))
-		}
+		s.write(x, w)
 	case outcome == Proxy:
 		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
 	case x.WantsAfter():
-		rec := httptest.NewRecorder()
-		s.next.ServeHTTP(rec, r)
-		for k, v := range rec.Header() {
-			w.Header()[k] = v
-		}
-		status, replaced, err := x.After(rec.Code, w.Header())
-		switch {
-		case err != nil:
+		if err := x.PassOn(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		case replaced:
-			clear(w.Header())
-			_ = x.Write(w)
-		default:
-			w.WriteHeader(status)
-			_, _ = w.Write(rec.Body.Bytes())
+			return
 		}
+		s.write(x, w)
 	default:
 		s.next.ServeHTTP(w, r)
+	}
+}
+
+func (s *server) write(x *Exchange, w http.ResponseWriter) {
+	err := x.Write(w)
+	var other *StatusError
+	switch {
+	case errors.Is(err, ErrReplaced):
+		s.write(x, w)
+	case errors.As(err, &other):
+		http.Error(w, err.Error(), other.Status)
+	case err != nil:
+		http.Error(w, err.Error(), s.ErrorStatus(err))
 	}
 }
 

@@ -1,0 +1,6 @@
+//go:build race
+
+package integration_test
+
+// largeMiB is less under the race detector, where a GiB takes 20 s: .ci/run sends that without it.
+const largeMiB = 128

@@ -1,0 +1,101 @@
+package luart
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// StatusError is an error of the next handler that is to be answered with another
+// status: the script has set res.status.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+func (e *StatusError) Error() string { return e.Err.Error() }
+
+func (e *StatusError) Unwrap() error { return e.Err }
+
+// send lets the response go to w with the head that the script made of it, and returns
+// what the handler returned, or a *StatusError. It panics with what the handler panicked
+// with. The goroutine that serves the request calls it.
+func (h *handover) send(w http.ResponseWriter, status int, header http.Header) error {
+	h.settled = true
+	if h.kept {
+		return h.sendKept(w, status, header)
+	}
+	failed := h.status == 0
+	if failed {
+		maps.Copy(w.Header(), header)
+	}
+	late := h.header // where the handler may still put trailers
+	h.status, h.header = status, header
+	h.decide(decision{to: w})
+	h.wait()
+	if h.panicked != nil {
+		panic(h.panic())
+	}
+	for name, values := range late {
+		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {
+			w.Header()[name] = values
+		}
+	}
+	if failed && status != h.errorStatus {
+		return &StatusError{status, h.err}
+	}
+	return h.err
+}
+
+// panic returns what to panic with in the handler's place: net/http knows
+// http.ErrAbortHandler, and logs everything else with a stack, which is not the handler's.
+func (h *handover) panic() any {
+	if h.panicked == http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+		return h.panicked
+	}
+	return fmt.Sprintf("%v\n\n%s", h.panicked, h.stack)
+}
+
+// sendKept sends a response whose body Lua has read, or began to.
+func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header) error {
+	h.wait()
+	if h.failure() != nil {
+		panic(http.ErrAbortHandler) // it is not whole, and must not look so
+	}
+	maps.Copy(w.Header(), header)
+	w.WriteHeader(status)
+	_, err := w.Write(h.answer.Bytes())
+	if errors.Is(err, http.ErrBodyNotAllowed) { // a HEAD's
+		err = nil
+	}
+	return err
+}
+
+// endHandovers drops what was not sent, and waits for all. The goroutine that serves the
+// request calls it, without the hold.
+func (x *Exchange) endHandovers() {
+	for _, h := range x.handovers {
+		h.drop()
+	}
+	for _, h := range x.handovers {
+		h.wait()
+		if h.panicked != nil && h.panicked != http.ErrAbortHandler && x.reply.from != h { //nolint:errorlint // as net/http compares it
+			x.gen.logger.Error("panic in a handler whose response was dropped",
+				zap.Any("panic", h.panicked), zap.ByteString("stack", h.stack))
+		}
+	}
+}
+
+// dropHandovers ends what the script does not return. Only the holder may call it.
+func (x *Exchange) dropHandovers() {
+	for _, h := range x.handovers {
+		if x.reply.from != h {
+			h.drop()
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package luart
+
+import (
+	"context"
+	"maps"
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
+)
+
+// responseBodyMethods are those of a response's body. Only the holder may call them.
+//
+// What they do to the headers is a table in package bodyfilter: fields that say something
+// about the old bytes go or are put right when a method is called, so those that the script
+// sets afterwards stand.
+func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
+	m := maps.Clone(responseMethods)
+	// res:body(): waits until all of it is there, at most max_body, decoded (gzip, deflate,
+	// br, zstd) and filtered. Errors: it breaks off, is longer or cannot be decoded; the
+	// response was sent or dropped.
+	m["body"] = func(L *lua.LState) int {
+		r := checkAnswer(L)
+		if r.stream != nil {
+			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
+		}
+		bytes := r.body
+		if r.from != nil {
+			r.whole(vm, L)
+			bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
+		}
+		if r.filters != nil {
+			bytes = r.filtered(L, bytes, vm.cur.gen.maxBody)
+		}
+		L.Push(newObject(vm.types.answer, &body{bytes: bytes, loaded: true}))
+		return 1
+	}
+	// res:set_body(bytes): returns res. It takes the place of the body, filtered or not.
+	m["set_body"] = func(L *lua.LState) int {
+		r := checkAnswer(L)
+		text := L.CheckString(2)
+		if r.from != nil {
+			r.from.checkOpen(L)
+		}
+		r.setBody([]byte(text))
+		L.SetTop(1)
+		return 1
+	}
+	// res:on_chunk(f): returns res. f(chunk, last) is called with each piece of the body, as
+	// it comes, decoded, and what it returns is sent in its place: a string, or nil for
+	// nothing. last is true in one more call at the end, whose chunk is empty. f may wait;
+	// each call has a burst and a timeout of its own, and the next piece is not read before
+	// it returns. Several filters follow one another. A response without a body (to HEAD,
+	// 204, 304) calls none.
+	//
+	// When f raises, the client gets a 500 if nothing has been sent, else the response is
+	// cut so that it sees that. Errors: the response cannot be decoded; it is a part (206)
+	// and cannot be asked for whole.
+	m["on_chunk"] = func(L *lua.LState) int {
+		r := checkAnswer(L)
+		r.addFilter(vm, L, filter{fn: L.CheckFunction(2)})
+		L.SetTop(1)
+		return 1
+	}
+	// res:replace(pattern, replacement[, options]): returns res. It replaces all matches in
+	// the body as it goes by, however it comes in pieces: of a string as it is, or of an
+	// expression of rover.re.compile, whose groups are $1 and ${name} in the replacement.
+	// Options: window, the bytes that a match may have (default 65536, at most 1 MiB);
+	// limit, how many are replaced (default all); literal = true, where $ stands for itself.
+	m["replace"] = func(L *lua.LState) int {
+		r := checkAnswer(L)
+		r.addFilter(vm, L, checkReplace(L))
+		L.SetTop(1)
+		return 1
+	}
+	return m
+}
+
+// checkAnswer returns argument 1 as a response that has a body.
+func checkAnswer(L *lua.LState) *response {
+	r := checkResponse(L, 1)
+	if r.outcome != Answer {
+		L.RaiseError("there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook")
+	}
+	return r
+}
+
+// setBody makes text the body.
+func (r *response) setBody(text []byte) {
+	if r.from != nil {
+		r.header = r.header.Clone() // else drop takes it away
+		r.from.drop()
+		r.from = nil
+	}
+	r.filters = nil
+	h := r.headerMap()
+	r.status = bodyfilter.ReplacedHead(h, r.status, http.MethodGet, int64(len(text)))
+	delete(h, "Content-Length") // write knows whether there is one
+	r.body, r.stream = text, nil
+}
+
+// whole asks for the response anew, without a range, if it is a part: a filter would make
+// the wrong thing of it, and what hides something could be got round. Only the holder may
+// call it.
+func (r *response) whole(vm *VM, L *lua.LState) {
+	h := r.from
+	if h.status != http.StatusPartialContent || h.kept {
+		return
+	}
+	h.checkOpen(L)
+	x := vm.cur.x
+	if x.r.Method != http.MethodGet || x.r.ContentLength != 0 {
+		L.RaiseError("the response is a part (206), and the request cannot be made again without its Range: it is a %s, or has a body", x.r.Method)
+	}
+	r.header = r.header.Clone() // drop restores the client's
+	h.drop()
+	vm.await(L, func(ctx context.Context) { h.waitWithin(ctx) })
+	again := x.handOverWhole(h)
+	vm.await(L, again.awaitHead)
+	got := again.response(x.host)
+	if got.status != http.StatusOK {
+		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)
+	}
+	if r.status == http.StatusPartialContent {
+		r.status = http.StatusOK
+	}
+	// The rest is the same in both, or the script's.
+	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		if values, ok := got.header[name]; ok {
+			r.header[name] = values
+		} else {
+			delete(r.header, name)
+		}
+	}
+	delete(r.header, "Content-Range")
+	r.from = again
+}
