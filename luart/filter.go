@@ -179,9 +179,7 @@ func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
 		body = out
 	}
 	if r.from != nil {
-		r.header = r.header.Clone()
-		r.from.drop()
-		r.from = nil
+		r.leave()
 	}
 	r.body, r.filters = body, nil
 	return body

@@ -38,8 +38,11 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header) e
 	h.status, h.header = status, header
 	h.decide(decision{to: w})
 	h.wait()
-	if h.panicked != nil {
+	switch {
+	case h.panicked != nil:
 		panic(h.panic())
+	case h.wrote && h.decision.to == nil: // it was dropped, and must not look like an empty one
+		panic(http.ErrAbortHandler)
 	}
 	for name, values := range late {
 		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {
@@ -91,7 +94,8 @@ func (x *Exchange) endHandovers() {
 	}
 }
 
-// dropHandovers ends what the script does not return. Only the holder may call it.
+// dropHandovers ends what is not the reply. Only the holder may call it, and after the VM
+// the goroutine that serves the request.
 func (x *Exchange) dropHandovers() {
 	for _, h := range x.handovers {
 		if x.reply.from != h {

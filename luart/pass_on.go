@@ -42,12 +42,10 @@ func (x *Exchange) PassOn() error {
 	}
 	var err error
 	h.pause = func() {
-		if err = x.answerBy(h); err != nil || x.reply.from != h {
-			h.drop()
-			return
+		if err = x.answerBy(h); x.reply.from == h {
+			h.status, h.header = x.reply.status, x.reply.header
+			h.decide(decision{to: x.w})
 		}
-		h.status, h.header = x.reply.status, x.reply.header
-		h.decide(decision{to: x.w})
 	}
 	h.serve(x.host, x.next, r)
 	if h.ended(); !h.wrote {
@@ -107,14 +105,15 @@ func (x *Exchange) answerBy(h *handover) error {
 		return nil
 	}
 	x.setDeadline()
-	x.phase = func() {
-		x.finish()
-		x.dropHandovers()
-	}
+	x.phase = x.finish
 	err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
 	if err == nil && x.streaming != nil {
 		err = x.openStreams()
 	}
+	if err != nil {
+		x.reply = response{}
+	}
+	x.dropHandovers()
 	return err
 }
 

@@ -89,15 +89,20 @@ func checkAnswer(L *lua.LState) *response {
 // setBody makes text the body.
 func (r *response) setBody(text []byte) {
 	if r.from != nil {
-		r.header = r.header.Clone() // else drop takes it away
-		r.from.drop()
-		r.from = nil
+		r.leave()
 	}
 	r.filters = nil
 	h := r.headerMap()
 	r.status = bodyfilter.ReplacedHead(h, r.status, http.MethodGet, int64(len(text)))
 	delete(h, "Content-Length") // write knows whether there is one
 	r.body, r.stream = text, nil
+}
+
+// leave makes r a response of the script's own. What it was is dropped when it is clear
+// that it is not sent after all.
+func (r *response) leave() {
+	r.header = r.header.Clone() // drop restores the client's
+	r.from = nil
 }
 
 // whole asks for the response anew, without a range, if it is a part: a filter would make

@@ -30,6 +30,8 @@ var waitingContexts = []struct {
 	{name: "before_hook", body: true},
 	{name: "after_answer", body: true},
 	{name: "after_passed"}, // the body has gone on
+	{name: "filter"},
+	{name: "producer"},
 	{name: "on_error_hook", body: true},
 	{name: "spawn", background: true},
 	{name: "timer_after", background: true},

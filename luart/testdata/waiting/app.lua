@@ -30,6 +30,21 @@ function api.after_passed.p_place.p_call.p_id.after.wait(ctx, res)
   return api.text(cell(ctx)(ctx))
 end
 
+function api.filter.p_place.p_call.p_id.post() return api.pass() end
+function api.filter.p_place.p_call.p_id.after.wait(ctx, res)
+  local wait = cell(ctx)
+  res:on_chunk(function(_, last) return last and wait(ctx) or nil end)
+end
+
+function api.producer.p_place.p_call.p_id.post(ctx)
+  local wait = cell(ctx)
+  return api.stream(200, "text/plain", function()
+    local f = wait
+    wait = nil
+    return f and f(ctx)
+  end)
+end
+
 function api.on_error_hook.p_place.p_call.p_id.post() error("boom") end
 function api.on_error(err, ctx)
   if not ctx.path:find("^/on_error_hook/") or not err.message:find("boom") then return end
