@@ -36,11 +36,19 @@ func BenchmarkAfter(b *testing.B) {
 			}
 		}
 	}
-	b.Run("none", func(b *testing.B) {
-		serve(b, loaded(b, filepath.Join(b.TempDir(), "none.lua"), "", `local api = rover.server {} function api.x.get() end return api`))
-	})
-	b.Run("header", func(b *testing.B) {
-		serve(b, loaded(b, filepath.Join(b.TempDir(), "after.lua"), "", `local api = rover.server {}
-			function api.after.brand(ctx, res) res:set_header("X-Served-By", "rover") end return api`))
-	})
+	for _, bench := range []struct{ name, source string }{
+		{"none", `function api.x.get() end`},
+		{"header", `function api.after.brand(ctx, res) res:set_header("X-Served-By", "rover") end`},
+		{"header_of_many", `function api.after.brand(ctx, res)
+			if ctx.path == "/filtered" then return res:on_chunk(print) end
+			res:set_header("X-Served-By", "rover")
+		end`},
+		{"on_chunk", `function api.after.same(ctx, res) res:on_chunk(function(chunk) return chunk end) end`},
+		{"body", `function api.after.same(ctx, res) res:set_body(res:body():text()) end`},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), bench.name+".lua")
+			serve(b, loaded(b, path, "", "local api = rover.server {} "+bench.source+" return api"))
+		})
+	}
 }

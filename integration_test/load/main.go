@@ -41,10 +41,12 @@ var pairs = []pair{
 	{"proxy", "a Lua decision and api.proxy beside reverse_proxy", "/shop/x", "OURS", "PROXY", "/shop/x", upstreamBody, 0.96},
 	{"pass", "no route matches, beside no directive", "/x", "PASS", "RESPOND", "/", hello, 0.99},
 	{"after", "an after hook that sets a header, beside respond", "/x", "AFTER", "RESPOND", "/", hello, 0},
+	{"header", "an after hook that sets a header of what reverse_proxy gets, beside reverse_proxy", "/x", "HEADER", "PROXY", "/x", upstreamBody, 0},
+	{"chunk", "64 KiB through res:on_chunk as they are, beside reverse_proxy", "/page", "CHUNK", "PROXY", "/page", page, 0},
 }
 
 // names are what -pairs may name.
-var names = []string{"hello", "proxy", "pass", "after", "waiting"}
+var names = []string{"hello", "proxy", "pass", "after", "header", "chunk", "waiting"}
 
 func main() {
 	log.SetFlags(0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -35,12 +36,23 @@ http://127.0.0.1:{$OURS} {
 http://127.0.0.1:{$RESPOND} {
 	respond ` + "`" + hello + "`" + `
 }
-http://127.0.0.1:{$PROXY} {
+(proxy) {
 	reverse_proxy {$UPSTREAM} {
 		transport http {
 			keepalive_idle_conns_per_host 1024
 		}
 	}
+}
+http://127.0.0.1:{$PROXY} {
+	import proxy
+}
+http://127.0.0.1:{$HEADER} {
+	rover after.lua
+	import proxy
+}
+http://127.0.0.1:{$CHUNK} {
+	rover chunk.lua
+	import proxy
 }
 http://127.0.0.1:{$PASS} {
 	rover pass.lua
@@ -87,6 +99,11 @@ local api = rover.server {}
 function api.after.brand(ctx, res) res:set_header("X-Served-By", "rover") end
 return api
 `,
+	"chunk.lua": `
+local api = rover.server {}
+function api.after.same(ctx, res) res:on_chunk(function(chunk) return chunk end) end
+return api
+`,
 }
 
 // caddy is the server under load.
@@ -119,7 +136,7 @@ func buildCaddy(ctx context.Context, dir string) error {
 func startCaddy(ctx context.Context, dir string, prefix []string, upstream string) (_ *caddy, err error) {
 	c := &caddy{ports: map[string]string{}, exited: make(chan struct{})}
 	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
-	for _, site := range []string{"OURS", "RESPOND", "PROXY", "PASS", "AFTER"} {
+	for _, site := range []string{"OURS", "RESPOND", "PROXY", "PASS", "AFTER", "HEADER", "CHUNK"} {
 		port, err := freePort()
 		if err != nil {
 			return nil, err
@@ -195,14 +212,17 @@ func freePort() (string, error) {
 }
 
 // upstream is what the proxied pairs proxy to, and what handlers wait for: it answers
-// /slow?s=1.5 after that many seconds.
+// /slow?s=1.5 after that many seconds, and /page with a large body.
 type upstream struct {
 	server  *http.Server
 	address string
 	done    chan struct{}
 }
 
-var upstreamBody = strings.Repeat("upstream ", 20)
+var (
+	upstreamBody = strings.Repeat("upstream ", 20)
+	page         = strings.Repeat("<p>upstream</p>\n", 4096)
+)
 
 func startUpstream() (*upstream, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -218,6 +238,10 @@ func startUpstream() (*upstream, error) {
 				case <-time.After(time.Duration(seconds * float64(time.Second))):
 				case <-r.Context().Done():
 				}
+			}
+			if r.URL.Path == "/page" {
+				_, _ = io.WriteString(w, page)
+				return
 			}
 			_, _ = w.Write(body)
 		}),
