@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -419,6 +420,51 @@ func TestFilterStreams(t *testing.T) {
 	}
 	rest, err := io.ReadAll(res.Body)
 	if string(rest) != "." || err != nil {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// Heartbeats go through filters while the producer waits.
+func TestFilterHeartbeats(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local events = rover.channel("events", 10)
+		function api.events.get() return api.sse(function() return (events:recv()) end) end
+		function api.send.get(ctx) events:send("x") return "sent" end
+		function api.close.get(ctx) events:close() return "closed" end
+		function api.events.after.upper(_, res)
+			res:on_chunk(function(chunk, last) return last and "end" or "<" .. chunk:upper() .. ">" end)
+		end
+		return api`)
+	s.vm.heartbeat, s.vm.headPatience = time.Millisecond, time.Millisecond
+	web := httptest.NewServer(s)
+	defer web.Close()
+	res, err := http.Get(web.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	read := bufio.NewReader(res.Body)
+	until := func(want string) {
+		t.Helper()
+		for {
+			line, err := read.ReadString('\n')
+			if strings.Contains(line, want) {
+				return
+			}
+			if err != nil {
+				t.Fatalf("%q never came: %v, %q", want, err, line)
+			}
+		}
+	}
+	for range 3 {
+		until("<:")
+		s.expect("GET /send", "200 sent")
+		until("<DATA: X")
+	}
+	s.do("GET /close", "")
+	rest, err := io.ReadAll(read)
+	if !strings.HasSuffix(string(rest), "end") || err != nil {
 		t.Errorf("%q, %v", rest, err)
 	}
 }
