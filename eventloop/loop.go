@@ -242,6 +242,7 @@ func (l *Loop[T]) run(fn func(T) error) (err error) {
 	var t T
 	if n := len(l.own.spare); n > 0 {
 		t = l.own.spare[n-1]
+		clear(l.own.spare[n-1:]) // the array must not keep it once it is dropped
 		l.own.spare = l.own.spare[:n-1]
 	} else {
 		t = l.newThread()

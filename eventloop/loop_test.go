@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var background = context.Background()
@@ -48,6 +49,31 @@ func queue(ctx context.Context, l *Loop[*int], fn func(*int) error) <-chan error
 	go func() { done <- l.Do(ctx, fn) }()
 	until(func() bool { return l.depth() > depth })
 	return done
+}
+
+// A thread that must not serve again can be collected, though it was a spare one before.
+func TestSpentThreadsAreFreed(t *testing.T) {
+	type thread struct{ spent [64]bool } // too big for the tiny objects, which are freed together
+	var freed atomic.Bool
+	l := New(Config[*thread]{
+		NewThread: func() *thread {
+			th := new(thread)
+			runtime.AddCleanup(th, func(struct{}) { freed.Store(true) }, struct{}{})
+			return th
+		},
+		Reuse: func(th *thread) bool { return !th.spent[0] },
+	})
+	defer l.Close(background)
+	for _, spent := range []bool{false, true} {
+		if err := l.Do(background, func(th *thread) error { th.spent[0] = spent; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for patience := time.Now().Add(20 * time.Second); !freed.Load(); runtime.GC() {
+		if time.Now().After(patience) {
+			t.Fatal("the thread is not freed")
+		}
+	}
 }
 
 func TestDoRunsOnTheCallersGoroutine(t *testing.T) {

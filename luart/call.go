@@ -84,8 +84,7 @@ func (c *call) retiring() <-chan struct{} {
 // start makes c what runs now. Only the holder may call it, before any Lua code of c.
 func (vm *VM) start(c *call, th *thread) {
 	c.th = th
-	th.gen = c.gen
-	th.L.Env = c.gen.env
+	th.serve(c.gen)
 	vm.resume(c, th.L)
 }
 
@@ -147,7 +146,7 @@ func (vm *VM) pcall(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue,
 	}
 	if err != nil {
 		// A Go panic leaves open upvalues behind, which a later call would share.
-		c.th.broken = true
+		c.th.spent = true
 		return lua.LNil, err
 	}
 	v := L.Get(-1)

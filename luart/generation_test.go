@@ -182,3 +182,60 @@ func TestReplacedGenerationsAreFreed(t *testing.T) {
 		}
 	}
 }
+
+// So it can where code of others ran later on the same Lua thread, or it ran there before, and
+// where others got what its calls left in gopher-lua's pool.
+func TestReplacedGenerationsAreFreedFromSharedThreads(t *testing.T) {
+	source := `
+		local api = rover.server {}
+		local ch = rover.channel("go")
+		local calls = 0
+		local function f(n) calls = calls + 1 if n > 0 then return 1 + f(n - 1) end ch:recv() return 0 end
+		function api.wait.get() return tostring(f(30)) end
+		function api.go.get() ch:send(true) return "ok" end
+		function api.last.get() return "ok" end
+		function api.co.get()
+			rover.state("kept").co = rover.state("kept").co or coroutine.wrap(function() coroutine.yield(1) end)
+			return rover.state("kept").co()
+		end
+		return api`
+	s := newServer(t, source)
+	s.once("GET /co", "200 1")
+	var freed atomic.Int64
+	const generations = 10
+	for i := range generations {
+		old := s.gen
+		if i > 0 { // the coroutine keeps the first
+			runtime.AddCleanup(old.env, func(int) { freed.Add(1) }, i)
+		}
+		var waiting []*pending
+		wait := func(n int) {
+			for range n {
+				waiting = append(waiting, s.beginWaiting("GET /wait"))
+			}
+		}
+		wait(3)
+		if err := s.load(source); err != nil {
+			t.Fatal(err)
+		}
+		wait(3)
+		s.gen, old = old, s.gen
+		wait(1) // in flight on the old one
+		s.gen, old = old, s.gen
+		for n := range waiting {
+			s.once("GET /go", "200 ok")
+			if n == 2 {
+				old.Retire()
+			}
+		}
+		for _, p := range waiting {
+			p.expect("200 30")
+		}
+	}
+	s.once("GET /last", "200 ok") // the VM remembers what ran last
+	for patience := time.Now().Add(20 * time.Second); freed.Load() < generations-1; runtime.GC() {
+		if time.Now().After(patience) {
+			t.Fatalf("%d of %d generations are freed", freed.Load(), generations-1)
+		}
+	}
+}

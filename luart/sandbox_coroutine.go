@@ -33,6 +33,7 @@ func newCoroutine(L *lua.LState, fn *lua.LFunction) *lua.LState {
 	L.Push(fn)
 	pristine()["coroutine.create"].(*lua.LFunction).GFunction(L)
 	th := L.Get(-1).(*lua.LState)
+	wipeFrames(th, 1) // its body has the first
 	if ctx != nil {
 		L.SetContext(ctx)
 		th.SetContext(ctx)

@@ -7,7 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file reads four things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
+// This file reads six things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
 // once. Without them pcall and coroutines go wrong in ways that no script could see coming:
 //
 //   - raising an error closes the open upvalues of all frames, also of those outside the pcall that catches it: the
@@ -19,6 +19,9 @@ import (
 //     suspended coroutine. So yield looks at its callers.
 //   - the registry of a Lua thread grows with deep calls and never shrinks. So a thread whose registry has grown is
 //     not used again.
+//   - call frames that are over stay where they are, also in the new thread or coroutine that gets them out of
+//     gopher-lua's pool. They keep functions alive, those their environment, and closures keep the thread that made
+//     them: from reload to reload a chain of old generations. So wipe clears them.
 //
 // Should another version of gopher-lua name its fields otherwise, layout.known is false, each function says so in
 // its comment, and TestStateLayout fails.
@@ -32,6 +35,8 @@ type stateLayout struct {
 	idx, fn, parent, counter uintptr      // in callFrame
 	registry, slots          uintptr      // in LState, and in what is there
 	tailCalls                uintptr      // in callFrame
+	segments, frames         uintptr      // in what the interface LState.stack holds, and in what is there
+	framesType               reflect.Type // of frames
 }
 
 func readLayout() (l stateLayout) {
@@ -63,8 +68,22 @@ func readLayout() (l stateLayout) {
 	if !ok || slots.Type != reflect.TypeFor[[]lua.LValue]() {
 		return l
 	}
+	probe := lua.NewState(lua.Options{SkipOpenLibs: true, MinimizeStackMemory: true})
+	growing := reflect.ValueOf(probe).Elem().FieldByIndex(stack.Index).Elem().Type()
+	if growing.Kind() != reflect.Pointer || growing.Elem().Kind() != reflect.Struct {
+		return l
+	}
+	segments, ok := growing.Elem().FieldByName("segments")
+	if !ok || segments.Type.Kind() != reflect.Slice || segments.Type.Elem().Kind() != reflect.Pointer {
+		return l
+	}
+	frames, ok := segments.Type.Elem().Elem().FieldByName("array")
+	if !ok || frames.Type.Kind() != reflect.Array || frames.Type.Elem() != call {
+		return l
+	}
 	return stateLayout{
 		known:    true,
+		segments: segments.Offset, frames: frames.Offset, framesType: frames.Type,
 		registry: registry.Offset, slots: slots.Offset,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
 		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
@@ -110,6 +129,32 @@ func registryCap(L *lua.LState) int {
 	}
 	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
 	return cap(*(*[]lua.LValue)(unsafe.Add(registry, layout.slots)))
+}
+
+// wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made, elsewhere. It returns
+// false, and does nothing, when the layout is not known. Only the holder may call it.
+func wipe(L *lua.LState) bool {
+	if !layout.known {
+		return false
+	}
+	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
+	slots := *(*[]lua.LValue)(unsafe.Add(registry, layout.slots))
+	clear(slots[L.GetTop():cap(slots)])
+	wipeFrames(L, 0)
+	return true
+}
+
+// wipeFrames clears the call frames of L, in which nothing runs, but for the first ones. It does nothing when the
+// layout is not known. Only the holder may call it.
+func wipeFrames(L *lua.LState, first int) {
+	if !layout.known {
+		return
+	}
+	// An interface is two words, the second of which points to the stack. Its first segment is all that is left of it.
+	stack := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.stack+unsafe.Sizeof(uintptr(0))))
+	segments := *(*[]unsafe.Pointer)(unsafe.Add(stack, layout.segments))
+	frames := reflect.NewAt(layout.framesType, unsafe.Add(segments[0], layout.frames)).Elem()
+	frames.Slice(first, frames.Len()).Clear()
 }
 
 // callDepth returns how many calls are on the stack of L, 0 when the layout is not known. Only the holder may call

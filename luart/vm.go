@@ -72,9 +72,21 @@ type VM struct {
 
 // thread is a Lua thread: one handler's at a time.
 type thread struct {
-	L      *lua.LState
-	gen    *Generation // whose code ran last: the unused part of L's stack refers to it
-	broken bool        // its last call failed; its stack may not be clean
+	L     *lua.LState
+	gen   *Generation // whose code ran last: the unused part of L's stack refers to it, and to no other
+	spent bool        // it must not serve another call
+}
+
+// serve readies th for code of g. Only the holder may call it.
+func (th *thread) serve(g *Generation) {
+	if th.gen != nil && th.gen != g && !wipe(th.L) {
+		th.spent = true
+	}
+	if g.tree == nil { // the functions of the top level keep L, and whatever L would refer to later
+		th.spent = true
+	}
+	th.gen = g
+	th.L.Env = g.env
 }
 
 // keptRegistrySlots, 16 KiB, is the largest registry of a Lua thread that is kept for
@@ -83,7 +95,7 @@ const keptRegistrySlots = 1024
 
 // reusable says whether th may serve another call. Only the holder may call it.
 func (th *thread) reusable() bool {
-	return !th.broken && (th.gen == nil || !th.gen.replaced) && registryCap(th.L) <= keptRegistrySlots
+	return !th.spent && (th.gen == nil || !th.gen.replaced) && registryCap(th.L) <= keptRegistrySlots
 }
 
 // NewVM returns a VM without code.
@@ -128,6 +140,7 @@ func NewVM(o VMOptions) *VM {
 func (vm *VM) newThread() *thread {
 	L, _ := vm.main.NewThread()
 	L.SetContext(vm.budget)
+	wipe(L)
 	return &thread{L: L}
 }
 
