@@ -227,7 +227,7 @@ func TestBackgroundLimits(t *testing.T) {
 			local ok, err = pcall(calls[what])
 			return err
 		end
-		return api`)
+		return api`, withBurst(time.Minute))
 	for path, want := range map[string]string{
 		"/spawn": "rover.spawn: 1024 background tasks are running, the limit",
 		"/later": "rover.after: 10000 timers are armed, the limit",

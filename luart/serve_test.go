@@ -196,7 +196,7 @@ func TestScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 			respond := strings.Contains(string(source), "-- unmatched respond")
-			s := newServer(t, string(source), func(s *Script) { s.Respond = respond })
+			s := newServer(t, string(source), withBurst(time.Minute), func(s *Script) { s.Respond, s.Timeout = respond, 0 })
 			n := s.replay(string(source), 2) // state left in the VM shows the second time
 			if n == 0 {
 				t.Error("the script has no requests")
