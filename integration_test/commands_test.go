@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -183,40 +182,6 @@ func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	if want := fmt.Sprintf("200\n%d\n", answers.Load()); total != want {
 		ts.Fatalf("%d answers, but the total is %q", answers.Load(), total)
-	}
-}
-
-// cmdCertificates runs the script's Caddyfile until Caddy's internal CA has made the
-// certificates of the names, and stops it: certificates NAME …. The server that the
-// script starts finds them in its storage. Without that, Caddy v2.11.9 gets them beside
-// its own start, with a data race in it (caddytls: Start writes what onEvent reads),
-// which would fail every script that uses TLS now and then.
-func cmdCertificates(ts *testscript.TestScript, _ bool, names []string) {
-	dir := clientOf(ts).dir
-	cmd := exec.Command("caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "WORK="+dir, "HOME="+dir, "PORT="+ts.Getenv("PORT"), "GORACE=exitcode=0")
-	ts.Check(cmd.Start())
-	missing := func() bool {
-		for _, name := range names {
-			// The metadata is what Caddy stores last.
-			if _, err := os.Stat(filepath.Join(dir, "storage/certificates/local", name, name+".json")); err != nil {
-				return true
-			}
-		}
-		return false
-	}
-	deadline := time.Now().Add(patience)
-	for missing() && time.Now().Before(deadline) {
-		runtime.Gosched()
-	}
-	late := missing()
-	_ = cmd.Process.Signal(os.Interrupt)
-	err := cmd.Wait()
-	// The script's log begins with its own server; this one was stopped in the middle.
-	_ = os.Remove(filepath.Join(dir, "caddy.log"))
-	if late {
-		ts.Fatalf("no certificates for %v; caddy: %v", names, err)
 	}
 }
 

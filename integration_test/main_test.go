@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 }
 
 // globals are the global options of every script's Caddyfile, which says "import globals".
+// The log is without Caddy's events: an event is only made where somebody may see it, and
+// in Caddy v2.11.9 the one of a certificate that is ready while the TLS app still starts is
+// a data race (caddytls: Start writes what its CaddyModule copies), which would fail every
+// script that uses TLS now and then.
 const globals = `{
 	admin unix/{$WORK}/admin.sock
 	auto_https disable_redirects
@@ -40,6 +44,7 @@ const globals = `{
 	log {
 		output file {$WORK}/caddy.log
 		level DEBUG
+		exclude events
 	}
 }
 `
@@ -63,20 +68,19 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"certificates": cmdCertificates,
-			"http":         cmdHTTP,
-			"metric":       cmdMetric,
-			"reloads":      cmdReloads,
-			"listening":    cmdListening,
-			"load":         cmdLoad,
-			"ws":           cmdWebSocket,
-			"sse":          cmdSSE,
-			"raw":          cmdRaw,
-			"send":         cmdSend,
-			"rss":          cmdRSS,
-			"log":          cmdLog,
-			"hang":         cmdHang,
-			"until":        cmdUntil,
+			"http":      cmdHTTP,
+			"metric":    cmdMetric,
+			"reloads":   cmdReloads,
+			"listening": cmdListening,
+			"load":      cmdLoad,
+			"ws":        cmdWebSocket,
+			"sse":       cmdSSE,
+			"raw":       cmdRaw,
+			"send":      cmdSend,
+			"rss":       cmdRSS,
+			"log":       cmdLog,
+			"hang":      cmdHang,
+			"until":     cmdUntil,
 		},
 	})
 }
