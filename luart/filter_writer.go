@@ -70,7 +70,7 @@ func (x *Exchange) writeFiltered(w http.ResponseWriter) (err error) {
 	if err != nil && f.failed == nil && f.sent {
 		panic(http.ErrAbortHandler) // nobody knows the length: it would look whole
 	}
-	if err != nil && !f.sent {
+	if err != nil && f.status != 0 { // without a head the error's own answer gets the headers
 		f.restoreHead()
 	}
 	return err
