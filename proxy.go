@@ -74,6 +74,7 @@ func newProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*proxy, error) {
 	if err := h.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
+	lb.SelectionPolicy = endingSelection{lb.SelectionPolicy}
 	p.closeIdle = func() {}
 	if t, ok := h.Transport.(*reverseproxy.HTTPTransport); ok {
 		p.closeIdle = t.Transport.CloseIdleConnections
@@ -112,14 +113,21 @@ type proxyTo struct {
 	host      string
 	header    http.Header
 
+	pick func(ctx context.Context, attempt int, last *luart.TryError) (string, error) // nil: no script is asked
+
 	tried   int
 	current upstream
+	offered bool             // to Caddy, which has not sent the request there yet
+	last    *luart.TryError  // with pick: how the last try ended
+	status  int              // likewise: what the client gets for it
+	over    bool             // there is no further try
+	failed  error            // because pick failed
 	body    luart.Replayable // the request's, if the script has read it
 	sent    int              // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.
-	one     [1]upstream
-	offered [1]*reverseproxy.Upstream
+	one   [1]upstream
+	offer [1]*reverseproxy.Upstream
 }
 
 // proxyVar is where a request's proxyTo is found, among Caddy's variables of the
@@ -136,7 +144,7 @@ func proxyToOf(ctx context.Context) *proxyTo {
 func proxyTarget(p *luart.ProxyTo) *proxyTo {
 	to := &proxyTo{
 		timeout: time.Duration(min(p.Timeout, maxProxyTimeout.Seconds()) * float64(time.Second)),
-		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header,
+		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header, pick: p.Pick,
 	}
 	if h := to.header.Get("Host"); h != "" {
 		to.host = h
@@ -168,6 +176,9 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		r = to.change(r)
 	}
 	err := p.handler.ServeHTTP(w, r, next)
+	if to.over {
+		err = to.end()
+	}
 	if p.closed.Load() { // nobody will use the connection again
 		p.closeIdle()
 	}
@@ -233,10 +244,18 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if to.header != nil {
 		req.Header = to.forwarded(req.Header)
 	}
+	to.offered = false
+	var resp *http.Response
+	var err error
 	if to.timeout == 0 {
-		return t.RoundTripper.RoundTrip(req)
+		resp, err = t.RoundTripper.RoundTrip(req)
+	} else {
+		resp, err = t.roundTripWithin(to.timeout, req)
 	}
-	return t.roundTripWithin(to.timeout, req)
+	if to.pick != nil {
+		to.note(resp, err)
+	}
+	return resp, err
 }
 
 // forwarded returns h with the script's X-Forwarded headers.

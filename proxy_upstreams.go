@@ -14,6 +14,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-rover/rover/luart"
 )
 
 // maxTries is how many upstreams one request is tried with, where the proxy block says
@@ -38,21 +40,29 @@ type upstreamSource struct {
 // upstream, made for this try.
 func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
 	to := proxyToOf(r.Context())
-	if to == nil || len(to.upstreams) == 0 || to.tried >= len(to.upstreams) && !s.again {
+	if to == nil {
+		return nil, nil
+	}
+	if to.pick != nil && to.tried >= len(to.upstreams) && !to.ask(r.Context(), s.again) {
+		to.over = true
+		return []*reverseproxy.Upstream{{Dial: endingDial}}, nil
+	}
+	if len(to.upstreams) == 0 || to.tried >= len(to.upstreams) && !s.again {
 		return nil, nil // the last try's error stays
 	}
 	at := to.tried % len(to.upstreams)
 	to.tried++
 	if to.upstreams[at].srv {
 		if err := s.lookUp(r, to, at); err != nil {
+			to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable
 			return nil, err
 		}
 	}
-	to.current = to.upstreams[at]
+	to.current, to.offered = to.upstreams[at], true
 	r.URL.Scheme = to.current.scheme
 	// A new one for each try: Caddy writes to it, and may look at it later.
-	to.offered[0] = &reverseproxy.Upstream{Dial: to.current.dial}
-	return to.offered[:], nil
+	to.offer[0] = &reverseproxy.Upstream{Dial: to.current.dial}
+	return to.offer[:], nil
 }
 
 // lookUp puts the targets of an SRV name in the place of the name. Caddy's source

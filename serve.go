@@ -49,12 +49,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.proxy.serve(w, r, next, to)
 		})
 	}
-	if x.KeepsBody() {
+	keep := x.KeepsBody() || x.Picks()
+	if keep {
 		defer x.End()
 	} else {
 		x.End() // nothing of it is needed while the response streams
 	}
-	return onward.ServeHTTP(w, r)
+	err = onward.ServeHTTP(w, r)
+	if keep && x.PickFailed() {
+		return h.answer(w, r, x)
+	}
+	return err
 }
 
 // answer sends what Lua answered. A script error goes to the site's error routes if it

@@ -169,11 +169,15 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	return addresses
 }
 
-// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy.
+// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy. to may be nil
+// with the option pick.
 func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
-	to := &ProxyTo{Upstreams: g.checkAddresses(L, 2, 1, name)}
+	to := &ProxyTo{}
 	if L.Get(3) != lua.LNil {
 		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+	}
+	if to.pick == nil || L.Get(2) != lua.LNil {
+		to.Upstreams = g.checkAddresses(L, 2, 1, name)
 	}
 	return to
 }
@@ -202,8 +206,10 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		if t, ok = v.(*lua.LTable); ok {
 			to.Header = checkHeaderTable(L, t)
 		}
+	case "pick":
+		to.pick, ok = v.(*lua.LFunction)
 	default:
-		L.RaiseError("%s has no option %q: timeout, headers, path, host, tries", name, key)
+		L.RaiseError("%s has no option %q: timeout, headers, path, host, tries, pick", name, key)
 	}
 	if !ok {
 		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, typeName(v), v.String())

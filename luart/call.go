@@ -20,6 +20,7 @@ type call struct {
 	retired  context.Context // ends when idle waits are to end; nil: never
 	deadline int64           // nanoseconds since the VM was made; 0: none
 	ended    error           // why a wait was refused or cut short, if one was
+	picks    bool            // it is a picker's: the request is on its way
 	th       *thread
 
 	endings []ending

@@ -113,8 +113,8 @@ func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
 // ctx_change.go, the body in ctx_body.go.
 func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
-		"next":  unlessAsked("next", vm.next),
-		"proxy": unlessAsked("proxy", vm.proxy),
+		"next":  unlessAsked("next", unlessPicked("next", vm.next)),
+		"proxy": unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
 		"header": func(L *lua.LState) int {
 			x := checkCtx(L)
 			name := http.CanonicalHeaderKey(L.CheckString(2))
@@ -231,10 +231,10 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 	}
 	for name, fn := range ctxChanges {
-		m[name] = unlessAsked(name, fn)
+		m[name] = unlessAsked(name, unlessPicked(name, fn))
 	}
-	m["body"] = unlessAsked("body", vm.ctxBody)
-	m["multipart"] = unlessAsked("multipart", vm.ctxMultipart)
+	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
+	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
 	return m
 }
 

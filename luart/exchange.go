@@ -74,7 +74,8 @@ type Exchange struct {
 	err     *ScriptError
 
 	running   *handler   // the function that runs, or ran last
-	streamer  *handler   // the function that returned the reply's stream
+	picker    *picker    // of the reply, when it is to proxy
+	streamer  *handler   // the function that returned the reply
 	streaming *streaming // the reply's stream, from finish or After to End
 }
 
@@ -153,7 +154,10 @@ func (x *Exchange) Run() (Outcome, error) {
 func (x *Exchange) Err() *ScriptError { return x.err }
 
 // ProxyTo returns where to hand the request over, when the outcome is Proxy.
-func (x *Exchange) ProxyTo() *ProxyTo { return x.reply.proxy }
+func (x *Exchange) ProxyTo() (to *ProxyTo) {
+	to, x.picker = x.reply.proxy.bind(x, &x.call, 0)
+	return to
+}
 
 // Upstreams returns what the script gave to ctx:upstream, for a request that is passed
 // on; nil for nothing.
@@ -268,7 +272,11 @@ func (x *Exchange) finish() {
 	if x.outcome == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
 		return
 	}
-	if x.outcome == Answer || len(x.match.after) == 0 {
+	switch {
+	case x.outcome != Answer && len(x.match.after) > 0:
+	case x.Picks():
+		x.end() // ctx lives on
+	default:
 		x.inert()
 	}
 }

@@ -50,6 +50,7 @@ type handover struct {
 	stack    []byte
 	broken   error         // after done: the answer was not taken whole
 	answer   *bytes.Buffer // after done, if that was the decision: the body
+	picker   *picker       // nil: the upstreams were named
 }
 
 // clientHead guards the head of the client's response, which informational responses of
@@ -114,6 +115,7 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	}
 	h := x.handOver(to, x.r.Header)
 	vm.await(L, h.awaitHead)
+	h.picker.raise(L)
 	res := h.response(x.host)
 	L.Push(newObject(vm.types.response, &res))
 	return 1
@@ -138,8 +140,10 @@ const maxHandovers = 64
 func (x *Exchange) handOver(to *ProxyTo, header http.Header) *handover {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	x.client = &x.clientHead
+	cur := x.gen.vm.cur
+	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, header: x.client.header(x.w), cancel: cancel,
+		to: to, picker: picker, header: x.client.header(x.w), cancel: cancel,
 		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}

@@ -27,7 +27,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.after) > 0 }
 func (x *Exchange) PassOn() error {
 	var to *ProxyTo
 	if x.outcome == Proxy {
-		to = x.reply.proxy
+		to = x.ProxyTo()
 	}
 	x.sent = true
 	h := x.alone(to)
@@ -106,6 +106,9 @@ func (x *Exchange) answerBy(h *handover) error {
 	}
 	x.setDeadline()
 	x.phase = x.finish
+	if x.picker != nil && x.picker.failed != nil {
+		x.phase = x.failPick
+	}
 	err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
 	if err == nil && x.streaming != nil {
 		err = x.openStreams()

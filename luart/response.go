@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,12 +21,18 @@ const (
 
 // ProxyTo is what a script gave to api.proxy.
 type ProxyTo struct {
-	Upstreams []string
-	Timeout   float64 // seconds until the upstream's response head; 0: none of its own
-	Tries     int     // how many upstreams to try; 0: all
-	Path      string  // replaces the path; empty: unchanged
-	Host      string  // replaces the Host header; empty: unchanged
+	Upstreams []string // tried in order; none only where there is Pick
+	Timeout   float64  // seconds until the upstream's response head; 0: none of its own
+	Tries     int      // how many upstreams to try; 0: all
+	Path      string   // replaces the path; empty: unchanged
+	Host      string   // replaces the Host header; empty: unchanged
 	Header    http.Header
+
+	// Pick returns the upstream of the next try, the attempt-th from 1, after those of
+	// Upstreams; "" ends the tries, and so does an error. last is how the one before ended,
+	// nil at first. One goroutine at a time may call it. nil: there is none.
+	Pick func(ctx context.Context, attempt int, last *TryError) (address string, err error)
+	pick *lua.LFunction
 }
 
 // response is what a script sees of a response: one it built, or, in an after hook,

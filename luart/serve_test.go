@@ -125,6 +125,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case outcome == Answer:
 		s.write(x, w)
+	case outcome == Proxy && x.Picks():
+		if s.proxied(x.ProxyTo(), w, r) != nil && x.PickFailed() {
+			_ = x.Write(w)
+		}
 	case outcome == Proxy:
 		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
 	case x.WantsAfter():

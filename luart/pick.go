@@ -1,0 +1,202 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// TryError says how a try to hand a request over ended.
+type TryError struct {
+	Upstream string // its address
+	Message  string
+	Status   int // of a response that the server's configuration has retried; 0: there was none
+}
+
+func (e *TryError) table(L *lua.LState) lua.LValue {
+	if e == nil {
+		return lua.LNil
+	}
+	t := L.CreateTable(0, 3)
+	t.RawSetString("upstream", lua.LString(e.Upstream))
+	t.RawSetString("message", lua.LString(e.Message))
+	if e.Status != 0 {
+		t.RawSetString("status", lua.LNumber(e.Status))
+	}
+	return t
+}
+
+// picker asks the option pick of api.proxy or ctx:proxy,
+//
+//	function(ctx, attempt, last_error) … return address end
+//
+// for the upstream of a try. Every call is an entry into the VM of its own, with a burst of
+// its own and the timeout of a request, in ctx:proxy what is left of it. It may wait; its
+// waits end with the request. It can read ctx, and the body if that has been read, but not
+// change the request, which is on its way.
+//
+// One goroutine at a time may use it: the one that hands the request over. What it failed
+// with is written by the holder, in pick, and read by the holder, or by that goroutine.
+type picker struct {
+	x        *Exchange
+	fn       *lua.LFunction
+	parent   *call // that waits for it: what that holds, pick cannot wait for
+	deadline int64 // of the parent; 0: the timeout is pick's own
+
+	call   *call        // the last one
+	raised error        // why it gave no answer
+	killed error        // it was ended for this
+	failed *ScriptError // the same for the log and the client
+}
+
+// pick is ProxyTo.Pick.
+func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address string, err error) {
+	x, vm := p.x, p.x.gen.vm
+	c := &call{gen: x.gen, x: x, parent: p.parent, ctx: ctx, deadline: p.deadline, picks: true}
+	if c.deadline == 0 && x.gen.timeout > 0 {
+		c.deadline = vm.budget.now.Load() + int64(x.gen.timeout+vm.budget.tick)
+	}
+	p.call = c
+	err = vm.loop.DoAdmitted(func(th *thread) error {
+		vm.start(c, th)
+		defer c.end()
+		if err := vm.over(c); err != nil { // before it has begun: ctx may be over, too
+			c.ended = err
+			p.raised = err
+			p.failed = &ScriptError{Status: endedStatus(err), Message: err.Error()}
+			return p.failed
+		}
+		v, err := vm.pcall(c, p.fn, x.ctxValue(), lua.LNumber(attempt), last.table(vm.main))
+		if err == nil {
+			if address, err = p.address(v); err == nil {
+				return nil
+			}
+		}
+		p.raised, p.killed = err, vm.budget.why
+		p.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+		if p.parent == &x.call && p.deadline == 0 {
+			p.failed = vm.scriptError(c, err)
+		}
+		return p.failed
+	})
+	return address, err
+}
+
+// address returns what pick returned, "" for nil.
+func (p *picker) address(v lua.LValue) (string, error) {
+	if v == lua.LNil {
+		return "", nil
+	}
+	address, ok := v.(lua.LString)
+	if !ok || address == "" {
+		return "", fmt.Errorf("%s: pick returned %s: an upstream address or nil expected", p.where(), given(v))
+	}
+	if check := p.x.gen.checkUpstream; check != nil {
+		if err := check(string(address)); err != nil {
+			return "", fmt.Errorf("%s: pick returned an %w", p.where(), err)
+		}
+	}
+	return string(address), nil
+}
+
+func given(v lua.LValue) string {
+	if v.Type() == lua.LTString {
+		return "an empty string"
+	}
+	return "a " + typeName(v)
+}
+
+// where is file:line of the definition.
+func (p *picker) where() string {
+	if p.fn.IsG {
+		return "pick"
+	}
+	return fmt.Sprintf("%s:%d", p.fn.Proto.SourceName, p.fn.Proto.LineDefined)
+}
+
+// raise raises in L what pick raised, or was ended for, if it did. Only the holder may call
+// it, when the handing over has ended.
+func (p *picker) raise(L *lua.LState) {
+	if p == nil || p.raised == nil {
+		return
+	}
+	vm := p.x.gen.vm
+	vm.cur.ended = p.call.ended
+	if p.killed != nil {
+		vm.budget.kill(p.killed) // it cannot be caught here either
+	}
+	var api *lua.ApiError
+	if !errors.As(p.raised, &api) {
+		L.Error(lua.LString(p.raised.Error()), 0) // it says where
+	}
+	raiseAgain(L, p.raised)
+}
+
+// bind returns to with what asks its pick for x; nil picker if it has none.
+func (to *ProxyTo) bind(x *Exchange, parent *call, deadline int64) (*ProxyTo, *picker) {
+	if to == nil || to.pick == nil {
+		return to, nil
+	}
+	p := &picker{x: x, fn: to.pick, parent: parent, deadline: deadline}
+	bound := *to // to may be used for other requests, too
+	bound.Pick = p.pick
+	return &bound, p
+}
+
+// Picks reports whether Lua is asked for the upstreams of the request while it is handed
+// over: End must not be called before.
+func (x *Exchange) Picks() bool { return x.outcome == Proxy && x.reply.proxy.pick != nil }
+
+// PickFailed reports whether the pick of ProxyTo has failed. It has been answered for then,
+// as for an error of the function that returned it, after hooks included, and Write sends
+// that; the request has gone nowhere since, whatever on_failure says.
+func (x *Exchange) PickFailed() bool {
+	p := x.picker
+	if p == nil || p.failed == nil {
+		return false
+	}
+	x.setDeadline()
+	x.phase = x.failPick
+	return x.contain(x.gen.vm.loop.DoAdmitted(x.enter)) == nil // an error: the VM is closed
+}
+
+// failPick is the phase that answers for a pick that has failed. Only the holder may call it.
+func (x *Exchange) failPick() {
+	x.answering = true // on_error cannot send the request anywhere either
+	x.received = nil
+	x.fail(x.picker.failed, x.streamer)
+	x.finish()
+}
+
+// inPick reports whether what runs has been called by a pick. Only the holder may call it.
+func (vm *VM) inPick() bool {
+	for c := vm.cur; c != nil; c = c.parent {
+		if c.picks {
+			return true
+		}
+	}
+	return false
+}
+
+// unlessPicked is a method of ctx that cannot be used in pick.
+func unlessPicked(name string, method lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if x := checkCtx(L); x.gen.vm.inPick() {
+			L.RaiseError("ctx:%s cannot be used in pick: the request is on its way", name)
+		}
+		return method(L)
+	}
+}
+
+// unlessUnread is a method of ctx that can be used in pick when the body has been read.
+func unlessUnread(name string, method lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if x := checkCtx(L); x.gen.vm.inPick() && (x.body == nil || x.body.kept == nil) {
+			L.RaiseError("ctx:%s: the request is on its way: pick can use the body if it was read before", name)
+		}
+		return method(L)
+	}
+}

@@ -1,0 +1,97 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// The reverse proxy tries on, for as long as its configuration says, when it is offered no
+// upstream: it may be given one later. When a script says that there are no more it is
+// offered endingDial, which it cannot dial, and gives up at once.
+const endingDial = "rover:0-1"
+
+// endingSelection is the policy of the proxy, but for endingDial, which is not to be chosen
+// or left by a policy.
+type endingSelection struct{ reverseproxy.Selector }
+
+// Select implements reverseproxy.Selector.
+func (s endingSelection) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
+	if to := proxyToOf(r.Context()); to != nil && to.over {
+		return pool[0]
+	}
+	return s.Selector.Select(pool, r, w)
+}
+
+var (
+	errNotAvailable = errors.New("the upstream is not available: it is unhealthy, or serves as many requests as it may")
+	errNonePicked   = errors.New("pick returned no upstream")
+)
+
+// ask has the script pick the upstream of the next try, and adds it to the list. It returns
+// false when there is none. again says that the proxy block bounds the tries.
+func (to *proxyTo) ask(ctx context.Context, again bool) bool {
+	limit := to.tries
+	if limit == 0 || limit > maxTries && !again {
+		limit = maxTries
+	}
+	if to.over || to.tried >= limit {
+		return false
+	}
+	if to.offered { // and not sent there
+		to.last, to.status = &luart.TryError{Upstream: to.current.dial, Message: errNotAvailable.Error()}, http.StatusServiceUnavailable
+	}
+	address, err := to.pick(ctx, to.tried+1, to.last)
+	if err != nil {
+		to.failed = err
+		return false
+	}
+	if address == "" {
+		return false
+	}
+	u, err := parseUpstream(address)
+	if err != nil { // it has been checked
+		to.failed = err
+		return false
+	}
+	to.upstreams = append(to.upstreams, u)
+	return true
+}
+
+// note remembers how a try ended, for pick.
+func (to *proxyTo) note(resp *http.Response, err error) {
+	to.last = &luart.TryError{Upstream: to.current.dial}
+	if err == nil { // should it be tried again, that is because of its status
+		to.status = resp.StatusCode
+		to.last.Status, to.last.Message = to.status, fmt.Sprintf("status %d", to.status)
+		return
+	}
+	to.last.Message = err.Error()
+	to.status = http.StatusBadGateway
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		to.status = http.StatusGatewayTimeout
+	}
+}
+
+// end is the error of a request for which there is no further upstream: as the reverse
+// proxy's for its last try.
+func (to *proxyTo) end() error {
+	var script *luart.ScriptError
+	switch {
+	case errors.As(to.failed, &script):
+		return caddyhttp.Error(script.Status, script)
+	case to.failed != nil: // the VM is closed
+		return caddyhttp.Error(http.StatusServiceUnavailable, to.failed)
+	case to.last == nil:
+		return caddyhttp.Error(http.StatusServiceUnavailable, errNonePicked)
+	}
+	return caddyhttp.Error(to.status, errors.New(to.last.Message))
+}
