@@ -142,11 +142,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Logger:        h.logger,
 	})
 	if err != nil {
-		var serr *luart.ScriptError
-		if errors.As(err, &serr) && serr.Traceback != "" {
-			return fmt.Errorf("loading script %q: %w\n%s", path, err, serr.Traceback)
-		}
-		return fmt.Errorf("loading script %q: %w", path, err)
+		return fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))
 	}
 	app, err := ctx.App("rover")
 	if err != nil {

@@ -192,10 +192,12 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 // callerLine returns file:line of the Lua code that runs.
 func callerLine(L *lua.LState) string { return strings.TrimSuffix(strings.TrimSpace(L.Where(1)), ":") }
 
+const errRoutesFixed = "routes cannot be changed after the script has loaded"
+
 // checkOpen raises when the script has loaded: its routes are what they are.
 func (g *Generation) checkOpen(L *lua.LState) {
 	if g.tree != nil {
-		L.RaiseError("routes cannot be changed after the script has loaded")
+		L.RaiseError(errRoutesFixed)
 	}
 }
 

@@ -178,9 +178,9 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	if c.ended != nil { // it was told to end
 		log = g.logger.Debug
 	}
-	log("background task failed",
+	log("background task failed", append(g.explain(err).fields(),
 		zap.String("task", t.kind),
 		zap.String("defined_at", t.where),
 		zap.Error(err),
-		zap.String("traceback", err.Traceback))
+		zap.String("traceback", err.Traceback))...)
 }

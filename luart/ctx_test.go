@@ -267,11 +267,3 @@ func TestOnError(t *testing.T) {
 	s.expect("GET /silent", `500 {"error":"internal error"}`)
 	s.expect("GET /twice", `500 {"error":"internal error"}`)
 }
-
-func TestDebugShowsErrors(t *testing.T) {
-	s := newServer(t, "local api = rover.server {}\nfunction api.get() error('boom') end\nreturn api", func(s *Script) { s.Debug = true })
-	got := answer(s.do("GET /", ""))
-	if !strings.Contains(got, "app.lua:2: boom") || !strings.Contains(got, "stack traceback") {
-		t.Error(got)
-	}
-}

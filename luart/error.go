@@ -24,7 +24,8 @@ type ScriptError struct {
 	// They may be shown to the client.
 	Deliberate bool
 
-	killed bool // it was ended because of its burst or memory
+	killed bool         // it was ended because of its burst or memory
+	about  *explanation // nil: nobody has asked
 }
 
 func (e *ScriptError) Error() string { return e.Message }
@@ -89,19 +90,26 @@ func endedStatus(err error) int {
 	}
 }
 
-// cleanTraceback drops the lines that gopher-lua prints for its own frames, and calls
-// the function that a request called what it is.
+// cleanTraceback drops the lines that gopher-lua prints for its own frames and for
+// functions of ours that no script has called by a name, and calls the function that a
+// request called what it is.
 func cleanTraceback(c *call, s string) string {
 	lines := strings.Split(s, "\n")
 	kept := lines[:0]
 	for _, line := range lines {
-		if strings.TrimSpace(line) != "[G]: ?" {
-			kept = append(kept, line)
+		switch strings.TrimSpace(line) {
+		case "[G]: ?", "[G]: in function (anonymous)":
+			continue
 		}
+		if at, ok := strings.CutSuffix(line, "in main chunk"); ok && c.x != nil {
+			line = at + "in the handler"
+		} else if at, ok := strings.CutSuffix(line, "in corountine"); ok { // gopher-lua's spelling
+			line = at + "in a coroutine"
+		}
+		kept = append(kept, line)
 	}
-	s = strings.Join(kept, "\n")
-	if c.x != nil {
-		s = strings.ReplaceAll(s, "in main chunk", "in the handler")
+	if len(kept) == 1 { // nothing but the heading
+		return ""
 	}
-	return s
+	return strings.Join(kept, "\n")
 }

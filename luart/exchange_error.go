@@ -72,11 +72,8 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 	switch {
 	case err.Deliberate:
 		return errorResponse(err.Status, err.Message)
-	case x.gen.debug:
-		message = err.Message
-		if err.Traceback != "" {
-			message += "\n" + err.Traceback
-		}
+	case x.gen.debug && !x.asked:
+		return x.debugReply(err)
 	case err.Status == http.StatusGatewayTimeout:
 		message = "timeout"
 	case err.Status == http.StatusServiceUnavailable:
@@ -96,13 +93,16 @@ func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 
 func (x *Exchange) logError(err *ScriptError, h *handler) {
 	log := x.log().Error
+	var more []zap.Field
 	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed {
 		log = x.log().Debug
+	} else {
+		more = x.gen.explain(err).fields()
 	}
-	log("script error",
+	log("script error", append(more,
 		zap.String("error", err.Message),
 		zap.Int("status", err.Status),
 		zap.String("handler", h.route),
 		zap.String("defined_at", h.where),
-		zap.String("traceback", err.Traceback))
+		zap.String("traceback", err.Traceback))...)
 }

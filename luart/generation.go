@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -74,6 +73,7 @@ type Generation struct {
 	tree      *tree
 
 	http      *httpClients
+	sources   sources
 	exchanges sync.Pool
 
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
@@ -98,7 +98,9 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g.http = newHTTPClients(vm, s.Net)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
+	g.sources.add(g.name, s.Source, err)
 	if err != nil {
+		g.explainSyntax(err.(*SyntaxError)) //nolint:errorlint // compile returns no other, and wraps none
 		return nil, err
 	}
 	g.loaded(proto)
@@ -139,6 +141,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
 		Resolve: moduleResolver(filepath.Dir(s.Path)),
 		Loaded:  g.loaded,
+		Read:    g.sources.add,
 	})
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)
@@ -154,17 +157,28 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = g.env
 	result, serr := vm.call1(c, fn)
-	if serr != nil {
-		return serr
-	}
 	switch {
+	case serr != nil:
 	case g.api == nil:
-		return fmt.Errorf("%s: the script never called rover.server {}", g.name)
+		serr = g.unfinished("the script never called rover.server {}")
 	case result != lua.LValue(g.api):
-		return fmt.Errorf(`%s: the script must end with "return api", it returned a %s`, g.name, typeName(result))
+		serr = g.unfinished(`the script must end with "return api", it returned a ` + typeName(result))
+	}
+	if serr != nil {
+		g.explain(serr)
+		return serr
 	}
 	g.tree = newTree(g.api.Value.(*apiNode))
 	return nil
+}
+
+// unfinished is the error of a script that has run to its end and is none.
+func (g *Generation) unfinished(message string) *ScriptError {
+	err := &ScriptError{Status: http.StatusInternalServerError, Message: g.name + ": " + message}
+	if f := g.sources.get(g.name); f != nil {
+		err.about = &explanation{file: f, line: f.lastLine(), hint: f.endHint()}
+	}
+	return err
 }
 
 // openRover makes the rover table. Only the holder may call it.

@@ -52,7 +52,7 @@ type templateCompiler struct {
 
 // templateError returns a *SyntaxError. Any goroutine may call it.
 func templateError(line int, format string, args ...any) error {
-	return &SyntaxError{"template", line, fmt.Sprintf(format, args...)}
+	return &SyntaxError{File: "template", Line: line, Message: fmt.Sprintf(format, args...)}
 }
 
 // text writes a piece of text. Not safe for concurrent use.

@@ -20,6 +20,7 @@ func newRequire(b *envBuilder) lua.LValue {
 		preload:  b.pre,
 		resolve:  b.hooks.Resolve,
 		compiled: b.hooks.Loaded,
+		read:     b.hooks.Read,
 		running:  map[*lua.LState][]string{},
 	}
 	return b.L.NewFunction(r.require)
@@ -30,6 +31,7 @@ type requirer struct {
 	loaded, preload *lua.LTable
 	resolve         func(name string) (path string, source []byte, err error)
 	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
+	read            func(path string, source []byte, err error)
 
 	// running has the modules that each handler is in the middle of, outermost first. A module may wait while it
 	// loads; another handler that wants it meanwhile runs it, too, and the value of the first one to end stays.
@@ -99,6 +101,9 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 		L.RaiseError("%s", err.Error())
 	}
 	proto, err := compile(source, path)
+	if r.read != nil {
+		r.read(path, source, err)
+	}
 	if err != nil {
 		L.RaiseError("%s", fmt.Errorf("loading module %q: %w", name, err).Error())
 	}

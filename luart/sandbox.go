@@ -33,6 +33,9 @@ type envHooks struct {
 
 	// Loaded is told of each module's source before it runs. nil: nobody is.
 	Loaded func(*lua.FunctionProto)
+
+	// Read is told of each module's source, and what compile said about it. nil: nobody is.
+	Read func(path string, source []byte, err error)
 }
 
 // sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,

@@ -17,6 +17,9 @@ type SyntaxError struct {
 	File    string // the chunk's name
 	Line    int    // from 1
 	Message string // "syntax error near 'x'"
+	Column  int    // in bytes from 1; 0: not known
+
+	about *explanation // nil: there is no more to say
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
@@ -28,7 +31,7 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 	line := 1
 	defer func() {
 		if reason := recover(); reason != nil {
-			proto, err = nil, &SyntaxError{name, line, fmt.Sprintf("the compiler gave up: %v", reason)}
+			proto, err = nil, &SyntaxError{File: name, Line: line, Message: fmt.Sprintf("the compiler gave up: %v", reason)}
 		}
 	}()
 	source = bytes.TrimPrefix(source, []byte("\xef\xbb\xbf"))
@@ -40,7 +43,7 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 		source = source[end:]
 	}
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
-		return nil, &SyntaxError{name, line, "precompiled chunks are not supported"}
+		return nil, &SyntaxError{File: name, Line: line, Message: "precompiled chunks are not supported"}
 	}
 	stmts, err := parse.Parse(bytes.NewReader(source), name)
 	if err != nil {
@@ -53,9 +56,9 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 	if proto, err = lua.Compile(stmts, name); err != nil {
 		var c *lua.CompileError
 		if !errors.As(err, &c) {
-			return nil, &SyntaxError{name, line, err.Error()}
+			return nil, &SyntaxError{File: name, Line: line, Message: err.Error()}
 		}
-		return nil, &SyntaxError{name, max(c.Line, 1), c.Message}
+		return nil, &SyntaxError{File: name, Line: max(c.Line, 1), Message: c.Message}
 	}
 	if err := tidy(proto); err != nil {
 		return nil, err
@@ -67,9 +70,9 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 func parseError(err error, source []byte, name string) *SyntaxError {
 	var p *parse.Error
 	if !errors.As(err, &p) {
-		return &SyntaxError{name, 1, err.Error()}
+		return &SyntaxError{File: name, Line: 1, Message: err.Error()}
 	}
-	e := &SyntaxError{name, p.Pos.Line, strings.ToLower(p.Message[:1]) + p.Message[1:]}
+	e := &SyntaxError{File: name, Line: p.Pos.Line, Message: strings.ToLower(p.Message[:1]) + p.Message[1:]}
 	switch e.Message {
 	case "parse error":
 		e.Message = "syntax error"
@@ -82,6 +85,10 @@ func parseError(err error, source []byte, name string) *SyntaxError {
 		e.Message += " near '<eof>'"
 	case p.Token != "":
 		e.Message += " near '" + shown(p.Token) + "'"
+		f := sourceFile{text: string(source)}
+		if lines := f.split(); e.Line == p.Pos.Line && e.Line <= len(lines) {
+			e.Column = tokenColumn(lines[e.Line-1], p.Token, p.Pos.Column)
+		}
 	}
 	return e
 }
@@ -104,8 +111,8 @@ const maxUpvalues = 255
 func tidy(proto *lua.FunctionProto) error {
 	if len(proto.DbgUpvalues) > maxUpvalues {
 		return &SyntaxError{
-			proto.SourceName, max(proto.LineDefined, 1),
-			fmt.Sprintf("function uses more than %d variables of the functions around it", maxUpvalues),
+			File: proto.SourceName, Line: max(proto.LineDefined, 1),
+			Message: fmt.Sprintf("function uses more than %d variables of the functions around it", maxUpvalues),
 		}
 	}
 	proto.Code = trim(proto.Code)

@@ -31,7 +31,7 @@ type syntaxCheck struct {
 
 func (c *syntaxCheck) fail(line int, format string, args ...any) {
 	if c.err == nil {
-		c.err = &SyntaxError{c.file, max(line, 1), fmt.Sprintf(format, args...)}
+		c.err = &SyntaxError{File: c.file, Line: max(line, 1), Message: fmt.Sprintf(format, args...)}
 	}
 }
 

@@ -1,0 +1,145 @@
+package luart
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// maxSourceBytes is how much source a generation keeps to show errors in: that of 100,000 lines. What is loaded beyond
+// that has errors without their source line.
+const maxSourceBytes = 4 << 20
+
+// sources are the files of one generation as they were loaded: the disk may have others by the time of an error. Any
+// goroutine may call its methods.
+type sources struct {
+	mu    sync.Mutex
+	files map[string]*sourceFile
+	bytes int
+}
+
+// sourceFile is one file. What is made of its text is made when an error first asks for it.
+type sourceFile struct {
+	name   string // in messages
+	text   string
+	broken *SyntaxError // why it did not compile
+
+	mu    sync.Mutex
+	lines []string
+}
+
+// add keeps a file, in the place of an earlier one of that name.
+func (s *sources) add(name string, text []byte, broken error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files == nil {
+		s.files = map[string]*sourceFile{}
+	}
+	if old := s.files[name]; old != nil {
+		s.bytes -= len(old.text)
+		delete(s.files, name)
+	}
+	if s.bytes+len(text) > maxSourceBytes {
+		return
+	}
+	s.bytes += len(text)
+	f := &sourceFile{name: name, text: string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))}
+	f.broken, _ = broken.(*SyntaxError) //nolint:errorlint // compile returns no other, and wraps none
+	s.files[name] = f
+}
+
+// get returns the file of a name, nil if there is none.
+func (s *sources) get(name string) *sourceFile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files[name]
+}
+
+// position returns the file and line that a message begins with, "app.lua:12: …", and what follows. A message may
+// contain anything: only files and lines that exist count. Otherwise file is nil.
+func (s *sources) position(message string) (file *sourceFile, line int, rest string) {
+	s.mu.Lock()
+	for name, f := range s.files {
+		after, ok := strings.CutPrefix(message, name)
+		if !ok || file != nil && len(name) < len(file.name) {
+			continue
+		}
+		if n, text, ok := lineNumber(after); ok {
+			file, line, rest = f, n, text
+		}
+	}
+	s.mu.Unlock()
+	if file == nil || line > len(file.split()) {
+		return nil, 0, message
+	}
+	return file, line, rest
+}
+
+// lineNumber takes ":12: …" apart.
+func lineNumber(s string) (line int, rest string, ok bool) {
+	s, ok = strings.CutPrefix(s, ":")
+	if !ok {
+		return 0, "", false
+	}
+	digits, rest, ok := strings.Cut(s, ":")
+	if !ok || digits == "" || len(digits) > 9 || digits[0] < '1' || digits[0] > '9' {
+		return 0, "", false
+	}
+	line, err := strconv.Atoi(digits)
+	return line, strings.TrimPrefix(rest, " "), err == nil
+}
+
+// split returns the file's lines. Their ends are those that gopher-lua's scanner counts: LF, CR, and pairs of both.
+func (f *sourceFile) split() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lines != nil {
+		return f.lines
+	}
+	text := f.text
+	for {
+		end := strings.IndexAny(text, "\r\n")
+		if end < 0 {
+			f.lines = append(f.lines, text)
+			return f.lines
+		}
+		f.lines = append(f.lines, text[:end])
+		next := end + 1
+		if next < len(text) && text[next] != text[end] && (text[next] == '\r' || text[next] == '\n') {
+			next++
+		}
+		text = text[next:]
+	}
+}
+
+// lastLine is the last line with something in it.
+func (f *sourceFile) lastLine() int {
+	lines := f.split()
+	for n := len(lines); n > 1; n-- {
+		if strings.TrimSpace(lines[n-1]) != "" {
+			return n
+		}
+	}
+	return 1
+}
+
+// at returns a line, from 1, as it is shown: its beginning, and what is no UTF-8 replaced. It is "" for a line that
+// there is not.
+func (f *sourceFile) at(line int) string {
+	lines := f.split()
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	const longest = 200
+	text := lines[line-1]
+	if len(text) > longest {
+		text = text[:longest]
+		for len(text) > 0 && !utf8.RuneStart(f.lines[line-1][len(text)]) {
+			text = text[:len(text)-1]
+		}
+		text += "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
