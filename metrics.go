@@ -23,13 +23,15 @@ var (
 		"Handlers that wait inside Lua.", []string{"vm"}, nil)
 	inFlightDesc = prometheus.NewDesc("caddy_rover_in_flight",
 		"Pieces of Lua work that were admitted and have not ended: queued, running or waiting.", []string{"vm"}, nil)
+	mirrorsDesc = prometheus.NewDesc("caddy_rover_mirror_copies_total",
+		"Copies of requests (ctx:mirror), by outcome: answered, failed, or dropped without being sent.", []string{"vm", "outcome"}, nil)
 	memoryDesc = prometheus.NewDesc("caddy_rover_memory_bytes",
 		"What the scripts of a VM kept alive when it was last counted: an estimate.", []string{"vm"}, nil)
 )
 
 // Describe sends what Collect may send.
 func (a *App) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{refusedDesc, killsDesc, quarantinesDesc, queuedDesc, waitingDesc, inFlightDesc, memoryDesc} {
+	for _, d := range []*prometheus.Desc{refusedDesc, killsDesc, quarantinesDesc, queuedDesc, waitingDesc, inFlightDesc, mirrorsDesc, memoryDesc} {
 		ch <- d
 	}
 }
@@ -60,6 +62,9 @@ func collect(ch chan<- prometheus.Metric, name string, vm *luart.VM) {
 	counter(refusedDesc, own.RefusedMemory, "memory")
 	counter(killsDesc, own.Kills)
 	counter(quarantinesDesc, own.Quarantines)
+	counter(mirrorsDesc, own.MirrorsAnswered, "answered")
+	counter(mirrorsDesc, own.MirrorsFailed, "failed")
+	counter(mirrorsDesc, own.MirrorsDropped, "dropped")
 	gauge(queuedDesc, float64(loop.Depths[eventloop.High]), "high")
 	gauge(queuedDesc, float64(loop.Depths[eventloop.Normal]), "normal")
 	gauge(queuedDesc, float64(loop.Depths[eventloop.Low]), "low")

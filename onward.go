@@ -18,6 +18,9 @@ func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.
 	if set := luart.UpstreamsOf(r.Context()); set != nil {
 		caddyhttp.SetVar(r.Context(), upstreamsVar, set)
 	}
+	if to != nil && to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
+		onward = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	}
 	if to == nil {
 		return onward.ServeHTTP(w, r)
 	}

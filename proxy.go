@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
@@ -113,6 +114,8 @@ type proxyTo struct {
 	host      string
 	header    http.Header
 
+	mirror bool // nobody wants the answer
+
 	pick func(ctx context.Context, attempt int, last *luart.TryError) (string, error) // nil: no script is asked
 
 	tried   int
@@ -144,7 +147,7 @@ func proxyToOf(ctx context.Context) *proxyTo {
 func proxyTarget(p *luart.ProxyTo) *proxyTo {
 	to := &proxyTo{
 		timeout: time.Duration(min(p.Timeout, maxProxyTimeout.Seconds()) * float64(time.Second)),
-		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header, pick: p.Pick,
+		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header, pick: p.Pick, mirror: p.Mirror,
 	}
 	if h := to.header.Get("Host"); h != "" {
 		to.host = h
@@ -255,7 +258,21 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if to.pick != nil {
 		to.note(resp, err)
 	}
+	if to.mirror && err == nil {
+		drain(resp)
+	}
 	return resp, err
+}
+
+// drainBytes of an answer that nobody wants are read, so that the connection can be used
+// again; a longer one is cut.
+const drainBytes = 256 << 10
+
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+	_ = resp.Body.Close()
+	resp.Body = http.NoBody
+	resp.Trailer = nil
 }
 
 // forwarded returns h with the script's X-Forwarded headers.

@@ -233,6 +233,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	for name, fn := range ctxChanges {
 		m[name] = unlessAsked(name, unlessPicked(name, fn))
 	}
+	m["mirror"] = unlessAsked("mirror", unlessPicked("mirror", vm.mirror))
 	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
 	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
 	return m

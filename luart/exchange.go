@@ -73,10 +73,11 @@ type Exchange struct {
 	buf     []byte // the reply's body when it was made of a returned value; reused
 	err     *ScriptError
 
-	running   *handler   // the function that runs, or ran last
-	picker    *picker    // of the reply, when it is to proxy
-	streamer  *handler   // the function that returned the reply
-	streaming *streaming // the reply's stream, from finish or After to End
+	running   *handler        // the function that runs, or ran last
+	mirrored  []*mirroredBody // the copies that wait for the request's body
+	picker    *picker         // of the reply, when it is to proxy
+	streamer  *handler        // the function that returned the reply
+	streaming *streaming      // the reply's stream, from finish or After to End
 }
 
 func newExchange(g *Generation) *Exchange {
@@ -171,9 +172,12 @@ func (x *Exchange) Route() string {
 	return x.match.handler.route
 }
 
-// KeepsBody reports whether the request's body is in a file. End removes it, and must not
-// be called before whoever the request goes on to has returned.
+// KeepsBody reports whether the request's body is in a file, or is copied for ctx:mirror.
+// End removes it, and must not be called before whoever the request goes on to has returned.
 func (x *Exchange) KeepsBody() bool {
+	if len(x.mirrored) > 0 {
+		return true
+	}
 	for _, s := range x.spools {
 		if s.file != nil {
 			return true
@@ -191,6 +195,9 @@ func (x *Exchange) End() {
 	}
 	for _, s := range x.spools {
 		s.close()
+	}
+	for _, b := range x.mirrored {
+		b.abandon()
 	}
 	if x.ud != nil || len(x.endings) > 0 || x.streaming != nil {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {

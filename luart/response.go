@@ -27,6 +27,7 @@ type ProxyTo struct {
 	Path      string   // replaces the path; empty: unchanged
 	Host      string   // replaces the Host header; empty: unchanged
 	Header    http.Header
+	Mirror    bool // it is a copy: whatever is answered is dropped
 
 	// Pick returns the upstream of the next try, the attempt-th from 1, after those of
 	// Upstreams; "" ends the tries, and so does an error. last is how the one before ended,

@@ -41,9 +41,10 @@ type VM struct {
 
 	kills, quarantines atomic.Uint64
 
-	logger *zap.Logger
-	http   outbound.Counters
-	spools atomic.Int64 // request bodies that are in files
+	logger  *zap.Logger
+	http    outbound.Counters
+	spools  atomic.Int64 // request bodies that are in files
+	mirrors mirrors
 
 	// The rest is the holder's.
 	main      *lua.LState // makes threads and values; runs no script
@@ -160,11 +161,17 @@ type Counters struct {
 	Kills         uint64 // slices of VM time that were ended because of burst or memory
 	Quarantines   uint64 // functions that were put into quarantine
 	RefusedMemory uint64 // requests refused with ErrMemory
+
+	// Copies of requests (ctx:mirror): that were answered, that failed, and that were not sent.
+	MirrorsAnswered, MirrorsFailed, MirrorsDropped uint64
 }
 
 // Counters returns a snapshot. Any goroutine may call it.
 func (vm *VM) Counters() Counters {
-	return Counters{vm.kills.Load(), vm.quarantines.Load(), vm.memory.refused.Load()}
+	return Counters{
+		Kills: vm.kills.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
+		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
+	}
 }
 
 // Close retires what is loaded, lets what runs and waits finish, until ctx ends, and
@@ -180,6 +187,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.awaitStreams(ctx)
 		vm.cut = vm.loop.Close(ctx)
 		vm.stop()
+		vm.mirrors.close()
 		vm.closings.Wait()
 		vm.budget.close()
 	})

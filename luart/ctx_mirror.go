@@ -1,0 +1,127 @@
+package luart
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// mirrorOptions are those of ctx:mirror.
+type mirrorOptions struct {
+	to      ProxyTo
+	sample  float64
+	timeout float64 // seconds
+	maxBody int64
+}
+
+// mirror is ctx:mirror(upstream[, options]): it sends a copy of the request as it is now,
+// with the headers that a proxy adds, to an upstream, and drops the answer. It returns at
+// once: true, or false when there is no copy, because it was not in the sample or too many
+// are under way. The copy of a body that is still to come is sent when whoever gets the
+// request has read all of it; a longer one than max_body, or one that nobody reads, is not
+// copied. The copy goes on when the client leaves and when the request is over, for up to
+// timeout seconds. Options: sample (0 to 1, default 1), timeout (default 10), path, host,
+// headers, max_body (bytes, default and at most that of the directive). Errors: there is a
+// response already; the body has gone on.
+func (vm *VM) mirror(L *lua.LState) int {
+	x := checkCtx(L)
+	x.checkOwn(L)
+	o := x.gen.checkMirror(L)
+	if x.answering {
+		L.RaiseError("ctx:mirror: there is a response already: call it before")
+	}
+	L.Push(lua.LBool(x.mirror(vm, L, o)))
+	return 1
+}
+
+// checkMirror returns the arguments of ctx:mirror.
+func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
+	const f = "ctx:mirror"
+	o := mirrorOptions{sample: 1, timeout: mirrorTimeout.Seconds(), maxBody: g.maxBody}
+	L.CheckString(2)
+	o.to.Upstreams = g.checkAddresses(L, 2, 1, f)
+	o.to.Mirror = true
+	if L.Get(3) == lua.LNil {
+		return o
+	}
+	eachSorted(L.CheckTable(3), func(key string, v lua.LValue) {
+		n, ok := v.(lua.LNumber)
+		switch key {
+		case "sample":
+			o.sample, ok = float64(n), ok && n >= 0 && n <= 1
+		case "timeout":
+			o.timeout, ok = float64(n), ok && n > 0 && n <= 3600
+		case "max_body":
+			ok = ok && n >= 0 && !math.IsInf(float64(n), 1) && n == lua.LNumber(math.Trunc(float64(n)))
+			o.maxBody = int64(min(float64(n), float64(g.maxBody)))
+		case "path", "host", "headers":
+			setProxyOption(L, f, &o.to, key, v)
+			return
+		default:
+			L.RaiseError("%s has no option %q: sample, timeout, path, host, headers, max_body", f, key)
+		}
+		if !ok {
+			L.RaiseError("%s: option %s cannot be a %s (%s)", f, key, typeName(v), v.String())
+		}
+	})
+	return o
+}
+
+// mirror makes the copy, and reports whether there is one. Only the holder may call it.
+func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
+	r := x.r
+	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+	read := x.body != nil && x.body.kept != nil
+	if hasBody && !read && (x.sent || x.body != nil && x.body.busy != nil) {
+		L.RaiseError("ctx:mirror: the request body has gone on: call it before ctx:next and ctx:proxy, or read it with ctx:body() first")
+	}
+	if o.sample < 1 && rand.Float64() >= o.sample {
+		return false
+	}
+	log := x.gen.logger
+	switch {
+	case r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect:
+		vm.dropMirror(log, "upgrades are not copied")
+		return false
+	case hasBody && (r.ContentLength > o.maxBody || read && x.body.kept.size > o.maxBody):
+		vm.dropMirror(log, "the body is longer than max_body")
+		return false
+	}
+	var body []byte
+	if hasBody && read {
+		body = bytes.Clone(x.body.piece(vm, L, 0, x.body.kept.size))
+	}
+	if !vm.mirrors.reserve() {
+		vm.dropMirror(log, "too many are under way")
+		return false
+	}
+	c := &mirrorCopy{vm: vm, logger: log, host: x.host, next: x.next, to: &o.to, timeout: time.Duration(o.timeout * float64(time.Second))}
+	c.r = r.Clone(context.WithoutCancel(r.Context()))
+	c.r.Body, c.r.TransferEncoding, c.r.Trailer = http.NoBody, nil, nil
+	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Expect"} {
+		delete(c.r.Header, name)
+	}
+	c.r = x.host.Apart(&nowhere{header: http.Header{}}, c.r)
+	switch {
+	case !hasBody:
+		c.send(nil)
+	case !read:
+		b := &mirroredBody{ReadCloser: r.Body, length: r.ContentLength, copy: c, limit: o.maxBody}
+		if x.received != nil && x.received.body == r.Body {
+			x.received.body = b
+		}
+		r.Body = b
+		x.mirrored = append(x.mirrored, b)
+	case !vm.mirrors.grow(len(body)):
+		c.drop(0, "too many bytes of bodies are kept")
+		return false
+	default:
+		c.send(body)
+	}
+	return true
+}
