@@ -16,8 +16,9 @@ func init() {
 }
 
 // Upstreams has a reverse_proxy use the upstreams that the script of a rover directive
-// before it set for the request with ctx:upstream(…), in that order. The load balancing
-// policy chooses among them: first tries them in turn.
+// before it set for the request with ctx:upstream(…): in that order, one after the other,
+// for as many tries as lb_retries or lb_try_duration allow. If the reverse_proxy has a load
+// balancing policy, that chooses among them instead.
 type Upstreams struct {
 	// What is used when no script set upstreams for the request: addresses as in
 	// ctx:upstream, all of one scheme. Without any, an error is logged and the static
@@ -25,6 +26,7 @@ type Upstreams struct {
 	Fallback []string `json:"fallback,omitempty"`
 
 	fallback []upstream
+	ordered  bool // the policy is inOrder
 	srv      reverseproxy.SRVUpstreams // provisioned, without a name
 }
 
@@ -72,6 +74,7 @@ func (u *Upstreams) Provision(ctx caddy.Context) error {
 	if err := u.srv.Provision(ctx); err != nil {
 		return fmt.Errorf("provisioning SRV lookups: %w", err)
 	}
+	u.ordered = keepOrder(ctx)
 	return nil
 }
 
@@ -122,6 +125,9 @@ func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, err
 		for _, target := range found {
 			pool = append(pool, &reverseproxy.Upstream{Dial: target.Dial})
 		}
+	}
+	if u.ordered && orderOf(r) == nil {
+		caddyhttp.SetVar(r.Context(), orderVar, &order{r: r})
 	}
 	return pool, nil
 }
