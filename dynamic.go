@@ -26,7 +26,7 @@ type Upstreams struct {
 	Fallback []string `json:"fallback,omitempty"`
 
 	fallback []upstream
-	ordered  bool // the policy is inOrder
+	ordered  bool                      // the policy is inOrder
 	srv      reverseproxy.SRVUpstreams // provisioned, without a name
 }
 

@@ -143,6 +143,7 @@ func TestMirrorGivesBack(t *testing.T) {
 		path := []string{"POST /dead", "POST /plain", "POST /unread", "POST /small"}[i%4]
 		s.do(path, "some body")
 	}
+	s.vm.mirrors.wg.Wait()
 	sh.gate = make(chan struct{})
 	s.do("GET /brief", "")
 	s.vm.mirrors.wg.Wait()
