@@ -77,6 +77,7 @@ func TestLimitsPage(t *testing.T) {
 		{"redirects of `rover.http`", []string{count(defaultRedirects), count(maxRedirects)}},
 		{"clients with different TLS options", []string{count(maxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
+		{"copies of requests", []string{count(maxMirrors), mib(maxMirrorBytes)}},
 		{"items of a cache", []string{count(defaultCache.maxItems), count(maxCacheItems)}},
 		{"bytes of a cache", []string{mib(defaultCache.maxBytes)}},
 		{"one value in a cache", []string{mib(maxPlainBytes), count(maxPlainValues) + " values", count(maxPlainDepth) + " levels"}},
