@@ -199,3 +199,43 @@ func TestPickAtOnce(t *testing.T) {
 		return api`)
 	s.expect("GET /hedge", "200 60 20 GET up")
 }
+
+// After hooks see the answer of the upstream that was picked, or the error of pick, whether
+// they run inside the handler or wait for the body.
+func TestPickAfter(t *testing.T) {
+	for _, hook := range []string{
+		`function api.after.mark(_, res) res:set_header("X-Status", tostring(res.status)) end`,
+		`function api.after.mark(_, res) res:set_body(res:body():text() .. "!"):set_header("X-Status", tostring(res.status)) end`,
+	} {
+		s := newPicking(t, `
+			local api = rover.server {}
+			local function up(_, attempt) rover.sleep(0) return attempt < 3 and "a" or "up" end
+			function api.up.get() return api.proxy(nil, { pick = up }) end
+			function api.fails.get() return api.proxy(nil, { pick = function() error("why") end }) end
+			function api.taken.get() return api.proxy(nil, { pick = function() error { status = 409, message = "taken" } end }) end
+			function api.sends.get(ctx) return api.proxy(nil, { pick = function() error("send") end }) end
+			function api.on_error(err, ctx)
+				if err.message:find("send$") then return select(2, pcall(ctx.next, ctx)) end
+			end
+			`+hook+`
+			return api`, func(s *Script) { s.OnFailure = FailPass })
+		end := ""
+		if strings.Contains(hook, "!") {
+			end = "!"
+		}
+		for path, want := range map[string]string{
+			"/up":    "200 GET up" + end,
+			"/fails": `500 {"error":"internal error"}` + end,
+			"/taken": `409 {"error":"taken"}` + end,
+			"/sends": "500 app.lua:9: there is a response already: the request can be passed on before that only" + end,
+		} {
+			w := s.do("GET "+path, "")
+			if got := answer(w); got != want || w.Header().Get("X-Status") != want[:3] {
+				t.Errorf("%s: %q %q, want %q", path, got, w.Header(), want)
+			}
+		}
+		if n := len(s.logged("script error")); n != 3 {
+			t.Errorf("%d errors were logged, want 3", n)
+		}
+	}
+}

@@ -125,11 +125,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case outcome == Answer:
 		s.write(x, w)
-	case outcome == Proxy && x.Picks():
+	case outcome == Proxy && x.Picks() && !x.WantsAfter():
 		if s.proxied(x.ProxyTo(), w, r) != nil && x.PickFailed() {
 			_ = x.Write(w)
 		}
-	case outcome == Proxy:
+	case outcome == Proxy && !x.Picks():
 		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
 	case x.WantsAfter():
 		if err := x.PassOn(); err != nil {
