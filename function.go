@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart"
 )
@@ -29,8 +30,9 @@ type functionRef struct {
 	// path of its script. It may be left out where the config has only one.
 	VM string `json:"vm,omitempty"`
 
-	kind luart.FunctionKind
-	find func() (*function, error)
+	kind  luart.FunctionKind
+	app   *App
+	found atomic.Pointer[Handler] // whose script has it, as far as is known
 }
 
 // function is a Lua function with the handler that has loaded it.
@@ -51,7 +53,7 @@ func (f *functionRef) provision(ctx caddy.Context, kind luart.FunctionKind) erro
 	app := a.(*App)
 	f.kind = kind
 	f.VM = caddy.NewReplacer().ReplaceAll(f.VM, "")
-	f.find = sync.OnceValues(func() (*function, error) { return f.findIn(app.handlers) })
+	f.app = app
 	app.functions = append(app.functions, f)
 	return nil
 }
@@ -74,8 +76,30 @@ func (f *functionRef) unmarshal(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// findIn looks for the function in what the handlers of a config have loaded.
-func (f *functionRef) findIn(handlers []*Handler) (*function, error) {
+// find returns the function as the newest scripts have it. Any goroutine may call it.
+func (f *functionRef) find(ctx context.Context) (*function, error) {
+	h := f.found.Load()
+	if h == nil {
+		if err := f.app.await(ctx, functionPatience); err != nil {
+			return nil, err
+		}
+	} else if fn := h.live.Load().Function(f.kind, f.Function); fn != nil {
+		return &function{fn, h}, nil
+	}
+	found, err := f.findIn(f.app.handlers, (*Handler).newest)
+	if err == nil {
+		f.found.Store(found.handler)
+	}
+	return found, err
+}
+
+// functionPatience is how long a request waits for a config that is starting: as long as
+// Caddy may take for it.
+const functionPatience = rovercaddyfile.DefaultTimeout
+
+// findIn looks for the function in what the handlers of a config have loaded, which newest
+// returns.
+func (f *functionRef) findIn(handlers []*Handler, newest func(*Handler) *luart.Generation) (*function, error) {
 	asked := fmt.Sprintf("rover %s %q", f.kind, f.Function)
 	if len(handlers) == 0 {
 		return nil, fmt.Errorf("%s: no script is loaded: this config needs a rover directive; its script registers the function with rover.%s(%q, f)",
@@ -83,8 +107,8 @@ func (f *functionRef) findIn(handlers []*Handler) (*function, error) {
 	}
 	var vms, has []string
 	for _, h := range handlers {
-		if !slices.Contains(vms, h.vmKey) {
-			vms = append(vms, h.vmKey)
+		if !slices.Contains(vms, h.vm.name) {
+			vms = append(vms, h.vm.name)
 		}
 	}
 	if f.VM == "" && len(vms) > 1 {
@@ -94,18 +118,18 @@ func (f *functionRef) findIn(handlers []*Handler) (*function, error) {
 	var found *function
 	in := 0
 	for _, h := range handlers {
-		if f.VM != "" && h.vmKey != f.VM && h.path != path {
+		if f.VM != "" && h.vm.name != f.VM && h.path != path {
 			continue
 		}
 		in++
-		has = append(has, h.gen.Functions(f.kind)...)
-		fn := h.gen.Function(f.kind, f.Function)
+		has = append(has, newest(h).Functions(f.kind)...)
+		fn := newest(h).Function(f.kind, f.Function)
 		switch {
 		case fn == nil:
 		case found == nil:
 			found = &function{fn, h}
-		case found.handler.path != h.path || found.handler.vmKey != h.vmKey:
-			return nil, fmt.Errorf("%s: both %s (VM %s) and %s (VM %s) register it", asked, found.handler.path, found.handler.vmKey, h.path, h.vmKey)
+		case found.handler.path != h.path || found.handler.vm.name != h.vm.name:
+			return nil, fmt.Errorf("%s: both %s (VM %s) and %s (VM %s) register it", asked, found.handler.path, found.handler.vm.name, h.path, h.vm.name)
 		}
 	}
 	switch {

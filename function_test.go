@@ -17,22 +17,45 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// loaded is a handler that has loaded a script.
+// loaded is a handler that has loaded a script, and serves.
 func loaded(t testing.TB, path, name, source string) *Handler {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h := &Handler{Config: rovercaddyfile.Config{Script: path, Name: name}}
-	t.Cleanup(func() {
-		if err := h.Cleanup(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := h.Provision(testContext(t)); err != nil {
+	if err := begin(t, newApp(t), h); err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// newApp is the app of a config that is stopped at the end of the test.
+func newApp(t testing.TB) *App {
+	app := new(App)
+	app.init(testContext(t).Logger(app))
+	t.Cleanup(func() {
+		if err := errors.Join(app.Stop(), app.Cleanup()); err != nil {
+			t.Error(err)
+		}
+	})
+	return app
+}
+
+// begin starts a config of handlers.
+func begin(t testing.TB, app *App, handlers ...*Handler) error {
+	for _, h := range handlers {
+		t.Cleanup(func() {
+			if err := h.Cleanup(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := h.provision(testContext(t), app); err != nil {
+			return err
+		}
+	}
+	t.Cleanup(func() { _ = app.Stop() }) // before the handlers' Cleanup
+	return app.Start()
 }
 
 func TestFindFunction(t *testing.T) {
@@ -64,7 +87,7 @@ func TestFindFunction(t *testing.T) {
 		{"o", two, []*Handler{both, b}, nil, "both " + two + " (VM a) and " + two + " (VM b) register it"},
 	} {
 		f := functionRef{Function: tt.name, VM: tt.vm, kind: luart.MatcherFunction}
-		got, err := f.findIn(tt.handlers)
+		got, err := f.findIn(tt.handlers, (*Handler).newest)
 		switch {
 		case tt.err != "":
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
@@ -121,7 +144,7 @@ func TestPolicySelect(t *testing.T) {
 		return rover.server {}`)
 	p := new(Policy)
 	p.Function, p.kind = "place", luart.PolicyFunction
-	p.find = func() (*function, error) { return p.findIn([]*Handler{h}) }
+	p.app = h.app
 	pool := reverseproxy.UpstreamPool{
 		{Dial: "10.0.0.1:80", Host: new(reverseproxy.Host)},
 		{Dial: "10.0.0.2:80", Host: new(reverseproxy.Host)},

@@ -56,7 +56,7 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 
 // MatchWithError asks the function.
 func (m *Matcher) MatchWithError(r *http.Request) (bool, error) {
-	f, err := m.find()
+	f, err := m.find(r.Context())
 	if err != nil {
 		return false, caddyhttp.Error(http.StatusInternalServerError, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-rover/rover/eventloop"
-	"github.com/caddy-rover/rover/luart"
 )
 
 // The metrics of a VM. The label vm is the name that the config gives it, or the path of
@@ -27,27 +26,28 @@ var (
 		"Copies of requests (ctx:mirror), by outcome: answered, failed, or dropped without being sent.", []string{"vm", "outcome"}, nil)
 	memoryDesc = prometheus.NewDesc("caddy_rover_memory_bytes",
 		"What the scripts of a VM kept alive when it was last counted: an estimate.", []string{"vm"}, nil)
+	reloadsDesc = prometheus.NewDesc("caddy_rover_reloads_total",
+		"Attempts to reload the scripts of a VM, by outcome: success, failure.", []string{"vm", "outcome"}, nil)
+	versionDesc = prometheus.NewDesc("caddy_rover_version",
+		"The version of the scripts that a VM runs (rover.version).", []string{"vm"}, nil)
 )
 
 // Describe sends what Collect may send.
 func (a *App) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{refusedDesc, killsDesc, quarantinesDesc, queuedDesc, waitingDesc, inFlightDesc, mirrorsDesc, memoryDesc} {
+	for _, d := range []*prometheus.Desc{refusedDesc, killsDesc, quarantinesDesc, queuedDesc, waitingDesc, inFlightDesc, mirrorsDesc, memoryDesc, reloadsDesc, versionDesc} {
 		ch <- d
 	}
 }
 
 // Collect sends the metrics of the config's VMs. Any goroutine may call it.
 func (a *App) Collect(ch chan<- prometheus.Metric) {
-	seen := map[*luart.VM]bool{}
-	for _, h := range a.handlers {
-		if !seen[h.vm] {
-			seen[h.vm] = true
-			collect(ch, h.vmKey, h.vm)
-		}
+	for _, p := range a.programs {
+		collect(ch, p.vm)
 	}
 }
 
-func collect(ch chan<- prometheus.Metric, name string, vm *luart.VM) {
+func collect(ch chan<- prometheus.Metric, vm *sharedVM) {
+	name := vm.name
 	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), append([]string{name}, labels...)...)
 	}
@@ -71,4 +71,8 @@ func collect(ch chan<- prometheus.Metric, name string, vm *luart.VM) {
 	gauge(waitingDesc, float64(loop.Waiting))
 	gauge(inFlightDesc, float64(loop.InFlight))
 	gauge(memoryDesc, float64(vm.Memory()))
+	reloads, version := vm.reloads()
+	counter(reloadsDesc, reloads.Done, "success")
+	counter(reloadsDesc, reloads.Failed, "failure")
+	gauge(versionDesc, float64(version))
 }

@@ -9,7 +9,6 @@
 package rover
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -43,10 +42,12 @@ func init() {
 type Handler struct {
 	rovercaddyfile.Config
 
-	vm       *luart.VM
-	vmKey    string // in vms; empty: none acquired
-	path     string // of the script, absolute
-	gen      *luart.Generation
+	app      *App
+	vm       *sharedVM // nil: none acquired
+	path     string    // of the script, absolute
+	settings luart.Script
+	loaded   *luart.Generation // until the config starts: then it becomes live
+	live     atomic.Pointer[luart.Generation]
 	proxy    *proxy
 	logger   *zap.Logger
 	refusing atomic.Int64 // unix time of the last log line about refused requests
@@ -68,30 +69,17 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return &Handler{Config: config}, nil
 }
 
-// vms are the Lua VMs in use, by name. One lives as long as a config names it; a new
-// config is provisioned before the old one is cleaned up, so it keeps the VM.
-var vms = caddy.NewUsagePool()
-
-// stopGrace is how long handlers that still wait may go on when their VM ends. The
-// servers have waited for their requests before that (grace_period), so what is left
-// has outlived that already.
-const stopGrace = 5 * time.Second
-
-// sharedVM is a VM in vms.
-type sharedVM struct{ *luart.VM }
-
-// Destruct ends the VM when no config names it any more.
-func (s sharedVM) Destruct() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
-	defer cancel()
-	if cut := s.Close(ctx); cut > 0 {
-		caddy.Log().Named("http.handlers.rover").Warn("handlers were cut short", zap.Int("count", cut))
-	}
-	return nil
-}
-
 // Provision loads the script. An error leaves what an earlier config loaded as it is.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.App("rover")
+	if err != nil {
+		return err
+	}
+	return h.provision(ctx, app.(*App))
+}
+
+func (h *Handler) provision(ctx caddy.Context, app *App) error {
+	h.app = app
 	h.logger = ctx.Logger()
 	h.SetDefaults()
 	if err := h.Validate(); err != nil { // Caddy validates after provisioning: too late for us
@@ -106,26 +94,31 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("reading script: %w", err)
-	}
 	h.path = path
 	if err := h.acquireVM(path); err != nil {
 		return err
 	}
+	if h.settings, err = h.newSettings(repl); err != nil {
+		return err
+	}
+	return app.add(h)
+}
+
+// newSettings makes what all generations of the script have in common.
+func (h *Handler) newSettings(repl *caddy.Replacer) (luart.Script, error) {
 	var net *outbound.Policy
 	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
+		var err error
 		if net, err = outbound.ParsePolicy(h.AllowNet); err != nil {
-			return err
+			return luart.Script{}, err
 		}
 	}
 	config := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
 		config[k] = repl.ReplaceAll(v, "")
 	}
-	h.gen, err = h.vm.Load(ctx, luart.Script{
-		Path: path, Source: source,
+	return luart.Script{
+		Path:          h.path,
 		Respond:       h.Unmatched == rovercaddyfile.UnmatchedRespond,
 		Timeout:       time.Duration(h.Timeout),
 		Burst:         time.Duration(h.Burst),
@@ -140,16 +133,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Config:        config,
 		CheckUpstream: checkUpstream,
 		Logger:        h.logger,
-	})
-	if err != nil {
-		return fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))
-	}
-	app, err := ctx.App("rover")
-	if err != nil {
-		return err
-	}
-	app.(*App).handlers = append(app.(*App).handlers, h)
-	return nil
+	}, nil
 }
 
 var failPolicies = map[string]luart.FailPolicy{
@@ -167,40 +151,19 @@ func quarantinePolicy(option string) *luart.FailPolicy {
 	return &policy
 }
 
-// acquireVM takes the VM that the handler names from vms, or puts a new one there.
-func (h *Handler) acquireVM(path string) error {
-	key := h.Name
-	if key == "" {
-		key = path
-	}
-	v, loaded, err := vms.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return sharedVM{luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger})}, nil
-	})
-	if err != nil {
-		return err
-	}
-	h.vm, h.vmKey = v.(sharedVM).VM, key
-	h.vm.SetMemory(h.Memory)
-	if loaded {
-		if got := h.vm.SetLimits(h.limits()); got < h.Queue {
-			h.logger.Warn("the queue of a running VM cannot grow that far; it will with the next restart",
-				zap.String("vm", key), zap.Int("queue", h.Queue), zap.Int("in_force", got))
-		}
-	}
-	return nil
-}
-
 // Cleanup gives the VM back. Caddy also calls it when Provision failed.
 func (h *Handler) Cleanup() error {
 	var errs []error
 	if h.proxy != nil {
 		errs = append(errs, h.proxy.cleanup())
 	}
-	if h.gen != nil {
-		h.gen.Retire()
+	for _, gen := range []*luart.Generation{h.loaded, h.live.Load()} {
+		if gen != nil {
+			gen.Retire()
+		}
 	}
-	if h.vmKey != "" {
-		_, err := vms.Delete(h.vmKey)
+	if h.vm != nil {
+		_, err := vms.Delete(h.vm.name)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

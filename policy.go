@@ -78,7 +78,7 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 	if len(available) == 0 {
 		return nil
 	}
-	f, err := p.find()
+	f, err := p.find(r.Context())
 	if err != nil { // the config will not start
 		p.logger.Error("no upstream chosen", zap.Error(err))
 		return nil

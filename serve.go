@@ -3,6 +3,7 @@ package rover
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -15,7 +16,14 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	x := h.gen.Begin(w, r, host{h}, next)
+	gen := h.live.Load()
+	if gen == nil {
+		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
+			return err
+		}
+		gen = h.live.Load()
+	}
+	x := gen.Begin(w, r, host{h}, next)
 	if x == nil {
 		return next.ServeHTTP(w, r)
 	}

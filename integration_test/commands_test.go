@@ -105,10 +105,29 @@ func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never was %s; last: %q", args[0], args[1], line)
 }
 
-// cmdReloads loads the Caddyfile again and again while clients send a GET that adds
-// one to what GET /total answers: reloads COUNT CLIENTS /path. Every answer must be
-// 200, and the total the number of answers.
+// cmdAdmin asks the admin API and prints what it answers: admin METHOD /path. With !
+// it must refuse.
+func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
+	out, err := clientOf(ts).admin(args[0], args[1], "", "")
+	if neg {
+		if err == nil {
+			ts.Fatalf("answered %s", out)
+		}
+		out = err.Error() + "\n"
+	} else {
+		ts.Check(err)
+	}
+	fmt.Fprint(ts.Stdout(), out)
+}
+
+// cmdReloads loads the Caddyfile, or with -script only the script, again and again while
+// clients send a GET that adds one to what GET /total answers: reloads [-script] COUNT
+// CLIENTS /path. Every answer must be 200, and the total the number of answers.
 func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
+	scripts := args[0] == "-script"
+	if scripts {
+		args = args[1:]
+	}
 	count, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	clients, err := strconv.Atoi(args[1])
@@ -166,7 +185,12 @@ func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
 		}()
 	}
 	for range count {
-		if _, err = c.admin("POST", "/load", "text/caddyfile", caddyfile); err != nil {
+		if scripts {
+			_, err = c.admin("POST", "/rover/reload", "", "")
+		} else {
+			_, err = c.admin("POST", "/load", "text/caddyfile", caddyfile)
+		}
+		if err != nil {
 			break
 		}
 	}

@@ -64,12 +64,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PORT", freePort())
 			env.Setenv("MIB", strconv.Itoa(largeMiB))
+			env.Setenv("RELOADS", strconv.Itoa(scriptReloads))
 			env.Setenv("BYTES", strconv.Itoa(largeMiB<<20))
 			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"http":      cmdHTTP,
 			"metric":    cmdMetric,
+			"admin":     cmdAdmin,
 			"reloads":   cmdReloads,
 			"listening": cmdListening,
 			"load":      cmdLoad,

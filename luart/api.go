@@ -257,16 +257,10 @@ func hooksNewIndex(L *lua.LState) int {
 	return 0
 }
 
-// reserved are the names that mean something directly on api, besides builders and
-// methods. The value says what to do instead where there is nothing behind it yet.
+// reserved are the names that will mean something directly on api. The value says what
+// to do instead.
 var reserved = map[string]string{
-	"on_error":   "",
 	"idempotent": "api.idempotent is not available",
-	"on_start":   "api.on_start is not available",
-	"on_ready":   "api.on_ready is not available",
-	"on_stop":    "api.on_stop is not available",
-	"on_reload":  "api.on_reload is not available",
-	"on_check":   "api.on_check is not available",
 }
 
 func rootIndex(L *lua.LState) int {
@@ -276,15 +270,12 @@ func rootIndex(L *lua.LState) int {
 		L.Push(b)
 		return 1
 	}
-	if why, ok := reserved[key]; ok {
-		if why != "" {
-			L.RaiseError("%s in this version", why)
-		}
-		L.Push(lua.LNil)
-		if fn := n.gen.onError; fn != nil {
-			L.Push(fn.fn)
-		}
+	if hook := n.gen.lifeHooks[key]; hook != nil {
+		L.Push(hook)
 		return 1
+	}
+	if why, ok := reserved[key]; ok {
+		L.RaiseError("%s in this version", why)
 	}
 	L.Push(n.get(L, key))
 	return 1
@@ -297,15 +288,14 @@ func rootNewIndex(L *lua.LState) int {
 	switch {
 	case n.gen.builders[key] != nil:
 		L.RaiseError("api.%s builds responses and cannot be assigned", key)
-	case isReserved && why != "":
+	case isReserved:
 		L.RaiseError("%s in this version", why)
-	case key == "on_error":
-		n.gen.checkOpen(L)
+	case n.gen.lifeHooks[key] != nil:
 		fn, ok := L.Get(3).(*lua.LFunction)
 		if !ok {
-			L.RaiseError("api.on_error must be a function, not a %s", typeName(L.Get(3)))
+			L.RaiseError("api.%s must be a function, not a %s", key, typeName(L.Get(3)))
 		}
-		n.gen.onError = newHandler(definition{fn: fn, where: callerLine(L)}, "on_error")
+		n.gen.setHook(L, key, fn, false)
 	default:
 		n.set(L, key, L.Get(3))
 	}

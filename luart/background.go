@@ -52,26 +52,20 @@ type backgroundTask struct {
 	where string // file:line of what made it
 }
 
-// Start begins the generation's background work: what the script gave to rover.spawn,
-// rover.after, rover.every and rover.cron while it loaded. A generation that is never
-// started, because the configuration it belongs to is not taken, has done nothing.
-// Any goroutine may call it.
-func (g *Generation) Start() {
-	_ = g.vm.loop.DoAdmitted(func(*thread) error { // an error: the VM is closed
-		if g.started {
-			return nil
-		}
-		g.started = true
-		due := g.due
-		g.due = nil
-		for _, t := range due {
-			g.launch(t, false)
-		}
-		for _, t := range g.timersInOrder() {
-			t.arm()
-		}
-		return nil
-	})
+// startBackground begins the background work. Only the holder may call it.
+func (g *Generation) startBackground() {
+	if g.started || g.replaced {
+		return
+	}
+	g.started = true
+	due := g.due
+	g.due = nil
+	for _, t := range due {
+		g.launch(t, false)
+	}
+	for _, t := range g.timersInOrder() {
+		t.arm()
+	}
 }
 
 // Retire ends the generation's background work: timers that are armed call their

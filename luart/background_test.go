@@ -53,7 +53,7 @@ func TestAGenerationNotStartedDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Retire()
-	g.Start()
+	g.Start(context.Background())
 	vm.Close(context.Background())
 	for _, e := range s.logged("background task failed") {
 		if p := e.ContextMap()["defined_at"]; p == "app.lua:1" {

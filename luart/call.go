@@ -22,6 +22,7 @@ type call struct {
 	ended    error           // why a wait was refused or cut short, if one was
 	picks    bool            // it is a picker's: the request is on its way
 	th       *thread
+	doing    string // a hook of the generation's life; "": something else
 
 	endings []ending
 
@@ -67,6 +68,8 @@ func (c *call) name() string {
 		return c.x.match.handler.route
 	case c.x != nil:
 		return "hooks of " + c.gen.name
+	case c.doing != "":
+		return c.doing + " of " + c.gen.name
 	case c.gen.tree == nil:
 		return "top level of " + c.gen.name
 	default:
@@ -134,25 +137,44 @@ func (vm *VM) call1(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue,
 	return v, nil
 }
 
+// call2 is call1 with the first two results. Only the holder may call it.
+func (vm *VM) call2(c *call, fn *lua.LFunction, args ...lua.LValue) (first, second lua.LValue, failed *ScriptError) {
+	if err := vm.pcallN(c, fn, 2, args); err != nil {
+		return lua.LNil, lua.LNil, vm.scriptError(c, err)
+	}
+	L := c.th.L
+	first, second = L.Get(-2), L.Get(-1)
+	L.SetTop(0)
+	return first, second, nil
+}
+
 // pcall is call1 with the error as gopher-lua returns it. Only the holder may call it.
 func (vm *VM) pcall(c *call, fn *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+	if err := vm.pcallN(c, fn, 1, args); err != nil {
+		return lua.LNil, err
+	}
+	L := c.th.L
+	v := L.Get(-1)
+	L.SetTop(0)
+	return v, nil
+}
+
+// pcallN calls fn and leaves n results on the stack. Only the holder may call it.
+func (vm *VM) pcallN(c *call, fn *lua.LFunction, n int, args []lua.LValue) error {
 	L := c.th.L
 	L.Push(fn)
 	for _, a := range args {
 		L.Push(a)
 	}
-	err := L.PCall(len(args), 1, nil)
+	err := L.PCall(len(args), n, nil)
 	if err == nil && vm.budget.why != nil { // it caught the end of its slice in Go code
 		err = vm.budget.why
 	}
 	if err != nil {
 		// A Go panic leaves open upvalues behind, which a later call would share.
 		c.th.spent = true
-		return lua.LNil, err
 	}
-	v := L.Get(-1)
-	L.SetTop(0)
-	return v, nil
+	return err
 }
 
 // log returns a logger that says which request it is.

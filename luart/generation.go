@@ -20,6 +20,7 @@ import (
 type Script struct {
 	Path    string // of the file; modules are found in its folder
 	Source  []byte
+	Version int  // rover.version; 0: 1
 	Respond bool // answer what no route matches with 404 or 405, instead of passing it on
 
 	Timeout time.Duration // a request's time in Lua, waiting included
@@ -39,6 +40,15 @@ type Script struct {
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
+
+	// Modules are the sources of modules by name, which are taken instead of the files.
+	// nil: all modules are files.
+	Modules map[string]Module
+
+	// Opened is told of each file that a module was looked for in: its path and what it
+	// holds, nil for a file that is not there. It may be called for as long as the
+	// generation runs, by the holder. nil: nobody wants to know.
+	Opened func(path string, source []byte)
 
 	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
 }
@@ -62,11 +72,15 @@ type Generation struct {
 
 	checkUpstream func(string) error
 
+	snapshot snapshot
+
 	// The rest is the holder's, but for tree, onError and functions, which do not change
 	// once the script has loaded.
 	env       *lua.LTable
 	templates *templates
 	builders  map[string]*lua.LUserData
+	lifeHooks map[string]*lua.LUserData
+	life      lifecycle
 	api       *lua.LUserData // what rover.server returned
 	onError   *handler
 	functions functions
@@ -81,9 +95,10 @@ type Generation struct {
 	background
 }
 
-// Load runs a script and returns its generation. A failed load changes nothing but
-// what the script itself changed in rover.state before it failed. The error is a
-// *SyntaxError, a *ScriptError, or says why the VM did not run the script.
+// Load runs a script, and its on_check, and returns its generation. A failed load changes
+// nothing but what the script itself changed in rover.state before it failed. The error
+// wraps a *SyntaxError or a *ScriptError, or says why the VM did not run the script or
+// on_check refused it.
 func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), logger: s.Logger,
@@ -94,6 +109,8 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		g.logger = zap.NewNop()
 	}
 	g.background = newBackground(vm)
+	g.life.hooks = map[string][]definition{}
+	g.snapshot.Script = s.Source
 	g.functions = functions{}
 	g.http = newHTTPClients(vm, s.Net)
 	g.exchanges.New = func() any { return newExchange(g) }
@@ -111,10 +128,12 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	err = vm.loop.DoAdmitted(func(th *thread) error {
 		err := g.run(ctx, th, proto, s)
 		if err == nil {
+			err = g.check(ctx, th)
+		}
+		if err == nil {
 			vm.live[g] = struct{}{}
 		} else {
-			g.replaced = true
-			g.http.closeIdle()
+			g.retireHeld()
 		}
 		return err
 	})
@@ -139,12 +158,13 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	vm := g.vm
 	g.env = newEnv(vm.main, envHooks{
 		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
-		Resolve: moduleResolver(filepath.Dir(s.Path)),
+		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Loaded:  g.loaded,
 		Read:    g.sources.add,
 	})
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)
+	g.lifeHooks = newLifeHooks(g)
 	g.env.RawSetString("rover", g.openRover(s))
 
 	c := &call{gen: g, ctx: ctx}
@@ -220,6 +240,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 		config.RawSetString(k, lua.LString(v))
 	}
 	set("config", config)
+	set("version", lua.LNumber(cmp.Or(s.Version, 1)))
 	return rover
 }
 

@@ -18,12 +18,16 @@ const maxModuleBytes = 16 << 20
 
 // moduleResolver returns a function that finds modules in one folder: a.b is a/b.lua or a/b/init.lua. It does not
 // leave the folder, also not by symbolic links. It returns a module's path inside the folder, which is its name in
-// messages, and its source. Any goroutine may call it.
-func moduleResolver(dir string) func(name string) (path string, source []byte, err error) {
-	return func(name string) (string, []byte, error) { return resolveModule(dir, name) }
+// messages, and its source. opened is told of each file that it looked at, source nil when there was none; nil: nobody
+// wants to know. Any goroutine may call it.
+func moduleResolver(dir string, opened func(path string, source []byte)) resolver {
+	if opened == nil {
+		opened = func(string, []byte) {}
+	}
+	return func(name string) (string, []byte, error) { return resolveModule(dir, name, opened) }
 }
 
-func resolveModule(dir, name string) (string, []byte, error) {
+func resolveModule(dir, name string, opened func(path string, source []byte)) (string, []byte, error) {
 	parts := strings.Split(name, ".")
 	for _, part := range parts {
 		if part == "" || strings.ContainsAny(part, "/\\:") || strings.ContainsFunc(part, unicode.IsControl) {
@@ -39,6 +43,7 @@ func resolveModule(dir, name string) (string, []byte, error) {
 	tried := []string{base + ".lua", base + "/init.lua"}
 	for _, file := range tried {
 		source, err := readModule(root, filepath.FromSlash(file))
+		opened(filepath.Join(dir, filepath.FromSlash(file)), source)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -152,7 +152,7 @@ func TestModuleFolder(t *testing.T) {
 		}
 	}
 	app := filepath.Join(dir, "app")
-	resolve := moduleResolver(app)
+	resolve := moduleResolver(app, nil)
 	for _, tt := range []struct{ name, path, source string }{
 		{"a", "a.lua", "a"},
 		{"lib.b", "lib/b.lua", "b"},
@@ -197,7 +197,7 @@ func TestModuleFolder(t *testing.T) {
 	if _, _, err := resolve("a"); err == nil || !strings.Contains(err.Error(), "a.lua is longer than") {
 		t.Errorf("a huge file: got %v", err)
 	}
-	if _, _, err := moduleResolver(filepath.Join(dir, "gone"))("a"); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := moduleResolver(filepath.Join(dir, "gone"), nil)("a"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing folder: got %v", err)
 	}
 }

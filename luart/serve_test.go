@@ -71,7 +71,7 @@ func (s *server) load(source string, change ...func(*Script)) error {
 	g, err := s.vm.Load(context.Background(), script)
 	if err == nil {
 		s.gen, s.logs, s.lines = g, logs, lines
-		g.Start()
+		g.Start(context.Background())
 	}
 	return err
 }

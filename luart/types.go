@@ -11,6 +11,7 @@ type types struct {
 	part                *lua.LTable
 	node, hooks, root   *lua.LTable
 	builder, timer      *lua.LTable
+	lifeHook            *lua.LTable
 	answer              *lua.LTable // the body of a response
 	cache, semaphore    *lua.LTable
 	channel             *lua.LTable
@@ -43,6 +44,8 @@ func newTypes(vm *VM) types {
 	t.builder = newType(L, "response builder", nil, builderIndex)
 	t.builder.RawSetString("__newindex", L.NewFunction(builderIndex))
 	t.builder.RawSetString("__call", L.NewFunction(builderCall))
+	t.lifeHook = newType(L, "hook", nil, nil)
+	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))
 	return t
 }
 

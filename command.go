@@ -1,0 +1,125 @@
+package rover
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// commands make the subcommands of caddy rover, in the order of its help.
+var commands = []func() *cobra.Command{
+	adminCommand{
+		"reload", http.MethodPost, "Loads the scripts again from their files",
+		`Loads the scripts again from their files while requests go on. Scripts that do not load,
+or that their on_check or on_reload refuses, leave what runs as it is.`,
+	}.command,
+	adminCommand{
+		"rollback", http.MethodPost, "Goes back to the scripts before the last reload",
+		`Loads what ran before the last reload again, whatever the files hold now. A second rollback
+undoes the first.`,
+	}.command,
+	adminCommand{
+		"status", http.MethodGet, "Prints which scripts run, and why the last reload was refused",
+		`Prints for each VM its scripts, their version, how often they were reloaded, and why the
+last reload was refused, if it was.`,
+	}.command,
+}
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "rover",
+		Usage: "<command>",
+		Short: "Works with the Lua scripts of a running Caddy",
+		CobraFunc: func(cmd *cobra.Command) {
+			for _, make := range commands {
+				cmd.AddCommand(make())
+			}
+		},
+	})
+}
+
+// adminCommand is a subcommand that asks the admin API of a running Caddy.
+type adminCommand struct {
+	name, method, short, long string
+}
+
+func (c adminCommand) command() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   c.name + " [--vm <name>] [--address <interface>] [--config <path> [--adapter <name>]] [--json]",
+		Short: c.short,
+		Long:  c.long,
+		Args:  cobra.NoArgs,
+		RunE:  caddycmd.WrapCommandFuncForCobra(c.run),
+	}
+	flags := cmd.Flags()
+	flags.String("vm", "", "The VM, by its name or the path of its script; all if not given")
+	flags.String("address", "", "Address of the admin API, if not that of the config")
+	flags.StringP("config", "c", "", "Configuration file to take the address from")
+	flags.StringP("adapter", "a", "", "Name of the config adapter to apply")
+	flags.Bool("json", false, "Print what the admin API answers")
+	return cmd
+}
+
+func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
+	address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, fl.String("config"), fl.String("adapter"))
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("finding the address of the admin API: %w", err)
+	}
+	uri := "/rover/" + c.name
+	if vm := fl.String("vm"); vm != "" {
+		uri += "?" + url.Values{"vm": {vm}}.Encode()
+	}
+	resp, err := caddycmd.AdminAPIRequest(address, c.method, uri, nil, nil)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if fl.Bool("json") {
+		fmt.Print(string(body))
+		return caddy.ExitCodeSuccess, nil
+	}
+	return printStatus(body)
+}
+
+// printStatus prints the status of VMs for people.
+func printStatus(body []byte) (int, error) {
+	var answer struct {
+		VMs []status `json:"vms"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
+	}
+	for _, s := range answer.VMs {
+		var out strings.Builder
+		w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+		row := func(name, format string, args ...any) {
+			fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+		}
+		fmt.Fprintf(w, "%s\n", s.VM)
+		if len(s.Scripts) > 1 || s.Scripts[0] != s.VM {
+			row("scripts", "%s", strings.Join(s.Scripts, ", "))
+		}
+		row("version", "%d, since %s", s.Version, s.LoadedAt.Format(time.DateTime))
+		row("reloads", "%d, refused %d", s.Reloads.Done, s.Reloads.Failed)
+		row("rollback", "%s", map[bool]string{true: "possible", false: "nothing to go back to"}[s.Rollback])
+		if e := s.LastError; e != nil {
+			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
+		}
+		_ = w.Flush() // a strings.Builder takes all
+		fmt.Print(out.String())
+	}
+	return caddy.ExitCodeSuccess, nil
+}

@@ -1,0 +1,185 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// The hooks of a generation's life: names directly on api. A script gives each one
+// function by assignment, api.on_start = f, which replaces what was there, or any number
+// by calling api.on_start(f). They run in the order in which they were given.
+const (
+	onCheck  = "on_check"  // at the end of a load
+	onReload = "on_reload" // before the generation takes over from an earlier one
+	onStart  = "on_start"  // before its first request
+	onReady  = "on_ready"  // when the server serves
+	onStop   = "on_stop"   // when the generation ends
+)
+
+var lifeHooks = []string{onCheck, onReload, onStart, onReady, onStop}
+
+// lifecycle is what a generation has been told to do in the course of its life, and how
+// far it has come.
+type lifecycle struct {
+	hooks   map[string][]definition // the holder's until the script has loaded; then they do not change
+	begun   atomic.Bool             // Start has been called
+	readied atomic.Bool             // on_ready has been called
+	stopped atomic.Bool             // on_stop has been called
+}
+
+// lifeHook is api.on_check and its kin.
+type lifeHook struct {
+	gen  *Generation
+	name string
+}
+
+// addHook is api.on_start(f), the call. Only the holder may call it.
+func addHook(L *lua.LState) int {
+	h := L.CheckUserData(1).Value.(*lifeHook)
+	at := 2
+	if ud, ok := L.Get(2).(*lua.LUserData); ok && ud.Metatable == h.gen.vm.types.root {
+		at = 3 // api:on_start(f)
+	}
+	fn, ok := L.Get(at).(*lua.LFunction)
+	if !ok {
+		L.RaiseError("bad argument #1 to api.%s (function expected, got %s)", h.name, typeName(L.Get(at)))
+	}
+	h.gen.setHook(L, h.name, fn, true)
+	return 0
+}
+
+// setHook gives a hook its function, or one more. It raises in L once the script has
+// loaded. Only the holder may call it.
+func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more bool) {
+	if g.tree != nil {
+		L.RaiseError("api.%s: the script has loaded; hooks are given at its top level", name)
+	}
+	d := definition{name: name, fn: fn, where: callerLine(L)}
+	switch {
+	case name == "on_error":
+		g.onError = newHandler(d, name)
+	case more:
+		g.life.hooks[name] = append(g.life.hooks[name], d)
+	default:
+		g.life.hooks[name] = []definition{d}
+	}
+}
+
+// newLifeHooks makes api.on_check and its kin. Only the holder may call it.
+func newLifeHooks(g *Generation) map[string]*lua.LUserData {
+	list := make(map[string]*lua.LUserData, len(lifeHooks)+1)
+	for _, name := range append([]string{"on_error"}, lifeHooks...) {
+		list[name] = newObject(g.vm.types.lifeHook, &lifeHook{g, name})
+	}
+	return list
+}
+
+// callHook calls one function of a hook with the timeout and the burst of a request. It
+// ends with ctx. Only the holder may call it, with the results until its next call.
+func (g *Generation) callHook(ctx context.Context, th *thread, d definition, args ...lua.LValue) (first, second lua.LValue, err *ScriptError) {
+	vm := g.vm
+	c := &call{gen: g, ctx: ctx, doing: d.name}
+	if g.timeout > 0 {
+		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
+	}
+	vm.start(c, th)
+	defer c.end()
+	return vm.call2(c, d.fn, args...)
+}
+
+// check calls on_check. The error says why the script refuses to be used. Only the
+// holder may call it.
+func (g *Generation) check(ctx context.Context, th *thread) error {
+	for _, d := range g.life.hooks[onCheck] {
+		ok, why, serr := g.callHook(ctx, th, d)
+		switch {
+		case serr != nil:
+			g.explain(serr)
+			return fmt.Errorf("%s: %w", onCheck, serr)
+		case lua.LVAsBool(ok) || ok == lua.LNil && why == lua.LNil:
+		case why == lua.LNil:
+			return fmt.Errorf("%s: %s returned false", d.where, onCheck)
+		default:
+			return fmt.Errorf("%s: %s: %s", d.where, onCheck, why.String())
+		}
+	}
+	return nil
+}
+
+// Migrate calls on_reload(old_version, state): state has all tables of rover.state by
+// name, the tables themselves. What a function that fails has changed in them stays
+// changed. The error, the first one, says that the generation must not be used. Any
+// goroutine may call it.
+func (g *Generation) Migrate(ctx context.Context, oldVersion int) error {
+	for _, d := range g.life.hooks[onReload] {
+		err := g.vm.loop.DoAdmitted(func(th *thread) error {
+			states := g.vm.main.CreateTable(0, len(g.vm.states))
+			for name, t := range g.vm.states {
+				states.RawSetString(name, t)
+			}
+			if _, _, serr := g.callHook(ctx, th, d, lua.LNumber(oldVersion), states); serr != nil {
+				g.explain(serr)
+				return fmt.Errorf("%s: %w", onReload, serr)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Start begins the generation's work: it calls on_start, and then begins the background
+// work, what the script gave to rover.spawn, rover.after, rover.every and rover.cron until
+// now. A generation that is never started, because the configuration it belongs to is not
+// taken, has done nothing. A second call does nothing. Any goroutine may call it.
+func (g *Generation) Start(ctx context.Context) {
+	if !g.life.begun.CompareAndSwap(false, true) {
+		return
+	}
+	g.callHooks(ctx, onStart)
+	_ = g.vm.loop.DoAdmitted(func(*thread) error { // an error: the VM is closed
+		g.startBackground()
+		return nil
+	})
+}
+
+// Ready calls on_ready: the server serves. A second call does nothing. Any goroutine may
+// call it, after Start.
+func (g *Generation) Ready(ctx context.Context) {
+	if g.life.readied.CompareAndSwap(false, true) {
+		g.callHooks(ctx, onReady)
+	}
+}
+
+// Stop calls on_stop, if Start has been called, and retires the generation. on_stop ends
+// with ctx. A second call does nothing. Any goroutine may call it.
+func (g *Generation) Stop(ctx context.Context) {
+	if g.life.begun.Load() && g.life.stopped.CompareAndSwap(false, true) {
+		g.callHooks(ctx, onStop)
+	}
+	g.Retire()
+}
+
+// callHooks calls the functions of a hook and logs their errors. Any goroutine may call
+// it, when the script has loaded.
+func (g *Generation) callHooks(ctx context.Context, name string) {
+	for _, d := range g.life.hooks[name] {
+		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
+			if _, _, err := g.callHook(ctx, th, d); err != nil {
+				g.logger.Error("hook failed", append(g.explain(err).fields(),
+					zap.String("hook", name),
+					zap.String("defined_at", d.where),
+					zap.Error(err),
+					zap.String("traceback", err.Traceback))...)
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,56 @@
+package luart
+
+import (
+	"maps"
+	"sync"
+)
+
+// Module is a module as it was loaded.
+type Module struct {
+	Path   string // inside the script's folder: its name in messages
+	Source []byte
+}
+
+// Sources are what a generation was made of.
+type Sources struct {
+	Script  []byte
+	Modules map[string]Module // by name
+}
+
+// snapshot collects the Sources of a generation. Any goroutine may call its methods.
+type snapshot struct {
+	Sources // Script does not change
+
+	mu sync.Mutex // guards Modules: a handler may require a module at any time
+}
+
+type resolver = func(name string) (path string, source []byte, err error)
+
+// resolver returns a resolver that takes modules from given and others from next, and
+// keeps them.
+func (s *snapshot) resolver(next resolver, given map[string]Module) resolver {
+	return func(name string) (string, []byte, error) {
+		m, ok := given[name]
+		if !ok {
+			var err error
+			if m.Path, m.Source, err = next(name); err != nil {
+				return "", nil, err
+			}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.Modules == nil {
+			s.Modules = map[string]Module{}
+		}
+		s.Modules[name] = m
+		return m.Path, m.Source, nil
+	}
+}
+
+// Sources returns what the generation was made of: the script, and the modules that it
+// has required until now. Any goroutine may call it.
+func (g *Generation) Sources() Sources {
+	g.snapshot.mu.Lock()
+	defer g.snapshot.mu.Unlock()
+	return Sources{g.snapshot.Script, maps.Clone(g.snapshot.Modules)}
+}

@@ -1,0 +1,265 @@
+package rover
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// program is what the handlers of one config run in one VM. A load makes a generation for
+// each of them, and they take over together or not at all.
+type program struct {
+	app      *App
+	vm       *sharedVM
+	handlers []*Handler
+
+	mu     sync.Mutex            // guards opened
+	opened map[string]sourceHash // what files held when they were loaded
+	more   chan struct{}         // told when opened has more files
+
+	// These are guarded by vm.reloading, and change with mu held, too.
+	version  int                      // of the generations
+	loadedAt time.Time                // when they took over; zero: they have not
+	previous map[string]luart.Sources // what was live before, by path; nil: nothing else was
+
+	// The rest is guarded by vm.reloading.
+	before *program // which this one took over from, as long as that may go on when this one is refused
+	ended  bool
+}
+
+// sourceHash is what a file held. The zero value is a file that is not there.
+type sourceHash = [sha256.Size]byte
+
+// hashSource returns the hash of a file's content; nil is none.
+func hashSource(source []byte) sourceHash {
+	if source == nil {
+		return sourceHash{}
+	}
+	return sha256.Sum256(source)
+}
+
+// add loads the script of a handler.
+func (p *program) add(h *Handler) error {
+	p.handlers = append(p.handlers, h)
+	source, err := p.read(h.path)
+	if err == nil {
+		h.loaded, err = p.load(h.app.running, h, p.version, luart.Sources{Script: source})
+	}
+	if err != nil && p.version > 1 { // it is a reload
+		p.vm.ended(err)
+	}
+	return err
+}
+
+// read reads the script in a file.
+func (p *program) read(path string) ([]byte, error) {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		p.note(path, nil)
+		return nil, fmt.Errorf("reading script: %w", err)
+	}
+	p.note(path, source)
+	return source, nil
+}
+
+// note remembers what a file held when it was loaded. Any goroutine may call it.
+func (p *program) note(path string, source []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, known := p.opened[path]
+	if p.opened == nil {
+		p.opened = map[string]sourceHash{}
+	}
+	p.opened[path] = hashSource(source)
+	if !known {
+		select {
+		case p.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// load makes a generation for a handler.
+func (p *program) load(ctx context.Context, h *Handler, version int, from luart.Sources) (*luart.Generation, error) {
+	s := h.settings
+	s.Source, s.Modules, s.Version = from.Script, from.Modules, version
+	s.Opened = p.note
+	gen, err := p.vm.Load(ctx, s)
+	if err == nil {
+		return gen, nil
+	}
+	return nil, fmt.Errorf("loading script %q: %w%s", h.path, err, luart.Details(err))
+}
+
+// begin has what was loaded take over: the config has been taken.
+func (p *program) begin() error {
+	vm := p.vm
+	vm.reloading.Lock()
+	defer vm.reloading.Unlock()
+	p.before = vm.current
+	next := make(map[*Handler]*luart.Generation, len(p.handlers))
+	for _, h := range p.handlers {
+		next[h] = h.loaded
+	}
+	if p.before != nil {
+		if err := p.migrate(next, p.before.version); err != nil {
+			vm.ended(err)
+			return err
+		}
+	}
+	p.start(next, p.version, p.before)
+	for _, h := range p.handlers {
+		h.loaded = nil
+	}
+	return nil
+}
+
+// migrate runs the on_reload hooks of generations that are to take over. The caller holds
+// vm.reloading.
+func (p *program) migrate(next map[*Handler]*luart.Generation, from int) error {
+	for _, h := range p.handlers {
+		if err := next[h].Migrate(p.app.running, from); err != nil {
+			return fmt.Errorf("reloading script %q: %w%s", h.path, err, luart.Details(err))
+		}
+	}
+	return nil
+}
+
+// start begins the work of generations, and has them take over from what is live in a
+// program, the same one or that of another config; nil is none. The caller holds
+// vm.reloading.
+func (p *program) start(next map[*Handler]*luart.Generation, version int, from *program) {
+	for _, h := range p.handlers {
+		next[h].Start(p.app.running)
+	}
+	var previous map[string]luart.Sources
+	if from != nil {
+		previous = from.previous
+		if was := from.sources(); !p.same(next, was) {
+			previous = was
+		}
+		p.vm.ended(nil)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.version, p.previous, p.loadedAt = version, previous, time.Now()
+	for _, h := range p.handlers {
+		h.live.Store(next[h])
+	}
+	p.vm.setCurrent(p)
+}
+
+// same reports whether generations were made of the same sources as others, as far as
+// both have required the same modules: the others may have done so for requests.
+func (p *program) same(next map[*Handler]*luart.Generation, as map[string]luart.Sources) bool {
+	for _, h := range p.handlers {
+		now, was := next[h].Sources(), as[h.path]
+		if !bytes.Equal(now.Script, was.Script) {
+			return false
+		}
+		for name, m := range now.Modules {
+			if old, ok := was.Modules[name]; !ok || old.Path != m.Path || !bytes.Equal(m.Source, old.Source) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ready runs the on_ready hooks. Any goroutine may call it.
+func (p *program) ready() {
+	for _, h := range p.handlers {
+		h.live.Load().Ready(p.app.running)
+	}
+}
+
+// sources returns what is live was made of, by the path of the script. The caller holds
+// vm.reloading.
+func (p *program) sources() map[string]luart.Sources {
+	list := make(map[string]luart.Sources, len(p.handlers))
+	for _, h := range p.handlers {
+		list[h.path] = h.live.Load().Sources()
+	}
+	return list
+}
+
+// end runs the on_stop hooks and ends the background work. What serves requests goes on.
+func (p *program) end() {
+	vm := p.vm
+	vm.reloading.Lock()
+	defer vm.reloading.Unlock()
+	if p.ended || p.loadedAt.IsZero() {
+		return
+	}
+	p.ended = true
+	if vm.current == p {
+		vm.setCurrent(p.before) // the config was refused, after all
+	} else if vm.current != nil && vm.current.before == p {
+		vm.current.before = nil
+	}
+	p.before = nil
+	live := make([]*luart.Generation, 0, len(p.handlers))
+	for _, h := range p.handlers {
+		live = append(live, h.live.Load())
+	}
+	stop(live)
+}
+
+// stop ends generations: on_stop, within stopGrace.
+func stop(gens []*luart.Generation) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	for _, gen := range gens {
+		gen.Stop(ctx)
+	}
+}
+
+// status is what an operator is told of a program.
+type status struct {
+	VM       string    `json:"vm"`
+	Scripts  []string  `json:"scripts"`
+	Version  int       `json:"version"`
+	LoadedAt time.Time `json:"loaded_at"`
+
+	// Whether there is a version that rollback returns to.
+	Rollback bool `json:"rollback"`
+
+	Reloads reloads `json:"reloads"`
+
+	// Why the last reload was refused; nil if it was not.
+	LastError *failure `json:"last_error,omitempty"`
+}
+
+// status returns what the program is now. Any goroutine may call it.
+func (p *program) status() status {
+	s := status{VM: p.vm.name}
+	s.Reloads, _ = p.vm.reloads()
+	s.LastError = s.Reloads.last
+	for _, h := range p.handlers {
+		if !slices.Contains(s.Scripts, h.path) {
+			s.Scripts = append(s.Scripts, h.path)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Version, s.LoadedAt = p.version, p.loadedAt
+	s.Rollback = p.hasPrevious()
+	return s
+}
+
+// hasPrevious reports whether rollback is possible. The caller holds mu or vm.reloading.
+func (p *program) hasPrevious() bool {
+	for _, h := range p.handlers {
+		if _, ok := p.previous[h.path]; !ok {
+			return false
+		}
+	}
+	return true
+}
