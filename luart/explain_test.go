@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -90,7 +91,7 @@ func TestExplainLoadErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := func(source string) error {
-		_, err := vm.Load(t.Context(), Script{Path: filepath.Join(dir, "app.lua"), Source: []byte(source)})
+		_, err := vm.Load(t.Context(), Script{Path: filepath.Join(dir, "app.lua"), Source: []byte(source), Burst: time.Minute})
 		return err
 	}
 	for _, tt := range []struct{ source, want string }{
