@@ -102,7 +102,7 @@ type chaos struct {
 
 func newChaos(t *testing.T) *chaos {
 	c := &chaos{t: t, dir: t.TempDir()}
-	c.admin = newClient(c.dir)
+	c.admin = newClient(c.dir, "")
 	t.Cleanup(c.admin.close)
 	up := newChaosUpstream(t)
 	for _, name := range []string{"app.lua", "quarantine.lua", "bad.lua", "Caddyfile"} {

@@ -18,6 +18,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 // patience bounds every wait for something that must happen. It is never waited for in
@@ -25,19 +28,22 @@ import (
 const patience = 60 * time.Second
 
 // client speaks to the servers of one script, which listen on sockets in its folder:
-// http.sock, and tls.sock with Caddy's internal CA.
+// http.sock, and tls.sock with Caddy's internal CA; HTTP/3 has no unix sockets and goes to
+// the script's port.
 type client struct {
-	dir  string
-	h1   *http.Client
-	tcp  *http.Client
-	once sync.Once
-	h2   *http.Client
-	hung []context.CancelFunc
-	wg   sync.WaitGroup
+	dir, port string
+	h1        *http.Client
+	tcp       *http.Client
+	once      sync.Once
+	h2        *http.Client
+	once3     sync.Once
+	h3        *http.Client
+	hung      []context.CancelFunc
+	wg        sync.WaitGroup
 }
 
-func newClient(dir string) *client {
-	c := &client{dir: dir}
+func newClient(dir, port string) *client {
+	c := &client{dir: dir, port: port}
 	c.h1 = c.newHTTP(&http.Transport{MaxIdleConnsPerHost: 100}, "http.sock")
 	c.tcp = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	return c
@@ -54,12 +60,17 @@ func (c *client) newHTTP(t *http.Transport, socket string) *http.Client {
 	}
 }
 
-// dial waits until the socket is there: the server may just have been started.
+// dial waits until the socket is there: the server may just have been started. host:port
+// is a TCP address.
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	network := "unix"
+	if strings.Contains(path, ":") {
+		network = "tcp"
+	}
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		conn, err := new(net.Dialer).DialContext(ctx, network, path)
 		if err == nil || ctx.Err() != nil {
 			return conn, err
 		}
@@ -77,6 +88,9 @@ func (c *client) close() {
 	if c.h2 != nil {
 		c.h2.CloseIdleConnections()
 	}
+	if c.h3 != nil {
+		_ = c.h3.Transport.(io.Closer).Close()
+	}
 }
 
 // http2 returns the client for HTTP/2 over TLS, which trusts the script's own CA.
@@ -84,7 +98,6 @@ func (c *client) http2() *http.Client {
 	c.once.Do(func() {
 		t := &http.Transport{ForceAttemptHTTP2: true}
 		c.h2 = c.newHTTP(t, "tls.sock")
-		roots := x509.NewCertPool()
 		plain := t.DialContext
 		// The server makes its CA and certificate after it has begun to listen.
 		t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -95,9 +108,7 @@ func (c *client) http2() *http.Client {
 				if err != nil {
 					return nil, err
 				}
-				pem, _ := os.ReadFile(filepath.Join(c.dir, "storage/pki/authorities/local/root.crt"))
-				roots.AppendCertsFromPEM(pem)
-				tc := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"h2"}})
+				tc := tls.Client(conn, &tls.Config{RootCAs: c.roots(), ServerName: "localhost", NextProtos: []string{"h2"}})
 				if err = tc.HandshakeContext(ctx); err == nil {
 					return tc, nil
 				}
@@ -111,23 +122,62 @@ func (c *client) http2() *http.Client {
 	return c.h2
 }
 
+// http3 returns the client for HTTP/3, which trusts the script's own CA.
+func (c *client) http3() *http.Client {
+	c.once3.Do(func() {
+		c.h3 = &http.Client{
+			CheckRedirect: c.h1.CheckRedirect,
+			Transport: &http3.Transport{
+				DisableCompression: true,
+				Dial: func(ctx context.Context, _ string, tc *tls.Config, qc *quic.Config) (*quic.Conn, error) {
+					ctx, cancel := context.WithTimeout(ctx, patience)
+					defer cancel()
+					address := "127.0.0.1:" + c.port
+					tcp, err := dial(ctx, address) // Caddy listens there first: a lost packet takes a while
+					if err != nil {
+						return nil, err
+					}
+					_ = tcp.Close()
+					for {
+						tc.RootCAs, tc.ServerName = c.roots(), "localhost"
+						conn, err := quic.DialAddr(ctx, address, tc, qc)
+						if err == nil || ctx.Err() != nil {
+							return conn, err
+						}
+					}
+				},
+			},
+		}
+	})
+	return c.h3
+}
+
+// roots is the script's CA, as far as the server has made it.
+func (c *client) roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	pem, _ := os.ReadFile(filepath.Join(c.dir, "storage/pki/authorities/local/root.crt"))
+	roots.AppendCertsFromPEM(pem)
+	return roots
+}
+
 // request is one request of a script.
 type request struct {
 	method, path string
 	header       http.Header
 	host         string
 	body         func() io.Reader
-	h2           bool
+	length       int64 // of body; 0: what net/http finds
+	proto        int   // 1, 2 or 3
 }
 
-// parseRequest parses METHOD /path [Name:value …] [=body | @file].
+// parseRequest parses [-h2 | -h3] METHOD /path [Name:value …] [=body | @file].
 func (c *client) parseRequest(args []string) (*request, error) {
-	r := &request{header: http.Header{}, host: "localhost"}
-	if len(args) > 0 && args[0] == "-h2" {
-		r.h2, args = true, args[1:]
+	r := &request{header: http.Header{}, host: "localhost", proto: 1}
+	if len(args) > 0 && (args[0] == "-h2" || args[0] == "-h3") {
+		r.proto, args = int(args[0][2]-'0'), args[1:]
 	}
 	if len(args) < 2 {
-		return nil, errors.New("usage: [-h2] METHOD /path [Name:value …] [=body | @file]")
+		return nil, errors.New("usage: [-h2 | -h3] METHOD /path [Name:value …] [=body | @file]")
 	}
 	r.method, r.path = args[0], args[1]
 	for _, a := range args[2:] {
@@ -157,8 +207,11 @@ func (c *client) parseRequest(args []string) (*request, error) {
 
 func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 	scheme, hc := "http", c.h1
-	if r.h2 {
+	switch r.proto {
+	case 2:
 		scheme, hc = "https", c.http2()
+	case 3:
+		scheme, hc = "https", c.http3()
 	}
 	var body io.Reader
 	if r.body != nil {
@@ -169,9 +222,13 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header, req.Host = r.header.Clone(), r.host
+	if r.length > 0 {
+		req.ContentLength = r.length
+	}
 	resp, err := hc.Do(req)
-	if err == nil && r.h2 && resp.ProtoMajor != 2 {
-		return nil, fmt.Errorf("answered over %s, not HTTP/2", resp.Proto)
+	if err == nil && resp.ProtoMajor != r.proto {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("answered over %s, not HTTP/%d", resp.Proto, r.proto)
 	}
 	return resp, err
 }

@@ -55,9 +55,13 @@ func cmdHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), out)
 }
 
-// cmdListening waits until a socket in the script's folder takes connections.
+// cmdListening waits until a socket in the script's folder, or host:port, takes connections.
 func cmdListening(ts *testscript.TestScript, _ bool, args []string) {
-	conn, err := dial(context.Background(), filepath.Join(clientOf(ts).dir, args[0]))
+	address := args[0]
+	if !strings.Contains(address, ":") {
+		address = filepath.Join(clientOf(ts).dir, address)
+	}
+	conn, err := dial(context.Background(), address)
 	ts.Check(err)
 	_ = conn.Close()
 }
@@ -307,7 +311,7 @@ func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // cmdSend uploads or downloads MiB of data that is never held in memory: send up|down
-// [-h2] METHOD /path MiB. It checks and prints the number of bytes that came through.
+// [-h2 | -h3] METHOD /path MiB. It checks and prints the number of bytes that came through.
 func cmdSend(ts *testscript.TestScript, _ bool, args []string) {
 	c := clientOf(ts)
 	dir, mib := args[0], args[len(args)-1]
@@ -340,13 +344,13 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // cmdSSE reads lines of a stream, checks that each arrives while the stream is open, and
-// leaves: sse N [-h2] /path [Name:value …]. A body in gzip is decoded.
+// leaves: sse N [-h2 | -h3] /path [Name:value …]. A body in gzip is decoded.
 func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	args = args[1:]
-	if args[0] == "-h2" {
-		args = append([]string{"-h2", "GET"}, args[1:]...)
+	if args[0] == "-h2" || args[0] == "-h3" {
+		args = append([]string{args[0], "GET"}, args[1:]...)
 	} else {
 		args = append([]string{"GET"}, args...)
 	}

@@ -24,8 +24,9 @@ var update = flag.Bool("update", false, "rewrite what the scripts and the golden
 // scripts, with this module in it.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"caddy":    caddycmd.Main,
-		"upstream": upstreamMain,
+		"caddy":       caddycmd.Main,
+		"upstream":    upstreamMain,
+		"badupstream": badUpstreamMain,
 	})
 }
 
@@ -59,10 +60,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Values["client"] = newClient(env.WorkDir)
+			port := freePort()
+			env.Values["client"] = newClient(env.WorkDir, port)
 			env.Defer(env.Values["client"].(*client).close)
 			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("PORT", freePort())
+			env.Setenv("PORT", port)
+			env.Setenv("UPPORT", freePort())
 			env.Setenv("MIB", strconv.Itoa(largeMiB))
 			env.Setenv("RELOADS", strconv.Itoa(scriptReloads))
 			env.Setenv("BYTES", strconv.Itoa(largeMiB<<20))
@@ -83,17 +86,26 @@ func TestScripts(t *testing.T) {
 			"log":       cmdLog,
 			"hang":      cmdHang,
 			"until":     cmdUntil,
+			"same":      cmdSame,
+			"upload":    cmdUpload,
+			"drip":      cmdDrip,
 		},
 	})
 }
 
-// freePort returns a port that nobody listens on just now.
+// freePort returns a port that nobody listens on just now, by TCP or UDP.
 func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			panic(err)
+		}
+		u, err := net.ListenPacket("udp", l.Addr().String())
+		_ = l.Close()
+		if err == nil {
+			_ = u.Close()
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

@@ -74,7 +74,7 @@ func TestXcaddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = srv.Process.Signal(os.Interrupt); _ = srv.Wait() }()
-	c := newClient(dir)
+	c := newClient(dir, "")
 	defer c.close()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
