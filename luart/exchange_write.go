@@ -15,7 +15,12 @@ func (x *Exchange) Write(w http.ResponseWriter) error {
 	if x.reply.filters != nil && bodyfilter.HasBody(x.r.Method, x.reply.status) {
 		return x.writeFiltered(w)
 	}
-	return x.write(w)
+	err := x.write(w)
+	if err == nil && x.reply.filters != nil && x.r.Method == http.MethodHead {
+		// Nobody knows the length. Over HTTP/3 a head that leaves at the end says that it is 0.
+		_ = http.NewResponseController(w).Flush()
+	}
+	return err
 }
 
 func (x *Exchange) write(w http.ResponseWriter) error {
