@@ -37,7 +37,12 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	add := func(name string, call lua.LGFunction, methods map[string]lua.LGFunction) {
 		b := &builder{gen: g, name: name, call: call, method: map[string]*lua.LFunction{}}
 		for m, fn := range methods {
-			b.method[m] = L.NewFunction(fn)
+			b.method[m] = L.NewFunction(func(L *lua.LState) int {
+				if ud, ok := L.Get(1).(*lua.LUserData); !ok || ud.Value != any(b) {
+					L.RaiseError("call api.%s:%s(…) with a colon", name, m)
+				}
+				return fn(L)
+			})
 		}
 		list[name] = newObject(g.vm.types.builder, b)
 	}

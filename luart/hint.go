@@ -1,13 +1,381 @@
 package luart
 
-import "strings"
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// hinter finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
+// a message, or the script may have changed what decides, there is none. Only the holder may use it.
+type hinter struct {
+	g     *Generation
+	sites *sites
+	line  int
+}
+
+var (
+	notFunction = "attempt to call a non-function object"
+	notTable    = regexp.MustCompile(`^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
+	badSelf     = regexp.MustCompile(`^bad argument #1 to (\w+) \((?:ctx|response) expected, got (?:string|number|boolean|nil|no value)\b`)
+	gotFunction = regexp.MustCompile(`^bad argument #\d+ to \S+ \(\w+ expected, got function\)$|^cannot perform \w+ operation between (function and \w+|\w+ and function)$`)
+	needsColon  = regexp.MustCompile(`^call (api[\w.]*:\w+\([\w, …]+\)) with a colon$`)
+	needsDot    = regexp.MustCompile(`^bad argument #\d+ to \w+ \([\w ]+ expected, got userdata\)$|^api\.json: .*userdata`)
+	noSubmethod = regexp.MustCompile(`^api\.(\w+)\.(\w+): .* has no such method;`)
+	notMethod   = regexp.MustCompile(`^api[^:]*: "(\w+)" is not a method; `)
+)
 
 // hint says what to do about a script error, empty when nothing is sure. Only the holder
 // may call it.
 func (g *Generation) hint(err *ScriptError) string {
+	e := err.about
+	if e.file == nil || err.killed {
+		return ""
+	}
+	file, _, message := g.sources.position(err.Message)
+	if file == nil {
+		return ""
+	}
+	if m := needsColon.FindStringSubmatch(message); m != nil {
+		return "write " + m[1]
+	}
+	if m := notMethod.FindStringSubmatch(message); m != nil {
+		if near := nearest(m[1], methodNames[:]); near != "" {
+			return "did you mean " + near + "?"
+		}
+		return ""
+	}
+	if m := noSubmethod.FindStringSubmatch(message); m != nil && g.builders[m[1]] != nil {
+		names := slices.Collect(maps.Keys(g.builders[m[1]].Value.(*builder).method))
+		if near := nearest(m[2], names); near != "" {
+			return "did you mean api." + m[1] + ":" + near + "(…)?"
+		}
+		return ""
+	}
+	h := hinter{g: g, sites: e.file.sitesOf(), line: e.line}
+	index := notTable.FindStringSubmatch(message)
+	self := badSelf.FindStringSubmatch(message)
 	switch {
-	case strings.HasSuffix(err.Message, errRoutesFixed):
-		return "define routes and hooks at the top level of the script, when it loads"
+	case message == errRoutesFixed:
+		return h.lateRoute()
+	case message == notFunction:
+		return h.call()
+	case index != nil:
+		return h.index(index[1], index[2])
+	case self != nil:
+		return h.selfless(self[1])
+	case gotFunction.MatchString(message):
+		return h.methodAsValue()
+	case needsDot.MatchString(message):
+		return h.builderWithColon()
 	}
 	return ""
+}
+
+// builderWithColon is for api:json({…}).
+func (h *hinter) builderWithColon() string {
+	hint := ""
+	for _, s := range h.sites.calls[h.line] {
+		get, ok := s.expr.(*ast.AttrGetExpr)
+		if !ok || !s.colon || s.scope.kindOf(get.Object) != kindAPI {
+			continue
+		}
+		name := get.Key.(*ast.StringExpr).Value
+		if hint != "" || name == "error" || h.g.builders[name] == nil {
+			return ""
+		}
+		hint = fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error takes a colon", text(get.Object), name)
+	}
+	return hint
+}
+
+// lateRoute is for a route defined when it is too late, and for builders that there are
+// not, which are taken for routes.
+func (h *hinter) lateRoute() string {
+	if len(h.sites.indexes[h.line]) == 0 {
+		return ""
+	}
+	var calls []site
+	for _, s := range h.sites.calls[h.line] {
+		if get, ok := s.expr.(*ast.AttrGetExpr); ok && s.scope.kindOf(get.Object) == kindAPI {
+			if key, ok := get.Key.(*ast.StringExpr); ok && h.g.builders[key.Value] == nil {
+				calls = append(calls, s)
+			}
+		}
+	}
+	writes := slices.ContainsFunc(h.sites.indexes[h.line], func(s site) bool { return s.write })
+	switch {
+	case len(calls) == 0:
+		return "define routes and hooks at the top level of the script, when it loads"
+	case len(calls) == 1 && !writes:
+		return h.noField(calls[0].expr.(*ast.AttrGetExpr), kindAPI)
+	}
+	return ""
+}
+
+// call is for a value that is no function.
+func (h *hinter) call() string {
+	failed, ok := h.only(h.sites.calls[h.line], func(v lua.LValue) bool {
+		return v.Type() == lua.LTFunction || h.g.vm.main.GetMetaField(v, "__call") != lua.LNil
+	})
+	if !ok {
+		return ""
+	}
+	name := text(failed.expr)
+	switch e := failed.expr.(type) {
+	case *ast.IdentExpr:
+		if failed.loop {
+			return fmt.Sprintf("for … in needs an iterator: write pairs(%s) or ipairs(%[1]s) if it is a table", name)
+		}
+		if failed.scope.find(e.Value) == nil {
+			switch _, known := h.value(e, failed.scope); {
+			case !known:
+				return ""
+			case h.isNil(e, failed.scope):
+				return h.noGlobal(e.Value, failed.scope)
+			}
+		}
+	case *ast.AttrGetExpr:
+		key, isString := e.Key.(*ast.StringExpr)
+		switch kind := failed.scope.kindOf(e.Object); {
+		case failed.loop || !isString:
+		case kind != "" && !failed.scope.sure(e.Object):
+		case kind == kindCtx && slices.Contains(ctxFields, key.Value):
+			return fmt.Sprintf("%s.%s is a field: leave out the parentheses", text(e.Object), key.Value)
+		case kind != "":
+			return h.noField(e, kind)
+		default:
+			if owner, known := h.value(e.Object, failed.scope); known && h.isNil(e, failed.scope) {
+				return h.noKey(e, owner)
+			}
+		}
+	}
+	if name == "" || failed.loop {
+		return ""
+	}
+	return name + " is not a function here"
+}
+
+// index is for a value of a type that has no keys.
+func (h *hinter) index(kind, key string) string {
+	var sites []site
+	for _, s := range h.sites.indexes[h.line] {
+		if !s.keyed || s.key == key {
+			sites = append(sites, s)
+		}
+	}
+	failed, ok := h.only(sites, func(v lua.LValue) bool { return v.Type().String() != kind })
+	if !ok {
+		return ""
+	}
+	origin := h.origin(failed.expr, failed.scope)
+	name := text(failed.expr)
+	switch kind {
+	case "function":
+		return h.methodIndexed(origin, failed)
+	case "nil":
+		if why := h.whyNil(origin, failed.scope); why != "" {
+			return why
+		}
+		if ident, ok := failed.expr.(*ast.IdentExpr); ok && failed.scope.find(ident.Value) == nil {
+			if !h.isNil(ident, failed.scope) {
+				return ""
+			}
+			return h.noGlobal(ident.Value, failed.scope)
+		}
+		if get, ok := failed.expr.(*ast.AttrGetExpr); ok {
+			if owner, known := h.value(get.Object, failed.scope); known && h.isNil(get, failed.scope) {
+				return h.noKey(get, owner)
+			}
+			if failed.scope.kindOf(get.Object) == kindCtx && failed.scope.sure(get.Object) {
+				return h.noField(get, kindCtx)
+			}
+		}
+		if name != "" {
+			return name + " is nil here"
+		}
+	}
+	return ""
+}
+
+// methodIndexed is for ctx.params.id and res.headers["X"].
+func (h *hinter) methodIndexed(origin ast.Expr, failed site) string {
+	get, ok := origin.(*ast.AttrGetExpr)
+	if !ok {
+		return ""
+	}
+	kind := failed.scope.kindOf(get.Object)
+	key, ok := get.Key.(*ast.StringExpr)
+	if !ok || !slices.Contains(methods(kind), key.Value) {
+		return ""
+	}
+	object := text(get.Object)
+	if kind == kindRes && failed.write && (key.Value == "header" || key.Value == "headers") {
+		return "headers are set with " + object + ":set_header(name, value)"
+	}
+	return methodHint(object, key.Value)
+}
+
+func methodHint(object, name string) string {
+	return fmt.Sprintf("%s.%s is a method: call it, %[1]s:%[2]s(…)", object, name)
+}
+
+// methodAsValue is for pairs(ctx.params) and ctx.path .. ctx.request_id.
+func (h *hinter) methodAsValue() string {
+	hint := ""
+	for _, s := range h.sites.indexes[h.line] {
+		if s.used || s.write || !s.keyed || !slices.Contains(methods(s.scope.kindOf(s.expr)), s.key) {
+			continue
+		}
+		if hint != "" {
+			return ""
+		}
+		hint = methodHint(text(s.expr), s.key)
+	}
+	return hint
+}
+
+// selfless is for ctx.header("x").
+func (h *hinter) selfless(method string) string {
+	hint := ""
+	for _, s := range h.sites.calls[h.line] {
+		get, ok := s.expr.(*ast.AttrGetExpr)
+		if !ok {
+			continue
+		}
+		key, ok := get.Key.(*ast.StringExpr)
+		if !ok || key.Value != method {
+			continue
+		}
+		if s.colon || hint != "" || text(get.Object) == "" {
+			return ""
+		}
+		hint = fmt.Sprintf("write %s:%s(…) with a colon", text(get.Object), method)
+	}
+	return hint
+}
+
+// only returns the one site that can have failed: values that are known and fine cannot.
+func (h *hinter) only(sites []site, fine func(lua.LValue) bool) (failed site, ok bool) {
+	n := 0
+	for _, s := range sites {
+		if h.sound(s) {
+			continue
+		}
+		if v, known := h.value(s.expr, s.scope); known && fine(v) {
+			continue
+		}
+		failed = s
+		n++
+	}
+	return failed, n == 1
+}
+
+// sound reports whether a site's value is right whatever happens: what has no value in
+// this generation's tables.
+func (h *hinter) sound(s site) bool {
+	if s.loop {
+		call, isCall := s.expr.(*ast.FuncCallExpr)
+		if !isCall {
+			return false
+		}
+		ident, isIdent := call.Func.(*ast.IdentExpr)
+		return isIdent && s.scope.find(ident.Value) == nil && (ident.Value == "pairs" || ident.Value == "ipairs")
+	}
+	if s.args == nil && s.scope.sure(s.expr) { // ctx.x, res.x, api.x
+		return true
+	}
+	if get, ok := s.expr.(*ast.AttrGetExpr); ok {
+		key, isString := get.Key.(*ast.StringExpr)
+		return isString && s.args != nil && s.scope.sure(get.Object) && slices.Contains(methods(s.scope.kindOf(get.Object)), key.Value)
+	}
+	if ident, ok := s.expr.(*ast.IdentExpr); ok && s.args != nil {
+		b := s.scope.find(ident.Value)
+		if b == nil || b.changed {
+			return false
+		}
+		_, isFunction := b.value.(*ast.FunctionExpr)
+		return isFunction
+	}
+	return false
+}
+
+// value returns what an expression has for a value by now. Of locals it knows those that
+// hold api, or something of a library: what they were declared with is what they are.
+func (h *hinter) value(e ast.Expr, scope *binding) (v lua.LValue, known bool) {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		b := scope.find(e.Value)
+		switch {
+		case b == nil:
+			if h.sites.foreign || h.g.env.Metatable != lua.LNil {
+				return nil, false
+			}
+			return h.g.env.RawGetString(e.Value), true
+		case b.changed || b.value == nil:
+			return nil, false
+		case b.kind == kindAPI && !b.likely && h.g.api != nil:
+			return h.g.api, true
+		}
+		if !fromLibrary(b.value, b.outer) {
+			return nil, false
+		}
+		return h.value(b.value, b.outer)
+	case *ast.AttrGetExpr:
+		key, ok := e.Key.(*ast.StringExpr)
+		if !ok {
+			return nil, false
+		}
+		owner, known := h.value(e.Object, scope)
+		if !known {
+			return nil, false
+		}
+		switch owner := owner.(type) {
+		case *lua.LTable:
+			if owner.Metatable == lua.LNil || owner.RawGetString(key.Value) != lua.LNil {
+				return owner.RawGetString(key.Value), true
+			}
+		case *lua.LUserData:
+			if owner != h.g.api {
+				break
+			}
+			if b := h.g.builders[key.Value]; b != nil {
+				return b, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// fromLibrary reports whether an expression is rover, string, rover.json, string.format …
+func fromLibrary(e ast.Expr, scope *binding) bool {
+	switch e := e.(type) {
+	case *ast.AttrGetExpr:
+		return fromLibrary(e.Object, scope)
+	case *ast.IdentExpr:
+		if b := scope.find(e.Value); b != nil {
+			return !b.changed && b.value != nil && fromLibrary(b.value, b.outer)
+		}
+		return e.Value == "rover" || slices.ContainsFunc(sandbox, func(lib library) bool { return lib.name == e.Value })
+	}
+	return false
+}
+
+func (h *hinter) isNil(e ast.Expr, scope *binding) bool {
+	v, known := h.value(e, scope)
+	return known && v == lua.LNil
+}
+
+// origin follows a local to what it was declared with.
+func (h *hinter) origin(e ast.Expr, scope *binding) ast.Expr {
+	if ident, ok := e.(*ast.IdentExpr); ok {
+		if b := scope.find(ident.Value); b != nil && !b.changed && b.value != nil {
+			return b.value
+		}
+	}
+	return e
 }

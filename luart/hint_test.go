@@ -2,7 +2,14 @@ package luart
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // Each mistake in the syntax has its hint, and its neighbour that looks like it has none.
@@ -77,4 +84,227 @@ func TestEndHints(t *testing.T) {
 			t.Errorf("%q:\ngot  %q\nwant %q", source, got, hint)
 		}
 	}
+}
+
+// Each mistake in a handler has its hint. The code after it, if there is any, looks like it, fails too, and must not
+// have that hint.
+func TestHints(t *testing.T) {
+	const noGlobal = ": there is no global and no local variable of that name"
+	for _, tt := range []struct{ code, hint, near string }{
+		{"return api.error(401, 'no')", "write api:error(status, message)", "return api:error('no', 401)"},
+		{"return api.json.status(404, {})", "write api.json:status(…)", "return api.json:status('x', {})"},
+		{"return api.text.status('x', 404)", "write api.text:status(…)", "local t = api.text return t.status(t, 'x', 'y')"},
+		{"return api.redirect.permanent('/')", "write api.redirect:permanent(…)", "return api.redirect:permanent({})"},
+		{"return api.html:stauts(404, '')", "did you mean api.html:status(…)?", "return api.html:color(404, '')"},
+		{"return api:json({})", "write api.json(…) with a dot: of the builders only error takes a colon", "return api.json(ctx)"},
+		{"return api:text('x')", "write api.text(…) with a dot: of the builders only error takes a colon", "return api.text(ctx)"},
+		{"return api.jsno({})", "api has no builder jsno; did you mean json?", "api.users.get = print"},
+		{"return api.fetch({})", "api has no builder fetch", "return api.users.get({})"},
+		{"api.late.get = function() end", "define routes and hooks at the top level of the script, when it loads", "error('routes cannot be changed')"},
+		{"function api.late.get() end", "define routes and hooks at the top level of the script, when it loads", ""},
+
+		{"return ctx.params.id", "ctx.params is a method: call it, ctx:params(…)", "local ctx = { params = print } return ctx.params.id"},
+		{"local p = ctx.params return p.id", "ctx.params is a method: call it, ctx:params(…)", "local p = ctx.params p = print return p.id"},
+		{"for k in pairs(ctx.headers) do end", "ctx.headers is a method: call it, ctx:headers(…)", "for k in pairs(print) do end"},
+		{"return ctx.path .. ctx.request_id", "ctx.request_id is a method: call it, ctx:request_id(…)", "return ctx.path .. ctx.tls"},
+		{"return ctx.header('x')", "write ctx:header(…) with a colon", "return ctx:header({})"},
+		{"return ctx.params()", "write ctx:params(…) with a colon", "local t = { params = ctx.params } return t:params()"},
+		{"return ctx:path()", "ctx.path is a field: leave out the parentheses", "local ctx = { path = 1 } return ctx:path()"},
+		{"return ctx:haeder('x')", "ctx has no field or method haeder; did you mean header?", "return ctx:fetch_all('x')"},
+		{"return ctx.boyd:text()", "ctx has no field or method boyd; did you mean body?", "local b = ctx.tls return b:text()"},
+
+		{"return ctx:header('x'):lower()", `the request has no header "x": ctx:header(…) is nil then`, "local h h = ctx:header('x') return h:lower()"},
+		{"local h = ctx:header('x-y') return h:lower()", `the request has no header "x-y": ctx:header(…) is nil then`, "return ctx:header('x') + 1"},
+		{"local n = 'x' return ctx:cookie(n):lower()", "the request has no such cookie: ctx:cookie(…) is nil then", "return ctx:get('x'):lower()"},
+		{"return ctx:param('x'):lower()", `the request has no path parameter "x": ctx:param(…) is nil then`, ""},
+		{"return ctx:query().q:lower()", `the request has no query parameter "q": ctx:query().q is nil then`, "return ctx:query():all('q').x.y"},
+		{"return ctx:params().x:lower()", `the request has no path parameter "x": ctx:params().x is nil then`, ""},
+		{"local res = rover.http.get('http://127.0.0.1:1/') return res.status", "rover.http.get returned nil: its second result says why", "local res = rover.cache('c'):get('k') return res.status"},
+
+		{"return jsno.encode({})", "jsno is nil" + noGlobal, "local jsno return jsno.encode({})"},
+		{"return json.encode({})", "json is nil" + noGlobal + "; did you mean rover.json?", "local json return json.encode({})"},
+		{"return stirng.upper('x')", "stirng is nil" + noGlobal + "; did you mean string?", "local t = {} return t.stirng.upper('x')"},
+		{"return string.uper('x')", "string has no uper; did you mean upper?", "return string.trim('x')"},
+		{"return rover.jsn.encode({})", "rover has no jsn; did you mean json?", "return rover.json.x.y"},
+		{"local j = rover.json return j.encoed({})", "j has no encoed; did you mean encode?", "local j = {} return j.encoed({})"},
+		{"return tostrin(1)", "tostrin is nil" + noGlobal + "; did you mean tostring?", "tostrin = 5 local v = tostrin() tostrin = nil"},
+		{"return sleep(1)", "sleep is nil" + noGlobal + "; did you mean rover.sleep?", ""},
+		{"local helper = 1 return helpr(1)", "helpr is nil" + noGlobal + "; did you mean helper?", "return qqqq(1)"},
+		{"return io.open('x')", "scripts have no io", ""},
+		{"return null.x", "Lua writes nil", ""},
+		{"return res:set_header('a', 'b')", "res is nil: the function has no parameter of that name", "local res return res:set_header('a', 'b')"},
+		{"local t = {} for k in t do end", "for … in needs an iterator: write pairs(t) or ipairs(t) if it is a table", "local f = function() return nil end for k in f() do end"},
+
+		// What names the thing, and no more, where only one can have failed.
+		{"local f f(1)", "f is not a function here", ""},
+		{"local t = {} return t.name.first", "t.name is nil here", ""},
+		{"config = {} return config()", "config is not a function here", ""},
+		{"local f, g f(g())", "", ""},
+		{"local t = {} return t.a.x or t.b.x", "", ""},
+		{"setfenv(1, {}) jsno.encode({})", "", ""},
+		{"error('attempt to call a non-function object', 0)", "", ""},
+		{"error({ message = 'attempt to call a non-function object' })", "", ""},
+		{"local ok, err = pcall(function() nope() end) error(err)", "", ""},
+		{"return load('nope()', '=app.lua')()", "", ""},
+	} {
+		if got := hintFor(t, tt.code); got != tt.hint {
+			t.Errorf("%s\ngot  %q\nwant %q", tt.code, got, tt.hint)
+		}
+		if tt.near != "" {
+			if got := hintFor(t, tt.near); got == tt.hint {
+				t.Errorf("%s\nhas the hint of %s: %q", tt.near, tt.code, got)
+			}
+		}
+	}
+}
+
+// hintFor returns the hint of the log line of a handler that fails.
+func hintFor(t *testing.T, code string) string {
+	t.Helper()
+	source := "local api = rover.server {}\napi.users = {}\nfunction api.go.get(ctx)\n  " + code + "\nend\nreturn api\n"
+	s := newServer(t, source, func(s *Script) { s.Net = outbound.NewPolicy() })
+	if got := answer(s.do("GET /go", "")); got != `500 {"error":"internal error"}` {
+		t.Errorf("%s: got %s", code, got)
+	}
+	logs := s.logged("script error")
+	if len(logs) != 1 {
+		t.Fatalf("%s: %d log lines", code, len(logs))
+	}
+	hint, _ := logs[0].ContextMap()["hint"].(string)
+	return hint
+}
+
+// Mistakes outside of a route's function.
+func TestHintsElsewhere(t *testing.T) {
+	for _, tt := range []struct{ source, hint string }{
+		{"function api.users.gte() end", "did you mean get?"},
+		{"function api.users.list() end", ""},
+		{"api.jsn({})", "api has no builder jsn; did you mean json?"},
+		{"api.users({})", "api has no builder users"},
+		{"local x = jsn.encode(1)", "jsn is nil: there is no global and no local variable of that name"},
+		{"require 'm'", "Lua writes ~= for !="},
+	} {
+		s := newServer(t, "return rover.server {}")
+		dir := t.TempDir()
+		if err := os.WriteFile(dir+"/m.lua", []byte("-- a\nif a != 1 then end\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := s.load("local api = rover.server {}\n"+tt.source+"\nreturn api", func(s *Script) { s.Path = dir + "/app.lua" })
+		if got := Details(err); strings.Contains(got, "hint: ") != (tt.hint != "") || !strings.Contains(got, tt.hint) {
+			t.Errorf("%s: %v%s\nwant the hint %q", tt.source, err, got, tt.hint)
+		}
+	}
+
+	s := newServer(t, `local api = rover.server {}
+function api.get(ctx) return "x" end
+function api.before.check(ctx)
+  if ctx:query().before then return ctx.params.id end
+end
+function api.after.set(ctx, res)
+  if ctx:query().set then
+    res.header["X-A"] = "1"
+  elseif ctx:query().get then
+    return res.headers.a
+  elseif ctx:query().colon then
+    return res.header("X-A")
+  elseif ctx:query().own then
+    local res = { header = print }
+    res.header["X-A"] = "1"
+  end
+end
+return api`)
+	for query, hint := range map[string]string{
+		"before": "ctx.params is a method: call it, ctx:params(…)",
+		"set":    "headers are set with res:set_header(name, value)",
+		"get":    "res.headers is a method: call it, res:headers(…)",
+		"colon":  "write res:header(…) with a colon",
+		"own":    "",
+	} {
+		s.logs.TakeAll()
+		s.do("GET /?"+query, "")
+		logs := s.logged("script error")
+		if len(logs) == 0 {
+			t.Errorf("%s: no log line", query)
+			continue
+		}
+		if got, _ := logs[0].ContextMap()["hint"].(string); got != hint {
+			t.Errorf("%s: got %q, want %q", query, got, hint)
+		}
+	}
+}
+
+// ctxFields are those that ctxField knows.
+func TestCtxFields(t *testing.T) {
+	source, err := os.ReadFile("ctx.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := regexp.MustCompile(`(?s)func ctxField\(.*?\n}\n`).FindString(string(source))
+	var known []string
+	for _, line := range regexp.MustCompile(`case (".*"):`).FindAllStringSubmatch(body, -1) {
+		for name := range strings.SplitSeq(line[1], ", ") {
+			known = append(known, strings.Trim(name, `"`))
+		}
+	}
+	want := slices.Sorted(slices.Values(ctxFields))
+	slices.Sort(known)
+	if len(known) < 10 || !slices.Equal(known, want) {
+		t.Errorf("ctxField knows %v, hints %v", known, want)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"header", "headers", "get", "set", "body", "cookie", "log"}
+	for name, want := range map[string]string{
+		"haeder": "header", "heade": "header", "Header": "header", "cookei": "cookie", "bdoy": "body",
+		"x": "", "put": "", "xet": "", "something": "", "header": "headers", "": "", strings.Repeat("a", 100): "",
+	} {
+		if got := nearest(name, names); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	for i, tt := range []struct {
+		a, b string
+		n    int
+	}{{"", "", 0}, {"a", "", 1}, {"ab", "ba", 1}, {"abc", "ac", 1}, {"abcd", "badc", 2}, {"x", "y", 1}} {
+		if got := distance(tt.a, tt.b); got != tt.n || distance(tt.b, tt.a) != tt.n {
+			t.Errorf("%s: %d, want %d", fmt.Sprint(i), got, tt.n)
+		}
+	}
+}
+
+// FuzzHint: whatever a script is and whatever its errors say, looking for a hint ends.
+func FuzzHint(f *testing.F) {
+	for _, source := range []string{
+		"x.y.z()", "for a in b do c:d(e.f) end", "local a, b = f() a() b.x = 1", "repeat local x until x()", "a = {b = function(ctx) return ctx.x end}",
+		"local api = rover.server {} function api.after.x(ctx, res) res.a.b = ctx:c() end", "function a:b() self.c() end", "x =", "end", "f(", "#!x\nf()",
+	} {
+		f.Add(source, "attempt to call a non-function object")
+		f.Add(source, "attempt to index a non-table object(nil) with key 'z'")
+		f.Add(source, "bad argument #1 to x (response expected, got string)")
+	}
+	s := newServer(f, "return rover.server {}")
+	f.Fuzz(func(t *testing.T, source, message string) {
+		if len(source) > 1000 {
+			return
+		}
+		_, err := compile([]byte(source), "app.lua")
+		g := &Generation{vm: s.vm, env: s.gen.env, builders: s.gen.builders}
+		g.sources.add("app.lua", []byte(source), err)
+		file := g.sources.get("app.lua")
+		if file.broken != nil {
+			g.explainSyntax(file.broken)
+			_ = file.broken.about.String()
+			return
+		}
+		err = s.vm.loop.DoAdmitted(func(*thread) error {
+			for n := range file.split() {
+				_ = g.explain(&ScriptError{Message: fmt.Sprintf("app.lua:%d: %s", n+1, message)}).String()
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -36,6 +36,7 @@ func TestReadme(t *testing.T) {
 			s := newServer(t, b[1], func(s *Script) {
 				s.Config = map[string]string{"token": "s3cret", "upstream": up.URL}
 				s.Net = outbound.NewPolicy()
+				s.Debug = strings.HasPrefix(b[1], "-- with debug\n")
 			})
 			if s.replay(b[1], 1) == 0 {
 				t.Errorf("%s: a block says no request and answer:\n%s", page, b[1])
@@ -96,6 +97,7 @@ func TestLimitsPage(t *testing.T) {
 		{"a module", []string{mib(maxModuleBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(cryptoRandomBytes)}},
 		{"message of an uncaught error", []string{kib(maxMessageBytes)}},
+		{"source that is kept for errors", []string{mib(maxSourceBytes), kib(maxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
 	} {
 		i := slices.IndexFunc(rows, func(row string) bool { return strings.HasPrefix(row, "| "+want.row) })

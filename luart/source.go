@@ -28,6 +28,7 @@ type sourceFile struct {
 
 	mu    sync.Mutex
 	lines []string
+	sites *sites
 }
 
 // add keeps a file, in the place of an earlier one of that name.

@@ -1,0 +1,350 @@
+package luart
+
+import (
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// gopher-lua's messages do not say what was called or indexed. sites are the places in a file where that happens, by
+// line; which of them failed is found by leaving out those that cannot have.
+type sites struct {
+	calls   map[int][]site
+	indexes map[int][]site
+	foreign bool // some function may have other globals: setfenv is there
+}
+
+// site is a value that is called, or indexed. Not safe for concurrent use.
+type site struct {
+	expr  ast.Expr // the value; of x:f() an index like that of x.f
+	scope *binding // what is visible there
+	args  []ast.Expr
+	colon bool   // x:f()
+	key   string // of an index
+	keyed bool   // the key is a constant
+	write bool   // an assignment to the index
+	used  bool   // the index is called or indexed itself
+	loop  bool   // the call is that of a for loop
+}
+
+// binding is a local variable, with the one declared before it.
+type binding struct {
+	outer   *binding
+	name    string
+	value   ast.Expr // what it was declared with; nil: nothing, or not known
+	kind    objectKind
+	likely  bool // kind is what the name of a parameter says
+	changed bool // it is assigned to somewhere
+}
+
+// objectKind says which of our objects a local variable holds.
+type objectKind string
+
+const (
+	kindCtx objectKind = "ctx"
+	kindRes objectKind = "res"
+	kindAPI objectKind = "api"
+)
+
+// find returns the local variable of a name, nil if there is none.
+func (b *binding) find(name string) *binding {
+	for ; b != nil; b = b.outer {
+		if b.name == name {
+			return b
+		}
+	}
+	return nil
+}
+
+// sitesOf finds the sites of a file. Any goroutine may call it.
+func (f *sourceFile) sitesOf() *sites {
+	stmts := f.stmts()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sites == nil {
+		w := siteWalk{sites: &sites{calls: map[int][]site{}, indexes: map[int][]site{}}}
+		w.block(stmts)
+		f.sites = w.sites
+	}
+	return f.sites
+}
+
+// stmts parses the file, if it is not too long. Its statements are nil where it does not parse.
+func (f *sourceFile) stmts() []ast.Stmt {
+	f.mu.Lock()
+	known := f.sites != nil
+	f.mu.Unlock()
+	if known || len(f.text) > maxHintBytes || f.broken != nil {
+		return nil
+	}
+	text := f.text
+	if len(text) > 1 && text[:2] == "#!" {
+		text = "--" + text[2:]
+	}
+	return f.parses(text)
+}
+
+// siteWalk collects sites. Not safe for concurrent use.
+type siteWalk struct {
+	sites *sites
+	scope *binding
+}
+
+func (w *siteWalk) declare(name string, value ast.Expr) *binding {
+	w.scope = &binding{outer: w.scope, name: name, value: value}
+	return w.scope
+}
+
+func (w *siteWalk) block(stmts []ast.Stmt) {
+	defer func(outer *binding) { w.scope = outer }(w.scope)
+	for _, stmt := range stmts {
+		w.stmt(stmt)
+	}
+}
+
+func (w *siteWalk) stmt(stmt ast.Stmt) {
+	switch s := stmt.(type) {
+	case *ast.AssignStmt:
+		for i, lhs := range s.Lhs {
+			w.assign(lhs)
+			if fn, ok := valueAt(s.Rhs, i).(*ast.FunctionExpr); ok {
+				w.function(fn, lhs)
+			}
+		}
+		for _, rhs := range s.Rhs {
+			if _, isFunction := rhs.(*ast.FunctionExpr); !isFunction {
+				w.expr(rhs)
+			}
+		}
+	case *ast.LocalAssignStmt:
+		if fn, ok := valueAt(s.Exprs, 0).(*ast.FunctionExpr); ok && len(s.Names) == 1 {
+			w.declare(s.Names[0], fn) // local function f() may call itself
+			w.function(fn, nil)
+			return
+		}
+		w.exprs(s.Exprs)
+		for i, name := range s.Names {
+			b := w.declare(name, valueAt(s.Exprs, i))
+			b.kind, b.likely = w.kindOf(b.value, b.outer)
+		}
+	case *ast.FuncCallStmt:
+		w.expr(s.Expr)
+	case *ast.DoBlockStmt:
+		w.block(s.Stmts)
+	case *ast.WhileStmt:
+		w.expr(s.Condition)
+		w.block(s.Stmts)
+	case *ast.RepeatStmt:
+		outer := w.scope
+		for _, stmt := range s.Stmts {
+			w.stmt(stmt)
+		}
+		w.expr(s.Condition) // sees the locals of the block
+		w.scope = outer
+	case *ast.IfStmt:
+		w.expr(s.Condition)
+		w.block(s.Then)
+		w.block(s.Else)
+	case *ast.NumberForStmt:
+		w.exprs([]ast.Expr{s.Init, s.Limit, s.Step})
+		w.loop([]string{s.Name}, s.Stmts)
+	case *ast.GenericForStmt:
+		w.exprs(s.Exprs)
+		w.sites.calls[s.Line()] = append(w.sites.calls[s.Line()], site{expr: s.Exprs[0], scope: w.scope, loop: true})
+		w.loop(s.Names, s.Stmts)
+	case *ast.FuncDefStmt:
+		if s.Name.Func == nil {
+			w.expr(s.Name.Receiver)
+			w.scope = &binding{outer: w.scope, name: "self"}
+			w.function(s.Func, nil)
+			w.scope = w.scope.outer
+			return
+		}
+		w.assign(s.Name.Func)
+		w.function(s.Func, s.Name.Func)
+	case *ast.ReturnStmt:
+		w.exprs(s.Exprs)
+	}
+}
+
+func valueAt(exprs []ast.Expr, i int) ast.Expr {
+	if i < len(exprs) {
+		return exprs[i]
+	}
+	return nil
+}
+
+func (w *siteWalk) loop(names []string, stmts []ast.Stmt) {
+	defer func(outer *binding) { w.scope = outer }(w.scope)
+	for _, name := range names {
+		w.declare(name, nil)
+	}
+	w.block(stmts)
+}
+
+func (w *siteWalk) assign(lhs ast.Expr) {
+	switch e := lhs.(type) {
+	case *ast.IdentExpr:
+		if b := w.scope.find(e.Value); b != nil {
+			b.changed = true
+		}
+	case *ast.AttrGetExpr:
+		w.attr(e).write = true
+	}
+}
+
+// function walks a function; to is what it is assigned to, nil for anything else.
+func (w *siteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
+	defer func(outer *binding) { w.scope = outer }(w.scope)
+	hook, isHandler := w.isHandler(to)
+	for i, name := range fn.ParList.Names {
+		b := w.declare(name, nil)
+		switch {
+		case isHandler && i == 0:
+			b.kind = kindCtx
+		case isHandler && i == 1 && hook == "after":
+			b.kind = kindRes
+		case name == string(kindCtx), name == string(kindAPI):
+			b.kind, b.likely = objectKind(name), true
+		}
+	}
+	w.block(fn.Stmts)
+}
+
+// isHandler reports whether what is assigned to is below api, and in which list of hooks.
+func (w *siteWalk) isHandler(to ast.Expr) (hook string, ok bool) {
+	for {
+		get, isGet := to.(*ast.AttrGetExpr)
+		if !isGet {
+			break
+		}
+		if key, isString := get.Key.(*ast.StringExpr); isString && (key.Value == "before" || key.Value == "after") {
+			hook = key.Value
+		} else if isString && key.Value == "on_error" {
+			return "", false // its parameters are others
+		}
+		ok, to = true, get.Object
+	}
+	ident, isIdent := to.(*ast.IdentExpr)
+	return hook, ok && isIdent && w.isAPI(ident, w.scope)
+}
+
+// isAPI reports whether a name is what rover.server returned, or a parameter called api.
+func (w *siteWalk) isAPI(e *ast.IdentExpr, scope *binding) bool {
+	b := scope.find(e.Value)
+	return b != nil && !b.changed && b.kind == kindAPI
+}
+
+// kindOf returns which of our objects an expression is, empty for none that is sure.
+func (w *siteWalk) kindOf(e ast.Expr, scope *binding) (kind objectKind, likely bool) {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		kind = scope.kindOf(e)
+		return kind, kind != "" && !scope.sure(e)
+	case *ast.FuncCallExpr:
+		if isServerCall(e) {
+			return kindAPI, false
+		}
+		if e.Receiver != nil && scope.kindOf(e.Receiver) == kindCtx && (e.Method == "next" || e.Method == "proxy") {
+			return kindRes, !scope.sure(e.Receiver)
+		}
+	}
+	return "", false
+}
+
+// kindOf returns which of our objects a name stands for, empty for none.
+func (b *binding) kindOf(e ast.Expr) objectKind {
+	ident, ok := e.(*ast.IdentExpr)
+	if !ok {
+		return ""
+	}
+	found := b.find(ident.Value)
+	if found == nil || found.changed {
+		return ""
+	}
+	return found.kind
+}
+
+// sure reports whether a name stands for what kindOf says, whoever calls its function.
+func (b *binding) sure(e ast.Expr) bool {
+	ident, ok := e.(*ast.IdentExpr)
+	if !ok || b.kindOf(e) == "" {
+		return false
+	}
+	return !b.find(ident.Value).likely
+}
+
+func (w *siteWalk) exprs(exprs []ast.Expr) {
+	for _, e := range exprs {
+		w.expr(e)
+	}
+}
+
+func (w *siteWalk) expr(expr ast.Expr) {
+	switch e := expr.(type) {
+	case *ast.IdentExpr:
+		if e.Value == "setfenv" {
+			w.sites.foreign = true
+		}
+	case *ast.AttrGetExpr:
+		w.attr(e)
+	case *ast.TableExpr:
+		for _, f := range e.Fields {
+			w.expr(f.Key)
+			w.expr(f.Value)
+		}
+	case *ast.FuncCallExpr:
+		w.call(e)
+	case *ast.LogicalOpExpr:
+		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
+	case *ast.RelationalOpExpr:
+		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
+	case *ast.StringConcatOpExpr:
+		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
+	case *ast.ArithmeticOpExpr:
+		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
+	case *ast.UnaryMinusOpExpr:
+		w.expr(e.Expr)
+	case *ast.UnaryNotOpExpr:
+		w.expr(e.Expr)
+	case *ast.UnaryLenOpExpr:
+		w.expr(e.Expr)
+	case *ast.FunctionExpr:
+		w.function(e, nil)
+	}
+}
+
+// attr adds the site of an index, which is good until the next of its line.
+func (w *siteWalk) attr(e *ast.AttrGetExpr) *site {
+	w.inner(e.Object)
+	w.expr(e.Key)
+	s := site{expr: e.Object, scope: w.scope}
+	if key, ok := e.Key.(*ast.StringExpr); ok {
+		s.key, s.keyed = key.Value, true
+	}
+	list := append(w.sites.indexes[e.Line()], s)
+	w.sites.indexes[e.Line()] = list
+	return &list[len(list)-1]
+}
+
+// inner walks what is called or indexed.
+func (w *siteWalk) inner(e ast.Expr) {
+	if get, ok := e.(*ast.AttrGetExpr); ok {
+		w.attr(get).used = true
+		return
+	}
+	w.expr(e)
+}
+
+func (w *siteWalk) call(e *ast.FuncCallExpr) {
+	s := site{expr: e.Func, scope: w.scope, args: e.Args}
+	if e.Receiver != nil {
+		w.inner(e.Receiver)
+		key := &ast.StringExpr{Value: e.Method}
+		s.expr, s.colon = &ast.AttrGetExpr{Object: e.Receiver, Key: key}, true
+		w.sites.indexes[e.Line()] = append(w.sites.indexes[e.Line()],
+			site{expr: e.Receiver, scope: w.scope, key: e.Method, keyed: true, used: true})
+	} else {
+		w.inner(e.Func)
+	}
+	w.exprs(e.Args)
+	w.sites.calls[e.Line()] = append(w.sites.calls[e.Line()], s)
+}
