@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -343,6 +344,37 @@ func TestFilterRange(t *testing.T) {
 	}
 	if len(loggedError(s, "the request cannot be made again without its Range")) == 0 {
 		t.Error("no log says why")
+	}
+}
+
+// A GET over HTTP/3 has a body of unknown length, which goes with both requests.
+func TestFilterRangeOfUnknownBody(t *testing.T) {
+	s, b := newFiltering(t)
+	b.status = http.StatusPartialContent
+	b.header = http.Header{"Content-Range": {"bytes 4-8/21"}, "Content-Type": {"text/plain"}}
+	b.pieces = []string{"whole"}
+	var bodies []string
+	next := s.next
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		bodies = append(bodies, fmt.Sprintf("%s %v", body, err))
+		_ = r.Body.Close()
+		next.ServeHTTP(w, r)
+	})
+	for _, path := range []string{"/next?kind=plain", "/asked/x?then_=plain"} {
+		for _, body := range []string{"", "question"} {
+			bodies = nil
+			r := httptest.NewRequest(http.MethodGet, path, io.MultiReader(strings.NewReader(body)))
+			r.Header.Set("Range", "bytes=4-8")
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if got := answer(w); got != "200 the whole *** body" {
+				t.Errorf("%s: got %q", path, got)
+			}
+			if want := []string{body + " <nil>", body + " <nil>"}; !slices.Equal(bodies, want) {
+				t.Errorf("%s: the bodies were %q", path, bodies)
+			}
+		}
 	}
 }
 

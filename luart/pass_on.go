@@ -86,6 +86,9 @@ func (x *Exchange) coroutine(h *handover, header http.Header) {
 	ctx, h.cancel = context.WithCancel(ctx)
 	r := x.r.WithContext(ctx)
 	r.Header = header
+	if r.Method == http.MethodGet {
+		r.Body = x.replayBody() // it may be asked again, for the whole; over HTTP/3 each GET may have a body
+	}
 	host, next := x.host, x.next
 	run, _ := iter.Pull(func(yield func(struct{}) bool) {
 		h.pause = func() { yield(struct{}{}) }

@@ -115,10 +115,8 @@ func (r *response) whole(vm *VM, L *lua.LState) {
 	}
 	h.checkOpen(L)
 	x := vm.cur.x
-	// HTTP/3 never knows that a GET has no body.
-	hasBody := x.r.ContentLength > 0 || x.r.ContentLength < 0 && x.r.ProtoMajor < 3
-	if x.r.Method != http.MethodGet || hasBody {
-		L.RaiseError("the response is a part (206), and the request cannot be made again without its Range: it is a %s, or has a body", x.r.Method)
+	if x.r.Method != http.MethodGet {
+		L.RaiseError("the response is a part (206), and the request cannot be made again without its Range: it is a %s", x.r.Method)
 	}
 	r.header = r.header.Clone() // drop restores the client's
 	h.drop()
