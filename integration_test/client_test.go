@@ -38,6 +38,7 @@ type client struct {
 	h2        *http.Client
 	once3     sync.Once
 	h3        *http.Client
+	readers   readers
 	hung      []context.CancelFunc
 	wg        sync.WaitGroup
 }
@@ -83,6 +84,10 @@ func (c *client) close() {
 		cancel()
 	}
 	c.wg.Wait()
+	for _, r := range c.readers.reading {
+		r.leave()
+	}
+	c.readers.wg.Wait()
 	c.h1.CloseIdleConnections()
 	c.tcp.CloseIdleConnections()
 	if c.h2 != nil {

@@ -89,6 +89,7 @@ func TestScripts(t *testing.T) {
 			"same":      cmdSame,
 			"upload":    cmdUpload,
 			"drip":      cmdDrip,
+			"readers":   cmdReaders,
 		},
 	})
 }

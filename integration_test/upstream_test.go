@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // upstreamMain is the upstream command: an HTTP server on the sockets given as
@@ -84,6 +85,29 @@ func upstreamHandler(name string) http.Handler {
 		}
 		<-r.Context().Done() // the stream stays open: events must not wait for its end
 	})
+	var ticking atomic.Int64
+	ended := make(chan struct{})
+	end := sync.OnceFunc(func() { close(ended) })
+	mux.HandleFunc("/ticks", func(w http.ResponseWriter, r *http.Request) {
+		ticking.Add(1)
+		defer ticking.Add(-1)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for n := 1; ; n++ {
+			fmt.Fprintln(w, n)
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-tick.C:
+			case <-ended:
+				fmt.Fprintln(w, "end", n)
+				return
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	mux.HandleFunc("/ticks/end", func(http.ResponseWriter, *http.Request) { end() })
+	mux.HandleFunc("/ticking", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, ticking.Load()) })
 	var hanging, cancelled atomic.Int64
 	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) {
 		hanging.Add(1)
