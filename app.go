@@ -106,6 +106,8 @@ func (a *App) start() error {
 	}
 	for i, p := range a.programs {
 		if err := p.begin(); err != nil {
+			a.stop()
+			a.work.Wait()
 			for _, began := range a.programs[:i] { // Caddy does not stop what has not started
 				began.end()
 			}

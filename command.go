@@ -115,6 +115,9 @@ func printStatus(body []byte) (int, error) {
 		row("version", "%d, since %s", s.Version, s.LoadedAt.Format(time.DateTime))
 		row("reloads", "%d, refused %d", s.Reloads.Done, s.Reloads.Failed)
 		row("rollback", "%s", map[bool]string{true: "possible", false: "nothing to go back to"}[s.Rollback])
+		if s.Watch {
+			row("watch", "reloads when a file changes")
+		}
 		if e := s.LastError; e != nil {
 			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +21,9 @@ type program struct {
 	vm       *sharedVM
 	handlers []*Handler
 
-	mu     sync.Mutex            // guards opened
+	mu     sync.Mutex            // guards opened and looked
 	opened map[string]sourceHash // what files held when they were loaded
+	looked map[string]sourceHash // and what the watcher has found in them since
 	more   chan struct{}         // told when opened has more files
 
 	// These are guarded by vm.reloading, and change with mu held, too.
@@ -114,9 +116,12 @@ func (p *program) begin() error {
 			return err
 		}
 	}
-	p.start(next, p.version, p.before)
+	p.start(next, p.version, p.before, false)
 	for _, h := range p.handlers {
 		h.loaded = nil
+	}
+	if watch, interval := p.watched(); watch {
+		p.app.work.Go(func() { p.watch(p.app.running, interval) })
 	}
 	return nil
 }
@@ -133,16 +138,16 @@ func (p *program) migrate(next map[*Handler]*luart.Generation, from int) error {
 }
 
 // start begins the work of generations, and has them take over from what is live in a
-// program, the same one or that of another config; nil is none. The caller holds
-// vm.reloading.
-func (p *program) start(next map[*Handler]*luart.Generation, version int, from *program) {
+// program, the same one or that of another config; nil is none. back says that they are
+// what was live before that. The caller holds vm.reloading.
+func (p *program) start(next map[*Handler]*luart.Generation, version int, from *program, back bool) {
 	for _, h := range p.handlers {
 		next[h].Start(p.app.running)
 	}
 	var previous map[string]luart.Sources
 	if from != nil {
 		previous = from.previous
-		if was := from.sources(); !p.same(next, was) {
+		if was := from.sources(); back || !p.same(next, was) {
 			previous = was
 		}
 		p.vm.ended(nil)
@@ -156,8 +161,8 @@ func (p *program) start(next map[*Handler]*luart.Generation, version int, from *
 	p.vm.setCurrent(p)
 }
 
-// same reports whether generations were made of the same sources as others, as far as
-// both have required the same modules: the others may have done so for requests.
+// same reports whether generations were made of the same files as others. Modules that
+// only the others have required, for requests, are compared with what is on disk.
 func (p *program) same(next map[*Handler]*luart.Generation, as map[string]luart.Sources) bool {
 	for _, h := range p.handlers {
 		now, was := next[h].Sources(), as[h.path]
@@ -166,6 +171,11 @@ func (p *program) same(next map[*Handler]*luart.Generation, as map[string]luart.
 		}
 		for name, m := range now.Modules {
 			if old, ok := was.Modules[name]; !ok || old.Path != m.Path || !bytes.Equal(m.Source, old.Source) {
+				return false
+			}
+		}
+		for name, old := range was.Modules {
+			if _, ok := now.Modules[name]; !ok && !bytes.Equal(old.Source, lookAt(filepath.Join(filepath.Dir(h.path), old.Path))) {
 				return false
 			}
 		}
@@ -227,6 +237,7 @@ type status struct {
 	Scripts  []string  `json:"scripts"`
 	Version  int       `json:"version"`
 	LoadedAt time.Time `json:"loaded_at"`
+	Watch    bool      `json:"watch"`
 
 	// Whether there is a version that rollback returns to.
 	Rollback bool `json:"rollback"`
@@ -242,6 +253,7 @@ func (p *program) status() status {
 	s := status{VM: p.vm.name}
 	s.Reloads, _ = p.vm.reloads()
 	s.LastError = s.Reloads.last
+	s.Watch, _ = p.watched()
 	for _, h := range p.handlers {
 		if !slices.Contains(s.Scripts, h.path) {
 			s.Scripts = append(s.Scripts, h.path)

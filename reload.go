@@ -32,7 +32,7 @@ func (h *Handler) Reload(ctx context.Context) error {
 // reload replaces the generations by what the files hold. Any goroutine may call it, once
 // the config has started.
 func (p *program) reload(ctx context.Context) error {
-	return p.replace(ctx, func() (map[string]luart.Sources, error) {
+	return p.replace(ctx, false, func() (map[string]luart.Sources, error) {
 		from := map[string]luart.Sources{}
 		for _, h := range p.handlers {
 			if _, done := from[h.path]; done {
@@ -52,7 +52,7 @@ func (p *program) reload(ctx context.Context) error {
 // files hold now. A second rollback undoes the first. Any goroutine may call it, once the
 // config has started.
 func (p *program) rollback(ctx context.Context) error {
-	return p.replace(ctx, func() (map[string]luart.Sources, error) {
+	return p.replace(ctx, true, func() (map[string]luart.Sources, error) {
 		if !p.hasPrevious() {
 			return nil, errNoPrevious
 		}
@@ -60,9 +60,9 @@ func (p *program) rollback(ctx context.Context) error {
 	})
 }
 
-// replace makes generations of sources and has them take over. It remembers and logs what
-// went wrong.
-func (p *program) replace(ctx context.Context, sources func() (map[string]luart.Sources, error)) error {
+// replace makes generations of sources and has them take over; back says that they are
+// what was live before. It remembers and logs what went wrong.
+func (p *program) replace(ctx context.Context, back bool, sources func() (map[string]luart.Sources, error)) error {
 	p.app.reloading.Lock()
 	defer p.app.reloading.Unlock()
 	p.vm.reloading.Lock()
@@ -95,7 +95,7 @@ func (p *program) replace(ctx context.Context, sources func() (map[string]luart.
 	for _, h := range p.handlers {
 		was = append(was, h.live.Load())
 	}
-	p.start(next, version, p)
+	p.start(next, version, p, back)
 	p.app.logger.Info("scripts reloaded", zap.String("vm", p.vm.name), zap.Int("version", version))
 	p.ready()
 	stop(was)

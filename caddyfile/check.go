@@ -29,6 +29,11 @@ const (
 	// is a forgotten unit ("timeout": 30), and no request could meet it.
 	minLimit = time.Millisecond
 
+	// Reading a few files takes some 50 µs: 100 times a second is half a percent of a
+	// processor. Past an hour nobody would call it watching.
+	leastWatch = 10 * time.Millisecond
+	mostWatch  = time.Hour
+
 	// Nobody else runs Lua during a burst; longer work belongs in a call that waits.
 	maxBurst = time.Minute
 
@@ -181,6 +186,21 @@ func checkSetKey(key string) error {
 		return errors.New("set key is empty")
 	}
 	return checkPrintable("set key", key)
+}
+
+func checkWatch(watch bool, interval time.Duration) error {
+	switch {
+	case interval == 0:
+		return nil
+	case !watch:
+		return errors.New("watch_interval is given, but watch is not")
+	}
+	return checkWatchInterval(interval)
+}
+
+// checkWatchInterval judges an interval that somebody wrote.
+func checkWatchInterval(d time.Duration) error {
+	return checkRange("watch", d, leastWatch, mostWatch)
 }
 
 // checkLimit refuses a duration that is no limit anybody could mean.

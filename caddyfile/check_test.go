@@ -17,6 +17,8 @@ func TestValidate(t *testing.T) {
 		{"upper ends", `{"script": "app.lua", "batch": 1024, "queue": 65536, "queue_timeout": "10000h", "max_waiting": 1000000, "timeout": "10000h", "burst": "1m", "max_body": 1073741824}`, ""},
 		{"every grant", `{"script": "app.lua", "allow": ["process", "env", "net", "fs"]}`, ""},
 		{"net with rules", `{"script": "app.lua", "allow": ["net"], "allow_net": ["a.test", "10.0.0.0/8:80"]}`, ""},
+		{"an interval without watch", `{"script": "app.lua", "watch_interval": "1s"}`, "watch_interval is given, but watch is not"},
+		{"watching too rarely", `{"script": "app.lua", "watch": true, "watch_interval": "2h"}`, "watch 2h0m0s is out of range: 10ms to 1h0m0s"},
 		{"rules without net", `{"script": "app.lua", "allow": ["env"], "allow_net": ["a.test"]}`, "allow_net narrows 'net', which allow does not grant"},
 		{"a bad rule", `{"script": "app.lua", "allow": ["net"], "allow_net": ["*"]}`, "allow net: rule '*': a '*' stands only at the beginning and for whole names, as in *.example.com; without rules every address is allowed"},
 		{"an empty proxy", `{"script": "app.lua", "proxy": {}}`, ""},

@@ -188,6 +188,16 @@ type Config struct {
 	// replaced once, when the configuration is loaded. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
 
+	// Whether the scripts of the VM are reloaded when the script, or a module that it has
+	// required, changes on disk. One that does not load leaves what runs as it is; the log
+	// and "caddy rover status" say why. Default: false.
+	Watch bool `json:"watch,omitempty"`
+
+	// How often the files are looked at, instead of being told of changes by the system,
+	// which does not work where other machines write them (NFS, some containers). A
+	// duration, 10ms to 1h, and needs watch; 0, the default, means that the system tells.
+	WatchInterval caddy.Duration `json:"watch_interval,omitempty"`
+
 	// Whether clients see what went wrong in the script: message and traceback
 	// instead of {"error":"internal error"}. Default: false.
 	//
@@ -246,6 +256,7 @@ func (c Config) Validate() error {
 		checkAllow(c.Allow),
 		checkAllowNet(c.Allow, c.AllowNet),
 		checkSet(c.Set),
+		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
 		checkProxy(c.Proxy),
 	)
 }

@@ -103,6 +103,8 @@ func full(t *testing.T) Config {
 		"allow": ["env", "net"],
 		"allow_net": ["api.example.com", "10.0.0.0/8:443"],
 		"set": {"region": "{env.REGION}", "note": ""},
+		"watch": true,
+		"watch_interval": "2s",
 		"debug": true,
 		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1}
 	}`)

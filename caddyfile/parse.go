@@ -54,6 +54,7 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    quarantine    500|pass
 //	    allow         <env|fs|process|net [<rule>...]>...
 //	    set           <key> <value>
+//	    watch         [<interval>]
 //	    debug
 //	    proxy {
 //	        # any option of reverse_proxy, except to and dynamic
@@ -114,6 +115,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"on_failure":    (*Config).parseOnFailure,
 	"quarantine":    (*Config).parseQuarantine,
 	"set":           (*Config).parseSet,
+	"watch":         (*Config).parseWatch,
 	"debug":         (*Config).parseDebug,
 	"proxy":         (*Config).parseProxy,
 }
@@ -258,6 +260,14 @@ func (c *Config) parseSet(d *caddyfile.Dispenser) error {
 	}
 	c.Set[key] = value
 	return nil
+}
+
+func (c *Config) parseWatch(d *caddyfile.Dispenser) error {
+	c.Watch = true
+	if d.CountRemainingArgs() == 0 {
+		return nil
+	}
+	return parseDuration(d, &c.WatchInterval, checkWatchInterval)
 }
 
 func (c *Config) parseDebug(d *caddyfile.Dispenser) error {

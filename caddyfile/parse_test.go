@@ -67,6 +67,8 @@ func TestUnmarshal(t *testing.T) {
 		{"a host with the name of a grant", rover("allow net env:80"), `{"script":"app.lua","allow":["net"],"allow_net":["env:80"]}`},
 		{"set", rover("set region {env.REGION}", `set empty ""`), `{"script":"app.lua","set":{"empty":"","region":"{env.REGION}"}}`},
 		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
+		{"watch", rover("watch"), `{"script":"app.lua","watch":true}`},
+		{"watch by looking", rover("watch 2s"), `{"script":"app.lua","watch":true,"watch_interval":2000000000}`},
 		{"proxy", rover("proxy {", "lb_retries 2", "}"), `{"script":"app.lua","proxy":{"load_balancing":{"retries":2}}}`},
 
 		{
@@ -115,7 +117,6 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"block never closed", "rover app.lua {\n debug\n", "unexpected EOF, at Testfile:2"},
 
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
-		{"watch", rover("watch"), "unrecognized subdirective 'watch', at Testfile:2"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
 		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only proxy takes one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
@@ -210,6 +211,10 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"set with a broken key", rover("set \"a\nb\" c"), `set key "a\nb" contains a control character, at Testfile:3`},
 		{"set twice", rover("set a 1", "set b 1", "set a 2"), "set key 'a' given twice, at Testfile:4"},
 
+		{"watch twice", rover("watch", "watch 1s"), "option 'watch' given twice, at Testfile:3"},
+		{"watch too often", rover("debug", "watch 1ms"), "watch 1ms is out of range: 10ms to 1h0m0s, at Testfile:3"},
+		{"watch with a word", rover("watch often"), `bad duration value 'often': time: invalid duration "often", at Testfile:2`},
+		{"watch with two values", rover("watch 1s 2s"), wrongCount + "'1s', at Testfile:2"},
 		{"debug with a value", rover("debug on"), wrongCount + "'debug', at Testfile:2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -224,7 +229,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "set": "set a b", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "set": "set a b", "watch": "watch", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {
@@ -253,13 +258,13 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 }
 
 // An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake. The
-// directive itself has script, and allow has allow_net.
+// directive itself has script, allow has allow_net, and watch has watch_interval.
 func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
 	fields := map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fields[key] = true
-		if key != "script" && key != "allow_net" && options[key] == nil {
+		if key != "script" && key != "allow_net" && key != "watch_interval" && options[key] == nil {
 			t.Errorf("field %s has no option %q", field.Name, key)
 		}
 	}

@@ -344,8 +344,13 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // cmdSSE reads lines of a stream, checks that each arrives while the stream is open, and
-// leaves: sse N [-h2 | -h3] /path [Name:value …]. A body in gzip is decoded.
+// leaves: sse [-reload] N [-h2 | -h3] /path [Name:value …]. A body in gzip is decoded. With
+// -reload the script is reloaded after each line.
 func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
+	reload := args[0] == "-reload"
+	if reload {
+		args = args[1:]
+	}
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	args = args[1:]
@@ -374,6 +379,10 @@ func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
 		if s.Text() != "" {
 			fmt.Fprintln(ts.Stdout(), s.Text())
 			n--
+			if reload {
+				_, err := c.admin("POST", "/rover/reload", "", "")
+				ts.Check(err)
+			}
 		}
 	}
 	ts.Check(s.Err())
@@ -400,8 +409,13 @@ func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdWebSocket upgrades, sends text to an echo, and prints what comes back: ws /path text.
+// cmdWebSocket upgrades, sends text to an echo, and prints what comes back: ws [-reload]
+// /path text. With -reload it does so again after three reloads of the script.
 func cmdWebSocket(ts *testscript.TestScript, _ bool, args []string) {
+	reload := args[0] == "-reload"
+	if reload {
+		args = args[1:]
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := dial(ctx, filepath.Join(clientOf(ts).dir, "http.sock"))
@@ -422,16 +436,26 @@ func cmdWebSocket(ts *testscript.TestScript, _ bool, args []string) {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		return
 	}
-	frame := []byte{0x81, 0x80 | byte(len(args[1])), 0, 0, 0, 0} // text, masked with zeros
-	_, err = conn.Write(append(frame, args[1]...))
-	ts.Check(err)
-	head := make([]byte, 2)
-	_, err = io.ReadFull(br, head)
-	ts.Check(err)
-	text := make([]byte, head[1])
-	_, err = io.ReadFull(br, text)
-	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "%s\n", text)
+	echo := func() {
+		frame := []byte{0x81, 0x80 | byte(len(args[1])), 0, 0, 0, 0} // text, masked with zeros
+		_, err = conn.Write(append(frame, args[1]...))
+		ts.Check(err)
+		head := make([]byte, 2)
+		_, err = io.ReadFull(br, head)
+		ts.Check(err)
+		text := make([]byte, head[1])
+		_, err = io.ReadFull(br, text)
+		ts.Check(err)
+		fmt.Fprintf(ts.Stdout(), "%s\n", text)
+	}
+	echo()
+	if reload {
+		for range 3 {
+			_, err := clientOf(ts).admin("POST", "/rover/reload", "", "")
+			ts.Check(err)
+		}
+		echo()
+	}
 }
 
 // cmdRSS remembers the peak memory of the caddy process (rss mark), or checks that it

@@ -135,7 +135,7 @@ func upstreamHandler(name string) http.Handler {
 	})
 }
 
-// echoWebSocket sends one short text message back.
+// echoWebSocket sends short text messages back.
 func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	conn, rw, err := http.NewResponseController(w).Hijack()
@@ -146,17 +146,18 @@ func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 	defer conn.Close()
 	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
 	head := make([]byte, 6)
-	if _, err := io.ReadFull(rw, head); err != nil {
-		log.Print(err)
-		return
+	for {
+		if _, err := io.ReadFull(rw, head); err != nil {
+			return // the client has left
+		}
+		text := make([]byte, head[1]&0x7f)
+		if _, err := io.ReadFull(rw, text); err != nil {
+			log.Print(err)
+			return
+		}
+		for i := range text {
+			text[i] ^= head[2+i%4]
+		}
+		_, _ = conn.Write(append([]byte{0x81, byte(len(text))}, text...))
 	}
-	text := make([]byte, head[1]&0x7f)
-	if _, err := io.ReadFull(rw, text); err != nil {
-		log.Print(err)
-		return
-	}
-	for i := range text {
-		text[i] ^= head[2+i%4]
-	}
-	_, _ = conn.Write(append([]byte{0x81, byte(len(text))}, text...))
 }

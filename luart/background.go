@@ -93,7 +93,8 @@ func (g *Generation) retireHeld() {
 		}
 	}
 	g.due = nil
-	grace := time.AfterFunc(retireGrace, func() { g.cancel(errRetired) })
+	cancel := g.cancel // not g: the timer must not keep the whole generation
+	grace := time.AfterFunc(retireGrace, func() { cancel(errRetired) })
 	context.AfterFunc(g.ctx, func() { grace.Stop() }) // the VM ends before that
 }
 

@@ -1,0 +1,228 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// watching is a handler whose script and module are watched, and serves what they say.
+func watching(t *testing.T, app *App, path string, interval time.Duration) *Handler {
+	t.Helper()
+	h := handler(path, "")
+	h.Watch, h.WatchInterval = true, caddy.Duration(interval)
+	if err := begin(t, app, h); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// becomes waits until a handler answers something.
+func becomes(t *testing.T, h *Handler, want string) {
+	t.Helper()
+	waitFor(t, want, func() string { return get(t, h, "/") })
+}
+
+func waitFor(t *testing.T, want string, got func() string) {
+	t.Helper()
+	var last string
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		if last = got(); last == want {
+			return
+		}
+	}
+	t.Fatalf("never was %q; last %q", want, last)
+}
+
+// replace does what many editors do: it writes another file and renames it.
+func replace(t *testing.T, path, source string) {
+	t.Helper()
+	if err := os.Rename(script(t, path+"~", source), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	withModule = `local api, m = rover.server {}, require "lib.m"
+		function api.get() return "a " .. m end
+		function api.late.get() return require "late" end
+		return api`
+	withModuleB = `local api, m = rover.server {}, require "lib.m"
+		function api.get() return "b " .. m end
+		return api`
+)
+
+func TestWatch(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"told": 0, "looking": 10 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, module := script(t, filepath.Join(dir, "app.lua"), withModule), script(t, filepath.Join(dir, "lib/m.lua"), `return 1`)
+			app := newApp(t)
+			h := watching(t, app, path, interval)
+			failure := func() string {
+				if e := app.programs[0].status().LastError; e != nil {
+					return e.Message
+				}
+				return ""
+			}
+			becomes(t, h, "a 1")
+			replace(t, module, "return 2") // a module
+			becomes(t, h, "a 2")
+			replace(t, path, withModuleB) // the script
+			becomes(t, h, "b 2")
+			script(t, module, "return 3") // in place
+			becomes(t, h, "b 3")
+
+			// Broken: what serves goes on, and what mends it is seen, also in a module that the
+			// load did not come to, and one that is new.
+			replace(t, module, "return = 4")
+			waitFor(t, "yes", func() string { return map[bool]string{true: "yes"}[strings.Contains(failure(), "lib/m.lua:1:")] })
+			becomes(t, h, "b 3")
+			replace(t, module, `return require "new.one"`)
+			waitFor(t, "yes", func() string { return map[bool]string{true: "yes"}[strings.Contains(failure(), `"new.one" not found`)] })
+			script(t, filepath.Join(dir, "new/one.lua"), "return 5")
+			becomes(t, h, "b 5")
+			if got := failure(); got != "" {
+				t.Error(got)
+			}
+
+			// Files that are gone for a moment.
+			was, _ := app.programs[0].vm.reloads()
+			if err := errors.Join(os.Rename(path, path+".bak"), os.Rename(path+".bak", path)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(module); err != nil {
+				t.Fatal(err)
+			}
+			replace(t, module, "return 6")
+			becomes(t, h, "b 6")
+			if now, _ := app.programs[0].vm.reloads(); now.Failed != was.Failed {
+				t.Errorf("%d reloads failed: %s", now.Failed-was.Failed, failure())
+			}
+
+			// The folder is replaced, and missing meanwhile.
+			if err := os.Rename(filepath.Join(dir, "lib"), filepath.Join(dir, "old")); err != nil {
+				t.Fatal(err)
+			}
+			script(t, module, "return 7")
+			becomes(t, h, "b 7")
+			replace(t, module, "return 8")
+			becomes(t, h, "b 8")
+
+			// A script that stays away is reported.
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "yes", func() string { return map[bool]string{true: "yes"}[strings.Contains(failure(), "reading script")] })
+			script(t, path, withModule)
+			becomes(t, h, "a 8")
+
+			// A module that a handler required.
+			script(t, filepath.Join(dir, "late.lua"), "return 'late 1'")
+			if got := get(t, h, "/late"); got != "late 1" {
+				t.Errorf("got %q", got)
+			}
+			replace(t, filepath.Join(dir, "late.lua"), "return 'late 2'")
+			waitFor(t, "late 2", func() string { return get(t, h, "/late") })
+
+			// A rollback stays until the next change.
+			if err := app.programs[0].rollback(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if got := get(t, h, "/late"); got != "late 1" {
+				t.Errorf("got %q", got)
+			}
+			replace(t, module, "return 9")
+			becomes(t, h, "a 9")
+		})
+	}
+}
+
+// Deployments switch a symbolic link: that of the folder, or as Kubernetes does, one that
+// the files lead through.
+func TestWatchSwitchedLink(t *testing.T) {
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, text := range []string{"one", "two", "three"} {
+		script(t, filepath.Join(dir, "releases", string(rune('1'+i)), "app.lua"), says(text))
+	}
+	point := func(link, target string) {
+		t.Helper()
+		must(os.Symlink(target, link+"~"))
+		must(os.Rename(link+"~", link))
+	}
+	current, mount := filepath.Join(dir, "current"), filepath.Join(dir, "mount")
+	must(os.Mkdir(mount, 0o755))
+	point(current, "releases/1")
+	point(filepath.Join(mount, "..data"), filepath.Join(dir, "releases/1"))
+	point(filepath.Join(mount, "app.lua"), "..data/app.lua")
+
+	a, b := handler(filepath.Join(current, "app.lua"), ""), handler(filepath.Join(mount, "app.lua"), "")
+	a.Watch, b.Watch = true, true
+	if err := begin(t, newApp(t), a, b); err != nil {
+		t.Fatal(err)
+	}
+	for version, release := range []string{"1 one", "2 two", "3 three"} {
+		if version > 0 {
+			point(current, filepath.Join("releases", release[:1]))
+			point(filepath.Join(mount, "..data"), filepath.Join(dir, "releases", release[:1]))
+		}
+		becomes(t, a, release)
+		becomes(t, b, release)
+	}
+}
+
+func TestFoldersOf(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	script(t, filepath.Join(dir, "real/deep/app.lua"), "")
+	for link, target := range map[string]string{
+		"link": "real", "real/file.lua": "deep/app.lua", "abs": filepath.Join(dir, "link/deep"), "loop": "loop", "hole": "nowhere/x",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, want := range map[string]string{
+		"real/deep/app.lua":       "real/deep",
+		"real/deep/missing.lua":   "real/deep",
+		"real/gone/deep/app.lua":  "real",
+		"link/deep/app.lua":       ". real/deep",
+		"link/file.lua":           ". real real/deep",
+		"abs/app.lua":             ". real/deep",
+		"loop/app.lua":            ".",
+		"hole/app.lua":            ".",
+		"real/deep/app.lua/x.lua": "real/deep/app.lua", // not a folder: it cannot be watched
+	} {
+		folders := map[string]bool{}
+		foldersOf(filepath.Join(dir, file), folders)
+		var got []string
+		for _, folder := range slices.Sorted(maps.Keys(folders)) {
+			rel, err := filepath.Rel(dir, folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, rel)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", file, got, want)
+		}
+	}
+}
