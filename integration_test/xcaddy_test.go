@@ -83,7 +83,7 @@ func TestXcaddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
-	if out, err := c.get(&request{method: "GET", path: "/", host: "localhost"}, false); err != nil || out != "200\nbuilt\n" {
+	if out, err := c.get(&request{method: "GET", path: "/", host: "localhost", proto: 1}, false); err != nil || out != "200\nbuilt\n" {
 		t.Errorf("the built binary answered %q, %v", out, err)
 	}
 }
