@@ -94,6 +94,11 @@ func (s *partScanner) toDelimiter() (closing bool, err error) {
 	for {
 		buf, err := s.r.Peek(s.r.Size())
 		i := bytes.Index(buf, s.delim)
+		if s.n == 0 { // before the first part many take a single LF for a line break
+			if lf := bytes.Index(buf, s.delim[1:]); lf >= 0 && (i < 0 || lf != i+1) {
+				return false, malformed("its first boundary comes after a single LF")
+			}
+		}
 		switch {
 		case i < 0 && err == nil:
 			s.skip(len(buf) - len(s.delim) + 1)

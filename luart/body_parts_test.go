@@ -49,6 +49,7 @@ func TestScanParts(t *testing.T) {
 		"another disposition": {"--B\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n" + end, `Content-Disposition of part 1 is "attachment", not form-data`},
 		"no name":             {"--B\r\nContent-Disposition: form-data\r\n\r\n1\r\n" + end, "part 1 has no name"},
 		"two names":           {"--B\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n1\r\n" + end, "Content-Disposition of part 1: mime: duplicate parameter name"},
+		"single LF before":    {"\n--B\r\n--B--", "its first boundary comes after a single LF"},
 		"no header line":      {"--B\r\nwhat\r\n\r\n1\r\n" + end, "the header of part 1: malformed MIME header"},
 		"long header":         {"--B\r\nX: " + strings.Repeat("x", maxPartHeaderBytes) + "\r\n\r\n1\r\n" + end, "413 the header of part 1 of the multipart body is longer than 8192 bytes"},
 		"many parts":          {strings.Repeat(field("a", "1"), maxParts+1) + end, "413 the multipart body has more than 1000 parts"},
@@ -113,6 +114,7 @@ func FuzzScanParts(f *testing.F) {
 	f.Add([]byte("pre\r\n"+field("a", "")+lines("--B \t", `Content-Disposition: form-data; name="f"; filename="x.y"`, "Content-Type: text/x", "", "\r\n--Bx", "--B--", "epilogue")), "B")
 	f.Add([]byte("--B\r\nContent-Disposition: form-data; name=a\r\n\r\n--B--"), "B")
 	f.Add([]byte("--B\nContent-Disposition: form-data; name=a\n\n1\n--B--\n"), "B")
+	f.Add([]byte("\n--B\r\n--B--"), "B")
 	f.Fuzz(func(t *testing.T, body []byte, boundary string) {
 		h := http.Header{"Content-Type": {`multipart/form-data; boundary="` + boundary + `"`}}
 		boundary, err := multipartBoundary(h)
