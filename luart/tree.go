@@ -35,6 +35,7 @@ type node struct {
 // handler is a Lua function of the tree.
 type handler struct {
 	fn    *lua.LFunction
+	name  string          // what it was assigned to: "get", "auth"
 	where string          // file:line of its definition
 	route string          // "GET /users/:id", or "before auth at /admin"
 	share eventloop.Share // its requests that wait for the VM
@@ -197,7 +198,7 @@ func (t *tree) add(def *apiNode, parents []*node, route string) *node {
 }
 
 func newHandler(d definition, route string) *handler {
-	h := &handler{fn: d.fn, where: d.where, route: route}
+	h := &handler{fn: d.fn, name: d.name, where: d.where, route: route}
 	if p := d.fn.Proto; p != nil {
 		h.noCtx = p.NumParameters == 0 && p.IsVarArg == 0
 	}

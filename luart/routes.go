@@ -1,0 +1,88 @@
+package luart
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Route is a function that answers requests, as people and tools are told of it.
+type Route struct {
+	// "GET", "POST", …; "ANY" for every method that no other route of the pattern serves.
+	Method  string `json:"method"`
+	Pattern string `json:"pattern"` // "/users/:id", "/files/*rest"
+	At      string `json:"at"`      // file:line of the definition
+	Before  []Hook `json:"before"`  // in the order in which they run
+	After   []Hook `json:"after"`   // likewise: the innermost first
+}
+
+// Hook is a before or after hook.
+type Hook struct {
+	Kind    string `json:"kind"`    // "before" or "after"
+	Name    string `json:"name"`    // what it was assigned to: auth of api.before.auth
+	Pattern string `json:"pattern"` // where it stands: "/admin" for /admin and everything below
+	At      string `json:"at"`      // file:line of the definition
+}
+
+// Name is the route in logs and metrics: "GET /users/:id".
+func (r Route) Name() string { return r.Method + " " + r.Pattern }
+
+// Routes returns what the script routes, in the order in which it is tried: segment by
+// segment what is written out, by name, before the parameter before the wildcard; at one
+// place methods before any. The hooks of a route are those that stand on its way; a request
+// may pass others, of a path that is written out, on its way to a parameter. Any goroutine
+// may call it.
+func (g *Generation) Routes() []Route {
+	list := []Route{}
+	g.tree.root.each(func(n *node) {
+		for i, h := range n.handlers {
+			if h == nil {
+				continue
+			}
+			r := Route{Method: strings.ToUpper(methodNames[i]), Pattern: n.route, At: h.where, Before: []Hook{}, After: []Hook{}}
+			for _, on := range n.path {
+				before, after := on.hooks()
+				r.Before = append(r.Before, before...)
+				r.After = append(r.After, after...)
+			}
+			slices.Reverse(r.After)
+			list = append(list, r)
+		}
+	})
+	return list
+}
+
+// Hooks returns the before and after hooks of the script, each once, in the order of
+// Routes: also those that stand where nothing is routed. Any goroutine may call it.
+func (g *Generation) Hooks() []Hook {
+	list := []Hook{}
+	g.tree.root.each(func(n *node) {
+		before, after := n.hooks()
+		list = append(append(list, before...), after...)
+	})
+	return list
+}
+
+// hooks returns the node's own, in the order of definition.
+func (n *node) hooks() (before, after []Hook) {
+	for _, h := range n.before {
+		before = append(before, Hook{"before", h.name, n.route, h.where})
+	}
+	for _, h := range n.after {
+		after = append(after, Hook{"after", h.name, n.route, h.where})
+	}
+	return before, after
+}
+
+// each calls f for n and all nodes below, in the order of matching.
+func (n *node) each(f func(*node)) {
+	f(n)
+	for _, name := range slices.Sorted(maps.Keys(n.static)) {
+		n.static[name].each(f)
+	}
+	for _, c := range [...]*node{n.param, n.wildcard} {
+		if c != nil {
+			c.each(f)
+		}
+	}
+}
