@@ -17,6 +17,7 @@ import (
 
 // commands make the subcommands of caddy rover, in the order of its help.
 var commands = []func() *cobra.Command{
+	runCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,
@@ -38,7 +39,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "rover",
 		Usage: "<command>",
-		Short: "Works with the Lua scripts of a running Caddy",
+		Short: "Runs and checks Lua scripts, and works with those of a running Caddy",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, make := range commands {
 				cmd.AddCommand(make())

@@ -1,0 +1,227 @@
+package rover
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+)
+
+// runGrace is how long requests may go on after Ctrl-C: who pressed it waits for the prompt,
+// and an event stream never ends by itself.
+const runGrace = caddy.Duration(3 * time.Second)
+
+// runCommand makes caddy rover run.
+func runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "run <script.lua> [--listen <address>] [--upstream <address>...] [--watch] [--debug] [--allow <grants>] " +
+			"[--allow-net <rules>] [--set <key=value>...] [--access-log] [--admin <address>]",
+		Short: "Serves a script without a Caddyfile, until Ctrl-C",
+		Long: `Serves a script over plain HTTP, without a Caddyfile, until Ctrl-C. What the script passes on
+goes to the upstreams; without one it is answered 404. Nothing is kept: no config is saved,
+and the admin API is off unless it is given an address.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failWith(cmd, caddy.ExitCodeFailedStartup, runScript(cmd, caddycmd.Flags{FlagSet: cmd.Flags()}))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringP("listen", "l", ":8080", "Address to serve on: host:port, or unix//path")
+	flags.StringArrayP("upstream", "u", nil, "Service behind the script, as reverse_proxy takes it; may be repeated")
+	flags.BoolP("watch", "w", false, "Reload when the script or a module changes")
+	flags.BoolP("debug", "v", false, "Show script errors to clients, and log at debug level")
+	flags.Bool("access-log", false, "Log requests")
+	flags.String("admin", "", "Address of Caddy's admin API; off if not given")
+	scriptFlags(flags)
+	return cmd
+}
+
+// scriptFlags adds the flags that say what a script may do.
+func scriptFlags(flags *pflag.FlagSet) {
+	flags.StringSlice("allow", nil, "What the script may do, as in the Caddyfile: env, net")
+	flags.StringSlice("allow-net", nil, "Where it may connect to, as rules of allow net; implies --allow net")
+	flags.StringArray("set", nil, "A value for rover.config: key=value; may be repeated")
+}
+
+// scriptConfig returns the configuration of a script that flags describe.
+func scriptConfig(fl caddycmd.Flags, script string) (rovercaddyfile.Config, error) {
+	config := rovercaddyfile.Config{Script: script}
+	var err error
+	if config.Allow, err = fl.GetStringSlice("allow"); err != nil {
+		return config, err
+	}
+	if config.AllowNet, err = fl.GetStringSlice("allow-net"); err != nil {
+		return config, err
+	}
+	hasNet := false
+	for _, grant := range config.Allow {
+		hasNet = hasNet || grant == rovercaddyfile.AllowNet
+	}
+	if len(config.AllowNet) > 0 && !hasNet {
+		config.Allow = append(config.Allow, rovercaddyfile.AllowNet)
+	}
+	set, err := fl.GetStringArray("set")
+	if err != nil {
+		return config, err
+	}
+	for _, s := range set {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return config, fmt.Errorf("--set %q: key=value expected", s)
+		}
+		if _, twice := config.Set[key]; twice {
+			return config, fmt.Errorf("--set: %s given twice", key)
+		}
+		if config.Set == nil {
+			config.Set = map[string]string{}
+		}
+		config.Set[key] = value
+	}
+	return config, config.Validate()
+}
+
+// runScript serves until the process is told to end.
+func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
+	cfg, err := runConfig(fl)
+	if err != nil {
+		return err
+	}
+	caddy.TrapSignals()
+	if err := caddy.Run(cfg); err != nil {
+		// What Caddy says of where in the config that is, which nobody wrote, says nothing.
+		if _, cause, ok := strings.Cut(err.Error(), "provision http.handlers.rover: "); ok {
+			return errors.New(cause)
+		}
+		return err
+	}
+	loaded, err := caddy.ActiveContext().App("http")
+	if err != nil {
+		return err
+	}
+	for _, srv := range loaded.(*caddyhttp.App).Servers {
+		for _, ln := range srv.Listeners() {
+			fmt.Fprintln(cmd.OutOrStdout(), "serving", fl.Arg(0), "on", addressOf(ln.Addr()))
+		}
+	}
+	select {} // the process ends with the signal
+}
+
+// addressOf is how a browser reaches a listener.
+func addressOf(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	switch {
+	case !ok:
+		return addr.Network() + "/" + addr.String()
+	case tcp.IP.IsUnspecified():
+		return fmt.Sprintf("http://localhost:%d", tcp.Port)
+	}
+	return "http://" + tcp.String()
+}
+
+// runConfig returns the config that flags describe.
+func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
+	config, err := scriptConfig(fl, fl.Arg(0))
+	if err != nil {
+		return nil, err
+	}
+	listen := fl.String("listen")
+	if _, err := caddy.ParseNetworkAddress(listen); err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	config.Watch, config.Debug = fl.Bool("watch"), fl.Bool("debug")
+	upstreams, err := fl.GetStringArray("upstream")
+	if err != nil {
+		return nil, err
+	}
+	var last json.RawMessage
+	if len(upstreams) > 0 {
+		config.Unmatched = rovercaddyfile.UnmatchedPass
+		proxy, err := proxyTokens(upstreams)
+		if err != nil {
+			return nil, err
+		}
+		last = caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil)
+	} else {
+		config.Unmatched = rovercaddyfile.UnmatchedRespond
+		notFound := caddyhttp.StaticResponse{StatusCode: "404", Body: "the script passed the request on, and there is no --upstream\n"}
+		last = caddyconfig.JSONModuleObject(notFound, "handler", "static_response", nil)
+	}
+	server := &caddyhttp.Server{
+		Listen:    []string{listen},
+		AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true},
+		Routes: caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{
+			caddyconfig.JSONModuleObject(config, "handler", "rover", nil), last,
+		}}},
+	}
+	if fl.Bool("access-log") {
+		server.Logs = &caddyhttp.ServerLogConfig{}
+	}
+	persist := false
+	cfg := &caddy.Config{
+		Admin: &caddy.AdminConfig{
+			Disabled: fl.String("admin") == "",
+			Listen:   fl.String("admin"),
+			Config:   &caddy.ConfigSettings{Persist: &persist},
+		},
+		AppsRaw: caddy.ModuleMap{"http": caddyconfig.JSON(caddyhttp.App{
+			GracePeriod: runGrace,
+			Servers:     map[string]*caddyhttp.Server{"rover": server},
+		}, nil)},
+	}
+	if config.Debug {
+		cfg.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			"default": {BaseLog: caddy.BaseLog{Level: zap.DebugLevel.CapitalString()}},
+		}}
+	}
+	return cfg, nil
+}
+
+// proxyTokens makes the reverse proxy of what would be its arguments in a Caddyfile.
+func proxyTokens(upstreams []string) (*reverseproxy.Handler, error) {
+	tokens := []caddyfile.Token{{File: "--upstream", Line: 1, Text: "reverse_proxy"}}
+	for i, u := range upstreams {
+		if u == "" {
+			return nil, errors.New("--upstream: an address expected")
+		}
+		tokens = append(tokens, caddyfile.Token{File: "--upstream", Line: 1, Text: upstreams[i]})
+	}
+	proxy := new(reverseproxy.Handler)
+	if err := proxy.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
+		return nil, err
+	}
+	return proxy, nil
+}
+
+// failWith prints an error for people, with its lines as they are, and has the process exit
+// with a code. nil is no error.
+func failWith(cmd *cobra.Command, code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "Error: "+err.Error())
+	return exitWith(cmd, code)
+}
+
+// exitWith has the process exit with a code other than zero, and nothing printed.
+func exitWith(cmd *cobra.Command, code int) error {
+	cmd.SilenceErrors = true
+	if code == 1 {
+		return errors.New("exit")
+	}
+	// The error type that Caddy's main takes a code from is its own.
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
+}
