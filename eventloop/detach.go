@@ -35,6 +35,7 @@ func (l *Loop[T]) DoAdmitted(fn func(T) error) error {
 		if l.state.CompareAndSwap(s, s+1) {
 			l.awaitHold(s)
 			defer l.release(0)
+			l.own.waited = 0
 			l.own.counters.Attached++
 			return l.run(fn)
 		}

@@ -96,7 +96,7 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 			l.recycle(t)
 			continue
 		}
-		wait := now - t.pushed
+		wait := max(now-t.pushed, 0)
 		if wait >= timeout {
 			l.refusals.queueTimeout.Add(1)
 			t.err = ErrQueueTimeout
@@ -104,9 +104,8 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 			continue
 		}
 		c.Drained++
-		if wait > 0 {
-			c.QueueWait += time.Duration(wait)
-		}
+		l.own.waited = time.Duration(wait)
+		c.waited(l.own.waited)
 		l.own.turn++
 		ran++
 		l.runQueued(t)

@@ -107,6 +107,7 @@ type Loop[T any] struct {
 		parked   bool  // a drain goroutine waits at drainCh, or is about to
 		held     int64 // nanotime at which the hold began, 0 when it is not measured
 		weight   int64 // how many holds this measured one stands for
+		waited   time.Duration
 		counters Counters
 	}
 
@@ -124,6 +125,7 @@ type Loop[T any] struct {
 		sync.Mutex
 		counters Counters
 		rate     rate
+		spare    int
 	}
 }
 
@@ -216,6 +218,7 @@ func (l *Loop[T]) DoClass(ctx context.Context, class Class, share *Share, fn fun
 // call it.
 func (l *Loop[T]) runClaimed(fn func(T) error) error {
 	defer l.release(0)
+	l.own.waited = 0
 	c := &l.own.counters
 	c.CallerRuns++
 	if c.CallerRuns%sampling == 0 {

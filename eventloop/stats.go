@@ -16,16 +16,27 @@ type Counters struct {
 	Refused    Refusals
 
 	// Batches counts the batches of the drain goroutine by size: element i those
-	// of 2^(i-1) < size <= 2^i tasks, element 0 those of one.
+	// of 2^(i-1) < size <= 2^i tasks, element 0 those of one. Batched are the tasks in
+	// them.
 	Batches [11]uint64
+	Batched uint64
 
-	// QueueWait is the time that drained tasks spent in the queue, together.
+	// QueueWait is the time that drained tasks spent in the queue, together. Waits counts
+	// them by it: element i those that waited up to WaitBounds[i], the last one the rest.
 	QueueWait time.Duration
+	Waits     [len(WaitBounds) + 1]uint64
 
 	// Busy is the time during which somebody held the loop. It is measured on each
 	// batch and each slice after a wait, and on one of 64 tasks run by their own
 	// caller, which then stands for all 64.
 	Busy time.Duration
+}
+
+// WaitBounds are what Counters.Waits tells apart, in ascending order.
+var WaitBounds = [...]time.Duration{
+	16 * time.Microsecond, 64 * time.Microsecond, 256 * time.Microsecond,
+	time.Millisecond, 4 * time.Millisecond, 16 * time.Millisecond, 64 * time.Millisecond, 256 * time.Millisecond,
+	time.Second, 4 * time.Second,
 }
 
 // Refusals counts the tasks that were refused, by reason. None of them has run.
@@ -45,6 +56,7 @@ type Stats struct {
 	Depth    int          // tasks queued, not started
 	Depths   [classes]int // Depth, by Class
 	Waiting  int          // tasks detached
+	Spare    int          // threads kept for later tasks
 	InFlight int          // tasks admitted, not answered; a task about to be refused may be counted
 }
 
@@ -60,7 +72,7 @@ func (l *Loop[T]) Stats() Stats {
 		l.release(0)
 	}
 	l.published.Lock()
-	st := Stats{Counters: l.published.counters}
+	st := Stats{Counters: l.published.counters, Spare: l.published.spare}
 	l.published.Unlock()
 	s := l.state.Load()
 	st.Refused = Refusals{
@@ -85,6 +97,7 @@ func (l *Loop[T]) publish() {
 	if l.published.TryLock() {
 		l.published.counters = l.own.counters
 		l.published.rate = l.own.rate
+		l.published.spare = len(l.own.spare)
 		l.published.Unlock()
 	}
 }
@@ -100,8 +113,24 @@ func (l *Loop[T]) measure(weight int64) {
 func (c *Counters) batch(n int) {
 	if n > 0 {
 		c.Batches[min(bits.Len(uint(n-1)), len(c.Batches)-1)]++
+		c.Batched += uint64(n)
 	}
 }
+
+// waited counts a drained task by its time in the queue.
+func (c *Counters) waited(d time.Duration) {
+	c.QueueWait += d
+	i := 0
+	for i < len(WaitBounds) && d > WaitBounds[i] {
+		i++
+	}
+	c.Waits[i]++
+}
+
+// Waited returns how long the task that runs was queued; 0 for one that its own caller
+// runs, and for a further piece of work (DoAdmitted). Only the holder may call it, before
+// it detaches for the first time.
+func (l *Loop[T]) Waited() time.Duration { return l.own.waited }
 
 var epoch = time.Now()
 

@@ -162,9 +162,9 @@ func (g *Generation) launch(t *backgroundTask, premature bool) {
 
 // runTask calls t's function and logs its error. Only the holder may call it.
 func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
-	c := &call{gen: g, ctx: g.ctx, retired: g.retired}
+	c := &call{gen: g, ctx: g.ctx, retired: g.retired, doing: t.kind}
 	g.vm.start(c, th)
-	defer c.end()
+	defer c.done()
 	_, err := g.vm.call1(c, t.fn, lua.LBool(premature))
 	if err == nil {
 		return

@@ -20,9 +20,13 @@ type call struct {
 	retired  context.Context // ends when idle waits are to end; nil: never
 	deadline int64           // nanoseconds since the VM was made; 0: none
 	ended    error           // why a wait was refused or cut short, if one was
+	failed   bool            // a function of it has raised an error
 	picks    bool            // it is a picker's: the request is on its way
 	th       *thread
-	doing    string // a hook of the generation's life; "": something else
+	doing    string // a hook of the generation's life, or what began a background task; "": something else
+
+	began int64 // when it got the VM last: nanotime
+	cost  Cost
 
 	endings []ending
 
@@ -88,6 +92,7 @@ func (c *call) retiring() <-chan struct{} {
 // start makes c what runs now. Only the holder may call it, before any Lua code of c.
 func (vm *VM) start(c *call, th *thread) {
 	c.th = th
+	c.began = vm.nanotime()
 	th.serve(c.gen)
 	vm.resume(c, th.L)
 }

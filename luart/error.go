@@ -37,6 +37,7 @@ const maxMessageBytes = 8 << 10
 // scriptError makes a ScriptError of what a protected call returned. Only the holder
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
+	c.failed = true
 	killed := vm.budget.why != nil
 	if killed {
 		vm.kills.Add(1)

@@ -73,6 +73,11 @@ type Exchange struct {
 	buf     []byte // the reply's body when it was made of a returned value; reused
 	err     *ScriptError
 
+	// What Summary tells.
+	decision      Outcome      // outcome at the end of Run
+	failure       *ScriptError // of a function of the request, whatever on_error has made of it
+	refused, left bool         // Run returned an error
+
 	running   *handler        // the function that runs, or ran last
 	mirrored  []*mirroredBody // the copies that wait for the request's body
 	picker    *picker         // of the reply, when it is to proxy
@@ -86,8 +91,10 @@ func newExchange(g *Generation) *Exchange {
 	x.x = x
 	x.handlePhase = x.handle
 	x.enter = func(th *thread) error {
+		x.cost.Queue += g.vm.loop.Waited()
 		g.vm.start(&x.call, th)
 		x.phase()
+		x.leave()
 		return nil
 	}
 	return x
@@ -120,7 +127,15 @@ func (x *Exchange) share() *eventloop.Share {
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
 // the after hooks. The error is one of eventloop's refusals, ErrMemory, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
-func (x *Exchange) Run() (Outcome, error) {
+func (x *Exchange) Run() (outcome Outcome, err error) {
+	x.decision, err = x.run()
+	if err != nil {
+		x.refusal(err)
+	}
+	return x.decision, err
+}
+
+func (x *Exchange) run() (Outcome, error) {
 	x.phase = x.handlePhase
 	if x.match.handler == nil && len(x.match.before) == 0 {
 		x.miss() // no Lua decides
@@ -189,6 +204,7 @@ func (x *Exchange) KeepsBody() bool {
 // End gives the exchange back. A ctx that the script kept raises from now on.
 func (x *Exchange) End() {
 	vm := x.gen.vm
+	x.account().add(x.Summary())
 	x.endHandovers()
 	if x.streaming != nil {
 		x.stopStream()
@@ -251,153 +267,4 @@ func (x *Exchange) inert() {
 		b.over = true
 	}
 	x.values = nil
-}
-
-// handle is the first phase. Only the holder may call it.
-func (x *Exchange) handle() {
-	x.decide()
-	x.finish()
-	x.dropHandovers()
-}
-
-// finish runs the after hooks of Lua's own answer, and begins its stream if it is one.
-// Only the holder may call it.
-func (x *Exchange) finish() {
-	made := x.reply.stream
-	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
-		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
-			vm.resume(&x.call, x.th.L)
-		}
-		res := x.reply
-		if res.from == nil { // the script may return it again
-			res = x.reply.clone()
-		}
-		if x.after(&res) {
-			x.reply = res
-		}
-	}
-	if x.outcome == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
-		return
-	}
-	switch {
-	case x.outcome != Answer && len(x.match.after) > 0:
-	case x.Picks():
-		x.end() // ctx lives on
-	default:
-		x.inert()
-	}
-}
-
-func (x *Exchange) clientGone() bool { return x.err != nil && x.err.Status == StatusClientClosed }
-
-// decide runs the before hooks and the handler. Only the holder may call it.
-func (x *Exchange) decide() {
-	for _, h := range x.match.before {
-		v, err := x.callHandler(h)
-		if err != nil {
-			x.fail(err, h)
-			return
-		}
-		if v != lua.LNil {
-			x.take(v, h)
-			return
-		}
-	}
-	h := x.match.handler
-	if h == nil {
-		x.miss()
-		return
-	}
-	if x.skip {
-		x.outcome = Pass
-		return
-	}
-	if x.gen.onFailure == FailPass {
-		x.remember()
-	}
-	v, err := x.callHandler(h)
-	switch {
-	case err != nil:
-		x.fail(err, h)
-	case v == lua.LNil:
-		x.reply = response{status: http.StatusNoContent}
-	default:
-		x.take(v, h)
-	}
-}
-
-// miss decides about a request that no route matches.
-func (x *Exchange) miss() {
-	known := len(x.match.known) > 0
-	switch {
-	case known && x.r.Method == http.MethodOptions:
-		x.reply = response{status: http.StatusNoContent}
-	case !x.gen.respond:
-		x.outcome = Pass
-		return
-	case known:
-		x.reply = errorResponse(http.StatusMethodNotAllowed, "Method not allowed")
-	default:
-		x.reply = errorResponse(http.StatusNotFound, "Route not found")
-		return
-	}
-	x.reply.headerMap()["Allow"] = []string{allow(x.match.known)}
-}
-
-// callHandler calls a function of the tree with ctx. Only the holder may call it.
-func (x *Exchange) callHandler(h *handler) (lua.LValue, *ScriptError) {
-	x.running = h
-	if h.noCtx {
-		return x.gen.vm.call1(&x.call, h.fn)
-	}
-	return x.gen.vm.call1(&x.call, h.fn, x.ctxValue())
-}
-
-// ctxValue returns ctx. Only the holder may call it.
-func (x *Exchange) ctxValue() lua.LValue {
-	if x.ud == nil {
-		x.ud = newObject(x.gen.vm.types.ctx, x)
-	}
-	return x.ud
-}
-
-// take makes the reply of what a function returned. Only the holder may call it.
-func (x *Exchange) take(v lua.LValue, h *handler) {
-	x.outcome = Answer
-	switch v := v.(type) {
-	case *lua.LTable:
-		body, err := appendJSON(x.buf[:0], v)
-		x.buf = body
-		if err != nil {
-			x.fail(&ScriptError{
-				Status:  http.StatusInternalServerError,
-				Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
-			}, h)
-			return
-		}
-		x.reply = response{status: http.StatusOK, ctype: typeJSON, body: body}
-	case lua.LString:
-		x.buf = append(x.buf[:0], v...)
-		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
-	case lua.LNumber, lua.LBool:
-		x.buf = append(x.buf[:0], v.String()...)
-		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
-	default:
-		if ud, ok := v.(*lua.LUserData); ok {
-			if r, ok := ud.Value.(*response); ok && !r.over {
-				x.reply = *r
-				x.outcome = r.outcome
-				x.streamer = h
-				return
-			}
-		}
-		if text, ok := htmlText(v); ok {
-			x.reply = response{status: http.StatusOK, ctype: typeHTML, body: []byte(text)}
-			return
-		}
-		x.fail(&ScriptError{
-			Status:  http.StatusInternalServerError,
-			Message: h.where + ": " + h.route + " returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
-		}, h)
-	}
 }

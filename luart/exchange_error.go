@@ -86,6 +86,9 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 // call it.
 func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 	x.logError(err, h)
+	if !err.Deliberate {
+		x.failure = err
+	}
 	if err.killed {
 		x.gen.killed(h)
 	}
@@ -98,6 +101,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 		log = x.log().Debug
 	} else {
 		more = x.gen.explain(err).fields()
+		x.account().errors.Add(1)
 	}
 	log("script error", append(more,
 		zap.String("error", err.Message),

@@ -91,6 +91,7 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 			x.reply.filters = nil
 		}
 		x.inert()
+		x.leave()
 		return nil
 	}))
 	switch {
@@ -149,7 +150,7 @@ func (f *filterWriter) call(step *filter, p []byte, last bool, next func([]byte)
 	var failed *ScriptError
 	err := vm.loop.DoAdmitted(func(th *thread) error {
 		vm.start(c, th)
-		defer c.end()
+		defer c.done()
 		v, err := vm.call1(c, step.fn, lua.LString(p), lua.LBool(last))
 		if failed = err; err != nil {
 			return nil

@@ -85,6 +85,7 @@ type Generation struct {
 	onError   *handler
 	functions functions
 	tree      *tree
+	unrouted  *routeCosts // of requests that only hooks see
 
 	http      *httpClients
 	sources   sources
@@ -132,6 +133,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 		}
 		if err == nil {
 			vm.live[g] = struct{}{}
+			vm.keepCosts()
 		} else {
 			g.retireHeld()
 		}
@@ -172,7 +174,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
 	}
 	vm.start(c, th)
-	defer c.end()
+	defer c.done()
 	L := th.L
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = g.env
@@ -189,6 +191,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.tree = newTree(g.api.Value.(*apiNode))
+	g.openAccounts()
 	return nil
 }
 

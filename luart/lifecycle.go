@@ -88,7 +88,7 @@ func (g *Generation) callHook(ctx context.Context, th *thread, d definition, arg
 		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
 	}
 	vm.start(c, th)
-	defer c.end()
+	defer c.done()
 	return vm.call2(c, d.fn, args...)
 }
 

@@ -33,7 +33,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 		}
 		err := vm.loop.DoAdmitted(func(th *thread) error {
 			vm.start(child, th)
-			defer child.end()
+			defer child.done()
 			if err := vm.over(child); err != nil { // before it has begun
 				child.ended = err
 				return err

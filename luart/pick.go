@@ -62,7 +62,7 @@ func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address
 	p.call = c
 	err = vm.loop.DoAdmitted(func(th *thread) error {
 		vm.start(c, th)
-		defer c.end()
+		defer c.done()
 		if err := vm.over(c); err != nil { // before it has begun: ctx may be over, too
 			c.ended = err
 			p.raised = err

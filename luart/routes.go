@@ -86,3 +86,14 @@ func (n *node) each(f func(*node)) {
 		}
 	}
 }
+
+// eachRoute calls f for every function that answers requests.
+func (t *tree) eachRoute(f func(*handler)) {
+	t.root.each(func(n *node) {
+		for _, h := range n.handlers {
+			if h != nil {
+				f(h)
+			}
+		}
+	})
+}

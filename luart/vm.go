@@ -40,6 +40,7 @@ type VM struct {
 	memory memory
 
 	kills, quarantines atomic.Uint64
+	costs              costs
 
 	logger  *zap.Logger
 	http    outbound.Counters
@@ -203,5 +204,13 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 		vm.meta = c.gen
 		setStringMeta(vm.main, c.gen.env)
 	}
-	vm.budget.begin(c.gen.burst)
+	burst := c.gen.burst
+	if c.gen.tree == nil {
+		burst = max(burst, minLoadBurst)
+	}
+	vm.budget.begin(burst)
 }
+
+// minLoadBurst is the least burst of a script's top level. It is the operator's and not a
+// request's, and on a machine that is too busy a reload must not be refused for a short one.
+const minLoadBurst = time.Second

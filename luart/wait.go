@@ -50,7 +50,11 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 		L.RaiseError("%s", why)
 	}
 	vm.raiseIfOver(L, c)
+	left := vm.nanotime()
+	c.cost.Lua += time.Duration(left - c.began)
 	vm.loop.Detach(func() { wait(c) })
+	c.began = vm.nanotime()
+	c.cost.Wait += time.Duration(c.began - left)
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)
 }

@@ -1,0 +1,284 @@
+package luart
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Cost is what Lua work has taken.
+type Cost struct {
+	Lua   time.Duration // of VM time, in which nobody else was served
+	Wait  time.Duration // in calls that wait, until the work had the VM again
+	Queue time.Duration // before the VM was free for it
+}
+
+// nanotime is the VM's clock: nanoseconds since it was made.
+func (vm *VM) nanotime() int64 { return int64(time.Since(vm.budget.made)) }
+
+// leave ends what start began, and adds what it took to the call's cost. Only the holder may
+// call it.
+func (c *call) leave() {
+	c.cost.Lua += time.Duration(c.gen.vm.nanotime() - c.began)
+}
+
+// done ends a call that is not a request's own, and adds its cost to that of the request, or
+// of the background work, that it was for. Only the holder may call it.
+func (c *call) done() {
+	c.end()
+	c.leave()
+	switch {
+	case c.x != nil:
+		c.x.cost.Lua += c.cost.Lua // who called c has waited for it
+	case c.parent != nil:
+		c.parent.cost.Lua += c.cost.Lua
+	default:
+		s := Summary{Outcome: Answered, Cost: c.cost}
+		r := c.gen.vm.costs.background(cmp.Or(c.doing, "load"))
+		if c.failed && c.ended == nil {
+			s.Outcome = Failed
+			r.errors.Add(1)
+		}
+		r.add(s)
+	}
+	c.cost = Cost{}
+}
+
+// What has become of a request.
+const (
+	Answered  = "answered"  // by Lua
+	Passed    = "passed"    // to the next handler, or by ctx:next
+	Proxied   = "proxied"   // to upstreams that Lua chose, by api.proxy or ctx:proxy
+	Failed    = "failed"    // a script error, or a handler in quarantine
+	TimedOut  = "timeout"   // its time in Lua was over
+	Cancelled = "cancelled" // the client left, or the server stopped
+	Refused   = "refused"   // before any Lua ran
+)
+
+// Outcomes are all of them.
+var Outcomes = []string{Answered, Passed, Proxied, Failed, TimedOut, Cancelled, Refused}
+
+// Summary is what has become of a request, and what it took.
+type Summary struct {
+	Route   string // "GET /users/:id"; "": only hooks ran
+	Outcome string // one of Outcomes
+	Cost
+}
+
+// Summary says how the request has gone so far. It may be called between Run and End.
+func (x *Exchange) Summary() Summary {
+	return Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost}
+}
+
+// account is where the request's costs are counted.
+func (x *Exchange) account() *routeCosts {
+	switch h := x.match.handler; {
+	case h == nil:
+		return x.gen.unrouted
+	case x.asked:
+		return x.gen.vm.costs.background(h.route)
+	default:
+		return h.costs
+	}
+}
+
+func (x *Exchange) result() string {
+	failed := x.failure
+	if failed == nil {
+		failed = x.err
+	}
+	switch {
+	case x.refused:
+		return Refused
+	case x.left:
+		return Cancelled
+	case failed != nil && failed.Status == http.StatusGatewayTimeout:
+		return TimedOut
+	case failed != nil && (failed.Status == StatusClientClosed || failed.Status == http.StatusServiceUnavailable):
+		return Cancelled
+	case failed != nil:
+		return Failed
+	case x.decision == Pass:
+		return Passed
+	case x.decision == Proxy:
+		return Proxied
+	case x.reply.from != nil && x.reply.from.to == nil:
+		return Passed
+	case x.reply.from != nil:
+		return Proxied
+	}
+	return Answered
+}
+
+// refusal remembers that Run has refused the request.
+func (x *Exchange) refusal(err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		x.left = true
+	} else {
+		x.refused = true
+	}
+}
+
+// luaBounds are the bounds of the histogram of a route's Lua time.
+var luaBounds = [...]time.Duration{
+	5 * time.Microsecond, 10 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	time.Second,
+}
+
+// routeCosts is what the requests of a route have cost together. Any goroutine may use it.
+type routeCosts struct {
+	lua      [len(luaBounds) + 1]atomic.Uint64 // requests by Lua time; those that were not run are not among them
+	luaTotal atomic.Int64                      // nanoseconds, as are the next two
+	wait     atomic.Int64
+	queue    atomic.Int64
+	outcomes [7]atomic.Uint64 // in the order of Outcomes
+	errors   atomic.Uint64
+}
+
+func (r *routeCosts) add(s Summary) {
+	r.outcomes[slices.Index(Outcomes, s.Outcome)].Add(1)
+	if s.Outcome == Refused {
+		return
+	}
+	i := 0
+	for i < len(luaBounds) && s.Lua > luaBounds[i] {
+		i++
+	}
+	r.lua[i].Add(1)
+	r.luaTotal.Add(int64(s.Lua))
+	if s.Wait > 0 {
+		r.wait.Add(int64(s.Wait))
+	}
+	if s.Queue > 0 {
+		r.queue.Add(int64(s.Queue))
+	}
+}
+
+// Unrouted stands for the route where there is none: of requests that only hooks saw, and of
+// background work.
+const Unrouted = "(none)"
+
+// costs is what a VM's routes cost, by route. It outlives generations.
+type costs struct {
+	mu     sync.Mutex
+	routes map[string]*routeCosts
+	work   map[string]*routeCosts // background work, by its kind
+}
+
+// maxOldRoutes are kept that no generation has any more: their counters go on when a script
+// that has them comes back.
+const maxOldRoutes = 1000
+
+// route returns what a route costs. Any goroutine may call it.
+func (c *costs) route(name string) *routeCosts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return entry(&c.routes, name)
+}
+
+// background returns what a kind of background work costs. Any goroutine may call it.
+func (c *costs) background(kind string) *routeCosts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return entry(&c.work, kind)
+}
+
+func entry(m *map[string]*routeCosts, name string) *routeCosts {
+	r := (*m)[name]
+	if r == nil {
+		r = &routeCosts{}
+		if *m == nil {
+			*m = map[string]*routeCosts{}
+		}
+		(*m)[name] = r
+	}
+	return r
+}
+
+// openAccounts gives the routes of a generation what they cost so far. Only the holder may
+// call it.
+func (g *Generation) openAccounts() {
+	c := &g.vm.costs
+	g.unrouted = c.route(Unrouted)
+	g.tree.eachRoute(func(h *handler) { h.costs = c.route(h.route) })
+}
+
+// keepCosts forgets routes that no generation has, if they are many. Only the holder may call
+// it.
+func (vm *VM) keepCosts() {
+	used := map[string]bool{Unrouted: true}
+	for g := range vm.live {
+		g.tree.eachRoute(func(h *handler) { used[h.route] = true })
+	}
+	vm.costs.keep(used)
+}
+
+// keep forgets what is not among the routes in use, if it is too much.
+func (c *costs) keep(used map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.routes) > len(used)+maxOldRoutes {
+		maps.DeleteFunc(c.routes, func(name string, _ *routeCosts) bool { return !used[name] })
+	}
+}
+
+// RouteCost is what the requests of one route have cost since the VM began.
+type RouteCost struct {
+	Route    string // or the kind of background work
+	Requests map[string]uint64
+	Errors   uint64 // script errors, those that on_error answered and those in background work included
+	Total    Cost
+	Lua      Histogram // requests by Lua time, without those that were refused
+}
+
+// Histogram counts durations by bounds.
+type Histogram struct {
+	Bounds []time.Duration
+	Counts []uint64 // those up to the bound; one more than Bounds, for the rest
+}
+
+func (r *routeCosts) read(name string) RouteCost {
+	cost := RouteCost{
+		Route: name, Requests: make(map[string]uint64, len(Outcomes)), Errors: r.errors.Load(),
+		Total: Cost{
+			Lua:   time.Duration(r.luaTotal.Load()),
+			Wait:  time.Duration(r.wait.Load()),
+			Queue: time.Duration(r.queue.Load()),
+		},
+		Lua: Histogram{Bounds: luaBounds[:], Counts: make([]uint64, len(r.lua))},
+	}
+	for i, outcome := range Outcomes {
+		if n := r.outcomes[i].Load(); n > 0 {
+			cost.Requests[outcome] = n
+		}
+	}
+	for i := range r.lua {
+		cost.Lua.Counts[i] = r.lua[i].Load()
+	}
+	return cost
+}
+
+// Costs returns what the routes of the VM have cost since it began, in the order of their
+// names, and what background work has: those without a request yet, too. Any goroutine may
+// call it.
+func (vm *VM) Costs() (routes, background []RouteCost) {
+	c := &vm.costs
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return readCosts(c.routes), readCosts(c.work)
+}
+
+func readCosts(m map[string]*routeCosts) []RouteCost {
+	list := make([]RouteCost, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, m[name].read(name))
+	}
+	return list
+}
