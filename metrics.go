@@ -1,40 +1,78 @@
 package rover
 
 import (
+	"slices"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart"
 )
 
-// The metrics of a VM. The label vm is the name that the config gives it, or the path of
-// its script. Counters belong to the VM: they go on across reloads.
+// vmDescs are the metrics of a VM. The label vm is the name that the config gives it, or the
+// path of its script. Counters belong to the VM: they go on across reloads.
+var vmDescs []*prometheus.Desc
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	d := prometheus.NewDesc("caddy_rover_"+name, help, append([]string{"vm"}, labels...), nil)
+	vmDescs = append(vmDescs, d)
+	return d
+}
+
 var (
-	refusedDesc = prometheus.NewDesc("caddy_rover_refused_total",
-		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, memory.",
-		[]string{"vm", "reason"}, nil)
-	killsDesc = prometheus.NewDesc("caddy_rover_kills_total",
-		"Stretches of VM time that were ended because of burst or memory.", []string{"vm"}, nil)
-	quarantinesDesc = prometheus.NewDesc("caddy_rover_quarantines_total",
-		"Times that a Lua function was put into quarantine.", []string{"vm"}, nil)
-	queuedDesc = prometheus.NewDesc("caddy_rover_queued",
-		"Requests that are queued for a VM, by priority.", []string{"vm", "priority"}, nil)
-	waitingDesc = prometheus.NewDesc("caddy_rover_waiting",
-		"Handlers that wait inside Lua.", []string{"vm"}, nil)
-	inFlightDesc = prometheus.NewDesc("caddy_rover_in_flight",
-		"Pieces of Lua work that were admitted and have not ended: queued, running or waiting.", []string{"vm"}, nil)
-	mirrorsDesc = prometheus.NewDesc("caddy_rover_mirror_copies_total",
-		"Copies of requests (ctx:mirror), by outcome: answered, failed, or dropped without being sent.", []string{"vm", "outcome"}, nil)
-	memoryDesc = prometheus.NewDesc("caddy_rover_memory_bytes",
-		"What the scripts of a VM kept alive when it was last counted: an estimate.", []string{"vm"}, nil)
-	reloadsDesc = prometheus.NewDesc("caddy_rover_reloads_total",
-		"Attempts to reload the scripts of a VM, by outcome: success, failure.", []string{"vm", "outcome"}, nil)
-	versionDesc = prometheus.NewDesc("caddy_rover_version",
-		"The version of the scripts that a VM runs (rover.version).", []string{"vm"}, nil)
+	requestsDesc = describe("requests_total",
+		"Requests that a script had something to do with, by route and by what became of them: "+
+			"answered, passed, proxied, failed, timeout, cancelled, refused.", "route", "outcome")
+	errorsDesc = describe("errors_total",
+		"Errors of the script in requests of a route.", "route")
+	luaDesc = describe("lua_seconds",
+		"VM time of the requests of a route: nobody else is served meanwhile.", "route")
+	waitDesc = describe("wait_seconds_total",
+		"Time that the requests of a route spent in calls that wait.", "route")
+	backgroundDesc = describe("background_total",
+		"Background work that has ended, by what began it (rover.spawn, load, on_start, …) and outcome: success, failure.", "kind", "outcome")
+	backgroundLuaDesc = describe("background_lua_seconds_total",
+		"VM time of background work, by what began it.", "kind")
+	queueWaitDesc = describe("queue_wait_seconds",
+		"Time that requests were queued before the VM ran them.")
+	batchDesc = describe("batch_tasks",
+		"Queued requests that were run one after the other, without a pause.")
+	busyDesc = describe("busy_seconds_total",
+		"Time during which a VM was in use: its rate is the busy share.")
+	refusedDesc = describe("refused_total",
+		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, memory.", "reason")
+	killsDesc = describe("kills_total",
+		"Stretches of VM time that were ended because of burst or memory.")
+	quarantinesDesc = describe("quarantines_total",
+		"Times that a Lua function was put into quarantine.")
+	queuedDesc = describe("queued",
+		"Requests that are queued for a VM, by priority.", "priority")
+	waitingDesc = describe("waiting",
+		"Handlers that wait inside Lua.")
+	inFlightDesc = describe("in_flight",
+		"Pieces of Lua work that were admitted and have not ended: queued, running or waiting.")
+	threadsDesc = describe("threads",
+		"Lua threads, by state: waiting inside Lua, spare for later requests.", "state")
+	httpDesc = describe("http_requests_total",
+		"Requests that rover.http was asked for.")
+	httpFailuresDesc = describe("http_failures_total",
+		"Requests of rover.http that failed, by the step that did.", "step")
+	mirrorsDesc = describe("mirror_copies_total",
+		"Copies of requests (ctx:mirror), by outcome: answered, failed, or dropped without being sent.", "outcome")
+	memoryDesc = describe("memory_bytes",
+		"What the scripts of a VM kept alive when it was last counted: an estimate.")
+	stateDesc = describe("state_bytes",
+		"What rover.state kept alive when it was last counted: a part of memory_bytes.")
+	reloadsDesc = describe("reloads_total",
+		"Attempts to reload the scripts of a VM, by outcome: success, failure.", "outcome")
+	versionDesc = describe("version",
+		"The version of the scripts that a VM runs (rover.version).")
 )
 
 // Describe sends what Collect may send.
 func (a *App) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{refusedDesc, killsDesc, quarantinesDesc, queuedDesc, waitingDesc, inFlightDesc, mirrorsDesc, memoryDesc, reloadsDesc, versionDesc} {
+	for _, d := range vmDescs {
 		ch <- d
 	}
 }
@@ -42,37 +80,104 @@ func (a *App) Describe(ch chan<- *prometheus.Desc) {
 // Collect sends the metrics of the config's VMs. Any goroutine may call it.
 func (a *App) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range a.programs {
-		collect(ch, p.vm)
+		vmMetrics{p.vm, ch}.collect()
 	}
 }
 
-func collect(ch chan<- prometheus.Metric, vm *sharedVM) {
-	name := vm.name
-	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), append([]string{name}, labels...)...)
+// vmMetrics sends the metrics of one VM.
+type vmMetrics struct {
+	vm *sharedVM
+	ch chan<- prometheus.Metric
+}
+
+func (m vmMetrics) counter(desc *prometheus.Desc, n float64, labels ...string) {
+	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, n, append([]string{m.vm.name}, labels...)...)
+}
+
+func (m vmMetrics) gauge(desc *prometheus.Desc, n float64, labels ...string) {
+	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, append([]string{m.vm.name}, labels...)...)
+}
+
+// histogram sends counts, which has one element more than bounds.
+func (m vmMetrics) histogram(desc *prometheus.Desc, bounds []float64, counts []uint64, sum float64, labels ...string) {
+	buckets := make(map[float64]uint64, len(bounds))
+	var total uint64
+	for i, bound := range bounds {
+		total += counts[i]
+		buckets[bound] = total
 	}
-	gauge := func(desc *prometheus.Desc, n float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, append([]string{name}, labels...)...)
+	total += counts[len(bounds)]
+	m.ch <- prometheus.MustNewConstHistogram(desc, total, sum, buckets, append([]string{m.vm.name}, labels...)...)
+}
+
+func seconds(bounds []time.Duration) []float64 {
+	list := make([]float64, len(bounds))
+	for i, d := range bounds {
+		list[i] = d.Seconds()
 	}
-	loop, own := vm.Stats(), vm.Counters()
-	counter(refusedDesc, loop.Refused.Full, "queue")
-	counter(refusedDesc, loop.Refused.Share, "share")
-	counter(refusedDesc, loop.Refused.QueueTimeout, "queue_timeout")
-	counter(refusedDesc, loop.Refused.Waiting, "max_waiting")
-	counter(refusedDesc, own.RefusedMemory, "memory")
-	counter(killsDesc, own.Kills)
-	counter(quarantinesDesc, own.Quarantines)
-	counter(mirrorsDesc, own.MirrorsAnswered, "answered")
-	counter(mirrorsDesc, own.MirrorsFailed, "failed")
-	counter(mirrorsDesc, own.MirrorsDropped, "dropped")
-	gauge(queuedDesc, float64(loop.Depths[eventloop.High]), "high")
-	gauge(queuedDesc, float64(loop.Depths[eventloop.Normal]), "normal")
-	gauge(queuedDesc, float64(loop.Depths[eventloop.Low]), "low")
-	gauge(waitingDesc, float64(loop.Waiting))
-	gauge(inFlightDesc, float64(loop.InFlight))
-	gauge(memoryDesc, float64(vm.Memory()))
-	reloads, version := vm.reloads()
-	counter(reloadsDesc, reloads.Done, "success")
-	counter(reloadsDesc, reloads.Failed, "failure")
-	gauge(versionDesc, float64(version))
+	return list
+}
+
+func (m vmMetrics) collect() {
+	loop, own := m.vm.Stats(), m.vm.Counters()
+	m.collectLoop(loop)
+	m.collectCosts()
+	m.counter(refusedDesc, float64(own.RefusedMemory), "memory")
+	m.counter(killsDesc, float64(own.Kills))
+	m.counter(quarantinesDesc, float64(own.Quarantines))
+	m.counter(mirrorsDesc, float64(own.MirrorsAnswered), "answered")
+	m.counter(mirrorsDesc, float64(own.MirrorsFailed), "failed")
+	m.counter(mirrorsDesc, float64(own.MirrorsDropped), "dropped")
+	m.counter(httpDesc, float64(own.HTTP.Requests))
+	for step, n := range own.HTTP.Failures {
+		m.counter(httpFailuresDesc, float64(n), string(step))
+	}
+	m.gauge(memoryDesc, float64(m.vm.Memory()))
+	m.gauge(stateDesc, float64(m.vm.StateBytes()))
+	reloads, version := m.vm.reloads()
+	m.counter(reloadsDesc, float64(reloads.Done), "success")
+	m.counter(reloadsDesc, float64(reloads.Failed), "failure")
+	m.gauge(versionDesc, float64(version))
+}
+
+func (m vmMetrics) collectLoop(loop eventloop.Stats) {
+	waits := slices.Clone(loop.Waits[:])
+	waits[0] += loop.CallerRuns // they did not wait
+	m.histogram(queueWaitDesc, seconds(eventloop.WaitBounds[:]), waits, loop.QueueWait.Seconds())
+	sizes := make([]float64, len(loop.Batches)-1)
+	for i := range sizes {
+		sizes[i] = float64(int(1) << i)
+	}
+	m.histogram(batchDesc, sizes, loop.Batches[:], float64(loop.Batched))
+	m.counter(busyDesc, loop.Busy.Seconds())
+	m.counter(refusedDesc, float64(loop.Refused.Full), "queue")
+	m.counter(refusedDesc, float64(loop.Refused.Share), "share")
+	m.counter(refusedDesc, float64(loop.Refused.QueueTimeout), "queue_timeout")
+	m.counter(refusedDesc, float64(loop.Refused.Waiting), "max_waiting")
+	m.gauge(queuedDesc, float64(loop.Depths[eventloop.High]), "high")
+	m.gauge(queuedDesc, float64(loop.Depths[eventloop.Normal]), "normal")
+	m.gauge(queuedDesc, float64(loop.Depths[eventloop.Low]), "low")
+	m.gauge(waitingDesc, float64(loop.Waiting))
+	m.gauge(inFlightDesc, float64(loop.InFlight))
+	m.gauge(threadsDesc, float64(loop.Waiting), "waiting")
+	m.gauge(threadsDesc, float64(loop.Spare), "spare")
+}
+
+func (m vmMetrics) collectCosts() {
+	routes, background := m.vm.Costs()
+	for _, r := range routes {
+		for _, outcome := range luart.Outcomes {
+			if n := r.Requests[outcome]; n > 0 || outcome == luart.Answered { // a route is there before its first request
+				m.counter(requestsDesc, float64(n), r.Route, outcome)
+			}
+		}
+		m.counter(errorsDesc, float64(r.Errors), r.Route)
+		m.histogram(luaDesc, seconds(r.Lua.Bounds), r.Lua.Counts, r.Total.Lua.Seconds(), r.Route)
+		m.counter(waitDesc, r.Total.Wait.Seconds(), r.Route)
+	}
+	for _, b := range background {
+		m.counter(backgroundDesc, float64(b.Requests[luart.Answered]), b.Route, "success")
+		m.counter(backgroundDesc, float64(b.Requests[luart.Failed]), b.Route, "failure")
+		m.counter(backgroundLuaDesc, b.Total.Lua.Seconds(), b.Route)
+	}
 }

@@ -27,21 +27,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if x == nil {
 		return next.ServeHTTP(w, r)
 	}
+	t := h.track(r, gen, x)
 	if h.Priority != "" {
 		x.SetPriority(h.priority(r))
 	}
 	outcome, err := x.Run()
+	t.decided(x)
 	if err != nil {
-		defer x.End()
+		defer t.end(x)
 		return h.refuse(w, r, err)
 	}
 	if outcome == luart.Answer {
-		defer x.End()
+		defer t.end(x)
 		return h.answer(w, r, x)
 	}
 
 	if x.WantsAfter() {
-		defer x.End()
+		defer t.end(x)
 		if err := x.PassOn(); err != nil {
 			return h.refuse(w, r, err)
 		}
@@ -59,9 +61,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	keep := x.KeepsBody() || x.Picks()
 	if keep {
-		defer x.End()
+		defer t.end(x)
 	} else {
-		x.End() // nothing of it is needed while the response streams
+		t.end(x) // nothing of it is needed while the response streams
 	}
 	err = onward.ServeHTTP(w, r)
 	if keep && x.PickFailed() {

@@ -87,6 +87,7 @@ func TestScripts(t *testing.T) {
 			"hang":      cmdHang,
 			"until":     cmdUntil,
 			"same":      cmdSame,
+			"spans":     cmdSpans,
 			"upload":    cmdUpload,
 			"drip":      cmdDrip,
 			"readers":   cmdReaders,

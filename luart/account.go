@@ -60,6 +60,9 @@ type root struct {
 	value lua.LValue
 }
 
+// stateRoot begins the names of roots that are rover.state.
+const stateRoot = "rover.state "
+
 // rootSize is what a root keeps alive that no root before it does.
 type rootSize struct {
 	name    string
@@ -77,7 +80,7 @@ type visit struct {
 func newAccount(vm *VM) *account {
 	a := &account{seen: map[any]struct{}{}}
 	for name, t := range vm.states {
-		a.roots = append(a.roots, root{"rover.state " + name, t})
+		a.roots = append(a.roots, root{stateRoot + name, t})
 	}
 	for name, c := range vm.shared.caches {
 		a.addKnown("rover.cache "+name, c.bytes, c.lru.Len())

@@ -58,6 +58,7 @@ type Script struct {
 type Generation struct {
 	vm     *VM
 	name   string // of the script, in messages
+	number int    // rover.version
 	logger *zap.Logger
 
 	timeout   time.Duration
@@ -102,7 +103,7 @@ type Generation struct {
 // on_check refused it.
 func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
-		vm: vm, name: filepath.Base(s.Path), logger: s.Logger,
+		vm: vm, name: filepath.Base(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
 		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody),
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
@@ -195,6 +196,9 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	return nil
 }
 
+// Version is the script's rover.version.
+func (g *Generation) Version() int { return g.number }
+
 // unfinished is the error of a script that has run to its end and is none.
 func (g *Generation) unfinished(message string) *ScriptError {
 	err := &ScriptError{Status: http.StatusInternalServerError, Message: g.name + ": " + message}
@@ -243,7 +247,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 		config.RawSetString(k, lua.LString(v))
 	}
 	set("config", config)
-	set("version", lua.LNumber(cmp.Or(s.Version, 1)))
+	set("version", lua.LNumber(g.number))
 	return rover
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ const (
 type memory struct {
 	limit   atomic.Int64  // bytes; 0: none
 	kept    atomic.Int64  // bytes, at the last count; an estimate
+	state   atomic.Int64  // likewise, of rover.state
 	over    atomic.Bool   // kept is beyond limit: requests are refused
 	refused atomic.Uint64 // requests
 
@@ -66,6 +68,9 @@ func (vm *VM) SetMemory(limit int64) {
 // Memory returns how many bytes the VM's scripts kept alive when they were last counted:
 // an estimate, some seconds old. Any goroutine may call it.
 func (vm *VM) Memory() int64 { return vm.memory.kept.Load() }
+
+// StateBytes is what of Memory is in rover.state. Any goroutine may call it.
+func (vm *VM) StateBytes() int64 { return vm.memory.state.Load() }
 
 // watchMemory counts now and then what the VM's scripts keep. It runs until memory.stop
 // is closed.
@@ -146,6 +151,13 @@ func (vm *VM) countMemory() (steps uint64, ok bool) {
 func (vm *VM) counted(a *account, grew map[string]int64) {
 	m := &vm.memory
 	m.kept.Store(a.bytes)
+	var state int64
+	for _, size := range a.sizes {
+		if strings.HasPrefix(size.name, stateRoot) {
+			state += size.bytes
+		}
+	}
+	m.state.Store(state)
 	limit := m.limit.Load()
 	over := limit > 0 && a.bytes > limit
 	was := m.over.Swap(over)

@@ -163,6 +163,8 @@ type Counters struct {
 	Quarantines   uint64 // functions that were put into quarantine
 	RefusedMemory uint64 // requests refused with ErrMemory
 
+	HTTP outbound.Stats // requests of rover.http
+
 	// Copies of requests (ctx:mirror): that were answered, that failed, and that were not sent.
 	MirrorsAnswered, MirrorsFailed, MirrorsDropped uint64
 }
@@ -171,6 +173,7 @@ type Counters struct {
 func (vm *VM) Counters() Counters {
 	return Counters{
 		Kills: vm.kills.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
+		HTTP:            vm.http.Stats(),
 		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
 	}
 }

@@ -1,0 +1,158 @@
+package rover
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// gather returns the metrics of an app by name. What is inconsistent is an error.
+func gather(t *testing.T, app *App) map[string]*dto.MetricFamily {
+	t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	if err := r.Register(app); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]*dto.MetricFamily{}
+	for _, f := range families {
+		byName[f.GetName()] = f
+	}
+	return byName
+}
+
+// find returns the metric of a family that has all of some labels, nil if there is none.
+func find(f *dto.MetricFamily, labels ...string) *dto.Metric {
+	for _, m := range f.GetMetric() {
+		matches := 0
+		for i := 0; i < len(labels); i += 2 {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == labels[i] && l.GetValue() == labels[i+1] {
+					matches++
+				}
+			}
+		}
+		if matches == len(labels)/2 {
+			return m
+		}
+	}
+	return nil
+}
+
+func busyApp(t *testing.T) *App {
+	t.Helper()
+	h := loaded(t, filepath.Join(t.TempDir(), "app.lua"), "metrics", `
+		local api = rover.server {}
+		rover.state("s", { 1, 2, 3 })
+		function api.users.p_id.get(ctx) return ctx:param("id") end
+		function api.fails.get() error("planted") end
+		function api.waits.get() rover.sleep(0.002) return "x" end
+		function api.on.get(ctx) return api.pass() end
+		return api`)
+	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on"} {
+		get(t, h, path)
+	}
+	return h.app
+}
+
+func TestMetricsByRoute(t *testing.T) {
+	byName := gather(t, busyApp(t))
+	for _, c := range []struct {
+		name   string
+		labels []string
+		want   float64
+	}{
+		{"requests_total", []string{"route", "GET /users/:id", "outcome", "answered"}, 2},
+		{"requests_total", []string{"route", "GET /fails", "outcome", "failed"}, 1},
+		{"requests_total", []string{"route", "GET /on", "outcome", "passed"}, 1},
+		{"errors_total", []string{"route", "GET /fails"}, 1},
+		{"errors_total", []string{"route", "GET /on"}, 0},
+		{"background_total", []string{"kind", "load", "outcome", "success"}, 1},
+	} {
+		m := find(byName["caddy_rover_"+c.name], append(c.labels, "vm", "metrics")...)
+		if m == nil || m.GetCounter().GetValue() != c.want {
+			t.Errorf("%s%v: %v, want %v", c.name, c.labels, m, c.want)
+		}
+	}
+	lua := find(byName["caddy_rover_lua_seconds"], "route", "GET /users/:id").GetHistogram()
+	if lua.GetSampleCount() != 2 || lua.GetSampleSum() <= 0 {
+		t.Errorf("lua_seconds: %v", lua)
+	}
+	if wait := find(byName["caddy_rover_wait_seconds_total"], "route", "GET /waits"); wait.GetCounter().GetValue() < 0.002 {
+		t.Errorf("wait_seconds_total: %v", wait)
+	}
+	if waited := byName["caddy_rover_queue_wait_seconds"].GetMetric()[0].GetHistogram(); waited.GetSampleCount() != 5 || waited.GetSampleSum() != 0 {
+		t.Errorf("queue_wait_seconds of requests that found the VM idle: %v", waited)
+	}
+}
+
+var metricName = regexp.MustCompile(`caddy_rover_\w+`)
+
+// The dashboard asks for metrics that there are, by labels that they have, and shows all.
+func TestDashboard(t *testing.T) {
+	byName := gather(t, busyApp(t))
+	labels := map[string][]string{}
+	for name, f := range byName {
+		names := []string{"le"}
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			names = append(names, l.GetName())
+		}
+		labels[name] = names
+	}
+	source, err := os.ReadFile("docs/grafana.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr, LegendFormat string }
+		}
+	}
+	if err := json.Unmarshal(source, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			metrics := metricName.FindAllString(target.Expr, -1)
+			if len(metrics) != 1 {
+				t.Errorf("%s: %d metrics in %s", p.Title, len(metrics), target.Expr)
+				continue
+			}
+			name := metrics[0]
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				if base, ok := strings.CutSuffix(name, suffix); ok && byName[base].GetType() == dto.MetricType_HISTOGRAM {
+					name = base
+				}
+			}
+			if byName[name] == nil {
+				t.Errorf("%s: there is no metric %s", p.Title, name)
+				continue
+			}
+			shown[name] = true
+			for _, m := range regexp.MustCompile(`(\w+)=~?"|by \(([^)]*)\)|\{\{(\w+)\}\}`).FindAllStringSubmatch(target.Expr+target.LegendFormat, -1) {
+				for _, label := range strings.Split(m[1]+m[2]+m[3], ", ") {
+					if !slices.Contains(labels[name], label) {
+						t.Errorf("%s: %s has no label %q", p.Title, name, label)
+					}
+				}
+			}
+		}
+	}
+	for name := range byName {
+		if !shown[name] {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+	}
+}
