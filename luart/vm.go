@@ -61,6 +61,8 @@ type VM struct {
 	streams   int                      // on their way to clients
 	noStreams chan struct{}            // closed when streams is zero; nil: nobody asks
 
+	stateTables int // in rover.state when it was saved last
+
 	heartbeat, headPatience time.Duration // of event streams
 
 	background sync.WaitGroup // background tasks and armed timers
@@ -69,6 +71,7 @@ type VM struct {
 	stopping  context.Context // ends with the grace of Close
 	stop      func()
 	closeOnce sync.Once
+	closed    atomic.Bool // Close has ended: nobody has the hold any more
 	cut       int
 }
 
@@ -194,6 +197,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.mirrors.close()
 		vm.closings.Wait()
 		vm.budget.close()
+		vm.closed.Store(true)
 	})
 	return vm.cut
 }

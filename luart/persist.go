@@ -1,0 +1,311 @@
+package luart
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/eventloop"
+)
+
+// StateFormat is the version of what SaveState writes and RestoreState reads. A change of
+// the format below needs another one, and RestoreState must go on reading the older ones.
+//
+//	state   count, then for each named table: string name, id; then the tables by id, 0 first
+//	table   flags (1: marked by rover.json.array), members with a string key as 4 bytes,
+//	        length of the list, its values (nil where there is a hole),
+//	        key and value of every other member in the order of next(), end
+//	value   nil | false | true | null | int zigzag | float 8 bytes | string length, bytes | table id
+//
+// Counts, lengths and ids are unsigned varints, fixed numbers little-endian. An id is a
+// table that an id before it has named already, or the next new one. So a table that stands
+// in several places, or in itself, is written once, nothing is nested, and however deep a
+// structure is neither side needs a stack for it.
+const StateFormat = 1
+
+// What a value in a state begins with.
+const (
+	stateEnd = iota // of a table
+	stateNil        // a hole in a list
+	stateFalse
+	stateTrue
+	stateNull // rover.json.null
+	stateInt
+	stateFloat
+	stateString
+	stateTable
+)
+
+const (
+	stateArrayMark   = 1 // the flag of rover.json.array
+	stateMembersSize = 4 // bytes of the number of members
+
+	// maxLeftOutNamed values that cannot be saved are named; the others are counted.
+	maxLeftOutNamed = 100
+)
+
+// ErrStateSize says that rover.state is larger than it may be to be saved.
+var ErrStateSize = errors.New("rover.state is too large to be saved")
+
+// SavedState is rover.state as it was at one moment.
+type SavedState struct {
+	Data   []byte        // for RestoreState
+	Tables int           // in it
+	Hold   time.Duration // how long the VM was held for it: no request ran Lua meanwhile
+
+	// What could not be saved, at most 100 of it, sorted: `rover.state "x".cb: a function is
+	// not saved`. LeftOut counts all.
+	LeftOutNames []string
+	LeftOut      int
+}
+
+// SaveState returns rover.state, all of it from one moment between two slices of Lua, with
+// Data appended to dst. Values that are not plain data are left out: functions, coroutines,
+// userdata, members with such keys, and metatables. No metamethod runs. The same state gives
+// the same bytes. ErrStateSize: Data would be longer than limit bytes; it was held no longer
+// than for that much. Any goroutine may call it; after Close it is not safe for concurrent
+// use.
+func (vm *VM) SaveState(dst []byte, limit int) (SavedState, error) {
+	var s SavedState
+	err := vm.visit(func() error {
+		began := time.Now()
+		e := stateEncoder{
+			buf: dst, limit: len(dst) + limit, fields: tablesKnown,
+			ids: make(map[*lua.LTable]int, vm.stateTables), tables: make([]foundTable, 0, vm.stateTables),
+		}
+		err := e.encode(vm.states)
+		vm.stateTables = len(e.tables)
+		s = SavedState{e.buf, len(e.tables), time.Since(began), e.leftOut, e.leftOutCount}
+		return err
+	})
+	slices.Sort(s.LeftOutNames)
+	return s, err
+}
+
+// visit calls fn with the hold of the VM, or when the VM is closed without it, for then
+// nobody has it. Any goroutine may call it; after Close it is not safe for concurrent use.
+func (vm *VM) visit(fn func() error) error {
+	err := vm.loop.DoAdmitted(func(*thread) error { return fn() })
+	if errors.Is(err, eventloop.ErrClosed) && vm.closed.Load() {
+		return fn()
+	}
+	return err
+}
+
+// stateEncoder is one run of SaveState. Its methods are for the holder only.
+type stateEncoder struct {
+	buf    []byte
+	limit  int  // length that buf may not pass
+	fields bool // use what lua.LTable does not show: Next needs two lookups for each member
+	ids    map[*lua.LTable]int
+	tables []foundTable // by id
+
+	leftOut      []string
+	leftOutCount int
+}
+
+// foundTable is a table, and where it was found first.
+type foundTable struct {
+	t      *lua.LTable
+	in     int        // the id of the table that it is in; negative: it is the named one
+	member lua.LValue // where in that
+	name   string     // of the named table that it is in, or is
+}
+
+func (e *stateEncoder) encode(states map[string]*lua.LTable) error {
+	e.count(len(states))
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		e.string(name)
+		e.count(e.id(foundTable{t: states[name], in: -1, name: name}))
+	}
+	for id := 0; id < len(e.tables); id++ { // table finds more
+		e.table(id)
+		if len(e.buf) > e.limit {
+			return ErrStateSize
+		}
+	}
+	return nil
+}
+
+func (e *stateEncoder) count(n int) { e.buf = binary.AppendUvarint(e.buf, uint64(n)) }
+
+func (e *stateEncoder) string(s string) {
+	e.count(len(s))
+	if len(e.buf)+len(s) > e.limit { // do not copy what is refused anyway
+		e.limit = -1
+		return
+	}
+	e.buf = append(e.buf, s...)
+}
+
+// id returns the number of a table.
+func (e *stateEncoder) id(found foundTable) int {
+	id, ok := e.ids[found.t]
+	if !ok {
+		id = len(e.tables)
+		if found.in >= 0 {
+			found.name = e.tables[found.in].name
+		}
+		e.ids[found.t] = id
+		e.tables = append(e.tables, found)
+	}
+	return id
+}
+
+// table appends the contents of a table. It stops in the middle when buf is too long.
+func (e *stateEncoder) table(id int) {
+	t := e.tables[id].t
+	flags := byte(0)
+	if isJSONArray(t) {
+		flags = stateArrayMark
+	} else if t.Metatable != lua.LNil {
+		e.leave(id, nil, "the metatable")
+	}
+	e.buf = append(e.buf, flags, 0, 0, 0, 0)
+	members := len(e.buf) - stateMembersSize // how many is known at the end
+	n := t.MaxN()
+	e.count(n)
+	for i := 1; i <= n && len(e.buf) <= e.limit; i++ {
+		if v := t.RawGetInt(i); v == lua.LNil || !e.value(id, nil, i, v) {
+			e.buf = append(e.buf, stateNil)
+		}
+	}
+	strings := e.members(id, n)
+	e.buf = append(e.buf, stateEnd)
+	binary.LittleEndian.PutUint32(e.buf[members:], uint32(strings))
+}
+
+// members appends what is not in the list of a table, the first n indexes. It returns how
+// many string keys there are.
+func (e *stateEncoder) members(id, n int) (strings int) {
+	t := e.tables[id].t
+	if e.fields {
+		f := fieldsOf(t)
+		for _, key := range f.keys {
+			if len(e.buf) > e.limit {
+				return strings
+			}
+			if s, ok := key.(lua.LString); ok {
+				if v, ok := f.strdict[string(s)]; ok && e.member(id, key, v) {
+					strings++
+				}
+			} else if v, ok := f.dict[key]; ok {
+				e.member(id, key, v)
+			}
+		}
+		return strings
+	}
+	key := lua.LNil
+	if n > 0 {
+		key = lua.LNumber(n)
+	}
+	for len(e.buf) <= e.limit {
+		var v lua.LValue
+		if key, v = t.Next(key); key == lua.LNil {
+			break
+		}
+		if _, ok := key.(lua.LString); e.member(id, key, v) && ok {
+			strings++
+		}
+	}
+	return strings
+}
+
+// member appends a key and its value, or nothing and returns false when one of them cannot
+// be saved.
+func (e *stateEncoder) member(id int, key, v lua.LValue) bool {
+	if v == lua.LNil {
+		return false
+	}
+	start := len(e.buf)
+	switch key.(type) {
+	case lua.LString, lua.LNumber, lua.LBool:
+		e.value(id, nil, 0, key)
+		if e.value(id, key, 0, v) {
+			return true
+		}
+	default:
+		e.leave(id, nil, "a member with a "+typeName(key)+" as its key")
+	}
+	e.buf = e.buf[:start]
+	return false
+}
+
+// value appends a value, which stands at key, or if that is nil at an index, in the table
+// with the given id. It returns false when it cannot be saved.
+func (e *stateEncoder) value(id int, key lua.LValue, index int, v lua.LValue) bool {
+	switch v := v.(type) {
+	case lua.LString:
+		e.buf = append(e.buf, stateString)
+		e.string(string(v))
+	case lua.LNumber:
+		f := float64(v)
+		if n := int64(f); float64(n) == f && -maxExactInt <= n && n <= maxExactInt && (n != 0 || !math.Signbit(f)) {
+			e.buf = binary.AppendVarint(append(e.buf, stateInt), n)
+		} else {
+			e.buf = binary.LittleEndian.AppendUint64(append(e.buf, stateFloat), math.Float64bits(f))
+		}
+	case lua.LBool:
+		if v {
+			e.buf = append(e.buf, stateTrue)
+		} else {
+			e.buf = append(e.buf, stateFalse)
+		}
+	case *lua.LTable:
+		e.buf = append(e.buf, stateTable)
+		if key == nil {
+			key = lua.LNumber(index)
+		}
+		e.count(e.id(foundTable{t: v, in: id, member: key}))
+	default:
+		if v != lua.LValue(jsonNull) {
+			if key == nil {
+				key = lua.LNumber(index)
+			}
+			e.leave(id, key, "a "+typeName(v))
+			return false
+		}
+		e.buf = append(e.buf, stateNull)
+	}
+	return true
+}
+
+// leave notes that something in the table with the given id, at key if that is not nil, is
+// not saved.
+func (e *stateEncoder) leave(id int, key lua.LValue, what string) {
+	e.leftOutCount++
+	if len(e.leftOut) == maxLeftOutNamed {
+		return
+	}
+	path := ""
+	if key != nil {
+		path = stepOfKey(key)
+	}
+	at := e.tables[id]
+	for ; at.in >= 0; at = e.tables[at.in] {
+		if len(path) > maxLeftOutPath {
+			path = "[…]" + path
+			break
+		}
+		path = stepOfKey(at.member) + path
+	}
+	e.leftOut = append(e.leftOut, fmt.Sprintf("rover.state %q%s: %s is not saved", at.name, path, what))
+}
+
+// maxLeftOutPath bytes of a path are enough to find a value: a list of a million linked
+// tables has long ones.
+const maxLeftOutPath = 200
+
+// stepOfKey is the step of a path that a key makes.
+func stepOfKey(key lua.LValue) string {
+	if s, ok := key.(lua.LString); ok {
+		return pathOfKey(string(s))
+	}
+	return "[" + key.String() + "]"
+}
