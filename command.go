@@ -17,6 +17,7 @@ import (
 
 // commands make the subcommands of caddy rover, in the order of its help.
 var commands = []func() *cobra.Command{
+	explainCommand,
 	runCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",

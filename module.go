@@ -42,15 +42,16 @@ func init() {
 type Handler struct {
 	rovercaddyfile.Config
 
-	app      *App
-	vm       *sharedVM // nil: none acquired
-	path     string    // of the script, absolute
-	settings luart.Script
-	loaded   *luart.Generation // until the config starts: then it becomes live
-	live     atomic.Pointer[luart.Generation]
-	proxy    *proxy
-	logger   *zap.Logger
-	refusing atomic.Int64 // unix time of the last log line about refused requests
+	app        *App
+	vm         *sharedVM // nil: none acquired
+	path       string    // of the script, absolute
+	settings   luart.Script
+	loaded     *luart.Generation // until the config starts: then it becomes live
+	live       atomic.Pointer[luart.Generation]
+	proxy      *proxy
+	explainKey string // "": nobody is told the story of a request
+	logger     *zap.Logger
+	refusing   atomic.Int64 // unix time of the last log line about refused requests
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,6 +91,9 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return err
 	}
 	repl := caddy.NewReplacer()
+	if h.explainKey, err = h.newExplainKey(repl); err != nil {
+		return err
+	}
 	path, err := filepath.Abs(repl.ReplaceAll(h.Script, ""))
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)

@@ -16,6 +16,14 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.explainKey != "" && h.asksForStory(r) {
+		return h.serveTelling(w, r, next)
+	}
+	return h.serve(w, r, next, nil)
+}
+
+// serve is ServeHTTP; s is told what happens, if it is not nil.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *storyteller) error {
 	gen := h.live.Load()
 	if gen == nil {
 		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
@@ -25,9 +33,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	x := gen.Begin(w, r, host{h}, next)
 	if x == nil {
+		if s != nil {
+			s.story.Note("no route, no hook", "untouched")
+		}
 		return next.ServeHTTP(w, r)
 	}
 	t := h.track(r, gen, x)
+	if s != nil {
+		s.track = t
+		x.Explain(s.story)
+	}
 	if h.Priority != "" {
 		x.SetPriority(h.priority(r))
 	}

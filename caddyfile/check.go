@@ -63,6 +63,13 @@ func checkName(name string) error {
 	return checkPrintable("name", name)
 }
 
+func checkExplain(key string) error {
+	if key == "" {
+		return errors.New("explain is empty")
+	}
+	return checkPrintable("explain", key)
+}
+
 func checkUnmatched(what string) error {
 	if what != UnmatchedPass && what != UnmatchedRespond {
 		return fmt.Errorf("unmatched '%s' is unknown: %s or %s", what, UnmatchedPass, UnmatchedRespond)

@@ -184,6 +184,13 @@ type Config struct {
 	// package luart/outbound. Past it a request of the script fails: "forbidden: …".
 	AllowNet []string `json:"allow_net,omitempty"`
 
+	// A key for requests that ask what happens to them. One that carries a header
+	// Rover-Explain signed with it, which "caddy rover explain" makes, gets its story in a
+	// header of the response, and in the log: route, hooks, what they returned,
+	// connections, times. A string of at least 16 bytes with placeholders, replaced when
+	// the configuration is loaded, such as "{env.EXPLAIN_KEY}". Default: nobody is told.
+	Explain string `json:"explain,omitempty"`
+
 	// Values for the script, at rover.config.<key>. Placeholders in the values are
 	// replaced once, when the configuration is loaded. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
@@ -255,6 +262,7 @@ func (c Config) Validate() error {
 		checkQuarantine(cmp.Or(c.Quarantine, Fail500)), // empty: off
 		checkAllow(c.Allow),
 		checkAllowNet(c.Allow, c.AllowNet),
+		checkPrintable("explain", c.Explain),
 		checkSet(c.Set),
 		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
 		checkProxy(c.Proxy),

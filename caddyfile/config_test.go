@@ -102,6 +102,7 @@ func full(t *testing.T) Config {
 		"quarantine": "500",
 		"allow": ["env", "net"],
 		"allow_net": ["api.example.com", "10.0.0.0/8:443"],
+		"explain": "{env.EXPLAIN_KEY}",
 		"set": {"region": "{env.REGION}", "note": ""},
 		"watch": true,
 		"watch_interval": "2s",

@@ -53,6 +53,7 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    on_failure    closed|pass
 //	    quarantine    500|pass
 //	    allow         <env|fs|process|net [<rule>...]>...
+//	    explain       <key>
 //	    set           <key> <value>
 //	    watch         [<interval>]
 //	    debug
@@ -114,6 +115,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"memory":        (*Config).parseMemory,
 	"on_failure":    (*Config).parseOnFailure,
 	"quarantine":    (*Config).parseQuarantine,
+	"explain":       (*Config).parseExplain,
 	"set":           (*Config).parseSet,
 	"watch":         (*Config).parseWatch,
 	"debug":         (*Config).parseDebug,
@@ -191,6 +193,10 @@ func (c *Config) parseMaxWaiting(d *caddyfile.Dispenser) error {
 
 func (c *Config) parsePriority(d *caddyfile.Dispenser) error {
 	return parseText(d, &c.Priority, checkPriority)
+}
+
+func (c *Config) parseExplain(d *caddyfile.Dispenser) error {
+	return parseText(d, &c.Explain, checkExplain)
 }
 
 func (c *Config) parseTimeout(d *caddyfile.Dispenser) error {

@@ -44,6 +44,7 @@ func TestUnmarshal(t *testing.T) {
 		{"queue_timeout", rover("queue_timeout 100ms"), `{"script":"app.lua","queue_timeout":100000000}`},
 		{"max_waiting", rover("max_waiting 1000000"), `{"script":"app.lua","max_waiting":1000000}`},
 		{"priority", rover("priority {vars.class}"), `{"script":"app.lua","priority":"{vars.class}"}`},
+		{"explain", rover("explain {env.KEY}"), `{"script":"app.lua","explain":"{env.KEY}"}`},
 		{"priority for all", rover("priority high"), `{"script":"app.lua","priority":"high"}`},
 		{"timeout", rover("timeout 1m30s"), `{"script":"app.lua","timeout":90000000000}`},
 		{"timeout in days", rover("timeout 1d"), `{"script":"app.lua","timeout":86400000000000}`},
@@ -156,6 +157,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"max_waiting zero", rover("max_waiting 0"), "max_waiting 0 is out of range: 1 to 1000000, at Testfile:2"},
 		{"max_waiting too large", rover("max_waiting 1000001"), "max_waiting 1000001 is out of range: 1 to 1000000, at Testfile:2"},
 
+		{"explain empty", rover(`explain ""`), "explain is empty, at Testfile:2"},
+		{"explain without value", rover("explain"), wrongCount + "'explain', at Testfile:2"},
 		{"priority without value", rover("priority"), wrongCount + "'priority', at Testfile:2"},
 		{"priority with two values", rover("priority high low"), wrongCount + "'high', at Testfile:2"},
 		{"priority empty", rover(`priority ""`), "priority is empty, at Testfile:2"},
@@ -229,7 +232,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "set": "set a b", "watch": "watch", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {

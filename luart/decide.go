@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -97,13 +98,31 @@ func (x *Exchange) miss() {
 	x.reply.headerMap()["Allow"] = []string{allow(x.match.known)}
 }
 
-// callHandler calls a function of the tree with ctx. Only the holder may call it.
-func (x *Exchange) callHandler(h *handler) (lua.LValue, *ScriptError) {
-	x.running = h
-	if h.noCtx {
-		return x.gen.vm.call1(&x.call, h.fn)
+// callHandler calls a function of the tree with ctx, or with ctx and res. Only the holder may
+// call it.
+func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (lua.LValue, *ScriptError) {
+	if x.story == nil {
+		return x.callFunction(h, res)
 	}
-	return x.gen.vm.call1(&x.call, h.fn, x.ctxValue())
+	began := time.Now()
+	v, err := x.callFunction(h, res)
+	x.story.add(Step{
+		At: began.Sub(x.story.began), Took: time.Since(began),
+		What: h.route + " (" + h.where + ")", Result: told(v, err),
+	})
+	return v, err
+}
+
+func (x *Exchange) callFunction(h *handler, res []lua.LValue) (lua.LValue, *ScriptError) {
+	x.running = h
+	switch vm := x.gen.vm; {
+	case len(res) > 0:
+		return vm.call1(&x.call, h.fn, x.ctxValue(), res[0])
+	case h.noCtx:
+		return vm.call1(&x.call, h.fn)
+	default:
+		return vm.call1(&x.call, h.fn, x.ctxValue())
+	}
 }
 
 // ctxValue returns ctx. Only the holder may call it.

@@ -78,6 +78,8 @@ type Exchange struct {
 	failure       *ScriptError // of a function of the request, whatever on_error has made of it
 	refused, left bool         // Run returned an error
 
+	story *Story // nil: nobody is told
+
 	running   *handler        // the function that runs, or ran last
 	mirrored  []*mirroredBody // the copies that wait for the request's body
 	picker    *picker         // of the reply, when it is to proxy

@@ -23,12 +23,11 @@ func (x *Exchange) after(res *response) bool {
 			x.refuse(h)
 			return false
 		}
-		x.running = h
 		var was response
 		if x.gen.onFailure == FailPass {
 			was = res.clone()
 		}
-		v, err := vm.call1(&x.call, h.fn, x.ctxValue(), ud)
+		v, err := x.callHandler(h, ud)
 		if err != nil && x.gen.onFailure == FailPass && !err.Deliberate && !replaced {
 			x.logFailure(err, h)
 			vm.resume(&x.call, x.th.L) // a burst of its own for the next

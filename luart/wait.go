@@ -55,6 +55,9 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 	vm.loop.Detach(func() { wait(c) })
 	c.began = vm.nanotime()
 	c.cost.Wait += time.Duration(c.began - left)
+	if c.x != nil && c.x.story != nil {
+		c.x.story.waited(callerLine(L), time.Duration(c.began-left))
+	}
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)
 }

@@ -1,0 +1,241 @@
+package rover
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// explainHeader asks for the story of a request, and brings it back: see Config.Explain. The
+// question is "<unix time>:<signature>", valid until then: the HMAC-SHA256, in hexadecimal, of
+// what explainText makes.
+const explainHeader = "Rover-Explain"
+
+const (
+	// leastExplainKey bytes cannot be guessed, if they are random.
+	leastExplainKey = 16
+
+	// A signature is no longer valid than maxExplain, whatever it says.
+	maxExplain = time.Hour
+
+	// maxStoryBytes of a story fit into a header that every proxy takes.
+	maxStoryBytes = 6 << 10
+)
+
+// explainText is what is signed: the request, and how long it may be explained.
+func explainText(method, host, uri string, until int64) string {
+	return strings.Join([]string{"rover-explain", method, host, uri, strconv.FormatInt(until, 10)}, "\n")
+}
+
+// signExplain returns the header of a request that asks for its story.
+func signExplain(key, method, host, uri string, until time.Time) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	io.WriteString(mac, explainText(method, host, uri, until.Unix())) //nolint:errcheck // a hash takes all
+	return fmt.Sprintf("%d:%s", until.Unix(), hex.EncodeToString(mac.Sum(nil)))
+}
+
+// newExplainKey returns the key of the option explain, "" if it is not given.
+func (h *Handler) newExplainKey(repl *caddy.Replacer) (string, error) {
+	if h.Explain == "" {
+		return "", nil
+	}
+	key := repl.ReplaceAll(h.Explain, "")
+	if len(key) < leastExplainKey {
+		return "", fmt.Errorf("explain: the key has %d bytes, at least %d are needed, at random: openssl rand -hex 16", len(key), leastExplainKey)
+	}
+	return key, nil
+}
+
+// asksForStory reports whether a request asks for its story and may have it.
+func (h *Handler) asksForStory(r *http.Request) bool {
+	header := r.Header.Get(explainHeader)
+	if header == "" {
+		return false
+	}
+	expires, _, _ := strings.Cut(header, ":")
+	seconds, err := strconv.ParseInt(expires, 10, 64)
+	if err != nil {
+		return false
+	}
+	until := time.Unix(seconds, 0)
+	if left := time.Until(until); left < 0 || left > maxExplain {
+		return false
+	}
+	method, uri := r.Method, r.RequestURI
+	if was, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok { // what the client has signed
+		method, uri = was.Method, was.RequestURI
+	}
+	return hmac.Equal([]byte(header), []byte(signExplain(h.explainKey, method, r.Host, uri, until)))
+}
+
+// storyteller serves one request whose story is told. The request's goroutine uses it.
+type storyteller struct {
+	*caddyhttp.ResponseWriterWrapper
+	h     *Handler
+	story *luart.Story
+	track *track // nil: the script had nothing to do with it
+	told  bool
+}
+
+// serveTelling is serve for a request that asks for its story. It gets it in a header of
+// the response, also of an error's, as far as it is known when the response begins; the
+// log gets it all.
+func (h *Handler) serveTelling(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	s := &storyteller{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		h:                     h, story: luart.NewStory(),
+	}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), s.connections()))
+	defer func() {
+		h.logger.Info("request explained", zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", s.tell()))
+	}()
+	err := h.serve(s, r, next, s)
+	if err != nil {
+		s.story.Note("error", err.Error())
+		s.begin()
+	}
+	return err
+}
+
+// connections notes what becomes of connections to upstreams, those of rover.http included.
+func (s *storyteller) connections() *httptrace.ClientTrace {
+	result := func(err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		return "done"
+	}
+	return &httptrace.ClientTrace{
+		ConnectDone: func(_, addr string, err error) { s.story.Note("connect to "+addr, result(err)) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			s.story.Note("TLS handshake", result(err))
+		},
+		GotConn: func(c httptrace.GotConnInfo) {
+			how := "a new connection"
+			if c.Reused {
+				how = "a connection that was open"
+			}
+			s.story.Note("request to "+c.Conn.RemoteAddr().String(), how)
+		},
+		GotFirstResponseByte: func() { s.story.Note("first byte of the response", "") },
+	}
+}
+
+// told is a story as JSON.
+type told struct {
+	VM        string  `json:"vm"`
+	Script    string  `json:"script"`
+	Version   int     `json:"version,omitempty"`
+	Route     string  `json:"route,omitempty"`
+	Outcome   string  `json:"outcome"`
+	LuaMS     float64 `json:"lua_ms"`
+	WaitMS    float64 `json:"wait_ms"`
+	QueueMS   float64 `json:"queue_ms"`
+	TotalMS   float64 `json:"total_ms"`
+	Steps     []step  `json:"steps"`
+	Truncated bool    `json:"truncated,omitempty"` // there were more steps than fit
+}
+
+type step struct {
+	AtMS   float64 `json:"at_ms"`
+	TookMS float64 `json:"took_ms,omitempty"`
+	What   string  `json:"what"`
+	Result string  `json:"result,omitempty"`
+}
+
+func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
+
+// tell returns the story so far.
+func (s *storyteller) tell() *told {
+	steps, total := s.story.Steps()
+	t := &told{VM: s.h.vm.name, Script: s.h.path, Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
+	if k := s.track; k != nil {
+		t.Version, t.Route, t.Outcome = k.gen.Version(), k.Route, k.Outcome
+		t.LuaMS, t.WaitMS, t.QueueMS = inMilliseconds(k.Lua), inMilliseconds(k.Wait), inMilliseconds(k.Queue)
+	}
+	for _, st := range steps {
+		t.Steps = append(t.Steps, step{inMilliseconds(st.At), inMilliseconds(st.Took), st.What, st.Result})
+	}
+	return t
+}
+
+// header returns the story in ASCII, with as many steps as fit.
+func (t *told) header() string {
+	for {
+		text, err := json.Marshal(t)
+		if err != nil {
+			return "{}" // there is nothing in it that JSON has not
+		}
+		if ascii := escapeNonASCII(text); len(ascii) <= maxStoryBytes || len(t.Steps) == 0 {
+			return ascii
+		}
+		t.Steps, t.Truncated = t.Steps[:len(t.Steps)*3/4], true
+	}
+}
+
+// escapeNonASCII makes JSON a header value: what is not printable ASCII stands in strings
+// only, where it may be escaped.
+func escapeNonASCII(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		switch {
+		case r < 0x7f:
+			b.WriteRune(r)
+		case r > 0xffff:
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// begin puts the story into the response's header, once.
+func (s *storyteller) begin() {
+	if !s.told {
+		s.told = true
+		s.Header().Add(explainHeader, s.tell().header())
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *storyteller) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		s.begin()
+	}
+	s.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (s *storyteller) Write(p []byte) (int, error) {
+	s.begin()
+	return s.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (s *storyteller) ReadFrom(r io.Reader) (int64, error) {
+	s.begin()
+	return s.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError is for http.ResponseController.
+func (s *storyteller) FlushError() error {
+	s.begin()
+	return http.NewResponseController(s.ResponseWriter).Flush()
+}
