@@ -151,7 +151,9 @@ func (g *Generation) checkBackground(L *lua.LState, kind string) {
 // launch runs t on a goroutine of its own. Only the holder may call it.
 func (g *Generation) launch(t *backgroundTask, premature bool) {
 	g.vm.tasks++
+	g.vm.clock.Begin(1)
 	g.vm.background.Go(func() {
+		defer g.vm.clock.End()
 		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 			defer func() { g.vm.tasks-- }()
 			g.runTask(th, t, premature)

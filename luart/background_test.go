@@ -263,7 +263,7 @@ func FuzzCron(f *testing.F) {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		schedule, err := parseCron(spec)
+		schedule, err := parseCron(spec, time.Now())
 		if err != nil {
 			return
 		}

@@ -18,7 +18,7 @@ type call struct {
 	parent   *call           // the call that waits for this one, in rover.parallel
 	ctx      context.Context // ends when the client leaves; its cause may say more
 	retired  context.Context // ends when idle waits are to end; nil: never
-	deadline int64           // nanoseconds since the VM was made; 0: none
+	deadline int64           // nanoseconds since the VM was made, by its clock; 0: none
 	ended    error           // why a wait was refused or cut short, if one was
 	failed   bool            // a function of it has raised an error
 	picks    bool            // it is a picker's: the request is on its way
@@ -102,9 +102,18 @@ func (vm *VM) start(c *call, th *thread) {
 func (c *call) setDeadline() {
 	c.ended = nil
 	if c.gen.timeout > 0 {
-		b := c.gen.vm.budget
-		c.deadline = b.now.Load() + int64(c.gen.timeout+b.tick) // now may be a tick behind
+		c.deadline = c.gen.vm.deadline(c.gen.timeout)
 	}
+}
+
+// deadline returns when a timeout that begins now is over, for a request: a tick more or less
+// does not matter, asking the system for the time does. Any goroutine may call it.
+func (vm *VM) deadline(timeout time.Duration) int64 {
+	if vm.clock != nil {
+		return int64(vm.clock.Since(vm.made) + timeout)
+	}
+	b := vm.budget
+	return b.now.Load() + int64(timeout+b.tick) // now may be a tick behind
 }
 
 // over returns why c must not wait any longer, nil if it may. Any goroutine may call
@@ -112,7 +121,7 @@ func (c *call) setDeadline() {
 func (vm *VM) over(c *call) error {
 	// First the timeout: it ends the reading of a request's body by a deadline on the
 	// connection, for which net/http ends the request's context as if the client had left.
-	if c.deadline != 0 && int64(time.Since(vm.budget.made)) >= c.deadline {
+	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}
 	if c.ctx.Err() != nil {

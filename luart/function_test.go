@@ -274,6 +274,7 @@ func TestMatcherFunctionRefused(t *testing.T) {
 	}
 }
 
+// expectOnce is expect for a request that must not be sent twice.
 func (s *server) expectOnce(request, want string) {
 	s.t.Helper()
 	if got := answer(s.do(request, "")); got != want {

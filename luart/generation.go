@@ -36,6 +36,7 @@ type Script struct {
 	AllowEnv bool                             // whether rover.env may read the environment
 	Getenv   func(name string) (string, bool) // what rover.env reads
 	Net      *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
+	StandIn  http.RoundTripper                // what rover.http asks in place of the network; nil: the network
 	Config   map[string]string                // rover.config
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
@@ -114,7 +115,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g.life.hooks = map[string][]definition{}
 	g.snapshot.Script = s.Source
 	g.functions = functions{}
-	g.http = newHTTPClients(vm, s.Net)
+	g.http = newHTTPClients(vm, s.Net, s.StandIn)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compile(s.Source, g.name)
 	g.sources.add(g.name, s.Source, err)
@@ -164,6 +165,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Loaded:  g.loaded,
 		Read:    g.sources.add,
+		Clock:   vm.clock,
 	})
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)
@@ -172,7 +174,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 
 	c := &call{gen: g, ctx: ctx}
 	if g.timeout > 0 {
-		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
+		c.deadline = int64(vm.clock.Since(vm.made) + g.timeout)
 	}
 	vm.start(c, th)
 	defer c.done()
@@ -237,7 +239,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	lib("crypto", openCrypto(L))
 	lib("url", openURL(L))
 	lib("re", openRE(L))
-	lib("time", openTime(L))
+	lib("time", openTime(L, g.vm.clock))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("http", g.openHTTP(L))
 	set("html", g.templates.open(L))

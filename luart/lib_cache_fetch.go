@@ -109,7 +109,7 @@ type flight struct {
 type flightWaiter struct {
 	c     *call
 	where string
-	ready chan struct{} // capacity 1: whoever signals never waits
+	ready chan struct{} // closed when it is to go on
 	value plain         // what the flight has brought,
 	own   *place        // or the flight itself
 }
@@ -147,7 +147,7 @@ func (f *flight) leave(own *place) {
 	if el := f.waiters.Front(); el != nil {
 		w := f.waiters.Remove(el).(*flightWaiter)
 		w.own = f.give(w.c, w.where)
-		w.ready <- struct{}{}
+		close(w.ready)
 		return
 	}
 	f.close()
@@ -205,7 +205,7 @@ func (f *flight) land(own *place, p plain, bytes int, ttl, stale time.Duration) 
 	for el := f.waiters.Front(); el != nil; el = f.waiters.Front() {
 		w := f.waiters.Remove(el).(*flightWaiter)
 		w.value = p
-		w.ready <- struct{}{}
+		close(w.ready)
 	}
 }
 
@@ -213,7 +213,7 @@ func (f *flight) land(own *place, p plain, bytes int, ttl, stale time.Duration) 
 // Only the holder may call it.
 func (vm *VM) join(L *lua.LState, f *flight) (v plain, own *place) {
 	vm.checkDeadlock(L, f)
-	w := &flightWaiter{c: vm.cur, where: luaLine(L), ready: make(chan struct{}, 1)}
+	w := &flightWaiter{c: vm.cur, where: luaLine(L), ready: make(chan struct{})}
 	el := f.waiters.PushBack(w)
 	returned := false
 	defer func() {

@@ -48,7 +48,7 @@ func (ch *channel) full() bool { return len(ch.buffer) >= ch.capacity || ch.byte
 
 // channelWaiter is a call that waits to send or to receive.
 type channelWaiter struct {
-	ready    chan struct{} // capacity 1: whoever signals never waits
+	ready    chan struct{} // closed when it is to go on
 	done     bool          // what it waits for has happened
 	numbered               // what it sends, or has received
 }
@@ -134,20 +134,20 @@ func (ch *channel) close() {
 	ch.closed = true
 	for _, waiting := range []*list.List{&ch.senders, &ch.receivers} {
 		for el := waiting.Front(); el != nil; el = waiting.Front() {
-			waiting.Remove(el).(*channelWaiter).ready <- struct{}{}
+			close(waiting.Remove(el).(*channelWaiter).ready)
 		}
 	}
 }
 
 func (w *channelWaiter) signal() {
 	w.done = true
-	w.ready <- struct{}{}
+	close(w.ready)
 }
 
 // waitIn waits in a queue for d at most. When the request has ended meanwhile it raises in
 // L, and undo takes back what has happened. Only the holder may call it.
 func (vm *VM) waitIn(L *lua.LState, queue *list.List, w *channelWaiter, d time.Duration, undo func()) {
-	w.ready = make(chan struct{}, 1)
+	w.ready = make(chan struct{})
 	el := queue.PushBack(w)
 	returned := false
 	defer func() {

@@ -21,7 +21,8 @@ const maxTLSSettings = 64
 // are the holder's.
 type httpClients struct {
 	vm      *VM
-	policy  *outbound.Policy // nil: not granted
+	policy  *outbound.Policy  // nil: not granted
+	standIn http.RoundTripper // nil: the network
 	pools   map[tlsSetting]*outbound.Client
 	retired bool
 }
@@ -43,8 +44,8 @@ type httpClient struct {
 	maxBody   int64 // 0: the default
 }
 
-func newHTTPClients(vm *VM, policy *outbound.Policy) *httpClients {
-	return &httpClients{vm: vm, policy: policy, pools: map[tlsSetting]*outbound.Client{}}
+func newHTTPClients(vm *VM, policy *outbound.Policy, standIn http.RoundTripper) *httpClients {
+	return &httpClients{vm: vm, policy: policy, standIn: standIn, pools: map[tlsSetting]*outbound.Client{}}
 }
 
 // HTTPStats returns what rover.http has done in the VM, in all generations.
@@ -156,7 +157,10 @@ func (h *httpClients) pool(s tlsSetting) (*outbound.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := outbound.NewClient(outbound.Options{Policy: h.policy, TLS: config, Counters: &h.vm.http, Context: h.vm.stopping})
+	p := outbound.NewClient(outbound.Options{
+		Policy: h.policy, TLS: config, Counters: &h.vm.http, Context: h.vm.stopping,
+		StandIn: h.standIn, WithTimeout: h.vm.clock.WithTimeout,
+	})
 	if h.retired {
 		p.Close()
 	}

@@ -36,7 +36,7 @@ type semaphoreRef struct {
 type placeWaiter struct {
 	c     *call
 	where string
-	ready chan struct{} // capacity 1: whoever signals never waits
+	ready chan struct{} // closed when it is to go on
 	got   *place
 }
 
@@ -127,7 +127,7 @@ func (s *semaphore) next() {
 	for len(s.held) < s.places && s.queue.Len() > 0 {
 		w := s.queue.Remove(s.queue.Front()).(*placeWaiter)
 		w.got = s.give(w.c, w.where)
-		w.ready <- struct{}{}
+		close(w.ready)
 	}
 	s.dropIdle()
 }
@@ -151,7 +151,7 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 	if d == 0 {
 		return nil
 	}
-	w := &placeWaiter{c: c, where: luaLine(L), ready: make(chan struct{}, 1)}
+	w := &placeWaiter{c: c, where: luaLine(L), ready: make(chan struct{})}
 	el := s.queue.PushBack(w)
 	returned := false
 	defer func() {

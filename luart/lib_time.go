@@ -10,6 +10,8 @@ import (
 	_ "time/tzdata" // zone names must work in a container that has no zone files
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/clock"
 )
 
 // The years 0 to 9999, which is what RFC 3339 can write, in seconds since the epoch.
@@ -37,26 +39,18 @@ var timeStart = time.Now()
 // zone is "UTC" (the default), "local" or an IANA name ("Europe/Paris"): what to write in, and what to read text by
 // that names no zone itself. Parsing takes names in any case, reads what is missing as in 1970-01-01 00:00:00, and
 // wants the whole text to match.
-func openTime(L *lua.LState) *lua.LTable {
+func openTime(L *lua.LState, c *clock.Clock) *lua.LTable {
 	zones := timeZones{}
+	began := timeStart
+	if c != nil {
+		began = c.Start()
+	}
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"now":       timeNow,
-		"monotonic": timeMonotonic,
+		"now":       func(L *lua.LState) int { L.Push(timeSeconds(c.Now())); return 1 },
+		"monotonic": func(L *lua.LState) int { L.Push(lua.LNumber(c.Since(began).Seconds())); return 1 },
 		"format":    zones.format,
 		"parse":     zones.parse,
 	})
-}
-
-// timeNow is rover.time.now. Only the holder may call it.
-func timeNow(L *lua.LState) int {
-	L.Push(timeSeconds(time.Now()))
-	return 1
-}
-
-// timeMonotonic is rover.time.monotonic. Only the holder may call it.
-func timeMonotonic(L *lua.LState) int {
-	L.Push(lua.LNumber(time.Since(timeStart).Seconds()))
-	return 1
 }
 
 // timeSeconds returns t as Lua sees it. Any goroutine may call it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -85,7 +84,7 @@ func (g *Generation) callHook(ctx context.Context, th *thread, d definition, arg
 	vm := g.vm
 	c := &call{gen: g, ctx: ctx, doing: d.name}
 	if g.timeout > 0 {
-		c.deadline = int64(time.Since(vm.budget.made) + g.timeout)
+		c.deadline = int64(vm.clock.Since(vm.made) + g.timeout)
 	}
 	vm.start(c, th)
 	defer c.done()

@@ -114,10 +114,12 @@ func (m *mirrors) mayLog() bool {
 
 // send sends the copy with a body on a goroutine of its own, which VM.Close waits for.
 func (c *mirrorCopy) send(body []byte) {
+	c.vm.clock.Begin(1)
 	go func() {
 		m := &c.vm.mirrors
 		defer m.give(len(body))
-		ctx, cancel := context.WithTimeout(c.r.Context(), c.timeout)
+		defer c.vm.clock.End()
+		ctx, cancel := c.vm.clock.WithTimeout(c.r.Context(), c.timeout, nil)
 		defer cancel()
 		defer context.AfterFunc(c.vm.stopping, cancel)()
 		r := c.r.WithContext(ctx)

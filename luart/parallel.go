@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -73,11 +74,22 @@ func (vm *VM) parallel(L *lua.LState) int {
 // returns with the hold when all have returned. Only the holder may call it.
 func (vm *VM) detachAll(L *lua.LState, n int, run func(i int)) {
 	vm.detach(L, func(*call) {
+		vm.clock.Begin(n - 1) // the caller is as good as one of them until the last has ended
+		var left atomic.Int64
+		left.Store(int64(n))
 		var wg sync.WaitGroup
 		for i := range n {
-			wg.Go(func() { run(i) })
+			wg.Go(func() {
+				run(i)
+				if left.Add(-1) > 0 {
+					vm.clock.End()
+				}
+			})
 		}
 		wg.Wait()
+		if n == 0 {
+			vm.clock.Begin(1)
+		}
 	})
 }
 

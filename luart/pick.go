@@ -57,7 +57,7 @@ func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address
 	x, vm := p.x, p.x.gen.vm
 	c := &call{gen: x.gen, x: x, parent: p.parent, ctx: ctx, deadline: p.deadline, picks: true}
 	if c.deadline == 0 && x.gen.timeout > 0 {
-		c.deadline = vm.budget.now.Load() + int64(x.gen.timeout+vm.budget.tick)
+		c.deadline = vm.deadline(x.gen.timeout)
 	}
 	p.call = c
 	err = vm.loop.DoAdmitted(func(th *thread) error {

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
@@ -36,6 +37,9 @@ type envHooks struct {
 
 	// Read is told of each module's source, and what compile said about it. nil: nobody is.
 	Read func(path string, source []byte, err error)
+
+	// Clock is what os goes by.
+	Clock *clock.Clock
 }
 
 // sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,
@@ -114,11 +118,11 @@ var sandbox = []library{
 		{"randomseed", generated(newRandomseed), "the original seeds the whole process"},
 	}},
 	{"os", []builtin{
-		{"clock", stock, "seconds since the process began"},
-		{"date", ours(osDate), "C's conversions; the original knows half of them"},
+		{"clock", osClock, "seconds since the process began"},
+		{"date", generated(osDate), "C's conversions; the original knows half of them"},
 		{"difftime", ours(osDifftime), "fractions; one argument"},
 		{"getenv", ours(osGetenv), "an error that names rover.env"},
-		{"time", ours(osTime), "missing fields are an error"},
+		{"time", generated(osTime), "missing fields are an error"},
 	}},
 	{"string", []builtin{
 		{"__add", arith(opAdd), "tonumber's numerals instead of Go's"},

@@ -29,14 +29,32 @@ func osDifftime(L *lua.LState) int {
 	return 1
 }
 
+// osClock is os.clock(): seconds since the process began. A clock that stands still says how
+// long that has been by itself. Only the holder may call it.
+func osClock(b *envBuilder, lib, name string) lua.LValue {
+	c := b.hooks.Clock
+	if c == nil {
+		return stock(b, lib, name)
+	}
+	return b.L.NewFunction(func(L *lua.LState) int { L.Push(lua.LNumber(c.Since(c.Start()).Seconds())); return 1 })
+}
+
 // osTime is os.time([table]): seconds since 1970 UTC, of now or of the local time in the table. year, month and day
 // must be there, hour is 12 and min and sec are 0 when left out; values beyond their range carry over. Only the
 // holder may call it.
-func osTime(L *lua.LState) int {
-	if L.Get(1) == lua.LNil {
-		L.Push(lua.LNumber(time.Now().Unix()))
-		return 1
-	}
+func osTime(b *envBuilder) lua.LValue {
+	c := b.hooks.Clock
+	return b.L.NewFunction(func(L *lua.LState) int {
+		if L.Get(1) == lua.LNil {
+			L.Push(lua.LNumber(c.Now().Unix()))
+			return 1
+		}
+		return pushDateTable(L)
+	})
+}
+
+// pushDateTable is os.time(table). Only the holder may call it.
+func pushDateTable(L *lua.LState) int {
 	table := L.CheckTable(1)
 	field := func(name string, otherwise int) int {
 		var n float64
@@ -70,8 +88,14 @@ func osTime(L *lua.LState) int {
 // when there is no format. A leading '!' means UTC instead of the server's zone; "*t" gives a table of year, month,
 // day, hour, min, sec, wday, yday and isdst. Errors: an unknown conversion, a time beyond the year 9999. Only the
 // holder may call it.
-func osDate(L *lua.LState) int {
-	format, t := "%c", time.Now()
+func osDate(b *envBuilder) lua.LValue {
+	c := b.hooks.Clock
+	return b.L.NewFunction(func(L *lua.LState) int { return pushDate(L, c.Now()) })
+}
+
+// pushDate is os.date at now. Only the holder may call it.
+func pushDate(L *lua.LState, now time.Time) int {
+	format, t := "%c", now.Local()
 	if L.Get(1) != lua.LNil {
 		format = L.CheckString(1)
 	}

@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// clock is a time that a test moves.
-type clock struct {
+// handClock is a time that a test moves.
+type handClock struct {
 	mu sync.Mutex
 	t  time.Time
 }
 
-func (c *clock) now() time.Time {
+func (c *handClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.t
 }
 
-func (c *clock) advance(d time.Duration) {
+func (c *handClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
 }
 
 // newClockServer is a server whose caches, if handlers make them, have the clock's time.
-func newClockServer(t testing.TB, source string, change ...func(*Script)) (*server, *clock) {
+func newClockServer(t testing.TB, source string, change ...func(*Script)) (*server, *handClock) {
 	t.Helper()
 	s := newServer(t, source, change...)
-	c := &clock{t: time.Unix(1_000_000, 0)}
+	c := &handClock{t: time.Unix(1_000_000, 0)}
 	s.vm.shared.now = c.now
 	return s, c
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/robfig/cron/v3"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/clock"
 )
 
 const (
@@ -32,7 +34,7 @@ type timer struct {
 	next    func(time.Time) time.Time // the first call after that time; nil: there is one only
 	wall    bool                      // at is a time of the wall clock
 	at      time.Time                 // when the call is due
-	timer   *time.Timer               // nil: not armed yet
+	timer   *clock.Timer              // nil: not armed yet
 	running bool                      // the function runs or waits
 	dropped bool                      // it is not armed and will not be
 	stopped bool                      // by the script
@@ -67,15 +69,15 @@ func (g *Generation) every(L *lua.LState) int {
 // Errors: a specification that cannot be read or never comes true.
 func (g *Generation) cron(L *lua.LState) int {
 	spec := L.CheckString(1)
-	schedule, err := parseCron(spec)
+	schedule, err := parseCron(spec, g.vm.clock.Now())
 	if err != nil {
 		L.ArgError(1, err.Error())
 	}
 	return g.addTimer(L, "rover.cron", &timer{next: schedule.Next, wall: true})
 }
 
-// parseCron reads a cron specification. Any goroutine may call it.
-func parseCron(spec string) (schedule cron.Schedule, err error) {
+// parseCron reads a cron specification. It must come true after now. Any goroutine may call it.
+func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
 	defer func() { // cron.ParseStandard("TZ=") slices out of range
 		if recover() != nil {
 			schedule, err = nil, fmt.Errorf("cron specification %q cannot be read", spec)
@@ -85,7 +87,7 @@ func parseCron(spec string) (schedule cron.Schedule, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cron specification %q: %w", spec, err)
 	}
-	if schedule.Next(time.Now()).IsZero() {
+	if schedule.Next(now).IsZero() {
 		return nil, fmt.Errorf("cron specification %q never comes true", spec)
 	}
 	return schedule, nil
@@ -124,7 +126,8 @@ func (g *Generation) addTimer(L *lua.LState, kind string, t *timer) int {
 
 // arm makes t fire when its next call is due. Only the holder may call it.
 func (t *timer) arm() {
-	now := time.Now()
+	c := t.g.vm.clock
+	now := c.Now()
 	switch {
 	case !t.at.IsZero(): // again, early or late
 	case t.wall:
@@ -132,12 +135,12 @@ func (t *timer) arm() {
 	default:
 		t.at = now.Add(t.delay)
 	}
-	d := time.Until(t.at)
-	if t.wall {
+	d := -c.Since(t.at)
+	if t.wall && c == nil {
 		d = min(d, clockCheck)
 	}
 	t.g.vm.background.Add(1) // until fire returns, or drop has stopped it
-	t.timer = time.AfterFunc(d, t.fire)
+	t.timer = c.AfterFunc(d, t.fire)
 }
 
 // drop takes care that there is no further call. Only the holder may call it.
@@ -160,7 +163,7 @@ func (t *timer) fire() {
 	_ = vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 		switch {
 		case t.dropped:
-		case time.Now().Before(t.at):
+		case vm.clock.Now().Before(t.at):
 			t.arm()
 		default:
 			t.run(th)
@@ -181,7 +184,7 @@ func (t *timer) run(th *thread) {
 	t.running = false
 	switch {
 	case !t.dropped:
-		t.at = t.next(time.Now())
+		t.at = t.next(t.g.vm.clock.Now())
 		t.arm()
 	case t.next != nil && !t.stopped:
 		t.g.launch(&t.backgroundTask, true) // it was retired meanwhile

@@ -10,13 +10,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // VMOptions says how a VM works.
 type VMOptions struct {
-	eventloop.Limits             // what requests may ask of the VM, before Run refuses
-	Logger           *zap.Logger // for what no request's logger fits; nil: nowhere
+	eventloop.Limits              // what requests may ask of the VM, before Run refuses
+	Logger           *zap.Logger  // for what no request's logger fits; nil: nowhere
+	Clock            *clock.Clock // what scripts go by, and their timers and timeouts; burst goes by the system's; nil: so does all
 }
 
 // Limits of every Lua thread.
@@ -36,6 +38,8 @@ const (
 // copied. Its exported methods may be called from any goroutine.
 type VM struct {
 	loop   *eventloop.Loop[*thread]
+	clock  *clock.Clock // nil: the system's
+	made   time.Time
 	budget *budget
 	memory memory
 
@@ -106,9 +110,11 @@ func (th *thread) reusable() bool {
 // NewVM returns a VM without code.
 func NewVM(o VMOptions) *VM {
 	vm := &VM{
+		clock:  o.Clock,
+		made:   o.Clock.Now(),
 		logger: o.Logger,
 		states: map[string]*lua.LTable{},
-		shared: newShared(time.Now),
+		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},
 
 		heartbeat: heartbeat, headPatience: headPatience,

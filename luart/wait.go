@@ -38,7 +38,7 @@ func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
 	if c.deadline == 0 {
 		return ctx, func() { unstop(); cancel() }
 	}
-	ctx, cancelDeadline := context.WithDeadline(ctx, vm.budget.made.Add(time.Duration(c.deadline)))
+	ctx, cancelDeadline := vm.clock.WithTimeout(ctx, time.Duration(c.deadline)-vm.clock.Since(vm.made), nil)
 	return ctx, func() { unstop(); cancelDeadline(); cancel() }
 }
 

@@ -45,6 +45,13 @@ type Options struct {
 	TLS      *tls.Config     // nil: the system's certificate authorities
 	Counters *Counters       // shared with other clients; nil: its own
 	Context  context.Context // ends requests and closes connections; nil: nothing does
+
+	// StandIn takes the place of the network: it answers requests that the policy allows,
+	// by the host in the URL, at once and whole. nil: the network answers.
+	StandIn http.RoundTripper
+
+	// WithTimeout is context.WithTimeoutCause by another clock. nil: by the system's.
+	WithTimeout func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
 }
 
 // Client sends requests over pooled connections, by HTTP/1.1 or HTTP/2. Any goroutine
@@ -55,6 +62,8 @@ type Client struct {
 	counters  *Counters
 	ctx       context.Context
 	transport *http.Transport
+	standIn   http.RoundTripper // nil: there is none
+	within    func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
 	resolver  *net.Resolver // nil: the system's; tests have their own
 	closed    atomic.Bool
 }
@@ -62,7 +71,10 @@ type Client struct {
 // NewClient returns a client. It keeps connections until Close. Any goroutine may call
 // it.
 func NewClient(o Options) *Client {
-	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context}
+	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context, standIn: o.StandIn, within: o.WithTimeout}
+	if c.within == nil {
+		c.within = context.WithTimeoutCause
+	}
 	if o.TLS != nil {
 		c.tls = o.TLS.Clone()
 	}
@@ -113,6 +125,9 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 			_ = r.Body.Close()
 		}
 		return nil, err
+	}
+	if c.standIn != nil {
+		return c.standIn.RoundTrip(r)
 	}
 	return c.transport.RoundTrip(r)
 }

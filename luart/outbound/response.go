@@ -45,7 +45,7 @@ const maxGrow = 1 << 20
 // Fetch sends a request and reads the whole body of the response, all within Timeout.
 // The response is closed then. Any goroutine may call it.
 func (c *Client) Fetch(ctx context.Context, req *Request) (*Response, []byte, error) {
-	ctx, cancel := within(ctx, req.Timeout)
+	ctx, cancel := c.timeout(ctx, req.Timeout)
 	defer cancel()
 	r, err := c.start(ctx, req)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *Client) Fetch(ctx context.Context, req *Request) (*Response, []byte, er
 // come within Timeout; so must every later Read. ctx is about the start alone: the
 // response lives until Close. Any goroutine may call it.
 func (c *Client) Start(ctx context.Context, req *Request) (*Response, error) {
-	ctx, cancel := within(ctx, req.Timeout)
+	ctx, cancel := c.timeout(ctx, req.Timeout)
 	defer cancel()
 	r, err := c.start(ctx, req)
 	if err != nil {
@@ -78,7 +78,7 @@ func (c *Client) Start(ctx context.Context, req *Request) (*Response, error) {
 // at the end. After another error, or when ctx ends first, the response is of no more
 // use. Not safe for concurrent use, except with Close.
 func (r *Response) Read(ctx context.Context, p []byte) (int, error) {
-	ctx, cancel := within(ctx, r.timeout)
+	ctx, cancel := r.c.timeout(ctx, r.timeout)
 	defer cancel()
 	defer r.bind(ctx)()
 	n, err := r.next(ctx, p)
@@ -100,7 +100,11 @@ func (c *Client) start(ctx context.Context, req *Request) (*Response, error) {
 	r.ctx, r.cancel = context.WithCancelCause(c.ctx)
 	unbind := r.bind(ctx)
 	defer unbind()
-	hr, err := http.NewRequestWithContext(r.ctx, req.Method, req.URL.String(), strings.NewReader(req.Body))
+	hctx := r.ctx
+	if c.standIn != nil {
+		hctx = ctx // what it answers is there then, and ctx ends without another goroutine
+	}
+	hr, err := http.NewRequestWithContext(hctx, req.Method, req.URL.String(), strings.NewReader(req.Body))
 	if err != nil {
 		return nil, failure(ctx, err)
 	}
@@ -171,12 +175,12 @@ func (r *Response) bind(ctx context.Context) (unbind func()) {
 	return func() { stop() }
 }
 
-// within gives ctx a timeout, if there is one.
-func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+// timeout gives ctx a timeout, if there is one.
+func (c *Client) timeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, timeout, &slowError{"the request", timeout})
+	return c.within(ctx, timeout, &slowError{"the request", timeout})
 }
 
 // count counts a failure and returns it.
