@@ -35,6 +35,8 @@ type App struct {
 	functions []*functionRef // likewise
 	logger    *zap.Logger
 
+	clashes sync.Map // metrics that the log has said cannot be collected
+
 	// reloading is held by what gives handlers other generations, so that functions are
 	// looked for in what will be live.
 	reloading sync.Mutex
@@ -65,7 +67,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := events.(*caddyevents.App).On("started", onServing{a}); err != nil {
 		return err
 	}
-	return ctx.GetMetricsRegistry().Register(a)
+	registry := ctx.GetMetricsRegistry()
+	return errors.Join(registry.Register(a), registry.Register(scriptMetrics{a}))
 }
 
 func (a *App) init(logger *zap.Logger) {

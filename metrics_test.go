@@ -2,6 +2,7 @@ package rover
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,7 @@ import (
 func gather(t *testing.T, app *App) map[string]*dto.MetricFamily {
 	t.Helper()
 	r := prometheus.NewPedanticRegistry()
-	if err := r.Register(app); err != nil {
+	if err := errors.Join(r.Register(app), r.Register(scriptMetrics{app})); err != nil {
 		t.Fatal(err)
 	}
 	families, err := r.Gather()
@@ -93,6 +94,41 @@ func TestMetricsByRoute(t *testing.T) {
 	}
 	if waited := byName["caddy_rover_queue_wait_seconds"].GetMetric()[0].GetHistogram(); waited.GetSampleCount() != 5 || waited.GetSampleSum() != 0 {
 		t.Errorf("queue_wait_seconds of requests that found the VM idle: %v", waited)
+	}
+}
+
+// Two VMs may have metrics of one name. Where they do not fit together the rest is collected.
+func TestScriptMetricsOfTwoVMs(t *testing.T) {
+	app, dir := newApp(t), t.TempDir()
+	of := func(name, define string) *Handler {
+		return handler(script(t, filepath.Join(dir, name+".lua"), `local api = rover.server {}
+			rover.metrics.counter("both", { help = "Both." }):inc()
+			`+define+`
+			return api`), name)
+	}
+	err := begin(t, app,
+		of("one", `rover.metrics.counter("clash"):inc(1)`),
+		of("two", `rover.metrics.gauge("clash"):set(2) rover.metrics.gauge("own"):set(3)`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := gather(t, app)
+	for _, c := range []struct {
+		name, vm string
+		want     float64
+	}{
+		{"rover_both", "one", 1}, {"rover_both", "two", 1}, {"rover_clash", "one", 1}, {"rover_own", "two", 3},
+	} {
+		m := find(byName[c.name], "vm", c.vm)
+		if got := m.GetCounter().GetValue() + m.GetGauge().GetValue(); got != c.want {
+			t.Errorf("%s of %s: %v, want %v", c.name, c.vm, got, c.want)
+		}
+	}
+	if m := find(byName["rover_clash"], "vm", "two"); m != nil {
+		t.Errorf("%v", m)
+	}
+	if _, logged := app.clashes.Load("two rover_clash"); !logged {
+		t.Error("nobody was told")
 	}
 }
 

@@ -60,6 +60,7 @@ type Generation struct {
 	vm     *VM
 	name   string // of the script, in messages
 	number int    // rover.version
+	serial uint64 // among all of the VM, failed ones included; the holder's
 	logger *zap.Logger
 
 	timeout   time.Duration
@@ -160,6 +161,8 @@ func (g *Generation) loaded(source *lua.FunctionProto) {
 // call it.
 func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionProto, s Script) error {
 	vm := g.vm
+	vm.loads++
+	g.serial = vm.loads
 	g.env = newEnv(vm.main, envHooks{
 		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
 		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
@@ -242,6 +245,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	lib("time", openTime(L, g.vm.clock))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("http", g.openHTTP(L))
+	lib("metrics", g.openMetrics(L))
 	set("html", g.templates.open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()

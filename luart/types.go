@@ -17,6 +17,8 @@ type types struct {
 	channel             *lua.LTable
 
 	httpClient, httpResponse *lua.LTable
+
+	metrics map[string]*lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -46,6 +48,7 @@ func newTypes(vm *VM) types {
 	t.builder.RawSetString("__call", L.NewFunction(builderCall))
 	t.lifeHook = newType(L, "hook", nil, nil)
 	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))
+	t.metrics = newMetricTypes(vm)
 	return t
 }
 

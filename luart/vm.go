@@ -45,6 +45,7 @@ type VM struct {
 
 	kills, quarantines atomic.Uint64
 	costs              costs
+	metrics            scriptMetrics
 
 	logger  *zap.Logger
 	http    outbound.Counters
@@ -61,6 +62,7 @@ type VM struct {
 	tasks     int                      // background tasks that have not ended
 	timers    int                      // timers that are armed
 	live      map[*Generation]struct{} // loaded, not retired
+	loads     uint64                   // begun
 	closing   bool                     // no new background work, no new streams
 	streams   int                      // on their way to clients
 	noStreams chan struct{}            // closed when streams is zero; nil: nobody asks

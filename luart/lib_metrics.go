@@ -1,0 +1,265 @@
+package luart
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+)
+
+// The library rover.metrics: figures of the script's own, beside those of the server.
+//
+//	local orders = rover.metrics.counter("orders_total", { help = "Orders taken.", labels = { "kind" } })
+//	orders:inc { kind = "gift" }
+//
+// A metric belongs to the VM, as rover.state does: it goes on when the script is reloaded.
+// It is rover_<name> where metrics are read, so that it cannot be taken for one of the
+// server's.
+const metricPrefix = "rover_"
+
+const (
+	maxMetrics = 200
+	maxLabels  = 10
+
+	// maxSeries are the combinations of label values that a VM's metrics have together. Values
+	// that come from requests are without end, and each combination stays.
+	maxSeries = 10_000
+
+	maxLabelBytes = 128
+	maxBuckets    = 64
+)
+
+var (
+	metricNames = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	labelNames  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]*$`)
+)
+
+// ownLabels cannot be a script's: vm is added to all, le is a histogram's.
+var ownLabels = []string{"vm", "le"}
+
+// scriptMetrics are those of a VM's scripts.
+type scriptMetrics struct {
+	mu     sync.Mutex         // guards byName, which the holder alone changes
+	byName map[string]*metric // without the prefix
+	series int                // the holder's
+	full   bool               // the holder's: the log has said so
+}
+
+// metric is one. The holder alone changes it.
+type metric struct {
+	name, kind string // kind: counter, gauge or histogram
+	help       string
+	labels     []string
+	buckets    []float64
+	where      string // file:line of the definition
+	script     string // that has defined it last
+	by         uint64 // the generation that has: its serial
+
+	vec    prometheus.Collector
+	with   func(values ...string) prometheus.Metric
+	series map[string]prometheus.Metric
+}
+
+// ScriptMetric is a metric that a script has made.
+type ScriptMetric struct {
+	Name      string // with the prefix
+	Signature string // metrics of one name but another signature cannot be collected together
+	Collector prometheus.Collector
+}
+
+// ScriptMetrics returns the metrics of the VM's scripts. Any goroutine may call it.
+func (vm *VM) ScriptMetrics() []ScriptMetric {
+	vm.metrics.mu.Lock()
+	defer vm.metrics.mu.Unlock()
+	list := make([]ScriptMetric, 0, len(vm.metrics.byName))
+	for _, m := range vm.metrics.byName {
+		list = append(list, ScriptMetric{metricPrefix + m.name, fmt.Sprintf("%s %q %q", m.kind, m.help, m.labels), m.vec})
+	}
+	slices.SortFunc(list, func(a, b ScriptMetric) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// openMetrics makes rover.metrics. Only the holder may call it.
+func (g *Generation) openMetrics(L *lua.LState) *lua.LTable {
+	t := L.CreateTable(0, 3)
+	for _, kind := range []string{"counter", "gauge", "histogram"} {
+		t.RawSetString(kind, L.NewFunction(func(L *lua.LState) int { return g.defineMetric(L, kind) }))
+	}
+	return t
+}
+
+// defineMetric is rover.metrics.counter(name[, {help, labels}]), gauge likewise, and
+// histogram, which also takes buckets, upper bounds in ascending order (default: those of
+// Prometheus, 0.005 to 10, for seconds). Defined again alike, it is the same metric. Errors:
+// a name or label that is none, more than 10 labels or 200 metrics, another kind or other
+// labels than the script itself has given before. A later version of the script may give
+// others: the metric then begins anew.
+func (g *Generation) defineMetric(L *lua.LState, kind string) int {
+	m := &metric{name: L.CheckString(1), kind: kind, where: callerLine(L), script: g.name, by: g.serial}
+	if !metricNames.MatchString(m.name) {
+		L.ArgError(1, fmt.Sprintf("a metric name of letters, digits and _ expected, got %q", m.name))
+	}
+	if v := L.Get(2); v != lua.LNil {
+		m.readOptions(L, L.CheckTable(2))
+	}
+	all := &g.vm.metrics
+	was := all.byName[m.name]
+	switch same := was != nil && was.alike(m); {
+	case same:
+		was.by, was.script, was.where = m.by, m.script, m.where
+		m = was
+	case was != nil && (was.by == m.by || was.script != m.script):
+		L.RaiseError("rover.metrics.%s: %q is a %s with labels {%s} at %s, it cannot be a %s with labels {%s} here",
+			kind, m.name, was.kind, strings.Join(was.labels, ", "), was.where, kind, strings.Join(m.labels, ", "))
+	case was == nil && len(all.byName) >= maxMetrics:
+		L.RaiseError("rover.metrics.%s: there are %d metrics, the limit; labels tell cases apart, not names", kind, maxMetrics)
+	default:
+		if was != nil {
+			all.series -= len(was.series)
+		}
+		m.make()
+		all.mu.Lock()
+		if all.byName == nil {
+			all.byName = map[string]*metric{}
+		}
+		all.byName[m.name] = m
+		all.mu.Unlock()
+	}
+	L.Push(newObject(g.vm.types.metrics[kind], m))
+	return 1
+}
+
+// readOptions reads the table of a definition. It raises in L.
+func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
+	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
+		switch name := key.String(); {
+		case name == "help" && v.Type() == lua.LTString:
+			m.help = strings.ToValidUTF8(v.String(), "\uFFFD")
+		case name == "labels" && v.Type() == lua.LTTable:
+			m.labels = checkLabels(L, v.(*lua.LTable))
+		case name == "buckets" && v.Type() == lua.LTTable && m.kind == "histogram":
+			m.buckets = checkBuckets(L, v.(*lua.LTable))
+		case name == "help" || name == "labels" || name == "buckets" && m.kind == "histogram":
+			L.ArgError(2, fmt.Sprintf("%s cannot be a %s", name, typeName(v)))
+		default:
+			L.ArgError(2, fmt.Sprintf("unknown option %q of a %s", name, m.kind))
+		}
+	}
+}
+
+func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
+	for i := 1; i <= t.Len(); i++ {
+		name, ok := t.RawGetInt(i).(lua.LString)
+		switch {
+		case !ok || !labelNames.MatchString(string(name)):
+			L.ArgError(2, fmt.Sprintf("labels: a name of letters, digits and _ expected at %d", i))
+		case slices.Contains(ownLabels, string(name)):
+			L.ArgError(2, fmt.Sprintf("labels: %q is taken", string(name)))
+		case slices.Contains(labels, string(name)):
+			L.ArgError(2, fmt.Sprintf("labels: %q stands twice", string(name)))
+		}
+		labels = append(labels, string(name))
+	}
+	if len(labels) > maxLabels {
+		L.ArgError(2, fmt.Sprintf("%d labels, the limit is %d", len(labels), maxLabels))
+	}
+	return labels
+}
+
+func checkBuckets(L *lua.LState, t *lua.LTable) (buckets []float64) {
+	for i := 1; i <= t.Len(); i++ {
+		n, ok := t.RawGetInt(i).(lua.LNumber)
+		if !ok || math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) || len(buckets) > 0 && float64(n) <= buckets[len(buckets)-1] {
+			L.ArgError(2, fmt.Sprintf("buckets: numbers in ascending order expected, at %d", i))
+		}
+		buckets = append(buckets, float64(n))
+	}
+	if n := len(buckets); n == 0 || n > maxBuckets {
+		L.ArgError(2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
+	}
+	return buckets
+}
+
+func (m *metric) alike(other *metric) bool {
+	return m.kind == other.kind && m.help == other.help && slices.Equal(m.labels, other.labels) && slices.Equal(m.buckets, other.buckets)
+}
+
+// make makes what Prometheus collects.
+func (m *metric) make() {
+	m.series = map[string]prometheus.Metric{}
+	opts := prometheus.Opts{Name: metricPrefix + m.name, Help: m.help}
+	switch m.kind {
+	case "counter":
+		vec := prometheus.NewCounterVec(prometheus.CounterOpts(opts), m.labels)
+		m.vec, m.with = vec, func(values ...string) prometheus.Metric { return vec.WithLabelValues(values...) }
+	case "gauge":
+		vec := prometheus.NewGaugeVec(prometheus.GaugeOpts(opts), m.labels)
+		m.vec, m.with = vec, func(values ...string) prometheus.Metric { return vec.WithLabelValues(values...) }
+	default:
+		vec := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: opts.Name, Help: opts.Help, Buckets: m.buckets}, m.labels)
+		m.vec, m.with = vec, func(values ...string) prometheus.Metric { return vec.WithLabelValues(values...).(prometheus.Metric) }
+	}
+}
+
+// one returns the series of the label values in argument n, nil when there are too many. It
+// raises in L. Only the holder may call it.
+func (vm *VM) one(L *lua.LState, m *metric, n int) prometheus.Metric {
+	values := make([]string, len(m.labels))
+	given := 0
+	if v := L.Get(n); v != lua.LNil {
+		t := L.CheckTable(n)
+		for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
+			i := slices.Index(m.labels, key.String())
+			if i < 0 {
+				L.ArgError(n, fmt.Sprintf("%s has no label %q: it has {%s}", m.name, key.String(), strings.Join(m.labels, ", ")))
+			}
+			values[i] = labelValue(L, n, m, i, v)
+			given++
+		}
+	}
+	if given != len(m.labels) {
+		L.ArgError(n, fmt.Sprintf("%s needs a value for each of its labels {%s}", m.name, strings.Join(m.labels, ", ")))
+	}
+	key := strings.Join(values, "\xff") // which no UTF-8 has
+	s := m.series[key]
+	switch {
+	case s != nil:
+	case vm.metrics.series >= maxSeries:
+		if !vm.metrics.full {
+			vm.metrics.full = true
+			vm.logger.Error("metrics have too many combinations of label values, new ones are not counted",
+				zap.String("metric", m.name), zap.String("defined_at", m.where), zap.Strings("labels", m.labels),
+				zap.Strings("values", values), zap.Int("limit", maxSeries))
+		}
+	default:
+		s = m.with(values...)
+		m.series[key] = s
+		vm.metrics.series++
+	}
+	return s
+}
+
+// labelValue returns v as a label: valid UTF-8 of at most maxLabelBytes.
+func labelValue(L *lua.LState, n int, m *metric, i int, v lua.LValue) string {
+	switch v.(type) {
+	case lua.LString, lua.LNumber, lua.LBool:
+	default:
+		L.ArgError(n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, typeName(v)))
+	}
+	text := strings.ToValidUTF8(v.String(), "\uFFFD")
+	if len(text) <= maxLabelBytes {
+		return text
+	}
+	end := maxLabelBytes
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}

@@ -1,0 +1,40 @@
+package rover
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// scriptMetrics collects what the scripts of a config have made with rover.metrics. It tells
+// nothing beforehand, since they may make metrics at any time.
+type scriptMetrics struct{ app *App }
+
+// Describe implements prometheus.Collector.
+func (scriptMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends the metrics of the config's VMs. Two VMs may have a metric of one name, if
+// they define it alike; of others only the first can be collected, and the log says so. Any
+// goroutine may call it.
+func (s scriptMetrics) Collect(ch chan<- prometheus.Metric) {
+	type owner struct{ vm, signature string }
+	seen := map[string]owner{}
+	for _, p := range s.app.programs {
+		for _, m := range p.vm.ScriptMetrics() {
+			first, ok := seen[m.Name]
+			switch {
+			case !ok:
+				seen[m.Name] = owner{p.vm.name, m.Signature}
+			case first.signature != m.Signature:
+				if _, logged := s.app.clashes.LoadOrStore(p.vm.name+" "+m.Name, true); !logged {
+					s.app.logger.Error("a metric is defined otherwise in another VM and cannot be collected: give it another name, or the same kind, help and labels",
+						zap.String("metric", m.Name), zap.String("vm", p.vm.name), zap.String("first_in", first.vm))
+				}
+				continue
+			}
+			prometheus.WrapCollectorWith(prometheus.Labels{"vm": p.vm.name}, m.Collector).Collect(ch)
+		}
+	}
+}
+
+// Interface guard
+var _ prometheus.Collector = scriptMetrics{}
