@@ -19,6 +19,7 @@ import (
 var commands = []func() *cobra.Command{
 	explainCommand,
 	runCommand,
+	checkCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,

@@ -12,6 +12,7 @@ type definition struct {
 	name  string
 	fn    *lua.LFunction
 	where string // file:line
+	read  bool   // the script has read it back: what it assigns then may wrap it
 }
 
 type nodeKind int
@@ -149,7 +150,9 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		if !ok {
 			L.RaiseError("%s.%s must be a function, not a %s", n.lua(), key, typeName(value))
 		}
-		n.handlers[m] = definition{name: key, fn: fn, where: callerLine(L)}
+		d := definition{name: key, fn: fn, where: callerLine(L)}
+		n.gen.override(n.handlers[m], d, n.lua()+"."+key)
+		n.handlers[m] = d
 		return
 	}
 	switch v := value.(type) {
@@ -182,6 +185,7 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	d := definition{name: key, fn: fn, where: callerLine(L)}
 	for i := range l.list {
 		if l.list[i].name == key {
+			l.node.gen.override(l.list[i], d, l.node.lua()+"."+l.kind+"."+key)
 			l.list[i] = d
 			return
 		}
@@ -227,6 +231,7 @@ func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 	}
 	if m := methodIndex(key); m >= 0 {
 		if fn := n.handlers[m].fn; fn != nil {
+			n.handlers[m].read = true
 			return fn
 		}
 		return lua.LNil
@@ -242,8 +247,9 @@ func nodeNewIndex(L *lua.LState) int {
 func hooksIndex(L *lua.LState) int {
 	l := L.CheckUserData(1).Value.(*hookList)
 	key := stringKey(L)
-	for _, d := range l.list {
-		if d.name == key {
+	for i := range l.list {
+		if d := &l.list[i]; d.name == key {
+			d.read = true
 			L.Push(d.fn)
 			return 1
 		}

@@ -52,6 +52,8 @@ type Script struct {
 	Opened func(path string, source []byte)
 
 	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
+
+	dry bool // nothing waits, nothing is sent, no hook runs: see Check
 }
 
 // Generation is one loading of a script into a VM: its own globals, libraries and
@@ -85,6 +87,7 @@ type Generation struct {
 	lifeHooks map[string]*lua.LUserData
 	life      lifecycle
 	api       *lua.LUserData // what rover.server returned
+	overrides []override     // definitions that took the place of others
 	onError   *handler
 	functions functions
 	tree      *tree
@@ -104,6 +107,16 @@ type Generation struct {
 // wraps a *SyntaxError or a *ScriptError, or says why the VM did not run the script or
 // on_check refused it.
 func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
+	g, err := vm.load(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// load is Load that returns the generation also when it failed: it is retired then, and good
+// for nothing but to be looked at.
+func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
 		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody),
@@ -122,7 +135,8 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	g.sources.add(g.name, s.Source, err)
 	if err != nil {
 		g.explainSyntax(err.(*SyntaxError)) //nolint:errorlint // compile returns no other, and wraps none
-		return nil, err
+		g.cancel(errRetired)
+		return g, err
 	}
 	g.loaded(proto)
 	if stockConcat == nil {
@@ -131,7 +145,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	// Not shed: what loads may be the remedy for an overload.
 	err = vm.loop.DoAdmitted(func(th *thread) error {
 		err := g.run(ctx, th, proto, s)
-		if err == nil {
+		if err == nil && !s.dry {
 			err = g.check(ctx, th)
 		}
 		if err == nil {
@@ -144,7 +158,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 	})
 	if err != nil {
 		g.cancel(errRetired)
-		return nil, err
+		return g, err
 	}
 	return g, nil
 }
@@ -254,6 +268,9 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	}
 	set("config", config)
 	set("version", lua.LNumber(g.number))
+	if s.dry {
+		fn("sleep", drySleep)
+	}
 	return rover
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -44,7 +45,11 @@ func (g *Generation) hint(err *ScriptError) string {
 		return "write " + m[1]
 	}
 	if m := notMethod.FindStringSubmatch(message); m != nil {
-		if near := nearest(m[1], methodNames[:]); near != "" {
+		names := methodNames[:]
+		if strings.HasPrefix(message, "api."+m[1]+":") {
+			names = append(slices.Clone(names), append([]string{"on_error"}, lifeHooks...)...)
+		}
+		if near := nearest(m[1], names); near != "" {
 			return "did you mean " + near + "?"
 		}
 		return ""

@@ -89,20 +89,24 @@ func (h *hinter) noGlobal(name string, scope *binding) string {
 	if name == "ctx" || name == "res" {
 		return fmt.Sprintf("%s is nil: the function has no parameter of that name", name)
 	}
-	meant := ""
+	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, didYouMean(h.meant(name, scope)))
+}
+
+// meant returns what somebody may have meant by a name that there is not, empty for nothing
+// that is sure.
+func (h *hinter) meant(name string, scope *binding) string {
 	rover, _ := h.g.env.RawGetString("rover").(*lua.LTable)
 	if rover != nil && rover.RawGetString(name) != lua.LNil {
-		meant = "rover." + name
-	} else if h.g.builders[name] != nil {
-		meant = "api." + name
-	} else {
-		names := keys(h.g.env)
-		for b := scope; b != nil; b = b.outer {
-			names = append(names, b.name)
-		}
-		meant = nearest(name, names)
+		return "rover." + name
 	}
-	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, didYouMean(meant))
+	if h.g.builders[name] != nil {
+		return "api." + name
+	}
+	names := keys(h.g.env)
+	for b := scope; b != nil; b = b.outer {
+		names = append(names, b.name)
+	}
+	return nearest(name, names)
 }
 
 // noField says what to do about a field that an object of ours has not.

@@ -1,6 +1,8 @@
 package luart
 
 import (
+	"slices"
+
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -67,12 +69,20 @@ func (f *sourceFile) sitesOf() *sites {
 	return f.sites
 }
 
-// stmts parses the file, if it is not too long. Its statements are nil where it does not parse.
+// stmts are the file's statements, as long as its sites have not been found. Any goroutine may call it.
 func (f *sourceFile) stmts() []ast.Stmt {
 	f.mu.Lock()
 	known := f.sites != nil
 	f.mu.Unlock()
-	if known || len(f.text) > maxHintBytes || f.broken != nil {
+	if known {
+		return nil
+	}
+	return f.statements()
+}
+
+// statements parses the file, if it is not too long. They are nil where it does not parse. Any goroutine may call it.
+func (f *sourceFile) statements() []ast.Stmt {
+	if len(f.text) > maxHintBytes || f.broken != nil {
 		return nil
 	}
 	text := f.text
@@ -86,6 +96,24 @@ func (f *sourceFile) stmts() []ast.Stmt {
 type siteWalk struct {
 	sites *sites
 	scope *binding
+	watch watcher // nil: nobody watches
+}
+
+// watcher is told what a walk comes by. Only when it is over is it known which locals are
+// assigned to.
+type watcher interface {
+	// see gets each statement and expression before what is in it, and what is visible there.
+	see(node any, scope *binding)
+	// enter gets each function before its body, with its parameters. handler says that it is
+	// assigned to something below api, and hook in which list of hooks.
+	enter(fn *ast.FunctionExpr, params []*binding, handler bool, hook string)
+	leave(fn *ast.FunctionExpr)
+}
+
+func (w *siteWalk) see(node any) {
+	if w.watch != nil {
+		w.watch.see(node, w.scope)
+	}
 }
 
 func (w *siteWalk) declare(name string, value ast.Expr) *binding {
@@ -101,6 +129,7 @@ func (w *siteWalk) block(stmts []ast.Stmt) {
 }
 
 func (w *siteWalk) stmt(stmt ast.Stmt) {
+	w.see(stmt)
 	switch s := stmt.(type) {
 	case *ast.AssignStmt:
 		for i, lhs := range s.Lhs {
@@ -183,6 +212,7 @@ func (w *siteWalk) loop(names []string, stmts []ast.Stmt) {
 func (w *siteWalk) assign(lhs ast.Expr) {
 	switch e := lhs.(type) {
 	case *ast.IdentExpr:
+		w.see(e)
 		if b := w.scope.find(e.Value); b != nil {
 			b.changed = true
 		}
@@ -195,8 +225,10 @@ func (w *siteWalk) assign(lhs ast.Expr) {
 func (w *siteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
 	defer func(outer *binding) { w.scope = outer }(w.scope)
 	hook, isHandler := w.isHandler(to)
+	var params []*binding
 	for i, name := range fn.ParList.Names {
 		b := w.declare(name, nil)
+		params = append(params, b)
 		switch {
 		case isHandler && i == 0:
 			b.kind = kindCtx
@@ -205,6 +237,10 @@ func (w *siteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
 		case name == string(kindCtx), name == string(kindAPI):
 			b.kind, b.likely = objectKind(name), true
 		}
+	}
+	if w.watch != nil {
+		w.watch.enter(fn, params, isHandler, hook)
+		defer w.watch.leave(fn)
 	}
 	w.block(fn.Stmts)
 }
@@ -218,7 +254,7 @@ func (w *siteWalk) isHandler(to ast.Expr) (hook string, ok bool) {
 		}
 		if key, isString := get.Key.(*ast.StringExpr); isString && (key.Value == "before" || key.Value == "after") {
 			hook = key.Value
-		} else if isString && key.Value == "on_error" {
+		} else if isString && (key.Value == "on_error" || slices.Contains(lifeHooks, key.Value)) {
 			return "", false // its parameters are others
 		}
 		ok, to = true, get.Object
@@ -279,6 +315,11 @@ func (w *siteWalk) exprs(exprs []ast.Expr) {
 }
 
 func (w *siteWalk) expr(expr ast.Expr) {
+	switch expr.(type) {
+	case nil, *ast.AttrGetExpr: // attr says it
+	default:
+		w.see(expr)
+	}
 	switch e := expr.(type) {
 	case *ast.IdentExpr:
 		if e.Value == "setfenv" {
@@ -314,6 +355,7 @@ func (w *siteWalk) expr(expr ast.Expr) {
 
 // attr adds the site of an index, which is good until the next of its line.
 func (w *siteWalk) attr(e *ast.AttrGetExpr) *site {
+	w.see(e)
 	w.inner(e.Object)
 	w.expr(e.Key)
 	s := site{expr: e.Object, scope: w.scope}

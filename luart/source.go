@@ -2,6 +2,8 @@ package luart
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +58,13 @@ func (s *sources) get(name string) *sourceFile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.files[name]
+}
+
+// names returns the names of the files, sorted.
+func (s *sources) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.files))
 }
 
 // position returns the file and line that a message begins with, "app.lua:12: …", and what follows. A message may

@@ -1,0 +1,266 @@
+package rover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// The exit codes of caddy rover check.
+const (
+	exitFindings = 1
+	exitUsage    = 2
+)
+
+// checkCommand makes caddy rover check.
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check <script.lua|folder>... [--strict] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...]",
+		Short: "Looks for mistakes in scripts without running a server",
+		Long: `Looks for mistakes in scripts and in the modules that they require. Each script is loaded
+into a VM of its own in which nothing is sent, nothing waits, and no hook runs. In folders
+every script is checked that calls rover.server. Values of rover.config are taken from a
+Caddyfile beside the script, if there is one, and from --set.
+
+The exit code is 0 if nothing was found, 1 for errors (with --strict for warnings, too), and
+2 if the command line is wrong.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := checkScripts(cmd, caddycmd.Flags{FlagSet: cmd.Flags()}, args)
+			if err != nil {
+				return failWith(cmd, exitUsage, err)
+			}
+			strict, _ := cmd.Flags().GetBool("strict")
+			if report.Errors > 0 || strict && report.Warnings > 0 {
+				return exitWith(cmd, exitFindings)
+			}
+			return nil
+		},
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return failWith(cmd, exitUsage, err) })
+	flags := cmd.Flags()
+	flags.Bool("strict", false, "Exit with 1 for warnings, too")
+	flags.Bool("json", false, "Print what was found as JSON")
+	scriptFlags(flags)
+	return cmd
+}
+
+// checkReport is what caddy rover check --json prints.
+type checkReport struct {
+	Scripts  []string        `json:"scripts"` // that were loaded
+	Errors   int             `json:"errors"`
+	Warnings int             `json:"warnings"`
+	Findings []luart.Finding `json:"findings"`
+}
+
+// checkScripts checks files and folders, and prints what it finds.
+func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkReport, error) {
+	if len(args) == 0 {
+		return nil, errors.New("a script or a folder expected")
+	}
+	settings, err := checkSettings(fl)
+	if err != nil {
+		return nil, err
+	}
+	scripts, modules, err := findScripts(args)
+	if err != nil {
+		return nil, err
+	}
+	report := &checkReport{Scripts: scripts, Findings: []luart.Finding{}}
+	for _, path := range scripts {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		sets, err := setsBeside(path)
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its Caddyfile: %v\n", path, err)
+		}
+		for _, set := range sets {
+			s := settings
+			s.Path, s.Source, s.Config = path, source, set
+			for k, v := range settings.Config {
+				set[k] = v
+			}
+			report.add(luart.Check(context.Background(), s))
+		}
+	}
+	for _, path := range modules {
+		found, err := luart.CheckSyntax(path)
+		if err != nil {
+			return nil, err
+		}
+		report.add(found)
+	}
+	return report, report.print(cmd, fl.Bool("json"))
+}
+
+// checkSettings returns what the flags say about scripts.
+func checkSettings(fl caddycmd.Flags) (luart.Script, error) {
+	config, err := scriptConfig(fl, "script")
+	if err != nil {
+		return luart.Script{}, err
+	}
+	s := luart.Script{Config: config.Set, CheckUpstream: checkUpstream}
+	if slices.Contains(config.Allow, rovercaddyfile.AllowEnv) {
+		s.AllowEnv, s.Getenv = true, os.LookupEnv
+	}
+	if slices.Contains(config.Allow, rovercaddyfile.AllowNet) {
+		s.Net, err = outbound.ParsePolicy(config.AllowNet)
+	}
+	return s, err
+}
+
+// add counts findings that are not there yet: scripts may have modules in common.
+func (r *checkReport) add(found []luart.Finding) {
+	for _, f := range found {
+		if slices.Contains(r.Findings, f) {
+			continue
+		}
+		r.Findings = append(r.Findings, f)
+		if f.Severity == luart.Error {
+			r.Errors++
+		} else {
+			r.Warnings++
+		}
+	}
+}
+
+func (r *checkReport) print(cmd *cobra.Command, asJSON bool) error {
+	out := cmd.OutOrStdout()
+	if asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(r)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintln(out, f)
+	}
+	_, err := fmt.Fprintf(out, "%s checked: %s, %s\n", count(len(r.Scripts), "script"), count(r.Errors, "error"), count(r.Warnings, "warning"))
+	return err
+}
+
+// count is "1 script", "2 scripts".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// findScripts returns the scripts that arguments name or that are in the folders they name,
+// and what other Lua files there are.
+func findScripts(args []string) (scripts, modules []string, err error) {
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !info.IsDir() {
+			scripts = append(scripts, filepath.Clean(arg))
+			continue
+		}
+		before := len(scripts)
+		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			hidden := strings.HasPrefix(d.Name(), ".") && path != arg
+			switch {
+			case err != nil:
+				return err
+			case hidden && d.IsDir():
+				return filepath.SkipDir
+			case hidden || d.IsDir() || filepath.Ext(path) != ".lua":
+				return nil
+			}
+			source, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if luart.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {
+				scripts = append(scripts, path)
+			} else {
+				modules = append(modules, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(scripts) == before {
+			return nil, nil, fmt.Errorf("%s has no script: no .lua file in it calls rover.server", arg)
+		}
+	}
+	slices.Sort(scripts)
+	return slices.Compact(scripts), modules, nil
+}
+
+// setsBeside returns the values of rover.config that a Caddyfile in the script's folder
+// gives it, each different set once. Without one there is an empty set.
+func setsBeside(script string) (sets []map[string]string, err error) {
+	none := []map[string]string{{}}
+	file := filepath.Join(filepath.Dir(script), "Caddyfile")
+	source, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(source, map[string]any{"filename": file})
+	if err != nil {
+		return none, err
+	}
+	var config any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		return none, err
+	}
+	seen := map[string]bool{}
+	eachHandler(config, func(h map[string]any) {
+		if path, _ := h["script"].(string); filepath.Clean(path) != filepath.Clean(script) {
+			return
+		}
+		set := map[string]string{}
+		values, _ := h["set"].(map[string]any)
+		for k, v := range values {
+			set[k], _ = v.(string)
+		}
+		if key := fmt.Sprint(set); !seen[key] {
+			seen[key] = true
+			sets = append(sets, set)
+		}
+	})
+	if len(sets) == 0 {
+		return none, nil
+	}
+	return sets, nil
+}
+
+// eachHandler calls f for each rover handler in a config.
+func eachHandler(config any, f func(handler map[string]any)) {
+	switch c := config.(type) {
+	case map[string]any:
+		if c["handler"] == "rover" {
+			f(c)
+		}
+		for _, v := range c {
+			eachHandler(v, f)
+		}
+	case []any:
+		for _, v := range c {
+			eachHandler(v, f)
+		}
+	}
+}

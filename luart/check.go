@@ -1,0 +1,289 @@
+package luart
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// Finding is a mistake in a script, or what looks very much like one.
+type Finding struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Column   int      `json:"column"` // in bytes from 1; 0: not known
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"` // stays the same from version to version
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+	Source   string   `json:"source,omitempty"` // the line
+}
+
+// Severity says how sure a finding is.
+type Severity string
+
+// An Error does not do what is written there, whatever happens. A Warning does, but that is
+// hardly meant.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// String is the finding for people: a line, the source line with a caret, a hint.
+func (f Finding) String() string {
+	at := fmt.Sprintf("%s:%d", f.File, f.Line)
+	if f.Column > 0 {
+		at += fmt.Sprintf(":%d", f.Column)
+	}
+	text := fmt.Sprintf("%s: %s: %s [%s]\n", at, f.Severity, f.Message, f.Code)
+	if f.Source != "" {
+		text += fmt.Sprintf("  %d | %s\n", f.Line, f.Source)
+		if pad := caret(f.Source, f.Column); pad != "" {
+			text += strings.Repeat(" ", len(fmt.Sprintf("  %d ", f.Line))) + "| " + pad + "\n"
+		}
+	}
+	if f.Hint != "" {
+		text += "  hint: " + f.Hint + "\n"
+	}
+	return text
+}
+
+var errDry = errors.New("check has no network")
+
+// noNetwork is what rover.http asks in Check.
+type noNetwork struct{}
+
+func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errDry }
+
+// drySleep is rover.sleep in Check.
+func drySleep(L *lua.LState) int {
+	L.CheckNumber(1)
+	return 0
+}
+
+// Check loads a script into a VM of its own, for nothing but to look for mistakes in it and
+// in the modules that it requires: nothing is sent, unless s.Net says where to, sleeping takes
+// no time, the environment is empty, unless s.AllowEnv is set, and no hook and no background
+// task runs. It returns what it finds by file and line.
+func Check(ctx context.Context, s Script) []Finding {
+	vm := NewVM(VMOptions{})
+	defer vm.Close(context.WithoutCancel(ctx))
+	s.dry = true
+	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
+	if !s.AllowEnv {
+		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }
+	}
+	if s.Net == nil {
+		s.Net, s.StandIn = outbound.NewPolicy(), noNetwork{}
+	}
+	g, err := vm.load(ctx, s)
+	c := &checker{g: g, dir: filepath.Dir(s.Path), failed: err != nil}
+	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
+		c.check(err)
+		return nil
+	})
+	g.Retire()
+	return c.result()
+}
+
+// checker looks for mistakes in what a generation was made of. Only the holder may use it.
+type checker struct {
+	g      *Generation
+	dir    string // of the script
+	failed bool   // the script did not load
+	files  []*checkedFile
+	found  []Finding
+
+	assigned map[string]bool // names and fields, "string.trim", that are given a value somewhere
+	tested   map[string]bool // that are asked for whether they are there
+	foreign  bool            // globals may come from elsewhere
+
+	routes map[funcLine][]routeOf // by the functions that answer them
+	hooks  map[funcLine]bool      // functions that are hooks
+	funcs  map[funcLine]int       // how many functions begin on a line
+}
+
+func (c *checker) check(err error) {
+	c.assigned, c.tested = map[string]bool{}, map[string]bool{}
+	c.addFiles()
+	c.addRoutes()
+	for _, f := range c.files {
+		for _, s := range f.sightings {
+			c.judge(f, s)
+		}
+	}
+	if err != nil {
+		c.loadError(err)
+		return
+	}
+	c.tree()
+}
+
+// addFiles takes what was loaded, and the modules that it names but has not required yet.
+func (c *checker) addFiles() {
+	resolve := moduleResolver(c.dir, nil)
+	known := map[string]bool{}
+	add := func(f *sourceFile) {
+		known[f.name] = true
+		checked := &checkedFile{c: c, sourceFile: f, tokens: f.tokens(), roles: map[ast.Expr]role{}}
+		checked.walk()
+		c.files = append(c.files, checked)
+	}
+	for _, name := range c.g.sources.names() {
+		add(c.g.sources.get(name))
+	}
+	for i := 0; i < len(c.files); i++ { // the list grows
+		for _, name := range c.files[i].modules {
+			path, source, err := resolve(name)
+			if err != nil || known[path] {
+				continue // what is not there is an error when it is asked for, or is asked for by pcall
+			}
+			_, err = compile(source, path)
+			c.g.sources.add(path, source, err)
+			f := c.g.sources.get(path)
+			if f == nil {
+				continue
+			}
+			add(f)
+			if f.broken != nil {
+				c.add(f, min(f.broken.Line, len(f.split())), f.broken.Column, Error, "syntax", f.broken.Message, f.syntaxHint(f.broken))
+			}
+		}
+	}
+}
+
+// add notes a finding, unless a comment turns it off.
+func (c *checker) add(f *sourceFile, line, column int, severity Severity, code, message, hint string) {
+	if f.ignores(line, code) {
+		return
+	}
+	c.found = append(c.found, Finding{
+		File: filepath.Join(c.dir, filepath.FromSlash(f.name)), Line: line, Column: column,
+		Severity: severity, Code: code, Message: message, Hint: hint, Source: f.at(line),
+	})
+}
+
+// result returns the findings in order, each once.
+func (c *checker) result() []Finding {
+	slices.SortStableFunc(c.found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code))
+	})
+	return slices.Compact(c.found)
+}
+
+// loadCodes are the codes of errors of a load, by their message.
+var loadCodes = []struct {
+	code    string
+	message *regexp.Regexp
+}{
+	{"clashing-parameter", regexp.MustCompile(`: this place already has the parameter `)},
+	{"below-wildcard", regexp.MustCompile(`: a wildcard takes the rest of the path`)},
+	{"bad-segment", regexp.MustCompile(`: a key is one segment of the path|: the parameter needs a name|^a path segment must be`)},
+	{"reserved-name", regexp.MustCompile(`builds responses and (has no such method|cannot be assigned)|not available in this version|WebSocket handlers in Lua are not available`)},
+	{"unknown-hook", regexp.MustCompile(`^api\.on_\w+: ".*" is not a method; `)},
+	{"unknown-method", regexp.MustCompile(`^api\S*: ".*" is not a method; `)},
+	{"not-a-function", regexp.MustCompile(`^api\S* must be a function`)},
+	{"no-return-api", regexp.MustCompile(`^the script must end with "return api"`)},
+	{"no-server", regexp.MustCompile(`^the script never called rover.server`)},
+	{"second-server", regexp.MustCompile(`^rover.server was called before`)},
+	{"module-not-found", regexp.MustCompile(`^module ".*" not found`)},
+	{"module-loop", regexp.MustCompile(`^module loop`)},
+}
+
+// loadError makes a finding of why the script did not load. What has been found on its line
+// says more.
+func (c *checker) loadError(err error) {
+	var syntax *SyntaxError
+	var script *ScriptError
+	var about *explanation
+	code, message := "load-error", err.Error()
+	switch {
+	case errors.As(err, &syntax):
+		code, message, about = "syntax", syntax.Message, syntax.about
+	case errors.As(err, &script):
+		about = script.about
+		if _, _, rest := c.g.sources.position(script.Message); rest != script.Message {
+			message = rest
+		} else if rest, ok := strings.CutPrefix(script.Message, c.g.name+": "); ok {
+			message = rest
+		}
+		for _, l := range loadCodes {
+			if l.message.MatchString(message) {
+				code = l.code
+				break
+			}
+		}
+		if about != nil && about.file != nil && about.file.broken != nil && about.file.broken.Line == about.line {
+			code, message = "syntax", about.file.broken.Message
+		}
+	}
+	if about == nil || about.file == nil {
+		c.found = append(c.found, Finding{File: filepath.Join(c.dir, c.g.name), Line: 1, Severity: Error, Code: code, Message: message})
+		return
+	}
+	file := filepath.Join(c.dir, filepath.FromSlash(about.file.name))
+	if code == "load-error" && slices.ContainsFunc(c.found, func(f Finding) bool {
+		return f.File == file && f.Line == about.line && f.Severity == Error
+	}) {
+		return
+	}
+	column := about.column
+	if column == 0 { // the first thing on the line
+		source := about.file.at(about.line)
+		column = len(source) - len(strings.TrimLeft(source, " \t")) + 1
+	}
+	hint := about.hint
+	if strings.Contains(message, errDry.Error()) {
+		code, hint = "load-needs-network", "--allow net lets check use it"
+	}
+	c.add(about.file, about.line, column, Error, code, message, hint)
+}
+
+// IsServerScript reports whether a source calls rover.server, so that it is not a module.
+// Any goroutine may call it.
+func IsServerScript(source []byte) bool {
+	f := &sourceFile{text: strings.TrimPrefix(string(source), "\xef\xbb\xbf")}
+	list := f.tokens()
+	for i := 2; i < len(list); i++ {
+		if list[i].text == "server" && list[i-1].text == "." && list[i-2].text == "rover" {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckSyntax returns what is wrong with a source that does not compile, nil if it does. Any
+// goroutine may call it.
+func CheckSyntax(path string) ([]Finding, error) {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(path)
+	_, err = compile(source, name)
+	var syntax *SyntaxError
+	if !errors.As(err, &syntax) {
+		return nil, nil
+	}
+	g := &Generation{}
+	g.sources.add(name, source, syntax)
+	f := g.sources.get(name)
+	if f == nil {
+		return []Finding{{File: path, Line: syntax.Line, Severity: Error, Code: "syntax", Message: syntax.Message}}, nil
+	}
+	c := &checker{dir: filepath.Dir(path)}
+	c.add(f, min(syntax.Line, len(f.split())), syntax.Column, Error, "syntax", syntax.Message, f.syntaxHint(syntax))
+	return c.found, nil
+}

@@ -1,0 +1,310 @@
+package luart
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// resFields are what responseField knows.
+var resFields = []string{"status", "error"}
+
+// judge looks for mistakes in what was seen.
+func (c *checker) judge(f *checkedFile, s sighting) {
+	switch n := s.node.(type) {
+	case *function:
+		c.function(f, n)
+	case *ast.IdentExpr:
+		c.global(f, n, s)
+	case *ast.AttrGetExpr:
+		c.field(f, n, s)
+		c.parameterField(f, n, s)
+	case *ast.FuncDefStmt:
+		c.lateRoute(f, n.Name.Func, s)
+	case *ast.AssignStmt:
+		for _, lhs := range n.Lhs {
+			c.lateRoute(f, lhs, s)
+		}
+	case *ast.FuncCallExpr:
+		c.call(f, n, s)
+	case *ast.RelationalOpExpr:
+		c.neverEqual(f, n, s)
+	}
+}
+
+func (c *checker) hinter(f *checkedFile) *hinter { return &hinter{g: c.g, sites: f.sites} }
+
+// global is for a name that is no local variable.
+func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
+	env := c.g.env
+	if s.scope.find(e.Value) != nil || env == nil || c.foreign || env.Metatable != lua.LNil ||
+		e.Value == "arg" || env.RawGetString(e.Value) != lua.LNil {
+		return
+	}
+	at := func() (int, int) { return f.place(e.Line(), e.Line(), 0, e.Value) }
+	switch {
+	case s.role == roleWritten:
+		if s.in == nil || c.failed { // the top level ends before the assignment, if it is in an if
+			return
+		}
+		line, column := at()
+		c.add(f.sourceFile, line, column, Warning, "global-write",
+			fmt.Sprintf("%s is assigned to and is no local variable: all requests share it, and a reload forgets it", e.Value),
+			"write local "+e.Value+"; for what requests share, rover.state")
+	case c.assigned[e.Value] || c.tested[e.Value]:
+	case c.failed && elsewhere[e.Value] == "": // what would have been defined is not known
+	default:
+		line, column := at()
+		hint := elsewhere[e.Value]
+		if hint == "" && (e.Value == "ctx" || e.Value == "res") {
+			hint = "the function has no parameter of that name"
+		} else if hint == "" {
+			hint = strings.TrimPrefix(didYouMean(c.hinter(f).meant(e.Value, s.scope)), "; ")
+		}
+		c.add(f.sourceFile, line, column, Error, "undefined-global", "undefined global "+e.Value, hint)
+	}
+}
+
+// field is for x.y, and what is done with it.
+func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
+	key, ok := e.Key.(*ast.StringExpr)
+	if !ok {
+		return
+	}
+	kind := s.scope.kindOf(e.Object)
+	report := func(code, message, hint string) {
+		words := []string{".", key.Value}
+		if object := wordsOf(e.Object); object != nil {
+			words = append(object, words...)
+		}
+		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
+		c.add(f.sourceFile, line, column, Error, code, message, hint)
+	}
+	object := text(e.Object)
+	if kind == kindAPI || !s.scope.sure(e.Object) {
+		if kind == "" {
+			c.libraryField(f, e.Object, key.Value, s, report)
+		}
+		return
+	}
+	names, fields := methods(kind), ctxFields
+	settable := []string(nil)
+	if kind == kindRes {
+		fields, settable = resFields, []string{"status"}
+	}
+	isMethod, isField := slices.Contains(names, key.Value), slices.Contains(fields, key.Value)
+	switch {
+	case s.role == roleWritten:
+		if slices.Contains(settable, key.Value) {
+			return
+		}
+		hint := ""
+		switch {
+		case isMethod && kind == kindRes && strings.HasPrefix(key.Value, "header"):
+			hint = "headers are set with " + object + ":set_header(name, value)"
+		case slices.Contains(names, "set_"+key.Value):
+			hint = fmt.Sprintf("write %s:set_%s(…)", object, key.Value)
+		case kind == kindCtx && key.Value == "path":
+			hint = "write " + object + ":rewrite(path)"
+		case kind == kindCtx && !isMethod && !isField:
+			hint = fmt.Sprintf("what belongs to the request is kept with %s:set(%q, value)", object, key.Value)
+		}
+		report("read-only-field", fmt.Sprintf("%s.%s cannot be set", object, key.Value), hint)
+	case !isMethod && !isField:
+		if !c.tested[object+"."+key.Value] {
+			report("unknown-field", fmt.Sprintf("%s has no field or method %s", object, key.Value),
+				strings.TrimPrefix(didYouMean(nearest(key.Value, append(slices.Clone(names), fields...))), "; "))
+		}
+	case isMethod && (s.role == roleIndexed || s.role == roleOperand):
+		report("method-as-field", fmt.Sprintf("%s.%s is a method, and is used as a value", object, key.Value),
+			fmt.Sprintf("call it: %s:%s(…)", object, key.Value))
+	case isField && !isMethod && s.role == roleCalled:
+		report("field-called", fmt.Sprintf("%s.%s is a field, and is called", object, key.Value), "leave out the parentheses")
+	}
+}
+
+// lateRoute is for a definition below api in a function that runs for requests.
+func (c *checker) lateRoute(f *checkedFile, to ast.Expr, s sighting) {
+	get, ok := to.(*ast.AttrGetExpr)
+	if !ok || !s.in.late() {
+		return
+	}
+	line := get.Line()
+	for {
+		object, ok := get.Object.(*ast.AttrGetExpr)
+		if !ok {
+			break
+		}
+		get = object
+	}
+	if s.scope.kindOf(get.Object) != kindAPI || !s.scope.sure(get.Object) {
+		return
+	}
+	line, column := f.place(line, line, 0, text(get.Object))
+	c.add(f.sourceFile, line, column, Error, "late-route", "routes and hooks cannot be defined while requests are served",
+		"define them at the top level of the script, when it loads")
+}
+
+// libraryField is for a field of rover, of rover.json, of string …
+func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s sighting, report func(code, message, hint string)) {
+	if c.g.env == nil || s.role == roleWritten {
+		return
+	}
+	h := c.hinter(f)
+	owner, known := h.value(object, s.scope)
+	table, isTable := owner.(*lua.LTable)
+	name := text(object)
+	if !known || !isTable || !fromLibrary(object, s.scope) || table.Metatable != lua.LNil || table.RawGetString(key) != lua.LNil {
+		return
+	}
+	if rover, ok := c.g.env.RawGetString("rover").(*lua.LTable); !ok || owner == rover.RawGetString("config") {
+		return // what is not set is nil
+	}
+	if c.tested[name+"."+key] || c.assigned[name+"."+key] {
+		return
+	}
+	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), strings.TrimPrefix(didYouMean(nearest(key, keys(table))), "; "))
+}
+
+// call is for calls of what belongs to api, ctx, res and the libraries.
+func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	if s.role == roleDropped {
+		c.dropped(f, e, s)
+	}
+	if e.Receiver != nil {
+		c.methodCall(f, e, s)
+		c.parameter(f, e, s)
+	} else if get, ok := e.Func.(*ast.AttrGetExpr); ok {
+		c.plainCall(f, e, get, s)
+	}
+	c.arguments(f, e, s)
+}
+
+// methodCall is for x:y(…).
+func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	report := func(code, message, hint string) {
+		words := append(wordsOf(e.Receiver), ":", e.Method)
+		line, column := f.place(e.Line(), e.LastLine()+e.Line(), len(words)-1, words...)
+		c.add(f.sourceFile, line, column, Error, code, message, hint)
+	}
+	object := text(e.Receiver)
+	kind := s.scope.kindOf(e.Receiver)
+	switch {
+	case kind == kindAPI:
+		c.apiCall(e.Method, true, object, report)
+	case kind != "" && s.scope.sure(e.Receiver):
+		if slices.Contains(methods(kind), e.Method) {
+			return
+		}
+		fields := ctxFields
+		if kind == kindRes {
+			fields = resFields
+		}
+		if slices.Contains(fields, e.Method) {
+			report("field-called", fmt.Sprintf("%s.%s is a field, and is called", object, e.Method), fmt.Sprintf("write %s.%s", object, e.Method))
+			return
+		}
+		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method),
+			strings.TrimPrefix(didYouMean(nearest(e.Method, methods(kind))), "; "))
+	case kind == "":
+		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.kindOf(get.Object) == kindAPI {
+			if key, ok := get.Key.(*ast.StringExpr); ok && c.builder(key.Value) != nil {
+				c.builderMethod(key.Value, e.Method, object, report)
+			}
+			return
+		}
+		c.libraryField(f, e.Receiver, e.Method, s, report)
+	}
+}
+
+// plainCall is for x.y(…).
+func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGetExpr, s sighting) {
+	key, ok := get.Key.(*ast.StringExpr)
+	if !ok {
+		return
+	}
+	object := text(get.Object)
+	report := func(code, message, hint string) {
+		words := append(wordsOf(get.Object), ".", key.Value)
+		line, column := f.place(e.Line(), key.Line(), len(words)-1, words...)
+		c.add(f.sourceFile, line, column, Error, code, message, hint)
+	}
+	kind := s.scope.kindOf(get.Object)
+	if kind == kindAPI {
+		c.apiCall(key.Value, false, object, report)
+		return
+	}
+	if inner, ok := get.Object.(*ast.AttrGetExpr); ok && s.scope.kindOf(inner.Object) == kindAPI {
+		name, ok := inner.Key.(*ast.StringExpr)
+		if ok && c.builder(name.Value) != nil && c.builder(name.Value).method[key.Value] != nil {
+			report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, key.Value), fmt.Sprintf("write %s:%s(…) with a colon", object, key.Value))
+		}
+		return
+	}
+	if kind == "" || !s.scope.sure(get.Object) || !slices.Contains(methods(kind), key.Value) {
+		return
+	}
+	if len(e.Args) == 0 || isLiteral(e.Args[0]) {
+		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, key.Value), fmt.Sprintf("write %s:%s(…) with a colon", object, key.Value))
+	}
+}
+
+// builder returns a builder by its name, nil if there is none.
+func (c *checker) builder(name string) *builder {
+	if b := c.g.builders[name]; b != nil {
+		return b.Value.(*builder)
+	}
+	return nil
+}
+
+// takesNothing are the builders that have no argument that api could be taken for.
+var takesNothing = []string{"no_content", "pass"}
+
+// apiCall is for api.x(…) and api:x(…).
+func (c *checker) apiCall(name string, colon bool, object string, report func(code, message, hint string)) {
+	switch {
+	case c.g.env == nil || c.g.lifeHooks[name] != nil:
+	case c.builder(name) == nil:
+		if methodIndex(name) >= 0 || name == "before" || name == "after" || reserved[name] != "" {
+			return
+		}
+		names := append(slices.Collect(maps.Keys(c.g.builders)), slices.Collect(maps.Keys(c.g.lifeHooks))...)
+		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), strings.TrimPrefix(didYouMean(nearest(name, names)), "; "))
+	case name == "error" && !colon:
+		report("dot-call", object+".error is called with a dot", "write "+object+":error(status, message) with a colon")
+	case name != "error" && colon && !slices.Contains(takesNothing, name):
+		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name),
+			fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error takes a colon", object, name))
+	}
+}
+
+// builderMethod is for api.json:x(…).
+func (c *checker) builderMethod(name, method, object string, report func(code, message, hint string)) {
+	b := c.builder(name)
+	if b.method[method] != nil {
+		return
+	}
+	report("unknown-field", fmt.Sprintf("%s has no method %s", object, method),
+		strings.TrimPrefix(didYouMean(nearest(method, slices.Collect(maps.Keys(b.method)))), "; "))
+}
+
+// neverEqual is for res.status == "200".
+func (c *checker) neverEqual(f *checkedFile, e *ast.RelationalOpExpr, s sighting) {
+	for _, pair := range [...][2]ast.Expr{{e.Lhs, e.Rhs}, {e.Rhs, e.Lhs}} {
+		get, ok := pair[0].(*ast.AttrGetExpr)
+		value, isString := pair[1].(*ast.StringExpr)
+		if !ok || !isString || s.scope.kindOf(get.Object) != kindRes || !s.scope.sure(get.Object) {
+			continue
+		}
+		if key, ok := get.Key.(*ast.StringExpr); ok && key.Value == "status" {
+			object := text(get.Object)
+			line, column := f.place(get.Line(), key.Line(), 2, object, ".", "status")
+			c.add(f.sourceFile, line, column, Error, "never-equal", object+".status is a number, and is compared with a string",
+				"leave out the quotes: "+value.Value)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// checkFile checks a script as it is, with what change sets.
+func checkFile(t *testing.T, path string, change ...func(*Script)) []Finding {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Script{Path: path, Source: source}
+	for _, f := range change {
+		f(&s)
+	}
+	return Check(context.Background(), s)
+}
+
+// marks are the codes that the lines of a file announce: "--> code code".
+func marks(t *testing.T, path string) (list []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		if _, codes, ok := strings.Cut(line, "--> "); ok {
+			for _, code := range strings.Fields(codes) {
+				list = append(list, fmt.Sprintf("%s:%d %s", path, i+1, code))
+			}
+		}
+	}
+	return list
+}
+
+// Each script in bad has mistakes, which are found on the lines that are marked, and nothing
+// else is.
+func TestCheckBad(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/check/bad/*.lua")
+	if len(paths) < 30 {
+		t.Fatalf("only %d scripts", len(paths))
+	}
+	modules, _ := filepath.Glob("testdata/check/bad/lib/*.lua")
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			want := marks(t, path)
+			if filepath.Base(path) == "in_module.lua" {
+				for _, m := range modules {
+					want = append(want, marks(t, m)...)
+				}
+			}
+			if len(want) == 0 {
+				t.Fatal("no line is marked")
+			}
+			var got []string
+			for _, f := range checkFile(t, path) {
+				got = append(got, fmt.Sprintf("%s:%d %s", f.File, f.Line, f.Code))
+				if f.Column == 0 || f.Message == "" || f.Source == "" || f.Severity != Error && f.Severity != Warning {
+					t.Errorf("incomplete: %+v", f)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	}
+}
+
+// Nothing is wrong with unusual scripts.
+func TestCheckGood(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/check/good/*.lua")
+	if len(paths) == 0 {
+		t.Fatal("no scripts")
+	}
+	apps, _ := filepath.Glob("testdata/app/*.lua")
+	if len(apps) == 0 {
+		t.Fatal("no scripts in testdata/app")
+	}
+	for _, path := range append(paths, apps...) {
+		for _, f := range checkFile(t, path) {
+			t.Errorf("%s", f)
+		}
+	}
+}
+
+// Nothing is wrong with the scripts of the examples and of the documentation.
+func TestCheckDocs(t *testing.T) {
+	configs, _ := filepath.Glob("../examples/*/Caddyfile")
+	if len(configs) == 0 {
+		t.Fatal("no examples")
+	}
+	for _, config := range configs {
+		text, err := os.ReadFile(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := map[string]string{}
+		for _, m := range regexp.MustCompile(`(?m)^\s*set (\S+) (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			value := regexp.MustCompile(`\{\$\w+:([^}]*)\}`).ReplaceAllString(m[2], "$1")
+			set[m[1]] = strings.Trim(value, `"`)
+		}
+		scripts, _ := filepath.Glob(filepath.Join(filepath.Dir(config), "*.lua"))
+		for _, path := range scripts {
+			for _, f := range checkFile(t, path, func(s *Script) { s.Config = set }) {
+				t.Errorf("%s", f)
+			}
+		}
+	}
+	pages, _ := filepath.Glob("../docs/*.md")
+	blocks := 0
+	for _, page := range append(pages, "../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			blocks++
+			if strings.HasPrefix(b[1], "-- with debug\n") { // it shows what an error looks like
+				continue
+			}
+			set := map[string]string{"token": "s3cret", "upstream": "http://127.0.0.1:1"}
+			for _, f := range Check(context.Background(), Script{Path: page, Source: []byte(b[1]), Config: set}) {
+				t.Errorf("%s", f)
+			}
+		}
+	}
+	if blocks == 0 {
+		t.Error("no Lua blocks")
+	}
+}

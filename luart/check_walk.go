@@ -1,0 +1,196 @@
+package luart
+
+import (
+	"slices"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// checkedFile is a file in Check, with what has been seen in it. Not safe for concurrent use.
+type checkedFile struct {
+	*sourceFile
+	c         *checker
+	tokens    []token
+	sites     *sites
+	sightings []sighting
+	modules   []string // that it requires by a constant name
+
+	in    *function // around what the walk comes by
+	roles map[ast.Expr]role
+}
+
+// function is a function of the source.
+type function struct {
+	expr    *ast.FunctionExpr
+	outer   *function // around it; nil: the file
+	params  []*binding
+	handler bool   // it is assigned to something below api
+	hook    string // of which list of hooks it is, "before" or "after"
+}
+
+// isRoute reports whether the function answers requests of a route.
+func (f *function) isRoute() bool { return f.handler && f.hook == "" }
+
+// late reports whether code in the function runs when the script has loaded only.
+func (f *function) late() bool {
+	for ; f != nil; f = f.outer {
+		if f.handler {
+			return true
+		}
+	}
+	return false
+}
+
+// sighting is a statement, an expression or a function, to be judged when all is known.
+type sighting struct {
+	node  any
+	scope *binding
+	in    *function
+	role  role
+}
+
+// role is what becomes of the value of an expression.
+type role int
+
+const (
+	roleOther   role = iota
+	roleCalled       // x()
+	roleIndexed      // x.y
+	roleWritten      // x = …
+	roleTested       // if x, x and …, x == nil
+	roleOperand      // x .. y, #x, x < y, pairs(x)
+	roleDropped      // the statement x()
+)
+
+func (f *checkedFile) walk() {
+	f.sites = &sites{calls: map[int][]site{}, indexes: map[int][]site{}}
+	w := siteWalk{sites: f.sites, watch: f}
+	w.block(f.statements())
+}
+
+func (f *checkedFile) enter(fn *ast.FunctionExpr, params []*binding, handler bool, hook string) {
+	f.in = &function{expr: fn, outer: f.in, params: params, handler: handler, hook: hook}
+	f.sightings = append(f.sightings, sighting{node: f.in, in: f.in})
+}
+
+func (f *checkedFile) leave(*ast.FunctionExpr) { f.in = f.in.outer }
+
+func (f *checkedFile) see(node any, scope *binding) {
+	s := sighting{node: node, scope: scope, in: f.in}
+	if e, ok := node.(ast.Expr); ok {
+		s.role = f.roles[e]
+		delete(f.roles, e)
+	}
+	f.sightings = append(f.sightings, s)
+	switch n := node.(type) {
+	case *ast.AssignStmt:
+		for _, lhs := range n.Lhs {
+			f.assigned(lhs)
+		}
+	case *ast.FuncDefStmt:
+		if n.Name.Func != nil {
+			f.assigned(n.Name.Func)
+		} else if object := text(n.Name.Receiver); object != "" {
+			f.c.assigned[object+"."+n.Name.Method] = true
+		}
+	case *ast.FuncCallStmt:
+		f.roles[n.Expr] = roleDropped
+	case *ast.IfStmt:
+		f.test(n.Condition)
+	case *ast.WhileStmt:
+		f.test(n.Condition)
+	case *ast.RepeatStmt:
+		f.test(n.Condition)
+	case *ast.LogicalOpExpr:
+		f.test(n.Lhs)
+		if s.role == roleTested {
+			f.test(n.Rhs)
+		}
+	case *ast.UnaryNotOpExpr:
+		f.test(n.Expr)
+	case *ast.RelationalOpExpr:
+		f.compare(n)
+	case *ast.StringConcatOpExpr:
+		f.roles[n.Lhs], f.roles[n.Rhs] = roleOperand, roleOperand
+	case *ast.ArithmeticOpExpr:
+		f.roles[n.Lhs], f.roles[n.Rhs] = roleOperand, roleOperand
+	case *ast.UnaryMinusOpExpr:
+		f.roles[n.Expr] = roleOperand
+	case *ast.UnaryLenOpExpr:
+		f.roles[n.Expr] = roleOperand
+	case *ast.AttrGetExpr:
+		f.roles[n.Object] = roleIndexed
+	case *ast.FuncCallExpr:
+		f.call(n, scope)
+	case *ast.IdentExpr:
+		switch {
+		case scope.find(n.Value) != nil:
+		case n.Value == "_G":
+			f.c.foreign = f.c.foreign || s.role != roleIndexed
+		case slices.Contains([]string{"setfenv", "getfenv", "load", "loadstring"}, n.Value):
+			f.c.foreign = true
+		}
+	}
+}
+
+// assigned notes what a name or a field is given a value with, somewhere.
+func (f *checkedFile) assigned(lhs ast.Expr) {
+	f.roles[lhs] = roleWritten
+	if name := text(lhs); name != "" {
+		f.c.assigned[name] = true
+		if len(name) > 3 && name[:3] == "_G." {
+			f.c.assigned[name[3:]] = true
+		}
+	} else if get, ok := lhs.(*ast.AttrGetExpr); ok && text(get.Object) == "_G" {
+		f.c.foreign = true
+	}
+}
+
+func (f *checkedFile) test(e ast.Expr) {
+	f.roles[e] = roleTested
+	if name := text(e); name != "" {
+		f.c.tested[name] = true
+	}
+}
+
+func (f *checkedFile) compare(n *ast.RelationalOpExpr) {
+	for _, pair := range [...][2]ast.Expr{{n.Lhs, n.Rhs}, {n.Rhs, n.Lhs}} {
+		if _, isNil := pair[1].(*ast.NilExpr); isNil {
+			f.test(pair[0])
+		} else if n.Operator != "==" && n.Operator != "~=" {
+			f.roles[pair[0]] = roleOperand
+		} else if isLiteral(pair[1]) {
+			f.roles[pair[0]] = roleOperand
+		}
+	}
+}
+
+func (f *checkedFile) call(n *ast.FuncCallExpr, scope *binding) {
+	if n.Receiver != nil {
+		f.roles[n.Receiver] = roleIndexed
+		return
+	}
+	f.roles[n.Func] = roleCalled
+	ident, ok := n.Func.(*ast.IdentExpr)
+	if !ok || scope.find(ident.Value) != nil || len(n.Args) == 0 {
+		return
+	}
+	switch ident.Value {
+	case "type", "tostring", "rawequal":
+		f.test(n.Args[0])
+	case "pairs", "ipairs", "next":
+		f.roles[n.Args[0]] = roleOperand
+	case "require":
+		if name, ok := n.Args[0].(*ast.StringExpr); ok {
+			f.modules = append(f.modules, name.Value)
+		}
+	}
+}
+
+func isLiteral(e ast.Expr) bool {
+	switch e.(type) {
+	case *ast.StringExpr, *ast.NumberExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr, *ast.TableExpr:
+		return true
+	}
+	return false
+}

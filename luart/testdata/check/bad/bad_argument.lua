@@ -1,0 +1,10 @@
+local api = rover.server {}
+function api.get() return api:error("not here") end --> bad-argument
+function api.a.get() return api:error(99, "not here") end --> bad-argument
+function api.b.get() return api.json(201, {}) end --> bad-argument
+function api.c.get() return api.json:status({}, 201) end --> bad-argument
+function api.d.get() return api.redirect(301, "/b") end --> bad-argument
+function api.e.get() return api.text { "x" } end --> bad-argument
+function api.f.get() return api.json() end --> bad-argument
+function api.g.get() return api:error(404) end --> bad-argument
+return api

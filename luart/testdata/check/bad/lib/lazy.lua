@@ -1,0 +1,1 @@
+return { answer = undefined_answer } --> undefined-global

@@ -1,0 +1,2 @@
+local api = rover.server {}
+function api.get() return "x" end --> no-return-api

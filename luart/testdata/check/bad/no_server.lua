@@ -1,0 +1,2 @@
+local function get() return "x" end
+return get --> no-server

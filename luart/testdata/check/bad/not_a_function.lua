@@ -1,0 +1,3 @@
+local api = rover.server {}
+api.users.get = "x" --> not-a-function
+return api

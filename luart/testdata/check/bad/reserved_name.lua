@@ -1,0 +1,3 @@
+local api = rover.server {}
+function api.html.pages.get() return "x" end --> reserved-name
+return api

@@ -1,0 +1,3 @@
+local api = rover.server {}
+function api.chat.ws(ctx) return ctx end --> reserved-name
+return api

@@ -1,0 +1,3 @@
+local api = rover.server {}
+api.on_stpo(function() print("x") end) --> unknown-field
+return api

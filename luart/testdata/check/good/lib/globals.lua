@@ -1,0 +1,3 @@
+function shared_helper() return "x" end
+module_constant = 1
+return {}
