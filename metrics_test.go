@@ -132,6 +132,38 @@ func TestScriptMetricsOfTwoVMs(t *testing.T) {
 	}
 }
 
+// docs/observing.md lists the metrics that there are, with their labels.
+func TestMetricsPage(t *testing.T) {
+	page, err := os.ReadFile("docs/observing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(caddy_rover_\\w+)` \\|([^|]*)\\|").FindAllStringSubmatch(string(page), -1) {
+		listed[row[1]] = strings.ReplaceAll(row[2], "`", "")
+	}
+	byName := gather(t, busyApp(t))
+	for name, f := range byName {
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			if l.GetName() != "vm" {
+				labels = append(labels, l.GetName())
+			}
+		}
+		want, ok := listed[name]
+		given := strings.Fields(want)
+		slices.Sort(given)
+		if !ok || !slices.Equal(given, labels) {
+			t.Errorf("%s with labels %q is listed (%v) with %q", name, labels, ok, given)
+		}
+	}
+	for name := range listed {
+		if byName[name] == nil {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+}
+
 var metricName = regexp.MustCompile(`caddy_rover_\w+`)
 
 // The dashboard asks for metrics that there are, by labels that they have, and shows all.

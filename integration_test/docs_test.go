@@ -135,6 +135,7 @@ func validate(t *testing.T, caddyfile string) {
 }
 
 func TestDocsCaddyfiles(t *testing.T) {
+	t.Setenv("EXPLAIN_KEY", "0123456789abcdef")
 	for _, block := range blocks(t, "caddyfile") {
 		if strings.HasPrefix(block, "rover ") {
 			block = "http:// {\n" + block + "}\n"
