@@ -32,6 +32,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/rover/status", adminStatus},
 	{http.MethodPost, "/rover/reload", adminReplace((*program).reload)},
 	{http.MethodPost, "/rover/rollback", adminReplace((*program).rollback)},
+	{http.MethodGet, "/rover/inflight", adminInFlight},
+	{http.MethodPost, "/rover/kill", adminKill},
 }
 
 // CaddyModule returns the Caddy module information.
@@ -132,6 +134,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 

@@ -58,6 +58,8 @@ var (
 		"Requests that rover.http was asked for.")
 	httpFailuresDesc = describe("http_failures_total",
 		"Requests of rover.http that failed, by the step that did.", "step")
+	operatorKillsDesc = describe("operator_kills_total",
+		"Calls that an operator ended (POST /rover/kill).")
 	mirrorsDesc = describe("mirror_copies_total",
 		"Copies of requests (ctx:mirror), by outcome: answered, failed, or dropped without being sent.", "outcome")
 	memoryDesc = describe("memory_bytes",
@@ -124,6 +126,7 @@ func (m vmMetrics) collect() {
 	m.collectCosts()
 	m.counter(refusedDesc, float64(own.RefusedMemory), "memory")
 	m.counter(killsDesc, float64(own.Kills))
+	m.counter(operatorKillsDesc, float64(own.Killed))
 	m.counter(quarantinesDesc, float64(own.Quarantines))
 	m.counter(mirrorsDesc, float64(own.MirrorsAnswered), "answered")
 	m.counter(mirrorsDesc, float64(own.MirrorsFailed), "failed")

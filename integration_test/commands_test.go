@@ -109,10 +109,14 @@ func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never was %s; last: %q", args[0], args[1], line)
 }
 
-// cmdAdmin asks the admin API and prints what it answers: admin METHOD /path. With !
+// cmdAdmin asks the admin API and prints what it answers: admin METHOD /path [=body]. With !
 // it must refuse.
 func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
-	out, err := clientOf(ts).admin(args[0], args[1], "", "")
+	body := ""
+	if len(args) > 2 {
+		body = strings.TrimPrefix(args[2], "=")
+	}
+	out, err := clientOf(ts).admin(args[0], args[1], "", body)
 	if neg {
 		if err == nil {
 			ts.Fatalf("answered %s", out)

@@ -164,7 +164,7 @@ func (g *Generation) launch(t *backgroundTask, premature bool) {
 
 // runTask calls t's function and logs its error. Only the holder may call it.
 func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
-	c := &call{gen: g, ctx: g.ctx, retired: g.retired, doing: t.kind}
+	c := &call{gen: g, ctx: g.ctx, retired: g.retired, doing: t.kind, where: t.where}
 	g.vm.start(c, th)
 	defer c.done()
 	_, err := g.vm.call1(c, t.fn, lua.LBool(premature))

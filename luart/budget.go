@@ -31,13 +31,15 @@ type budget struct {
 	// ticked counts the time of ticks that came when they were due. A late tick counts as
 	// two: when the process, or the whole machine, stood still for a while, the script
 	// that was running did not run either.
-	ticked atomic.Int64
-	now    atomic.Int64 // nanoseconds since the VM was made, at the last tick
-	heap   atomic.Int64 // bytes on the process' heap, garbage included, at the last tick
-	live   atomic.Int64 // bytes that the last collection before that tick left
-	tick   time.Duration
-	burst  time.Duration
-	made   time.Time
+	ticked     atomic.Int64
+	now        atomic.Int64               // nanoseconds since the VM was made, at the last tick
+	inspection atomic.Pointer[inspection] // what the holder is to do for an operator; nil: nothing
+
+	heap  atomic.Int64 // bytes on the process' heap, garbage included, at the last tick
+	live  atomic.Int64 // bytes that the last collection before that tick left
+	tick  time.Duration
+	burst time.Duration
+	made  time.Time
 
 	// The holder's:
 	end       int64 // when the running slice must be over
@@ -121,6 +123,9 @@ func (b *budget) Done() <-chan struct{} {
 func (b *budget) look() <-chan struct{} {
 	now := b.ticked.Load()
 	b.clock.CompareAndSwap(alarm, now)
+	if i := b.inspection.Load(); i != nil && b.why == nil && b.inspection.CompareAndSwap(i, nil) {
+		i.carryOut(true)
+	}
 	if b.why == nil && now >= b.end {
 		b.why = errBurst
 	}

@@ -24,9 +24,13 @@ type call struct {
 	picks    bool            // it is a picker's: the request is on its way
 	th       *thread
 	doing    string // a hook of the generation's life, or what began a background task; "": something else
+	where    string // file:line of what began a background task
 
+	came  int64 // when it came to the VM, by budget.now; 0: it has not yet. It does not change any more
 	began int64 // when it got the VM last: nanotime
 	cost  Cost
+
+	inflight *inflight // nil: it has not waited yet, and nobody has asked for it
 
 	endings []ending
 
@@ -93,6 +97,9 @@ func (c *call) retiring() <-chan struct{} {
 func (vm *VM) start(c *call, th *thread) {
 	c.th = th
 	c.began = vm.nanotime()
+	if c.came == 0 {
+		c.came = max(vm.budget.now.Load(), 1)
+	}
 	th.serve(c.gen)
 	vm.resume(c, th.L)
 }
@@ -101,6 +108,9 @@ func (vm *VM) start(c *call, th *thread) {
 // is its own.
 func (c *call) setDeadline() {
 	c.ended = nil
+	if c.came == 0 {
+		c.came = max(c.gen.vm.budget.now.Load(), 1)
+	}
 	if c.gen.timeout > 0 {
 		c.deadline = c.gen.vm.deadline(c.gen.timeout)
 	}
@@ -119,14 +129,17 @@ func (vm *VM) deadline(timeout time.Duration) int64 {
 // over returns why c must not wait any longer, nil if it may. Any goroutine may call
 // it, while c is its own.
 func (vm *VM) over(c *call) error {
-	// First the timeout: it ends the reading of a request's body by a deadline on the
+	if c.inflight != nil && c.inflight.killed {
+		return errKilled
+	}
+	// The timeout comes before the client: it ends the reading of a request's body by a deadline on the
 	// connection, for which net/http ends the request's context as if the client had left.
 	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}
 	if c.ctx.Err() != nil {
 		cause := context.Cause(c.ctx)
-		for _, reason := range [...]error{errSibling, errRetired, errStopping} {
+		for _, reason := range [...]error{errKilled, errSibling, errRetired, errStopping} {
 			if errors.Is(cause, reason) {
 				return reason
 			}

@@ -72,7 +72,7 @@ func (vm *VM) settledBody(L *lua.LState, x *Exchange) *body {
 		case b.busy != nil: // another function of rover.parallel
 			x.checkOwn(L)
 			busy := b.busy
-			vm.await(L, func(ctx context.Context) {
+			vm.await(L, waitsOn{what: "ctx:body of another function"}, func(ctx context.Context) {
 				select {
 				case <-busy:
 				case <-ctx.Done():
@@ -137,7 +137,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		}
 	}()
 	var err error
-	vm.await(L, func(ctx context.Context) {
+	vm.await(L, waitsOn{what: "ctx:body"}, func(ctx context.Context) {
 		// A read of the connection knows no context: let it time out now.
 		rc := http.NewResponseController(w)
 		stop := context.AfterFunc(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
@@ -176,7 +176,7 @@ func (b *body) piece(vm *VM, L *lua.LState, offset, size int64) []byte {
 	}
 	p := make([]byte, size)
 	var err error
-	vm.await(L, func(context.Context) { _, err = io.ReadFull(io.NewSectionReader(s, offset, size), p) })
+	vm.await(L, waitsOn{what: "file of the request body"}, func(context.Context) { _, err = io.ReadFull(io.NewSectionReader(s, offset, size), p) })
 	if err != nil {
 		L.RaiseError("reading the request body that was kept: %s", err)
 	}

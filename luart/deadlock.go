@@ -23,7 +23,7 @@ type place struct {
 
 // parkFor is park for a resource that nobody gives up at a set time: checkDeadlock must
 // have been asked. Only the holder may call it.
-func (vm *VM) parkFor(L *lua.LState, r resource, ready <-chan struct{}) {
+func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct{}) {
 	c := vm.cur
 	c.waitsFor = r
 	for p := c.parent; p != nil; p = p.parent {
@@ -35,7 +35,7 @@ func (vm *VM) parkFor(L *lua.LState, r resource, ready <-chan struct{}) {
 			p.below = slices.DeleteFunc(p.below, func(b *call) bool { return b == c })
 		}
 	}()
-	vm.park(L, ready, forever)
+	vm.park(L, on, ready, forever)
 }
 
 // checkDeadlock raises in L when r will not be free before the running call has gone on:

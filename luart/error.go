@@ -38,7 +38,8 @@ const maxMessageBytes = 8 << 10
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	c.failed = true
-	killed := vm.budget.why != nil
+	why := vm.budget.why
+	killed := why != nil && !errors.Is(why, errKilled)
 	if killed {
 		vm.kills.Add(1)
 	}
@@ -67,10 +68,13 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = fmt.Sprintf("%s… (%d bytes)", e.Message[:maxMessageBytes], len(e.Message))
 	}
 	switch {
-	case killed:
-		e.Status, e.Deliberate, e.killed = http.StatusInternalServerError, false, true
-		if why := vm.budget.why.Error(); !strings.Contains(e.Message, why) {
-			e.Message = why + ": " + e.Message
+	case why != nil:
+		e.Status, e.Deliberate, e.killed = http.StatusInternalServerError, false, killed
+		if !killed {
+			e.Status = endedStatus(why)
+		}
+		if !strings.Contains(e.Message, why.Error()) {
+			e.Message = why.Error() + ": " + e.Message
 		}
 	case c.ended != nil && strings.Contains(e.Message, c.ended.Error()):
 		e.Status = endedStatus(c.ended)

@@ -223,6 +223,7 @@ func (x *Exchange) End() {
 		}
 	}
 	x.match.reset()
+	reusable := x.inflight.reuse()
 	*x = Exchange{
 		call:        call{gen: x.gen, x: x},
 		match:       x.match,
@@ -230,6 +231,7 @@ func (x *Exchange) End() {
 		handlePhase: x.handlePhase,
 		buf:         x.buf[:0],
 	}
+	x.inflight = reusable
 	if cap(x.buf) > maxKeptBuffer {
 		x.buf = nil
 	}

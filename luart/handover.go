@@ -114,11 +114,23 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 	}
 	h := x.handOver(to, x.r.Header)
-	vm.await(L, h.awaitHead)
+	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)
 	res := h.response(x.host)
 	L.Push(newObject(vm.types.response, &res))
 	return 1
+}
+
+// waitsOn says what a call waits for that waits for the head.
+func (h *handover) waitsOn() waitsOn {
+	if h.to == nil {
+		return waitsOn{what: "ctx:next"}
+	}
+	on := waitsOn{what: "ctx:proxy"}
+	if len(h.to.Upstreams) > 0 {
+		on.which = h.to.Upstreams[0]
+	}
+	return on
 }
 
 // response returns what scripts see of the response whose head is there.
@@ -288,7 +300,7 @@ func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	}
 	var decoded []byte
 	var err error
-	vm.await(L, func(ctx context.Context) {
+	vm.await(L, waitsOn{what: "body of a response"}, func(ctx context.Context) {
 		if h.waitWithin(ctx) {
 			if err = h.failure(); err == nil {
 				decoded, err = decodeBody(h.coding, h.answer.Bytes(), limit)

@@ -222,7 +222,7 @@ func (vm *VM) join(L *lua.LState, f *flight) (v plain, own *place) {
 			f.leave(w.own)
 		}
 	}()
-	vm.parkFor(L, f, w.ready)
+	vm.parkFor(L, waitsOn{what: "rover.cache fetch", which: f.sc.name}, f, w.ready)
 	returned = true
 	return w.value, w.own
 }

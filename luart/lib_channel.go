@@ -146,7 +146,7 @@ func (w *channelWaiter) signal() {
 
 // waitIn waits in a queue for d at most. When the request has ended meanwhile it raises in
 // L, and undo takes back what has happened. Only the holder may call it.
-func (vm *VM) waitIn(L *lua.LState, queue *list.List, w *channelWaiter, d time.Duration, undo func()) {
+func (vm *VM) waitIn(L *lua.LState, on waitsOn, queue *list.List, w *channelWaiter, d time.Duration, undo func()) {
 	w.ready = make(chan struct{})
 	el := queue.PushBack(w)
 	returned := false
@@ -156,7 +156,7 @@ func (vm *VM) waitIn(L *lua.LState, queue *list.List, w *channelWaiter, d time.D
 			undo()
 		}
 	}()
-	vm.park(L, w.ready, d)
+	vm.park(L, on, w.ready, d)
 	returned = true
 }
 
@@ -239,7 +239,7 @@ func (vm *VM) channelSend(L *lua.LState) int {
 		sent = false
 	default:
 		w := &channelWaiter{numbered: v}
-		vm.waitIn(L, &ch.senders, w, d, func() {}) // the value has its receiver: it stays sent
+		vm.waitIn(L, waitsOn{what: "send to channel", which: ch.name}, &ch.senders, w, d, func() {}) // the value has its receiver: it stays sent
 		if sent = w.done; !sent {
 			ch.checkOpen(L)
 		}
@@ -267,7 +267,7 @@ func (vm *VM) receive(L *lua.LState, ch *channel, d time.Duration) (v plain, rea
 		return nil, "timeout"
 	}
 	w := &channelWaiter{}
-	vm.waitIn(L, &ch.receivers, w, d, func() { ch.deliver(w.numbered) })
+	vm.waitIn(L, waitsOn{what: "receive from channel", which: ch.name}, &ch.receivers, w, d, func() { ch.deliver(w.numbered) })
 	switch {
 	case w.done:
 		return w.value, ""

@@ -122,7 +122,7 @@ func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
 	var resp *outbound.Response
 	var body string
 	var err error
-	vm.await(L, func(ctx context.Context) {
+	vm.await(L, waitsOn{what: "rover.http " + o.Method, which: o.URL.Host}, func(ctx context.Context) {
 		var b []byte
 		resp, b, err = c.outbound.Fetch(ctx, &o.Request)
 		body = string(b)
@@ -140,10 +140,10 @@ func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
 // now: the request, the background task, the function of rover.parallel.
 func (c *httpClient) sendStream(L *lua.LState, o *httpOptions) int {
 	vm := c.clients.vm
-	s := &httpStream{vm: vm, owner: vm.cur, limit: o.bodyLimit}
+	s := &httpStream{vm: vm, owner: vm.cur, host: o.URL.Host, limit: o.bodyLimit}
 	s.owner.atEnd(s, s.close) // before: when the wait raises the response may be there
 	var err error
-	vm.await(L, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
+	vm.await(L, waitsOn{what: "rover.http " + o.Method, which: o.URL.Host}, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
 	if err != nil {
 		s.owner.forget(s)
 		return pushFailure(L, err)

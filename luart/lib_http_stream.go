@@ -26,7 +26,8 @@ const (
 // httpStream is a body read piece by piece. It is the holder's.
 type httpStream struct {
 	vm      *VM
-	owner   *call              // closes it at its end
+	owner   *call // closes it at its end
+	host    string
 	resp    *outbound.Response // nil: what is left is in buf
 	buf     bytes.Buffer       // read, not handed out
 	limit   int64              // bytes that rest returns
@@ -57,7 +58,7 @@ func (s *httpStream) fill(L *lua.LState) {
 	var err error
 	s.reading = true
 	defer func() { s.reading = false }()
-	s.vm.await(L, func(ctx context.Context) { n, err = s.resp.Read(ctx, p) })
+	s.vm.await(L, waitsOn{what: "rover.http stream", which: s.host}, func(ctx context.Context) { n, err = s.resp.Read(ctx, p) })
 	s.buf.Write(p[:n])
 	switch {
 	case s.closed: // by another function, meanwhile

@@ -161,10 +161,11 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 		}
 		s.dropIdle()
 	}()
+	on := waitsOn{what: "rover." + s.kind, which: s.name}
 	if d == forever {
-		s.vm.parkFor(L, s, w.ready)
+		s.vm.parkFor(L, on, s, w.ready)
 	} else {
-		s.vm.park(L, w.ready, d)
+		s.vm.park(L, on, w.ready, d)
 	}
 	returned = true
 	return w.got

@@ -27,7 +27,8 @@ func (vm *VM) parallel(L *lua.LState) int {
 	results := make([]lua.LValue, len(fns))
 	var failed *call
 	var failure, killed error
-	vm.detachAll(L, len(fns), func(i int) {
+	on := waitsOn{what: "rover.parallel", cancel: func() { cancel(errKilled) }}
+	vm.detachAll(L, on, len(fns), func(i int) {
 		child := &call{
 			gen: parent.gen, x: parent.x, parent: parent,
 			ctx: ctx, retired: parent.retired, deadline: parent.deadline,
@@ -72,8 +73,8 @@ func (vm *VM) parallel(L *lua.LState) int {
 
 // detachAll calls run(0) to run(n-1) at once, each on a goroutine of its own, and
 // returns with the hold when all have returned. Only the holder may call it.
-func (vm *VM) detachAll(L *lua.LState, n int, run func(i int)) {
-	vm.detach(L, func(*call) {
+func (vm *VM) detachAll(L *lua.LState, on waitsOn, n int, run func(i int)) {
+	vm.detach(L, on, func(*call) {
 		vm.clock.Begin(n - 1) // the caller is as good as one of them until the last has ended
 		var left atomic.Int64
 		left.Store(int64(n))

@@ -120,9 +120,9 @@ func (r *response) whole(vm *VM, L *lua.LState) {
 	}
 	r.header = r.header.Clone() // drop restores the client's
 	h.drop()
-	vm.await(L, func(ctx context.Context) { h.waitWithin(ctx) })
+	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
 	again := x.handOverWhole(h)
-	vm.await(L, again.awaitHead)
+	vm.await(L, again.waitsOn(), again.awaitHead)
 	got := again.response(x.host)
 	if got.status != http.StatusOK {
 		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)

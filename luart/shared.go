@@ -77,8 +77,8 @@ func checkSelf[T any](L *lua.LState, kind, example string) T {
 // park gives up the hold until ready is closed or d is over, forever at most. It
 // raises in L, as every wait does, when the call must not wait any longer: what the
 // caller was given meanwhile it must then pass on. Only the holder may call it.
-func (vm *VM) park(L *lua.LState, ready <-chan struct{}, d time.Duration) {
-	vm.detachIdle(L, func(c *call) {
+func (vm *VM) park(L *lua.LState, on waitsOn, ready <-chan struct{}, d time.Duration) {
+	vm.detachIdle(L, on, func(c *call) {
 		if vm.clock != nil {
 			vm.parkAside(c, ready, d)
 			return
@@ -96,6 +96,7 @@ func (vm *VM) park(L *lua.LState, ready <-chan struct{}, d time.Duration) {
 		case <-ready:
 		case <-over:
 		case <-c.ctx.Done():
+		case <-c.inflight.wake:
 		case <-c.retiring():
 		case <-vm.loop.Stopping():
 		}
@@ -111,6 +112,7 @@ func (vm *VM) parkAside(c *call, ready <-chan struct{}, d time.Duration) {
 		select {
 		case <-ready:
 		case <-c.ctx.Done():
+		case <-c.inflight.wake:
 		case <-c.retiring():
 		case <-vm.loop.Stopping():
 		default:
@@ -123,6 +125,7 @@ func (vm *VM) parkAside(c *call, ready <-chan struct{}, d time.Duration) {
 	case <-ready:
 	case <-w.Over():
 	case <-c.ctx.Done():
+	case <-c.inflight.wake:
 	case <-c.retiring():
 	case <-vm.loop.Stopping():
 	}

@@ -64,6 +64,7 @@ func (x *Exchange) beginStream(hook bool) bool {
 	x.streaming = st
 	x.answering = true
 	vm.streams++
+	vm.inflight.add(&x.call)
 	return true
 }
 
@@ -73,6 +74,7 @@ func (x *Exchange) endStream() {
 	vm := x.gen.vm
 	x.ctx = x.streaming.parent
 	x.streaming = nil
+	vm.inflight.remove(&x.call)
 	vm.streams--
 	if vm.streams == 0 && vm.noStreams != nil {
 		close(vm.noStreams)
@@ -272,6 +274,13 @@ func (x *Exchange) awaitPull(w http.ResponseWriter, flush func() error) {
 			x.flush(flush)
 		}
 	}
+}
+
+// killStream ends the stream: what its producer waits for raises the reason, and a client
+// that takes nothing does not hold it up. Only the holder may call it.
+func (x *Exchange) killStream() {
+	x.streaming.cancel(errKilled)
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Unix(1, 0)) // if the server can
 }
 
 // send writes to the client. When that fails the stream is over.

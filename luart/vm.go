@@ -43,9 +43,9 @@ type VM struct {
 	budget *budget
 	memory memory
 
-	kills, quarantines atomic.Uint64
-	costs              costs
-	metrics            scriptMetrics
+	kills, quarantines, killed atomic.Uint64
+	costs                      costs
+	metrics                    scriptMetrics
 
 	logger  *zap.Logger
 	http    outbound.Counters
@@ -58,6 +58,7 @@ type VM struct {
 	states    map[string]*lua.LTable   // rover.state
 	shared    *shared                  // rover.cache, rover.lock, rover.semaphore, rover.channel
 	cur       *call                    // what runs now
+	inflight  inflightList             // what waits
 	meta      *Generation              // whose string library the string metatable points at
 	tasks     int                      // background tasks that have not ended
 	timers    int                      // timers that are armed
@@ -73,6 +74,8 @@ type VM struct {
 
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // of HTTP responses
+
+	inspecting sync.Mutex // held by whoever has stored budget.inspection
 
 	stopping  context.Context // ends with the grace of Close
 	stop      func()
@@ -171,6 +174,7 @@ func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }
 // Counters say what a VM did beside its loop's Stats. They only grow.
 type Counters struct {
 	Kills         uint64 // slices of VM time that were ended because of burst or memory
+	Killed        uint64 // calls that an operator has ended
 	Quarantines   uint64 // functions that were put into quarantine
 	RefusedMemory uint64 // requests refused with ErrMemory
 
@@ -183,7 +187,7 @@ type Counters struct {
 // Counters returns a snapshot. Any goroutine may call it.
 func (vm *VM) Counters() Counters {
 	return Counters{
-		Kills: vm.kills.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
+		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
 		HTTP:            vm.http.Stats(),
 		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
 	}

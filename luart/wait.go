@@ -16,6 +16,7 @@ var (
 	errStopping   = errors.New("the server is stopping")
 	errRetired    = errors.New("the script was replaced or has stopped")
 	errSibling    = errors.New("another function of the same rover.parallel failed")
+	errKilled     = errors.New("an operator has ended the call") // cannot be caught
 )
 
 // await gives up the hold, calls wait, and returns when it has the hold again. wait
@@ -23,12 +24,12 @@ var (
 // Lua value. When that context has ended await raises the reason in L. It is for work
 // under way elsewhere, such as an HTTP request, which the retirement of a generation
 // does not interrupt. Only the holder may call it.
-func (vm *VM) await(L *lua.LState, wait func(ctx context.Context)) {
-	vm.detach(L, func(c *call) {
-		ctx, cancel := vm.waitContext(c)
-		defer cancel()
-		wait(ctx)
-	})
+func (vm *VM) await(L *lua.LState, on waitsOn, wait func(ctx context.Context)) {
+	c := vm.cur
+	ctx, cancel := vm.waitContext(c)
+	defer cancel()
+	on.cancel = cancel
+	vm.detach(L, on, func(*call) { wait(ctx) })
 }
 
 // waitContext is the context of one wait of c.
@@ -42,14 +43,16 @@ func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
 	return ctx, func() { unstop(); cancelDeadline(); cancel() }
 }
 
-// detach is await for a wait that watches the request's context, its deadline and
-// the VM's end itself, and so needs no context of its own.
-func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
+// detach is await for a wait that watches the request's context, its deadline, the VM's
+// end and c.inflight.wake itself, and so needs no context of its own.
+func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	c := vm.cur
 	if why := vm.budget.why; why != nil {
 		L.RaiseError("%s", why)
 	}
 	vm.raiseIfOver(L, c)
+	vm.inflight.begin(c, L, on)
+	defer vm.inflight.end(c)
 	left := vm.nanotime()
 	c.cost.Lua += time.Duration(left - c.began)
 	vm.loop.Detach(func() { wait(c) })
@@ -64,15 +67,18 @@ func (vm *VM) detach(L *lua.LState, wait func(c *call)) {
 
 // detachIdle is detach for a wait in which nothing is under way, such as one for a lock:
 // in a background task it also ends when the generation retires.
-func (vm *VM) detachIdle(L *lua.LState, wait func(c *call)) {
+func (vm *VM) detachIdle(L *lua.LState, on waitsOn, wait func(c *call)) {
 	vm.raiseIfRetired(L, vm.cur)
-	vm.detach(L, wait)
+	vm.detach(L, on, wait)
 	vm.raiseIfRetired(L, vm.cur)
 }
 
 func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 	if err := vm.over(c); err != nil {
 		c.ended = err
+		if errors.Is(err, errKilled) {
+			vm.budget.kill(err)
+		}
 		L.RaiseError("%s", err)
 	}
 }
@@ -92,7 +98,7 @@ func (vm *VM) sleep(L *lua.LState) int {
 		L.ArgError(1, "seconds between 0 and "+maxSleep.String()+" expected")
 	}
 	d := time.Duration(seconds * float64(time.Second))
-	vm.park(L, nil, d)
+	vm.park(L, waitsOn{what: "rover.sleep"}, nil, d)
 	return 0
 }
 

@@ -1,0 +1,140 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// The states of a Call.
+const (
+	CallRuns    = "running"   // it has the VM
+	CallWaits   = "waiting"   // others run meanwhile
+	CallStreams = "streaming" // its answer is on its way, and no Lua of it runs
+)
+
+// Call is a piece of Lua work in flight: a request, a background task, a hook, or one of
+// the functions of a rover.parallel.
+type Call struct {
+	ID     uint64 `json:"id"`               // unique in the VM
+	Parent uint64 `json:"parent,omitempty"` // the Call that waits for it in rover.parallel; 0: none
+
+	Name      string `json:"name"` // "GET /users/:id", or "rover.spawn of app.lua"
+	Defined   string `json:"defined_at,omitempty"`
+	Method    string `json:"method,omitempty"` // of the request
+	Path      string `json:"path,omitempty"`   // likewise, without the query
+	RequestID string `json:"request_id,omitempty"`
+	Version   int    `json:"version"` // rover.version of its generation
+
+	State string `json:"state"`
+	// WaitsOn says what it waits for; empty when it runs.
+	WaitsOn string `json:"waits_on,omitempty"`
+	// Waited is for how long, Age how long ago it came, in seconds, within some 20 ms.
+	Waited float64 `json:"waited_seconds"`
+	Age    float64 `json:"age_seconds"`
+	// Traceback is where it is, from the innermost call outwards.
+	Traceback []string `json:"traceback,omitempty"`
+}
+
+// describe returns what c is. Only the holder may call it.
+func (vm *VM) describe(c *call) Call {
+	now := vm.budget.now.Load()
+	d := Call{
+		ID: vm.inflight.of(c).id, Name: c.name(), Version: c.gen.number,
+		Age: seconds(now - c.came),
+	}
+	if c.parent != nil {
+		d.Parent = vm.inflight.of(c.parent).id
+	}
+	if x := c.x; x != nil {
+		if h := x.running; h != nil {
+			d.Defined = h.where
+		}
+		if x.match.handler == nil && x.running != nil {
+			d.Name = x.running.route
+		}
+		d.Method, d.Path, d.RequestID = x.r.Method, x.r.URL.Path, x.id
+	} else {
+		d.Defined = c.where
+	}
+	return d
+}
+
+func seconds(ns int64) float64 { return time.Duration(max(ns, 0)).Seconds() }
+
+// InFlight returns what is in flight in Lua now: first what runs, then what waits, the
+// longest first. Requests that are queued for the VM, or handed over for good, are not
+// among it. It comes back within the current burst of a script that runs wild, and
+// usually at once. Any goroutine may call it.
+func (vm *VM) InFlight(ctx context.Context) ([]Call, error) {
+	var list []Call
+	err := vm.inspect(ctx, func(running bool) {
+		if running {
+			d := vm.describe(vm.cur)
+			d.State, d.Traceback = CallRuns, traceback(vm.main.G.CurrentThread)
+			list = append(list, d)
+		}
+		now := vm.budget.now.Load()
+		for f := vm.inflight.first; f != nil; f = f.next {
+			if running && f.c == vm.cur { // a stream's producer
+				continue
+			}
+			d := vm.describe(f.c)
+			d.State, d.WaitsOn, d.Waited = f.state(), f.on.String(), seconds(now-f.since)
+			if f.L != nil {
+				d.Traceback = traceback(f.L)
+			}
+			list = append(list, d)
+		}
+	})
+	return list, err
+}
+
+// UnknownCallError is the error of Kill for an id that is not in flight.
+type UnknownCallError struct{ ID uint64 }
+
+func (e *UnknownCallError) Error() string {
+	return fmt.Sprintf("there is no call %d in flight: it has ended, or never was", e.ID)
+}
+
+// Kill ends one call that is in flight, as InFlight told it: what it waits for, or runs,
+// raises an error that it cannot catch. A request is answered with 503; nothing else
+// is touched, but the functions of its rover.parallel, and for one of those its caller. It
+// returns what the call was. Any goroutine may call it.
+func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
+	var killed *Call
+	err := vm.inspect(ctx, func(running bool) {
+		if running {
+			for c := vm.cur; c != nil; c = c.parent {
+				if c.inflight != nil && c.inflight.id == id {
+					d := vm.describe(c)
+					d.State, d.Traceback = CallRuns, traceback(vm.main.G.CurrentThread)
+					killed = &d
+					c.inflight.kill()
+					vm.budget.why = errKilled
+					break
+				}
+			}
+		}
+		for f := vm.inflight.first; f != nil; f = f.next {
+			if f.id != id {
+				continue
+			}
+			if killed == nil || f.c != vm.cur {
+				d := vm.describe(f.c)
+				d.State, d.WaitsOn = f.state(), f.on.String()
+				killed = &d
+			}
+			f.kill()
+			break
+		}
+	})
+	switch {
+	case err != nil:
+		return Call{}, err
+	case killed == nil:
+		return Call{}, &UnknownCallError{id}
+	}
+	vm.killed.Add(1)
+	return *killed, nil
+}
