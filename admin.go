@@ -30,6 +30,7 @@ type adminRoute struct {
 // adminRoutes are the endpoints.
 var adminRoutes = []adminRoute{
 	{http.MethodGet, "/rover/status", adminStatus},
+	{http.MethodGet, "/rover/routes", adminListRoutes},
 	{http.MethodPost, "/rover/reload", adminReplace((*program).reload)},
 	{http.MethodPost, "/rover/rollback", adminReplace((*program).rollback)},
 	{http.MethodGet, "/rover/inflight", adminInFlight},

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commands make the subcommands of caddy rover, in the order of its help.
@@ -20,6 +21,7 @@ var commands = []func() *cobra.Command{
 	explainCommand,
 	runCommand,
 	checkCommand,
+	routesCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,
@@ -63,30 +65,38 @@ func (c adminCommand) command() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  caddycmd.WrapCommandFuncForCobra(c.run),
 	}
-	flags := cmd.Flags()
+	adminFlags(cmd.Flags())
+	cmd.Flags().Bool("json", false, "Print what the admin API answers")
+	return cmd
+}
+
+// adminFlags adds the flags that say which VM of which Caddy a command is about.
+func adminFlags(flags *pflag.FlagSet) {
 	flags.String("vm", "", "The VM, by its name or the path of its script; all if not given")
 	flags.String("address", "", "Address of the admin API, if not that of the config")
 	flags.StringP("config", "c", "", "Configuration file to take the address from")
 	flags.StringP("adapter", "a", "", "Name of the config adapter to apply")
-	flags.Bool("json", false, "Print what the admin API answers")
-	return cmd
 }
 
-func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
+// askAdmin asks the admin API that adminFlags name about the VM that they name.
+func askAdmin(fl caddycmd.Flags, method, uri string) ([]byte, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, fl.String("config"), fl.String("adapter"))
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("finding the address of the admin API: %w", err)
+		return nil, fmt.Errorf("finding the address of the admin API: %w", err)
 	}
-	uri := "/rover/" + c.name
 	if vm := fl.String("vm"); vm != "" {
 		uri += "?" + url.Values{"vm": {vm}}.Encode()
 	}
-	resp, err := caddycmd.AdminAPIRequest(address, c.method, uri, nil, nil)
+	resp, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	return io.ReadAll(resp.Body)
+}
+
+func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
+	body, err := askAdmin(fl, c.method, "/rover/"+c.name)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}

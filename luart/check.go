@@ -80,6 +80,30 @@ func drySleep(L *lua.LState) int {
 func Check(ctx context.Context, s Script) []Finding {
 	vm := NewVM(VMOptions{})
 	defer vm.Close(context.WithoutCancel(ctx))
+	g, err := vm.load(ctx, s.dryRun())
+	c := &checker{g: g, dir: filepath.Dir(s.Path), failed: err != nil}
+	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
+		c.check(err)
+		return nil
+	})
+	g.Retire()
+	return c.result()
+}
+
+// DryRoutes returns the routes and hooks of a script, which it loads as Check does. The error
+// is that of VM.Load.
+func DryRoutes(ctx context.Context, s Script) ([]Route, []Hook, error) {
+	vm := NewVM(VMOptions{})
+	defer vm.Close(context.WithoutCancel(ctx))
+	g, err := vm.Load(ctx, s.dryRun())
+	if err != nil {
+		return nil, nil, err
+	}
+	return g.Routes(), g.Hooks(), nil
+}
+
+// dryRun returns s without what it is given of the world outside.
+func (s Script) dryRun() Script {
 	s.dry = true
 	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
 	if !s.AllowEnv {
@@ -88,14 +112,7 @@ func Check(ctx context.Context, s Script) []Finding {
 	if s.Net == nil {
 		s.Net, s.StandIn = outbound.NewPolicy(), noNetwork{}
 	}
-	g, err := vm.load(ctx, s)
-	c := &checker{g: g, dir: filepath.Dir(s.Path), failed: err != nil}
-	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
-		c.check(err)
-		return nil
-	})
-	g.Retire()
-	return c.result()
+	return s
 }
 
 // checker looks for mistakes in what a generation was made of. Only the holder may use it.

@@ -1,0 +1,136 @@
+package rover
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// routesCommand makes caddy rover routes.
+func routesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] " +
+			"[--vm <name>] [--address <interface>] [--config <path> [--adapter <name>]]",
+		Short: "Prints the routes of a script, or of a running Caddy",
+		Long: `Prints what a script routes, with file:line and the hooks that run before and after, in the
+order in which the routes are tried. The script is loaded as caddy rover check does it. Without
+a script the admin API of a running Caddy is asked.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return failWith(cmd, caddy.ExitCodeFailedStartup, printRoutes(cmd, caddycmd.Flags{FlagSet: cmd.Flags()}, args))
+		},
+	}
+	flags := cmd.Flags()
+	flags.Bool("json", false, "Print the routes as JSON, as the admin API answers")
+	adminFlags(flags)
+	scriptFlags(flags)
+	return cmd
+}
+
+func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
+	var answer struct {
+		VMs []vmRoutes `json:"vms"`
+	}
+	if len(args) == 0 {
+		body, err := askAdmin(fl, "GET", "/rover/routes")
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return fmt.Errorf("reading the answer of the admin API: %w", err)
+		}
+	} else {
+		var err error
+		if answer.VMs, err = routesOf(cmd, fl, args[0]); err != nil {
+			return err
+		}
+	}
+	if fl.Bool("json") {
+		e := json.NewEncoder(cmd.OutOrStdout())
+		e.SetIndent("", "  ")
+		return e.Encode(answer)
+	}
+	for i, vm := range answer.VMs {
+		for j, s := range vm.Scripts {
+			if i+j > 0 {
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			if len(answer.VMs) > 1 || len(vm.Scripts) > 1 {
+				fmt.Fprintln(cmd.OutOrStdout(), s.Script)
+			}
+			if err := s.print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// routesOf loads a script and returns its routes.
+func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]vmRoutes, error) {
+	s, err := checkSettings(fl)
+	if err != nil {
+		return nil, err
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := setsBeside(path)
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s is loaded without its Caddyfile: %v\n", path, err)
+	}
+	for k, v := range s.Config {
+		sets[0][k] = v
+	}
+	s.Path, s.Source, s.Config = path, source, sets[0]
+	routes, hooks, err := luart.DryRoutes(cmd.Context(), s)
+	if err != nil {
+		return nil, fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))
+	}
+	return []vmRoutes{{VM: path, Scripts: []scriptRoutes{{path, routes, hooks}}}}, nil
+}
+
+// print prints the routes as a table, and the hooks that stand where nothing is routed.
+func (s scriptRoutes) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	names := func(hooks []luart.Hook) string {
+		var list []string
+		for _, h := range hooks {
+			list = append(list, h.Name)
+		}
+		if len(list) == 0 {
+			return "-"
+		}
+		return strings.Join(list, ", ")
+	}
+	fmt.Fprintln(w, "METHOD\tPATTERN\tAT\tBEFORE\tAFTER")
+	var shown []luart.Hook
+	for _, r := range s.Routes {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Method, r.Pattern, r.At, names(r.Before), names(r.After))
+		shown = append(append(shown, r.Before...), r.After...)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, h := range s.Hooks {
+		if !slices.Contains(shown, h) {
+			fmt.Fprintf(out, "%s hook %s covers %s and everything below, where nothing is routed (%s)\n", h.Kind, h.Name, h.Pattern, h.At)
+		}
+	}
+	if len(s.Routes) == 0 && len(s.Hooks) == 0 {
+		return errors.New("the script has no routes and no hooks")
+	}
+	return nil
+}
