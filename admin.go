@@ -35,6 +35,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/rover/rollback", adminReplace((*program).rollback)},
 	{http.MethodGet, "/rover/inflight", adminInFlight},
 	{http.MethodPost, "/rover/kill", adminKill},
+	{http.MethodGet, "/rover/live", adminLive},
+	{http.MethodGet, "/rover/ui", adminUI},
 }
 
 // CaddyModule returns the Caddy module information.

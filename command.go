@@ -19,6 +19,8 @@ import (
 // commands make the subcommands of caddy rover, in the order of its help.
 var commands = []func() *cobra.Command{
 	explainCommand,
+	topCommand,
+	uiCommand,
 	runCommand,
 	checkCommand,
 	routesCommand,
@@ -78,16 +80,29 @@ func adminFlags(flags *pflag.FlagSet) {
 	flags.StringP("adapter", "a", "", "Name of the config adapter to apply")
 }
 
-// askAdmin asks the admin API that adminFlags name about the VM that they name.
-func askAdmin(fl caddycmd.Flags, method, uri string) ([]byte, error) {
+// adminAddress returns the address of the admin API that adminFlags name.
+func adminAddress(fl caddycmd.Flags) (string, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, fl.String("config"), fl.String("adapter"))
 	if err != nil {
-		return nil, fmt.Errorf("finding the address of the admin API: %w", err)
+		return "", fmt.Errorf("finding the address of the admin API: %w", err)
+	}
+	return address, nil
+}
+
+// oneRequest are headers for the admin API: AdminAPIRequest forgets the connection, which
+// would stay open.
+var oneRequest = http.Header{"Connection": {"close"}}
+
+// askAdmin asks the admin API that adminFlags name about the VM that they name.
+func askAdmin(fl caddycmd.Flags, method, uri string) ([]byte, error) {
+	address, err := adminAddress(fl)
+	if err != nil {
+		return nil, err
 	}
 	if vm := fl.String("vm"); vm != "" {
 		uri += "?" + url.Values{"vm": {vm}}.Encode()
 	}
-	resp, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
+	resp, err := caddycmd.AdminAPIRequest(address, method, uri, oneRequest, nil)
 	if err != nil {
 		return nil, err
 	}

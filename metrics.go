@@ -120,6 +120,15 @@ func seconds(bounds []time.Duration) []float64 {
 	return list
 }
 
+// batchBounds are those of eventloop.Counters.Batches.
+func batchBounds(n int) []float64 {
+	bounds := make([]float64, n)
+	for i := range bounds {
+		bounds[i] = float64(int(1) << i)
+	}
+	return bounds
+}
+
 func (m vmMetrics) collect() {
 	loop, own := m.vm.Stats(), m.vm.Counters()
 	m.collectLoop(loop)
@@ -147,11 +156,7 @@ func (m vmMetrics) collectLoop(loop eventloop.Stats) {
 	waits := slices.Clone(loop.Waits[:])
 	waits[0] += loop.CallerRuns // they did not wait
 	m.histogram(queueWaitDesc, seconds(eventloop.WaitBounds[:]), waits, loop.QueueWait.Seconds())
-	sizes := make([]float64, len(loop.Batches)-1)
-	for i := range sizes {
-		sizes[i] = float64(int(1) << i)
-	}
-	m.histogram(batchDesc, sizes, loop.Batches[:], float64(loop.Batched))
+	m.histogram(batchDesc, batchBounds(len(loop.Batches)-1), loop.Batches[:], float64(loop.Batched))
 	m.counter(busyDesc, loop.Busy.Seconds())
 	m.counter(refusedDesc, float64(loop.Refused.Full), "queue")
 	m.counter(refusedDesc, float64(loop.Refused.Share), "share")
