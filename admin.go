@@ -37,6 +37,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/rover/kill", adminKill},
 	{http.MethodGet, "/rover/live", adminLive},
 	{http.MethodGet, "/rover/ui", adminUI},
+	{http.MethodGet, "/rover/profile", adminProfile},
 }
 
 // CaddyModule returns the Caddy module information.

@@ -136,3 +136,6 @@ var epoch = time.Now()
 
 // nanotime returns the monotonic clock, never 0.
 func nanotime() int64 { return int64(time.Since(epoch)) + 1 }
+
+// Held reports whether somebody holds the loop, or is about to. Any goroutine may call it.
+func (l *Loop[T]) Held() bool { return pending(l.state.Load()) > 0 }

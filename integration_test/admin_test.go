@@ -3,10 +3,12 @@ package integration_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/google/pprof/driver"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -58,4 +60,19 @@ func cmdAdminKill(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nothing in flight matched")
+}
+
+// cmdAdminSave asks the admin API and keeps the answer: adminsave FILE METHOD /path.
+func cmdAdminSave(ts *testscript.TestScript, _ bool, args []string) {
+	out, err := clientOf(ts).admin(args[1], args[2], "", "")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out), 0o600))
+}
+
+// pprofMain is go tool pprof.
+func pprofMain() {
+	if err := driver.PProf(&driver.Options{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 }

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"caddy":       caddycmd.Main,
 		"upstream":    upstreamMain,
+		"pprof":       pprofMain,
 		"badupstream": badUpstreamMain,
 	})
 }
@@ -77,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"admin":      cmdAdmin,
 			"adminuntil": cmdAdminUntil,
 			"adminkill":  cmdAdminKill,
+			"adminsave":  cmdAdminSave,
 			"reloads":    cmdReloads,
 			"listening":  cmdListening,
 			"load":       cmdLoad,

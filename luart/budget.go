@@ -49,6 +49,9 @@ type budget struct {
 	collected int64 // when look last had the collector run, by ticked
 	why       error // the slice is being ended for this: nothing it does may go on
 
+	profile *profile     // the holder's: told what runs; nil: nobody wants to know
+	samples atomic.Int64 // ticks that it has not been told of
+
 	maxGrowth atomic.Int64      // bytes that the heap may grow by during one slice
 	grown     func(bytes int64) // told of growth during a slice; called by the holder
 	ticks     func()            // called at every tick; nil: nothing
@@ -123,6 +126,11 @@ func (b *budget) Done() <-chan struct{} {
 func (b *budget) look() <-chan struct{} {
 	now := b.ticked.Load()
 	b.clock.CompareAndSwap(alarm, now)
+	if b.profile != nil {
+		if n := b.samples.Swap(0); n > 0 {
+			b.profile.note(n)
+		}
+	}
 	if i := b.inspection.Load(); i != nil && b.why == nil && b.inspection.CompareAndSwap(i, nil) {
 		i.carryOut(true)
 	}

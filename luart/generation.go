@@ -61,6 +61,7 @@ type Script struct {
 type Generation struct {
 	vm     *VM
 	name   string // of the script, in messages
+	dir    string // its folder
 	number int    // rover.version
 	serial uint64 // among all of the VM, failed ones included; the holder's
 	logger *zap.Logger
@@ -118,7 +119,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 // for nothing but to be looked at.
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
-		vm: vm, name: filepath.Base(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
+		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
 		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody),
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}

@@ -75,6 +75,7 @@ type VM struct {
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // of HTTP responses
 
+	profiling  sync.Mutex // held while a profile is made
 	inspecting sync.Mutex // held by whoever has stored budget.inspection
 
 	stopping  context.Context // ends with the grace of Close
@@ -226,6 +227,9 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 	burst := c.gen.burst
 	if c.gen.tree == nil {
 		burst = max(burst, minLoadBurst)
+	}
+	if p := vm.budget.profile; p != nil {
+		p.begin(c)
 	}
 	vm.budget.begin(burst)
 }
