@@ -24,6 +24,7 @@ var commands = []func() *cobra.Command{
 	runCommand,
 	checkCommand,
 	routesCommand,
+	typesCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,

@@ -8,8 +8,8 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// token is a name, a keyword or a sign of a source, and where it is.
-type token struct {
+// lexeme is a name, a keyword or a sign of a source, and where it is.
+type lexeme struct {
 	text   string
 	name   bool // an identifier
 	line   int
@@ -18,7 +18,7 @@ type token struct {
 
 // tokens takes a file apart: gopher-lua's statements know lines, not columns. Strings and
 // numbers are left out. Any goroutine may call it.
-func (f *sourceFile) tokens() (list []token) {
+func (f *sourceFile) tokens() (list []lexeme) {
 	text := f.text
 	if strings.HasPrefix(text, "#!") {
 		text = "--" + text[2:]
@@ -39,7 +39,7 @@ func (f *sourceFile) tokens() (list []token) {
 			t.Str = "."
 		}
 		column := tokenColumn(lines[t.Pos.Line-1], t.Str, t.Pos.Column)
-		list = append(list, token{t.Str, t.Type == parse.TIdent, t.Pos.Line, column})
+		list = append(list, lexeme{t.Str, t.Type == parse.TIdent, t.Pos.Line, column})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 type checkedFile struct {
 	*sourceFile
 	c         *checker
-	tokens    []token
+	tokens    []lexeme
 	sites     *sites
 	sightings []sighting
 	modules   []string // that it requires by a constant name

@@ -1,6 +1,9 @@
 package luart
 
 import (
+	"maps"
+	"slices"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -27,7 +30,7 @@ func newTypes(vm *VM) types {
 	t.ctx = newType(L, "ctx", ctxMethods(vm), ctxField)
 	t.body = newType(L, "body", bodyMethods(vm), nil)
 	t.part = newType(L, "part", partMethods(vm), partField)
-	t.answer = newType(L, "body", answerBodyMethods, nil)
+	t.answer = newType(L, "response body", answerBodyMethods, nil)
 	t.response = newType(L, "response", responseBodyMethods(vm), responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
 	t.timer = newType(L, "timer", timerMethods, nil)
@@ -56,6 +59,7 @@ func newTypes(vm *VM) types {
 // pushes for (ud, name); an unknown one is nil.
 func newType(L *lua.LState, name string, methods map[string]lua.LGFunction, field lua.LGFunction) *lua.LTable {
 	mt := L.NewTable()
+	noteType(L, name, methods)
 	fns := make(map[string]*lua.LFunction, len(methods))
 	for m, fn := range methods {
 		fns[m] = L.NewFunction(fn)
@@ -83,6 +87,23 @@ func newType(L *lua.LState, name string, methods map[string]lua.LGFunction, fiel
 	}))
 	mt.RawSetString("__metatable", lua.LFalse)
 	return mt
+}
+
+// typesKey is where the VM keeps the names of the methods of each type: no script gets at the
+// registry. A test compares them with what is written for editors in types/.
+const typesKey = "rover types"
+
+func noteType(L *lua.LState, name string, methods map[string]lua.LGFunction) {
+	known, ok := L.G.Registry.RawGetString(typesKey).(*lua.LTable)
+	if !ok {
+		known = L.NewTable()
+		L.G.Registry.RawSetString(typesKey, known)
+	}
+	names := L.NewTable()
+	for _, m := range slices.Sorted(maps.Keys(methods)) {
+		names.Append(lua.LString(m))
+	}
+	known.RawSetString(name, names)
 }
 
 func newObject(mt *lua.LTable, value any) *lua.LUserData {

@@ -14,7 +14,7 @@ function api.latest.get()
 end
 function api.poll.get()
   for _ = 1, 3 do
-    local message = waiting:receive(0.01)
+    local message = waiting:recv(0.01)
     if message then return message end
   end
 end

@@ -1,0 +1,63 @@
+package rover
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// typesCommand makes caddy rover types.
+func typesCommand() *cobra.Command {
+	var folder string
+	cmd := &cobra.Command{
+		Use:   "types [--output <folder>]",
+		Short: "Prints definitions of the Lua API for lua-language-server",
+		Long: `Prints definitions (LuaCATS) of what scripts see, for lua-language-server: completion,
+documentation and type checks in editors. With --output they are written to a folder, one file
+each, which "workspace.library" in .luarc.json names.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return failWith(cmd, caddy.ExitCodeFailedStartup, writeTypes(cmd, folder))
+		},
+	}
+	cmd.Flags().StringVarP(&folder, "output", "o", "", "Folder to write to, made if need be; printed if not given")
+	return cmd
+}
+
+// writeTypes prints the definitions, or writes them to a folder.
+func writeTypes(cmd *cobra.Command, folder string) error {
+	stubs := luart.Stubs()
+	files, err := fs.Glob(stubs, "*.lua")
+	if err != nil {
+		return err
+	}
+	if folder != "" {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, name := range files {
+		text, err := fs.ReadFile(stubs, name)
+		if err != nil {
+			return err
+		}
+		if folder == "" {
+			_, err = cmd.OutOrStdout().Write(text)
+		} else {
+			path := filepath.Join(folder, name)
+			if err = os.WriteFile(path, text, 0o644); err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)
+			}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,214 @@
+package luart
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// stubClasses say which class of types/rover.lua stands for which type of newType.
+var stubClasses = map[string]string{
+	"ctx": "rover.Ctx", "body": "rover.RequestBody", "response body": "rover.ResponseBody", "part": "rover.Part",
+	"response": "rover.Response", "timer": "rover.Timer", "cache": "rover.Cache", "lock": "rover.Lock",
+	"channel": "rover.Channel", "HTTP client": "rover.HttpClient", "HTTP response": "rover.HttpResponse",
+	"regular expression": "rover.Expression",
+	"counter":            "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
+}
+
+// What is written for editors in types/rover.lua is what scripts see, no more and no less.
+func TestStubs(t *testing.T) {
+	source, err := fs.ReadFile(Stubs(), "rover.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := compile(source, "rover.lua"); err != nil {
+		t.Fatal(err)
+	}
+	declared, compared := declaredNames(t, string(source))
+	real := realNames(t)
+	for _, name := range slices.Sorted(maps.Keys(real)) {
+		if !declared[name] {
+			t.Errorf("scripts see %s, and luart/types/rover.lua does not declare it: add it there, with what it does, its types and units", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		class := name[:strings.LastIndexAny(name, ".:")]
+		if !real[name] && (compared[class] || !strings.Contains(name, ":")) {
+			t.Errorf("luart/types/rover.lua declares %s, and scripts do not see it: take it out there, or say in stubClasses what it is", name)
+		}
+	}
+	if len(real) < 200 {
+		t.Errorf("only %d names were found in the VM", len(real))
+	}
+}
+
+// declaredNames returns the names that the stubs declare: "rover.json.encode",
+// "rover.Ctx:header", "rover.Ctx.method", and the classes that stand for something real.
+func declaredNames(t *testing.T, source string) (names, compared map[string]bool) {
+	names, compared = map[string]bool{}, map[string]bool{"rover.Api": true, "rover.Node": true, "rover.Values": true, "rover.Parts": true}
+	for _, class := range stubClasses {
+		compared[class] = true
+	}
+	for name := range newServer(t, "return rover.server {}").gen.builders {
+		compared["rover.builder."+name] = true
+	}
+	class, classOf := "", map[string]string{}
+	for line := range strings.Lines(source) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case !strings.HasPrefix(line, "---") && line != "" && !strings.HasPrefix(line, "local "):
+			if m := regexp.MustCompile(`^function (\w+)([.:])(\w+)\(`).FindStringSubmatch(line); m != nil && classOf[m[1]] != "" {
+				separator := m[2]
+				if classOf[m[1]] == "rover.Api" { // error alone takes a colon, and is a builder like the others
+					separator = "."
+				}
+				names[classOf[m[1]]+separator+m[3]] = true
+			} else if m := regexp.MustCompile(`^(?:function )?((?:rover|table|coroutine)(?:\.\w+)+)(?:\(| = )`).FindStringSubmatch(line); m != nil {
+				names[m[1]] = true
+			} else if line != "rover = {}" && !strings.HasPrefix(line, "--") {
+				t.Errorf("the test does not understand %q", line)
+			}
+		case strings.HasPrefix(line, "---@class "):
+			class = regexp.MustCompile(`^---@class ([\w.]+)`).FindStringSubmatch(line)[1]
+		case strings.HasPrefix(line, "---@field "):
+			m := regexp.MustCompile(`^---@field (\w+)\??\s`).FindStringSubmatch(line)
+			if m != nil && compared[class] {
+				names[class+"."+m[1]] = true
+			}
+		case strings.HasPrefix(line, "local "):
+			classOf[regexp.MustCompile(`^local (\w+)`).FindStringSubmatch(line)[1]] = class
+		}
+	}
+	return names, compared
+}
+
+// realNames returns what scripts see, from the tables of a VM.
+func realNames(t *testing.T) map[string]bool {
+	s := newServer(t, "return rover.server {}")
+	names := map[string]bool{}
+	var walk func(name string, table *lua.LTable)
+	walk = func(name string, table *lua.LTable) {
+		table.ForEach(func(k, v lua.LValue) {
+			key := name + "." + k.String()
+			names[key] = true
+			if sub, ok := v.(*lua.LTable); ok && key != "rover.config" {
+				walk(key, sub)
+			}
+		})
+	}
+	walk("rover", s.gen.env.RawGetString("rover").(*lua.LTable))
+	for _, lib := range sandbox {
+		for _, f := range lib.funcs {
+			if strings.HasPrefix(f.why, "from Lua ") { // the rest is in the editor's own library
+				names[lib.name+"."+f.name] = true
+			}
+		}
+	}
+
+	for name, ud := range s.gen.builders {
+		names["rover.Api."+name] = true
+		for method := range ud.Value.(*builder).method {
+			names["rover.builder."+name+":"+method] = true
+		}
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(s.gen.lifeHooks)), slices.Collect(maps.Keys(reserved))) {
+		names["rover.Api."+name] = true
+	}
+	for _, name := range append(methodNames[:], "before", "after") {
+		names["rover.Node."+name] = true
+	}
+
+	fields := fieldsOfTypes(t)
+	s.vm.main.G.Registry.RawGetString(typesKey).(*lua.LTable).ForEach(func(k, v lua.LValue) {
+		class := stubClasses[k.String()]
+		methods := v.(*lua.LTable)
+		if class == "" && (methods.Len() > 0 || len(fields[k.String()]) > 0) && !slices.Contains([]string{"api", "api node", "hook list", "response builder"}, k.String()) {
+			t.Errorf("newType makes a type %q: say in stubClasses which class of luart/types/rover.lua it is", k.String())
+			return
+		}
+		methods.ForEach(func(_, m lua.LValue) { names[class+":"+m.String()] = true })
+		for _, field := range fields[k.String()] {
+			names[class+"."+field] = true
+		}
+	})
+
+	// Tables with methods.
+	names["rover.Values:all"] = true
+	for _, method := range []string{"form", "file", "files"} {
+		names["rover.Parts:"+method] = true
+	}
+	return names
+}
+
+// fieldsOfTypes finds in the package's source which fields newType's types have beside their
+// methods: the cases of the function that is its last argument.
+func fieldsOfTypes(t *testing.T) map[string][]string {
+	files, _ := filepath.Glob("*.go")
+	functions := map[string]*ast.FuncDecl{}
+	types := map[string]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				functions[n.Name.Name] = n
+			case *ast.CallExpr:
+				if fn, ok := n.Fun.(*ast.Ident); ok && fn.Name == "newType" && len(n.Args) == 4 {
+					if field, ok := n.Args[3].(*ast.Ident); ok && field.Name != "nil" {
+						name, err := strconv.Unquote(n.Args[1].(*ast.BasicLit).Value)
+						if err != nil {
+							t.Fatal(err)
+						}
+						types[name] = field.Name
+					}
+				}
+			}
+			return true
+		})
+	}
+	fields := map[string][]string{}
+	for name, function := range types {
+		if stubClasses[name] == "" {
+			continue
+		}
+		ast.Inspect(functions[function], func(n ast.Node) bool {
+			clause, ok := n.(*ast.CaseClause)
+			if !ok {
+				return true
+			}
+			for _, e := range clause.List {
+				ast.Inspect(e, func(n ast.Node) bool {
+					if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+						field, err := strconv.Unquote(lit.Value)
+						if err != nil {
+							t.Fatal(err)
+						}
+						fields[name] = append(fields[name], field)
+					}
+					return true
+				})
+			}
+			return false
+		})
+		if len(fields[name]) == 0 {
+			t.Errorf("no fields of %q were found in %s", name, function)
+		}
+	}
+	return fields
+}
