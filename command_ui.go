@@ -66,7 +66,7 @@ func runUI(fl caddycmd.Flags) (int, error) {
 	select {
 	case <-stop:
 		_ = server.Close()
-		<-served
+		<-served //nolint:errcheck // it says that it was closed
 		return caddy.ExitCodeSuccess, nil
 	case err := <-served:
 		return caddy.ExitCodeFailedStartup, err
