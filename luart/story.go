@@ -38,8 +38,8 @@ func (s *Story) Note(what, result string) {
 }
 
 // waited adds a wait that has ended.
-func (s *Story) waited(at string, d time.Duration) {
-	s.add(Step{At: time.Since(s.began) - d, Took: d, What: "wait", Result: at})
+func (s *Story) waited(on, at string, d time.Duration) {
+	s.add(Step{At: time.Since(s.began) - d, Took: d, What: "wait for " + on, Result: at})
 }
 
 func (s *Story) add(step Step) {
