@@ -17,6 +17,10 @@ type scriptRoutes struct {
 type vmRoutes struct {
 	VM      string         `json:"vm"`
 	Scripts []scriptRoutes `json:"scripts"`
+	// Costs are what the routes have cost since the VM began, by name ("GET /users/:id"): of
+	// all scripts together, those that are routed no more included. A script that does not
+	// run has none.
+	Costs []liveCost `json:"costs,omitempty"`
 }
 
 // adminListRoutes is GET /rover/routes[?vm=name].
@@ -44,5 +48,7 @@ func (p *program) routes() vmRoutes {
 		seen[h.path] = true
 		v.Scripts = append(v.Scripts, scriptRoutes{h.path, gen.Routes(), gen.Hooks()})
 	}
+	costs, _ := p.vm.Costs()
+	v.Costs = liveCosts(costs)
 	return v
 }
