@@ -192,14 +192,19 @@ func TestDocsDefaults(t *testing.T) {
 // Every command of the README and of docs is one that another test runs, or one that is run here.
 func TestDocsCommands(t *testing.T) {
 	runElsewhere := map[string]string{
-		"go run ./cmd/caddy run --config examples/hello/Caddyfile": "TestExamples starts every example",
-		"curl http://localhost:8080/":                              "TestExamples replays examples/hello/requests.txt",
-		"curl http://localhost:8080/hello/you":                     "TestExamples replays examples/hello/requests.txt",
-		"go test ./...":                                            "this run is part of it",
-		"go test -race ./...":                                      ".ci/run",
-		"bash .ci/run":                                             "this run is part of it",
-		"go vet ./...":                                             ".ci/run",
-		"xcaddy build --with github.com/caddy-rover/rover":         "TestXcaddy, with a local copy",
+		"go run ./cmd/caddy run --config examples/hello/Caddyfile":          "TestExamples starts every example",
+		"curl http://localhost:8080/":                                       "TestExamples replays examples/hello/requests.txt",
+		"curl http://localhost:8080/hello/you":                              "TestExamples replays examples/hello/requests.txt",
+		"caddy rover run app.lua --watch --upstream localhost:9000":         "TestScripts/command_run",
+		"caddy rover check app.lua":                                         "TestScripts/command_check",
+		"caddy rover check . --strict":                                      "TestScripts/command_check",
+		"caddy rover routes app.lua":                                        "TestScripts/command_routes",
+		"caddy rover types --output types":                                  "TestScripts/command_types",
+		"go test ./...":                                                     "this run is part of it",
+		"go test -race ./...":                                               ".ci/run",
+		"bash .ci/run":                                                      "this run is part of it",
+		"go vet ./...":                                                      ".ci/run",
+		"xcaddy build --with github.com/caddy-rover/rover":                  "TestXcaddy, with a local copy",
 		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.": "TestXcaddy",
 	}
 	for _, block := range blocks(t, "sh") {

@@ -28,6 +28,11 @@ func TestExamples(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
+	check := exec.CommandContext(t.Context(), binary, "rover", "check", "--strict", "examples")
+	check.Dir = ".."
+	if out, err := check.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), ": 0 errors, 0 warnings\n") {
+		t.Errorf("caddy rover check examples: %v\n%s", err, out)
+	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) { runExample(t, binary, dir) })
 	}

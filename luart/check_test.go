@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,12 +50,13 @@ func TestCheckBad(t *testing.T) {
 	if len(paths) < 30 {
 		t.Fatalf("only %d scripts", len(paths))
 	}
-	modules, _ := filepath.Glob("testdata/check/bad/lib/*.lua")
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want := marks(t, path)
-			if filepath.Base(path) == "in_module.lua" {
-				for _, m := range modules {
+			folder := map[string]string{"in_module.lua": "lib", "module_loop.lua": "loop"}[filepath.Base(path)]
+			modules, _ := filepath.Glob(filepath.Join("testdata/check/bad", folder, "*.lua"))
+			for _, m := range modules {
+				if folder != "" {
 					want = append(want, marks(t, m)...)
 				}
 			}
@@ -74,6 +76,32 @@ func TestCheckBad(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+// Each code of docs/commands.md is that of a planted mistake, and the other way round.
+func TestCheckPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented, planted := map[string]bool{}, map[string]bool{}
+	_, section, _ := strings.Cut(string(page), "| code | |\n|---|---|\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	for row := range strings.Lines(section) {
+		for _, m := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {
+			documented[m[1]] = true
+		}
+	}
+	scripts, _ := filepath.Glob("testdata/check/bad/*.lua")
+	modules, _ := filepath.Glob("testdata/check/bad/*/*.lua")
+	for _, path := range append(scripts, modules...) {
+		for _, mark := range marks(t, path) {
+			planted[strings.Fields(mark)[1]] = true
+		}
+	}
+	if !maps.Equal(documented, planted) {
+		t.Errorf("documented: %v\nplanted:    %v", slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(planted)))
 	}
 }
 

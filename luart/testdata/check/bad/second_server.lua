@@ -1,0 +1,4 @@
+local api = rover.server {}
+local other = rover.server {} --> second-server
+function api.get() return other end
+return api
