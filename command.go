@@ -25,6 +25,7 @@ var commands = []func() *cobra.Command{
 	checkCommand,
 	routesCommand,
 	typesCommand,
+	testCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,

@@ -51,6 +51,7 @@ type Handler struct {
 	proxy      *proxy
 	explainKey string // "": nobody is told the story of a request
 	logger     *zap.Logger
+	stand      *standIns    // of a test of the script; nil: it serves
 	refusing   atomic.Int64 // unix time of the last log line about refused requests
 }
 
@@ -82,6 +83,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	h.app = app
 	h.logger = ctx.Logger()
+	if h.stand != nil {
+		h.logger = h.stand.Logger
+	}
 	h.SetDefaults()
 	if err := h.Validate(); err != nil { // Caddy validates after provisioning: too late for us
 		return err
@@ -104,6 +108,9 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	}
 	if h.settings, err = h.newSettings(repl); err != nil {
 		return err
+	}
+	if h.stand != nil {
+		h.stand.replace(h)
 	}
 	return app.add(h)
 }

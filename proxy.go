@@ -20,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/clock"
 )
 
 // idleConnsPerHost is how many idle connections to an upstream are kept, where the
@@ -221,7 +222,8 @@ func (to *proxyTo) change(r *http.Request) *http.Request {
 // reverse_proxy with a TLS transport.
 type headTransport struct {
 	http.RoundTripper
-	keepHost bool // the proxy block sets the Host header
+	keepHost bool         // the proxy block sets the Host header
+	clock    *clock.Clock // nil: the system's
 }
 
 // forwardedHeaders are those that Caddy sets after the script did, because it does not
@@ -302,7 +304,7 @@ func (t *headTransport) roundTripWithin(timeout time.Duration, req *http.Request
 	// The context must outlive the head: the body is read under it. It ends with the
 	// request's, or here.
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(timeout, func() { cancel(errHeadTimeout) })
+	timer := t.clock.AfterFunc(timeout, func() { cancel(errHeadTimeout) })
 	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
 	if timer.Stop() {
 		if err != nil {

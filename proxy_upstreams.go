@@ -33,6 +33,7 @@ type upstream struct {
 // reverse proxy asks before every try.
 type upstreamSource struct {
 	srv   reverseproxy.SRVUpstreams // provisioned, without a name
+	fake  bool                      // there is no network: names are not looked up
 	again bool                      // the proxy block says how often to retry: begin again at the end of the list
 }
 
@@ -52,7 +53,11 @@ func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream,
 	}
 	at := to.tried % len(to.upstreams)
 	to.tried++
-	if to.upstreams[at].srv {
+	switch u := &to.upstreams[at]; {
+	case !u.srv:
+	case s.fake:
+		u.dial = strings.TrimSuffix(u.dial, ":80") + ":80"
+	default:
 		if err := s.lookUp(r, to, at); err != nil {
 			to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable
 			return nil, err

@@ -115,7 +115,7 @@ func (h *Handler) acquireVM(path string) error {
 		name = path
 	}
 	v, loaded, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
-		return &sharedVM{VM: luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger}), name: name}, nil
+		return &sharedVM{VM: luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()}), name: name}, nil
 	})
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ type Script struct {
 	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
 
 	dry bool // nothing waits, nothing is sent, no hook runs: see Check
+	Tool *Tool // it serves no requests; nil: it does
 }
 
 // Generation is one loading of a script into a VM: its own globals, libraries and
@@ -92,6 +93,7 @@ type Generation struct {
 	onError   *handler
 	functions functions
 	tree      *tree
+	callbacks *lua.LTable // of a Tool
 	unrouted  *routeCosts // of requests that only hooks see
 
 	http      *httpClients
@@ -199,9 +201,18 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	L := th.L
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = g.env
-	result, serr := vm.call1(c, fn)
+	var result lua.LValue
+	var serr *ScriptError
+	if s.Tool != nil {
+		serr = g.openTool(c, s.Tool)
+	}
+	if serr == nil {
+		result, serr = vm.call1(c, fn)
+	}
 	switch {
 	case serr != nil:
+	case s.Tool != nil:
+		return nil
 	case g.api == nil:
 		serr = g.unfinished("the script never called rover.server {}")
 	case result != lua.LValue(g.api):

@@ -1,0 +1,67 @@
+package rover
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+// watch runs the tests, and again those whose files change, until ctx ends.
+func (t *testRun) watch(ctx context.Context) (int, error) {
+	w := newWatcher(zap.NewNop(), 0)
+	defer w.close()
+	type seen struct {
+		files []string              // that it depends on
+		was   map[string]sourceHash // what they held before it ran
+	}
+	known := map[string]seen{}
+	for first := true; ; first = false {
+		files, err := t.find()
+		if err != nil && first {
+			return exitUsage, err
+		}
+		maps.DeleteFunc(known, func(file string, _ seen) bool { return !slices.Contains(files, file) })
+		var due []string
+		var watched []string
+		for _, file := range files {
+			s, ok := known[file]
+			changed := !ok
+			for _, dep := range s.files {
+				changed = changed || hashSource(lookAt(dep)) != s.was[dep]
+			}
+			if changed {
+				due = append(due, file)
+			}
+			watched = append(watched, s.files...)
+		}
+		if len(due) == 0 {
+			if !w.wait(ctx, w.follow(watched), nil) {
+				return caddy.ExitCodeSuccess, nil
+			}
+			continue
+		}
+		// What files hold now is looked at before they are read: a change in between is one more.
+		before := map[string]sourceHash{}
+		for _, dep := range watched {
+			before[dep] = hashSource(lookAt(dep))
+		}
+		results := t.files(ctx, due)
+		for _, r := range results {
+			s := seen{r.Files, map[string]sourceHash{}}
+			for _, dep := range r.Files {
+				hash, ok := before[dep]
+				if !ok {
+					hash = hashSource(lookAt(dep))
+				}
+				s.was[dep] = hash
+			}
+			known[r.Path] = s
+		}
+		t.report.Total(results)
+		fmt.Fprintln(t.report.W, "watching…")
+	}
+}

@@ -1,0 +1,296 @@
+-- What a file of tests sees: test, before_each, expect and rover.test. It runs before the
+-- file, in each of its VMs. host has the functions of Go.
+local rover, host = ...
+local tests, befores, upstreams = {}, {}, {}
+local lib = {}
+rover.test = lib
+
+local function must(level, value, why)
+  if value == nil and why ~= nil then error(why, level + 1) end
+  return value
+end
+
+local function check(level, name, n, value, kind)
+  if type(value) ~= kind then
+    error(("bad argument #%d to %s (%s expected, got %s)"):format(n, name, kind, value == nil and "nil" or type(value)), level + 1)
+  end
+end
+
+-- Tests -----------------------------------------------------------------------------------
+
+local function add(name, fn, how)
+  check(3, "test", 1, name, "string")
+  check(3, "test", 2, fn, "function")
+  tests[#tests + 1] = { name = name, fn = fn, how = how }
+end
+
+test = setmetatable({
+  skip = function(name, fn) add(name, fn or function() end, "skip") end,
+  only = function(name, fn) add(name, fn, "only") end,
+}, { __call = function(_, name, fn) add(name, fn, "") end })
+
+function before_each(fn)
+  check(2, "before_each", 1, fn, "function")
+  befores[#befores + 1] = fn
+end
+
+-- Values as text --------------------------------------------------------------------------
+
+local function quoted(s)
+  return '"' .. s:gsub('[%c"\\\127-\255]', function(c)
+    local short = ({ ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ['"'] = '\\"', ["\\"] = "\\\\" })[c]
+    if short then return short end
+    return c:byte() >= 128 and c or ("\\%03d"):format(c:byte())
+  end) .. '"'
+end
+
+local function key_order(a, b)
+  if type(a) == type(b) and (type(a) == "number" or type(a) == "string") then return a < b end
+  return type(a) < type(b)
+end
+
+local function inspect(v, indent, open)
+  if type(v) == "string" then return quoted(v) end
+  if type(v) == "number" and v == math.floor(v) and math.abs(v) < 1e15 then return ("%d"):format(v) end
+  if v == rover.json.null then return "rover.json.null" end
+  if type(v) ~= "table" then return tostring(v) end
+  if open[v] then return "{ the same again }" end
+  open[v] = true
+  local inner, lines, list = indent .. "  ", {}, #v
+  for i = 1, list do lines[i] = inner .. inspect(rawget(v, i), inner, open) .. "," end
+  local keys = {}
+  for k in next, v do
+    if not (type(k) == "number" and k >= 1 and k <= list and k % 1 == 0) then keys[#keys + 1] = k end
+  end
+  table.sort(keys, key_order)
+  for _, k in ipairs(keys) do
+    local name = type(k) == "string" and k:find("^[%a_][%w_]*$") and k or "[" .. inspect(k, inner, open) .. "]"
+    lines[#lines + 1] = inner .. name .. " = " .. inspect(rawget(v, k), inner, open) .. ","
+  end
+  open[v] = nil
+  if #lines == 0 then return "{}" end
+  return "{\n" .. table.concat(lines, "\n") .. "\n" .. indent .. "}"
+end
+
+local function text_of(v) return inspect(v, "", {}) end
+
+local function equal(a, b, open)
+  if a == b or a ~= a and b ~= b then return true end
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  if open[a] == b then return true end
+  open[a] = b
+  for k, v in next, a do if not equal(v, rawget(b, k), open) then return false end end
+  for k in next, b do if rawget(a, k) == nil then return false end end
+  return true
+end
+
+-- Expectations ----------------------------------------------------------------------------
+
+local function mismatch(level, want, got)
+  local a, b = text_of(want), text_of(got)
+  if type(want) == "string" and type(got) == "string" and (want:find "\n" or got:find "\n") then a, b = want, got end
+  if a:find "\n" or b:find "\n" then
+    error("not equal (- expected, + got):\n" .. host.diff(a, b), level + 1)
+  end
+  error("expected " .. a .. "\n     got " .. b, level + 1)
+end
+
+local expectation = {}
+
+local function value_of(self, name)
+  if type(self) ~= "table" or getmetatable(self) ~= expectation then
+    error("call expect(value):" .. name .. "(…) with a colon", 3)
+  end
+  return rawget(self, "value")
+end
+
+function expectation:is(want)
+  local got = value_of(self, "is")
+  if got ~= want then mismatch(2, want, got) end
+  return self
+end
+
+function expectation:is_not(other)
+  if value_of(self, "is_not") == other then error("expected anything but " .. text_of(other), 2) end
+  return self
+end
+
+function expectation:equals(want)
+  local got = value_of(self, "equals")
+  if not equal(want, got, {}) then mismatch(2, want, got) end
+  return self
+end
+
+function expectation:matches(pattern)
+  local got = value_of(self, "matches")
+  check(2, "matches", 1, pattern, "string")
+  if type(got) ~= "string" or not got:find(pattern) then
+    error("expected a string that matches " .. quoted(pattern) .. "\n     got " .. text_of(got), 2)
+  end
+  return self
+end
+
+function expectation:contains(part)
+  local got = value_of(self, "contains")
+  local found = type(got) == "string" and type(part) == "string" and got:find(part, 1, true) ~= nil
+  if type(got) == "table" then
+    for _, v in ipairs(got) do found = found or equal(part, v, {}) end
+  end
+  if not found then error("expected " .. text_of(part) .. " in\n         " .. text_of(got), 2) end
+  return self
+end
+
+function expectation:raises(pattern)
+  local fn = value_of(self, "raises")
+  check(2, "expect(…):raises", 1, fn, "function")
+  local ok, err = pcall(fn)
+  local message = type(err) == "table" and tostring(err.message) or tostring(err)
+  if ok then error("expected an error, the function returned", 2) end
+  if pattern and not message:find(pattern) then
+    error("expected an error that matches " .. quoted(pattern) .. "\n     got " .. quoted(message), 2)
+  end
+  return self
+end
+
+expectation.__index = function(_, name)
+  local method = rawget(expectation, name)
+  if method == nil then error("expect(…) has no " .. tostring(name) .. ": there are is, is_not, equals, matches, contains, raises", 2) end
+  return method
+end
+
+function expect(value) return setmetatable({ value = value }, expectation) end
+
+-- Requests --------------------------------------------------------------------------------
+
+local function header_table(all)
+  local first = {}
+  for name, values in pairs(all) do first[name] = values[1] end
+  return setmetatable(first, {
+    __index = function(t, name) return type(name) == "string" and rawget(t, name:lower()) or nil end,
+  })
+end
+
+local response = {}
+response.__index = response
+
+function response:json() return must(2, rover.json.decode(self.body)) end
+function response:header(name) return self.headers[name] end
+function response:all(name) return self.every_header[name:lower()] or {} end
+
+-- Events of an event stream: { { event =, data =, id = }, … }.
+function response:events()
+  -- A local, because gopher-lua crashes on for x in (f() .. s):gmatch(…).
+  local list, text = {}, self.body:gsub("\r\n", "\n") .. "\n\n"
+  for block in text:gmatch "(.-)\n\n+" do
+    local event = {}
+    for line in block:gmatch "[^\n]+" do
+      local field, value = line:match "^([%a]+): ?(.*)$"
+      if field == "data" and event.data then value = event.data .. "\n" .. value end
+      if field then event[field] = value end
+    end
+    if event.data then list[#list + 1] = event end
+  end
+  return list
+end
+
+local known = { body = true, json = true, form = true, query = true, headers = true, client_ip = true, host = true, scheme = true, method = true, path = true }
+
+local function send(options)
+  local r = {}
+  for k, v in pairs(options) do
+    if not known[k] then error('unknown option "' .. tostring(k) .. '": there are body, client_ip, form, headers, host, json, query, scheme', 3) end
+    r[k] = v
+  end
+  if r.json ~= nil then r.json_text, r.json = rover.json.encode(r.json), nil end
+  local res = must(3, host.request(r))
+  res.every_header = res.headers
+  res.headers = header_table(res.headers)
+  return setmetatable(res, response)
+end
+
+for _, method in ipairs { "get", "post", "put", "patch", "delete", "head", "options" } do
+  lib[method] = function(path, options)
+    check(2, method, 1, path, "string")
+    if options ~= nil then check(2, method, 2, options, "table") end
+    local all = { method = method:upper(), path = path }
+    for k, v in pairs(options or {}) do all[k] = v end
+    local res = send(all)
+    return res
+  end
+end
+
+function lib.request(options)
+  check(2, "request", 1, options, "table")
+  local res = send(options)
+  return res
+end
+
+-- The world around the script -------------------------------------------------------------
+
+function lib.script(path, options)
+  check(2, "script", 1, path, "string")
+  must(2, host.script(path, options or {}))
+end
+
+function lib.upstream(name, answer)
+  check(2, "upstream", 1, name, "string")
+  if answer == nil then error("bad argument #2 to upstream (function, table or string expected, got nil)", 2) end
+  local pattern = "^" .. name:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*") .. "$"
+  table.insert(upstreams, 1, { pattern = pattern, answer = answer })
+end
+
+function lib.advance(seconds)
+  check(2, "advance", 1, seconds, "number")
+  must(2, host.advance(seconds))
+end
+
+function lib.logs() return must(2, host.logs()) end
+
+function lib.state(name)
+  check(2, "state", 1, name, "string")
+  local found, why = host.state(name)
+  if why then error(why, 2) end
+  return found
+end
+
+local function reply(v, why)
+  if v == nil or v == false then return { error = why or "the fake upstream returned nothing" } end
+  if type(v) == "string" then return { status = 200, body = v } end
+  if type(v) == "number" then return { status = v, body = "" } end
+  if type(v) ~= "table" then error("a fake upstream answers with a string, a table, a status, or nil and a message, not with a " .. type(v), 0) end
+  local status, headers, body, json, err = v.status, v.headers, v.body, v.json, v.error
+  if status == nil and headers == nil and body == nil and json == nil and err == nil then json = v end
+  if err ~= nil then return { error = tostring(err) } end
+  local ctype
+  if json ~= nil then body, ctype = rover.json.encode(json), "application/json" end
+  return { status = status or 200, headers = headers or {}, body = body or "", content_type = ctype }
+end
+
+-- What Go calls ---------------------------------------------------------------------------
+
+return {
+  list = function()
+    local list = {}
+    for i, t in ipairs(tests) do list[i] = { name = t.name, how = t.how } end
+    return list
+  end,
+
+  run = function(n)
+    for _, fn in ipairs(befores) do fn() end
+    tests[n].fn()
+  end,
+
+  -- names: what a fake may be called, the most exact first.
+  upstream = function(names, request)
+    for _, u in ipairs(upstreams) do
+      for _, name in ipairs(names) do
+        if name:find(u.pattern) then
+          if type(u.answer) ~= "function" then return reply(u.answer) end
+          request.headers = header_table(request.headers)
+          return reply(u.answer(request))
+        end
+      end
+    end
+    return { unknown = true }
+  end,
+}

@@ -1,0 +1,110 @@
+package scripttest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Report prints results for people. Not safe for concurrent use.
+type Report struct {
+	W       io.Writer
+	Verbose bool // also what has passed
+}
+
+// Total counts tests. A file that does not load counts as one that has failed.
+type Total struct{ Passed, Failed, Skipped, Files int }
+
+// Total prints the last line, and returns what it says.
+func (p Report) Total(results []FileResult) (t Total) {
+	var took time.Duration
+	for _, r := range results {
+		c := count(r)
+		t.Passed += c.Passed
+		t.Failed += c.Failed
+		t.Skipped += c.Skipped
+		t.Files++
+		took += r.Took
+	}
+	fmt.Fprintf(p.W, "\n%d passed, %d failed", t.Passed, t.Failed)
+	if t.Skipped > 0 {
+		fmt.Fprintf(p.W, ", %d skipped", t.Skipped)
+	}
+	fmt.Fprintf(p.W, " in %s (%s)\n", plural(t.Files, "file"), seconds(took))
+	return t
+}
+
+func count(r FileResult) (t Total) {
+	if r.Err != nil {
+		t.Failed++
+	}
+	for _, test := range r.Tests {
+		switch {
+		case test.Skipped:
+			t.Skipped++
+		case test.Failure != nil:
+			t.Failed++
+		default:
+			t.Passed++
+		}
+	}
+	return t
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
+
+// File prints how the tests of a file have ended.
+func (p Report) File(r FileResult) {
+	word := "ok  "
+	if r.Failed() {
+		word = "FAIL"
+	}
+	c := count(r)
+	fmt.Fprintf(p.W, "%s  %s  %s", word, r.Path, plural(len(r.Tests), "test"))
+	if c.Failed > 0 && r.Err == nil {
+		fmt.Fprintf(p.W, ", %d failed", c.Failed)
+	}
+	if c.Skipped > 0 {
+		fmt.Fprintf(p.W, ", %d skipped", c.Skipped)
+	}
+	fmt.Fprintf(p.W, "  %s\n", seconds(r.Took))
+	if r.Err != nil {
+		p.failure(r.Err)
+	}
+	for _, t := range r.Tests {
+		switch {
+		case t.Failure != nil:
+			fmt.Fprintf(p.W, "  FAIL  %s  %s\n", t.Name, seconds(t.Took))
+			p.failure(t.Failure)
+		case p.Verbose && t.Skipped:
+			fmt.Fprintf(p.W, "  skip  %s\n", t.Name)
+		case p.Verbose:
+			fmt.Fprintf(p.W, "  ok    %s  %s\n", t.Name, seconds(t.Took))
+		}
+	}
+}
+
+func (p Report) failure(f *Failure) {
+	p.indented(f.Message + f.Details)
+	if len(f.Logs) > 0 {
+		p.indented("log of the script:\n  " + strings.Join(f.Logs, "\n  "))
+	}
+}
+
+func (p Report) indented(text string) {
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		if strings.TrimSpace(line) == "" {
+			fmt.Fprintln(p.W)
+			continue
+		}
+		fmt.Fprint(p.W, "        "+line)
+	}
+}

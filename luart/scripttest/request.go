@@ -1,0 +1,315 @@
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// way is where one request of a test has been.
+type way struct {
+	mu       sync.Mutex
+	upstream string // it went there last; "": nowhere
+}
+
+type wayKey struct{}
+
+// request is rover.test.get and its kin: args[0] has the options.
+func (e *env) request(ctx context.Context, args []any) ([]any, error) {
+	if e.app == nil {
+		return nil, errNoTest
+	}
+	options, _ := args[0].(map[string]any)
+	r, err := newRequest(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	on := &way{}
+	r = r.WithContext(context.WithValue(r.Context(), wayKey{}, on))
+	w := &recorder{head: r.Method == http.MethodHead, header: http.Header{}}
+	err = e.serve(w, r)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	res := map[string]any{}
+	if err != nil {
+		res["error"] = err.Error()
+		if w.status == 0 {
+			w.WriteHeader(e.app.ErrorStatus(err))
+		}
+	}
+	w.finish()
+	headers := make(map[string]any, len(w.sent))
+	for name, values := range w.sent {
+		headers[strings.ToLower(name)] = anys(values)
+	}
+	res["status"], res["headers"], res["body"] = w.status, headers, w.body.String()
+	if on.upstream != "" {
+		res["upstream"] = on.upstream
+	}
+	return []any{res}, nil
+}
+
+func anys(list []string) []any {
+	all := make([]any, len(list))
+	for i, v := range list {
+		all[i] = v
+	}
+	return all
+}
+
+// serve serves a request. A response that breaks off is an error.
+func (e *env) serve(w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler: //nolint:errorlint // as net/http compares it
+			err = errors.New("the response broke off")
+		default:
+			panic(p)
+		}
+	}()
+	return e.app.Serve(w, r)
+}
+
+// newRequest makes a request of its options. It is as net/http's server makes it.
+func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
+	text := func(name, otherwise string) (string, error) {
+		switch v := o[name].(type) {
+		case nil:
+			return otherwise, nil
+		case string:
+			return v, nil
+		}
+		return "", fmt.Errorf("option %s: string expected", name)
+	}
+	var errs []error
+	get := func(name, otherwise string) string {
+		v, err := text(name, otherwise)
+		errs = append(errs, err)
+		return v
+	}
+	method, path, body := get("method", http.MethodGet), get("path", "/"), get("body", "")
+	host, ip, scheme, jsonText := get("host", "example.com"), get("client_ip", "192.0.2.1"), get("scheme", "http"), get("json_text", "")
+	header := http.Header{}
+	errs = append(errs, setHeaders(header, o["headers"]))
+	query, err := values(o["query"])
+	errs = append(errs, err)
+	form, err := values(o["form"])
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(path, "/") {
+		return nil, fmt.Errorf("path %q: it begins with /", path)
+	}
+	if net.ParseIP(ip) == nil {
+		return nil, fmt.Errorf("option client_ip: %q is not an IP address", ip)
+	}
+	set := func(ctype, text string) {
+		if header.Get("Content-Type") == "" {
+			header.Set("Content-Type", ctype)
+		}
+		body = text
+	}
+	if o["json_text"] != nil {
+		set("application/json", jsonText)
+	}
+	if form != nil {
+		set("application/x-www-form-urlencoded", form.Encode())
+	}
+	if query != nil {
+		sign := "?"
+		if strings.Contains(path, "?") {
+			sign = "&"
+		}
+		path += sign + query.Encode()
+	}
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), u.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body == "" {
+		r.Body = http.NoBody
+	}
+	r.GetBody = nil
+	r.URL, r.RequestURI, r.Header, r.Host = u, path, header, host
+	if h := header.Get("Host"); h != "" {
+		r.Host = h
+		header.Del("Host")
+	}
+	r.RemoteAddr = net.JoinHostPort(ip, "40000")
+	if scheme == "https" {
+		r.TLS = tlsState(r.Host)
+	}
+	return r, nil
+}
+
+// setHeaders adds a table of headers: a value is a string, a number or an array of them.
+func setHeaders(h http.Header, table any) error {
+	if list, ok := table.([]any); ok && len(list) == 0 {
+		return nil
+	}
+	m, ok := table.(map[string]any)
+	if !ok && table != nil {
+		return errors.New("headers: a table of strings expected")
+	}
+	for name, v := range m {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		for _, v := range list {
+			switch v.(type) {
+			case string, float64:
+				h.Add(name, fmt.Sprint(v))
+			default:
+				return fmt.Errorf("header %q: a string, a number or an array of them expected", name)
+			}
+		}
+	}
+	return nil
+}
+
+// values returns a query or a form; nil if there is none.
+func values(table any) (url.Values, error) {
+	if table == nil {
+		return nil, nil
+	}
+	m, ok := table.(map[string]any)
+	if !ok {
+		return nil, errors.New("query or form: a table of strings expected")
+	}
+	v := url.Values{}
+	for name, value := range m { // not by setHeaders at once: that would change the case of names
+		h := http.Header{}
+		if err := setHeaders(h, map[string]any{"X": value}); err != nil {
+			return nil, fmt.Errorf("%q in query or form: %w", name, err)
+		}
+		v[name] = h["X"]
+	}
+	return v, nil
+}
+
+// upstream has a fake of the file of tests answer.
+func (e *env) upstream(r *http.Request, u Upstream) (*http.Response, error) {
+	if on, ok := r.Context().Value(wayKey{}).(*way); ok && u.Kind < Copied {
+		on.mu.Lock()
+		on.upstream = u.Names[0]
+		on.mu.Unlock()
+	}
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	headers := make(map[string]any, len(r.Header))
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = anys(values)
+	}
+	request := map[string]any{
+		"method": r.Method, "path": r.URL.Path, "query": r.URL.RawQuery, "uri": r.URL.RequestURI(),
+		"headers": headers, "body": string(body), "host": r.Host, "upstream": u.Names[0],
+	}
+	if r.Host == "" {
+		request["host"] = r.URL.Host
+	}
+	if u.Others != nil {
+		request["upstreams"] = anys(u.Others)
+	}
+	results, err := e.gen.Call(r.Context(), "upstream", anys(u.Names), request)
+	if err != nil {
+		if r.Context().Err() == nil {
+			e.fail(err)
+		}
+		return nil, err
+	}
+	answer, _ := results[0].(map[string]any)
+	if answer["unknown"] == true {
+		if u.Kind == Behind {
+			return newResponse(r, map[string]any{"status": 404.0, "body": ""})
+		}
+		return nil, refused(u, fmt.Errorf(`no fake upstream %q: the test needs rover.test.upstream("%[1]s", …)`, u.Names[0]))
+	}
+	if text, ok := answer["error"].(string); ok {
+		return nil, refused(u, errors.New(text))
+	}
+	resp, err := newResponse(r, answer)
+	if err != nil {
+		err = fmt.Errorf("fake upstream %q: %w", u.Names[0], err)
+		e.fail(err)
+	}
+	return resp, err
+}
+
+// fail has the test fail, however the script takes it.
+func (e *env) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed == nil {
+		e.failed = err
+	}
+}
+
+// refused is the error of a connection that is not made.
+func refused(u Upstream, err error) error {
+	if u.Kind == Called {
+		return &outbound.Error{Step: outbound.StepConnect, Err: err}
+	}
+	return &RefusedError{u.Names[0], err}
+}
+
+// RefusedError says that an upstream takes no connection.
+type RefusedError struct {
+	Upstream string
+	Err      error
+}
+
+func (e *RefusedError) Error() string { return "connecting to " + e.Upstream + ": " + e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// newResponse makes a response of what a fake has answered.
+func newResponse(r *http.Request, answer map[string]any) (*http.Response, error) {
+	status, ok := answer["status"].(float64)
+	if !ok || status < 200 || status > 999 || status != float64(int(status)) {
+		return nil, fmt.Errorf("status %v: a number from 200 to 999 expected", answer["status"])
+	}
+	body, ok := answer["body"].(string)
+	if !ok {
+		return nil, errors.New("body: string expected")
+	}
+	h := http.Header{}
+	if err := setHeaders(h, answer["headers"]); err != nil {
+		return nil, err
+	}
+	if ctype, ok := answer["content_type"].(string); ok && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", ctype)
+	}
+	resp := &http.Response{
+		StatusCode: int(status), Status: fmt.Sprintf("%d %s", int(status), http.StatusText(int(status))),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: io.NopCloser(bytes.NewReader([]byte(body))), ContentLength: int64(len(body)), Request: r,
+	}
+	if r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified {
+		resp.Body = http.NoBody
+	} else if h.Get("Content-Length") == "" {
+		h.Set("Content-Length", fmt.Sprint(len(body)))
+	}
+	return resp, nil
+}

@@ -1,0 +1,272 @@
+package scripttest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// suffix of files of tests.
+const suffix = "_test.lua"
+
+// Find returns the files of tests at a path: the file itself, or those below the folder, but
+// for folders that begin with a dot and node_modules.
+func Find(path string) (files []string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && p != path && (strings.HasPrefix(name, ".") || name == "node_modules"):
+			return fs.SkipDir
+		case !d.IsDir() && strings.HasSuffix(name, suffix):
+			files = append(files, p)
+		}
+		return nil
+	})
+	return files, err
+}
+
+// Runner runs files of tests. Not safe for concurrent use.
+type Runner struct {
+	Open    Opener
+	Run     *regexp.Regexp // only tests whose name matches; nil: all
+	Timeout time.Duration  // of the system's time, of each test
+}
+
+// FileResult is how the tests of a file have ended.
+type FileResult struct {
+	Path  string
+	Err   *Failure // the file itself does not load
+	Tests []Result
+	Took  time.Duration
+
+	// Files are those that it depends on, absolute.
+	Files []string
+}
+
+// Result is how one test has ended.
+type Result struct {
+	Name    string
+	Skipped bool
+	Failure *Failure // nil: it has passed, or was skipped
+	Took    time.Duration
+}
+
+// Failure is why a test has failed.
+type Failure struct {
+	Message string   // the first line says where, if it is known
+	Details string   // lines of source, a hint, the traceback; each begins with a line break
+	Logs    []string // of the script
+}
+
+// Failed reports whether a test, or the file, has failed.
+func (r FileResult) Failed() bool {
+	return r.Err != nil || slices.ContainsFunc(r.Tests, func(t Result) bool { return t.Failure != nil })
+}
+
+// file is a file of tests under way.
+type file struct {
+	path    string // absolute
+	source  []byte
+	script  string
+	timeout time.Duration
+	open    Opener
+	deps    map[string]bool
+}
+
+// File runs the tests of a file.
+func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
+	began := time.Now()
+	result.Path = path
+	f := &file{timeout: r.Timeout, open: r.Open, deps: map[string]bool{}}
+	defer func() {
+		result.Took = time.Since(began)
+		result.Files = slices.Sorted(maps.Keys(f.deps))
+	}()
+	var err error
+	if f.path, err = filepath.Abs(path); err == nil {
+		f.deps[f.path] = true
+		f.source, err = os.ReadFile(f.path)
+	}
+	if err != nil {
+		result.Err = &Failure{Message: err.Error()}
+		return result
+	}
+	f.script = strings.TrimSuffix(f.path, suffix) + ".lua"
+	f.deps[f.script] = true
+	tests, failure := f.list(ctx)
+	if failure != nil {
+		result.Err = failure
+		return result
+	}
+	only := slices.ContainsFunc(tests, func(t listed) bool { return t.how == "only" })
+	for i, t := range tests {
+		if r.Run != nil && !r.Run.MatchString(t.name) {
+			continue
+		}
+		if t.how == "skip" || only && t.how != "only" {
+			result.Tests = append(result.Tests, Result{Name: t.name, Skipped: true})
+			continue
+		}
+		began := time.Now()
+		failure := f.run(ctx, i+1)
+		result.Tests = append(result.Tests, Result{Name: t.name, Failure: failure, Took: time.Since(began)})
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return result
+}
+
+// listed is a test that a file has.
+type listed struct{ name, how string }
+
+// list loads the file and returns its tests.
+func (f *file) list(ctx context.Context) (tests []listed, failure *Failure) {
+	e, done := f.begin(ctx)
+	defer done()
+	if e.err != nil {
+		return nil, e.failure(e.err)
+	}
+	results, err := e.gen.Call(e.ctx, "list")
+	if err != nil {
+		return nil, e.failure(err)
+	}
+	list, _ := results[0].([]any)
+	for _, item := range list {
+		t, _ := item.(map[string]any)
+		name, _ := t["name"].(string)
+		how, _ := t["how"].(string)
+		tests = append(tests, listed{name, how})
+	}
+	if len(tests) == 0 {
+		return nil, &Failure{Message: filepath.Base(f.path) + `: no tests: test("name", function() … end) is missing`}
+	}
+	if err := e.open(); err != nil { // once, not for each test
+		return nil, e.failure(err)
+	}
+	return tests, nil
+}
+
+// run runs one test in a world of its own. Tests count from 1.
+func (f *file) run(ctx context.Context, n int) (failure *Failure) {
+	e, done := f.begin(ctx)
+	defer done()
+	if e.err == nil {
+		e.err = e.open()
+	}
+	if e.err == nil {
+		e.gen.Start(e.ctx)
+		_, e.err = e.gen.Call(e.ctx, "run", n)
+	}
+	e.mu.Lock()
+	if e.failed != nil { // it comes first, and the script may have hidden it
+		e.err = e.failed
+	}
+	e.mu.Unlock()
+	if e.err == nil {
+		for _, l := range e.own.All() {
+			if l.Level >= zapcore.ErrorLevel {
+				e.err = errors.New(l.Message + ": " + fmt.Sprint(l.ContextMap()["error"]))
+				break
+			}
+		}
+	}
+	if e.err == nil && e.ctx.Err() != nil {
+		e.err = context.Cause(e.ctx)
+	}
+	if e.err != nil {
+		return e.failure(e.err)
+	}
+	return nil
+}
+
+// world is an env and why it is not ready.
+type world struct {
+	*env
+	err error
+}
+
+func (f *file) begin(ctx context.Context) (w *world, done func()) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, errTooLong)
+	e, err := newEnv(ctx, f)
+	return &world{e, err}, func() {
+		e.close()
+		cancel()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		maps.Copy(f.deps, e.files)
+	}
+}
+
+// failure says why a test has failed.
+func (e *env) failure(err error) *Failure {
+	f := &Failure{Message: err.Error(), Details: luart.Details(err), Logs: e.logLines()}
+	f.Message = strings.TrimSuffix(f.Message, f.Details) // an error of loading has them already
+	if cause := context.Cause(e.ctx); cause != nil {
+		why := cause.Error()
+		if errors.Is(cause, errTooLong) {
+			why = fmt.Sprintf("%s: %v", errTooLong, e.f.timeout)
+		}
+		said := false
+		for _, told := range []string{"the client closed the request", "the script ran longer than burst without waiting"} {
+			said = said || strings.Contains(f.Message, told)
+			f.Message = strings.ReplaceAll(f.Message, told, why)
+		}
+		if !said && !strings.Contains(f.Message, why) {
+			f.Message = why + ": " + f.Message
+		}
+	}
+	f.Details = narrow(f.Details)
+	if head, frames, ok := strings.Cut(f.Details, "\nstack traceback:"); ok && strings.Count(frames, "\n") <= 1 {
+		f.Details = head // it says no more than the message
+	}
+	return f
+}
+
+// excerptLine is a line of source around an error, or the caret below one.
+var excerptLine = regexp.MustCompile(`^[> ] +(\d+)? \|`)
+
+// narrow leaves what a person wants of the details of an error: two lines of source before
+// and after the one that is marked, and of the traceback what is not ours.
+func narrow(details string) string {
+	lines := strings.Split(details, "\n")
+	marked := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "> ") })
+	var kept []string
+	for i, line := range lines {
+		switch {
+		case marked >= 0 && excerptLine.MatchString(line) && (i < marked-2 || i > marked+3):
+		case strings.HasPrefix(strings.TrimSpace(line), preludeName+":"), strings.Contains(line, "[G]: in function"):
+		default:
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+func tlsState(host string) *tls.ConnectionState {
+	return &tls.ConnectionState{
+		Version: tls.VersionTLS13, HandshakeComplete: true, CipherSuite: tls.TLS_AES_128_GCM_SHA256,
+		ServerName: host, NegotiatedProtocol: "http/1.1",
+	}
+}

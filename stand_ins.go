@@ -1,0 +1,221 @@
+package rover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/scripttest"
+)
+
+// standIns take the place of the world around a handler, in tests of its script: the time,
+// the network, the environment, the log.
+type standIns struct{ scripttest.Options }
+
+// clock returns the time that scripts go by; nil is the system's.
+func (s *standIns) clock() *clock.Clock {
+	if s == nil {
+		return nil
+	}
+	return s.Clock
+}
+
+// replace puts the stand-ins into a handler that is being provisioned.
+func (s *standIns) replace(h *Handler) {
+	h.settings.Getenv = func(name string) (string, bool) { v, ok := s.Env[name]; return v, ok }
+	h.settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		return s.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
+	})
+	head := h.proxy.handler.Transport.(*headTransport)
+	head.clock = s.Clock
+	head.RoundTripper = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		u := scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Proxied}
+		if to := proxyToOf(r.Context()); to != nil {
+			u.Names = namesOf(to.current.scheme, to.current.dial)
+			if to.current.srv {
+				u.Names = append(u.Names, "srv+"+u.Names[len(u.Names)-1])
+			}
+			if to.mirror {
+				u.Kind = scripttest.Copied
+			}
+			if err := to.keepBody(r); err != nil {
+				return nil, err
+			}
+		}
+		resp, err := s.Upstream(r, u)
+		if refused := new(scripttest.RefusedError); errors.As(err, &refused) {
+			err = reverseproxy.NewDialError(err) // the next upstream may have any request
+		}
+		return resp, err
+	})
+	source := h.proxy.handler.DynamicUpstreams.(upstreamSource)
+	source.fake = true
+	h.proxy.handler.DynamicUpstreams = source
+}
+
+// keepBody reads the body of a request, so that the next upstream gets it, too: one that
+// takes no connection would not have read it, a fake has by then.
+func (to *proxyTo) keepBody(r *http.Request) error {
+	if to.body != nil || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	kept, err := io.ReadAll(r.Body)
+	to.body = newKeptBody(kept)
+	r.Body = to.body
+	return err
+}
+
+// keptBody implements luart.Replayable.
+type keptBody struct {
+	*bytes.Reader
+	whole []byte
+}
+
+func newKeptBody(whole []byte) keptBody { return keptBody{bytes.NewReader(whole), whole} }
+
+func (keptBody) Close() error { return nil }
+
+func (b keptBody) Again() io.ReadCloser { return newKeptBody(b.whole) }
+
+// namesOf returns what an address may be called in a test: with its port, without, with the
+// scheme.
+func namesOf(scheme, address string) []string {
+	host, _, err := net.SplitHostPort(address)
+	if scheme == "" {
+		scheme = "http"
+	}
+	if err != nil { // without a port, or a socket
+		if strings.HasPrefix(address, "unix/") {
+			return []string{address}
+		}
+		host = address
+		address = net.JoinHostPort(strings.Trim(host, "[]"), map[string]string{"http": "80", "https": "443"}[scheme])
+	}
+	return []string{address, host, scheme + "://" + address, scheme + "://" + host}
+}
+
+type roundTripperFunc func(*http.Request) (*http.Response, error)
+
+func (f roundTripperFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// scriptTest is a handler in a test of its script.
+type scriptTest struct {
+	h      *Handler
+	app    *App
+	cancel context.CancelFunc
+	files  []string // beside those of the script
+	server *caddyhttp.Server
+}
+
+// scriptTestContext is the context of an empty config whose logs are dropped.
+var scriptTestContext = sync.OnceValues(func() (caddy.Context, error) {
+	return caddy.ProvisionContext(&caddy.Config{
+		Admin: &caddy.AdminConfig{Disabled: true},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			"default": {BaseLog: caddy.BaseLog{Level: "panic"}}, // another writer would be announced
+		}},
+	})
+})
+
+// scriptTests counts them: each has a VM of its own.
+var scriptTests atomic.Uint64
+
+// openScriptTest is a scripttest.Opener. The script runs with a configuration, changed by
+// what the test says itself. files are those that the configuration was made of.
+func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scriptTest, err error) {
+	base, err := scriptTestContext()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := caddy.NewContext(base)
+	config.Script = o.Script
+	config.Name = fmt.Sprintf("test %d", scriptTests.Add(1))
+	config.Watch, config.WatchInterval, config.Explain = false, 0, ""
+	config.Set = maps.Clone(config.Set)
+	if config.Set == nil {
+		config.Set = map[string]string{}
+	}
+	maps.Copy(config.Set, o.Config)
+	if o.Allow != nil {
+		config.Allow = o.Allow
+	}
+	if o.Unmatched != "" {
+		config.Unmatched = o.Unmatched
+	}
+	t := &scriptTest{
+		h:   &Handler{Config: config, stand: &standIns{o}},
+		app: new(App), cancel: cancel, server: &caddyhttp.Server{},
+	}
+	t.app.init(o.Logger)
+	if err := t.h.provision(ctx, t.app); err != nil {
+		t.Close()
+		return t, err
+	}
+	if err := t.app.Start(); err != nil {
+		t.Close()
+		return t, err
+	}
+	for _, p := range t.app.programs {
+		p.ready()
+	}
+	return t, nil
+}
+
+// Serve implements scripttest.App.
+func (t *scriptTest) Serve(w http.ResponseWriter, r *http.Request) error {
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, t.server)
+	return t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
+}
+
+// behind is the next handler: the fake upstream "next".
+func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {
+	others, _ := caddyhttp.GetVar(r.Context(), upstreamsVar).([]string)
+	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{Names: []string{"next"}, Kind: scripttest.Behind, Others: others})
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadGateway, err)
+	}
+	defer resp.Body.Close()
+	maps.Copy(w.Header(), resp.Header)
+	w.WriteHeader(resp.StatusCode)
+	_, err = io.Copy(w, resp.Body)
+	return err
+}
+
+// ErrorStatus implements scripttest.App.
+func (t *scriptTest) ErrorStatus(err error) int { return host{t.h}.ErrorStatus(err) }
+
+// State implements scripttest.App.
+func (t *scriptTest) State(name string) (luart.Plain, bool, error) { return t.h.vm.State(name) }
+
+// Files implements scripttest.App.
+func (t *scriptTest) Files() []string {
+	files := t.files
+	for _, p := range t.app.programs {
+		files = append(files, p.files()...)
+	}
+	return files
+}
+
+// Close implements scripttest.App. The hook on_stop does not run.
+func (t *scriptTest) Close() {
+	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup()) // what else could be done
+	t.cancel()
+}
+
+// Interface guards
+var _ scripttest.App = (*scriptTest)(nil)
