@@ -21,6 +21,11 @@ func TestValidate(t *testing.T) {
 		{"watching too rarely", `{"script": "app.lua", "watch": true, "watch_interval": "2h"}`, "watch 2h0m0s is out of range: 10ms to 1h0m0s"},
 		{"rules without net", `{"script": "app.lua", "allow": ["env"], "allow_net": ["a.test"]}`, "allow_net narrows 'net', which allow does not grant"},
 		{"a bad rule", `{"script": "app.lua", "allow": ["net"], "allow_net": ["*"]}`, "allow net: rule '*': a '*' stands only at the beginning and for whole names, as in *.example.com; without rules every address is allowed"},
+		{"persist", `{"script": "app.lua", "persist": {}}`, ""},
+		{"persist at the end only", `{"script": "app.lua", "persist": {"interval": 0, "max_size": 0}}`, ""},
+		{"persist without its unit", `{"script": "app.lua", "persist": {"interval": 10}}`, "persist 10ns is out of range: 100ms to 24h0m0s, or 0 for only at the end"},
+		{"persist negative", `{"script": "app.lua", "persist": {"interval": "-1s"}}`, "persist -1s is out of range: 100ms to 24h0m0s, or 0 for only at the end"},
+		{"persist with a negative size", `{"script": "app.lua", "persist": {"max_size": -1}}`, "persist max_size -1 is out of range: 1024 to 1073741824 bytes"},
 		{"an empty proxy", `{"script": "app.lua", "proxy": {}}`, ""},
 
 		{"no script", `{}`, "script is missing"},
@@ -71,11 +76,11 @@ func TestValidate(t *testing.T) {
 // Caddy calls Validate between Provision and the first request: it must not
 // change what Provision made.
 func TestValidateChangesNothing(t *testing.T) {
-	c := Config{Script: "app.lua"}
+	c := Config{Script: "app.lua", Persist: &Persist{}}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if want := (Config{Script: "app.lua"}); !reflect.DeepEqual(c, want) {
+	if want := (Config{Script: "app.lua", Persist: &Persist{}}); !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
 }

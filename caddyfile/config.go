@@ -205,6 +205,11 @@ type Config struct {
 	// duration, 10ms to 1h, and needs watch; 0, the default, means that the system tells.
 	WatchInterval caddy.Duration `json:"watch_interval,omitempty"`
 
+	// Whether and how rover.state is saved in Caddy's storage and restored when the VM
+	// begins: see Persist. It holds for all scripts of the VM; directives with one name that
+	// both say it must say the same. Default: rover.state ends with the process.
+	Persist *Persist `json:"persist,omitempty"`
+
 	// Whether clients see what went wrong in the script: message and traceback
 	// instead of {"error":"internal error"}. Default: false.
 	//
@@ -234,6 +239,11 @@ func (c *Config) SetDefaults() {
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.MaxUpload = cmp.Or(c.MaxUpload, c.MaxBody)
 	c.OnFailure = cmp.Or(c.OnFailure, FailClosed)
+	if c.Persist != nil {
+		p := *c.Persist // Validate's copy of c has the same one
+		p.setDefaults()
+		c.Persist = &p
+	}
 }
 
 // Validate returns what is wrong with c first, or nil. It judges c as SetDefaults
@@ -265,6 +275,7 @@ func (c Config) Validate() error {
 		checkPrintable("explain", c.Explain),
 		checkSet(c.Set),
 		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
+		checkPersist(c.Persist),
 		checkProxy(c.Proxy),
 	)
 }

@@ -106,6 +106,7 @@ func full(t *testing.T) Config {
 		"set": {"region": "{env.REGION}", "note": ""},
 		"watch": true,
 		"watch_interval": "2s",
+		"persist": {"interval": "5s", "max_size": 1048576},
 		"debug": true,
 		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1}
 	}`)

@@ -56,6 +56,9 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    explain       <key>
 //	    set           <key> <value>
 //	    watch         [<interval>]
+//	    persist       [<interval>] {
+//	        max_size <size>
+//	    }
 //	    debug
 //	    proxy {
 //	        # any option of reverse_proxy, except to and dynamic
@@ -118,6 +121,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"explain":       (*Config).parseExplain,
 	"set":           (*Config).parseSet,
 	"watch":         (*Config).parseWatch,
+	"persist":       (*Config).parsePersist,
 	"debug":         (*Config).parseDebug,
 	"proxy":         (*Config).parseProxy,
 }
@@ -126,7 +130,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) error {
 	option := d.Val()
 	if option == "{" {
-		return d.Err("unexpected block: of the options only proxy takes one")
+		return d.Err("unexpected block: of the options only persist and proxy take one")
 	}
 	parse, ok := options[option]
 	if !ok {

@@ -70,6 +70,11 @@ func TestUnmarshal(t *testing.T) {
 		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
 		{"watch", rover("watch"), `{"script":"app.lua","watch":true}`},
 		{"watch by looking", rover("watch 2s"), `{"script":"app.lua","watch":true,"watch_interval":2000000000}`},
+		{"persist", rover("persist"), `{"script":"app.lua","persist":{}}`},
+		{"persist with an interval", rover("persist 1m"), `{"script":"app.lua","persist":{"interval":60000000000}}`},
+		{"persist at the end only", rover("persist 0", "debug"), `{"script":"app.lua","persist":{"interval":0},"debug":true}`},
+		{"persist with a size", rover("persist {", "max_size 1MiB", "}", "debug"), `{"script":"app.lua","persist":{"max_size":1048576},"debug":true}`},
+		{"persist with both", rover("persist 100ms {", "max_size 1KiB", "}"), `{"script":"app.lua","persist":{"interval":100000000,"max_size":1024}}`},
 		{"proxy", rover("proxy {", "lb_retries 2", "}"), `{"script":"app.lua","proxy":{"load_balancing":{"retries":2}}}`},
 
 		{
@@ -119,7 +124,7 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
-		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only proxy takes one, at Testfile:2"},
+		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only persist and proxy take one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
 
 		{"name without value", rover("name"), wrongCount + "'name', at Testfile:2"},
@@ -218,6 +223,16 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"watch too often", rover("debug", "watch 1ms"), "watch 1ms is out of range: 10ms to 1h0m0s, at Testfile:3"},
 		{"watch with a word", rover("watch often"), `bad duration value 'often': time: invalid duration "often", at Testfile:2`},
 		{"watch with two values", rover("watch 1s 2s"), wrongCount + "'1s', at Testfile:2"},
+		{"persist too often", rover("debug", "persist 99ms"), "persist 99ms is out of range: 100ms to 24h0m0s, or 0 for only at the end, at Testfile:3"},
+		{"persist too rarely", rover("persist 2d"), "persist 48h0m0s is out of range: 100ms to 24h0m0s, or 0 for only at the end, at Testfile:2"},
+		{"persist with a word", rover("persist always"), `bad duration value 'always': time: invalid duration "always", at Testfile:2`},
+		{"persist with two values", rover("persist 1s 2s"), wrongCount + "'1s', at Testfile:2"},
+		{"persist with an unknown option", rover("persist {", "min_size 1", "}"), "unrecognized subdirective 'min_size' in persist, at Testfile:3"},
+		{"persist with two sizes", rover("persist {", "max_size 1MiB", "max_size 1MiB", "}"), "option 'max_size' given twice in persist, at Testfile:4"},
+		{"persist without a size", rover("persist {", "max_size", "}"), wrongCount + "'max_size', at Testfile:3"},
+		{"persist too small", rover("persist 1s {", "max_size 1000", "}"), "persist max_size 1000 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
+		{"persist too large", rover("persist 1s {", "max_size 2GiB", "}"), "persist max_size 2147483648 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
+		{"persist twice", rover("persist", "persist 1s"), "option 'persist' given twice, at Testfile:3"},
 		{"debug with a value", rover("debug on"), wrongCount + "'debug', at Testfile:2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -232,7 +247,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {
