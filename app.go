@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/persist"
 )
 
 func init() {
@@ -33,6 +35,7 @@ type App struct {
 	programs  []*program     // of the config, provisioned; complete when Start is called
 	handlers  []*Handler     // likewise
 	functions []*functionRef // likewise
+	storage   persist.Storage
 	logger    *zap.Logger
 
 	clashes sync.Map // metrics that the log has said cannot be collected
@@ -60,6 +63,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.init(ctx.Logger())
+	a.storage = ctx.Storage()
 	events, err := ctx.App("events")
 	if err != nil {
 		return err

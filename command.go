@@ -148,6 +148,9 @@ func printStatus(body []byte) (int, error) {
 		if s.Watch {
 			row("watch", "reloads when a file changes")
 		}
+		if s.Persist != nil {
+			s.Persist.print(row)
+		}
 		if e := s.LastError; e != nil {
 			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
 		}

@@ -150,6 +150,7 @@ func (m vmMetrics) collect() {
 	m.counter(reloadsDesc, float64(reloads.Done), "success")
 	m.counter(reloadsDesc, float64(reloads.Failed), "failure")
 	m.gauge(versionDesc, float64(version))
+	m.collectPersist()
 }
 
 func (m vmMetrics) collectLoop(loop eventloop.Stats) {

@@ -20,6 +20,7 @@ type program struct {
 	app      *App
 	vm       *sharedVM
 	handlers []*Handler
+	keeping  *keeping // how rover.state is saved; nil: it is not
 
 	mu     sync.Mutex            // guards opened and looked
 	opened map[string]sourceHash // what files held when they were loaded
@@ -49,6 +50,11 @@ func hashSource(source []byte) sourceHash {
 
 // add loads the script of a handler.
 func (p *program) add(h *Handler) error {
+	if h.Persist != nil {
+		if err := p.keep(h); err != nil {
+			return err
+		}
+	}
 	p.handlers = append(p.handlers, h)
 	source, err := p.read(h.path)
 	if err == nil {
@@ -120,6 +126,7 @@ func (p *program) begin() error {
 	for _, h := range p.handlers {
 		h.loaded = nil
 	}
+	vm.began(p.keeping, p.app.logger)
 	if watch, interval := p.watched(); watch {
 		p.app.work.Go(func() { p.watch(p.app.running, interval) })
 	}
@@ -220,6 +227,9 @@ func (p *program) end() {
 		live = append(live, h.live.Load())
 	}
 	stop(live)
+	if p.keeping != nil {
+		vm.kept().release(p.keeping, vm.current == nil)
+	}
 }
 
 // stop ends generations: on_stop, within stopGrace.
@@ -244,6 +254,9 @@ type status struct {
 
 	Reloads reloads `json:"reloads"`
 
+	// How rover.state is saved; nil if it is not.
+	Persist *persistStatus `json:"persist,omitempty"`
+
 	// Why the last reload was refused; nil if it was not.
 	LastError *failure `json:"last_error,omitempty"`
 }
@@ -254,6 +267,7 @@ func (p *program) status() status {
 	s.Reloads, _ = p.vm.reloads()
 	s.LastError = s.Reloads.last
 	s.Watch, _ = p.watched()
+	s.Persist = p.persisted()
 	for _, h := range p.handlers {
 		if !slices.Contains(s.Scripts, h.path) {
 			s.Scripts = append(s.Scripts, h.path)

@@ -34,6 +34,8 @@ type sharedVM struct {
 	numbers int        // versions given out
 	version int        // of what has taken over last
 	history reloads
+	begun   bool    // a config has begun to use the VM
+	keeper  *keeper // saves rover.state; nil: no config that has begun wanted it
 }
 
 // reloads is how the attempts to replace the generations of a VM have ended.
@@ -53,6 +55,11 @@ type failure struct {
 func (s *sharedVM) Destruct() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
+	keeper := s.kept()
+	if keeper != nil {
+		keeper.halt()
+		defer keeper.end()
+	}
 	if cut := s.Close(ctx); cut > 0 {
 		caddy.Log().Named("http.handlers.rover").Warn("handlers were cut short", zap.Int("count", cut))
 	}

@@ -1,0 +1,506 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/persist"
+)
+
+// fakeStorage is a storage in memory that can be away.
+type fakeStorage struct {
+	mu     sync.Mutex
+	keys   map[string][]byte
+	away   error
+	loads  int
+	stored chan string // keys, as they come
+}
+
+func newStorage() *fakeStorage {
+	return &fakeStorage{keys: map[string][]byte{}, stored: make(chan string, 1000)}
+}
+
+func (s *fakeStorage) Store(_ context.Context, key string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away != nil {
+		return s.away
+	}
+	s.keys[key] = slices.Clone(value)
+	s.stored <- key
+	return nil
+}
+
+func (s *fakeStorage) Load(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loads++
+	if s.away != nil {
+		return nil, s.away
+	}
+	data, ok := s.keys[key]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return slices.Clone(data), nil
+}
+
+// set changes the storage; away is why it does not answer.
+func (s *fakeStorage) set(away error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
+func (s *fakeStorage) value(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.keys[key])
+}
+
+func (s *fakeStorage) list() (keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.keys {
+		keys = append(keys, filepath.Base(key))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// noLeaks fails the test if it leaves a goroutine behind, but for one that every
+// reverseproxy.Handler of Caddy 2.11.9 begins and never ends.
+func noLeaks(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(
+			"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy.(*metricsUpstreamsHealthyUpdater).init.func1"))
+	})
+}
+
+// config is a running config with its handlers.
+type config struct {
+	t        testing.TB
+	app      *App
+	handlers []*Handler
+	logs     *observer.ObservedLogs
+	ended    bool
+}
+
+// start provisions and starts a config.
+func start(t testing.TB, storage persist.Storage, handlers ...*Handler) *config {
+	t.Helper()
+	c := prepare(t, storage, handlers...)
+	if err := c.provision(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func prepare(t testing.TB, storage persist.Storage, handlers ...*Handler) *config {
+	core, logs := observer.New(zap.DebugLevel)
+	c := &config{t: t, app: new(App), handlers: handlers, logs: logs}
+	c.app.init(zap.New(core))
+	c.app.storage = storage
+	t.Cleanup(c.end)
+	return c
+}
+
+func (c *config) provision() error {
+	for _, h := range c.handlers {
+		if err := h.provision(testContext(c.t), c.app); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end stops the config as Caddy does.
+func (c *config) end() {
+	c.t.Helper()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	errs := []error{c.app.Stop()}
+	for _, h := range c.handlers {
+		errs = append(errs, h.Cleanup())
+	}
+	if err := errors.Join(append(errs, c.app.Cleanup())...); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// logged returns the lines with a message.
+func (c *config) logged(message string) []observer.LoggedEntry {
+	return c.logs.FilterMessageSnippet(message).All()
+}
+
+// counting is a script that counts requests in rover.state.
+const counting = `
+	local api = rover.server {}
+	local s = rover.state("s", { n = 0 })
+	function api.get() s.n = s.n + 1 return tostring(s.n) end
+	function api.f.get() s[1] = print return "f" end
+	function api.big.get() rover.state("big").text = ("x"):rep(5000) return "big" end
+	function api.small.get() rover.state("big").text = nil return "small" end
+	return api`
+
+// keepingHandler returns a handler of a script whose state is saved; interval 0: at the end.
+func keepingHandler(path string, interval time.Duration) *Handler {
+	h := handler(path, "")
+	d := caddy.Duration(interval)
+	h.Persist = &rovercaddyfile.Persist{Interval: &d, MaxSize: 4096}
+	return h
+}
+
+func countingScript(t testing.TB) string {
+	return script(t, filepath.Join(t.TempDir(), "app.lua"), counting)
+}
+
+func expect(t testing.TB, h *Handler, path, want string) {
+	t.Helper()
+	if got := get(t, h, path); got != want {
+		t.Errorf("%s: got %q, want %q", path, got, want)
+	}
+}
+
+// await returns when something has come true. The test's own time limit ends it.
+func await(done func() bool) {
+	for !done() {
+		runtime.Gosched()
+	}
+}
+
+// What a VM has counted until its end the next one goes on with.
+func TestPersistAtEnd(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	for life := range 4 {
+		h := keepingHandler(path, 0)
+		c := start(t, storage, h)
+		expect(t, h, "/", fmt.Sprint(4*life+1))
+		expect(t, h, "/", fmt.Sprint(4*life+2))
+		if err := c.app.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, h, "/", fmt.Sprint(4*life+3)) // Caddy may stop the servers after the scripts
+		expect(t, h, "/", fmt.Sprint(4*life+4))
+		c.end()
+		if n := len(c.logged("rover.state restored")); n != min(life, 1) {
+			t.Errorf("life %d: restored %d times", life, n)
+		}
+	}
+	if got := storage.list(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the storage has %q", got)
+	}
+}
+
+// While a VM runs it is saved now and then, if something has changed.
+func TestPersistInterval(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	<-storage.stored // the state that the script began with
+	expect(t, h, "/", "1")
+	<-storage.stored
+	p := c.app.programs[0]
+	unchanged := func() uint64 { return p.status().Persist.Writes.Unchanged }
+	before := unchanged()
+	await(func() bool { return unchanged() >= before+2 })
+	s := p.status().Persist
+	if s.Interval != "100ms" || s.MaxSize != 4096 || s.Saved == nil || s.Bytes < 10 || s.Hold <= 0 || s.Writes.Written != 2 ||
+		s.LastError != nil || s.Folder != persist.Folder(path) || s.Restored != nil {
+		t.Errorf("%+v", s)
+	}
+
+	// The process is gone: nothing of it is ended.
+	crashed := newStorage()
+	storage.mu.Lock()
+	for key, data := range storage.keys {
+		crashed.keys[key] = data
+	}
+	storage.mu.Unlock()
+	c.end()
+	next := keepingHandler(path, 0)
+	start(t, crashed, next)
+	expect(t, next, "/", "2")
+}
+
+// The state is restored for all scripts of the VM, whichever says persist.
+func TestPersistOneOfSeveral(t *testing.T) {
+	storage, path := newStorage(), countingScript(t)
+	start(t, storage, keepingHandler(path, 0)).end()
+	other := script(t, filepath.Join(t.TempDir(), "other.lua"), `
+		local api = rover.server {}
+		local s = rover.state("s", { n = 100 })
+		function api.get() s.n = s.n + 1 return "other " .. s.n end
+		return api`)
+	for life := range 2 {
+		first, second, third := handler(other, path), keepingHandler(path, 0), keepingHandler(path, 0)
+		c := start(t, storage, first, second, third)
+		expect(t, first, "/", fmt.Sprint("other ", 2*life+1))
+		expect(t, second, "/", fmt.Sprint(2*life+2))
+		c.end()
+	}
+
+	a, b := keepingHandler(path, 0), keepingHandler(path, time.Minute)
+	want := fmt.Sprintf("persist of VM %q: the directive of script %q says 0s and max_size 4096, that of script %q says 1m0s and max_size 4096", path, path, path)
+	if err := prepare(t, storage, a, b).provision(); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+// A config that is not started writes nothing, and does not mind a storage that is away.
+func TestPersistValidate(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	storage.keys[persist.Folder(path)+"/a"] = []byte("unreadable")
+	for _, away := range []error{nil, errors.New("unplugged")} {
+		storage.set(away)
+		c := prepare(t, storage, keepingHandler(path, 100*time.Millisecond))
+		if err := c.provision(); err != nil {
+			t.Errorf("%v with a storage that is away: %v", err, away)
+		}
+		c.end()
+	}
+	storage.set(nil)
+	if len(storage.stored) > 0 || storage.loads == 0 || !slices.Equal(storage.list(), []string{"a"}) {
+		t.Errorf("stored %d times, loaded %d times, %q", len(storage.stored), storage.loads, storage.list())
+	}
+}
+
+// What cannot be read is set aside, and told of; the snapshot before it is restored.
+func TestPersistUnreadable(t *testing.T) {
+	storage, path := newStorage(), countingScript(t)
+	for range 2 { // so that there are two
+		h := keepingHandler(path, 0)
+		c := start(t, storage, h)
+		get(t, h, "/")
+		c.end()
+	}
+	newest := persist.Folder(path) + "/b"
+	storage.keys[newest] = storage.keys[newest][:40]
+	h := keepingHandler(path, 0)
+	c := start(t, storage, h)
+	expect(t, h, "/", "2")
+	c.end()
+	keys := storage.list()
+	if len(keys) != 3 || !strings.HasPrefix(keys[2], "unreadable-") {
+		t.Fatalf("the storage has %q", keys)
+	}
+	lines := c.logged("was not restored, and has been set aside")
+	if len(lines) != 1 || lines[0].Level != zap.ErrorLevel || lines[0].ContextMap()["snapshot"] != newest ||
+		lines[0].ContextMap()["kept_as"] != persist.Folder(path)+"/"+keys[2] || !strings.Contains(lines[0].ContextMap()["error"].(string), "cut off") {
+		t.Errorf("%+v", lines)
+	}
+	if got := c.app.programs[0].status().Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
+		t.Errorf("set aside: %q", got)
+	}
+	h = keepingHandler(path, 0)
+	c = start(t, storage, h)
+	expect(t, h, "/", "3")
+	if len(c.logged("set aside")) > 0 {
+		t.Error("it was set aside again")
+	}
+}
+
+// A storage that is away at the start: the VM begins empty, and nothing is written over
+// what is there.
+func TestPersistStorageAway(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 0)
+	c := start(t, storage, h)
+	expect(t, h, "/", "1")
+	c.end()
+	for len(storage.stored) > 0 {
+		<-storage.stored
+	}
+	before := storage.value(persist.Folder(path) + "/a")
+
+	storage.set(errors.New("unplugged"))
+	h = keepingHandler(path, 100*time.Millisecond)
+	c = start(t, storage, h)
+	expect(t, h, "/", "1")
+	expect(t, h, "/", "2")
+	p := c.app.programs[0]
+	await(func() bool { return p.status().Persist.Writes.Failed >= 3 })
+	if s := p.status().Persist; !strings.Contains(s.LastError.Message, `/a" from the storage: unplugged`) || s.Writes.Written != 0 {
+		t.Errorf("%+v", s)
+	}
+	if a, b := len(c.logged("the storage cannot be read: rover.state begins empty")), len(c.logged("rover.state was not saved")); a != 1 || b != 1 {
+		t.Errorf("logged %d and %d times", a, b)
+	}
+	storage.set(nil)
+	aside := <-storage.stored
+	if !strings.Contains(aside, "/not-restored-") || storage.value(aside) != before {
+		t.Errorf("%q came first", aside)
+	}
+	<-storage.stored
+	await(func() bool { return p.status().Persist.LastError == nil })
+	c.end()
+	h = keepingHandler(path, 0)
+	start(t, storage, h)
+	expect(t, h, "/", "3")
+}
+
+// A storage that fails later: the error is told of, and it is tried again.
+func TestPersistStorageFails(t *testing.T) {
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	<-storage.stored
+	storage.set(errors.New("disk full"))
+	expect(t, h, "/", "1")
+	p := c.app.programs[0]
+	await(func() bool { return p.status().Persist.Writes.Failed >= 2 })
+	storage.set(nil)
+	<-storage.stored
+	await(func() bool { return p.status().Persist.LastError == nil })
+	storage.set(errors.New("gone for good"))
+	expect(t, h, "/", "2")
+	c.end()
+	last := c.logged("rover.state was not saved")
+	if n := len(last); n < 3 || !strings.Contains(last[n-1].ContextMap()["error"].(string), "gone for good") {
+		t.Errorf("%+v", last)
+	}
+}
+
+// Past max_size the last snapshot stays, and the largest tables are named.
+func TestPersistTooLarge(t *testing.T) {
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	<-storage.stored
+	expect(t, h, "/", "1")
+	<-storage.stored
+	expect(t, h, "/big", "big")
+	expect(t, h, "/", "2")
+	p := c.app.programs[0]
+	await(func() bool { return p.status().Persist.Writes.TooLarge > 0 })
+	lines := c.logged("rover.state is too large and was not saved: the last snapshot stays")
+	if len(lines) != 1 || lines[0].Level != zap.ErrorLevel || lines[0].ContextMap()["error"] != "it takes more than max_size, 4096 bytes" {
+		t.Fatalf("%+v", lines)
+	}
+	if largest := fmt.Sprint(lines[0].ContextMap()["largest"]); !strings.HasPrefix(largest, `["big": 1 entries, some `) || !strings.Contains(largest, `"s": `) {
+		t.Errorf("%s", largest)
+	}
+	if s := p.status().Persist; s.Writes.Written != 2 || s.LastError == nil {
+		t.Errorf("%+v", s)
+	}
+	expect(t, h, "/small", "small")
+	<-storage.stored
+	c.end()
+	h = keepingHandler(path, 0)
+	start(t, storage, h)
+	expect(t, h, "/", "3")
+}
+
+// What is no plain data is named once, as long as it is there.
+func TestPersistLeftOut(t *testing.T) {
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	<-storage.stored
+	expect(t, h, "/f", "f")
+	for n := range 3 {
+		expect(t, h, "/", fmt.Sprint(n+1))
+		<-storage.stored
+	}
+	c.end()
+	lines := c.logged("is no plain data and is not saved")
+	if len(lines) != 1 || fmt.Sprint(lines[0].ContextMap()["left_out"]) != `[rover.state "s"[1]: a function is not saved]` {
+		t.Errorf("%+v", lines)
+	}
+}
+
+// Configs that come and go: the one that has taken over last says how, and whether, the
+// running VM is saved. None of them restores anything over what is there.
+func TestPersistAcrossConfigs(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	first := start(t, storage, handler(path, ""))
+	expect(t, first.handlers[0], "/", "1")
+	if first.app.programs[0].status().Persist != nil {
+		t.Error("a status of what is not saved")
+	}
+
+	// Persist is added to a VM that runs, with a snapshot of another process in the storage.
+	elsewhere := keepingHandler(path, 0)
+	elsewhere.Name = "elsewhere"
+	foreign := start(t, storage, elsewhere)
+	foreign.end()
+	storage.keys[persist.Folder(path)+"/a"] = storage.keys[persist.Folder("elsewhere")+"/a"]
+	delete(storage.keys, persist.Folder("elsewhere")+"/a")
+	<-storage.stored
+	second := start(t, storage, keepingHandler(path, 100*time.Millisecond))
+	first.end()
+	if aside := <-storage.stored; !strings.Contains(aside, "/not-restored-") {
+		t.Errorf("%q came first", aside)
+	}
+	<-storage.stored
+	if lines := second.logged("set aside"); len(lines) != 1 || lines[0].Level != zap.WarnLevel {
+		t.Errorf("%+v", lines)
+	}
+	expect(t, second.handlers[0], "/", "2")
+	<-storage.stored
+
+	// The next one has another storage, and is refused after it has begun: the one before
+	// goes on.
+	refused := newStorage()
+	third := start(t, refused, keepingHandler(path, 100*time.Millisecond))
+	<-refused.stored
+	third.end()
+	for len(refused.stored) > 0 {
+		<-refused.stored
+	}
+	expect(t, second.handlers[0], "/", "3")
+	<-storage.stored
+	if len(refused.stored) > 0 {
+		t.Error("the storage of a config that was refused is used")
+	}
+
+	// Reloads do not set aside what the VM has saved itself.
+	fourth := start(t, storage, keepingHandler(path, 100*time.Millisecond))
+	second.end()
+	expect(t, fourth.handlers[0], "/", "4")
+	<-storage.stored
+	if len(fourth.logged("set aside")) > 0 {
+		t.Errorf("%+v", fourth.logged("set aside"))
+	}
+
+	// Without persist the state is saved once more, and then no more.
+	expect(t, fourth.handlers[0], "/", "5")
+	fifth := start(t, storage, handler(path, ""))
+	fourth.end()
+	for len(storage.stored) > 0 {
+		<-storage.stored
+	}
+	expect(t, fifth.handlers[0], "/", "6")
+	fifth.end()
+	if len(storage.stored) > 0 {
+		t.Error("saved without persist")
+	}
+	sixth := start(t, storage, keepingHandler(path, 0))
+	expect(t, sixth.handlers[0], "/", "6")
+}
