@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/persist"
+	"github.com/caddy-rover/rover/luart/persist"
 )
 
 func init() {

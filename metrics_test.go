@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"go.uber.org/zap"
 )
 
 // gather returns the metrics of an app by name. What is inconsistent is an error.
@@ -60,6 +61,7 @@ func busyApp(t *testing.T) *App {
 		function api.waits.get() rover.sleep(0.002) return "x" end
 		function api.on.get(ctx) return api.pass() end
 		return api`)
+	h.vm.began(&keeping{storage: newStorage(), maxSize: 1 << 20}, zap.NewNop())
 	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on"} {
 		get(t, h, path)
 	}

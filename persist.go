@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart"
-	"github.com/caddy-rover/rover/persist"
+	"github.com/caddy-rover/rover/luart/persist"
 )
 
 const (

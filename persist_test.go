@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
-	"github.com/caddy-rover/rover/persist"
+	"github.com/caddy-rover/rover/luart/persist"
 )
 
 // fakeStorage is a storage in memory that can be away.

@@ -42,7 +42,7 @@ type Persist struct {
 	// The largest snapshot. Bytes, 1024 to 1073741824 (1 GiB); 0 means the default,
 	// 16777216 (16 MiB). Past it nothing is written: the last snapshot stays, and the log
 	// names the largest tables. No request runs Lua while a snapshot is made, which takes
-	// 2 to 7 ms for each MiB of it (more where small tables were filled key by key).
+	// up to 7 ms for each MiB of it (more where small tables were filled key by key).
 	MaxSize int64 `json:"max_size,omitempty"`
 }
 

@@ -12,7 +12,7 @@ import (
 const module = "github.com/caddy-rover/rover"
 
 // Imports point one way: the root to caddyfile and luart, luart to eventloop. eventloop
-// and persist know the standard library only, luart no Caddy, and nobody but the tests and
+// and luart/persist know the standard library only, luart no Caddy, and nobody but the tests and
 // cmd/caddy the root. Of luart, caddyfile knows luart/outbound, whose rules it reads.
 func TestDeps(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
@@ -21,7 +21,7 @@ func TestDeps(t *testing.T) {
 		"/caddyfile":      {"github.com/yuin/", module + "/luart", module + "/eventloop"},
 		"/luart/outbound": {"github.com/", "go.uber.org/"},
 		"/luart/clock":    {"github.com/", "go.uber.org/", "golang.org/"},
-		"/persist":        {"github.com/", "go.uber.org/", "golang.org/"},
+		"/luart/persist":  {"github.com/", "go.uber.org/", "golang.org/"},
 	} {
 		imports := strings.Fields(goList(t, "-f", `{{join .Imports "\n"}}`, module+pkg))
 		if len(imports) == 0 {
