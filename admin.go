@@ -38,6 +38,10 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/rover/live", adminLive},
 	{http.MethodGet, "/rover/ui", adminUI},
 	{http.MethodGet, "/rover/profile", adminProfile},
+	{http.MethodGet, "/rover/vms", adminVMs},
+	{http.MethodGet, "/rover/errors", adminErrors},
+	{http.MethodGet, "/rover/state", adminState},
+	{http.MethodPost, "/rover/eval", adminEval},
 }
 
 // CaddyModule returns the Caddy module information.

@@ -30,14 +30,18 @@ type live struct {
 	QueueWait buckets `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
 	Batches   buckets `json:"batches"`    // bounds in requests
 
-	Routes     []liveCost   `json:"routes"`
-	Background []liveCost   `json:"background"` // by what began it
-	Calls      []luart.Call `json:"calls"`      // at most maxLiveCalls
-	MoreCalls  int          `json:"more_calls,omitempty"`
+	Routes     []liveCost      `json:"routes"`
+	Background []liveCost      `json:"background"` // by what began it
+	Errors     []luart.Failure `json:"errors"`     // the latest, at most maxLiveErrors
+	Calls      []luart.Call    `json:"calls"`      // at most maxLiveCalls
+	MoreCalls  int             `json:"more_calls,omitempty"`
 }
 
 // maxLiveCalls of those in flight are shown: the longest waiting.
 const maxLiveCalls = 100
+
+// maxLiveErrors are shown; GET /rover/errors has the others.
+const maxLiveErrors = 10
 
 // buckets is a histogram. Counts has one element more than Bounds, for the rest.
 type buckets struct {
@@ -100,6 +104,8 @@ func (p *program) live(calls []luart.Call) live {
 		Routes:    liveCosts(routes), Background: liveCosts(background),
 		Calls: calls,
 	}
+	l.Errors = p.vm.Failures()
+	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]
 	if len(calls) > maxLiveCalls {
 		l.Calls, l.MoreCalls = calls[:maxLiveCalls], len(calls)-maxLiveCalls
 	}

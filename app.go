@@ -32,6 +32,10 @@ func init() {
 //
 // It needs no configuration: the rover handlers of a config load it.
 type App struct {
+	// AdminEval lets POST /rover/eval of the admin API run Lua code in live VMs. Whoever may
+	// use the admin API can then do what the scripts can.
+	AdminEval bool `json:"admin_eval,omitempty"`
+
 	programs  []*program     // of the config, provisioned; complete when Start is called
 	handlers  []*Handler     // likewise
 	functions []*functionRef // likewise

@@ -174,6 +174,8 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	log := g.logger.Error
 	if c.ended != nil { // it was told to end
 		log = g.logger.Debug
+	} else {
+		g.noteFailure(c.name(), t.where, err)
 	}
 	log("background task failed", append(g.explain(err).fields(),
 		zap.String("task", t.kind),

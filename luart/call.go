@@ -30,6 +30,8 @@ type call struct {
 	began int64 // when it got the VM last: nanotime
 	cost  Cost
 
+	printed *[]string // takes what print prints; nil: the log does
+
 	inflight *inflight // nil: it has not waited yet, and nobody has asked for it
 
 	endings []ending

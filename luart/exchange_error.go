@@ -105,6 +105,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 	} else {
 		more = x.gen.explain(err).fields()
 		x.account().errors.Add(1)
+		x.gen.noteFailure(h.route, h.where, err)
 	}
 	log("script error", append(more,
 		zap.String("error", err.Message),

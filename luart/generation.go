@@ -181,7 +181,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	vm.loads++
 	g.serial = vm.loads
 	g.env = newEnv(vm.main, envHooks{
-		Print:   func(L *lua.LState, line string) { vm.cur.log().Info(line) },
+		Print:   func(_ *lua.LState, line string) { vm.print(line) },
 		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Loaded:  g.loaded,
 		Read:    g.sources.add,

@@ -45,6 +45,7 @@ type VM struct {
 
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
+	failures                   failures
 	metrics                    scriptMetrics
 
 	logger  *zap.Logger

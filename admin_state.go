@@ -1,0 +1,136 @@
+package rover
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// vmErrors is the answer of GET /rover/errors for one VM.
+type vmErrors struct {
+	VM     string          `json:"vm"`
+	Errors []luart.Failure `json:"errors"` // the last one first
+}
+
+// adminErrors is GET /rover/errors[?vm=name].
+func adminErrors(a *App, w http.ResponseWriter, r *http.Request) error {
+	programs, err := a.programsOf(r)
+	if err != nil {
+		return err
+	}
+	list := make([]vmErrors, 0, len(programs))
+	for _, p := range programs {
+		list = append(list, vmErrors{p.vm.name, p.vm.Failures()})
+	}
+	return writeJSON(w, map[string]any{"vms": list})
+}
+
+// vmDescription is the answer of GET /rover/vms for one VM.
+type vmDescription struct {
+	status
+	luart.Description
+	Queued      int   `json:"queued"`
+	MemoryBytes int64 `json:"memory_bytes"`
+	StateBytes  int64 `json:"state_bytes"`
+}
+
+// adminVMs is GET /rover/vms[?vm=name].
+func adminVMs(a *App, w http.ResponseWriter, r *http.Request) error {
+	programs, err := a.programsOf(r)
+	if err != nil {
+		return err
+	}
+	list := make([]vmDescription, 0, len(programs))
+	for _, p := range programs {
+		d, err := p.vm.Describe(r.Context())
+		if err != nil {
+			return vmError(err)
+		}
+		list = append(list, vmDescription{p.status(), d, p.vm.Stats().Depth, p.vm.Memory(), p.vm.StateBytes()})
+	}
+	return writeJSON(w, map[string]any{"vms": list})
+}
+
+// stateSize is what a name of rover.state keeps.
+type stateSize struct {
+	Name    string `json:"name"`
+	Bytes   int64  `json:"bytes"`   // an estimate
+	Entries int64  `json:"entries"` // those of tables in it included
+}
+
+// vmState is the answer of GET /rover/state for one VM.
+type vmState struct {
+	VM     string      `json:"vm"`
+	States []stateSize `json:"states"` // the largest first
+}
+
+// adminState is GET /rover/state[?vm=name]: the tables of rover.state, and with a parameter
+// name the keys of one of them.
+func adminState(a *App, w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Query().Has("name") {
+		return adminStateKeys(a, w, r)
+	}
+	programs, err := a.programsOf(r)
+	if err != nil {
+		return err
+	}
+	list := make([]vmState, 0, len(programs))
+	for _, p := range programs {
+		s := vmState{p.vm.name, []stateSize{}}
+		for _, size := range p.vm.StateSizes() {
+			s.States = append(s.States, stateSize(size))
+		}
+		list = append(list, s)
+	}
+	return writeJSON(w, map[string]any{"vms": list})
+}
+
+const (
+	defaultStateKeys = 100
+	maxStateKeys     = 1000
+)
+
+// adminStateKeys is GET /rover/state?name=hits[&from=n][&limit=n][&vm=name].
+func adminStateKeys(a *App, w http.ResponseWriter, r *http.Request) error {
+	p, err := a.programOf(r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	from, limit := 0, defaultStateKeys
+	for _, param := range []struct {
+		name      string
+		n         *int
+		low, high int
+	}{
+		{"from", &from, 0, 1 << 40},
+		{"limit", &limit, 1, maxStateKeys},
+	} {
+		text := query.Get(param.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < param.low || n > param.high {
+			return badRequest("parameter %s: a whole number between %d and %d expected, got %q", param.name, param.low, param.high, text)
+		}
+		*param.n = n
+	}
+	keys, next, err := p.vm.StateKeys(r.Context(), query.Get("name"), from, limit)
+	var unknown *luart.UnknownStateError
+	if errors.As(err, &unknown) {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+	}
+	if err != nil {
+		return vmError(err)
+	}
+	answer := map[string]any{"vm": p.vm.name, "name": query.Get("name"), "keys": append([]luart.StateKey{}, keys...)}
+	if next > 0 {
+		answer["next"] = next
+	}
+	return writeJSON(w, answer)
+}

@@ -1,0 +1,82 @@
+package luart
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// maxFailures of a VM are kept: the latest of those that differ.
+	maxFailures = 50
+
+	// maxFailureBytes of a message are kept.
+	maxFailureBytes = 1 << 10
+)
+
+// Failure is a script error, as often as it has come since the VM began. It has nothing of
+// a request but what the script put into the message.
+type Failure struct {
+	At      time.Time `json:"at"`    // the last time
+	Times   uint64    `json:"times"` // while it was among the latest
+	In      string    `json:"in"`    // "GET /users/:id", "rover.every of app.lua"
+	Defined string    `json:"defined_at"`
+	Version int       `json:"version"` // rover.version
+	Status  int       `json:"status,omitempty"`
+
+	Message   string `json:"message"`
+	Place     string `json:"place,omitempty"` // "app.lua:12"
+	Hint      string `json:"hint,omitempty"`
+	Excerpt   string `json:"excerpt,omitempty"` // the source around it
+	Traceback string `json:"traceback,omitempty"`
+}
+
+// failures are the latest script errors of a VM. Any goroutine may use it.
+type failures struct {
+	mu   sync.Mutex
+	list []*Failure // the latest last
+}
+
+// Failures returns the latest script errors, the last one first. Any goroutine may call it.
+func (vm *VM) Failures() []Failure {
+	f := &vm.failures
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]Failure, 0, len(f.list))
+	for _, e := range slices.Backward(f.list) {
+		list = append(list, *e)
+	}
+	return list
+}
+
+// noteFailure remembers an error of g that was logged. Only the holder may call it, since
+// the error's hint may have to be found.
+func (g *Generation) noteFailure(in, defined string, err *ScriptError) {
+	about := g.explain(err)
+	message := err.Message
+	if len(message) > maxFailureBytes {
+		message = strings.ToValidUTF8(message[:maxFailureBytes], "") + "…"
+	}
+	f := &g.vm.failures
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	same := func(e *Failure) bool {
+		return e.In == in && e.Message == message && e.Version == g.number && e.Place == about.at()
+	}
+	if i := slices.IndexFunc(f.list, same); i >= 0 {
+		e := f.list[i]
+		e.At = time.Now()
+		e.Times++
+		f.list = append(slices.Delete(f.list, i, i+1), e)
+		return
+	}
+	if len(f.list) >= maxFailures {
+		f.list = slices.Delete(f.list, 0, len(f.list)-maxFailures+1)
+	}
+	f.list = append(f.list, &Failure{
+		At: time.Now(), Times: 1, In: in, Defined: defined, Version: g.number, Status: err.Status,
+		Message: message, Place: about.at(), Hint: about.hint,
+		Excerpt: strings.Join(about.lines(), "\n"), Traceback: err.Traceback,
+	})
+}
