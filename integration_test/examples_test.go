@@ -33,8 +33,34 @@ func TestExamples(t *testing.T) {
 	if out, err := check.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), ": 0 errors, 0 warnings\n") {
 		t.Errorf("caddy rover check examples: %v\n%s", err, out)
 	}
+	testExamples(t, binary, dirs)
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) { runExample(t, binary, dir) })
+	}
+}
+
+// testExamples runs caddy rover test: each example has tests, and they pass.
+func testExamples(t *testing.T, binary string, dirs []string) {
+	report := filepath.Join(t.TempDir(), "junit.xml")
+	run := exec.CommandContext(t.Context(), binary, "rover", "test", "--junit", report, "examples")
+	run.Dir = ".."
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Errorf("caddy rover test examples: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		name := "examples/" + filepath.Base(dir) + "/app_test.lua"
+		m := regexp.MustCompile(`<testsuite name="` + regexp.QuoteMeta(name) + `" tests="(\d+)" failures="0" errors="0" skipped="0"`).FindStringSubmatch(string(text))
+		if m == nil || m[1] < "2" {
+			t.Errorf("%s: no tests, or fewer than two: %q", name, m)
+		}
+		readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+		if err != nil || !strings.Contains(string(readme), "go run ./cmd/caddy rover test "+strings.TrimSuffix(name, "/app_test.lua")) {
+			t.Errorf("%s/README.md does not say how to run its tests (%v)", dir, err)
+		}
 	}
 }
 

@@ -182,7 +182,7 @@ func texts(v any) (map[string]string, bool) {
 	for k, v := range m {
 		switch v.(type) {
 		case string, float64, bool:
-			list[k] = fmt.Sprint(v)
+			list[k] = text(v)
 		default:
 			return nil, false
 		}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -83,7 +85,7 @@ func (e *env) serve(w http.ResponseWriter, r *http.Request) (err error) {
 
 // newRequest makes a request of its options. It is as net/http's server makes it.
 func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
-	text := func(name, otherwise string) (string, error) {
+	option := func(name, otherwise string) (string, error) {
 		switch v := o[name].(type) {
 		case nil:
 			return otherwise, nil
@@ -94,7 +96,7 @@ func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
 	}
 	var errs []error
 	get := func(name, otherwise string) string {
-		v, err := text(name, otherwise)
+		v, err := option(name, otherwise)
 		errs = append(errs, err)
 		return v
 	}
@@ -175,13 +177,21 @@ func setHeaders(h http.Header, table any) error {
 		for _, v := range list {
 			switch v.(type) {
 			case string, float64:
-				h.Add(name, fmt.Sprint(v))
+				h.Add(name, text(v))
 			default:
 				return fmt.Errorf("header %q: a string, a number or an array of them expected", name)
 			}
 		}
 	}
 	return nil
+}
+
+// text returns a string, a number or a boolean as Lua writes it.
+func text(v any) string {
+	if n, ok := v.(float64); ok && n == math.Trunc(n) && math.Abs(n) < 1e15 {
+		return strconv.FormatInt(int64(n), 10)
+	}
+	return fmt.Sprint(v)
 }
 
 // values returns a query or a form; nil if there is none.

@@ -53,6 +53,7 @@ func TestNewRequest(t *testing.T) {
 		{table{"method": "post", "path": "/a%2Fb?x=1", "query": table{"y": "2 3"}}, "POST /a%2Fb?x=1&y=2+3 HTTP/1.1\r\n"},
 		{table{"query": table{"camelCase": []any{"1", 2.0}}}, "GET /?camelCase=1&camelCase=2 HTTP"},
 		{table{"headers": table{"Host": "other", "x-a": []any{"1", "2"}}}, "Host: other\r\nUser-Agent: Go-http-client/1.1\r\nX-A: 1\r\nX-A: 2\r\n"},
+		{table{"headers": table{"X-Time": 1767225600.0, "X-Part": 0.5}}, "X-Part: 0.5\r\nX-Time: 1767225600\r\n"},
 		{table{"body": "text"}, "Content-Length: 4\r\n"},
 		{table{"json_text": "{}"}, "Content-Type: application/json\r\n"},
 		{table{"json_text": "{}", "headers": table{"content-type": "application/ld+json"}}, "Content-Type: application/ld+json\r\n"},
