@@ -137,6 +137,9 @@ func (c *checker) check(err error) {
 	c.addFiles()
 	c.addRoutes()
 	for _, f := range c.files {
+		c.settleHelpers(f)
+	}
+	for _, f := range c.files {
 		for _, s := range f.sightings {
 			c.judge(f, s)
 		}

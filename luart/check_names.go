@@ -218,6 +218,7 @@ func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 			return
 		}
 		c.libraryField(f, e.Receiver, e.Method, s, report)
+		c.objectCall(f, e, s, report)
 	}
 }
 

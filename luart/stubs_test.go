@@ -212,3 +212,31 @@ func fieldsOfTypes(t *testing.T) map[string][]string {
 	}
 	return fields
 }
+
+// What Check knows of the objects that functions of rover return is what the stubs say.
+func TestStubsMakers(t *testing.T) {
+	source, err := fs.ReadFile(Stubs(), "rover.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typeOf := map[string]string{}
+	for name, class := range stubClasses {
+		typeOf[class] = name
+	}
+	declared := map[string]string{}
+	returns := ""
+	for line := range strings.Lines(string(source)) {
+		if m := regexp.MustCompile(`^---@return (rover\.\w+)\??`).FindStringSubmatch(line); m != nil && returns == "" {
+			returns = typeOf[m[1]]
+		}
+		if m := regexp.MustCompile(`^function rover\.([\w.]+)\(`).FindStringSubmatch(line); m != nil && returns != "" {
+			declared[m[1]] = returns
+		}
+		if !strings.HasPrefix(line, "---") {
+			returns = ""
+		}
+	}
+	if !maps.Equal(declared, makers) {
+		t.Errorf("stubs: %v\nCheck: %v", declared, makers)
+	}
+}

@@ -1,0 +1,141 @@
+package luart
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// makers are the functions of rover that return an object, or nil, and its type.
+var makers = map[string]string{
+	"cache": "cache", "lock": "lock", "semaphore": "lock", "channel": "channel",
+	"after": "timer", "every": "timer", "cron": "timer", "re.compile": "regular expression",
+	"metrics.counter": "counter", "metrics.gauge": "gauge", "metrics.histogram": "histogram",
+	"http.create": "HTTP client", "http.get": "HTTP response", "http.post": "HTTP response", "http.put": "HTTP response",
+	"http.patch": "HTTP response", "http.delete": "HTTP response", "http.head": "HTTP response",
+	"http.options": "HTTP response", "http.request": "HTTP response",
+}
+
+// objectType returns the type of newType that an expression has for a value, if it has one
+// and that is sure.
+func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *binding) string {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		if b := scope.find(e.Value); b != nil && !b.changed && b.value != nil {
+			if call, ok := b.value.(*ast.FuncCallExpr); ok {
+				return c.objectType(f, call, b.outer)
+			}
+		}
+	case *ast.FuncCallExpr:
+		if e.Receiver != nil {
+			if e.Method != "body" || !scope.sure(e.Receiver) {
+				return ""
+			}
+			return map[objectKind]string{kindCtx: "body", kindRes: "response body"}[scope.kindOf(e.Receiver)]
+		}
+		get, ok := e.Func.(*ast.AttrGetExpr)
+		if !ok || !fromLibrary(get, scope) {
+			return ""
+		}
+		made, known := c.hinter(f).value(get, scope)
+		rover, isTable := c.g.env.RawGetString("rover").(*lua.LTable)
+		if !known || made == lua.LNil || !isTable {
+			return ""
+		}
+		for path, kind := range makers {
+			var v lua.LValue = rover
+			for _, key := range strings.Split(path, ".") {
+				if t, ok := v.(*lua.LTable); ok {
+					v = t.RawGetString(key)
+				}
+			}
+			if v == made {
+				return kind
+			}
+		}
+	}
+	return ""
+}
+
+// objectCall is for x:y(…) where x is an object of rover's.
+func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, report func(code, message, hint string)) {
+	if c.g.env == nil {
+		return
+	}
+	kind := c.objectType(f, e.Receiver, s.scope)
+	types, _ := c.g.vm.main.G.Registry.RawGetString(typesKey).(*lua.LTable)
+	if kind == "" || types == nil {
+		return
+	}
+	methods, ok := types.RawGetString(kind).(*lua.LTable)
+	if !ok {
+		return
+	}
+	var names []string
+	methods.ForEach(func(_, name lua.LValue) { names = append(names, name.String()) })
+	if slices.Contains(names, e.Method) {
+		return
+	}
+	what := text(e.Receiver)
+	if what == "" {
+		what = "it"
+	}
+	hint := strings.TrimPrefix(didYouMean(nearest(e.Method, names)), "; ")
+	if hint == "" {
+		hint = "there are: " + strings.Join(names, ", ")
+	}
+	report("unknown-field", fmt.Sprintf("%s is a %s, which has no method %s", what, kind, e.Method), hint)
+}
+
+// settleHelpers makes sure of the parameters called ctx of local functions that are called
+// with nothing but the ctx of a handler, and not used otherwise.
+func (c *checker) settleHelpers(f *checkedFile) {
+	type use struct {
+		args  []ast.Expr
+		scope *binding
+	}
+	calls, escapes := map[*binding][]use{}, map[*binding]bool{}
+	for _, s := range f.sightings {
+		switch n := s.node.(type) {
+		case *ast.FuncCallExpr:
+			if ident, ok := n.Func.(*ast.IdentExpr); ok && n.Receiver == nil {
+				if b := s.scope.find(ident.Value); b != nil {
+					calls[b] = append(calls[b], use{n.Args, s.scope})
+				}
+			}
+		case *ast.IdentExpr:
+			if b := s.scope.find(n.Value); b != nil && s.role != roleCalled {
+				escapes[b] = true
+			}
+		}
+	}
+	functions := map[ast.Expr]*function{}
+	for _, s := range f.sightings {
+		if fn, ok := s.node.(*function); ok {
+			functions[fn.expr] = fn
+		}
+	}
+	for again := true; again; { // a helper may call others
+		again = false
+		for b, uses := range calls {
+			fn := functions[b.value]
+			if fn == nil || b.changed || escapes[b] {
+				continue
+			}
+			for i, param := range fn.params {
+				if param.kind != kindCtx || !param.likely || param.changed {
+					continue
+				}
+				sure := !slices.ContainsFunc(uses, func(u use) bool {
+					return i >= len(u.args) || u.scope.kindOf(u.args[i]) != kindCtx || !u.scope.sure(u.args[i])
+				})
+				if sure {
+					param.likely, again = false, true
+				}
+			}
+		}
+	}
+}
