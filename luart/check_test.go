@@ -140,6 +140,9 @@ func TestCheckDocs(t *testing.T) {
 		}
 		scripts, _ := filepath.Glob(filepath.Join(filepath.Dir(config), "*.lua"))
 		for _, path := range scripts {
+			if strings.HasSuffix(path, "_test.lua") { // what caddy rover test runs
+				continue
+			}
 			for _, f := range checkFile(t, path, func(s *Script) { s.Config = set }) {
 				t.Errorf("%s", f)
 			}
