@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,6 +20,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 		was   map[string]sourceHash // what they held before it ran
 	}
 	known := map[string]seen{}
+	quiet := true // nothing has been written for a moment
 	for first := true; ; first = false {
 		files, err := t.find()
 		if err != nil && first {
@@ -38,12 +40,20 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 			}
 			watched = append(watched, s.files...)
 		}
-		if len(due) == 0 {
-			if !w.wait(ctx, w.follow(watched), nil) {
+		for _, path := range t.paths {
+			watched = append(watched, filepath.Join(absolute(path), "new_test.lua"))
+		}
+		again := w.follow(watched)
+		if len(due) > 0 && !quiet {
+			again = settle
+		}
+		if len(due) == 0 || !quiet {
+			if quiet = true; !w.wait(ctx, again, nil) {
 				return caddy.ExitCodeSuccess, nil
 			}
 			continue
 		}
+		quiet = false
 		// What files hold now is looked at before they are read: a change in between is one more.
 		before := map[string]sourceHash{}
 		for _, dep := range watched {
@@ -64,4 +74,12 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 		t.report.Total(results)
 		fmt.Fprintln(t.report.W, "watching…")
 	}
+}
+
+// absolute returns a path from the root, itself where there is no current folder.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }

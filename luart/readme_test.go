@@ -33,6 +33,9 @@ func TestReadme(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(b[1], "-- app_test.lua\n") {
+				continue // TestDocsTesting runs it
+			}
 			s := newServer(t, b[1], func(s *Script) {
 				s.Config = map[string]string{"token": "s3cret", "upstream": up.URL}
 				s.Net = outbound.NewPolicy()
