@@ -1,7 +1,6 @@
 package rover
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,8 +19,8 @@ func typesCommand() *cobra.Command {
 		Use:   "types [--output <folder>]",
 		Short: "Prints definitions of the Lua API for lua-language-server",
 		Long: `Prints definitions (LuaCATS) of what scripts see, for lua-language-server: completion,
-documentation and type checks in editors. With --output they are written to a folder, one file
-each, which "workspace.library" in .luarc.json names.`,
+documentation and type checks in editors. With --output they are written to a folder, which
+"workspace.library" in .luarc.json names, together with those of what tests see.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return failWith(cmd, caddy.ExitCodeFailedStartup, writeTypes(cmd, folder))
@@ -31,33 +30,34 @@ each, which "workspace.library" in .luarc.json names.`,
 	return cmd
 }
 
-// writeTypes prints the definitions, or writes them to a folder.
+// writeTypes prints the definitions of what scripts see, or writes all there are to a folder.
 func writeTypes(cmd *cobra.Command, folder string) error {
 	stubs := luart.Stubs()
+	if folder == "" {
+		text, err := fs.ReadFile(stubs, "rover.lua")
+		if err != nil {
+			return err
+		}
+		_, err = cmd.OutOrStdout().Write(text)
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
 	files, err := fs.Glob(stubs, "*.lua")
 	if err != nil {
 		return err
 	}
-	if folder != "" {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return err
-		}
-	}
-	var errs []error
 	for _, name := range files {
 		text, err := fs.ReadFile(stubs, name)
 		if err != nil {
 			return err
 		}
-		if folder == "" {
-			_, err = cmd.OutOrStdout().Write(text)
-		} else {
-			path := filepath.Join(folder, name)
-			if err = os.WriteFile(path, text, 0o644); err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)
-			}
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
 		}
-		errs = append(errs, err)
+		fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)
 	}
-	return errors.Join(errs...)
+	return nil
 }

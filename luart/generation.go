@@ -53,7 +53,7 @@ type Script struct {
 
 	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
 
-	dry bool // nothing waits, nothing is sent, no hook runs: see Check
+	dry  bool  // nothing waits, nothing is sent, no hook runs: see Check
 	Tool *Tool // it serves no requests; nil: it does
 }
 
