@@ -81,8 +81,20 @@ func (a *App) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect sends the metrics of the config's VMs. Any goroutine may call it.
 func (a *App) Collect(ch chan<- prometheus.Metric) {
-	for _, p := range a.programs {
+	for _, p := range a.collected() {
 		vmMetrics{p.vm, ch}.collect()
+	}
+}
+
+// collected returns the programs whose metrics are collected: none before the config has
+// started, for Caddy serves its metrics while it still provisions it. Any goroutine may call
+// it.
+func (a *App) collected() []*program {
+	select {
+	case <-a.started:
+		return a.programs
+	default:
+		return nil
 	}
 }
 

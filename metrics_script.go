@@ -18,7 +18,7 @@ func (scriptMetrics) Describe(chan<- *prometheus.Desc) {}
 func (s scriptMetrics) Collect(ch chan<- prometheus.Metric) {
 	type owner struct{ vm, signature string }
 	seen := map[string]owner{}
-	for _, p := range s.app.programs {
+	for _, p := range s.app.collected() {
 		for _, m := range p.vm.ScriptMetrics() {
 			first, ok := seen[m.Name]
 			switch {

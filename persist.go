@@ -291,8 +291,7 @@ func (t *keeper) save(final, loud bool) {
 	}
 	saved, err := t.vm.SaveState(make([]byte, 0, t.size+t.size/8), int(k.maxSize))
 	if errors.Is(err, luart.ErrStateSize) {
-		t.tooLarge(k, loud)
-		t.idle = work + 1
+		t.idle = work + 1 + t.tooLarge(k, loud)
 		return
 	}
 	if err != nil {
@@ -381,30 +380,34 @@ func (t *keeper) did(change func(*persistStatus)) {
 // failed notes why the state was not saved. The caller holds saving.
 func (t *keeper) failed(err error, loud bool) {
 	t.idle = 0 // the next time it is looked at again
-	t.complain("rover.state was not saved", err, loud)
+	t.complain("rover.state was not saved", err, loud, nil)
 	t.did(func(s *persistStatus) { s.Writes.Failed++ })
 }
 
-// tooLarge notes that the state is too large. The caller holds saving.
-func (t *keeper) tooLarge(k *keeping, loud bool) {
-	largest := make([]string, 0, maxLargest)
-	for _, s := range t.vm.StateSizes() {
-		if len(largest) == maxLargest {
-			break
-		}
-		largest = append(largest, fmt.Sprintf("%q: %d entries, some %d bytes in memory", s.Name, s.Entries, s.Bytes))
-	}
+// tooLarge notes that the state is too large. It returns in how many turns of the VM it has
+// found out which tables are the largest. The caller holds saving.
+func (t *keeper) tooLarge(k *keeping, loud bool) (turns uint64) {
 	t.complain("rover.state is too large and was not saved: the last snapshot stays",
-		fmt.Errorf("it takes more than max_size, %d bytes", k.maxSize), loud, zap.Strings("largest", largest))
+		fmt.Errorf("it takes more than max_size, %d bytes", k.maxSize), loud,
+		func() []zap.Field {
+			var sizes []luart.StateSize
+			sizes, turns = t.vm.CountState()
+			largest := make([]string, 0, maxLargest)
+			for _, s := range sizes[:min(len(sizes), maxLargest)] {
+				largest = append(largest, fmt.Sprintf("%q: %d entries, some %d bytes in memory", s.Name, s.Entries, s.Bytes))
+			}
+			return []zap.Field{zap.Strings("largest", largest)}
+		})
 	t.did(func(s *persistStatus) { s.Writes.TooLarge++ })
+	return turns
 }
 
 // maxLargest is how many of the largest tables are named.
 const maxLargest = 3
 
-// complain puts an error into the status and the log, there not over and over. The caller
-// holds saving.
-func (t *keeper) complain(message string, err error, loud bool, more ...zap.Field) {
+// complain puts an error into the status and the log, there not over and over, and with
+// what more returns, if it is not nil. The caller holds saving.
+func (t *keeper) complain(message string, err error, loud bool, more func() []zap.Field) {
 	now := time.Now()
 	again := false
 	t.did(func(s *persistStatus) {
@@ -415,7 +418,11 @@ func (t *keeper) complain(message string, err error, loud bool, more ...zap.Fiel
 		return
 	}
 	t.logged = now
-	t.logger.Error(message, append([]zap.Field{zap.String("vm", t.vm.name), zap.Error(err)}, more...)...)
+	fields := []zap.Field{zap.String("vm", t.vm.name), zap.Error(err)}
+	if more != nil {
+		fields = append(fields, more()...)
+	}
+	t.logger.Error(message, fields...)
 }
 
 // tell logs what a save has shown: that something is left out, which was not the last time,

@@ -408,6 +408,11 @@ func TestPersistTooLarge(t *testing.T) {
 	if s := p.status().Persist; s.Writes.Written != 2 || s.LastError == nil {
 		t.Errorf("%+v", s)
 	}
+	unchanged := p.status().Persist.Writes.Unchanged
+	await(func() bool { return p.status().Persist.Writes.Unchanged >= unchanged+2 }) // not looked at again
+	if s := p.status().Persist; s.Writes.TooLarge > 2 || s.LastError == nil {
+		t.Errorf("%+v", s)
+	}
 	expect(t, h, "/small", "small")
 	<-storage.stored
 	c.end()

@@ -18,11 +18,17 @@ type StateSize struct {
 // count of the VM's memory it takes the VM in short turns. Any goroutine may call it; after
 // Close it is not safe for concurrent use.
 func (vm *VM) StateSizes() []StateSize {
+	sizes, _ := vm.CountState()
+	return sizes
+}
+
+// CountState is StateSizes, and says how many turns of the VM it took.
+func (vm *VM) CountState() (sizes []StateSize, turns uint64) {
 	if !tablesKnown {
-		return nil
+		return nil, 0
 	}
 	var a *account
-	for done := false; !done; {
+	for done := false; !done; turns++ {
 		err := vm.visit(func() error {
 			if a == nil {
 				a = &account{seen: map[any]struct{}{}}
@@ -34,7 +40,7 @@ func (vm *VM) StateSizes() []StateSize {
 			return nil
 		})
 		if err != nil {
-			return nil
+			return nil, turns
 		}
 		if !done {
 			pause := time.NewTimer(countPause)
@@ -45,12 +51,12 @@ func (vm *VM) StateSizes() []StateSize {
 			}
 		}
 	}
-	sizes := make([]StateSize, 0, len(a.sizes))
+	sizes = make([]StateSize, 0, len(a.sizes))
 	for _, s := range a.sizes {
 		sizes = append(sizes, StateSize{strings.TrimPrefix(s.name, stateRoot), s.bytes, s.entries})
 	}
 	slices.SortFunc(sizes, func(x, y StateSize) int {
 		return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
 	})
-	return sizes
+	return sizes, turns
 }
