@@ -157,7 +157,8 @@ func TestCheckDocs(t *testing.T) {
 		}
 		for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 			blocks++
-			if strings.HasPrefix(b[1], "-- with debug\n") { // it shows what an error looks like
+			// One shows what an error looks like, and some are tests.
+			if strings.HasPrefix(b[1], "-- with debug\n") || !IsServerScript([]byte(b[1])) {
 				continue
 			}
 			set := map[string]string{"token": "s3cret", "upstream": "http://127.0.0.1:1"}
