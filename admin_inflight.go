@@ -54,21 +54,31 @@ type inFlight struct {
 	VM     string       `json:"vm"`
 	Queued int          `json:"queued"` // requests that wait for the VM: no Lua of them has run
 	Calls  []luart.Call `json:"calls"`
+	More   int          `json:"more,omitempty"` // that are in flight beside these
 }
 
-// adminInFlight is GET /rover/inflight[?vm=name].
+// maxInFlight calls are told at once, and so many if the request does not say.
+const maxInFlight = 1000
+
+// adminInFlight is GET /rover/inflight[?vm=name][&limit=n].
 func adminInFlight(a *App, w http.ResponseWriter, r *http.Request) error {
 	programs, err := a.programsOf(r)
 	if err != nil {
 		return err
 	}
+	limit := maxInFlight
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxInFlight {
+			return badRequest("parameter limit: a whole number between 1 and %d expected, got %q", maxInFlight, text)
+		}
+	}
 	list := make([]inFlight, 0, len(programs))
 	for _, p := range programs {
-		calls, err := p.vm.InFlight(r.Context())
+		calls, more, err := p.vm.InFlight(r.Context(), limit)
 		if err != nil {
 			return vmError(err)
 		}
-		list = append(list, inFlight{p.vm.name, p.vm.Stats().Depth, append([]luart.Call{}, calls...)})
+		list = append(list, inFlight{p.vm.name, p.vm.Stats().Depth, append([]luart.Call{}, calls...), more})
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }

@@ -77,17 +77,17 @@ func adminLive(a *App, w http.ResponseWriter, r *http.Request) error {
 	}
 	list := make([]live, 0, len(programs))
 	for _, p := range programs {
-		calls, err := p.vm.InFlight(r.Context())
+		calls, more, err := p.vm.InFlight(r.Context(), maxLiveCalls)
 		if err != nil {
 			return vmError(err)
 		}
-		list = append(list, p.live(calls))
+		list = append(list, p.live(calls, more))
 	}
 	return writeJSON(w, map[string]any{"at": time.Now(), "vms": list})
 }
 
 // live returns what the program's VM does. Any goroutine may call it.
-func (p *program) live(calls []luart.Call) live {
+func (p *program) live(calls []luart.Call, more int) live {
 	loop, own := p.vm.Stats(), p.vm.Counters()
 	reloads, version := p.vm.reloads()
 	routes, background := p.vm.Costs()
@@ -102,13 +102,10 @@ func (p *program) live(calls []luart.Call) live {
 		QueueWait: buckets{seconds(eventloop.WaitBounds[:]), waits},
 		Batches:   buckets{batchBounds(len(loop.Batches) - 1), loop.Batches[:]},
 		Routes:    liveCosts(routes), Background: liveCosts(background),
-		Calls: calls,
+		Calls: calls, MoreCalls: more,
 	}
 	l.Errors = p.vm.Failures()
 	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]
-	if len(calls) > maxLiveCalls {
-		l.Calls, l.MoreCalls = calls[:maxLiveCalls], len(calls)-maxLiveCalls
-	}
 	if l.Calls == nil {
 		l.Calls = []luart.Call{}
 	}

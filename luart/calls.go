@@ -62,13 +62,16 @@ func (vm *VM) describe(c *call) Call {
 
 func seconds(ns int64) float64 { return time.Duration(max(ns, 0)).Seconds() }
 
+// maxInFlight calls are told at once: looking at one takes the VM some microseconds.
+const maxInFlight = 1000
+
 // InFlight returns what is in flight in Lua now: first what runs, then what waits, the
-// longest first. Requests that are queued for the VM, or handed over for good, are not
+// longest first, but at most limit of it (1000 if that is less), and how much more there is. Requests that are queued for the VM, or handed over for good, are not
 // among it. It comes back within the current burst of a script that runs wild, and
 // usually at once. Any goroutine may call it.
-func (vm *VM) InFlight(ctx context.Context) ([]Call, error) {
-	var list []Call
-	err := vm.inspect(ctx, func(running bool) {
+func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, err error) {
+	limit = max(1, min(limit, maxInFlight))
+	err = vm.inspect(ctx, func(running bool) {
 		if running {
 			d := vm.describe(vm.cur)
 			d.State, d.Traceback = CallRuns, traceback(vm.main.G.CurrentThread)
@@ -79,6 +82,10 @@ func (vm *VM) InFlight(ctx context.Context) ([]Call, error) {
 			if running && f.c == vm.cur { // a stream's producer
 				continue
 			}
+			if len(list) >= limit {
+				more++
+				continue
+			}
 			d := vm.describe(f.c)
 			d.State, d.WaitsOn, d.Waited = f.state(), f.on.String(), seconds(now-f.since)
 			if f.L != nil {
@@ -87,7 +94,7 @@ func (vm *VM) InFlight(ctx context.Context) ([]Call, error) {
 			list = append(list, d)
 		}
 	})
-	return list, err
+	return list, more, err
 }
 
 // UnknownCallError is the error of Kill for an id that is not in flight.

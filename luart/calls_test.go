@@ -16,7 +16,7 @@ func (s *server) inFlight(ok func([]Call) bool) []Call {
 	s.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		calls, err := s.vm.InFlight(context.Background())
+		calls, _, err := s.vm.InFlight(context.Background(), maxInFlight)
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -313,7 +313,53 @@ func TestInFlightUnderLoad(t *testing.T) {
 func TestInFlightOfAClosedVM(t *testing.T) {
 	s := newServer(t, helloScript)
 	s.vm.Close(context.Background())
-	if _, err := s.vm.InFlight(context.Background()); err == nil {
+	if _, _, err := s.vm.InFlight(context.Background(), 1); err == nil {
 		t.Error("a closed VM answers")
+	}
+}
+
+// A timer whose call is killed goes on; no more is told at once than was asked for.
+func TestKillTimer(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		rover.every(0.001, function() rover.sleep(3600) end)
+		function api.get() rover.sleep(3600) end
+		return api`)
+	first := findCall(s.inFlight(named("rover.every of app.lua")), "rover.every of app.lua").ID
+	s.kill(first)
+	s.inFlight(func(calls []Call) bool {
+		c := findCall(calls, "rover.every of app.lua")
+		return c != nil && c.ID != first
+	})
+	var got []<-chan string
+	for range 5 {
+		got = append(got, s.start("GET /"))
+	}
+	all := s.inFlight(func(calls []Call) bool { return len(calls) == 6 })
+	if calls, more, err := s.vm.InFlight(context.Background(), 2); err != nil || len(calls) != 2 || more != 4 || calls[0].ID != all[0].ID {
+		t.Errorf("%+v and %d more, %v", calls, more, err)
+	}
+	for _, c := range all {
+		if c.Name == "GET /" {
+			s.kill(c.ID)
+		}
+	}
+	for _, g := range got {
+		if a := <-g; a != unavailable {
+			t.Error(a)
+		}
+	}
+}
+
+// What on_failure says of a failed route holds for one that was killed.
+func TestKillAndOnFailure(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get() rover.sleep(3600) end
+		return api`, func(s *Script) { s.OnFailure = FailPass })
+	got := s.start("GET /")
+	s.kill(s.inFlight(named("GET /"))[0].ID)
+	if a := <-got; a != "200 GET / body" {
+		t.Error(a)
 	}
 }

@@ -43,8 +43,8 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 		}
 		return nil
 	}
-	err := vm.loop.DoClass(queued, eventloop.High, nil, enter)
-	if err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil { // refused: there is too much to do
+	err := vm.loop.DoAside(queued, enter)
+	if err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil { // refused: the queue is full
 		err = vm.loop.DoAdmitted(enter)
 	}
 	if b.inspection.CompareAndSwap(i, nil) {
