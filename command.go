@@ -55,6 +55,13 @@ func init() {
 			for _, make := range commands {
 				cmd.AddCommand(make())
 			}
+			cmd.FParseErrWhitelist.UnknownFlags = true // of a command that there is not: say that first
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return fmt.Errorf("there is no command %q: caddy rover --help lists them", args[0])
+				}
+				return cmd.Help()
+			}
 		},
 	})
 }
