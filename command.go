@@ -29,6 +29,7 @@ var commands = []func() *cobra.Command{
 	routesCommand,
 	typesCommand,
 	testCommand,
+	replCommand,
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,

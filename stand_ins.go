@@ -145,7 +145,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 	ctx, cancel := caddy.NewContext(base)
 	config.Script = o.Script
 	config.Name = fmt.Sprintf("test %d", scriptTests.Add(1))
-	config.Watch, config.WatchInterval, config.Explain = false, 0, ""
+	config.Watch, config.WatchInterval, config.Explain, config.Persist = false, 0, "", nil
 	config.Set = maps.Clone(config.Set)
 	if config.Set == nil {
 		config.Set = map[string]string{}
@@ -179,8 +179,20 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 // Serve implements scripttest.App.
 func (t *scriptTest) Serve(w http.ResponseWriter, r *http.Request) error {
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, t.server)
-	return t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
+	err := t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
+	var herr caddyhttp.HandlerError
+	if errors.As(err, &herr) && herr.Err != nil {
+		return &plainError{herr}
+	}
+	return err
 }
+
+// plainError says what went wrong, and not where in Caddy.
+type plainError struct{ caddyhttp.HandlerError }
+
+func (e *plainError) Error() string { return e.Err.Error() }
+
+func (e *plainError) Unwrap() error { return e.HandlerError }
 
 // behind is the next handler: the fake upstream "next".
 func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {

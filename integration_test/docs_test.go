@@ -204,6 +204,7 @@ func TestDocsCommands(t *testing.T) {
 		"go tool pprof -top rover.pb.gz":                                    "TestScripts/admin_profile",
 		"go tool pprof -http=: rover.pb.gz":                                 "the same profile, for a browser",
 		`caddy rover eval 'rover.state("hits")'`:                            "TestScripts/admin_state",
+		"caddy rover repl app.lua":                                          "TestScripts/cmd_repl",
 		"caddy rover test":                                                  "TestDocsTesting",
 		"go test ./...":                                                     "this run is part of it",
 		"go test -race ./...":                                               ".ci/run",

@@ -61,6 +61,28 @@ func (e *env) request(ctx context.Context, args []any) ([]any, error) {
 	return []any{res}, nil
 }
 
+// Response is what a client gets.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Ask sends a request to an App that runs no test, and waits for the whole response. An error
+// that the error routes of a server would answer is in err, beside the response.
+func Ask(ctx context.Context, app App, method, path, body string) (resp Response, err error) {
+	r, err := newRequest(ctx, map[string]any{"method": method, "path": path, "body": body})
+	if err != nil {
+		return resp, err
+	}
+	w := &recorder{head: r.Method == http.MethodHead, header: http.Header{}}
+	if err = (&env{app: app}).serve(w, r); err != nil && w.status == 0 {
+		w.WriteHeader(app.ErrorStatus(err))
+	}
+	w.finish()
+	return Response{w.status, w.sent, w.body.String()}, err
+}
+
 func anys(list []string) []any {
 	all := make([]any, len(list))
 	for i, v := range list {
@@ -254,10 +276,10 @@ func (e *env) upstream(r *http.Request, u Upstream) (*http.Response, error) {
 		if u.Kind == Behind {
 			return newResponse(r, map[string]any{"status": 404.0, "body": ""})
 		}
-		return nil, refused(u, fmt.Errorf(`no fake upstream %q: the test needs rover.test.upstream("%[1]s", …)`, u.Names[0]))
+		return nil, Refused(u, fmt.Errorf(`no fake upstream %q: the test needs rover.test.upstream("%[1]s", …)`, u.Names[0]))
 	}
 	if text, ok := answer["error"].(string); ok {
-		return nil, refused(u, errors.New(text))
+		return nil, Refused(u, errors.New(text))
 	}
 	resp, err := newResponse(r, answer)
 	if err != nil {
@@ -276,8 +298,8 @@ func (e *env) fail(err error) {
 	}
 }
 
-// refused is the error of a connection that is not made.
-func refused(u Upstream, err error) error {
+// Refused is the error of a connection to an upstream that is not made.
+func Refused(u Upstream, err error) error {
 	if u.Kind == Called {
 		return &outbound.Error{Step: outbound.StepConnect, Err: err}
 	}
