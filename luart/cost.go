@@ -35,7 +35,7 @@ func (c *call) done() {
 	c.leave()
 	switch {
 	case c.x != nil:
-		c.x.cost.Lua += c.cost.Lua // who called c has waited for it
+		c.x.others.Add(int64(c.cost.Lua))
 	case c.parent != nil:
 		c.parent.cost.Lua += c.cost.Lua
 	default:
@@ -73,7 +73,9 @@ type Summary struct {
 
 // Summary says how the request has gone so far. It may be called between Run and End.
 func (x *Exchange) Summary() Summary {
-	return Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost}
+	s := Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost}
+	s.Lua += time.Duration(x.others.Load())
+	return s
 }
 
 // account is where the request's costs are counted.

@@ -3,6 +3,7 @@ package luart
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -77,6 +78,10 @@ type Exchange struct {
 	decision      Outcome      // outcome at the end of Run
 	failure       *ScriptError // of a function of the request, whatever on_error has made of it
 	refused, left bool         // Run returned an error
+
+	// VM time, in nanoseconds, of calls on its behalf beside its own: pick, filters, the
+	// functions of rover.parallel. A pick may still run when somebody asks for the Summary.
+	others atomic.Int64
 
 	story *Story // nil: nobody is told
 
@@ -206,8 +211,8 @@ func (x *Exchange) KeepsBody() bool {
 // End gives the exchange back. A ctx that the script kept raises from now on.
 func (x *Exchange) End() {
 	vm := x.gen.vm
-	x.account().add(x.Summary())
 	x.endHandovers()
+	x.account().add(x.Summary())
 	if x.streaming != nil {
 		x.stopStream()
 	}
