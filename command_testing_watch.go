@@ -44,7 +44,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 			watched = append(watched, filepath.Join(absolute(path), "new_test.lua"))
 		}
 		again := w.follow(watched)
-		if len(due) > 0 && !quiet {
+		if !quiet { // also for what changed before its folder was followed
 			again = settle
 		}
 		if len(due) == 0 || !quiet {

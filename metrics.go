@@ -79,22 +79,12 @@ func (a *App) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends the metrics of the config's VMs. Any goroutine may call it.
+// Collect sends the metrics of all VMs in use. It may be that of a config which was refused, or
+// is still being provisioned: Caddy serves the metrics of what it has tried to load last. Any
+// goroutine may call it.
 func (a *App) Collect(ch chan<- prometheus.Metric) {
-	for _, p := range a.collected() {
-		vmMetrics{p.vm, ch}.collect()
-	}
-}
-
-// collected returns the programs whose metrics are collected: none before the config has
-// started, for Caddy serves its metrics while it still provisions it. Any goroutine may call
-// it.
-func (a *App) collected() []*program {
-	select {
-	case <-a.started:
-		return a.programs
-	default:
-		return nil
+	for _, vm := range vmsInUse() {
+		vmMetrics{vm, ch}.collect()
 	}
 }
 

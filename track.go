@@ -88,9 +88,7 @@ func (t *track) decided(x *luart.Exchange) {
 
 // end ends the exchange.
 func (t *track) end(x *luart.Exchange) {
-	t.Summary = x.Summary()
-	failure := x.Err()
-	x.End()
+	t.Summary = x.End()
 	if t.log != nil {
 		ms := func(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
 		t.log.Set(zap.String("rover.route", t.Route))
@@ -100,7 +98,7 @@ func (t *track) end(x *luart.Exchange) {
 		t.log.Set(zap.Float64("rover.queue_ms", ms(t.Queue)))
 	}
 	if t.span != nil {
-		t.endSpan(failure)
+		t.endSpan()
 	}
 }
 
@@ -120,7 +118,7 @@ func (t *track) begin(r *http.Request, outer trace.Span) {
 	}
 }
 
-func (t *track) endSpan(failure *luart.ScriptError) {
+func (t *track) endSpan() {
 	t.span.SetAttributes(
 		attribute.String("rover.vm", t.h.vm.name),
 		attribute.String("rover.route", t.Route),
@@ -131,8 +129,8 @@ func (t *track) endSpan(failure *luart.ScriptError) {
 	)
 	if t.Outcome == luart.Failed || t.Outcome == luart.TimedOut {
 		message := t.Outcome
-		if failure != nil {
-			message = failure.Message
+		if t.Failure != nil {
+			message = t.Failure.Message
 		}
 		t.span.SetStatus(codes.Error, message)
 	}

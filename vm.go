@@ -1,7 +1,9 @@
 package rover
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +16,16 @@ import (
 // vms are the Lua VMs in use, by name. One lives as long as a config names it; a new
 // config is provisioned before the old one is cleaned up, so it keeps the VM.
 var vms = caddy.NewUsagePool()
+
+// vmsInUse returns the VMs, in the order of their names. Any goroutine may call it.
+func vmsInUse() (list []*sharedVM) {
+	vms.Range(func(_, vm any) bool {
+		list = append(list, vm.(*sharedVM))
+		return true
+	})
+	slices.SortFunc(list, func(a, b *sharedVM) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
 
 // stopGrace is how long handlers that still wait may go on when their VM ends, and how
 // long on_stop may take. The servers have waited for their requests before that

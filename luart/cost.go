@@ -69,11 +69,16 @@ type Summary struct {
 	Route   string // "GET /users/:id"; "": only hooks ran
 	Outcome string // one of Outcomes
 	Cost
+	Failure *ScriptError // the last error of a function, whatever on_error has made of it; nil: none
 }
 
-// Summary says how the request has gone so far. It may be called between Run and End.
-func (x *Exchange) Summary() Summary {
-	s := Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost}
+// Summary says how the request had gone when Run returned. It may be called between Run
+// and End, which says the rest: meanwhile the request's stream may be running.
+func (x *Exchange) Summary() Summary { return x.decided }
+
+// summary says how the request has gone so far. Nothing of it may be running but pick.
+func (x *Exchange) summary() Summary {
+	s := Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost, Failure: x.failure}
 	s.Lua += time.Duration(x.others.Load())
 	return s
 }

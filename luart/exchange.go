@@ -78,6 +78,7 @@ type Exchange struct {
 	decision      Outcome      // outcome at the end of Run
 	failure       *ScriptError // of a function of the request, whatever on_error has made of it
 	refused, left bool         // Run returned an error
+	decided       Summary      // at the end of Run
 
 	// VM time, in nanoseconds, of calls on its behalf beside its own: pick, filters, the
 	// functions of rover.parallel. A pick may still run when somebody asks for the Summary.
@@ -134,34 +135,17 @@ func (x *Exchange) share() *eventloop.Share {
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
 // the after hooks. The error is one of eventloop's refusals, ErrMemory, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
-func (x *Exchange) Run() (outcome Outcome, err error) {
-	x.decision, err = x.run()
+func (x *Exchange) Run() (Outcome, error) {
+	err := x.run()
+	x.decision = x.outcome
 	if err != nil {
 		x.refusal(err)
 	}
-	return x.decision, err
-}
-
-func (x *Exchange) run() (Outcome, error) {
-	x.phase = x.handlePhase
-	if x.match.handler == nil && len(x.match.before) == 0 {
-		x.miss() // no Lua decides
-		if x.outcome != Answer || len(x.match.after) == 0 {
-			return x.outcome, nil
-		}
-		x.phase = x.finish
-	}
-	if x.gen.vm.memory.over.Load() {
-		x.gen.vm.memory.refused.Add(1)
-		return x.outcome, ErrMemory
-	}
-	if x.quarantined() {
-		return x.outcome, nil
-	}
-	x.setDeadline()
-	err := x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
+	x.decided = x.summary()
 	if err == nil && x.streaming != nil {
-		err = x.openStreams()
+		if err = x.openStreams(); err != nil {
+			x.refusal(err)
+		}
 	}
 	if x.client != nil {
 		x.client.begin()
@@ -170,6 +154,27 @@ func (x *Exchange) run() (Outcome, error) {
 		}
 	}
 	return x.outcome, err
+}
+
+// run enters the VM, if Lua has to decide.
+func (x *Exchange) run() error {
+	x.phase = x.handlePhase
+	if x.match.handler == nil && len(x.match.before) == 0 {
+		x.miss() // no Lua decides
+		if x.outcome != Answer || len(x.match.after) == 0 {
+			return nil
+		}
+		x.phase = x.finish
+	}
+	if x.gen.vm.memory.over.Load() {
+		x.gen.vm.memory.refused.Add(1)
+		return ErrMemory
+	}
+	if x.quarantined() {
+		return nil
+	}
+	x.setDeadline()
+	return x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
 }
 
 // Err returns the script error that Write would tell the client about, nil if there
@@ -208,14 +213,16 @@ func (x *Exchange) KeepsBody() bool {
 	return false
 }
 
-// End gives the exchange back. A ctx that the script kept raises from now on.
-func (x *Exchange) End() {
+// End gives the exchange back, and says how the request has gone. A ctx that the script kept
+// raises from now on.
+func (x *Exchange) End() Summary {
 	vm := x.gen.vm
 	x.endHandovers()
-	x.account().add(x.Summary())
 	if x.streaming != nil {
 		x.stopStream()
 	}
+	s := x.summary()
+	x.account().add(s)
 	for _, s := range x.spools {
 		s.close()
 	}
@@ -224,7 +231,7 @@ func (x *Exchange) End() {
 	}
 	if x.ud != nil || len(x.endings) > 0 || x.streaming != nil {
 		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
-			return // the VM is closed: no Lua code can see ctx, but nothing may reuse x
+			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
 	}
 	x.match.reset()
@@ -241,6 +248,7 @@ func (x *Exchange) End() {
 		x.buf = nil
 	}
 	x.gen.exchanges.Put(x)
+	return s
 }
 
 // maxKeptBuffer bytes of a reply's buffer are kept for a later request.
