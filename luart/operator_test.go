@@ -181,6 +181,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	old.Retire()
+	s.untilNoTasks() // its timer runs once more
 	d, err := s.vm.Describe(context.Background())
 	if err != nil {
 		t.Fatal(err)
