@@ -130,6 +130,9 @@ func expectEnd(r *bufio.Reader, allowed int) error {
 	return err
 }
 
+// brotliReader is a brotli.Reader with what it is read by. Of some odd streams that come in small pieces the library says "excessive input"
+// at their end, where it decodes them from one piece: it judges by a buffer that it need not have emptied (decoderResultSuccess with
+// buffer_length). FuzzDecoder has one. The response is refused then, not decoded wrongly.
 type brotliReader struct {
 	brotli.Reader
 	piece [pieceBytes]byte
