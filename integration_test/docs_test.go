@@ -104,6 +104,15 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
+// The README names the Go that go.mod asks for.
+func TestDocsGoVersion(t *testing.T) {
+	version := goList(t, "-m", "-f", "{{.GoVersion}}")
+	want := "They need Go " + strings.TrimSuffix(version, ".0") + " "
+	if !strings.Contains(pages(t)["../README.md"], want) {
+		t.Errorf("README.md does not say %q", want)
+	}
+}
+
 // anchors returns what GitHub makes of the headings of a page.
 func anchors(page string) (list []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {

@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			port := freePort()
 			env.Values["client"] = newClient(env.WorkDir, port)
 			env.Defer(env.Values["client"].(*client).close)
+			env.Values["T"] = env.T()
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PORT", port)
 			env.Setenv("UPPORT", freePort())
@@ -73,6 +74,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"needs":      cmdNeeds,
 			"http":       cmdHTTP,
 			"metric":     cmdMetric,
 			"admin":      cmdAdmin,
