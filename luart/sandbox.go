@@ -58,8 +58,8 @@ var sandbox = []library{
 		{"ipairs", stock, "reads only"},
 		{"load", ours(baseLoad), "bounded, this generation's globals, strings and an env (Lua 5.2)"},
 		{"loadstring", ours(baseLoadstring), "bounded, this generation's globals"},
-		{"next", stock, "reads only"},
-		{"pairs", stock, "reads only"},
+		{"next", generated(newNext), "the original skips keys of a table that is compacted"},
+		{"pairs", generated(newPairs), "as next"},
 		{"pcall", guarded(basePcall), "captured locals stay shared; Go panics and overflows become plain errors"},
 		{"print", generated(newPrint), "to the VM's log"},
 		{"rawequal", stock, "reads only"},
@@ -182,6 +182,7 @@ type envBuilder struct {
 	loaded   *lua.LTable    // package.loaded
 	pre      *lua.LTable    // package.preload
 	guard    *lua.LFunction // see protect
+	next     *lua.LFunction // pairs hands it out
 	rand     *generator     // math.random's
 	patterns *patterns
 }

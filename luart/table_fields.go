@@ -48,8 +48,8 @@ const compactFrom = 1024
 
 // compact gives back the places of keys that are gone when they are more than half. A
 // traversal of the table that is under way in a waiting handler may see keys twice
-// afterwards if the key it stands at is gone: as with C Lua when keys are added during a
-// traversal. Only the holder may call it.
+// afterwards if the key it stands at is gone, and misses none: see nextKey. Only the holder
+// may call it.
 func compact(t *lua.LTable) {
 	f := fieldsOf(t)
 	live := len(f.dict) + len(f.strdict)

@@ -1,0 +1,71 @@
+package luart
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// newNext makes next(table[, key]): the key after key and its value, nil after the last one. A traversal sees every
+// key that is there from its beginning to its end, also when values are set to nil on the way, elements are taken off
+// the list with table.remove, or the memory counter compacts the table while the handler waits. gopher-lua's own
+// skips the first key of the hash part in the last two cases. Only the holder may call it.
+func newNext(b *envBuilder) lua.LValue {
+	b.next = b.L.NewFunction(func(L *lua.LState) int {
+		key, value := nextKey(L.CheckTable(1), L.Get(2))
+		L.Push(key)
+		if key == lua.LNil {
+			return 1
+		}
+		L.Push(value)
+		return 2
+	})
+	return b.next
+}
+
+// newPairs makes pairs(table): next, the table and nil. Only the holder may call it.
+func newPairs(b *envBuilder) lua.LValue {
+	return b.L.NewClosure(func(L *lua.LState) int {
+		t := L.CheckTable(1)
+		L.Push(L.Get(lua.UpvalueIndex(1)))
+		L.Push(t)
+		L.Push(lua.LNil)
+		return 3
+	}, b.next)
+}
+
+// nextKey returns what comes after key in t, the first of all after nil, and nil after the last. The hash part begins
+// anew after a key that is not there any more, for nobody knows what was before it: a traversal may then see keys
+// twice, and misses none. Only the holder may call it.
+func nextKey(t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
+	if !tablesKnown {
+		return t.Next(key)
+	}
+	f := fieldsOf(t)
+	index, place := 0, 0
+	if key != lua.LNil {
+		n, ok := key.(lua.LNumber)
+		if ok && n >= 1 && n < lua.LNumber(lua.MaxArrayIndex) && n == lua.LNumber(int(n)) {
+			index = int(n)
+		} else {
+			index = len(f.array)
+			if at, ok := f.k2i[key]; ok {
+				place = at + 1
+			}
+		}
+	}
+	for ; index < len(f.array); index++ {
+		if v := f.array[index]; v != lua.LNil {
+			return lua.LNumber(index + 1), v
+		}
+	}
+	for ; place < len(f.keys); place++ {
+		k := f.keys[place]
+		v, ok := f.dict[k]
+		if s, isString := k.(lua.LString); isString {
+			v, ok = f.strdict[string(s)]
+		}
+		if ok {
+			return k, v
+		}
+	}
+	return lua.LNil, lua.LNil
+}

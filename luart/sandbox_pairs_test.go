@@ -1,0 +1,82 @@
+package luart
+
+import (
+	"fmt"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A traversal that clears the key it stands at sees every key, wherever the table is compacted meanwhile.
+func TestNextMissesNoKeyOfACompactedTable(t *testing.T) {
+	const n = 2000
+	for at := n / 2; at < n; at += 97 {
+		table := &lua.LTable{Metatable: lua.LNil}
+		for i := range n {
+			table.RawSetString(fmt.Sprint("k", i), lua.LTrue)
+		}
+		seen := map[lua.LValue]bool{}
+		for k, _ := nextKey(table, lua.LNil); k != lua.LNil; k, _ = nextKey(table, k) {
+			seen[k] = true
+			table.RawSet(k, lua.LNil)
+			if len(seen) == at {
+				before := len(fieldsOf(table).keys)
+				compact(table)
+				if len(fieldsOf(table).keys) == before {
+					t.Fatalf("the table was not compacted after %d keys", at)
+				}
+			}
+		}
+		if len(seen) != n {
+			t.Errorf("compacted after %d keys: %d of %d were seen", at, len(seen), n)
+		}
+	}
+}
+
+// One that keeps some keys ends, and may see those twice only.
+func TestNextEndsInACompactedTable(t *testing.T) {
+	const n = 4000
+	table := &lua.LTable{Metatable: lua.LNil}
+	for i := range n {
+		table.RawSetString(fmt.Sprint("k", i), lua.LTrue)
+	}
+	seen, rounds := map[lua.LValue]int{}, 0
+	for k, _ := nextKey(table, lua.LNil); k != lua.LNil; k, _ = nextKey(table, k) {
+		if seen[k]++; seen[k] > 2 || rounds > 2*n {
+			t.Fatalf("%v was seen %d times in %d rounds", k, seen[k], rounds)
+		}
+		if rounds++; rounds%10 != 0 {
+			table.RawSet(k, lua.LNil)
+		}
+		if rounds == n-1 { // it stands at a key that is gone
+			compact(table)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d of %d keys were seen", len(seen), n)
+	}
+}
+
+// A handler that empties a large table and waits on the way does not miss an entry when the memory counter compacts the
+// table meanwhile.
+func TestPairsMissesNoKeyWhileTheMemoryIsCounted(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local jobs, counted = rover.state("jobs"), rover.channel("counted", 1)
+		function api.drain.get()
+			for i = 1, 3000 do jobs["k" .. i] = true end
+			local n = 0
+			for k in pairs(jobs) do
+				jobs[k] = nil
+				n = n + 1
+				if n == 1700 then counted:recv() end
+			end
+			return n .. " " .. tostring(next(jobs))
+		end
+		function api.counted.post() counted:send(true) end
+		return api`)
+	drain := s.beginWaiting("GET /drain")
+	accountOf(t, s.vm)
+	s.once("POST /counted", "204 ")
+	drain.expect("200 3000 nil")
+}
