@@ -84,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"reloads":    cmdReloads,
 			"listening":  cmdListening,
 			"load":       cmdLoad,
+			"resets":     cmdResets,
 			"ws":         cmdWebSocket,
 			"sse":        cmdSSE,
 			"raw":        cmdRaw,

@@ -140,7 +140,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 	vm.await(L, waitsOn{what: "ctx:body"}, func(ctx context.Context) {
 		// A read of the connection knows no context: let it time out now.
 		rc := http.NewResponseController(w)
-		stop := context.AfterFunc(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
+		stop := onEnd(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
 		err = read(&limitedReader{r: rest, left: limit, limit: limit}, s)
 	})
