@@ -141,3 +141,32 @@ func BenchmarkThread(b *testing.B) {
 		s.vm.newThread()
 	}
 }
+
+// BenchmarkGuards is what matching costs on a request's goroutine, before the VM is entered: with
+// a hook at the root only, with one below, and for paths that servers read in several ways.
+func BenchmarkGuards(b *testing.B) {
+	for _, script := range []struct{ hooks, source string }{
+		{"none", ``},
+		{"root", `function api.before.all(ctx) end`},
+		{"deep", `function api.before.all(ctx) end function api.admin.before.guard(ctx) end`},
+	} {
+		g := newServer(b, `local api = rover.server {}
+			function api.users.p_id.orders.get() end `+script.source+` return api`).gen
+		for _, path := range []struct{ kind, target string }{
+			{"plain", "/users/1234567/orders"},
+			{"capitals", "/users/ABCDEFG/orders"},
+			{"escaped", "/users/a%2Fb/orders"},
+			{"odd", "/users/a%2Fb/../c;x//orders"},
+		} {
+			b.Run("hooks="+script.hooks+"/path="+path.kind, func(b *testing.B) {
+				r := httptest.NewRequest("GET", path.target, nil)
+				m := &routeMatch{}
+				b.ReportAllocs()
+				for b.Loop() {
+					g.tree.find(r, m)
+					m.reset()
+				}
+			})
+		}
+	}
+}

@@ -39,7 +39,7 @@ func ctxField(L *lua.LState) int {
 	v := lua.LNil
 	switch name {
 	case "method":
-		v = lua.LString(r.Method)
+		v = lua.LString(methodName(r))
 	case "path":
 		v = lua.LString(r.URL.Path)
 	case "raw_path":
@@ -52,7 +52,7 @@ func ctxField(L *lua.LState) int {
 			v = lua.LString("https")
 		}
 	case "proto":
-		v = lua.LString(r.Proto)
+		v = lua.LString(protoName(r))
 	case "uri":
 		v = lua.LString(r.URL.RequestURI())
 	case "remote_addr", "client_ip":

@@ -75,6 +75,7 @@ var ctxChanges = map[string]lua.LGFunction{
 			u.RawQuery = query
 		}
 		x.setURL(&u)
+		x.rewritten = true
 		return chain(L)
 	},
 	// set_query(key, value): value nil removes the key; a list sets several.

@@ -46,7 +46,9 @@ func (x *Exchange) clientGone() bool { return x.err != nil && x.err.Status == St
 
 // decide runs the before hooks and the handler. Only the holder may call it.
 func (x *Exchange) decide() {
-	for _, h := range x.match.before {
+	params := x.match.params
+	for i := 0; i < len(x.match.before); i++ { // ctx:rewrite can add to them
+		h := x.match.before[i]
 		v, err := x.callHandler(h)
 		if err != nil {
 			x.fail(err, h)
@@ -56,7 +58,15 @@ func (x *Exchange) decide() {
 			x.take(v, h)
 			return
 		}
+		if x.rewritten {
+			x.rewritten = false
+			if x.coverRewritten(params); x.match.unclear {
+				x.unclear()
+				return
+			}
+		}
 	}
+	x.match.params = params
 	h := x.match.handler
 	if h == nil {
 		x.miss()
@@ -78,6 +88,24 @@ func (x *Exchange) decide() {
 	default:
 		x.take(v, h)
 	}
+}
+
+// coverRewritten adds the hooks of the path that a before hook has rewritten the request to. They
+// see its parameters first, and those of the route, which stays. Only the holder may call it.
+func (x *Exchange) coverRewritten(route []param) {
+	m := &x.match
+	m.params = nil
+	node := m.node
+	m.node = nil // the route is not one of the new path: it switches no hooks off
+	x.gen.tree.collect(x.r, m)
+	m.node = node
+	m.params = append(m.params, route...)
+}
+
+// unclear answers a request whose target no hook can be looked up for.
+func (x *Exchange) unclear() {
+	x.outcome = Answer
+	x.reply = errorResponse(http.StatusBadRequest, "The path can be read in several ways")
 }
 
 // miss decides about a request that no route matches.

@@ -65,6 +65,8 @@ type Exchange struct {
 
 	answering bool // there is a response: the request cannot go on any more
 
+	rewritten bool // ctx:rewrite has been called since the hooks were looked up
+
 	asked     bool     // by Function.ask, not served: ctx cannot change the request
 	upstreams []string // ctx:upstream
 
@@ -159,8 +161,12 @@ func (x *Exchange) Run() (Outcome, error) {
 // run enters the VM, if Lua has to decide.
 func (x *Exchange) run() error {
 	x.phase = x.handlePhase
-	if x.match.handler == nil && len(x.match.before) == 0 {
-		x.miss() // no Lua decides
+	if x.match.unclear || x.match.handler == nil && len(x.match.before) == 0 {
+		if x.match.unclear {
+			x.unclear()
+		} else {
+			x.miss() // no Lua decides
+		}
 		if x.outcome != Answer || len(x.match.after) == 0 {
 			return nil
 		}

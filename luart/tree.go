@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 
@@ -13,16 +14,24 @@ import (
 // tree is the immutable route tree of a generation, made of the definitions under
 // api. Any goroutine may match against it.
 type tree struct {
-	root  *node
-	hooks bool // whether there is a before or after anywhere
+	root      *node
+	deepHooks bool // there is a before or after below the root
 }
 
 // node is one segment of the tree.
 type node struct {
 	static   map[string]*node
-	param    *node // p_name
-	wildcard *node // w_name
+	children []*node // the static ones, in the order of definition
+	param    *node   // p_name
+	wildcard *node   // w_name
 	name     string
+	kind     nodeKind
+
+	// For looking up hooks (coverage): whether there are any here or below, the static children
+	// where there are, by their names folded, and the place in the order in which hooks run.
+	covers bool
+	folded map[string][]*node
+	rank   int
 
 	path      []*node // from the root to this node
 	route     string  // "/users/:id"
@@ -94,10 +103,13 @@ func methodIndex(name string) int {
 	return -1
 }
 
-// requestMethod returns the index for a request's method; methodAny for those that
-// only an any handler can serve.
-func requestMethod(m string) int {
-	switch m {
+// requestMethod returns the index for a request's method: that of GET for an extended CONNECT,
+// methodAny for those that only an any handler can serve.
+func requestMethod(r *http.Request) int {
+	if isExtendedConnect(r) {
+		return methodGet
+	}
+	switch r.Method {
 	case http.MethodGet:
 		return methodGet
 	case http.MethodPost:
@@ -158,11 +170,39 @@ func allow(nodes []*node) string {
 func newTree(root *apiNode) *tree {
 	t := &tree{}
 	t.root = t.add(root, nil, "")
+	t.deepHooks = t.root.hasCoveringChildren()
+	t.rank()
 	return t
 }
 
+// hasCoveringChildren reports whether there are hooks below n.
+func (n *node) hasCoveringChildren() bool {
+	return len(n.folded) > 0 || n.param != nil && n.param.covers || n.wildcard != nil && n.wildcard.covers
+}
+
+// rank numbers the nodes in the order in which their hooks run: by depth, and at one depth
+// statics before parameters before wildcards, as coverage.walk finds them.
+func (t *tree) rank() {
+	rank := 0
+	for level := []*node{t.root}; len(level) > 0; {
+		var static, param, wildcard []*node
+		for _, n := range level {
+			n.rank = rank
+			rank++
+			static = append(static, n.children...)
+			if n.param != nil {
+				param = append(param, n.param)
+			}
+			if n.wildcard != nil {
+				wildcard = append(wildcard, n.wildcard)
+			}
+		}
+		level = slices.Concat(static, param, wildcard)
+	}
+}
+
 func (t *tree) add(def *apiNode, parents []*node, route string) *node {
-	n := &node{route: route, name: def.name}
+	n := &node{route: route, name: def.name, kind: def.kind}
 	if route == "" {
 		n.route = "/"
 	}
@@ -175,12 +215,11 @@ func (t *tree) add(def *apiNode, parents []*node, route string) *node {
 	}
 	for _, d := range def.before.list {
 		n.before = append(n.before, newHandler(d, "before "+d.name+" at "+n.route))
-		t.hooks = true
 	}
 	for _, d := range def.after.list {
 		n.after = append(n.after, newHandler(d, "after "+d.name+" at "+n.route))
-		t.hooks = true
 	}
+	n.covers = len(n.before)+len(n.after) > 0
 	for _, child := range def.children {
 		c := t.add(child, n.path, route+child.pattern())
 		switch child.kind {
@@ -189,11 +228,20 @@ func (t *tree) add(def *apiNode, parents []*node, route string) *node {
 				n.static = map[string]*node{}
 			}
 			n.static[child.name] = c
+			n.children = append(n.children, c)
+			if c.covers {
+				if n.folded == nil {
+					n.folded = map[string][]*node{}
+				}
+				name := fold(child.name)
+				n.folded[name] = append(n.folded[name], c)
+			}
 		case kindParam:
 			n.param = c
 		case kindWildcard:
 			n.wildcard = c
 		}
+		n.covers = n.covers || c.covers
 	}
 	return n
 }
