@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -31,6 +30,7 @@ type apiNode struct {
 	kind     nodeKind
 	name     string // the segment, or the parameter's name
 	where    string // file:line of its first mention
+	spelled  bool   // by api:at, whose segments are what they look like
 	children []*apiNode
 	handlers [methodCount]definition
 	before   hookList
@@ -56,35 +56,6 @@ func newAPINode(g *Generation, parent *apiNode, name string) *apiNode {
 	return n
 }
 
-// pattern is the node's part of a route, as people write it.
-func (n *apiNode) pattern() string {
-	switch n.kind {
-	case kindParam:
-		return "/:" + n.name
-	case kindWildcard:
-		return "/*" + n.name
-	}
-	return "/" + n.name
-}
-
-// lua is the node as the script wrote it.
-func (n *apiNode) lua() string {
-	if n.parent == nil {
-		return "api"
-	}
-	key := n.name
-	switch n.kind {
-	case kindParam:
-		key = "p_" + key
-	case kindWildcard:
-		key = "w_" + key
-	}
-	if strings.ContainsFunc(key, func(r rune) bool { return !isNameRune(r) }) {
-		return n.parent.lua() + "[" + strconv.Quote(key) + "]"
-	}
-	return n.parent.lua() + "." + key
-}
-
 func isNameRune(r rune) bool {
 	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
@@ -97,6 +68,12 @@ func (n *apiNode) child(L *lua.LState, key string) *apiNode {
 	} else if rest, ok := strings.CutPrefix(key, "w_"); ok {
 		kind, name = kindWildcard, rest
 	}
+	return n.place(L, kind, name, n.lua()+luaKey(key))
+}
+
+// place returns the node of a segment below n, made if need be; it raises for a mistake in what
+// the script has written.
+func (n *apiNode) place(L *lua.LState, kind nodeKind, name, written string) *apiNode {
 	for _, c := range n.children {
 		if c.kind != kind {
 			continue
@@ -105,17 +82,17 @@ func (n *apiNode) child(L *lua.LState, key string) *apiNode {
 			return c
 		}
 		if kind != kindStatic {
-			L.RaiseError("%s.%s: this place already has the parameter %q (%s)", n.lua(), key, c.name, c.where)
+			L.RaiseError("%s: this place already has the parameter %q (%s)", written, c.name, c.where)
 		}
 	}
 	n.gen.checkOpen(L)
 	switch {
 	case n.kind == kindWildcard:
-		L.RaiseError("%s.%s: a wildcard takes the rest of the path, nothing can follow it", n.lua(), key)
+		L.RaiseError("%s: a wildcard takes the rest of the path, nothing can follow it", written)
 	case kind != kindStatic && name == "":
-		L.RaiseError("%s.%s: the parameter needs a name", n.lua(), key)
+		L.RaiseError("%s: the parameter needs a name", written)
 	case strings.Contains(name, "/"):
-		L.RaiseError("%s[%q]: a key is one segment of the path; it cannot contain a slash", n.lua(), key)
+		L.RaiseError("%s: a key is one segment of the path; it cannot contain a slash; a whole path is %s", written, atCall("/…"))
 	}
 	c := newAPINode(n.gen, n, name)
 	c.kind = kind
@@ -138,17 +115,18 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		case *lua.LTable:
 			eachSorted(v, func(k string, v lua.LValue) { list.set(L, k, v) })
 		default:
-			L.RaiseError("%s.%s must be a function, not a %s", n.lua(), key, typeName(value))
+			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, typeName(value), n.meantPath(key, value))
 		}
 		return
 	}
 	if key == "ws" {
-		L.RaiseError("%s.ws: WebSocket handlers in Lua are not available; hand the request over with api.proxy or api.pass", n.lua())
+		L.RaiseError("%s.ws: WebSocket handlers in Lua are not available; hand the request over with api.proxy or api.pass%s",
+			n.lua(), n.insteadOf(key))
 	}
 	if m := methodIndex(key); m >= 0 {
 		fn, ok := value.(*lua.LFunction)
 		if !ok {
-			L.RaiseError("%s.%s must be a function, not a %s", n.lua(), key, typeName(value))
+			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, typeName(value), n.meantPath(key, value))
 		}
 		d := definition{name: key, fn: fn, where: callerLine(L)}
 		n.gen.override(n.handlers[m], d, n.lua()+"."+key)
@@ -160,9 +138,9 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		c := n.child(L, key)
 		eachSorted(v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
-		L.RaiseError("%s.%s: %q is not a method; a handler is one of %s", n.lua(), key, key, strings.Join(methodNames[:], ", "))
+		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(methodNames[:], ", "))
 	default:
-		L.RaiseError("%s.%s must be a function or a table, not a %s", n.lua(), key, typeName(value))
+		L.RaiseError("%s%s must be a function or a table, not a %s", n.lua(), luaKey(key), typeName(value))
 	}
 }
 
@@ -180,7 +158,7 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	l.node.gen.checkOpen(L)
 	fn, ok := value.(*lua.LFunction)
 	if !ok {
-		L.RaiseError("%s.%s.%s must be a function, not a %s", l.node.lua(), l.kind, key, typeName(value))
+		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), typeName(value), l.node.meantPath(l.kind, value))
 	}
 	d := definition{name: key, fn: fn, where: callerLine(L)}
 	for i := range l.list {
@@ -227,9 +205,11 @@ func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 	case "after":
 		return n.after.ud
 	case "ws":
+		n.gen.noteRead(L, misread{node: n, key: key})
 		return lua.LNil
 	}
 	if m := methodIndex(key); m >= 0 {
+		n.gen.noteRead(L, misread{node: n, key: key})
 		if fn := n.handlers[m].fn; fn != nil {
 			n.handlers[m].read = true
 			return fn
@@ -247,6 +227,7 @@ func nodeNewIndex(L *lua.LState) int {
 func hooksIndex(L *lua.LState) int {
 	l := L.CheckUserData(1).Value.(*hookList)
 	key := stringKey(L)
+	l.node.gen.noteRead(L, misread{node: l.node, list: l.kind, key: key})
 	for i := range l.list {
 		if d := &l.list[i]; d.name == key {
 			d.read = true
@@ -263,10 +244,10 @@ func hooksNewIndex(L *lua.LState) int {
 	return 0
 }
 
-// reserved are the names that will mean something directly on api. The value says what
-// to do instead.
+// reserved are the names that will mean something directly on api. The value says what they
+// are now.
 var reserved = map[string]string{
-	"idempotent": "api.idempotent is not available",
+	"idempotent": "api.idempotent is not available in this version",
 }
 
 func rootIndex(L *lua.LState) int {
@@ -281,7 +262,7 @@ func rootIndex(L *lua.LState) int {
 		return 1
 	}
 	if why, ok := reserved[key]; ok {
-		L.RaiseError("%s in this version", why)
+		L.RaiseError("%s%s", why, n.insteadOf(key))
 	}
 	L.Push(n.get(L, key))
 	return 1
@@ -293,13 +274,13 @@ func rootNewIndex(L *lua.LState) int {
 	why, isReserved := reserved[key]
 	switch {
 	case n.gen.builders[key] != nil:
-		L.RaiseError("api.%s builds responses and cannot be assigned", key)
+		L.RaiseError("api.%s %s and cannot be assigned%s", key, n.gen.builders[key].Value.(*builder).does(), n.insteadOf(key))
 	case isReserved:
-		L.RaiseError("%s in this version", why)
+		L.RaiseError("%s%s", why, n.insteadOf(key))
 	case n.gen.lifeHooks[key] != nil:
 		fn, ok := L.Get(3).(*lua.LFunction)
 		if !ok {
-			L.RaiseError("api.%s must be a function, not a %s", key, typeName(L.Get(3)))
+			L.RaiseError("api.%s must be a function, not a %s%s", key, typeName(L.Get(3)), n.meantPath(key, L.Get(3)))
 		}
 		n.gen.setHook(L, key, fn, false)
 	default:

@@ -13,8 +13,20 @@ import (
 type builder struct {
 	gen    *Generation
 	name   string
+	colon  bool           // it is called with a colon
 	call   lua.LGFunction // gets the builder first, as methods do
 	method map[string]*lua.LFunction
+}
+
+// nodeBuilder is the name of the one builder that makes no response, but a node of the api tree.
+const nodeBuilder = "at"
+
+// does says what the builder is for.
+func (b *builder) does() string {
+	if b.name == nodeBuilder {
+		return "names a path"
+	}
+	return "builds responses"
 }
 
 func builderIndex(L *lua.LState) int {
@@ -23,8 +35,9 @@ func builderIndex(L *lua.LState) int {
 		L.Push(fn)
 		return 1
 	}
-	L.RaiseError("api.%s.%s: api.%[1]s builds responses and has no such method; its name is reserved directly on api, a route can have it deeper",
-		b.name, L.Get(2).String())
+	key := L.Get(2).String()
+	root := b.gen.api.Value.(*apiNode)
+	L.RaiseError("api.%s%s: api.%[1]s %[3]s and has no such method%[4]s%[2]s", b.name, luaKey(key), b.does(), root.insteadOf(b.name))
 	return 0
 }
 
@@ -100,6 +113,10 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		r := errorResponse(checkStatus(L, 3), checkText(L, 4))
 		return g.pushResponse(L, &r)
 	}, nil)
+	add(nodeBuilder, g.at, nil)
+	for _, name := range [...]string{"error", nodeBuilder} {
+		list[name].Value.(*builder).colon = true
+	}
 	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{outcome: Pass, status: 200}) }, nil)

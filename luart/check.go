@@ -210,8 +210,9 @@ var loadCodes = []struct {
 }{
 	{"clashing-parameter", regexp.MustCompile(`: this place already has the parameter `)},
 	{"below-wildcard", regexp.MustCompile(`: a wildcard takes the rest of the path`)},
+	{"bad-pattern", regexp.MustCompile(`^api:at\(".*"\): |^bad argument #1 to at \(`)},
 	{"bad-segment", regexp.MustCompile(`: a key is one segment of the path|: the parameter needs a name|^a path segment must be`)},
-	{"reserved-name", regexp.MustCompile(`builds responses and (has no such method|cannot be assigned)|not available in this version|WebSocket handlers in Lua are not available`)},
+	{"reserved-name", regexp.MustCompile(`; for the path .* write api:at\(`)},
 	{"unknown-hook", regexp.MustCompile(`^api\.on_\w+: ".*" is not a method; `)},
 	{"unknown-method", regexp.MustCompile(`^api\S*: ".*" is not a method; `)},
 	{"not-a-function", regexp.MustCompile(`^api\S* must be a function`)},

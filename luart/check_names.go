@@ -133,18 +133,23 @@ func (c *checker) lateRoute(f *checkedFile, to ast.Expr, s sighting) {
 	if !ok || !s.in.late() {
 		return
 	}
-	line := get.Line()
-	for {
-		object, ok := get.Object.(*ast.AttrGetExpr)
-		if !ok {
-			break
+	line, root := get.Line(), ast.Expr(get)
+	for more := true; more; {
+		switch e := root.(type) {
+		case *ast.AttrGetExpr:
+			root = e.Object
+		case *ast.FuncCallExpr: // api:at("/x")
+			if more = isAtCall(e); more {
+				root = e.Receiver
+			}
+		default:
+			more = false
 		}
-		get = object
 	}
-	if s.scope.kindOf(get.Object) != kindAPI || !s.scope.sure(get.Object) {
+	if s.scope.kindOf(root) != kindAPI || !s.scope.sure(root) {
 		return
 	}
-	line, column := f.place(line, line, 0, text(get.Object))
+	line, column := f.place(line, line, 0, text(root))
 	c.add(f.sourceFile, line, column, Error, "late-route", "routes and hooks cannot be defined while requests are served",
 		"define them at the top level of the script, when it loads")
 }
@@ -265,6 +270,11 @@ func (c *checker) builder(name string) *builder {
 // takesNothing are the builders that have no argument that api could be taken for.
 var takesNothing = []string{"no_content", "pass"}
 
+// withDot is what to write for api:json(…).
+func withDot(object, name string) string {
+	return fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error and at take a colon", object, name)
+}
+
 // apiCall is for api.x(…) and api:x(…).
 func (c *checker) apiCall(name string, colon bool, object string, report func(code, message, hint string)) {
 	switch {
@@ -275,11 +285,10 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 		}
 		names := append(slices.Collect(maps.Keys(c.g.builders)), slices.Collect(maps.Keys(c.g.lifeHooks))...)
 		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), strings.TrimPrefix(didYouMean(nearest(name, names)), "; "))
-	case name == "error" && !colon:
-		report("dot-call", object+".error is called with a dot", "write "+object+":error(status, message) with a colon")
-	case name != "error" && colon && !slices.Contains(takesNothing, name):
-		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name),
-			fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error takes a colon", object, name))
+	case c.builder(name).colon && !colon:
+		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, name), fmt.Sprintf("write %s:%s(…) with a colon", object, name))
+	case !c.builder(name).colon && colon && !slices.Contains(takesNothing, name):
+		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name), withDot(object, name))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // made returns the builder that an expression calls, "api.json" or "api:error", with what is
-// chained to it; empty if it calls none.
+// chained to it; empty if it calls none. api:at makes no response.
 func (c *checker) made(e ast.Expr, scope *binding) (builder string, call *ast.FuncCallExpr) {
 	n, ok := e.(*ast.FuncCallExpr)
 	if !ok {
@@ -29,7 +29,7 @@ func (c *checker) made(e ast.Expr, scope *binding) (builder string, call *ast.Fu
 	switch callee := callee.(type) {
 	case *ast.AttrGetExpr:
 		key, ok := callee.Key.(*ast.StringExpr)
-		if ok && scope.kindOf(callee.Object) == kindAPI && c.builder(key.Value) != nil {
+		if ok && key.Value != nodeBuilder && scope.kindOf(callee.Object) == kindAPI && c.builder(key.Value) != nil {
 			return text(callee.Object) + separator + key.Value, n
 		}
 	case *ast.FuncCallExpr: // api.html(data)[[template]]

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,14 +80,6 @@ func (n *apiNode) paramNames() (names []string) {
 		}
 	}
 	return names
-}
-
-// pathOf is n as a route shows it: "/users/:id".
-func (n *apiNode) pathOf() string {
-	if n.parent == nil {
-		return ""
-	}
-	return n.parent.pathOf() + n.pattern()
 }
 
 // routesOf returns the routes of a function of the source, nil if that is not sure.
@@ -175,6 +168,8 @@ func (c *checker) tree() {
 	root.each(func(n *apiNode) {
 		c.segment(n)
 		c.lonely(n)
+		c.hookNames(&n.before)
+		c.hookNames(&n.after)
 		if n.hasOther() && n.handlers[methodAny].fn != nil {
 			c.addAt(n.handlers[methodAny].where, Warning, "covered-any",
 				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.lua()), "")
@@ -207,17 +202,40 @@ func (c *checker) segment(n *apiNode) {
 	}
 	name := n.name
 	braced := strings.HasPrefix(name, "{") && strings.HasSuffix(name, "}")
+	report := func(message, hint string) { c.addAt(n.where, Error, "unreachable-route", message, hint) }
 	switch {
+	case name == "" && n.parent.parent == nil && n.hasHandlers():
+		report(`the path / is api's own`, "write api, or "+atCall("/"))
+	case n.spelled: // it is meant as it is
+	case name == "." || name == "..":
+		report(fmt.Sprintf("%q: clients resolve . and .. before they ask", name), "")
 	case len(name) > 1 && name[0] == ':' || braced && len(name) > 2:
-		c.addAt(n.where, Error, "unreachable-route", fmt.Sprintf("%q is matched as it is written, and is no parameter", name),
-			"write p_"+strings.Trim(name, ":{}"))
+		report(fmt.Sprintf("%q is matched as it is written, and is no parameter", name), "write p_"+strings.Trim(name, ":{}"))
 	case name == "*" || name == "**":
-		c.addAt(n.where, Error, "unreachable-route", fmt.Sprintf("%q is matched as it is written, and is no wildcard", name), "write w_rest")
+		report(fmt.Sprintf("%q is matched as it is written, and is no wildcard", name), "write w_rest")
 	case strings.ContainsAny(name, "?#"):
-		c.addAt(n.where, Error, "unreachable-route", fmt.Sprintf("%q is no segment of a path", name), "the query is ctx:query()")
+		report(fmt.Sprintf("%q is no segment of a path", name), "the query is ctx:query()")
 	case strings.Contains(name, "%") && unescaped(name) != name:
-		c.addAt(n.where, Error, "unreachable-route", fmt.Sprintf("%q is compared with what is decoded already", name),
-			fmt.Sprintf("write %q", unescaped(name)))
+		hint := "a parameter, p_name, matches a segment that holds a slash"
+		if meant := unescaped(name); !strings.Contains(meant, "/") {
+			hint = "write " + (&apiNode{gen: n.gen, parent: n.parent, name: meant}).lua()
+		}
+		report(fmt.Sprintf("%q is compared with what is decoded already", name), hint)
+	}
+}
+
+// hookNames is for hooks that are called like a method, or like a list of hooks: the function is
+// hardly meant to run for everything here and below.
+func (c *checker) hookNames(l *hookList) {
+	for _, d := range l.list {
+		if methodIndex(d.name) < 0 && d.name != "ws" && d.name != "before" && d.name != "after" {
+			continue
+		}
+		here := l.node.pathOf()
+		path := here + "/" + l.kind
+		c.addAt(d.where, Warning, "hook-named-like-method",
+			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", l.node.lua(), l.kind, d.name, cmp.Or(here, "/")),
+			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, atCall(path), d.name))
 	}
 }
 
@@ -230,13 +248,14 @@ func unescaped(segment string) string {
 	return segment
 }
 
+// hasHandlers reports whether there is a route at n.
+func (n *apiNode) hasHandlers() bool {
+	return slices.ContainsFunc(n.handlers[:], func(d definition) bool { return d.fn != nil })
+}
+
 // routed reports whether there is a route at n or below.
 func (n *apiNode) routed() (found bool) {
-	n.each(func(n *apiNode) {
-		for _, d := range n.handlers {
-			found = found || d.fn != nil
-		}
-	})
+	n.each(func(n *apiNode) { found = found || n.hasHandlers() })
 	return found
 }
 

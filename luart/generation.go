@@ -88,8 +88,9 @@ type Generation struct {
 	builders  map[string]*lua.LUserData
 	lifeHooks map[string]*lua.LUserData
 	life      lifecycle
-	api       *lua.LUserData // what rover.server returned
-	overrides []override     // definitions that took the place of others
+	api       *lua.LUserData        // what rover.server returned
+	overrides []override            // definitions that took the place of others
+	misreads  map[misreadAt]misread // while the script loads
 	onError   *handler
 	functions functions
 	tree      *tree
@@ -219,9 +220,11 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		serr = g.unfinished(`the script must end with "return api", it returned a ` + typeName(result))
 	}
 	if serr != nil {
+		g.explainMisread(serr)
 		g.explain(serr)
 		return serr
 	}
+	g.misreads = nil
 	g.tree = newTree(g.api.Value.(*apiNode))
 	g.openAccounts()
 	return nil

@@ -90,10 +90,10 @@ func (h *hinter) builderWithColon() string {
 			continue
 		}
 		name := get.Key.(*ast.StringExpr).Value
-		if hint != "" || name == "error" || h.g.builders[name] == nil {
+		if hint != "" || h.g.builders[name] == nil || h.g.builders[name].Value.(*builder).colon {
 			return ""
 		}
-		hint = fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error takes a colon", text(get.Object), name)
+		hint = withDot(text(get.Object), name)
 	}
 	return hint
 }

@@ -52,6 +52,16 @@ func addHook(L *lua.LState) int {
 	return 0
 }
 
+// noHookField says that a hook of the generation's life has no fields, and how the path is
+// written that was meant. Only the holder may call it.
+func noHookField(L *lua.LState) int {
+	h := L.CheckUserData(1).Value.(*lifeHook)
+	key := L.Get(2).String()
+	L.RaiseError("api.%s%s: api.%[1]s takes the function of a hook and has no fields%[3]s%[2]s",
+		h.name, luaKey(key), h.gen.api.Value.(*apiNode).insteadOf(h.name))
+	return 0
+}
+
 // setHook gives a hook its function, or one more. It raises in L once the script has
 // loaded. Only the holder may call it.
 func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more bool) {

@@ -247,27 +247,44 @@ func (w *siteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
 
 // isHandler reports whether what is assigned to is below api, and in which list of hooks.
 func (w *siteWalk) isHandler(to ast.Expr) (hook string, ok bool) {
-	for {
-		get, isGet := to.(*ast.AttrGetExpr)
-		if !isGet {
-			break
-		}
-		if key, isString := get.Key.(*ast.StringExpr); isString && (key.Value == "before" || key.Value == "after") {
-			hook = key.Value
-		} else if isString && (key.Value == "on_error" || slices.Contains(lifeHooks, key.Value)) {
-			return "", false // its parameters are others
-		}
-		ok, to = true, get.Object
+	if _, isGet := to.(*ast.AttrGetExpr); !isGet {
+		return "", false
 	}
-	ident, isIdent := to.(*ast.IdentExpr)
-	return hook, ok && isIdent && w.isAPI(ident, w.scope)
+	return below(to, w.scope)
 }
 
-// isAPI reports whether a name is what rover.server returned, or a parameter called api.
-func (w *siteWalk) isAPI(e *ast.IdentExpr, scope *binding) bool {
-	b := scope.find(e.Value)
-	return b != nil && !b.changed && b.kind == kindAPI
+// below reports whether an expression is api, or what is found below it by fields, by api:at and
+// by locals that hold it; and in which list of hooks.
+func below(e ast.Expr, scope *binding) (hook string, ok bool) {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		b := scope.find(e.Value)
+		switch {
+		case b == nil || b.changed:
+			return "", false
+		case b.kind == kindAPI:
+			return "", true
+		}
+		return below(b.value, b.outer)
+	case *ast.AttrGetExpr:
+		hook, ok = below(e.Object, scope)
+		if key, isString := e.Key.(*ast.StringExpr); isString {
+			switch {
+			case key.Value == "on_error" || slices.Contains(lifeHooks, key.Value):
+				return "", false // its parameters are others
+			case hook == "" && (key.Value == "before" || key.Value == "after"):
+				hook = key.Value
+			}
+		}
+		return hook, ok
+	case *ast.FuncCallExpr:
+		return "", isAtCall(e) && scope.kindOf(e.Receiver) == kindAPI
+	}
+	return "", false
 }
+
+// isAtCall reports whether an expression is x:at(…), which of api is a node.
+func isAtCall(e *ast.FuncCallExpr) bool { return e.Receiver != nil && e.Method == nodeBuilder }
 
 // kindOf returns which of our objects an expression is, empty for none that is sure.
 func (w *siteWalk) kindOf(e ast.Expr, scope *binding) (kind objectKind, likely bool) {

@@ -49,7 +49,8 @@ func newTypes(vm *VM) types {
 	t.builder = newType(L, "response builder", nil, builderIndex)
 	t.builder.RawSetString("__newindex", L.NewFunction(builderIndex))
 	t.builder.RawSetString("__call", L.NewFunction(builderCall))
-	t.lifeHook = newType(L, "hook", nil, nil)
+	t.lifeHook = newType(L, "hook", nil, noHookField)
+	t.lifeHook.RawSetString("__newindex", L.NewFunction(noHookField))
 	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))
 	t.metrics = newMetricTypes(vm)
 	return t

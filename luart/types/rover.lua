@@ -17,7 +17,7 @@
 --------------------------------------------------------------------------------------------------
 
 ---A place of the tree: api.users is /users, api.users.p_id is /users/:id, api.files.w_rest is everything below /files.
----Any name is a segment; api["well-known"]["x.json"] writes those that are no names.
+---Any name is a segment; api["well-known"]["x.json"] writes those that are no names, api:at("/users/:id/delete") any.
 ---@class rover.Node
 ---@field get fun(ctx: rover.Ctx): rover.Answer? Serves GET, and HEAD where there is no head.
 ---@field post fun(ctx: rover.Ctx): rover.Answer?
@@ -50,6 +50,13 @@
 ---@field on_stop (fun())|fun(f: (fun())) When this version ends.
 ---@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)) When a function of a request has failed; what it returns is the answer.
 local api = {}
+
+---The node of a path: for segments that are no fields of a node (get, delete, before, ws, and json, error, at directly
+---on api) and any other. api:at("/users/:id") is api.users.p_id. Handlers, hooks and what is below are given to it as
+---to any node.
+---@param pattern string As in a URL: "/users/:id/delete", "/files/*rest"; %20 is a space, %3A and %2A are a : and * that begin a segment.
+---@return rover.Node
+function api:at(pattern) end
 
 ---@class rover.Error
 ---@field message string

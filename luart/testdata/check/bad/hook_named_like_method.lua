@@ -1,0 +1,9 @@
+local api = rover.server {}
+function api.orders.after.get(ctx) return "meant for /orders/after" end --> hook-named-like-method
+function api.orders.before.delete(ctx) end --> hook-named-like-method
+function api.before.any(ctx) end --> hook-named-like-method
+function api.chat.before.ws(ctx) end --> hook-named-like-method
+function api.trips.before.after(ctx) end --> hook-named-like-method
+api:at("/ws").before.get = function(ctx) end --> hook-named-like-method
+function api.orders.before.auth(ctx) end
+return api
