@@ -98,7 +98,7 @@ func TestGuardCoversEveryReading(t *testing.T) {
 		// Case.
 		"/ADMIN/x", "/aDmin", "/x/../AdmiN;y",
 		// What is behind reads a URL again, or a C string.
-		"//host/admin", "/\\host/admin", "//user@host:80/admin/x", "/admin%00.html", "/admin%3fx", "/admin%23x",
+		"//host/admin", "/\\host/admin", "//user@host:80/admin/x", "/admin%00.html", "/admin%3fx", "/admin%23x", "/%23/../admin%00/../x", "/%3f/../admin%23/../x",
 		// Twice.
 		"/%2561dmin", "/x/%252e%252e/admin", "/admin%252fx", "/x%252f..%252fadmin",
 		// Names of Windows.

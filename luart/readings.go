@@ -31,7 +31,9 @@ var steps = [...]struct {
 	{do: func(p string) string { return strings.ReplaceAll(p, `\`, "/") }},
 	{do: stripParameters},
 	{do: mergeSlashes},
-	{do: cutEnd},
+	{do: func(p string) string { return cutAt(p, "\x00") }},
+	{do: func(p string) string { return cutAt(p, "?") }},
+	{do: func(p string) string { return cutAt(p, "#") }},
 	{do: dropAuthority},
 	{do: removeDots, dots: true},
 }
@@ -232,12 +234,10 @@ func mergeSlashes(p string) string {
 	return string(b)
 }
 
-// cutEnd removes what does not belong to the path for a server that reads it as a C string, or
-// that reads a decoded path as a URL.
-func cutEnd(p string) string {
-	if i := strings.IndexAny(p, "\x00?#"); i >= 0 {
-		return p[:i]
-	}
+// cutAt ends a path where it ends for a server that reads it as a C string (NUL), or that reads
+// a decoded path as a URL.
+func cutAt(p, end string) string {
+	p, _, _ = strings.Cut(p, end)
 	return p
 }
 
