@@ -98,6 +98,7 @@ func TestScripts(t *testing.T) {
 			"upload":     cmdUpload,
 			"drip":       cmdDrip,
 			"readers":    cmdReaders,
+			"tunnel":     cmdTunnel,
 		},
 	})
 }

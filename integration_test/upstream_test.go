@@ -129,14 +129,21 @@ func upstreamHandler(name string) http.Handler {
 		w.Header().Set("X-Sum", "42")
 	})
 	mux.HandleFunc("/ws", echoWebSocket)
+	mux.HandleFunc("/tunnel", func(w http.ResponseWriter, r *http.Request) {
+		switchProtocol(w, r, "X-Up: yes\r\n", func(rw io.ReadWriter) { _, _ = io.Copy(rw, rw) })
+	})
+	mux.HandleFunc("/tunnel/greets", func(w http.ResponseWriter, r *http.Request) {
+		switchProtocol(w, r, "X-Up: yes\r\n", func(rw io.ReadWriter) { _, _ = io.WriteString(rw, "hello and goodbye") })
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		log.Printf("%s %s %s", name, r.Method, r.URL.RequestURI())
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// echoWebSocket sends short text messages back.
-func echoWebSocket(w http.ResponseWriter, r *http.Request) {
+// switchProtocol answers 101, whether that was asked for or not, with more header lines,
+// and gives use the connection.
+func switchProtocol(w http.ResponseWriter, r *http.Request, more string, use func(io.ReadWriter)) {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -144,7 +151,19 @@ func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%sSec-WebSocket-Accept: %s\r\n\r\n", more, base64.StdEncoding.EncodeToString(sum[:]))
+	use(struct {
+		io.Reader
+		io.Writer
+	}{rw, conn})
+}
+
+// echoWebSocket sends short text messages back.
+func echoWebSocket(w http.ResponseWriter, r *http.Request) {
+	switchProtocol(w, r, "", echoMessages)
+}
+
+func echoMessages(rw io.ReadWriter) {
 	head := make([]byte, 6)
 	for {
 		if _, err := io.ReadFull(rw, head); err != nil {
@@ -158,6 +177,6 @@ func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 		for i := range text {
 			text[i] ^= head[2+i%4]
 		}
-		_, _ = conn.Write(append([]byte{0x81, byte(len(text))}, text...))
+		_, _ = rw.Write(append([]byte{0x81, byte(len(text))}, text...))
 	}
 }

@@ -19,6 +19,7 @@ type body struct {
 	x      *Exchange
 	bytes  []byte
 	loaded bool // bytes are the whole body
+	absent bool // a response's: it can have none (see bodiless)
 	over   bool
 
 	kept   *spool        // the whole body, once it has been read
@@ -99,7 +100,7 @@ func (x *Exchange) checkOwn(L *lua.LState) {
 func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *spool) error) {
 	x := b.x
 	x.checkOwn(L)
-	if x.sent {
+	if x.sent && x.r.Method != http.MethodConnect { // whose body is a tunnel, and stays what it is
 		L.RaiseError("the request body has gone on: read it with ctx:body() or ctx:multipart() before the request is passed on or proxied")
 	}
 	if why := b.failed[how]; why != nil {
@@ -110,7 +111,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		raiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
 	}
 	s := &spool{open: &vm.spools}
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || x.r.Method == http.MethodConnect {
 		if err := read(http.NoBody, s); err != nil {
 			raiseBodyError(L, err)
 		}
@@ -319,13 +320,18 @@ func bodyJSON(L *lua.LState, b *body) lua.LValue {
 }
 
 // answerBodyMethods are the methods of a response's body: as those of a request's. json
-// raises a 502 for what it cannot read.
+// raises a 502 for what it cannot read. Of a body that cannot be it ends an after hook,
+// without an error: what the hook does for JSON has no meaning there.
 var answerBodyMethods = map[string]lua.LGFunction{
 	"text":  bodyText,
 	"bytes": bodyText,
 	"len":   bodyLen,
 	"json": func(L *lua.LState) int {
-		v, err := decodeJSON(L, checkBody(L).bytes)
+		b := checkBody(L)
+		if b.absent {
+			b.raiseAbsent(L)
+		}
+		v, err := decodeJSON(L, b.bytes)
 		if err != nil {
 			raiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
 		}

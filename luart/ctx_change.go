@@ -220,11 +220,17 @@ func responseField(L *lua.LState) int {
 	return 1
 }
 
-// setResponseField is res.status = n.
+// setResponseField is res.status = n. That of a tunnel is refused by any other status.
 func setResponseField(L *lua.LState) int {
 	r := checkResponse(L, 1)
 	if key := L.Get(2); key != lua.LString("status") {
 		L.RaiseError("a response has no field %q that can be set", key.String())
+	}
+	if r.isTunnel() {
+		if status := L.CheckInt(3); status != r.status {
+			r.refuseTunnel(L, checkStatus(L, 3))
+		}
+		return 0
 	}
 	r.status = checkStatus(L, 3)
 	return 0

@@ -145,7 +145,7 @@ func (x *Exchange) callFunction(h *handler, res []lua.LValue) (lua.LValue, *Scri
 	x.running = h
 	switch vm := x.gen.vm; {
 	case len(res) > 0:
-		return vm.call1(&x.call, h.fn, x.ctxValue(), res[0])
+		return x.callHook(h, res[0])
 	case h.noCtx:
 		return vm.call1(&x.call, h.fn)
 	default:

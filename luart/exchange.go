@@ -67,6 +67,8 @@ type Exchange struct {
 
 	rewritten bool // ctx:rewrite has been called since the hooks were looked up
 
+	absent *lua.LTable // the error that an after hook ends with which wants a body where there is none
+
 	asked     bool     // by Function.ask, not served: ctx cannot change the request
 	upstreams []string // ctx:upstream
 

@@ -12,7 +12,8 @@ import (
 // It returns the error of the next handler, or of proxying, when the script returned a
 // response that is none, and panics as they did; ErrReplaced means that nothing was sent.
 func (x *Exchange) Write(w http.ResponseWriter) error {
-	if x.reply.filters != nil && bodyfilter.HasBody(x.r.Method, x.reply.status) {
+	x.closeRefused()
+	if x.reply.filters != nil && !x.reply.isTunnel() && bodyfilter.HasBody(x.filteredMethod(), x.reply.status) {
 		return x.writeFiltered(w)
 	}
 	err := x.write(w)
@@ -36,6 +37,7 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 // SetHeaders adds the headers of Lua's answer to h, for an error that somebody else
 // answers.
 func (x *Exchange) SetHeaders(h http.Header) {
+	x.closeRefused()
 	x.reply.setHeaders(h)
 	delete(h, "Content-Type")
 }

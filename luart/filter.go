@@ -43,6 +43,9 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 	if x == nil {
 		L.RaiseError("a response is filtered while a request is answered only")
 	}
+	if r.isTunnel() {
+		return
+	}
 	f.by = x.running
 	if r.filters == nil {
 		if r.from != nil {
@@ -54,7 +57,7 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 		if r.from != nil {
 			coding = r.from.coding
 		}
-		switch bodyfilter.FilteredHead(h, r.status, x.r.Method) {
+		switch bodyfilter.FilteredHead(h, r.status, x.filteredMethod()) {
 		case bodyfilter.Partial:
 			L.RaiseError("the response is a part (206): filtered alone it would be wrong")
 		case bodyfilter.Undecodable:

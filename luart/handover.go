@@ -26,7 +26,8 @@ import (
 type handover struct {
 	handoverWriter
 
-	to *ProxyTo // nil: the next handler
+	to     *ProxyTo // nil: the next handler
+	method string   // of the request that was handed over
 
 	header http.Header
 	before http.Header // unless apart: header is the client's, and was this before
@@ -41,6 +42,7 @@ type handover struct {
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
+	tunnel      bool   // the same: the head opens one (see opensTunnel)
 	decided     bool   // the holder's, and after the VM the serving goroutine's
 	kept        bool   // the same: the decision was to keep the body
 	settled     bool   // the same: its headers are the client's for good, or have been taken back
@@ -136,6 +138,7 @@ func (h *handover) waitsOn() waitsOn {
 // response returns what scripts see of the response whose head is there.
 func (h *handover) response(host Host) response {
 	h.coding = bodyfilter.ContentEncoding(h.header)
+	h.tunnel = opensTunnel(h.method, h.status, h.header)
 	res := response{status: h.status, header: h.header, from: h}
 	if h.status == 0 { // done
 		h.errorStatus = host.ErrorStatus(h.failure())
@@ -155,7 +158,7 @@ func (x *Exchange) handOver(to *ProxyTo, header http.Header) *handover {
 	cur := x.gen.vm.cur
 	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, picker: picker, header: x.client.header(x.w), cancel: cancel,
+		to: to, method: x.r.Method, picker: picker, header: x.client.header(x.w), cancel: cancel,
 		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}

@@ -22,6 +22,8 @@ func (e *StatusError) Error() string { return e.Err.Error() }
 
 func (e *StatusError) Unwrap() error { return e.Err }
 
+var errNoTunnel = errors.New("a handler behind has answered 101 without taking over the connection")
+
 // send lets the response go to w with the head that the script made of it, and returns
 // what the handler returned, or a *StatusError. It panics with what the handler panicked
 // with. The goroutine that serves the request calls it.
@@ -43,6 +45,12 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header) e
 		panic(h.panic())
 	case h.wrote && h.decision.to == nil: // it was dropped, and must not look like an empty one
 		panic(http.ErrAbortHandler)
+	case h.due: // a 101 that no tunnel follows: what the client would send into it is no request
+		if h.before != nil {
+			setHeader(w.Header(), h.before)
+		}
+		w.Header()["Connection"] = []string{"close"}
+		return &StatusError{http.StatusBadGateway, errNoTunnel}
 	}
 	for name, values := range late {
 		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {

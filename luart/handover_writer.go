@@ -20,6 +20,7 @@ type handoverWriter struct {
 	decision
 	pause func()      // returns with the decision; nil: it comes over a channel
 	wrote bool        // the head
+	due   bool        // that is a 101 to be sent, which leaves when the handler takes the connection
 	late  http.Header // for what comes behind the head of a response that is not sent
 
 	dropped int // bytes of a body that is not sent
@@ -50,23 +51,44 @@ func (w *handoverWriter) WriteHeader(status int) {
 		w.inform(status)
 		return
 	}
+	tunnel := opensTunnel(w.h.method, status, w.h.header)
+	w.begin(status)
+	if w.to == nil && tunnel {
+		panic(http.ErrAbortHandler) // the only way to keep the handler from opening it
+	}
+}
+
+// begin takes a head to its decision.
+func (w *handoverWriter) begin(status int) {
+	w.await(status)
+	switch {
+	case w.to == nil:
+		w.late = http.Header{}
+		if w.limit > 0 {
+			w.h.answer = &bytes.Buffer{}
+		}
+	case w.h.status == http.StatusSwitchingProtocols:
+		w.due = true
+	default:
+		w.sendHead()
+	}
+}
+
+// await stops the handler until the decision about a response whose head has a status.
+func (w *handoverWriter) await(status int) {
 	w.wrote = true
 	w.h.status = status
 	if w.pause != nil {
 		w.pause()
-	} else {
-		close(w.h.head)
-		w.decision = <-w.h.deciding
-	}
-	if w.to != nil {
-		setHeader(w.to.Header(), w.h.header)
-		w.to.WriteHeader(w.h.status)
 		return
 	}
-	w.late = http.Header{}
-	if w.limit > 0 {
-		w.h.answer = &bytes.Buffer{}
-	}
+	close(w.h.head)
+	w.decision = <-w.h.deciding
+}
+
+func (w *handoverWriter) sendHead() {
+	setHeader(w.to.Header(), w.h.header)
+	w.to.WriteHeader(w.h.status)
 }
 
 // setHeader makes to what from is. They may be the same map.
@@ -100,7 +122,7 @@ func (w *handoverWriter) inform(status int) {
 // ended is called when the handler has returned.
 func (w *handoverWriter) ended() {
 	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
-		w.WriteHeader(http.StatusOK) // what net/http would send
+		w.begin(http.StatusOK) // what net/http would send
 	}
 	if !w.wrote && w.h.head != nil {
 		close(w.h.head)
@@ -112,6 +134,8 @@ func (w *handoverWriter) Write(p []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	switch {
+	case w.due:
+		return 0, http.ErrBodyNotAllowed
 	case w.to != nil:
 		return w.to.Write(p)
 	case w.h.answer == nil:
@@ -131,7 +155,7 @@ func (w *handoverWriter) ReadFrom(r io.Reader) (int64, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.to != nil {
+	if w.to != nil && !w.due {
 		return io.Copy(w.to, r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
@@ -142,7 +166,7 @@ func (w *handoverWriter) FlushError() error {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.to == nil {
+	if w.to == nil || w.due {
 		return nil
 	}
 	return http.NewResponseController(w.to).Flush()
@@ -151,10 +175,22 @@ func (w *handoverWriter) FlushError() error {
 // Flush is FlushError, for those who ask for an http.Flusher.
 func (w *handoverWriter) Flush() { _ = w.FlushError() }
 
-// Hijack takes over the client's connection, for an upgrade whose 101 was sent.
+// Hijack takes over the client's connection, and sends the 101 that is due. A handler that
+// has written no head will write it itself: hooks see a 101 then, which they may refuse, but
+// not change.
 func (w *handoverWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.wrote {
+		w.await(http.StatusSwitchingProtocols)
+		if w.to == nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
 	if w.to == nil {
 		return nil, nil, errDropped
+	}
+	if w.due {
+		w.due = false
+		w.sendHead()
 	}
 	return http.NewResponseController(w.to).Hijack()
 }

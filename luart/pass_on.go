@@ -62,7 +62,7 @@ func (x *Exchange) alone(to *ProxyTo) *handover {
 	if h.before != nil { // it was used, for a part of the response
 		h = &handover{}
 	}
-	h.to, h.header, h.before = to, x.w.Header(), noHeader
+	h.to, h.method, h.header, h.before = to, x.r.Method, x.w.Header(), noHeader
 	if len(h.header) > 0 {
 		h.before = maps.Clone(h.header)
 	}

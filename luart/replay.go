@@ -35,6 +35,9 @@ func (x *Exchange) replayBody() io.ReadCloser {
 	if whole, ok := body.(Replayable); ok { // Lua has read it
 		return whole.Again()
 	}
+	if x.r.Method == http.MethodConnect {
+		return body // a tunnel: nothing of it is kept, and closing it is how its end is told
+	}
 	old, ok := body.(*replayReader)
 	if !ok {
 		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody}}

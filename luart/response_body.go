@@ -18,12 +18,18 @@ import (
 func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	m := maps.Clone(responseMethods)
 	// res:body(): waits until all of it is there, at most max_body, decoded (gzip, deflate,
-	// br, zstd) and filtered. Errors: it breaks off, is longer or cannot be decoded; the
-	// response was sent or dropped.
+	// br, zstd) and filtered. It is empty at once where there can be none: that of an
+	// upgrade, of 204, 205 and 304, and of an error of a handler behind, which whoever
+	// handles errors answers later. Errors: it breaks off, is longer or cannot be decoded;
+	// the response was sent or dropped.
 	m["body"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
 		if r.stream != nil {
 			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
+		}
+		if r.bodiless() {
+			L.Push(newObject(vm.types.answer, &body{x: vm.cur.x, loaded: true, absent: true}))
+			return 1
 		}
 		bytes := r.body
 		if r.from != nil {
@@ -40,6 +46,10 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	m["set_body"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
 		text := L.CheckString(2)
+		if r.isTunnel() {
+			L.SetTop(1)
+			return 1
+		}
 		if r.from != nil {
 			r.from.checkOpen(L)
 		}
@@ -84,6 +94,19 @@ func checkAnswer(L *lua.LState) *response {
 		L.RaiseError("there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook")
 	}
 	return r
+}
+
+// bodiless reports whether the response can have no body by its nature, so that there is
+// nothing to wait for. Only the holder may call it.
+func (r *response) bodiless() bool {
+	switch h := r.from; {
+	case h == nil:
+		return bodyless(r.status) && len(r.body) == 0
+	case h.status == 0:
+		return h.panicked == nil
+	default:
+		return h.tunnel || !bodyfilter.HasBody(http.MethodGet, h.status)
+	}
 }
 
 // setBody makes text the body.

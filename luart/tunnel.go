@@ -1,0 +1,81 @@
+package luart
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// opensTunnel reports whether the head of a response opens a tunnel: 101 to an Upgrade, or
+// 2xx to CONNECT, which is how WebSockets come over HTTP/2 and 3. Behind it there is no body,
+// but what client and upstream have to say to each other, and that is none of Lua's business.
+//
+// An upstream that does not know the upgrade may answer a WebSocket over HTTP/2 as it would
+// answer a GET. That must not pass for a tunnel, or it would be a way round every filter.
+// A real one has no length, and Caddy's reverse proxy names itself in Via in all responses
+// but those that it has upgraded.
+func opensTunnel(method string, status int, h http.Header) bool {
+	switch {
+	case status == http.StatusSwitchingProtocols:
+		return true
+	case method != http.MethodConnect, status < 200, status > 299:
+		return false
+	}
+	if length, _ := strconv.ParseInt(h.Get("Content-Length"), 10, 64); length > 0 {
+		return false
+	}
+	for _, via := range h["Via"] {
+		if strings.HasSuffix(via, " Caddy") {
+			return false
+		}
+	}
+	return true
+}
+
+// filteredMethod is the method that says whether a response that is no tunnel has a body to
+// be filtered: whatever a CONNECT is answered with, the client gets the bytes.
+func (x *Exchange) filteredMethod() string {
+	if x.r.Method == http.MethodConnect {
+		return http.MethodGet
+	}
+	return x.r.Method
+}
+
+// isTunnel reports whether what the script sees is the head of a tunnel.
+func (r *response) isTunnel() bool { return r.from != nil && r.from.tunnel }
+
+// refuseTunnel makes r an answer without a body in the place of a tunnel, which is closed
+// when it is clear that nobody wants it after all. Only the holder may call it.
+func (r *response) refuseTunnel(L *lua.LState, status int) {
+	if r.from.method == http.MethodConnect && status < 300 {
+		L.ArgError(3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
+	}
+	r.leave()
+	for name := range r.header { // the proxy writes WebSocket, not Websocket
+		switch strings.ToLower(name) {
+		case "connection", "upgrade", "content-length", "sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions":
+			delete(r.header, name)
+		}
+	}
+	r.status, r.body, r.filters = status, nil, nil
+}
+
+// closeRefused sees to it that a client whose upgrade has been refused is not heard any
+// more on this connection: it, or a proxy in front of it, may take it for a tunnel and send
+// what is not meant for us. So it is with a CONNECT that anybody answers. Over HTTP/2 and 3
+// the stream is all there is to close.
+func (x *Exchange) closeRefused() {
+	if x.r.ProtoMajor > 1 || x.reply.isTunnel() {
+		return
+	}
+	refused := x.r.Method == http.MethodConnect
+	for _, h := range x.handovers {
+		refused = refused || h.tunnel
+	}
+	if refused {
+		x.reply = x.reply.clone() // the script may return it again
+		x.reply.header["Connection"] = []string{"close"}
+	}
+}
