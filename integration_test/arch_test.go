@@ -20,6 +20,7 @@ func TestDeps(t *testing.T) {
 		"/luart":          {"github.com/caddyserver/", module + "/caddyfile"},
 		"/caddyfile":      {"github.com/yuin/", module + "/luart", module + "/eventloop"},
 		"/luart/outbound": {"github.com/", "go.uber.org/"},
+		"/luart/luac":     {"github.com/caddy", "go.uber.org/", "golang.org/"},
 		"/luart/clock":    {"github.com/", "go.uber.org/", "golang.org/"},
 		"/luart/persist":  {"github.com/", "go.uber.org/", "golang.org/"},
 	} {

@@ -159,7 +159,7 @@ func TestTemplateErrors(t *testing.T) {
 		syntax("unfinished long string", "\n{{ [[it }}", "2: unfinished string in a tag"),
 		syntax("unfinished comment", "\n{{ x --[[ }}", "2: unfinished comment in a tag"),
 		syntax("reserved name", "{{ _rover_out(1) }}", "1: the name _rover_out is reserved"),
-		syntax("too many locals", strings.Repeat("{{ local a }}", 300), "1: too many local variables"),
+		syntax("too many locals", strings.Repeat("{{ local a }}", 300), "1: main function has more than 200 local variables"),
 		running("nil field", "a\n{{ for i = 1, 2 do }}\n{{ x.y }}{{ end }}", "3: attempt to index a non-table object(nil) with key 'y'"),
 		running("calling a nil", "\n\n\n{{ card { a = 1 } }}", "4: attempt to call a non-function object"),
 		running("error()", "\n{{ error('no <way>') }}", "2: no <way>"),

@@ -2,12 +2,14 @@ package luart
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"strconv"
 	"strings"
 
+	"github.com/caddy-rover/rover/luart/luac"
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
 )
@@ -24,10 +26,16 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// compile makes a function prototype of Lua source; name stands for it in messages and tracebacks. A first line that
-// starts with "#!" and a UTF-8 byte order mark are passed over. Every error is a *SyntaxError. Any goroutine may call
-// it.
-func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
+// compile makes a function prototype of Lua source; name stands for it in messages and tracebacks.
+// A first line that starts with "#!" and a UTF-8 byte order mark are passed over. Every error is a
+// *SyntaxError. Any goroutine may call it.
+func compile(source []byte, name string) (*lua.FunctionProto, error) {
+	return compileFor(context.Background(), source, name)
+}
+
+// compileFor is compile until a context ends: then it returns that one's error. Any goroutine may
+// call it.
+func compileFor(ctx context.Context, source []byte, name string) (proto *lua.FunctionProto, err error) {
 	line := 1
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -45,7 +53,10 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return nil, &SyntaxError{File: name, Line: line, Message: "precompiled chunks are not supported"}
 	}
-	stmts, err := parse.Parse(bytes.NewReader(source), name)
+	stmts, err := parse.Parse(&endingReader{ctx, bytes.NewReader(source)}, name)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, parseError(err, source, name)
 	}
@@ -53,17 +64,35 @@ func compile(source []byte, name string) (proto *lua.FunctionProto, err error) {
 	if check.block(stmts, 0); check.err != nil {
 		return nil, check.err
 	}
-	if proto, err = lua.Compile(stmts, name); err != nil {
-		var c *lua.CompileError
-		if !errors.As(err, &c) {
-			return nil, &SyntaxError{File: name, Line: line, Message: err.Error()}
-		}
-		return nil, &SyntaxError{File: name, Line: max(c.Line, 1), Message: c.Message}
+	proto, err = luac.Compile(ctx, stmts, name, numeral)
+	var failed *luac.Error
+	if errors.As(err, &failed) {
+		return nil, &SyntaxError{File: name, Line: max(failed.Line, 1), Message: failed.Message}
 	}
-	if err := tidy(proto); err != nil {
-		return nil, err
+	return proto, err
+}
+
+// endingReader is a reader that is at its end when a context is. Not safe for concurrent use.
+type endingReader struct {
+	ctx    context.Context
+	source io.Reader
+}
+
+func (r *endingReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, io.EOF
 	}
-	return proto, nil
+	return r.source.Read(p)
+}
+
+// numeral returns the number that a numeral in source spells. Any goroutine may call it.
+func numeral(spelled string) (float64, error) {
+	n, ok := parseNumber(spelled)
+	if !ok {
+		// At the end of the source the scanner takes EOF (-1) for a byte of the exponent.
+		return 0, fmt.Errorf("malformed number near '%s'", shown(strings.TrimSuffix(spelled, "\xff")))
+	}
+	return n, nil
 }
 
 // parseError gives gopher-lua's syntax errors C Lua's form. Any goroutine may call it.
@@ -102,32 +131,3 @@ func shown(token string) string {
 	quoted := strconv.Quote(token)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
-
-// maxUpvalues is what one byte of gopher-lua's prototypes can count. It does not check, and runs garbage beyond.
-const maxUpvalues = 255
-
-// tidy checks what the compiler does not, and gives back the memory that it reserves: 18 KiB for a function of one
-// line. Any goroutine may call it.
-func tidy(proto *lua.FunctionProto) error {
-	if len(proto.DbgUpvalues) > maxUpvalues {
-		return &SyntaxError{
-			File: proto.SourceName, Line: max(proto.LineDefined, 1),
-			Message: fmt.Sprintf("function uses more than %d variables of the functions around it", maxUpvalues),
-		}
-	}
-	proto.Code = trim(proto.Code)
-	proto.Constants = trim(proto.Constants)
-	proto.FunctionPrototypes = trim(proto.FunctionPrototypes)
-	proto.DbgSourcePositions = trim(proto.DbgSourcePositions)
-	proto.DbgLocals = trim(proto.DbgLocals)
-	proto.DbgCalls = trim(proto.DbgCalls)
-	proto.DbgUpvalues = trim(proto.DbgUpvalues)
-	for _, child := range proto.FunctionPrototypes {
-		if err := tidy(child); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func trim[S ~[]E, E any](s S) S { return slices.Clip(append(S(nil), s...)) }

@@ -23,13 +23,13 @@ func TestCompileErrors(t *testing.T) {
 		{"break", "app.lua:1: no loop to break"},
 		{"function f() return ... end", "app.lua:1: cannot use '...' outside a vararg function"},
 		{"goto nowhere", "app.lua:2: no visible label 'nowhere' for <goto> at line 1"},
-		{"\n::a:: ::a::", "app.lua:3: label 'a' already defined on line 2"},
+		{"\n::a:: ::a::", "app.lua:2: label 'a' already defined on line 2"},
 		{"return 1e", "app.lua:1: malformed number near '1e'"},
 		{"\n\nreturn 2e+ ", "app.lua:3: malformed number near '2e+ '"},
 		{"x = " + strings.Repeat("y", 100) + " z = z z", "app.lua:1: syntax error near"},
 		{"return " + strings.Repeat("a", 99) + strings.Repeat(" b", 2), "app.lua:1: syntax error near 'b'"},
 		{"\x1bLuaQ", "app.lua:1: precompiled chunks are not supported"},
-		{manyLocals(201), "app.lua:1: too many local variables"},
+		{manyLocals(201), "app.lua:1: main function has more than 200 local variables"},
 		{manyUpvalues(256), "app.lua:"},
 	} {
 		proto, err := compile([]byte(tt.source), "app.lua")
@@ -149,10 +149,10 @@ func TestCompileDepth(t *testing.T) {
 			}
 		}
 	}
-	// Many levels of arithmetic below many others: compiling costs their product.
+	// Many levels of arithmetic below many others: each is looked at once.
 	big := "x = " + rep("(", 900) + "(" + rep("a+", 900) + "a)" + rep("+("+rep("a+", 900)+"a))", 900)
-	if _, err := compile([]byte(big), "deep.lua"); err == nil || !strings.Contains(err.Error(), "arithmetic expression too long") {
-		t.Errorf("got %v, want a bound on arithmetic", err)
+	if _, err := compile([]byte(big), "deep.lua"); err != nil {
+		t.Error(err)
 	}
 }
 
