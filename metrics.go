@@ -41,7 +41,8 @@ var (
 	busyDesc = describe("busy_seconds_total",
 		"Time during which a VM was in use: its rate is the busy share.")
 	refusedDesc = describe("refused_total",
-		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, memory.", "reason")
+		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, waiting_share, memory; "+
+			"and those whose body had no place when Lua wanted to read it: receiving.", "reason")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -50,6 +51,8 @@ var (
 		"Requests that are queued for a VM, by priority.", "priority")
 	waitingDesc = describe("waiting",
 		"Handlers that wait inside Lua.")
+	receivingDesc = describe("receiving",
+		"Handlers that wait inside Lua for the body of their request.")
 	inFlightDesc = describe("in_flight",
 		"Pieces of Lua work that were admitted and have not ended: queued, running or waiting.")
 	threadsDesc = describe("threads",
@@ -165,12 +168,15 @@ func (m vmMetrics) collectLoop(loop eventloop.Stats) {
 	m.counter(refusedDesc, float64(loop.Refused.Share), "share")
 	m.counter(refusedDesc, float64(loop.Refused.QueueTimeout), "queue_timeout")
 	m.counter(refusedDesc, float64(loop.Refused.Waiting), "max_waiting")
+	m.counter(refusedDesc, float64(loop.Refused.WaitingShare), "waiting_share")
+	m.counter(refusedDesc, float64(loop.Refused.Receiving), "receiving")
 	m.gauge(queuedDesc, float64(loop.Depths[eventloop.High]), "high")
 	m.gauge(queuedDesc, float64(loop.Depths[eventloop.Normal]), "normal")
 	m.gauge(queuedDesc, float64(loop.Depths[eventloop.Low]), "low")
 	m.gauge(waitingDesc, float64(loop.Waiting))
+	m.gauge(receivingDesc, float64(loop.Receiving))
 	m.gauge(inFlightDesc, float64(loop.InFlight))
-	m.gauge(threadsDesc, float64(loop.Waiting), "waiting")
+	m.gauge(threadsDesc, float64(loop.Waiting+loop.Receiving), "waiting")
 	m.gauge(threadsDesc, float64(loop.Spare), "spare")
 }
 

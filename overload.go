@@ -78,7 +78,8 @@ func (h *Handler) logRefusal(err error) {
 		zap.Uint64("refused_queue", st.Refused.Full),
 		zap.Uint64("refused_share", st.Refused.Share),
 		zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
-		zap.Uint64("refused_max_waiting", st.Refused.Waiting))
+		zap.Uint64("refused_max_waiting", st.Refused.Waiting),
+		zap.Uint64("refused_waiting_share", st.Refused.WaitingShare))
 }
 
 // remedy returns what an operator can do about a refusal, "" if it is not overload.
@@ -90,6 +91,8 @@ func remedy(err error) string {
 		return "make handlers faster, raise queue, or lower queue_timeout, so that the queue holds only requests that can be served"
 	case errors.Is(err, eventloop.ErrQueueTimeout):
 		return "make handlers faster, lower burst, which bounds what one of them may cost the others, or raise queue_timeout"
+	case errors.Is(err, eventloop.ErrWaitingShareUsed):
+		return "make the services that handlers of this route wait for faster, or lower timeout; one route gets half of max_waiting, so a higher one is a higher half"
 	case errors.Is(err, eventloop.ErrTooManyWaiting):
 		return "make the services that handlers wait for faster, lower timeout, or raise max_waiting if there is memory"
 	case errors.Is(err, luart.ErrMemory):

@@ -44,7 +44,7 @@ func TestEachOverloadHasARemedy(t *testing.T) {
 	seen := map[string]bool{"": true}
 	for _, err := range []error{
 		eventloop.ErrOverloaded, eventloop.ErrShareUsed, eventloop.ErrQueueTimeout,
-		fmt.Errorf("wrapped: %w", eventloop.ErrTooManyWaiting),
+		fmt.Errorf("wrapped: %w", eventloop.ErrTooManyWaiting), eventloop.ErrWaitingShareUsed,
 	} {
 		if got := remedy(err); seen[got] {
 			t.Errorf("%v: remedy %q", err, got)

@@ -90,8 +90,8 @@ type Config struct {
 	// the method is unknown. Default: "pass".
 	Unmatched string `json:"unmatched,omitempty"`
 
-	// The most tasks that one holder runs before it lets other goroutines have the
-	// processor. It never waits for a batch to fill. A count, 1 to 1024; 0 means the
+	// The most queued requests that are run in a row before other goroutines have the
+	// processor, and those that waited inside Lua their turn. It never waits for a batch to fill. A count, 1 to 1024; 0 means the
 	// default, 32. Clients see no refusal from it: a higher value favours
 	// throughput, a lower one the latency of everything else in the process.
 	Batch int `json:"batch,omitempty"`
@@ -111,7 +111,9 @@ type Config struct {
 	// The most requests that wait inside Lua (rover.sleep, a request to another
 	// service) at once. A count, 1 to 1000000; 0 means the default, 10000. Past it a
 	// new request is refused before any Lua runs: 503 with Retry-After. Those that
-	// have begun go on, and may wait. Each holds some 20 KB of memory.
+	// have begun go on, and may wait. Each holds some 20 KB of memory. One route gets
+	// half of them, and one, a second half of what is left, so that slow routes leave room
+	// for others and for guards.
 	MaxWaiting int `json:"max_waiting,omitempty"`
 
 	// The priority of a request that is queued for the VM: a string with placeholders,

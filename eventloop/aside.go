@@ -13,6 +13,7 @@ func (l *Loop[T]) DoAside(ctx context.Context, fn func(T) error) error {
 		}
 		if l.state.CompareAndSwap(s, s+1) {
 			if pending(s) == 0 {
+				l.measure()
 				return l.runClaimed(fn)
 			}
 			return l.enqueue(ctx, High, nil, fn)

@@ -12,7 +12,7 @@ func TestDoAside(t *testing.T) {
 	release, waits, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- l.Do(background, func(*int) error {
-			l.Detach(func() { close(waits); <-release })
+			l.Detach(nil, func() { close(waits); <-release })
 			return nil
 		})
 	}()

@@ -168,7 +168,7 @@ type detachDoer struct{ l *Loop[*int] }
 
 func (d detachDoer) do(ctx context.Context, _ func(*int) error) error {
 	return d.l.Do(ctx, func(*int) error {
-		d.l.Detach(func() {})
+		d.l.Detach(nil, func() {})
 		return nil
 	})
 }

@@ -63,7 +63,7 @@ func TestCloseWaitsForDetachedThenCuts(t *testing.T) {
 		go func() {
 			defer done.Done()
 			err := l.Do(background, func(*int) error {
-				l.Detach(func() { waiting.Done(); <-l.Stopping() })
+				l.Detach(nil, func() { waiting.Done(); <-l.Stopping() })
 				after.Add(1) // the task goes on, with the hold
 				return errors.New("cut")
 			})
@@ -117,7 +117,7 @@ func TestCloseRacesWithDoAndDetach(t *testing.T) {
 							}
 							ran = true
 							if (i+p)%2 == 0 {
-								l.Detach(runtime.Gosched)
+								l.Detach(nil, runtime.Gosched)
 							}
 							return nil
 						})

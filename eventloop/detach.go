@@ -10,8 +10,42 @@ import (
 // have changed. wait must not touch it, and must return soon after Stopping is
 // closed. A panic in wait goes on when the hold is back.
 //
+// The task counts as one that waits, towards share unless that is nil, until it has the
+// hold back.
+//
 // Only the holder may call it, from inside a task.
-func (l *Loop[T]) Detach(wait func()) {
+func (l *Loop[T]) Detach(share *Share, wait func()) {
+	if share != nil {
+		share.waiting.Add(1)
+		defer share.waiting.Add(-1)
+	}
+	l.detach(wait)
+}
+
+// Receive is Detach for a task that waits for what it was asked with, which only who asked
+// can end. Such waits are counted apart, so that those who ask slowly take no places from
+// other waits, and share gets as many of them as of the others. It returns
+// ErrTooManyReceiving at once, without having called wait, when there is no place.
+//
+// Only the holder may call it, from inside a task.
+func (l *Loop[T]) Receive(share *Share, wait func()) error {
+	max := l.maxReceiving.Load()
+	free := max - l.receiving.Load()
+	if free <= 0 || share != nil && !share.fits(share.receiving.Load(), free, max) {
+		l.refusals.receiving.Add(1)
+		return ErrTooManyReceiving
+	}
+	l.receiving.Add(1)
+	defer l.receiving.Add(-1)
+	if share != nil {
+		share.receiving.Add(1)
+		defer share.receiving.Add(-1)
+	}
+	l.detach(wait)
+	return nil
+}
+
+func (l *Loop[T]) detach(wait func()) {
 	l.own.counters.Detaches++
 	l.release(oneWaiting)
 	defer l.attach()
@@ -62,7 +96,7 @@ func (l *Loop[T]) awaitHold(before uint64) {
 		<-a.ready
 		attacherPool.Put(a)
 	}
-	l.measure(1)
+	l.measure()
 }
 
 // attacher is a detached task that wants the hold back.

@@ -16,7 +16,7 @@ func TestDetachLetsOthersRun(t *testing.T) {
 		done <- l.Do(background, func(n *int) error {
 			first = n
 			*n = 1
-			l.Detach(func() { close(waits); <-resume })
+			l.Detach(nil, func() { close(waits); <-resume })
 			if *n != 1 {
 				t.Error("somebody used the thread of a detached task")
 			}
@@ -54,7 +54,7 @@ func TestDetachOnTheDrainGoroutine(t *testing.T) {
 	for range 50 {
 		waiting.Add(1)
 		done = append(done, queue(background, l, func(*int) error {
-			l.Detach(func() { waiting.Done(); <-resume })
+			l.Detach(nil, func() { waiting.Done(); <-resume })
 			return nil
 		}))
 	}
@@ -89,7 +89,7 @@ func TestAttachInOrderDespiteAFullRing(t *testing.T) {
 		waits := make(chan struct{})
 		go func() {
 			done[i] <- l.Do(background, func(*int) error {
-				l.Detach(func() { close(waits); <-resume[i] })
+				l.Detach(nil, func() { close(waits); <-resume[i] })
 				order = append(order, i)
 				return nil
 			})
@@ -134,7 +134,7 @@ func TestAttachersAndQueueTakeTurns(t *testing.T) {
 					case <-stop:
 						return nil
 					default:
-						l.Detach(func() {})
+						l.Detach(nil, func() {})
 					}
 				}
 			})
@@ -193,8 +193,8 @@ func TestMaxWaiting(t *testing.T) {
 		waits := make(chan struct{})
 		go func() {
 			done[i] <- l.Do(background, func(*int) error {
-				l.Detach(func() { close(waits); <-resume })
-				l.Detach(func() { <-resume })
+				l.Detach(nil, func() { close(waits); <-resume })
+				l.Detach(nil, func() { <-resume })
 				return nil
 			})
 		}()

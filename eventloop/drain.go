@@ -39,7 +39,7 @@ func (l *Loop[T]) drain() {
 // goroutine is the one to park. Only the holder may call it.
 func (l *Loop[T]) drainHeld() (park bool) {
 	for {
-		n, answered := l.runBatch()
+		l.runBatch()
 		popped := l.settle()
 
 		// Parking is decided before the hold is given up: own is the holder's.
@@ -66,23 +66,21 @@ func (l *Loop[T]) drainHeld() (park bool) {
 		if popped != 0 {
 			l.state.Add(-popped)
 		}
-		// More is pending: a further batch, or, if there was none, a producer between
-		// its announcement and its push, who must get a processor.
-		if n == 0 || answered {
-			runtime.Gosched()
-		}
+		// More is pending: a further batch, before which others have a processor, or, if
+		// there was none, a producer between its announcement and its push, who must get
+		// one.
+		runtime.Gosched()
 	}
 }
 
-// runBatch runs queued tasks, at most a batch of them. It never waits for one. It
-// returns how many it took from the ring and whether it answered some of them. Only
-// the holder may call it.
-func (l *Loop[T]) runBatch() (n int, answered bool) {
-	l.measure(1)
+// runBatch runs queued tasks, at most a batch of them. It never waits for one. Only the
+// holder may call it.
+func (l *Loop[T]) runBatch() {
+	l.measure()
 	now := l.own.held
 	l.own.rate.begin(now)
 	timeout := l.queueTimeout.Load()
-	limit, ran := int(l.batch.Load()), 0
+	limit, n, ran := int(l.batch.Load()), 0, 0
 	for ; n < limit; n++ {
 		t, ok := l.next()
 		if !ok {
@@ -103,6 +101,14 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 			t.done <- struct{}{} // the producer's from here on; it has waited enough
 			continue
 		}
+		// Since it was queued others may have begun to wait.
+		if s := l.state.Load() &^ closedBit; s >= l.crowded.Load() || t.share.waits() {
+			t.err = l.admit(s, t.share)
+		}
+		if t.err != nil {
+			t.done <- struct{}{} // as above
+			continue
+		}
 		c.Drained++
 		l.own.waited = time.Duration(wait)
 		c.waited(l.own.waited)
@@ -111,9 +117,10 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 		l.runQueued(t)
 
 		now = nanotime()
+		l.busy(time.Duration(now - l.own.held)) // a batch may go on for long
+		l.own.held = now
 		if now-l.answers.since > int64(breath) {
 			l.answers.send()
-			answered = true
 			// The batch may go on for long: say so far how fast it is.
 			l.own.rate.add(ran, now)
 			ran = 0
@@ -124,7 +131,6 @@ func (l *Loop[T]) runBatch() (n int, answered bool) {
 	l.own.rate.full = n == limit
 	l.own.counters.batch(n)
 	l.publish()
-	return n, answered
 }
 
 // runQueued runs t and keeps the answer for later. Only the holder may call it.

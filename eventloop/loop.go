@@ -1,7 +1,6 @@
 package eventloop
 
 import (
-	"cmp"
 	"context"
 	"runtime/debug"
 	"sync"
@@ -23,14 +22,16 @@ type Config[T any] struct {
 	Limits
 }
 
-// Limits are what a loop admits, and how long it may take. A zero means the default.
+// Limits are what a loop admits, and how long it may take. A zero means the default, and so
+// does what is less: no limit can be off, or the loop would serve nobody.
 type Limits struct {
 	// Queue is how many tasks of each class may be queued before Do refuses with
 	// ErrOverloaded, 4096 by default.
 	Queue int
 
-	// Batch is how many queued tasks the drain goroutine runs before it lets
-	// others be scheduled, 32 by default.
+	// Batch is how many queued tasks the drain goroutine runs before it lets the other
+	// goroutines of the process be scheduled, and how many queued and detached tasks have
+	// their turn before the other kind has, 32 by default.
 	Batch int
 
 	// QueueTimeout is how long a task may be queued before Do refuses it with
@@ -38,9 +39,14 @@ type Limits struct {
 	// millisecond if that is longer.
 	QueueTimeout time.Duration
 
-	// MaxWaiting is how many tasks may be detached before Do refuses new ones with
-	// ErrTooManyWaiting, 10000 by default. Those admitted before may still detach.
+	// MaxWaiting is how many tasks may be detached before new ones are refused with
+	// ErrTooManyWaiting, 10000 by default and 2^31-1 at most. Those that run or are
+	// detached already may detach again. See Share for what one kind may have of it.
 	MaxWaiting int
+
+	// MaxReceiving is how many tasks may be detached with Receive, apart from the others.
+	// MaxWaiting by default, and 2^31-1 at most.
+	MaxReceiving int
 }
 
 const (
@@ -48,6 +54,13 @@ const (
 	defaultBatch        = 32
 	defaultQueueTimeout = 5 * time.Second
 	defaultMaxWaiting   = 10_000
+
+	// mostQueue is what a ring can have: slots that can be made at all, and a power of two
+	// behind them that an int can hold.
+	mostQueue = 1 << 24
+
+	// mostWaiting is what the state of a loop can count.
+	mostWaiting = 1<<31 - 1
 
 	// maxSpare threads are kept for later tasks: enough that a steady load makes
 	// none, few enough that a burst of waiting tasks does not stay in memory.
@@ -81,13 +94,17 @@ type Loop[T any] struct {
 	state atomic.Uint64
 	_     [cacheLine - 8]byte
 
-	full      atomic.Uint64 // Do refuses when state is not below: MaxWaiting as part of state
+	crowded   atomic.Uint64 // DoClass looks closer when state is not below, see admit
 	rings     [classes]ring[T]
 	attachers attachList
 	tasks     sync.Pool
 	newThread func() T
 	reuse     func(T) bool
 	batch     atomic.Int64
+
+	maxWaiting   atomic.Int64
+	maxReceiving atomic.Int64
+	receiving    atomic.Int64 // tasks detached with Receive; the holder writes it
 
 	queueTimeout atomic.Int64
 	sweeper      sweeper
@@ -105,9 +122,9 @@ type Loop[T any] struct {
 		rate     rate
 		streak   int   // attachers served since the drain goroutine last had the hold
 		parked   bool  // a drain goroutine waits at drainCh, or is about to
-		held     int64 // nanotime at which the hold began, 0 when it is not measured
-		weight   int64 // how many holds this measured one stands for
+		held     int64 // nanotime at which what is not yet in Busy began, 0 when the hold is not measured
 		waited   time.Duration
+		told     time.Duration // Busy when the counters were published last
 		counters Counters
 	}
 
@@ -120,7 +137,7 @@ type Loop[T any] struct {
 	stopOnce  sync.Once
 	endOnce   sync.Once
 
-	refusals  struct{ full, share, waiting, queueTimeout, cancelled atomic.Uint64 } // counted by others than the holder
+	refusals  struct{ full, share, waiting, waitingShare, receiving, queueTimeout, cancelled atomic.Uint64 } // counted by others than the holder
 	published struct {
 		sync.Mutex
 		counters Counters
@@ -150,11 +167,20 @@ func newLoop[T any](c Config[T], start uint64) *Loop[T] {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Queue = cmp.Or(l.Queue, defaultQueue)
-	l.Batch = cmp.Or(l.Batch, defaultBatch)
-	l.QueueTimeout = cmp.Or(l.QueueTimeout, defaultQueueTimeout)
-	l.MaxWaiting = cmp.Or(l.MaxWaiting, defaultMaxWaiting)
+	l.Queue = min(positive(l.Queue, defaultQueue), mostQueue)
+	l.Batch = positive(l.Batch, defaultBatch)
+	l.QueueTimeout = positive(l.QueueTimeout, defaultQueueTimeout)
+	l.MaxWaiting = min(positive(l.MaxWaiting, defaultMaxWaiting), mostWaiting)
+	l.MaxReceiving = min(positive(l.MaxReceiving, l.MaxWaiting), mostWaiting)
 	return l
+}
+
+// positive returns v, or or where v is no limit.
+func positive[T int | time.Duration](v, or T) T {
+	if v <= 0 {
+		return or
+	}
+	return v
 }
 
 // SetLimits changes the limits, and returns the queue length in force: it cannot
@@ -168,7 +194,9 @@ func (l *Loop[T]) SetLimits(limits Limits) (queue int) {
 		l.rings[i].limit.Store(uint64(queue))
 	}
 	l.batch.Store(int64(limits.Batch))
-	l.full.Store(uint64(limits.MaxWaiting) * oneWaiting)
+	l.maxWaiting.Store(int64(limits.MaxWaiting))
+	l.maxReceiving.Store(int64(limits.MaxReceiving))
+	l.crowded.Store(uint64(int64(limits.MaxWaiting)-reserve(int64(limits.MaxWaiting))) * oneWaiting)
 	if l.queueTimeout.Swap(int64(limits.QueueTimeout)) != int64(limits.QueueTimeout) {
 		l.retime()
 	}
@@ -179,7 +207,8 @@ func (l *Loop[T]) SetLimits(limits Limits) (queue int) {
 // the caller's goroutine, otherwise on the drain goroutine while the caller waits.
 //
 // It returns ErrOverloaded when the queue is full, ErrTooManyWaiting when too many
-// tasks are detached, ErrQueueTimeout when fn was queued for too long, and ErrClosed
+// tasks are detached, also when fn's turn in the queue has come, ErrQueueTimeout when fn
+// was queued for too long, and ErrClosed
 // after Close, all before anything of fn has run. When ctx ends while fn is queued it
 // returns ctx's error at once and fn never runs; once fn runs, Do waits for it, and
 // ending early is fn's own business. A panic in fn is returned as a *PanicError.
@@ -191,18 +220,20 @@ func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error {
 
 // DoClass is Do for a task of a class (one that is unknown means Normal), which counts
 // towards share unless that is nil: when share has more than half of the class's queue
-// DoClass returns ErrShareUsed, which is an ErrOverloaded.
+// DoClass returns ErrShareUsed, which is an ErrOverloaded; when it has more detached tasks
+// than there are places left, ErrWaitingShareUsed, which is an ErrTooManyWaiting.
 //
 // Any goroutine may call it, but not a task of the same loop.
 func (l *Loop[T]) DoClass(ctx context.Context, class Class, share *Share, fn func(T) error) error {
 	for {
 		s := l.state.Load()
-		if s >= l.full.Load() { // waiting and the closed bit stand above pending
+		if s >= l.crowded.Load() || share.waits() { // waiting and the closed bit stand above pending
 			if s&closedBit != 0 {
 				return ErrClosed
 			}
-			l.refusals.waiting.Add(1)
-			return ErrTooManyWaiting
+			if err := l.admit(s, share); err != nil {
+				return err
+			}
 		}
 		// From idle to held: fn may run here and now. Else announce a task.
 		if l.state.CompareAndSwap(s, s+1) {
@@ -223,7 +254,6 @@ func (l *Loop[T]) runClaimed(fn func(T) error) error {
 	c.CallerRuns++
 	if c.CallerRuns%sampling == 0 {
 		l.publish()
-		l.measure(sampling)
 	}
 	return l.run(fn)
 }
@@ -330,7 +360,7 @@ func (l *Loop[T]) release(extra uint64) {
 // do, as they may go on to claim. Only the holder may call it.
 func (l *Loop[T]) settle() (popped uint64) {
 	if l.own.held != 0 {
-		l.own.counters.Busy += time.Duration((nanotime() - l.own.held) * l.own.weight)
+		l.busy(time.Duration(nanotime() - l.own.held))
 		l.own.held = 0
 	}
 	popped = l.own.popped

@@ -141,7 +141,7 @@ func TestExclusive(t *testing.T) {
 								slice()
 								if i%3 == 0 {
 									own := *n
-									l.Detach(runtime.Gosched)
+									l.Detach(nil, runtime.Gosched)
 									if *n != own {
 										t.Error("another task used the thread of a detached one")
 									}
@@ -383,7 +383,7 @@ func TestPanicIsTheTasksError(t *testing.T) {
 		t.Errorf("the task behind it: %v", err)
 	}
 	check("while detached", l.Do(background, func(*int) error {
-		l.Detach(func() { panic(cause) })
+		l.Detach(nil, func() { panic(cause) })
 		return nil
 	}))
 	if s := l.Stats(); s.Panics != 3 || s.InFlight != 0 {
@@ -488,7 +488,7 @@ func TestNoLostWakeUp(t *testing.T) {
 				err := l.Do(background, func(*int) error {
 					n++
 					if i%64 == 0 {
-						l.Detach(runtime.Gosched)
+						l.Detach(nil, runtime.Gosched)
 					}
 					return nil
 				})

@@ -8,9 +8,53 @@ import "sync/atomic"
 // kind whose clients leave at once could fill the queue with tasks nobody wants. A task
 // that finds the loop idle does not touch its Share.
 //
+// It counts detached tasks, too. A kind may have one more when it has no more than there are
+// places left of Limits.MaxWaiting: one that is slow gets half, and one, another the same of
+// the rest. The last sixteenth is for the first task of each kind, and for kinds with
+// Reserved, on which the work of others depends.
+//
 // The zero value is ready for use. It must not be copied.
 type Share struct {
-	queued [classes]atomic.Int64
+	queued    [classes]atomic.Int64
+	waiting   atomic.Int64 // detached tasks; the holder writes it
+	receiving atomic.Int64 // those detached with Receive; the holder writes it
+
+	// Reserved must be set before the first use, if it is.
+	Reserved bool
+}
+
+// reserve returns how many of max places for detached tasks are not for a second one
+// of a kind without Reserved.
+func reserve(max int64) int64 {
+	if max < 4 { // then one would be too much
+		return 0
+	}
+	return (max + 15) / 16
+}
+
+// fits reports whether the kind, which has taken places, may have one more when free of max
+// are left.
+func (s *Share) fits(taken, free, max int64) bool {
+	return taken == 0 || taken <= free && (s.Reserved || free > reserve(max))
+}
+
+// waits reports whether tasks of the kind are detached. Any goroutine may call it.
+func (s *Share) waits() bool { return s != nil && s.waiting.Load() > 0 }
+
+// admit says whether the loop has a place for a task that may detach, when its state is s.
+// Any goroutine may call it.
+func (l *Loop[T]) admit(s uint64, share *Share) error {
+	max := l.maxWaiting.Load()
+	free := max - (int64(waiting(s)) - l.receiving.Load())
+	switch {
+	case free <= 0:
+		l.refusals.waiting.Add(1)
+		return ErrTooManyWaiting
+	case share != nil && !share.fits(share.waiting.Load(), free, max):
+		l.refusals.waitingShare.Add(1)
+		return ErrWaitingShareUsed
+	}
+	return nil
 }
 
 // Queued returns how many tasks of the kind are queued. Any goroutine may call it.

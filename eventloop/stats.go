@@ -26,9 +26,10 @@ type Counters struct {
 	QueueWait time.Duration
 	Waits     [len(WaitBounds) + 1]uint64
 
-	// Busy is the time during which somebody held the loop. It is measured on each
-	// batch and each slice after a wait, and on one of 64 tasks run by their own
-	// caller, which then stands for all 64.
+	// Busy is the time during which somebody held the loop. A hold is measured where that
+	// costs little beside it: a batch, a slice after a wait, what DoAdmitted and DoAside
+	// run. Of a task that its own caller runs it is what the task says (Spent), since to
+	// read the clock twice would cost more than the rest of Do.
 	Busy time.Duration
 }
 
@@ -39,11 +40,14 @@ var WaitBounds = [...]time.Duration{
 	time.Second, 4 * time.Second,
 }
 
-// Refusals counts the tasks that were refused, by reason. None of them has run.
+// Refusals counts the tasks that were refused, by reason. But for Receiving none of them
+// has run.
 type Refusals struct {
 	Full         uint64 // ErrOverloaded: the queue was full
 	Share        uint64 // ErrShareUsed: its kind had more than half of the queue
 	Waiting      uint64 // ErrTooManyWaiting: too many tasks were detached
+	WaitingShare uint64 // ErrWaitingShareUsed: too many of its kind were
+	Receiving    uint64 // ErrTooManyReceiving. These have run until then
 	QueueTimeout uint64 // ErrQueueTimeout: it was queued for too long
 }
 
@@ -53,19 +57,25 @@ func (r Refusals) Total() uint64 { return r.Full + r.Share + r.Waiting + r.Queue
 // Stats is what a loop has done and does.
 type Stats struct {
 	Counters
-	Depth    int          // tasks queued, not started
-	Depths   [classes]int // Depth, by Class
-	Waiting  int          // tasks detached
-	Spare    int          // threads kept for later tasks
-	InFlight int          // tasks admitted, not answered; a task about to be refused may be counted
+	Depth     int          // tasks queued, not started
+	Depths    [classes]int // Depth, by Class
+	Waiting   int          // tasks detached, but those that receive
+	Receiving int          // tasks detached with Receive
+	Spare     int          // threads kept for later tasks
+	InFlight  int          // tasks admitted, not answered; a task about to be refused may be counted
 }
 
-// sampling: one of this many caller runs is timed, since reading the clock twice
-// costs more than the rest of such a run (see BenchmarkDo).
+// sampling: after this many caller runs the counters are published, since that costs more
+// than the rest of such a run (see BenchmarkDo).
 const sampling = 64
 
+// publishBusy: sooner, after so much time held. However few and long the tasks are, what
+// Stats tells of them is no older than one of them and this.
+const publishBusy = time.Millisecond
+
 // Stats returns a snapshot. On an idle loop it is exact; on a busy one the counters
-// may be those of up to 64 tasks ago. Any goroutine may call it.
+// may be those of up to 64 tasks ago, or of a millisecond of tasks if that is less. Any
+// goroutine may call it.
 func (l *Loop[T]) Stats() Stats {
 	if s := l.state.Load(); s&closedBit == 0 && pending(s) == 0 && l.state.CompareAndSwap(s, s+1) {
 		l.publish()
@@ -79,6 +89,8 @@ func (l *Loop[T]) Stats() Stats {
 		Full:         l.refusals.full.Load(),
 		Share:        l.refusals.share.Load(),
 		Waiting:      l.refusals.waiting.Load(),
+		WaitingShare: l.refusals.waitingShare.Load(),
+		Receiving:    l.refusals.receiving.Load(),
 		QueueTimeout: l.refusals.queueTimeout.Load(),
 	}
 	st.Cancelled += l.refusals.cancelled.Load()
@@ -86,8 +98,9 @@ func (l *Loop[T]) Stats() Stats {
 		st.Depths[c] = l.rings[c].len()
 		st.Depth += st.Depths[c]
 	}
-	st.Waiting = int(waiting(s))
-	st.InFlight = int(pending(s)) + st.Waiting
+	st.InFlight = int(pending(s) + waiting(s))
+	st.Receiving = int(min(l.receiving.Load(), int64(waiting(s)))) // s and it are not of one moment
+	st.Waiting = int(waiting(s)) - st.Receiving
 	return st
 }
 
@@ -96,17 +109,32 @@ func (l *Loop[T]) Stats() Stats {
 func (l *Loop[T]) publish() {
 	if l.published.TryLock() {
 		l.published.counters = l.own.counters
+		l.own.told = l.own.counters.Busy
 		l.published.rate = l.own.rate
 		l.published.spare = len(l.own.spare)
 		l.published.Unlock()
 	}
 }
 
-// measure starts the clock for this hold, which stands for weight holds. Only the
-// holder may call it.
-func (l *Loop[T]) measure(weight int64) {
-	l.own.held = nanotime()
-	l.own.weight = weight
+// measure starts the clock for this hold. Only the holder may call it.
+func (l *Loop[T]) measure() { l.own.held = nanotime() }
+
+// busy counts time held. Only the holder may call it.
+func (l *Loop[T]) busy(d time.Duration) {
+	c := &l.own.counters
+	c.Busy += d
+	if c.Busy-l.own.told >= publishBusy {
+		l.publish()
+	}
+}
+
+// Spent says for how long the task that runs has had the hold: since it began, or got it
+// back. It should be told before the task returns, and before it detaches. It counts where
+// the loop does not measure that itself, see Counters.Busy. Only the holder may call it.
+func (l *Loop[T]) Spent(d time.Duration) {
+	if l.own.held == 0 {
+		l.busy(d)
+	}
 }
 
 // batch counts a batch of n tasks.

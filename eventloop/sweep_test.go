@@ -231,7 +231,7 @@ func TestSweepRaces(t *testing.T) {
 							inside++
 							runs++
 							if i%4 == 0 {
-								l.Detach(runtime.Gosched)
+								l.Detach(nil, runtime.Gosched)
 							}
 							return nil
 						})

@@ -19,6 +19,12 @@ var (
 	// ErrTooManyWaiting says that Limits.MaxWaiting tasks were detached. Nothing of
 	// the task has run.
 	ErrTooManyWaiting = errors.New("too many tasks are waiting")
+	// ErrWaitingShareUsed is the ErrTooManyWaiting of a task whose Share had more
+	// detached tasks than there were places left. Nothing of the task has run.
+	ErrWaitingShareUsed = fmt.Errorf("%w of one kind", ErrTooManyWaiting)
+	// ErrTooManyReceiving says that a task cannot be detached with Receive, because
+	// Limits.MaxReceiving are, or as many of its Share as there were places left.
+	ErrTooManyReceiving = errors.New("too many tasks are receiving")
 	// ErrClosed says that the loop no longer admits tasks. Nothing of the task has run.
 	ErrClosed = errors.New("the loop is closed")
 )

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/eventloop"
 )
 
 // call is one piece of Lua work that may wait: a request's phase, the loading of a
@@ -85,6 +87,14 @@ func (c *call) name() string {
 	default:
 		return "background of " + c.gen.name
 	}
+}
+
+// share is what the waits of c count towards, nil for none: background work.
+func (c *call) share() *eventloop.Share {
+	if c.x == nil {
+		return nil
+	}
+	return c.x.share()
 }
 
 // retiring is closed when idle waits of c are to end. Any goroutine may call it.

@@ -22,10 +22,16 @@ type Cost struct {
 // nanotime is the VM's clock: nanoseconds since it was made.
 func (vm *VM) nanotime() int64 { return int64(time.Since(vm.budget.made)) }
 
-// leave ends what start began, and adds what it took to the call's cost. Only the holder may
-// call it.
-func (c *call) leave() {
-	c.cost.Lua += time.Duration(c.gen.vm.nanotime() - c.began)
+// leave ends a slice, which start or the end of a wait began, and adds what it took to the
+// call's cost and to the time that the VM was in use. It returns when that was. Only the
+// holder may call it.
+func (c *call) leave() (now int64) {
+	vm := c.gen.vm
+	now = vm.nanotime()
+	took := time.Duration(now - c.began)
+	c.cost.Lua += took
+	vm.loop.Spent(took)
+	return now
 }
 
 // done ends a call that is not a request's own, and adds its cost to that of the request, or

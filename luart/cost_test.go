@@ -192,3 +192,32 @@ func TestCostsOutliveGenerations(t *testing.T) {
 		t.Errorf("%d routes are remembered, and none is there", len(routes))
 	}
 }
+
+// The VM was in use for as long as its routes and background work have cost, however few
+// requests there are.
+func TestBusyIsWhatLuaTook(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function work() for i = 1, 20000 do math.floor(i) end end
+		function api.slow.get() work() return "done" end
+		function api.waits.get() work() rover.sleep(0) work() return "done" end
+		function api.parallel.get() rover.parallel { work, function() rover.sleep(0) work() end } return "done" end
+		function api.spawns.get() rover.spawn(work) return "done" end
+		return api`)
+	for _, path := range []string{"/slow", "/waits", "/parallel", "/spawns"} {
+		before := s.vm.Stats().Busy
+		s.expect("GET "+path, "200 done")
+		until(func() bool { return s.vm.Stats().InFlight == 0 })
+		if got := s.vm.Stats().Busy; got <= before {
+			t.Errorf("GET %s: busy for %v before, %v now", path, before, got)
+		}
+	}
+	var lua time.Duration
+	routes, background := s.vm.Costs()
+	for _, r := range append(routes, background...) {
+		lua += r.Total.Lua
+	}
+	if busy := s.vm.Stats().Busy; busy < lua || lua == 0 {
+		t.Errorf("busy for %v, Lua took %v", busy, lua)
+	}
+}

@@ -43,7 +43,7 @@ func (g *Generation) register(kind FunctionKind) lua.LGFunction {
 			g.functions[kind] = map[string]*handler{}
 		}
 		d := definition{name: name, fn: fn, where: callerLine(L)}
-		g.functions[kind][name] = newHandler(d, string(kind)+" "+name)
+		g.functions[kind][name] = newHook(d, string(kind)+" "+name)
 		return 0
 	}
 }

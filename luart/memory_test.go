@@ -277,7 +277,7 @@ func TestCountDropsSpareThreads(t *testing.T) {
 			done.Go(func() {
 				_ = s.vm.loop.DoAdmitted(func(th *thread) error {
 					used[th] = true
-					s.vm.loop.Detach(func() { together.Done(); together.Wait() })
+					s.vm.loop.Detach(nil, func() { together.Done(); together.Wait() })
 					return nil
 				})
 			})

@@ -214,10 +214,10 @@ func (t *tree) add(def *apiNode, parents []*node, route string) *node {
 		}
 	}
 	for _, d := range def.before.list {
-		n.before = append(n.before, newHandler(d, "before "+d.name+" at "+n.route))
+		n.before = append(n.before, newHook(d, "before "+d.name+" at "+n.route))
 	}
 	for _, d := range def.after.list {
-		n.after = append(n.after, newHandler(d, "after "+d.name+" at "+n.route))
+		n.after = append(n.after, newHook(d, "after "+d.name+" at "+n.route))
 	}
 	n.covers = len(n.before)+len(n.after) > 0
 	for _, child := range def.children {
@@ -244,6 +244,14 @@ func (t *tree) add(def *apiNode, parents []*node, route string) *node {
 		n.covers = n.covers || c.covers
 	}
 	return n
+}
+
+// newHook returns the handler of a hook, or of another function that decides about requests
+// of all routes: of the places for what waits, some are kept for those.
+func newHook(d definition, route string) *handler {
+	h := newHandler(d, route)
+	h.share.Reserved = true
+	return h
 }
 
 func newHandler(d definition, route string) *handler {

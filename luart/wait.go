@@ -53,9 +53,8 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	vm.raiseIfOver(L, c)
 	vm.inflight.begin(c, L, on)
 	defer vm.inflight.end(c)
-	left := vm.nanotime()
-	c.cost.Lua += time.Duration(left - c.began)
-	vm.loop.Detach(func() { wait(c) })
+	left := c.leave()
+	vm.loop.Detach(c.share(), func() { wait(c) })
 	c.began = vm.nanotime()
 	c.cost.Wait += time.Duration(c.began - left)
 	if c.x != nil && c.x.story != nil {
