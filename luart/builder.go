@@ -218,15 +218,16 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		ok = ok && n >= 1 && n == lua.LNumber(int(n))
 		to.Tries = int(n)
 	case "path":
-		to.Path, ok = stringValue(v)
-		ok = ok && strings.HasPrefix(to.Path, "/") && validPath(to.Path)
+		if to.Path, ok = stringValue(v); ok {
+			to.Path = checkProxyPath(L, name, to.Path)
+		}
 	case "host":
 		to.Host, ok = stringValue(v)
-		ok = ok && to.Host != "" && !strings.ContainsAny(to.Host, "\r\n\x00 /")
+		ok = ok && validHost(to.Host)
 	case "headers":
 		var t *lua.LTable
 		if t, ok = v.(*lua.LTable); ok {
-			to.Header = checkHeaderTable(L, t)
+			to.Header = checkRequestHeaders(L, t, func(why string) { L.RaiseError("%s: %s", name, why) })
 		}
 	case "pick":
 		to.pick, ok = v.(*lua.LFunction)

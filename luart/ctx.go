@@ -135,10 +135,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 			L.Push(headerTable(L, h))
 			return 1
 		},
-		"query": func(L *lua.LState) int {
-			L.Push(valuesTable(L, checkCtx(L).r.URL.Query()))
-			return 1
-		},
+		"query": ctxQuery,
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
 			t := L.CreateTable(0, len(x.match.params))

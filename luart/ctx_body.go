@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -238,9 +237,20 @@ func tooLarge(limit int64) string {
 	return "the request body is larger than " + strconv.FormatInt(limit, 10) + " bytes"
 }
 
-// raiseStatus is error{status=…, message=…}.
+// raiseStatus is error{status=…, message=…}. tostring of it says where that was.
 func raiseStatus(L *lua.LState, status int, message string) {
+	text := message
+	if at := L.Where(1); at != "" { // "app.lua:12:"
+		text = at + " " + text
+	}
+	meta := L.CreateTable(0, 2)
+	meta.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
+		L.Push(lua.LString(text))
+		return 1
+	}))
+	meta.RawSetString("__metatable", lua.LFalse)
 	t := L.CreateTable(0, 2)
+	t.Metatable = meta
 	t.RawSetString("status", lua.LNumber(status))
 	t.RawSetString("message", lua.LString(message))
 	L.Error(t, 1)
@@ -296,7 +306,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			case kind != "" && kind != "application/x-www-form-urlencoded":
 				raiseStatus(L, http.StatusUnsupportedMediaType, "request body: "+strconv.Quote(b.x.r.Header.Get("Content-Type"))+" is not a form")
 			}
-			values, err := url.ParseQuery(string(b.bytes))
+			values, err := parsePairs(string(b.bytes))
 			if err != nil {
 				raiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 			}

@@ -17,6 +17,9 @@ var ctxChanges = map[string]lua.LGFunction{
 		x := checkCtx(L)
 		name, value := checkHeader(L, 2)
 		if name == "Host" {
+			if !validHost(value) {
+				L.ArgError(3, strconv.Quote(value)+" is not a host")
+			}
 			x.r.Host = value
 		} else {
 			checkFraming(L, 2, name)
@@ -53,59 +56,13 @@ var ctxChanges = map[string]lua.LGFunction{
 		x.r.Method = strings.ToUpper(method)
 		return chain(L)
 	},
-	// rewrite(path[, query]): path is escaped as in a URL; query without "?". Without
-	// query the old one stays.
-	"rewrite": func(L *lua.LState) int {
-		x := checkCtx(L)
-		path := L.CheckString(2)
-		if !strings.HasPrefix(path, "/") || strings.Contains(path, "?") || !validPath(path) {
-			L.ArgError(2, "path beginning with / and without ? expected, got "+strconv.Quote(path))
-		}
-		u := *x.r.URL
-		u.Path, _ = url.PathUnescape(path) // validPath has tried it
-		u.RawPath = path
-		if u.RawPath == u.EscapedPath() && u.Path == path {
-			u.RawPath = ""
-		}
-		if L.Get(3) != lua.LNil {
-			query := L.CheckString(3)
-			if strings.ContainsFunc(query, isControlOrSpace) {
-				L.ArgError(3, "a query cannot contain control characters or spaces")
-			}
-			u.RawQuery = query
-		}
-		x.setURL(&u)
-		x.rewritten = true
-		return chain(L)
-	},
-	// set_query(key, value): value nil removes the key; a list sets several.
-	"set_query": func(L *lua.LState) int {
-		x := checkCtx(L)
-		key := L.CheckString(2)
-		q := x.r.URL.Query()
-		delete(q, key)
-		switch v := L.CheckAny(3).(type) {
-		case *lua.LNilType:
-		case *lua.LTable:
-			for i := 1; i <= v.Len(); i++ {
-				s, ok := stringValue(v.RawGetInt(i))
-				if !ok {
-					L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+typeName(v.RawGetInt(i)))
-				}
-				q.Add(key, s)
-			}
-		default:
-			q.Set(key, checkText(L, 3))
-		}
-		u := *x.r.URL
-		u.RawQuery = q.Encode()
-		x.setURL(&u)
-		return chain(L)
-	},
+	"rewrite":      ctxRewrite,
+	"strip_prefix": ctxStripPrefix,
+	"set_query":    ctxSetQuery,
 	"set_host": func(L *lua.LState) int {
 		x := checkCtx(L)
 		host := L.CheckString(2)
-		if host == "" || !httpguts.ValidHostHeader(host) {
+		if !validHost(host) {
 			L.ArgError(2, strconv.Quote(host)+" is not a host")
 		}
 		x.r.Host = host
@@ -165,10 +122,8 @@ func (x *Exchange) setURL(u *url.URL) {
 	x.r.RequestURI = u.RequestURI()
 }
 
-func validPath(path string) bool {
-	_, err := url.PathUnescape(path)
-	return err == nil && !strings.ContainsFunc(path, isControlOrSpace)
-}
+// validHost reports whether host can be the Host of a request.
+func validHost(host string) bool { return host != "" && httpguts.ValidHostHeader(host) }
 
 func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f }
 
@@ -201,6 +156,21 @@ func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
 			h.Add(name, value)
 		}
 	})
+	return h
+}
+
+// checkRequestHeaders is checkHeaderTable for a request's: none says how it is framed. fail
+// raises.
+func checkRequestHeaders(L *lua.LState, t *lua.LTable, fail func(string)) http.Header {
+	h := checkHeaderTable(L, t)
+	for name := range h {
+		if isFraming(name) {
+			fail(name + " follows from the message and cannot be changed")
+		}
+	}
+	if host := h["Host"]; host != nil && (len(host) != 1 || !validHost(host[0])) {
+		fail("option headers: a request has one Host")
+	}
 	return h
 }
 

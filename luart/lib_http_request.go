@@ -159,7 +159,11 @@ func (o *httpOptions) setBody(what, b, ctype string) {
 // setURL makes text, argument n or a field of it, the URL.
 func (o *httpOptions) setURL(n int, text string) {
 	u, err := o.client.url(text)
-	if err != nil {
+	var elsewhere *elsewhereError
+	switch {
+	case errors.As(err, &elsewhere):
+		raisePathError(o.L, "rover.http", err)
+	case err != nil:
 		o.L.ArgError(n, err.Error())
 	}
 	o.URL = u
@@ -220,8 +224,17 @@ func parseHTTPURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("URL beginning with http:// or https:// and a host expected, got %q", text)
 	}
 	u.Fragment, u.RawFragment = "", ""
+	if why := leadsElsewhere(u.Path); why != "" {
+		return nil, &elsewhereError{pathError(u.EscapedPath(), why)}
+	}
+	if u.RawPath != "" {
+		u.RawPath = escapeUnsendable(u.RawPath)
+	}
 	return u, nil
 }
+
+// elsewhereError says that a URL can be resolved to another one than it seems to be.
+type elsewhereError struct{ error }
 
 // httpHeaders returns v, argument n or a field of it, as headers.
 func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
@@ -229,14 +242,7 @@ func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	if !ok {
 		L.ArgError(n, "option headers: table expected, got "+typeName(v))
 	}
-	h := checkHeaderTable(L, t)
-	for name := range h {
-		checkFraming(L, n, name)
-	}
-	if host := h["Host"]; host != nil && (len(host) != 1 || !httpguts.ValidHostHeader(host[0])) {
-		L.ArgError(n, "option headers: a request has one Host")
-	}
-	return h
+	return checkRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
 }
 
 // httpSeconds returns v, the option timeout in argument n.

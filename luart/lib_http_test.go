@@ -219,6 +219,10 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.create { base_url = up }.get("/x")`, "bad argument #1 to get (client expected, got string (call client:get() with a colon))"},
 		{`http.create { base_url = up }:get("http://other.test/")`, `bad argument #2 to get (path expected, got the URL "http://other.test/": the client has the base_url $UP)`},
 		{`local r = http.get(up .. "/echo") r.lines()`, "bad argument #1 to lines (HTTP response expected, got nil (call res:method() with a colon))"},
+		{`http.create { base_url = up .. "/v1" }:get("/items/" .. rover.url.encode("../private"))`, `rover.http: the path "/v1/items/..%2Fprivate": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
+		{`http.create { base_url = up .. "/v1" }:get("..")`, `rover.http: the path "/v1/..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
+		{`http.request { url = up .. [[/a\..]] }`, `rover.http: the path "/a%5C..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
+		{`http.create { base_url = up .. "/v1/%2e" }`, `bad argument #1 to create (option base_url: the path "/v1/%2e": it has the segment ".", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters))`},
 		{`http.get(up .. "/echo"):read(0)`, "bad argument #2 to read (number of bytes from 1 to 16777216 expected, got 0)"},
 	}
 	for i := range cases {

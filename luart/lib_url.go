@@ -15,6 +15,9 @@ import (
 //
 //	rover.url.encode(s) -> string
 //		For one component: all but letters, digits and "-_.~" become %XX (a space %20).
+//	rover.url.path(base, part, …) -> string
+//		Joins a path that begins with "/" and parts of one, all as text that is not escaped, with "/", and escapes their
+//		segments; a slash in a part stays one. A dot segment or NUL raises a 400: the path would lead elsewhere.
 //	rover.url.decode(s) -> string | nil, message
 //		Undoes it; "+" stays "+".
 //	rover.url.parse(s) -> table | nil, message
@@ -33,6 +36,7 @@ func openURL(L *lua.LState) *lua.LTable {
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"encode":       urlEncode,
 		"decode":       urlDecode,
+		"path":         urlPath,
 		"parse":        urlParse,
 		"build":        urlBuild,
 		"query_encode": urlQueryEncode,
@@ -100,7 +104,10 @@ func urlParse(L *lua.LState) int {
 		}
 		parts.RawSetString("port", lua.LNumber(port))
 	}
-	query, _ := urlFirstValues(L, u.RawQuery)
+	query, err := urlFirstValues(L, u.RawQuery)
+	if errors.Is(err, errURLPairs) {
+		return urlFailure(L, err)
+	}
 	parts.RawSetString("query", query)
 	L.Push(parts)
 	return 1
@@ -216,8 +223,10 @@ func urlQueryDecode(L *lua.LState) int {
 	return 1
 }
 
-// urlMaxPairs is how many values a query is made of at most: no server takes more than some kilobytes.
+// urlMaxPairs is how many values a query is made of at most, and read of: no server takes more than some kilobytes.
 const urlMaxPairs = 100_000
+
+var errURLPairs = fmt.Errorf("query: more than %d values", urlMaxPairs)
 
 // urlFormEncode writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
 // Only the holder may call it.
@@ -233,7 +242,7 @@ func urlFormEncode(table *lua.LTable) (string, error) {
 			err, full = fmt.Errorf("query: longer than %d bytes", maxStringBytes), true
 			return
 		case pairs > urlMaxPairs:
-			err, full = fmt.Errorf("query: more than %d values", urlMaxPairs), true
+			err, full = errURLPairs, true
 			return
 		}
 		if s, ok := v.(lua.LString); ok {
@@ -290,11 +299,14 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		}
 		return text
 	}
-	values := L.NewTable()
+	values, pairs := L.NewTable(), 0
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if pair == "" {
 			continue
+		}
+		if pairs++; pairs > urlMaxPairs {
+			return values, errURLPairs
 		}
 		if name = unescape(name); values.RawGetString(name) == lua.LNil {
 			values.RawSetString(name, lua.LString(unescape(value)))

@@ -71,6 +71,7 @@ func TestLimitsPage(t *testing.T) {
 		numbers []string
 	}{
 		{"growth of the heap", []string{mib(defaultGrowth)}},
+		{"parameters of a query", []string{count(maxPairs)}},
 		{"background tasks that run or wait", []string{count(maxTasks)}},
 		{"armed timers", []string{count(maxTimers)}},
 		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},

@@ -265,3 +265,13 @@ func errorOf[E error](t *testing.T, err error) E {
 	}
 	return e
 }
+
+// newRequest returns a request for a path, to be changed before it is sent.
+func newRequest(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
+
+// send sends a request that httptest would not make, and returns the answer.
+func (s *server) send(r *http.Request) string {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return answer(w)
+}

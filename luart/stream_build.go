@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
 )
 
 // stream is the body of a response that a script makes piece by piece.
@@ -88,8 +89,11 @@ func checkBodyStatus(L *lua.LState, n int) int {
 // checkContentType returns argument n as a Content-Type.
 func checkContentType(L *lua.LState, n int) string {
 	ctype := L.CheckString(n)
-	if strings.ContainsAny(ctype, "\r\n\x00") {
+	switch {
+	case strings.ContainsAny(ctype, "\r\n\x00"):
 		L.ArgError(n, "CR, LF and NUL are not allowed in a content type")
+	case !httpguts.ValidHeaderFieldValue(ctype):
+		L.ArgError(n, "control characters are not allowed in a content type")
 	}
 	return ctype
 }

@@ -184,7 +184,7 @@ function sse_builder:with_headers(headers, producer, retry_ms) end
 ---@class rover.ProxyOptions
 ---@field timeout? number Seconds until the head of the answer.
 ---@field tries? integer How many upstreams to try. Default: all
----@field path? string Replaces the path.
+---@field path? string Replaces the path, and the query if it has one; escaped, as in a URL. Checked as that of ctx:rewrite.
 ---@field host? string Replaces the Host header.
 ---@field headers? table<string, string|number|string[]>
 ---@field pick? fun(ctx: rover.Ctx, attempt: integer, last: rover.TryError?): string? The upstream of each try; nil ends them.
@@ -208,9 +208,9 @@ function sse_builder:with_headers(headers, producer, retry_ms) end
 ---@field protocol "http"|"https" The same as scheme.
 ---@field proto string "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"
 ---@field uri string Path and query
----@field remote_addr string The client's address, by Caddy's trusted_proxies.
----@field client_ip string The same as remote_addr.
----@field direct_remote_addr string The address of the socket's other end.
+---@field remote_addr? string The client's address, by Caddy's trusted_proxies; nil for the peer of a unix socket.
+---@field client_ip? string The same as remote_addr.
+---@field direct_remote_addr? string The address of the socket's other end.
 ---@field tls rover.Tls?
 local Ctx = {}
 
@@ -237,7 +237,8 @@ local Values = {}
 ---@return string[]
 function Values:all(name) end
 
----The first value of a header, found in any case.
+---The first value of a header, found in any case. Several of one that a request has once (Authorization, Content-Type,
+---Origin, Proxy-Authorization, Referer) raise a 400.
 ---@param name string
 ---@return string?
 function Ctx:header(name) end
@@ -245,7 +246,7 @@ function Ctx:header(name) end
 ---@return rover.Values
 function Ctx:headers() end
 
----The query, decoded. ?a gives "".
+---The query, decoded. ?a gives "". One that cannot be decoded, or has more than 10,000 parameters, raises a 400.
 ---@return rover.Values
 function Ctx:query() end
 
@@ -257,10 +258,12 @@ function Ctx:params() end
 ---@return string?
 function Ctx:param(name) end
 
+---The first cookie of that name, as it was sent: not decoded, quotes kept.
 ---@param name string
 ---@return string?
 function Ctx:cookie(name) end
 
+---All cookies. More than 10,000 raise a 400.
 ---@return rover.Values
 function Ctx:cookies() end
 
@@ -324,13 +327,22 @@ function Ctx:remove_header(name) end
 ---@return rover.Ctx
 function Ctx:set_method(method) end
 
+---Replaces the path. One that can be read in two ways raises a 400: with a space, "?", "#" or a bad escape, or with a
+---dot segment once it is decoded. rover.url.path makes a path of decoded parts.
 ---@param path string Escaped, as in a URL
 ---@param query? string Without "?". Default: the old one stays
 ---@return rover.Ctx
 function Ctx:rewrite(path, query) end
 
+---Takes whole segments off the beginning of the path and leaves the rest as it is escaped. false, and nothing has
+---changed, where the path does not begin with them.
+---@param prefix string "/api"
+---@return boolean stripped
+function Ctx:strip_prefix(prefix) end
+
+---Replaces the parameters of one name. Everything else stays as it was sent, in its order.
 ---@param name string
----@param value string|number|nil nil removes it.
+---@param value string|number|(string|number)[]|nil nil removes it; a list sets several.
 ---@return rover.Ctx
 function Ctx:set_query(name, value) end
 
@@ -992,6 +1004,13 @@ rover.url = {}
 ---@param s string
 ---@return string
 function rover.url.encode(s) end
+
+---Joins a path and parts of one, as text that is not escaped, and escapes their segments; slashes in them stay. A dot
+---segment raises a 400. rover.url.path("/public", ctx:param("rest"))
+---@param base string Begins with "/"
+---@param ... string|number
+---@return string
+function rover.url.path(base, ...) end
 
 ---@param s string
 ---@return string?

@@ -1,0 +1,171 @@
+package luart
+
+import (
+	"net/url"
+	"path"
+	"strings"
+	"testing"
+)
+
+func TestReadPath(t *testing.T) {
+	for text, want := range map[string]string{
+		"/":                      "/ /",
+		"/a%2Fb/ü\"<":            "/a/b/ü\"< /a%2Fb/%C3%BC%22%3C",
+		`/a\b`:                   `/a\b /a%5Cb`,
+		"/a.txt/...//.x/..y;v=1": "/a.txt/...//.x/..y;v=1 /a.txt/...//.x/..y;v=1",
+		"/%252e%252e/x":          "/%2e%2e/x /%252e%252e/x", // a file called "%2e%2e", for whoever decodes once
+		"/public/a b.txt":        `the path "/public/a b.txt": ' ' must be escaped, as %20 (rover.url.path(base, …) escapes parts such as parameters)`,
+		"/a?b":                   `the path "/a?b": '?' must be escaped, as %3F (rover.url.path(base, …) escapes parts such as parameters)`,
+		"/100%":                  `the path "/100%": "%" is not an escape, a percent sign is written %25 (rover.url.path(base, …) escapes parts such as parameters)`,
+	} {
+		decoded, sent, err := readPath(text)
+		got := decoded + " " + sent
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+		if u := (&url.URL{Path: decoded, RawPath: sent}); err == nil && u.EscapedPath() != sent {
+			t.Errorf("%q is sent as %q", text, u.EscapedPath())
+		}
+	}
+	for _, text := range []string{
+		"/..", "/.", "/a/../b", "/a/..", "/%2e%2e/x", "/a/.%2E/x", "/public/..%2Fprivate", "/a%2F..", `/a\..\b`, "/a/..%5cb", "/a%5C..",
+		"/..;/x", "/a/..%3Bx=1/b", "/.;a", "/a%00b", "/a#b", "/a\x7f", "/a\n", "/%zz", "/%2", "/%u002e",
+	} {
+		if _, sent, err := readPath(text); err == nil {
+			t.Errorf("%q was accepted, as %q", text, sent)
+		}
+	}
+}
+
+// FuzzReadPath checks that a path is sent as it was meant: it decodes to the same bytes, and
+// no server that resolves dot segments, before or after it decodes, finds one.
+func FuzzReadPath(f *testing.F) {
+	for _, text := range []string{"/", "/a%2Fb", `/a\..`, "/a/%2e%2e/b", "/ü", "/a;..", "/..;a/b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !strings.HasPrefix(text, "/") {
+			return
+		}
+		decoded, sent, err := readPath(text)
+		if err != nil {
+			return
+		}
+		u := &url.URL{Path: decoded, RawPath: sent}
+		if u.EscapedPath() != sent {
+			t.Fatalf("%q is sent as %q, not %q", text, u.EscapedPath(), sent)
+		}
+		if back, err := url.PathUnescape(sent); err != nil || back != decoded {
+			t.Fatalf("%q is sent as %q, which is %q, %v", text, sent, back, err)
+		}
+		slashes := strings.ReplaceAll(decoded, `\`, "/")
+		for strings.Contains(slashes, "//") {
+			slashes = strings.ReplaceAll(slashes, "//", "/")
+		}
+		if clean := path.Clean(slashes); clean != slashes && clean+"/" != slashes {
+			t.Fatalf("%q may be taken for %q", text, clean)
+		}
+	})
+}
+
+func TestPathsOfProxiedRequests(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.rewrite.w_rest.get(ctx) ctx:rewrite("/public/" .. ctx:param("rest")) return api.pass() end
+		function api.proxied.w_rest.get(ctx) return api.proxy("a:1", { path = "/public/" .. ctx:param("rest") }) end
+		function api.wait.w_rest.get(ctx) return ctx:proxy("a:1", { path = "/public/" .. ctx:param("rest") }) end
+		function api.mirror.w_rest.get(ctx) ctx:mirror("a:1", { path = "/public/" .. ctx:param("rest") }) return "sent" end
+		function api.built.w_rest.get(ctx) ctx:rewrite(rover.url.path("/public", ctx:param("rest"))) return api.pass() end
+		function api.item.p_id.get(ctx) return rover.url.path("/items/", ctx:param("id"), 7) end
+		function api.caught.get(ctx)
+			local ok, err = pcall(function() ctx:rewrite("/a/../b") end)
+			return tostring(err.status) .. " " .. err.message .. " " .. tostring(err):match("^app.lua:%d+: ctx:rewrite")
+		end
+		function api.query.get(ctx)
+			ctx:rewrite("/a%2Fb", "x=1&y")
+			local first = ctx.path .. " " .. ctx.raw_path .. " " .. ctx.uri
+			local ok, err = pcall(ctx.rewrite, ctx, "/new", "a#b")
+			return first .. " " .. tostring(ok) .. " " .. err.message .. " " .. ctx.uri
+		end
+		return api`)
+	s.expect("GET /rewrite/a.txt?q=1", "200 GET /public/a.txt?q=1 ")
+	for _, how := range []string{"rewrite", "proxied", "wait", "mirror", "built"} {
+		for _, rest := range []string{"..%252Fprivate", "%252e%252e/private", "..%2Fprivate/s.txt", "%2e%2e/private", "../private", `..%5cprivate`, "a/..%3B/b"} {
+			if how == "built" && strings.Contains(rest, "%25") {
+				continue // text that has a percent sign, and is sent as such
+			}
+			if got := answer(s.do("GET /"+how+"/"+rest, "")); !strings.HasPrefix(got, "400 ") || !strings.Contains(got, "would lead elsewhere") {
+				t.Errorf("/%s/%s: %s", how, rest, got)
+			}
+		}
+		if got := answer(s.do("GET /"+how+"/a%20b", "")); how != "built" && !strings.Contains(got, "must be escaped, as %20 (rover.url.path(") {
+			t.Errorf("/%s/a%%20b: %s", how, got)
+		}
+	}
+	s.expect("GET /built/a%20b%3Fx%23/c%252Fd/%C3%BC", "200 GET /public/a%20b%3Fx%23/c%252Fd/%C3%BC ")
+	s.expect("GET /item/a%2Fb;c", "200 /items/a/b%3Bc/7")
+	s.expect("GET /caught", `200 400 ctx:rewrite: the path "/a/../b": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters) app.lua:10: ctx:rewrite`)
+	s.expect("GET /query?old", `200 /a/b /a%2Fb /a%2Fb?x=1&y false ctx:rewrite: query: "#" must be escaped, as %23 /a%2Fb?x=1&y`)
+}
+
+func TestStripPrefix(t *testing.T) {
+	for _, c := range []struct{ path, prefix, want string }{
+		{"/api/x%2Fy/a%20b", "/api", "/x%2Fy/a%20b"},
+		{"/api", "/api", "/"},
+		{"/api/", "/api", "/"},
+		{"/api//x", "/api", "//x"},
+		{"/%61pi/x", "/api", "/x"},
+		{"/api/v1/x", "/api/v1", "/x"},
+		{"/my%20files/x", "/my files", "/x"},
+		{"/my%20files/x", "/my%20files", "/x"},
+		{"/apifoo", "/api", "no"},
+		{"/api", "/api/v1", "no"},
+		{"/API/x", "/api", "no"},
+		{"/api%2Fv1/x", "/api/v1", "no"},
+		{"/x/api", "/api", "no"},
+		{"/", "/api", "no"},
+		{"*", "/api", "no"},
+	} {
+		got, ok := stripPrefix(c.path, c.prefix)
+		if !ok {
+			got = "no"
+		}
+		if got != c.want {
+			t.Errorf("%s without %s: got %s, want %s", c.path, c.prefix, got, c.want)
+		}
+	}
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.before.strip(ctx)
+			ctx:set("stripped", ctx:strip_prefix("/strip/"))
+		end
+		function api.after.tell(ctx, res) res:set_header("X-Stripped", tostring(ctx:get("stripped"))) end
+		function api.bad.get(ctx)
+			local _, none = pcall(ctx.strip_prefix, ctx, "/")
+			local _, word = pcall(ctx.strip_prefix, ctx, "strip")
+			return none .. word
+		end
+		return api`)
+	for request, want := range map[string]string{
+		"GET /strip/foo%20bar.pdf?q=%zz": "200 GET /foo%20bar.pdf?q=%zz ",
+		"GET /strip/a%3Fb":               "200 GET /a%3Fb ",
+		"GET /strip/x%25y":               "200 GET /x%25y ",
+		"GET /strip/a%2Fb":               "200 GET /a%2Fb ",
+		"GET /strip":                     "200 GET / ",
+		"GET /stripped/a":                "200 GET /stripped/a ",
+	} {
+		s.expect(request, want)
+	}
+	if got := answer(s.do("GET /strip/..%2Fadmin", "")); !strings.HasPrefix(got, "400 ") {
+		t.Error(got)
+	}
+	if got := s.do("GET /other", "").Header().Get("X-Stripped"); got != "false" {
+		t.Error(got)
+	}
+	if got := answer(s.do("GET /bad", "")); strings.Count(got, "prefix beginning with / and a segment expected") != 2 {
+		t.Error(got)
+	}
+}
