@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 
 	"github.com/google/uuid"
@@ -56,13 +55,13 @@ func ctxField(L *lua.LState) int {
 	case "uri":
 		v = lua.LString(r.URL.RequestURI())
 	case "remote_addr", "client_ip":
-		v = lua.LString(x.host.ClientIP(r))
+		v = addressValue(x.host.ClientIP(r))
 	case "direct_remote_addr":
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil {
 			host = r.RemoteAddr
 		}
-		v = lua.LString(host)
+		v = addressValue(host)
 	case "tls":
 		if r.TLS != nil {
 			v = tlsTable(L, r.TLS)
@@ -70,6 +69,14 @@ func ctxField(L *lua.LState) int {
 	}
 	L.Push(v)
 	return 1
+}
+
+// addressValue is an IP address, or nil for the peer of a unix socket, which has none.
+func addressValue(ip string) lua.LValue {
+	if ip == "" || ip == "@" {
+		return lua.LNil
+	}
+	return lua.LString(ip)
 }
 
 func tlsTable(L *lua.LState, s *tls.ConnectionState) lua.LValue {
@@ -113,29 +120,11 @@ func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
 // ctx_change.go, the body in ctx_body.go.
 func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
-		"next":  unlessAsked("next", unlessPicked("next", vm.next)),
-		"proxy": unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
-		"header": func(L *lua.LState) int {
-			x := checkCtx(L)
-			name := http.CanonicalHeaderKey(L.CheckString(2))
-			if name == "Host" {
-				L.Push(lua.LString(x.r.Host))
-				return 1
-			}
-			L.Push(firstValue(x.r.Header[name]))
-			return 1
-		},
-		"headers": func(L *lua.LState) int {
-			x := checkCtx(L)
-			h := x.r.Header
-			if _, ok := h["Host"]; !ok && x.r.Host != "" {
-				h = h.Clone()
-				h["Host"] = []string{x.r.Host}
-			}
-			L.Push(headerTable(L, h))
-			return 1
-		},
-		"query": ctxQuery,
+		"next":    unlessAsked("next", unlessPicked("next", vm.next)),
+		"proxy":   unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
+		"header":  ctxHeader,
+		"headers": ctxHeaders,
+		"query":   ctxQuery,
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
 			t := L.CreateTable(0, len(x.match.params))
@@ -157,24 +146,8 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 			L.Push(lua.LNil)
 			return 1
 		},
-		"cookie": func(L *lua.LState) int {
-			c, err := checkCtx(L).r.Cookie(L.CheckString(2))
-			if err != nil {
-				L.Push(lua.LNil)
-				return 1
-			}
-			L.Push(lua.LString(c.Value))
-			return 1
-		},
-		"cookies": func(L *lua.LState) int {
-			cookies := checkCtx(L).r.Cookies()
-			values := make(map[string][]string, len(cookies))
-			for _, c := range cookies {
-				values[c.Name] = append(values[c.Name], c.Value)
-			}
-			L.Push(valuesTable(L, values))
-			return 1
-		},
+		"cookie":  ctxCookie,
+		"cookies": ctxCookies,
 		"request_id": func(L *lua.LState) int {
 			L.Push(lua.LString(checkCtx(L).requestID()))
 			return 1
@@ -313,13 +286,16 @@ type rawJSON []byte
 
 func (j rawJSON) MarshalJSON() ([]byte, error) { return j, nil }
 
-// requestID returns the request's id: the client's X-Request-Id if it is sane, else a
-// new one. From then on the request carries it, also to the upstream.
+// requestID returns the request's id: the client's X-Request-Id if it has one and that is
+// sane, else a new one. From then on the request carries it, also to the upstream.
 func (x *Exchange) requestID() string {
 	const header = "X-Request-Id"
 	if x.id == "" {
-		x.id = x.r.Header.Get(header)
-		if len(x.id) == 0 || len(x.id) > 128 || strings.ContainsFunc(x.id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		sent := x.r.Header[header]
+		if len(sent) > 0 {
+			x.id = sent[0]
+		}
+		if len(sent) != 1 || len(x.id) == 0 || len(x.id) > 128 || strings.ContainsFunc(x.id, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			x.id = uuid.NewString()
 			x.r.Header[header] = []string{x.id}
 		}

@@ -178,7 +178,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	}
 	x := f.gen.exchanges.Get().(*Exchange)
 	defer x.End()
-	x.begin(nil, r, host, nil)
+	x.begin(nil, withoutConnectionHeaders(r), host, nil)
 	x.match.handler = h
 	x.asked = true
 	if x.away(h) {

@@ -353,6 +353,7 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, ne
 		g.exchanges.Put(x)
 		return nil
 	}
+	dropConnectionHeaders(r.Header)
 	x.begin(w, r, host, next)
 	return x
 }

@@ -1,0 +1,96 @@
+package luart
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// single are the headers of which a request has one: servers choose different ones of
+// several, and what a script has judged may not be what the upstream takes. Those that frame
+// a request, and Host, are net/http's to refuse.
+var single = map[string]bool{
+	"Authorization": true, "Proxy-Authorization": true, "Content-Type": true, "Origin": true, "Referer": true,
+}
+
+// checkSingle raises a 400 for a header that is there several times and may not be.
+func checkSingle(L *lua.LState, name string, values []string) {
+	if len(values) > 1 && single[name] {
+		raiseStatus(L, http.StatusBadRequest, fmt.Sprintf("%d %s headers: a request has one", len(values), name))
+	}
+}
+
+// ctxHeader is ctx:header(name): the first value of that name, in any case, or nil.
+func ctxHeader(L *lua.LState) int {
+	x := checkCtx(L)
+	name := http.CanonicalHeaderKey(L.CheckString(2))
+	if name == "Host" {
+		L.Push(lua.LString(x.r.Host))
+		return 1
+	}
+	values := x.r.Header[name]
+	checkSingle(L, name, values)
+	L.Push(firstValue(values))
+	return 1
+}
+
+// ctxHeaders is ctx:headers().
+func ctxHeaders(L *lua.LState) int {
+	x := checkCtx(L)
+	h := x.r.Header
+	for name := range single {
+		checkSingle(L, name, h[name])
+	}
+	if _, ok := h["Host"]; !ok && x.r.Host != "" {
+		h = maps.Clone(h)
+		h["Host"] = []string{x.r.Host}
+	}
+	L.Push(headerTable(L, h))
+	return 1
+}
+
+// dropConnectionHeaders removes the headers that Connection names, and Connection itself but
+// for an upgrade: they were for the connection of the client. A proxy behind the script does
+// that later, and would take away what the script has set under such a name.
+//
+// TE and what frames the body stay: they go on whatever Connection says.
+func dropConnectionHeaders(h http.Header) {
+	lines := h["Connection"]
+	if len(lines) == 0 {
+		return
+	}
+	upgrade := false
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = http.CanonicalHeaderKey(textproto.TrimString(name)); name {
+			case "Upgrade":
+				upgrade = true
+			case "Te", "Trailer", "Content-Length", "Transfer-Encoding":
+			default:
+				delete(h, name)
+			}
+		}
+	}
+	if !upgrade || len(h["Upgrade"]) == 0 {
+		delete(h, "Connection")
+		delete(h, "Upgrade")
+		return
+	}
+	h["Connection"] = []string{"Upgrade"}
+}
+
+// withoutConnectionHeaders is r as the upstream gets it. r itself, which is not the caller's,
+// stays as it is.
+func withoutConnectionHeaders(r *http.Request) *http.Request {
+	if len(r.Header["Connection"]) == 0 {
+		return r
+	}
+	c := *r
+	c.Header = maps.Clone(r.Header)
+	dropConnectionHeaders(c.Header)
+	return &c
+}

@@ -1,0 +1,141 @@
+package luart
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A header of which a request has one is not the first of several: the upstream may take
+// another one.
+func TestSingleHeaders(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.one.get(ctx) return ctx:header(ctx:query().name) or "none" end
+		function api.all.get(ctx) return ctx:headers()[ctx:query().name] or "none" end
+		function api.unread.get(ctx) return api.pass() end
+		function api.form.post(ctx) return ctx:body():form().a end
+		return api`)
+	for _, name := range []string{"Authorization", "proxy-authorization", "content-type", "Origin", "referer"} {
+		for _, path := range []string{"/one", "/all"} {
+			s.expect("GET "+path+"?name="+name, "200 a", name+": a")
+			s.expect("GET "+path+"?name="+name, fmt.Sprintf(`400 {"error":"2 %s headers: a request has one"}`, http.CanonicalHeaderKey(name)), name+": a", name+": b")
+		}
+		s.expect("GET /unread", "200 GET /unread ", name+": a", name+": b")
+	}
+	for _, path := range []string{"/one", "/all"} {
+		s.expect("GET "+path+"?name=x-list", "200 a", "X-List: a", "X-List: b")
+	}
+}
+
+func TestDropConnectionHeaders(t *testing.T) {
+	for _, c := range []struct {
+		connection []string
+		others     string // names of headers
+		want       string
+	}{
+		{nil, "X-User", "X-User"},
+		{[]string{"close, X-User"}, "X-User X-Other", "X-Other"},
+		{[]string{"close", " x-USER\t,,x-role "}, "X-User X-Role Cookie", "Cookie"},
+		{[]string{"keep-alive"}, "Keep-Alive X-User", "X-User"},
+		{[]string{"close"}, "Close", ""},
+		{[]string{"X User"}, "X-User", "X-User"},
+		{[]string{"Cookie, Authorization"}, "Cookie Authorization", ""},
+		{[]string{"Content-Length, Host, TE, Trailer"}, "Content-Length Te Trailer", "Content-Length Te Trailer"},
+		{[]string{"X-User, Upgrade"}, "X-User Upgrade Sec-Websocket-Key", "Connection Sec-Websocket-Key Upgrade"},
+		{[]string{"upgrade, http2-settings, connection"}, "Upgrade Http2-Settings", "Connection Upgrade"},
+		{[]string{"upgrade"}, "X-User", "X-User"},
+		{[]string{"close"}, "Upgrade X-User", "X-User"},
+	} {
+		h := http.Header{}
+		for name := range strings.FieldsSeq(c.others) {
+			h[name] = []string{"v"}
+		}
+		if c.connection != nil {
+			h["Connection"] = c.connection
+		}
+		dropConnectionHeaders(h)
+		want := slices.Sorted(strings.FieldsSeq(c.want))
+		if got := slices.Sorted(maps.Keys(h)); !slices.Equal(got, want) {
+			t.Errorf("Connection %q with %s: left %q, want %q", c.connection, c.others, got, want)
+		}
+		if got := h["Connection"]; got != nil && !slices.Equal(got, []string{"Upgrade"}) {
+			t.Errorf("Connection %q became %q", c.connection, got)
+		}
+	}
+}
+
+// What the script sets reaches the next handler, whatever the client's Connection says, and
+// what the client hides from the upstream is hidden from the script.
+func TestClientTakesNoHeaderAway(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.ident.before.x(ctx)
+			local seen = ctx:header("x-user") or ctx:cookie("user") or "nobody"
+			ctx:set_header("X-User", "alice"):add_header("X-Seen", seen)
+		end
+		return api`)
+	var seen http.Header
+	s.next = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
+	connection := []string{"Connection: close, x-user", "Connection: X-Seen,Cookie", "X-User: mallory", "Cookie: user=mallory", "X-Seen: mallory"}
+	s.do("GET /ident", "", connection...)
+	want := http.Header{"X-User": {"alice"}, "X-Seen": {"nobody"}}
+	if !maps.EqualFunc(seen, want, slices.Equal) {
+		t.Errorf("the upstream gets %q, want %q", seen, want)
+	}
+	s.do("GET /other", "", connection...) // which the script has nothing to do with
+	if len(seen) != 4 || len(seen["Connection"]) != 2 {
+		t.Errorf("the request was touched: %q", seen)
+	}
+}
+
+// A request id that came twice is judged by nobody: both are replaced.
+func TestRequestIDIsOne(t *testing.T) {
+	s := newServer(t, `local api = rover.server {} function api.get(ctx) return ctx:request_id() end return api`)
+	r := newRequest("/")
+	r.Header["X-Request-Id"] = []string{"fine", "a b"}
+	if got := s.send(r); len(got) != len("200 ")+36 || !slices.Equal(r.Header["X-Request-Id"], []string{got[4:]}) {
+		t.Errorf("%s, the upstream gets %q", got, r.Header["X-Request-Id"])
+	}
+}
+
+// The peer of a unix socket has no address.
+func TestNoClientAddress(t *testing.T) {
+	s := newServer(t, `local api = rover.server {}
+		function api.get(ctx) return type(ctx.client_ip) .. type(ctx.remote_addr) .. type(ctx.direct_remote_addr) end return api`)
+	r := newRequest("/")
+	r.RemoteAddr = "@"
+	if got := s.send(r); got != "200 nilnilnil" {
+		t.Error(got)
+	}
+}
+
+// A header that goes on is checked in the same way wherever it comes from.
+func TestRequestHeadersAreChecked(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local hosts = { "a\tb", "a\127", "h\195\164", "a/b", "a b", "" }
+		function api.get(ctx)
+			local n = 0
+			local function refused(f, ...) if not pcall(f, ...) then n = n + 1 end end
+			for _, host in ipairs(hosts) do
+				refused(ctx.set_host, ctx, host)
+				refused(ctx.set_header, ctx, "Host", host)
+				refused(api.proxy, "a", { host = host })
+				refused(api.proxy, "a", { headers = { Host = host } })
+				refused(ctx.mirror, ctx, "a", { host = host })
+			end
+			refused(api.proxy, "a", { headers = { Host = { "a", "b" } } })
+			for _, name in ipairs { "Content-Length", "transfer-encoding", "Connection", "Upgrade", "TE", "Trailer", "Keep-Alive" } do
+				refused(api.proxy, "a", { headers = { [name] = "1" } })
+			end
+			refused(api.raw, "x", "a\127b")
+			refused(api.stream, 200, "a\127b", print)
+			return n .. " of " .. #hosts * 5 + 10
+		end
+		return api`)
+	s.expect("GET /", "200 40 of 40")
+}
