@@ -135,10 +135,13 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.functions = functions{}
 	g.http = newHTTPClients(vm, s.Net, s.StandIn)
 	g.exchanges.New = func() any { return newExchange(g) }
-	proto, err := compile(s.Source, g.name)
+	proto, err := compileFor(ctx, s.Source, g.name)
 	g.sources.add(g.name, s.Source, err)
 	if err != nil {
-		g.explainSyntax(err.(*SyntaxError)) //nolint:errorlint // compile returns no other, and wraps none
+		var syntax *SyntaxError
+		if errors.As(err, &syntax) {
+			g.explainSyntax(syntax)
+		}
 		g.cancel(errRetired)
 		return g, err
 	}
@@ -184,6 +187,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.env = newEnv(vm.main, envHooks{
 		Print:   func(_ *lua.LState, line string) { vm.print(line) },
 		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
+		Compile: vm.compileAside,
 		Loaded:  g.loaded,
 		Read:    g.sources.add,
 		Clock:   vm.clock,

@@ -10,8 +10,7 @@ import (
 const (
 	htmlTemplateBytes = 1 << 20
 
-	// htmlCodeBytes is all Lua in the tags together, and htmlTags their number: the compiler is quadratic in both
-	// (see maxChunkBytes). A template at all three limits takes 0.5 s, once.
+	// htmlCodeBytes is all Lua in the tags together, and htmlTags their number. Compiling them holds the VM.
 	htmlCodeBytes = 32 << 10
 	htmlTags      = 4096
 

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,7 @@ func newRequire(b *envBuilder) lua.LValue {
 		loaded:   b.loaded,
 		preload:  b.pre,
 		resolve:  b.hooks.Resolve,
+		compile:  b.hooks.Compile,
 		compiled: b.hooks.Loaded,
 		read:     b.hooks.Read,
 		running:  map[*lua.LState][]string{},
@@ -30,6 +32,7 @@ func newRequire(b *envBuilder) lua.LValue {
 type requirer struct {
 	loaded, preload *lua.LTable
 	resolve         func(name string) (path string, source []byte, err error)
+	compile         func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)
 	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
 	read            func(path string, source []byte, err error)
 
@@ -55,6 +58,10 @@ func (r *requirer) require(L *lua.LState) int {
 		}
 	}
 	fn, path := r.find(L, name)
+	if v := r.loaded.RawGetString(name); lua.LVAsBool(v) { // another handler was faster
+		L.Push(v)
+		return 1
+	}
 
 	r.running[handler] = append(chain, name)
 	defer func() {
@@ -100,7 +107,7 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	if err != nil {
 		L.RaiseError("%s", err.Error())
 	}
-	proto, err := compile(source, path)
+	proto, err := r.compileModule(L, source, path)
 	if r.read != nil {
 		r.read(path, source, err)
 	}
@@ -113,4 +120,23 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = L.Get(lua.EnvironIndex).(*lua.LTable)
 	return fn, path
+}
+
+// shortModule is the longest source that is compiled while the VM is held: it takes less than 20 ms, and waiting has a
+// price, too.
+const shortModule = 64 << 10
+
+func (r *requirer) compileModule(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error) {
+	if r.compile == nil || len(source) <= shortModule {
+		return compile(source, path)
+	}
+	return r.compile(L, source, path)
+}
+
+// compileAside is compile while others hold the VM. It ends with the call that runs in L. Only the holder may call it.
+func (vm *VM) compileAside(L *lua.LState, source []byte, path string) (proto *lua.FunctionProto, err error) {
+	vm.await(L, waitsOn{what: "compiling", which: path}, func(ctx context.Context) {
+		proto, err = compileFor(ctx, source, path)
+	})
+	return proto, err
 }

@@ -201,3 +201,45 @@ func TestModuleFolder(t *testing.T) {
 		t.Errorf("a missing folder: got %v", err)
 	}
 }
+
+// largeModule is a table of n entries.
+func largeModule(n int) string {
+	var b strings.Builder
+	b.WriteString("return {\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  item%d = { name = \"name %d\", value = %d },\n", i, i%60_000, i)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// A large module is compiled while others have the VM, and no longer than somebody waits for it.
+func TestRequireLarge(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.large.get() return require("large").item39999.name end
+		function api.huge.get() return type(require("huge")) end
+		function api.wrong.get() return require("wrong") end
+		function api.ping.get() return "pong" end
+		return api`, func(s *Script) {
+		s.Modules = map[string]Module{
+			"large": {"large.lua", []byte(largeModule(40_000))},
+			"huge":  {"huge.lua", []byte(largeModule(150_000))},
+			"wrong": {"wrong.lua", []byte(strings.Repeat("\n", 70_000) + "return return")},
+		}
+	})
+	s.expect("GET /large", "200 name 39999")
+	s.expect("GET /wrong", `500 {"error":"internal error"}`)
+	if l := s.logged("script error"); len(l) == 0 || !strings.Contains(fmt.Sprint(l[0].ContextMap()["error"]), "wrong.lua:70001: syntax error") {
+		t.Errorf("logged %v", l)
+	}
+
+	ended := make(chan string)
+	go func() { ended <- answer(s.do("GET /huge", "")) }()
+	calls := s.inFlight(func(c []Call) bool { return len(c) == 1 && c[0].WaitsOn == `compiling "huge.lua"` })
+	s.expect("GET /ping", "200 pong")
+	s.kill(calls[0].ID)
+	if got := <-ended; !strings.HasPrefix(got, "50") {
+		t.Errorf("the killed request got %s", got)
+	}
+}

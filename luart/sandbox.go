@@ -32,6 +32,9 @@ type envHooks struct {
 	// package.preload only.
 	Resolve func(name string) (path string, source []byte, err error)
 
+	// Compile is compile for a module that is long. It may wait. nil: compile.
+	Compile func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)
+
 	// Loaded is told of each module's source before it runs. nil: nobody is.
 	Loaded func(*lua.FunctionProto)
 

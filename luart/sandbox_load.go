@@ -6,9 +6,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxChunkBytes is the longest source of load and loadstring. Some of gopher-lua's compiler is quadratic (each
-// constant is looked for among all before it) and cannot be interrupted: 64 KiB of numbers take 0.4 s, 256 KiB take
-// 5 s, and burst is 1 s.
+// maxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not interrupted: 64 KiB
+// take up to 25 ms.
 const maxChunkBytes = 64 << 10
 
 // baseLoad is load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
