@@ -55,5 +55,14 @@ func (host) Apart(w http.ResponseWriter, r *http.Request) *http.Request {
 		repl.Map(oldRepl.Get) // those of map, for instance
 	}
 	original := was.Value(caddyhttp.OriginalRequestCtxKey)
-	return r.WithContext(context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+	ctx := context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original)
+	if groups, ok := was.Value(routeGroups).(map[string]struct{}); ok {
+		ctx = context.WithValue(ctx, routeGroups, maps.Clone(groups))
+	}
+	return r.WithContext(ctx)
 }
+
+// routeGroups is where Caddy notes which groups of routes a request has gone through: of the
+// handle blocks of a Caddyfile only the first that matches is for it. Each handing over begins
+// with those of the request, the block of rover itself included.
+const routeGroups = caddy.CtxKey("route_group")

@@ -29,7 +29,7 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 		return x.writeStream(w)
 	}
 	if h := x.reply.from; h != nil {
-		return h.send(w, x.reply.status, x.reply.headerMap())
+		return h.send(w, x.reply.status, x.reply.headerMap(), x.r.Method == http.MethodHead)
 	}
 	return x.reply.write(w, x.r.Method == http.MethodHead)
 }

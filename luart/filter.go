@@ -2,6 +2,7 @@ package luart
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
@@ -49,7 +50,7 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 	f.by = x.running
 	if r.filters == nil {
 		if r.from != nil {
-			r.whole(vm, L)
+			r.askAgain(vm, L, false)
 			r.from.checkOpen(L)
 		}
 		h := r.headerMap()
@@ -62,6 +63,10 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 			L.RaiseError("the response is a part (206): filtered alone it would be wrong")
 		case bodyfilter.Undecodable:
 			L.RaiseError("the response has the Content-Encoding %q, which cannot be decoded", coding)
+		case bodyfilter.NoBody:
+			if r.status == http.StatusPartialContent { // of a HEAD: the GET would be made again for the whole
+				r.status = http.StatusOK
+			}
 		}
 		r.filters = &filters{coding: coding}
 	}

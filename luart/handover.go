@@ -53,6 +53,11 @@ type handover struct {
 	broken   error         // after done: the answer was not taken whole
 	answer   *bytes.Buffer // after done, if that was the decision: the body
 	picker   *picker       // nil: the upstreams were named
+
+	// asked is the request as it was handed over, to be made again by askAgain; nil: it cannot
+	// be. again has that of a handover that is alone, since the handlers behind change the request itself.
+	asked *http.Request
+	again *handover
 }
 
 // clientHead guards the head of the client's response, which informational responses of
@@ -115,7 +120,7 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	if len(x.handovers) >= maxHandovers {
 		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 	}
-	h := x.handOver(to, x.r.Header)
+	h := x.handOver(to)
 	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)
 	res := h.response(x.host)
@@ -150,28 +155,41 @@ func (h *handover) response(host Host) response {
 // maxHandovers is how often one request may be passed on or proxied by its script.
 const maxHandovers = 64
 
-// handOver starts a handover, apart, of the request as it is, but with its own headers.
-// Only the holder may call it.
-func (x *Exchange) handOver(to *ProxyTo, header http.Header) *handover {
-	ctx, cancel := context.WithCancel(x.r.Context())
+// handOver starts a handover, apart, of the request as it is. Only the holder may call it.
+func (x *Exchange) handOver(to *ProxyTo) *handover {
+	r := x.r.Clone(x.onwardContext())
+	r.Body = x.replayBody()
+	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
+	return x.handOverRequest(to, r)
+}
+
+// onwardContext returns the request's context with what others are to know who get it.
+func (x *Exchange) onwardContext() context.Context {
+	ctx := x.r.Context()
+	if x.upstreams != nil {
+		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
+	}
+	return ctx
+}
+
+// handOverRequest starts a handover, apart, of r, which is its own. Only the holder may call it.
+func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 	x.client = &x.clientHead
 	cur := x.gen.vm.cur
 	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, method: x.r.Method, picker: picker, header: x.client.header(x.w), cancel: cancel,
+		to: to, method: r.Method, picker: picker, header: x.client.header(x.w),
 		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}
 	x.sent = x.body == nil || x.body.kept == nil
-	if x.upstreams != nil {
-		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
+	if mayBeAskedAgain(r, to) {
+		h.asked = x.askedWhole(r)
 	}
-	r := x.r.Clone(ctx)
-	r.Header = header.Clone()
-	r.Body = x.replayBody()
-	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
+	ctx, cancel := context.WithCancel(r.Context())
+	h.cancel = cancel
 	host, next := x.host, x.next
-	r = host.Apart(h, r)
+	r = host.Apart(h, r.WithContext(ctx))
 	x.handovers = append(x.handovers, h)
 	go func() {
 		defer close(h.done)
@@ -179,19 +197,6 @@ func (x *Exchange) handOver(to *ProxyTo, header http.Header) *handover {
 		h.serve(host, next, r)
 	}()
 	return h
-}
-
-// handOverWhole asks again for the whole of which h was a part. h must have ended. Only the
-// holder may call it.
-func (x *Exchange) handOverWhole(h *handover) *handover {
-	header := x.r.Header.Clone()
-	bodyfilter.StripRange(header)
-	if h.before == nil {
-		return x.handOver(h.to, header)
-	}
-	again := x.alone(h.to)
-	x.coroutine(again, header)
-	return again
 }
 
 // awaitHead waits until the head is there, or the handler has returned, or ctx ends: then

@@ -27,10 +27,10 @@ var errNoTunnel = errors.New("a handler behind has answered 101 without taking o
 // send lets the response go to w with the head that the script made of it, and returns
 // what the handler returned, or a *StatusError. It panics with what the handler panicked
 // with. The goroutine that serves the request calls it.
-func (h *handover) send(w http.ResponseWriter, status int, header http.Header) error {
+func (h *handover) send(w http.ResponseWriter, status int, header http.Header, head bool) error {
 	h.settled = true
 	if h.kept {
-		return h.sendKept(w, status, header)
+		return h.sendKept(w, status, header, head)
 	}
 	failed := h.status == 0
 	if failed {
@@ -73,15 +73,21 @@ func (h *handover) panic() any {
 }
 
 // sendKept sends a response whose body Lua has read, or began to.
-func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header) error {
+func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Header, head bool) error {
 	h.wait()
 	if h.failure() != nil {
 		panic(http.ErrAbortHandler) // it is not whole, and must not look so
 	}
 	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
+	if head {
+		if header["Content-Length"] == nil { // over HTTP/3 a head that leaves at the end says that it is 0
+			_ = http.NewResponseController(w).Flush()
+		}
+		return nil
+	}
 	_, err := w.Write(h.answer.Bytes())
-	if errors.Is(err, http.ErrBodyNotAllowed) { // a HEAD's
+	if errors.Is(err, http.ErrBodyNotAllowed) { // the script has made it a 204 or 304
 		err = nil
 	}
 	return err

@@ -30,15 +30,24 @@ func (x *Exchange) PassOn() error {
 		to = x.ProxyTo()
 	}
 	x.sent = true
-	h := x.alone(to)
+	h := &x.passed
+	x.alone(h, to, x.r.Method)
 	if x.gen.wantsBodies.Load() {
-		x.coroutine(h, narrowed(x.r.Header))
+		r := x.r.WithContext(x.onwardContext())
+		r.Header = narrowed(x.r.Header)
+		if mayBeAskedAgain(r, to) {
+			// Handlers behind change the request, and what the server keeps about it.
+			h.again = &handover{}
+			h.again.asked = x.host.Apart(h.again, x.askedWhole(r))
+			r.Body = x.replayBody()
+		}
+		x.coroutine(h, r)
 		h.start()
 		return x.answerBy(h)
 	}
 	r := x.r
 	if x.upstreams != nil {
-		r = r.WithContext(context.WithValue(r.Context(), upstreamsKey{}, x.upstreams))
+		r = r.WithContext(x.onwardContext())
 	}
 	var err error
 	h.pause = func() {
@@ -54,15 +63,11 @@ func (x *Exchange) PassOn() error {
 	return err
 }
 
-// alone returns a handover that is the only one under way, and may change the request and
+// alone makes h a handover that is the only one under way, and may change the request and
 // the headers of the client's response themselves.
-func (x *Exchange) alone(to *ProxyTo) *handover {
+func (x *Exchange) alone(h *handover, to *ProxyTo, method string) {
 	x.client = &x.clientHead
-	h := &x.passed
-	if h.before != nil { // it was used, for a part of the response
-		h = &handover{}
-	}
-	h.to, h.method, h.header, h.before = to, x.r.Method, x.w.Header(), noHeader
+	h.to, h.method, h.header, h.before = to, method, x.w.Header(), noHeader
 	if len(h.header) > 0 {
 		h.before = maps.Clone(h.header)
 	}
@@ -71,24 +76,16 @@ func (x *Exchange) alone(to *ProxyTo) *handover {
 		x.handovers = x.oneHandover[:0]
 	}
 	x.handovers = append(x.handovers, h)
-	return h
 }
 
 // noHeader is never changed.
 var noHeader = http.Header{}
 
-// coroutine makes h one. header is what the request has in place of its own.
-func (x *Exchange) coroutine(h *handover, header http.Header) {
-	ctx := x.r.Context()
-	if x.upstreams != nil {
-		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
-	}
-	ctx, h.cancel = context.WithCancel(ctx)
-	r := x.r.WithContext(ctx)
-	r.Header = header
-	if r.Method == http.MethodGet {
-		r.Body = x.replayBody() // it may be asked again, for the whole; over HTTP/3 each GET may have a body
-	}
+// coroutine makes h one, which hands r over.
+func (x *Exchange) coroutine(h *handover, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	h.cancel = cancel
+	r = r.WithContext(ctx)
 	host, next := x.host, x.next
 	run, _ := iter.Pull(func(yield func(struct{}) bool) {
 		h.pause = func() { yield(struct{}{}) }

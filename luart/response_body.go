@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"context"
 	"maps"
 	"net/http"
 
@@ -27,13 +26,15 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 		if r.stream != nil {
 			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
 		}
+		if r.from != nil && !r.bodiless() {
+			r.askAgain(vm, L, true)
+		}
 		if r.bodiless() {
 			L.Push(newObject(vm.types.answer, &body{x: vm.cur.x, loaded: true, absent: true}))
 			return 1
 		}
 		bytes := r.body
 		if r.from != nil {
-			r.whole(vm, L)
 			bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
 		}
 		if r.filters != nil {
@@ -126,41 +127,4 @@ func (r *response) setBody(text []byte) {
 func (r *response) leave() {
 	r.header = r.header.Clone() // drop restores the client's
 	r.from = nil
-}
-
-// whole asks for the response anew, without a range, if it is a part: a filter would make
-// the wrong thing of it, and what hides something could be got round. Only the holder may
-// call it.
-func (r *response) whole(vm *VM, L *lua.LState) {
-	h := r.from
-	if h.status != http.StatusPartialContent || h.kept {
-		return
-	}
-	h.checkOpen(L)
-	x := vm.cur.x
-	if x.r.Method != http.MethodGet {
-		L.RaiseError("the response is a part (206), and the request cannot be made again without its Range: it is a %s", x.r.Method)
-	}
-	r.header = r.header.Clone() // drop restores the client's
-	h.drop()
-	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
-	again := x.handOverWhole(h)
-	vm.await(L, again.waitsOn(), again.awaitHead)
-	got := again.response(x.host)
-	if got.status != http.StatusOK {
-		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)
-	}
-	if r.status == http.StatusPartialContent {
-		r.status = http.StatusOK
-	}
-	// The rest is the same in both, or the script's.
-	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
-		if values, ok := got.header[name]; ok {
-			r.header[name] = values
-		} else {
-			delete(r.header, name)
-		}
-	}
-	delete(r.header, "Content-Range")
-	r.from = again
 }

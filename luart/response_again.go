@@ -1,0 +1,93 @@
+package luart
+
+import (
+	"context"
+	"maps"
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
+)
+
+// mayBeAskedAgain reports whether askAgain may want to make a request once more.
+func mayBeAskedAgain(r *http.Request, to *ProxyTo) bool {
+	switch r.Method {
+	case http.MethodHead:
+		return true
+	case http.MethodGet:
+		return r.Header["Range"] != nil || to != nil && to.Header["Range"] != nil
+	}
+	return false
+}
+
+// askedWhole returns a copy of r that asks for the whole body. Only the holder may call it.
+func (x *Exchange) askedWhole(r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	r.Method = http.MethodGet
+	r.Body = x.replayBody()
+	bodyfilter.StripRange(r.Header)
+	return r
+}
+
+// askAgain asks for the response anew where what is there is not the body that a script
+// wants to see. A part (206) is not: a filter would make the wrong thing of it, and what hides something could
+// be got round. Neither is, where the script waits for the body, the answer to a HEAD: that of
+// the GET is asked for, so that the client gets the head that it would have. The request begins
+// as it was handed over, whatever handlers behind have made of it since. Only the holder may
+// call it.
+func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
+	h := r.from
+	part := h.status == http.StatusPartialContent
+	head := body && h.method == http.MethodHead
+	if h.kept || h.status == 0 || !head && (!part || h.method == http.MethodHead) {
+		return
+	}
+	h.checkOpen(L)
+	x := vm.cur.x
+	switch {
+	case h.method != http.MethodGet && h.method != http.MethodHead:
+		L.RaiseError("the response is a part (206), and the request cannot be made again without its Range: it is a %s", h.method)
+	case h.asked == nil && h.again == nil:
+		L.RaiseError("the response is a part (206) that nobody has asked for: the request has no Range")
+	}
+	r.header = r.header.Clone() // drop restores the client's
+	h.drop()
+	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
+	again := x.handOverWhole(h)
+	vm.await(L, again.waitsOn(), again.awaitHead)
+	got := again.response(x.host)
+	switch {
+	case part && got.status == http.StatusPartialContent, part && !head && got.status != http.StatusOK:
+		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)
+	case part && r.status == h.status:
+		r.status = got.status
+	case got.status != h.status: // the answer to the GET counts; HEAD may not be known there
+		if r.status == h.status {
+			r.status = got.status
+		}
+		maps.Copy(r.header, got.header)
+	}
+	// The rest is the same in both, or the script's.
+	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		if values, ok := got.header[name]; ok {
+			r.header[name] = values
+		} else {
+			delete(r.header, name)
+		}
+	}
+	delete(r.header, "Content-Range")
+	r.from = again
+}
+
+// handOverWhole asks again for the whole of which h was a part, or the head. h must have
+// ended. Only the holder may call it.
+func (x *Exchange) handOverWhole(h *handover) *handover {
+	if h.before == nil {
+		return x.handOverRequest(h.to, h.asked)
+	}
+	r := h.again.asked
+	x.alone(h.again, h.to, r.Method)
+	x.coroutine(h.again, r)
+	return h.again
+}
