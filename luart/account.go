@@ -174,9 +174,9 @@ func (a *account) walk() {
 	v := &a.stack[top]
 	t, index, key := v.t, v.index, v.key
 	f := fieldsOf(t)
-	if index == 0 && key == 0 {
+	first := index == 0 && key == 0
+	if first {
 		compact(t)
-		a.add(f.Metatable)
 		a.count(f.contents(), 0)
 	}
 	endIndex, endKey := min(index+entriesAtOnce, len(f.array)), min(key+entriesAtOnce, len(f.keys))
@@ -188,7 +188,11 @@ func (a *account) walk() {
 	} else {
 		v.index, v.key = endIndex, endKey
 	}
-	for ; index < endIndex; index++ { // add may push onto the stack: v is not used any more
+	// From here on v is not used any more: add may push onto the stack, which moves then.
+	if first {
+		a.add(f.Metatable)
+	}
+	for ; index < endIndex; index++ {
 		a.count(0, 1)
 		a.add(f.array[index])
 	}

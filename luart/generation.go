@@ -84,6 +84,7 @@ type Generation struct {
 	// The rest is the holder's, but for tree, onError and functions, which do not change
 	// once the script has loaded.
 	env       *lua.LTable
+	domain    trustDomain
 	templates *templates
 	builders  map[string]*lua.LUserData
 	lifeHooks map[string]*lua.LUserData
@@ -191,6 +192,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Loaded:  g.loaded,
 		Read:    g.sources.add,
 		Clock:   vm.clock,
+		Domain:  &g.domain,
 	})
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)
@@ -326,23 +328,6 @@ func (g *Generation) server(L *lua.LState) int {
 	root.ud.Metatable = g.vm.types.root
 	g.api = root.ud
 	L.Push(g.api)
-	return 1
-}
-
-// state is rover.state(name[, default]): the VM's table of that name. All requests
-// and generations share it. Where there is none yet, default becomes it ({} if not
-// given). Errors: default is not a table.
-func (vm *VM) state(L *lua.LState) int {
-	name := L.CheckString(1)
-	t := vm.states[name]
-	if t == nil {
-		t = L.OptTable(2, nil)
-		if t == nil {
-			t = L.NewTable()
-		}
-		vm.states[name] = t
-	}
-	L.Push(t)
 	return 1
 }
 

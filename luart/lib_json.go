@@ -116,7 +116,7 @@ func jsonArray(L *lua.LState) int {
 	}
 	t := L.CheckTable(1)
 	if !isJSONArray(t) {
-		if t.Metatable != lua.LNil {
+		if !unmarked(t) {
 			L.ArgError(1, "table has a metatable already")
 		}
 		t.Metatable = jsonArrayMeta

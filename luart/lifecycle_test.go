@@ -82,7 +82,7 @@ func TestHookForms(t *testing.T) {
 		`api:on_check(7)`:        "app.lua:2: bad argument #1 to api.on_check (function expected, got number)",
 		`api.on_error("x")`:      "app.lua:2: bad argument #1 to api.on_error (function expected, got string)",
 		`api.on_reload = {}`:     "app.lua:2: api.on_reload must be a function, not a table",
-		`api.on_start.x = print`: `app.lua:2: hook has no field "x" that can be set`,
+		`api.on_start.x = print`: `app.lua:2: api.on_start.x: api.on_start takes the function of a hook and has no fields; for the path /on_start write api:at("/on_start").x`,
 	} {
 		err := s.load("local api = rover.server {}\n" + source + "\nreturn api")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -164,7 +164,7 @@ func (e *stateEncoder) table(id int) {
 	flags := byte(0)
 	if isJSONArray(t) {
 		flags = stateArrayMark
-	} else if t.Metatable != lua.LNil {
+	} else if !unmarked(t) {
 		e.leave(id, nil, "the metatable")
 	}
 	e.buf = append(e.buf, flags, 0, 0, 0, 0)

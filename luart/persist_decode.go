@@ -21,7 +21,10 @@ func (vm *VM) RestoreState(data []byte) error {
 		if err != nil {
 			return fmt.Errorf("byte %d of %d of the state: %w", d.pos, len(data), err)
 		}
-		vm.states = states
+		vm.states = map[string]*lua.LTable{}
+		for name, t := range states {
+			vm.keepState(name, t)
+		}
 		return nil
 	})
 }

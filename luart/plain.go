@@ -106,7 +106,7 @@ func (c *plainCopier) table(t *lua.LTable) (*plainTable, *plainError) {
 	switch {
 	case c.depth == maxPlainDepth:
 		return nil, &plainError{text: fmt.Sprintf("tables are nested deeper than %d levels", maxPlainDepth)}
-	case t.Metatable != lua.LNil && !p.array:
+	case !unmarked(t) && !p.array:
 		return nil, &plainError{text: "a table with a metatable is no plain data"}
 	}
 	if err := c.count(plainTableBytes); err != nil {

@@ -2,6 +2,7 @@ package luart
 
 import (
 	"math"
+	"strings"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -43,6 +44,9 @@ type envHooks struct {
 
 	// Clock is what os goes by.
 	Clock *clock.Clock
+
+	// Domain becomes that of the environment. nil: nobody asks for it.
+	Domain *trustDomain
 }
 
 // sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,
@@ -56,10 +60,10 @@ var sandbox = []library{
 		{"assert", ours(baseAssert), "any error object, and the message as it is"},
 		{"collectgarbage", ours(baseCollectGarbage), "the original stops the process for a full collection"},
 		{"error", ours(baseError), "level 2 names the right line; error(nil)"},
-		{"getfenv", ours(baseGetfenv), "the original shows the VM's globals"},
-		{"getmetatable", stock, "reads only"},
+		{"getfenv", generated(newGetfenv), "the original shows the globals of the VM and of other scripts"},
+		{"getmetatable", generated(newGetmetatable), "the original shows the strings of who has called"},
 		{"ipairs", stock, "reads only"},
-		{"load", ours(baseLoad), "bounded, this generation's globals, strings and an env (Lua 5.2)"},
+		{"load", generated(newLoad), "bounded, this generation's globals, strings and an env (Lua 5.2)"},
 		{"loadstring", ours(baseLoadstring), "bounded, this generation's globals"},
 		{"next", generated(newNext), "the original skips keys of a table that is compacted"},
 		{"pairs", generated(newPairs), "as next"},
@@ -70,7 +74,7 @@ var sandbox = []library{
 		{"rawset", ours(baseRawset), "returns its table"},
 		{"require", generated(newRequire), "the script's folder, once per generation"},
 		{"select", stock, "what it returns is on the stack already"},
-		{"setfenv", ours(baseSetfenv), "functions only: a Lua thread serves many requests"},
+		{"setfenv", generated(newSetfenv), "the script's functions only: a Lua thread serves many requests"},
 		{"setmetatable", ours(baseSetmetatable), "tables only: the original changes all strings, or a ctx"},
 		{"tonumber", ours(baseTonumber), "Lua's numerals, not Go's"},
 		{"tostring", ours(baseTostring), "inf and nan"},
@@ -188,6 +192,7 @@ type envBuilder struct {
 	next     *lua.LFunction // pairs hands it out
 	rand     *generator     // math.random's
 	patterns *patterns
+	domain   *trustDomain
 }
 
 // newEnv returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
@@ -199,6 +204,10 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 
 	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}, patterns: &patterns{compiled: map[string]*pattern.Pattern{}}}
 	b.guard = L.NewFunction(guardCall)
+	if b.domain = h.Domain; b.domain == nil {
+		b.domain = &trustDomain{}
+	}
+	b.domain.env, b.domain.strings = env, L.NewTable()
 	for _, lib := range sandbox {
 		table := env
 		if lib.name != "" {
@@ -207,11 +216,14 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 			b.loaded.RawSetString(lib.name, table)
 		}
 		for _, f := range lib.funcs {
-			table.RawSetString(f.name, f.from(b, lib.name, f.name))
+			to := table
+			if strings.HasPrefix(f.name, "__") {
+				to = b.domain.strings // and no string leads to the table of the library
+			}
+			to.RawSetString(f.name, f.from(b, lib.name, f.name))
 		}
 	}
-	str := env.RawGetString("string").(*lua.LTable)
-	str.RawSetString("__index", str) // it is the metatable of strings
+	b.domain.strings.RawSetString("__index", env.RawGetString("string"))
 
 	pkg := L.NewTable()
 	pkg.RawSetString("loaded", b.loaded)
@@ -222,17 +234,6 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	env.RawSetString("_G", env)
 	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
 	return env
-}
-
-// setStringMeta makes s:upper() and the like find the string table of env: the metatable of strings belongs to the
-// whole VM, so it changes hands with the running generation. A script that puts another table into its global
-// string changes the methods of its strings. Only the holder may call it.
-func setStringMeta(L *lua.LState, env *lua.LTable) {
-	meta := lua.LNil
-	if table, ok := env.RawGetString("string").(*lua.LTable); ok {
-		meta = table
-	}
-	L.SetMetatable(lua.LString(""), meta)
 }
 
 // ours is a function of this package. Any goroutine may call it.

@@ -146,9 +146,10 @@ func coIsYieldable(L *lua.LState) int {
 }
 
 // coRunning is coroutine.running(): the coroutine that runs, nil in the code of a handler itself. The handler's Lua
-// thread is not shown: resumed from elsewhere it would break other requests. Only the holder may call it.
+// thread is not shown: resumed from elsewhere it would break other requests. Nor is a coroutine of another script that
+// has called. Only the holder may call it.
 func coRunning(L *lua.LState) int {
-	if L.Parent == nil {
+	if L.Parent == nil || L.Env != L.Get(lua.EnvironIndex) {
 		L.Push(lua.LNil)
 	} else {
 		L.Push(L)

@@ -107,29 +107,6 @@ func chunkName(name string) string {
 	return `[string "` + line + `"]`
 }
 
-// baseGetfenv is getfenv([f]): the globals of a Lua function, given itself or by its level on the stack (1, the
-// default: the caller). Level 0 and Go functions give this generation's globals. Only the holder may call it.
-func baseGetfenv(L *lua.LState) int {
-	env := L.Get(lua.EnvironIndex)
-	if fn := functionArg(L); fn != nil && !fn.IsG {
-		env = fn.Env
-	}
-	L.Push(env)
-	return 1
-}
-
-// baseSetfenv is setfenv(f, table): f, a Lua function given itself or by its level on the stack. Errors: level 0,
-// which would be the Lua thread's globals, and Go functions. Only the holder may call it.
-func baseSetfenv(L *lua.LState) int {
-	env, fn := L.CheckTable(2), functionArg(L)
-	if fn == nil || fn.IsG {
-		L.RaiseError("'setfenv' cannot change environment of given object")
-	}
-	fn.Env = env
-	L.Push(fn)
-	return 1
-}
-
 // functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Only the holder may
 // call it.
 func functionArg(L *lua.LState) *lua.LFunction {

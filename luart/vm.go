@@ -223,7 +223,7 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 	vm.main.G.CurrentThread = L
 	if vm.meta != c.gen {
 		vm.meta = c.gen
-		setStringMeta(vm.main, c.gen.env)
+		setStringMeta(vm.main, &c.gen.domain)
 	}
 	burst := c.gen.burst
 	if c.gen.tree == nil {

@@ -1,0 +1,132 @@
+package luart
+
+import (
+	"weak"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Scripts that share a VM by name share rover.state, caches, locks, channels and metrics, and
+// nothing else: grants, secrets and libraries are the script's own. Two of them may call each
+// other's functions, which they find in rover.state; there a function is a capability that its
+// script hands over. What is called runs with the globals of the script that made it, and can
+// reach of its caller what it is given as arguments, and no more:
+//
+//   - getfenv, setfenv and debug.getinfo answer for functions of the caller's own trustDomain
+//     only. Of others getfenv says what it says of Go functions.
+//   - Library tables, also that of the methods of strings, belong to one generation. No value
+//     that generations share leads to one: ("").__index is nil, and getmetatable("") is that of
+//     the script that asks, whoever has called it.
+//   - The metatables of what generations share are protected: rover.state tables cannot get
+//     one, and those of ctx, responses and their kin are hidden.
+//   - coroutine.running shows coroutines of the script's own.
+//
+// A generation is a trustDomain of its own, and not a script: the next one may have other grants.
+
+// trustDomain is what one generation may look into. Only the holder may use it.
+type trustDomain struct {
+	env     *lua.LTable // its globals
+	strings *lua.LTable // the metatable of strings while it runs
+	// envs are the tables that it has made the environment of a function. It had them before:
+	// it learns nothing from getfenv. They are collected like any other.
+	envs  map[weak.Pointer[lua.LTable]]struct{}
+	sweep int // at how many envs those are looked for that have been collected
+}
+
+// give notes that a function of the domain has env as its environment.
+func (d *trustDomain) give(env *lua.LTable) {
+	if env == d.env {
+		return
+	}
+	if d.envs == nil {
+		d.envs = map[weak.Pointer[lua.LTable]]struct{}{}
+	}
+	d.envs[weak.Make(env)] = struct{}{}
+	if len(d.envs) <= d.sweep {
+		return
+	}
+	for p := range d.envs {
+		if p.Value() == nil {
+			delete(d.envs, p)
+		}
+	}
+	d.sweep = max(64, 2*len(d.envs))
+}
+
+// owns says whether a Lua function is one of the domain.
+func (d *trustDomain) owns(fn *lua.LFunction) bool {
+	if fn == nil || fn.IsG || fn.Env == nil {
+		return false
+	}
+	if fn.Env == d.env {
+		return true
+	}
+	_, ok := d.envs[weak.Make(fn.Env)]
+	return ok
+}
+
+// newGetfenv makes getfenv([f]): the globals of a Lua function, given itself or by its level on
+// the stack (1, the default: the caller). Level 0, Go functions and those of other scripts give
+// this generation's globals. Only the holder may call it.
+func newGetfenv(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		env := d.env
+		if fn := functionArg(L); d.owns(fn) {
+			env = fn.Env
+		}
+		L.Push(env)
+		return 1
+	})
+}
+
+// newSetfenv makes setfenv(f, table): f, a Lua function given itself or by its level on the
+// stack. Errors: level 0, which would be the Lua thread's globals, Go functions, and those of
+// other scripts. Only the holder may call it.
+func newSetfenv(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		env, fn := L.CheckTable(2), functionArg(L)
+		if !d.owns(fn) {
+			L.RaiseError("'setfenv' cannot change environment of given object")
+		}
+		d.give(env)
+		fn.Env = env
+		L.Push(fn)
+		return 1
+	})
+}
+
+// newLoad makes load(chunk[, name[, mode[, env]]]): see baseLoad. Only the holder may call it.
+func newLoad(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		if L.GetTop() >= 4 {
+			d.give(L.CheckTable(4))
+		}
+		return baseLoad(L)
+	})
+}
+
+// newGetmetatable makes getmetatable(v): the metatable, or what its field __metatable says. That
+// of strings is this generation's, also in a function that another script has called. Only the
+// holder may call it.
+func newGetmetatable(b *envBuilder) lua.LValue {
+	d, own := b.domain, pristine()[".getmetatable"].(*lua.LFunction).GFunction
+	return b.L.NewFunction(func(L *lua.LState) int {
+		if _, ok := L.Get(1).(lua.LString); !ok {
+			return own(L)
+		}
+		if hidden := d.strings.RawGetString("__metatable"); hidden != lua.LNil {
+			L.Push(hidden)
+		} else {
+			L.Push(d.strings)
+		}
+		return 1
+	})
+}
+
+// setStringMeta makes s:upper() and the like find the string table of a generation: the
+// metatable of strings belongs to the whole VM, so it changes hands with the running generation.
+// Only the holder may call it.
+func setStringMeta(L *lua.LState, d *trustDomain) { L.SetMetatable(lua.LString(""), d.strings) }
