@@ -1,20 +1,14 @@
 package integration_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +69,7 @@ func TestChaos(t *testing.T) {
 	c.reload("a")
 	c.untilQuiet(goroutines, heap)
 	if t.Failed() {
-		c.saveProfiles(profile)
+		c.saveProfiles("chaos", profile)
 	}
 	for _, metric := range []string{`refused_total{reason="queue"`, `refused_total{reason="max_waiting"`, "kills_total{", "quarantines_total{"} {
 		if c.metric("caddy_rover_"+metric) == 0 {
@@ -90,20 +84,15 @@ func TestChaos(t *testing.T) {
 
 // chaos is a caddy process in a storm.
 type chaos struct {
-	t      *testing.T
-	dir    string
-	admin  *client
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	*process
 	config string
 
 	dropped atomic.Int64 // connections that Caddy closed without an answer
 }
 
 func newChaos(t *testing.T) *chaos {
-	c := &chaos{t: t, dir: t.TempDir()}
-	c.admin = newClient(c.dir, "")
-	t.Cleanup(c.admin.close)
+	dir := t.TempDir()
+	c := &chaos{}
 	up := newChaosUpstream(t)
 	for _, name := range []string{"app.lua", "quarantine.lua", "bad.lua", "Caddyfile"} {
 		data, err := os.ReadFile(filepath.Join("testdata/chaos", name))
@@ -116,29 +105,16 @@ func newChaos(t *testing.T) *chaos {
 			names = []string{base + "_a.lua", base + "_b.lua"}
 		}
 		for _, name := range names {
-			if err := os.WriteFile(filepath.Join(c.dir, name), data, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	initial := fmt.Sprintf("{\n\tadmin unix/%s/admin.sock\n}\n", c.dir)
-	if err := os.WriteFile(filepath.Join(c.dir, "Caddyfile"), []byte(initial), 0o600); err != nil {
+	initial := fmt.Sprintf("{\n\tadmin unix/%s/admin.sock\n}\n", dir)
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(initial), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.cmd = exec.Command("caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile")
-	c.cmd.Dir = c.dir
-	c.cmd.Env = append(os.Environ(), "WORK="+c.dir, "HOME="+c.dir, "UP="+up)
-	c.cmd.Stderr = &c.stderr
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if c.cmd.ProcessState == nil {
-			_ = c.cmd.Process.Signal(syscall.SIGQUIT)
-			_ = c.cmd.Wait()
-			t.Logf("caddy's stderr: %s", &c.stderr)
-		}
-	})
+	c.process = startProcess(t, dir, "UP="+up)
 	return c
 }
 
@@ -148,117 +124,6 @@ func (c *chaos) reload(version string) {
 	if _, err := c.admin.admin("POST", "/load", "text/caddyfile", strings.ReplaceAll(c.config, "VERSION", version)); err != nil {
 		c.t.Errorf("reload: %v", err)
 	}
-}
-
-// ask returns what the admin API says.
-func (c *chaos) ask(path string) string {
-	c.t.Helper()
-	out, err := c.admin.admin("GET", path, "", "")
-	if err != nil {
-		c.t.Fatalf("%s: %v", path, err)
-	}
-	return out
-}
-
-func (c *chaos) number(path, pattern string) int {
-	c.t.Helper()
-	out := c.ask(path)
-	m := regexp.MustCompile(pattern).FindStringSubmatch(out)
-	if m == nil {
-		c.t.Fatalf("%s has no %s: %.1000s", path, pattern, out)
-	}
-	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return n
-}
-
-// passing are goroutines that are there or not for reasons of their own: the one that Caddy
-// starts with the first dynamic upstream, and those that serve the question itself.
-var passing = regexp.MustCompile(`\)\.fillDynamicHost\.|\.\(\*connReader\)\.backgroundRead|/pprof\.Index`)
-
-// goroutines counts all that are not passing.
-func (c *chaos) goroutines() (n int) {
-	c.t.Helper()
-	_, dump, _ := strings.Cut(c.ask("/debug/pprof/goroutine?debug=1"), "\n")
-	for stack := range strings.SplitSeq(dump, "\n\n") {
-		count, _, ok := strings.Cut(strings.TrimSpace(stack), " @ ")
-		if !ok || passing.MatchString(stack) {
-			continue
-		}
-		times, err := strconv.Atoi(count)
-		if err != nil {
-			c.t.Fatalf("goroutine profile: %q", stack)
-		}
-		n += times
-	}
-	return n
-}
-
-// heap returns how many bytes are alive after collections: what lies in a sync.Pool, such as
-// the 0.8 MiB that each gzip.Writer of /metrics has, outlives the first one.
-func (c *chaos) heap() (bytes int) {
-	c.t.Helper()
-	for range 3 {
-		bytes = c.number("/debug/pprof/heap?gc=1&debug=1", `(?m)^# HeapAlloc = (\d+)`)
-	}
-	return bytes
-}
-
-// metric returns the sum of the metrics whose names and first labels are prefix.
-func (c *chaos) metric(prefix string) (sum float64) {
-	c.t.Helper()
-	for line := range strings.Lines(c.ask("/metrics")) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
-		if strings.HasPrefix(name, prefix) {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			sum += n
-		}
-	}
-	return sum
-}
-
-// untilQuiet waits until nothing of the storm is left: no Lua work, and no more goroutines
-// and hardly more heap than given, unless that is 0.
-func (c *chaos) untilQuiet(goroutines, heap int) {
-	c.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		var left []string
-		for _, m := range []string{"in_flight", "waiting", "queued"} {
-			if n := c.metric("caddy_rover_" + m + "{"); n != 0 {
-				left = append(left, fmt.Sprintf("%s is %v", m, n))
-			}
-		}
-		if n := c.goroutines(); goroutines != 0 && n > goroutines {
-			left = append(left, fmt.Sprintf("%d goroutines, %d before:\n%s", n, goroutines, c.ask("/debug/pprof/goroutine?debug=1")))
-		}
-		if n := c.heap(); heap != 0 && n > heap+heap/10 {
-			left = append(left, fmt.Sprintf("%d bytes of heap, %d before", n, heap))
-		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			c.t.Errorf("after the storm: %s", strings.Join(left, "; "))
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
-// saveProfiles keeps what was on the heap before and after, to be compared.
-func (c *chaos) saveProfiles(before string) {
-	for name, profile := range map[string]string{"before": before, "after": c.ask("/debug/pprof/heap?gc=1")} {
-		if err := os.WriteFile(filepath.Join(os.TempDir(), "chaos-"+name+".pprof"), []byte(profile), 0o600); err != nil {
-			c.t.Error(err)
-		}
-	}
-	c.t.Logf("see go tool pprof -base %[1]s/chaos-before.pprof %[1]s/chaos-after.pprof", os.TempDir())
 }
 
 // post sends one request that must be answered with 200, and returns the body.
@@ -307,15 +172,6 @@ func (c *chaos) audit(s *storm) {
 	}
 	if locked != books.Locked {
 		c.t.Errorf("%d updates under the lock, but the counter says %d", locked, books.Locked)
-	}
-}
-
-// stop ends caddy; a data race would show in its exit status.
-func (c *chaos) stop() {
-	c.t.Helper()
-	_ = c.cmd.Process.Signal(os.Interrupt)
-	if err := c.cmd.Wait(); err != nil {
-		c.t.Errorf("caddy: %v\n%s", err, &c.stderr)
 	}
 }
 
