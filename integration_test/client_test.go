@@ -169,20 +169,21 @@ func (c *client) roots() *x509.CertPool {
 type request struct {
 	method, path string
 	header       http.Header
+	trailer      http.Header
 	host         string
 	body         func() io.Reader
 	length       int64 // of body; 0: what net/http finds
 	proto        int   // 1, 2 or 3
 }
 
-// parseRequest parses [-h2 | -h3] METHOD /path [Name:value …] [=body | @file].
+// parseRequest parses [-h2 | -h3] METHOD /path [Name:value …] [+Trailer:value …] [=body | @file].
 func (c *client) parseRequest(args []string) (*request, error) {
 	r := &request{header: http.Header{}, host: "localhost", proto: 1}
 	if len(args) > 0 && (args[0] == "-h2" || args[0] == "-h3") {
 		r.proto, args = int(args[0][2]-'0'), args[1:]
 	}
 	if len(args) < 2 {
-		return nil, errors.New("usage: [-h2 | -h3] METHOD /path [Name:value …] [=body | @file]")
+		return nil, errors.New("usage: [-h2 | -h3] METHOD /path [Name:value …] [+Trailer:value …] [=body | @file]")
 	}
 	r.method, r.path = args[0], args[1]
 	for _, a := range args[2:] {
@@ -199,6 +200,10 @@ func (c *client) parseRequest(args []string) (*request, error) {
 			name, value, ok := strings.Cut(a, ":")
 			if !ok {
 				return nil, fmt.Errorf("%q is not Name:value", a)
+			}
+			if trailer, ok := strings.CutPrefix(name, "+"); ok {
+				r.trailer = http.Header{http.CanonicalHeaderKey(trailer): {value}}
+				continue
 			}
 			if strings.EqualFold(name, "host") {
 				r.host = value
@@ -229,6 +234,9 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 	req.Header, req.Host = r.header.Clone(), r.host
 	if r.length > 0 {
 		req.ContentLength = r.length
+	}
+	if r.trailer != nil {
+		req.Trailer, req.ContentLength = r.trailer, -1
 	}
 	resp, err := hc.Do(req)
 	if err == nil && resp.ProtoMajor != r.proto {

@@ -37,6 +37,9 @@ func upstreamMain() {
 			log.Fatal(err)
 		}
 		s := &http.Server{Handler: upstreamHandler(strings.TrimSuffix(socket[strings.LastIndex(socket, "/")+1:], ".sock"))}
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
 		servers = append(servers, s)
 		wg.Add(1)
 		go func() { defer wg.Done(); _ = s.Serve(l) }()
@@ -127,6 +130,23 @@ func upstreamHandler(name string) http.Handler {
 		w.Header().Set("Trailer", "X-Sum")
 		fmt.Fprintln(w, "body")
 		w.Header().Set("X-Sum", "42")
+	})
+	mux.HandleFunc("/trailers", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Trailer"] = []string{"X-Sum, Content-Digest"}
+		fmt.Fprint(w, "body")
+		_ = http.NewResponseController(w).Flush() // over h2c it would have a length
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set("Content-Digest", "sha-256=:x:")
+		w.Header().Set(http.TrailerPrefix+"X-Late", "yes")
+	})
+	// As gRPC does it: no body, and trailers that no head has told.
+	mux.HandleFunc("/trailers/late", func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+	})
+	mux.HandleFunc("/trailers/request", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s", body, r.Trailer.Get("X-Sent"))
 	})
 	mux.HandleFunc("/ws", echoWebSocket)
 	mux.HandleFunc("/tunnel", func(w http.ResponseWriter, r *http.Request) {

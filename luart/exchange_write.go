@@ -31,7 +31,7 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 	if h := x.reply.from; h != nil {
 		return h.send(w, x.reply.status, x.reply.headerMap(), x.r.Method == http.MethodHead)
 	}
-	return x.reply.write(w, x.r.Method == http.MethodHead)
+	return x.reply.write(w, x.r.Method == http.MethodHead, x.trailers())
 }
 
 // SetHeaders adds the headers of Lua's answer to h, for an error that somebody else
@@ -55,19 +55,23 @@ func (r *response) setHeaders(h http.Header) {
 	}
 }
 
-func (r *response) write(w http.ResponseWriter, head bool) error {
+func (r *response) write(w http.ResponseWriter, head bool, trailers http.Header) error {
 	h := w.Header()
 	r.setHeaders(h)
+	if len(trailers) == 0 {
+		delete(h, "Trailer") // of those that were announced none has come
+	}
 	bodyless := bodyless(r.status)
 	// net/http counts a small body itself, unless there is none to be sent. Nobody knows
-	// the length of a stream, or of what a filter makes.
-	if !bodyless && r.stream == nil && r.filters == nil && (head || len(r.body) > 2048) {
+	// the length of a stream, or of what a filter makes. Over HTTP/1.1 there is none before trailers.
+	if !bodyless && len(trailers) == 0 && r.stream == nil && r.filters == nil && (head || len(r.body) > 2048) {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
 	}
 	w.WriteHeader(r.status)
-	if bodyless || head || len(r.body) == 0 {
-		return nil
+	var err error
+	if !bodyless && !head && len(r.body) > 0 {
+		_, err = w.Write(r.body)
 	}
-	_, err := w.Write(r.body)
+	sendTrailers(w, trailers)
 	return err
 }

@@ -244,6 +244,9 @@ func (f *filterWriter) close() error {
 	}
 	f.sendHead()
 	bodyfilter.FilteredTrailer(f.client.Header())
+	if hasUnannounced(f.client.Header()) { // or a short body gets a length, behind which there are none
+		return http.NewResponseController(f.client).Flush()
+	}
 	return nil
 }
 

@@ -43,9 +43,13 @@ type handover struct {
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
 	tunnel      bool   // the same: the head opens one (see opensTunnel)
-	decided     bool   // the holder's, and after the VM the serving goroutine's
-	kept        bool   // the same: the decision was to keep the body
-	settled     bool   // the same: its headers are the client's for good, or have been taken back
+
+	// The same: names of trailers, and whether the request says that its client takes any.
+	announced     []string
+	wantsTrailers bool
+	decided       bool // the holder's, and after the VM the serving goroutine's
+	kept          bool // the same: the decision was to keep the body
+	settled       bool // the same: its headers are the client's for good, or have been taken back
 
 	err      error // after done: what the handler returned
 	panicked any   // after done: what it panicked with
@@ -123,7 +127,7 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	h := x.handOver(to)
 	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)
-	res := h.response(x.host)
+	res := h.response(x)
 	L.Push(newObject(vm.types.response, &res))
 	return 1
 }
@@ -141,12 +145,14 @@ func (h *handover) waitsOn() waitsOn {
 }
 
 // response returns what scripts see of the response whose head is there.
-func (h *handover) response(host Host) response {
+func (h *handover) response(x *Exchange) response {
 	h.coding = bodyfilter.ContentEncoding(h.header)
 	h.tunnel = opensTunnel(h.method, h.status, h.header)
+	h.announced = trailerNames(h.header)
+	h.wantsTrailers = wantsTrailers(x.r)
 	res := response{status: h.status, header: h.header, from: h}
 	if h.status == 0 { // done
-		h.errorStatus = host.ErrorStatus(h.failure())
+		h.errorStatus = x.host.ErrorStatus(h.failure())
 		res.status = h.errorStatus
 	}
 	return res
@@ -158,7 +164,7 @@ const maxHandovers = 64
 // handOver starts a handover, apart, of the request as it is. Only the holder may call it.
 func (x *Exchange) handOver(to *ProxyTo) *handover {
 	r := x.r.Clone(x.onwardContext())
-	r.Body = x.replayBody()
+	r.Body = x.replayBody(r.Trailer)
 	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
 	return x.handOverRequest(to, r)
 }

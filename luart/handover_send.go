@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 )
@@ -53,7 +51,7 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header, h
 		return &StatusError{http.StatusBadGateway, errNoTunnel}
 	}
 	for name, values := range late {
-		if strings.HasPrefix(name, http.TrailerPrefix) || slices.Contains(late["Trailer"], name) {
+		if h.isTrailer(name) {
 			w.Header()[name] = values
 		}
 	}
@@ -87,6 +85,7 @@ func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Heade
 		return nil
 	}
 	_, err := w.Write(h.answer.Bytes())
+	sendTrailers(w, h.trailers())
 	if errors.Is(err, http.ErrBodyNotAllowed) { // the script has made it a 204 or 304
 		err = nil
 	}
@@ -112,7 +111,7 @@ func (x *Exchange) endHandovers() {
 // the goroutine that serves the request.
 func (x *Exchange) dropHandovers() {
 	for _, h := range x.handovers {
-		if x.reply.from != h {
+		if x.reply.from != h && x.reply.trailing != h {
 			h.drop()
 		}
 	}

@@ -39,7 +39,7 @@ func (x *Exchange) PassOn() error {
 			// Handlers behind change the request, and what the server keeps about it.
 			h.again = &handover{}
 			h.again.asked = x.host.Apart(h.again, x.askedWhole(r))
-			r.Body = x.replayBody()
+			r.Body = x.replayBody(nil) // r has the request's own trailers
 		}
 		x.coroutine(h, r)
 		h.start()
@@ -100,7 +100,7 @@ func (x *Exchange) coroutine(h *handover, r *http.Request) {
 func (x *Exchange) answerBy(h *handover) error {
 	x.client.begin()
 	x.outcome = Answer
-	x.reply = h.response(x.host)
+	x.reply = h.response(x)
 	if h.status == 0 && (h.panicked != nil || x.reply.status == StatusClientClosed) {
 		return nil
 	}

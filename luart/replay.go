@@ -16,18 +16,21 @@ type replay struct {
 	kept  []byte
 	limit int64
 	err   error         // of src
+	sent  http.Header   // the request's trailers, which the server fills in when src is at its end
 	gone  *replayReader // beyond limit there is one reader only, this one
 }
 
 // replayReader reads a replay from its beginning.
 type replayReader struct {
 	*replay
-	at int
+	at      int
+	trailer http.Header // of the request that it is the body of: filled in at the end of it
 }
 
-// replayBody returns a body for a further handing over of the request. Only the holder
-// may call it.
-func (x *Exchange) replayBody() io.ReadCloser {
+// replayBody returns a body for a further handing over of the request, whose announced
+// trailers have a map of their own: somebody else may read theirs while this one's values
+// come. Only the holder may call it.
+func (x *Exchange) replayBody(trailer http.Header) io.ReadCloser {
 	body := x.r.Body
 	if body == nil || body == http.NoBody {
 		return body
@@ -40,19 +43,31 @@ func (x *Exchange) replayBody() io.ReadCloser {
 	}
 	old, ok := body.(*replayReader)
 	if !ok {
-		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody}}
+		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody, sent: x.r.Trailer}}
+		x.r.Trailer = x.r.Trailer.Clone() // the server writes to the other one while the body is read
+		old.trailer = x.r.Trailer
 		if x.received != nil && x.received.body == body {
-			x.received.body = &replayReader{replay: old.replay}
+			x.received.body = &replayReader{replay: old.replay, trailer: x.r.Trailer}
 		}
 		x.r.Body = old // for who gets the request when the script passes it on after all
 	}
-	return &replayReader{replay: old.replay}
+	return &replayReader{replay: old.replay, trailer: trailer}
 }
 
 // Read returns bytes that are kept, or further ones of the body.
 func (r *replayReader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	n, err := r.read(p)
+	if err == io.EOF { //nolint:errorlint // as readers return it
+		for name := range r.trailer {
+			r.trailer[name] = r.sent[name]
+		}
+	}
+	return n, err
+}
+
+func (r *replayReader) read(p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
 		return 0, nil

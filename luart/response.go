@@ -50,6 +50,8 @@ type response struct {
 	over    bool      // an after hook's: its phase has ended
 	from    *handover // whose response it is, body and all; nil: the script's own
 	filters *filters  // what the body goes through on its way; nil: nothing
+
+	trailing *handover // whose trailers it has, while the body is another; nil: nobody's
 }
 
 // headerMap returns the headers, to write to.

@@ -25,7 +25,7 @@ func mayBeAskedAgain(r *http.Request, to *ProxyTo) bool {
 func (x *Exchange) askedWhole(r *http.Request) *http.Request {
 	r = r.Clone(r.Context())
 	r.Method = http.MethodGet
-	r.Body = x.replayBody()
+	r.Body = x.replayBody(r.Trailer)
 	bodyfilter.StripRange(r.Header)
 	return r
 }
@@ -56,7 +56,7 @@ func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
 	again := x.handOverWhole(h)
 	vm.await(L, again.waitsOn(), again.awaitHead)
-	got := again.response(x.host)
+	got := again.response(x)
 	switch {
 	case part && got.status == http.StatusPartialContent, part && !head && got.status != http.StatusOK:
 		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)

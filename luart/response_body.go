@@ -125,6 +125,9 @@ func (r *response) setBody(text []byte) {
 // leave makes r a response of the script's own. What it was is dropped when it is clear
 // that it is not sent after all.
 func (r *response) leave() {
+	if r.from.mayTrail() {
+		r.trailing = r.from
+	}
 	r.header = r.header.Clone() // drop restores the client's
 	r.from = nil
 }

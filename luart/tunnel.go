@@ -59,7 +59,7 @@ func (r *response) refuseTunnel(L *lua.LState, status int) {
 			delete(r.header, name)
 		}
 	}
-	r.status, r.body, r.filters = status, nil, nil
+	r.status, r.body, r.filters, r.trailing = status, nil, nil, nil
 }
 
 // closeRefused sees to it that a client whose upgrade has been refused is not heard any
