@@ -32,7 +32,8 @@ type call struct {
 	began int64 // when it got the VM last: nanotime
 	cost  Cost
 
-	printed *[]string // takes what print prints; nil: the log does
+	printed *[]string   // takes what print prints; nil: the log does
+	written *lineBuffer // what io.write has not printed yet; nil: it was not called
 
 	inflight *inflight // nil: it has not waited yet, and nobody has asked for it
 

@@ -106,17 +106,3 @@ func evalValue(v lua.LValue) EvalValue {
 
 // validText returns s as UTF-8.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// print is what print does: the log gets the line, or whoever has asked for the chunk
-// that runs. Only the holder may call it.
-func (vm *VM) print(line string) {
-	for c := vm.cur; c != nil; c = c.parent {
-		if c.printed != nil {
-			if len(*c.printed) < maxPrinted {
-				*c.printed = append(*c.printed, validText(line))
-			}
-			return
-		}
-	}
-	vm.cur.log().Info(line)
-}

@@ -185,8 +185,15 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	vm := g.vm
 	vm.loads++
 	g.serial = vm.loads
+	var getenv func(string) (string, bool)
+	if s.AllowEnv {
+		getenv = s.Getenv
+	}
 	g.env = newEnv(vm.main, envHooks{
 		Print:   func(_ *lua.LState, line string) { vm.print(line) },
+		Write:   func(_ *lua.LState, to stdStream, text string) { vm.write(to, text) },
+		Flush:   func(_ *lua.LState, to stdStream) { vm.flushLine(to) },
+		Getenv:  getenv,
 		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,
 		Loaded:  g.loaded,

@@ -20,7 +20,7 @@ var ctxFields = []string{
 // elsewhere are globals of other languages and libraries, and what stands for them here.
 var elsewhere = map[string]string{
 	"null": "Lua writes nil", "undefined": "Lua writes nil", "None": "Lua writes nil",
-	"io": "scripts have no io", "debug": "scripts have no debug", "dofile": "scripts have no dofile: use require",
+	"dofile":   "scripts have no dofile: use require",
 	"loadfile": "scripts have no loadfile: use require",
 	"ngx":      "this is not OpenResty: see ctx and rover", "console": "write print(…) or rover.log.info(…)",
 }

@@ -130,7 +130,7 @@ func TestHints(t *testing.T) {
 		{"return tostrin(1)", "tostrin is nil" + noGlobal + "; did you mean tostring?", "tostrin = 5 local v = tostrin() tostrin = nil"},
 		{"return sleep(1)", "sleep is nil" + noGlobal + "; did you mean rover.sleep?", ""},
 		{"local helper = 1 return helpr(1)", "helpr is nil" + noGlobal + "; did you mean helper?", "return qqqq(1)"},
-		{"return io.open('x')", "scripts have no io", ""},
+		{"return dofile('x')", "scripts have no dofile: use require", ""},
 		{"return null.x", "Lua writes nil", ""},
 		{"return res:set_header('a', 'b')", "res is nil: the function has no parameter of that name", "local res return res:set_header('a', 'b')"},
 		{"local t = {} for k in t do end", "for … in needs an iterator: write pairs(t) or ipairs(t) if it is a table", "local f = function() return nil end for k in f() do end"},

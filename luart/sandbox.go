@@ -29,6 +29,13 @@ type envHooks struct {
 	// Print gets each line that print makes, without a newline.
 	Print func(L *lua.LState, line string)
 
+	// Write gets what scripts write with io, and Flush says that an unfinished line is to be shown. nil: nobody does.
+	Write func(L *lua.LState, to stdStream, text string)
+	Flush func(L *lua.LState, to stdStream)
+
+	// Getenv is os.getenv. nil: no variable is set.
+	Getenv func(name string) (string, bool)
+
 	// Resolve finds a module: the name its errors show, and its source. nil: require finds package.loaded and
 	// package.preload only.
 	Resolve func(name string) (path string, source []byte, err error)
@@ -49,10 +56,10 @@ type envHooks struct {
 	Domain *trustDomain
 }
 
-// sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil: io,
-// debug, dofile, loadfile, module, newproxy, _printregs, string.dump, package.path, package.loadlib, channel, and of
-// os all that touches files, processes or the environment. os.getenv alone answers with an error that says what to
-// use instead. The VM adds rover and api.
+// sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil:
+// dofile, loadfile, module, newproxy, _printregs, string.dump, package.path, package.loadlib, channel, of os all that
+// touches files and processes, and of debug all that writes. io is there without files: libraries read its names while
+// they load. The VM adds rover and api.
 //
 // Without a reason a function is gopher-lua's own (stock; numeric: its numbers may be strings).
 var sandbox = []library{
@@ -124,11 +131,31 @@ var sandbox = []library{
 		{"random", generated(newRandom), "errors instead of Go panics; seeded per generation"},
 		{"randomseed", generated(newRandomseed), "the original seeds the whole process"},
 	}},
+	{"debug", []builtin{
+		{"getinfo", ours(debugGetinfo), "reads only; functions of this generation only"},
+		{"traceback", ours(debugTraceback), "reads only; C Lua's form"},
+	}},
+	{"io", []builtin{
+		{"close", ioFunction(ioClose), "closes nothing"},
+		{"flush", ioFunction(ioFlush), "logs what of a line there is"},
+		{"input", ioFunction(ioInput), "standard streams only"},
+		{"lines", ioFunction(ioLines), "of nothing"},
+		{"open", ioFunction(ioOpen), "opens nothing"},
+		{"output", ioFunction(ioOutput), "standard streams only"},
+		{"popen", ioFunction(ioPopen), "an error, as where C has none"},
+		{"read", ioFunction(ioRead), "nothing is there to read"},
+		{"stderr", ioStream(stderr), "to the VM's log"},
+		{"stdin", ioStream(stdin), "empty"},
+		{"stdout", ioStream(stdout), "to the VM's log"},
+		{"tmpfile", ioFunction(ioTmpfile), "opens nothing"},
+		{"type", ioFunction(ioType), "reads only"},
+		{"write", ioFunction(ioWrite), "to the VM's log"},
+	}},
 	{"os", []builtin{
 		{"clock", osClock, "seconds since the process began"},
 		{"date", generated(osDate), "C's conversions; the original knows half of them"},
 		{"difftime", ours(osDifftime), "fractions; one argument"},
-		{"getenv", ours(osGetenv), "an error that names rover.env"},
+		{"getenv", generated(osGetenv), "nil unless access to the environment was granted"},
 		{"time", generated(osTime), "missing fields are an error"},
 	}},
 	{"string", []builtin{
@@ -193,6 +220,7 @@ type envBuilder struct {
 	rand     *generator     // math.random's
 	patterns *patterns
 	domain   *trustDomain
+	io       *ioLibrary // nil until a function of io is made
 }
 
 // newEnv returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
@@ -228,6 +256,7 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	pkg := L.NewTable()
 	pkg.RawSetString("loaded", b.loaded)
 	pkg.RawSetString("preload", b.pre)
+	pkg.RawSetString("config", lua.LString(packageConfig))
 	b.loaded.RawSetString("package", pkg)
 	b.loaded.RawSetString("_G", env)
 	env.RawSetString("package", pkg)
@@ -235,6 +264,9 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
 	return env
 }
+
+// packageConfig is package.config of C Lua on Unix: what separates folders, and the marks in package.path.
+const packageConfig = "/\n;\n?\n!\n-"
 
 // ours is a function of this package. Any goroutine may call it.
 func ours(fn lua.LGFunction) source {

@@ -69,6 +69,9 @@ func compileFor(ctx context.Context, source []byte, name string) (proto *lua.Fun
 	if errors.As(err, &failed) {
 		return nil, &SyntaxError{File: name, Line: max(failed.Line, 1), Message: failed.Message}
 	}
+	if err == nil {
+		markMain(proto)
+	}
 	return proto, err
 }
 

@@ -105,6 +105,37 @@ func splitSign(s string) (float64, string) {
 
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
+// checkAny returns argument n, which must be there. Only the holder may call it.
+func checkAny(L *lua.LState, n int) lua.LValue {
+	if n > L.GetTop() {
+		L.ArgError(n, "value expected")
+	}
+	return L.Get(n)
+}
+
+// checkString returns argument n, a string or a number. Only the holder may call it.
+func checkString(L *lua.LState, n int) string {
+	switch v := L.Get(n).(type) {
+	case lua.LString:
+		return string(v)
+	case lua.LNumber:
+		return numberString(v)
+	}
+	argTypeError(L, n, "string")
+	return ""
+}
+
+// optString is checkString with a value for nil and for an argument that was left out. Only the holder may call it.
+func optString(L *lua.LState, n int, otherwise string) string {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return checkString(L, n)
+}
+
+// toNumber returns the number that a value is or spells. Any goroutine may call it.
+func toNumber(v lua.LValue) (float64, bool) { return operand(v) }
+
 // checkNumber returns argument n, a number or a string that spells one. Only the holder may call it.
 func checkNumber(L *lua.LState, n int) float64 {
 	switch v := L.Get(n).(type) {

@@ -12,11 +12,21 @@ import (
 // maxUnix bounds the times of os.date and os.time to the years -9999 to 9999.
 const maxUnix = 253402300799
 
-// osGetenv is os.getenv, which scripts must not have: it would show every secret of the process. Only the holder may
-// call it.
-func osGetenv(L *lua.LState) int {
-	L.RaiseError(`os.getenv is not available: use rover.env (needs "allow env")`)
-	return 0
+// osGetenv is os.getenv(name): the environment variable, where "allow env" grants it; else nil, as for one that is not
+// set. Only the holder may call it.
+func osGetenv(b *envBuilder) lua.LValue {
+	getenv := b.hooks.Getenv
+	return b.L.NewFunction(func(L *lua.LState) int {
+		name := checkString(L, 1)
+		L.Push(lua.LNil)
+		if getenv == nil {
+			return 1
+		}
+		if value, ok := getenv(name); ok {
+			L.Push(lua.LString(value))
+		}
+		return 1
+	})
 }
 
 // osDifftime is os.difftime(t2[, t1]): t2 - t1 in seconds. Only the holder may call it.

@@ -88,7 +88,8 @@ func TestSandboxFiles(t *testing.T) {
 func TestSandboxAllowList(t *testing.T) {
 	want := map[string][]string{
 		"": {
-			"_G", "_VERSION", "assert", "collectgarbage", "coroutine", "error", "getfenv", "getmetatable", "ipairs",
+			"_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "error", "getfenv", "getmetatable", "io",
+			"ipairs",
 			"load", "loadstring", "math", "next", "os", "package", "pairs", "pcall", "print", "rawequal", "rawget",
 			"rawset", "require", "select", "setfenv", "setmetatable", "string", "table", "tonumber", "tostring",
 			"type", "unpack", "xpcall",
@@ -100,7 +101,12 @@ func TestSandboxAllowList(t *testing.T) {
 			"randomseed", "sin", "sinh", "sqrt", "tan", "tanh",
 		},
 		"os":      {"clock", "date", "difftime", "getenv", "time"},
-		"package": {"loaded", "preload"},
+		"package": {"config", "loaded", "preload"},
+		"debug":   {"getinfo", "traceback"},
+		"io": {
+			"close", "flush", "input", "lines", "open", "output", "popen", "read", "stderr", "stdin", "stdout",
+			"tmpfile", "type", "write",
+		},
 		"string": {
 			"byte", "char", "find", "format",
 			"gfind", "gmatch", "gsub", "len", "lower", "match", "rep", "reverse", "sub", "upper",
@@ -127,7 +133,7 @@ func TestSandboxAllowList(t *testing.T) {
 		t.Errorf("the VM's own globals table has %d names, want none", globals)
 	}
 	for _, forbidden := range []string{
-		"io", "debug", "channel", "dofile", "loadfile", "module", "newproxy", "_printregs", "package.path",
+		"debug.getlocal", "debug.setmetatable", "debug.getupvalue", "debug.sethook", "debug.getregistry", "channel", "dofile", "loadfile", "module", "newproxy", "_printregs", "package.path",
 		"package.cpath", "package.loadlib", "package.loaders", "package.seeall", "os.exit", "os.execute",
 		"os.remove", "os.rename", "os.tmpname", "os.setlocale", "os.setenv", "string.dump", "_GOPHER_LUA_VERSION",
 	} {
@@ -201,5 +207,48 @@ func TestSandboxPrint(t *testing.T) {
 func TestStateLayout(t *testing.T) {
 	if !layout.known {
 		t.Fatal("gopher-lua's LState has other fields than sandbox_state.go expects")
+	}
+}
+
+// What libraries read while they load is there, and require finds each table.
+func TestSandboxStandardTables(t *testing.T) {
+	L := sandboxThread(t, envHooks{})
+	for _, name := range []string{"_G", "coroutine", "debug", "io", "math", "os", "package", "string", "table"} {
+		source := "local t = _G." + name + " assert(type(t) == 'table' and require '" + name + "' == t and package.loaded['" + name + "'] == t)"
+		if err := runSandboxed(t, L, source, "tables.lua"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// os.getenv is nil for every name, but where a script may read the environment.
+func TestSandboxGetenv(t *testing.T) {
+	denied := sandboxThread(t, envHooks{})
+	if err := runSandboxed(t, denied, `assert(os.getenv("PATH") == nil and select("#", os.getenv("PATH")) == 1)`, "env.lua"); err != nil {
+		t.Error(err)
+	}
+	granted := sandboxThread(t, envHooks{Getenv: func(name string) (string, bool) { return "the " + name, name == "HOME" }})
+	if err := runSandboxed(t, granted, `assert(os.getenv("HOME") == "the HOME" and os.getenv("PATH") == nil)`, "env.lua"); err != nil {
+		t.Error(err)
+	}
+}
+
+// debug shows no function of another generation.
+func TestSandboxDebugShowsNoForeignFunctions(t *testing.T) {
+	L := sandboxThread(t, envHooks{})
+	a, b := L.Env, newEnv(L, envHooks{})
+	if err := runSandboxed(t, L, `function visit(f) local r = f() return r end`, "a.lua"); err != nil {
+		t.Fatal(err)
+	}
+	b.RawSetString("visit", a.RawGetString("visit"))
+	L.Env = b
+	err := runSandboxed(t, L, `visit(function()
+		assert(debug.getinfo(1, "f").func and debug.getinfo(print, "f").func == print)
+		local other = debug.getinfo(2, "fS")
+		assert(other.short_src == "a.lua" and other.func == nil)
+		return 1
+	end)`, "b.lua")
+	if err != nil {
+		t.Error(err)
 	}
 }

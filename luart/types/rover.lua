@@ -3,12 +3,13 @@
 -- What scripts for Rover for Caddy see, for lua-language-server (LuaCATS annotations). Written by
 -- "caddy rover types"; not loaded by Rover. Times are in seconds unless a name says otherwise.
 --
--- The language is Lua 5.1. Scripts have no io, no debug, no dofile, loadfile and module, no package.path, and of os
--- only clock, date, difftime and time (os.getenv says to use rover.env). Settings that say so, in .luarc.json:
+-- The language is Lua 5.1. io opens no files (write goes to the log), debug has traceback and getinfo only, os has clock,
+-- date, difftime, time and getenv, package has config, loaded and preload; dofile, loadfile and module are not there.
+-- Settings that fit, in .luarc.json:
 --
 --   {
 --     "runtime.version": "Lua 5.1",
---     "runtime.builtin": { "io": "disable", "debug": "disable", "ffi": "disable", "jit": "disable", "utf8": "disable" },
+--     "runtime.builtin": { "ffi": "disable", "jit": "disable", "utf8": "disable" },
 --     "workspace.library": ["types"]
 --   }
 

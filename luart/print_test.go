@@ -1,0 +1,49 @@
+package luart
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What io writes is in the log line by line; what of a line there is when a request ends is
+// its own.
+func TestWriteLogsLines(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get()
+			io.write("a", 1, "\nb") io.stdout:write("c\n") io.stderr:write("oops\n")
+			io.write("flushed") io.flush() io.write("left")
+		end
+		function api.first.get() io.write("first") rover.channel("c", 1):recv() io.write(" of all") end
+		function api.second.get() io.write("second") rover.channel("c", 1):send(1) end
+		function api.long.get() io.write(("x"):rep(20000)) end
+		return api`)
+	var seen int
+	lines := func() (list []string) {
+		all := s.logs.All()
+		for _, e := range all[seen:] {
+			list = append(list, e.Level.String()+" "+e.Message)
+		}
+		seen = len(all)
+		return list
+	}
+	lines()
+	s.once("GET /", "204 ")
+	if got, want := lines(), []string{"info a1", "info bc", "warn oops", "info flushed", "info left"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	first := s.beginWaiting("GET /first")
+	s.once("GET /second", "204 ")
+	first.expect("204 ")
+	got := lines()
+	slices.Sort(got)
+	if want := []string{"info first of all", "info second"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.once("GET /long", "204 ")
+	got = lines()
+	if len(got) != 3 || strings.Join(got, "") != strings.Repeat("info "+strings.Repeat("x", maxLineBytes), 2)+"info "+strings.Repeat("x", 20000-2*maxLineBytes) {
+		t.Errorf("a long line became %d", len(got))
+	}
+}
