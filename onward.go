@@ -1,12 +1,9 @@
 package rover
 
 import (
-	"context"
 	"errors"
-	"maps"
 	"net/http"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-rover/rover/luart"
@@ -35,34 +32,3 @@ func (host) ErrorStatus(err error) int {
 	}
 	return http.StatusInternalServerError
 }
-
-// Apart implements luart.Host. It returns r with what Caddy keeps about a request (variables, placeholders) apart
-// from the request's own, since several handings over of one request may be under way.
-// Variables begin with the values that they have, and other placeholders keep them; what
-// handlers behind set is seen behind only.
-func (host) Apart(w http.ResponseWriter, r *http.Request) *http.Request {
-	was := r.Context()
-	server, ok := was.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok {
-		return r
-	}
-	repl := caddy.NewReplacer()
-	r = caddyhttp.PrepareRequest(r, repl, w, server)
-	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	old, _ := was.Value(caddyhttp.VarsCtxKey).(map[string]any)
-	maps.Copy(vars, old)
-	if oldRepl, ok := was.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(oldRepl.Get) // those of map, for instance
-	}
-	original := was.Value(caddyhttp.OriginalRequestCtxKey)
-	ctx := context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original)
-	if groups, ok := was.Value(routeGroups).(map[string]struct{}); ok {
-		ctx = context.WithValue(ctx, routeGroups, maps.Clone(groups))
-	}
-	return r.WithContext(ctx)
-}
-
-// routeGroups is where Caddy notes which groups of routes a request has gone through: of the
-// handle blocks of a Caddyfile only the first that matches is for it. Each handing over begins
-// with those of the request, the block of rover itself included.
-const routeGroups = caddy.CtxKey("route_group")

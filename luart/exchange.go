@@ -22,6 +22,10 @@ type Host interface {
 	// Apart returns a copy of a request, to be given to Serve, that shares nothing with it
 	// that either may change. The holder calls it.
 	Apart(w http.ResponseWriter, r *http.Request) *http.Request
+	// Rejoin is told that the response of apart, which Apart has made of r, is the one that
+	// is sent: when its head is there, and when Serve has returned. Whoever Serve has called
+	// does nothing meanwhile. The goroutine that serves the request calls it.
+	Rejoin(r, apart *http.Request)
 	// Serve passes a request on to what Begin was told comes next, or hands it over to
 	// upstreams if to is not nil. Several may be under way at once for one request, each
 	// on a goroutine of its own.
@@ -226,6 +230,7 @@ func (x *Exchange) KeepsBody() bool {
 func (x *Exchange) End() Summary {
 	vm := x.gen.vm
 	x.endHandovers()
+	x.reply.origin.join()
 	if x.streaming != nil {
 		x.stopStream()
 	}

@@ -39,6 +39,7 @@ type handover struct {
 	cancel   context.CancelFunc // nil: it runs inside PassOn, and cannot be waited for
 	start    func()             // of a coroutine: runs it to the head
 	resume   func()             // of a coroutine: runs it to its end; later calls wait for that
+	rejoin   func()             // apart: see Host.Rejoin
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
@@ -150,7 +151,7 @@ func (h *handover) response(x *Exchange) response {
 	h.tunnel = opensTunnel(h.method, h.status, h.header)
 	h.announced = trailerNames(h.header)
 	h.wantsTrailers = wantsTrailers(x.r)
-	res := response{status: h.status, header: h.header, from: h}
+	res := response{status: h.status, header: h.header, from: h, origin: h}
 	if h.status == 0 { // done
 		h.errorStatus = x.host.ErrorStatus(h.failure())
 		res.status = h.errorStatus
@@ -195,7 +196,9 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 	ctx, cancel := context.WithCancel(r.Context())
 	h.cancel = cancel
 	host, next := x.host, x.next
+	mine := x.r
 	r = host.Apart(h, r.WithContext(ctx))
+	h.rejoin = func() { host.Rejoin(mine, r) }
 	x.handovers = append(x.handovers, h)
 	go func() {
 		defer close(h.done)
@@ -217,6 +220,22 @@ func (h *handover) awaitHead(ctx context.Context) {
 	case <-h.head:
 	case <-ctx.Done():
 	}
+}
+
+// join tells the host that the response of h is the one that is sent, unless the handler is
+// running. The goroutine that serves the request calls it; h may be nil.
+func (h *handover) join() {
+	if h == nil || h.rejoin == nil {
+		return
+	}
+	select {
+	case <-h.done:
+	default:
+		if h.decided { // it goes on
+			return
+		}
+	}
+	h.rejoin()
 }
 
 // serve runs the handler.

@@ -49,6 +49,7 @@ type response struct {
 	proxy   *ProxyTo
 	over    bool      // an after hook's: its phase has ended
 	from    *handover // whose response it is, body and all; nil: the script's own
+	origin  *handover // from, also when the script has replaced the body
 	filters *filters  // what the body goes through on its way; nil: nothing
 
 	trailing *handover // whose trailers it has, while the body is another; nil: nobody's

@@ -77,7 +77,7 @@ func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 		}
 	}
 	delete(r.header, "Content-Range")
-	r.from = again
+	r.from, r.origin = again, again
 }
 
 // handOverWhole asks again for the whole of which h was a part, or the head. h must have
