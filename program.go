@@ -108,6 +108,8 @@ func (p *program) load(ctx context.Context, h *Handler, version int, from luart.
 
 // begin has what was loaded take over: the config has been taken.
 func (p *program) begin() error {
+	p.app.reloading.Lock()
+	defer p.app.reloading.Unlock()
 	vm := p.vm
 	vm.reloading.Lock()
 	defer vm.reloading.Unlock()
@@ -117,7 +119,13 @@ func (p *program) begin() error {
 		next[h] = h.loaded
 	}
 	if p.before != nil {
-		if err := p.migrate(next, p.before.version); err != nil {
+		var err error
+		if p.before.version > p.version {
+			next, err = p.loadAgain(p.before.version)
+		} else {
+			err = p.migrate(next, p.before.version)
+		}
+		if err != nil {
 			vm.ended(err)
 			return err
 		}
@@ -131,6 +139,28 @@ func (p *program) begin() error {
 		p.app.work.Go(func() { p.watch(p.app.running, interval) })
 	}
 	return nil
+}
+
+// loadAgain loads the scripts from their files once more, as a new version: what was live has
+// been reloaded since they were loaded for a config, and would be replaced by what may be older.
+// It makes them ready to take over from a version. The caller holds app.reloading and
+// vm.reloading.
+func (p *program) loadAgain(old int) (map[*Handler]*luart.Generation, error) {
+	from, err := p.readAll()
+	if err != nil {
+		return nil, err
+	}
+	version := p.vm.takeNumber()
+	next, err := p.make(p.app.running, version, old, from)
+	if err != nil {
+		p.vm.giveBack(version)
+		return nil, err
+	}
+	for _, h := range p.handlers {
+		h.loaded.Retire()
+	}
+	p.version = version
+	return next, nil
 }
 
 // migrate runs the on_reload hooks of generations that are to take over. The caller holds
@@ -217,9 +247,12 @@ func (p *program) end() {
 	}
 	p.ended = true
 	if vm.current == p {
-		vm.setCurrent(p.before) // the config was refused, after all
-	} else if vm.current != nil && vm.current.before == p {
-		vm.current.before = nil
+		vm.setCurrent(p.before) // the config was refused, after all; or nothing follows
+	}
+	for after := vm.current; after != nil; after = after.before {
+		if after.before == p {
+			after.before = p.before
+		}
 	}
 	p.before = nil
 	live := make([]*luart.Generation, 0, len(p.handlers))

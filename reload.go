@@ -32,20 +32,23 @@ func (h *Handler) Reload(ctx context.Context) error {
 // reload replaces the generations by what the files hold. Any goroutine may call it, once
 // the config has started.
 func (p *program) reload(ctx context.Context) error {
-	return p.replace(ctx, false, func() (map[string]luart.Sources, error) {
-		from := map[string]luart.Sources{}
-		for _, h := range p.handlers {
-			if _, done := from[h.path]; done {
-				continue
-			}
-			source, err := p.read(h.path)
-			if err != nil {
-				return nil, err
-			}
-			from[h.path] = luart.Sources{Script: source}
+	return p.replace(ctx, false, p.readAll)
+}
+
+// readAll reads the scripts of all handlers, by path.
+func (p *program) readAll() (map[string]luart.Sources, error) {
+	from := map[string]luart.Sources{}
+	for _, h := range p.handlers {
+		if _, done := from[h.path]; done {
+			continue
 		}
-		return from, nil
-	})
+		source, err := p.read(h.path)
+		if err != nil {
+			return nil, err
+		}
+		from[h.path] = luart.Sources{Script: source}
+	}
+	return from, nil
 }
 
 // rollback replaces the generations by what those before them were made of, whatever the
@@ -67,7 +70,7 @@ func (p *program) replace(ctx context.Context, back bool, sources func() (map[st
 	defer p.app.reloading.Unlock()
 	p.vm.reloading.Lock()
 	defer p.vm.reloading.Unlock()
-	if p.ended || p.loadedAt.IsZero() {
+	if p.ended || p.app.running.Err() != nil || p.vm.current != p {
 		return errReplaced
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -82,7 +85,7 @@ func (p *program) replace(ctx context.Context, back bool, sources func() (map[st
 	var next map[*Handler]*luart.Generation
 	version := p.vm.takeNumber()
 	if err == nil {
-		next, err = p.make(ctx, version, from)
+		next, err = p.make(ctx, version, old, from)
 	}
 	if err != nil {
 		p.vm.giveBack(version)
@@ -102,9 +105,9 @@ func (p *program) replace(ctx context.Context, back bool, sources func() (map[st
 	return nil
 }
 
-// make loads sources and looks whether they may take over. When they may not, nothing is
-// left of them.
-func (p *program) make(ctx context.Context, version int, from map[string]luart.Sources) (next map[*Handler]*luart.Generation, err error) {
+// make loads sources and looks whether they may take over from a version. When they may not,
+// nothing is left of them.
+func (p *program) make(ctx context.Context, version, old int, from map[string]luart.Sources) (next map[*Handler]*luart.Generation, err error) {
 	next = make(map[*Handler]*luart.Generation, len(p.handlers))
 	defer func() {
 		if err != nil {
@@ -130,7 +133,7 @@ func (p *program) make(ctx context.Context, version int, from map[string]luart.S
 			return next, fmt.Errorf("reloading: %w", err)
 		}
 	}
-	return next, p.migrate(next, p.version)
+	return next, p.migrate(next, old)
 }
 
 // newest returns the handler's generation: what is live, or will be.

@@ -38,9 +38,17 @@ type sharedVM struct {
 	name string
 
 	// reloading is held while generations of the VM take over from others, so that one
-	// takes over at a time.
+	// takes over at a time. A config that begins while another one still runs takes over from
+	// its program for good, unless it is refused afterwards, so:
+	//
+	//  1. current is the program that has begun last, of those that have not ended.
+	//  2. Only current replaces its generations. Others answer errReplaced: what they loaded
+	//     would change the state, and nobody would be served by it.
+	//  3. Versions that take over grow. A program that was loaded before current's version was
+	//     is loaded again when it begins.
+	//  4. on_reload runs once for each version that takes over, and from the version before it.
 	reloading sync.Mutex
-	current   *program // what has taken over last; guarded by reloading
+	current   *program // nil: none; guarded by reloading
 
 	mu      sync.Mutex // guards the rest
 	numbers int        // versions given out

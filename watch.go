@@ -54,9 +54,16 @@ func (p *program) watch(ctx context.Context, interval time.Duration) {
 		switch {
 		case changed:
 			missing = time.Time{}
-			_ = p.reload(ctx) // it has been logged; the next change may mend it
+			err := p.reload(ctx) // it has been logged; the next change may mend it
 			if ctx.Err() != nil {
 				return
+			}
+			if errors.Is(err, errReplaced) {
+				// Another config has taken over. Should it be refused, this one goes on.
+				p.forgetLooked()
+				if !w.wait(ctx, watchRetry, nil) {
+					return
+				}
 			}
 			continue // it may have opened other files
 		case !gone:
@@ -112,6 +119,13 @@ func (p *program) changed(final bool) (gone, changed bool) {
 	}
 	maps.Copy(p.looked, news)
 	return false, len(news) > 0
+}
+
+// forgetLooked has changed report again what it has reported since the last load.
+func (p *program) forgetLooked() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looked = nil
 }
 
 // lookAt returns what a file holds, nil if that cannot be a script.
