@@ -61,9 +61,27 @@ func (h *Handler) newExplainKey(repl *caddy.Replacer) (string, error) {
 	return key, nil
 }
 
-// asksForStory reports whether a request asks for its story and may have it.
+// explainVar is where the question of a request is kept, once it is taken out of its headers.
+const explainVar = "rover.explain"
+
+// asksForStory reports whether a request asks for its story and may have it. The question
+// then goes no further than to other rover directives of the site: it is valid for everybody
+// who sees it.
 func (h *Handler) asksForStory(r *http.Request) bool {
 	header := r.Header.Get(explainHeader)
+	if header == "" {
+		header, _ = caddyhttp.GetVar(r.Context(), explainVar).(string)
+	}
+	if !h.signed(r, header) {
+		return false
+	}
+	r.Header.Del(explainHeader)
+	caddyhttp.SetVar(r.Context(), explainVar, header)
+	return true
+}
+
+// signed reports whether header is a question that is signed for r, and still valid.
+func (h *Handler) signed(r *http.Request, header string) bool {
 	if header == "" {
 		return false
 	}

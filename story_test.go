@@ -37,8 +37,15 @@ func TestAsksForStory(t *testing.T) {
 			r.RequestURI = "/x?y=1"
 			r.Header.Set(explainHeader, c.header)
 			h := &Handler{explainKey: key}
+			r = prepared(r, httptest.NewRecorder())
 			if got := h.asksForStory(r); got != c.want {
 				t.Errorf("%v for %q", got, c.header)
+			}
+			if left := r.Header.Get(explainHeader); c.want && left != "" {
+				t.Errorf("the upstream gets %q", left)
+			}
+			if got := h.asksForStory(r); got != c.want { // a directive behind
+				t.Errorf("the second time: %v", got)
 			}
 		})
 	}
