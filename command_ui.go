@@ -103,7 +103,7 @@ func (u *uiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	resp, err := u.ask(r.Method, uri)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
+		http.Error(w, err.Error(), refusedStatus(err))
 		return
 	}
 	defer resp.Body.Close()
@@ -114,6 +114,16 @@ func (u *uiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(resp.StatusCode)
 	_, _ = io.Copy(w, resp.Body) // the browser may leave
+}
+
+// refusedStatus is the status that the admin API has refused with, or 502 where it has not
+// answered. caddycmd.AdminAPIRequest has it in the text of its error only.
+func refusedStatus(err error) int {
+	var status int
+	if _, scanErr := fmt.Sscanf(err.Error(), "caddy responded with error: HTTP %3d:", &status); scanErr != nil || status < 400 {
+		return http.StatusBadGateway
+	}
+	return status
 }
 
 // ours reports whether host is where the page is.

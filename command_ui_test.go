@@ -14,7 +14,10 @@ func TestUIServer(t *testing.T) {
 	u := &uiServer{host: "127.0.0.1:2778", prefix: "/s3cret", ask: func(method, uri string) (*http.Response, error) {
 		asked = append(asked, method+" "+uri)
 		if strings.Contains(uri, "id=9") {
-			return nil, errors.New("no such call")
+			return nil, errors.New("performing request: connection refused")
+		}
+		if strings.Contains(uri, "id=8") {
+			return nil, errors.New(`caddy responded with error: HTTP 404: {"error":"no call 8"}`)
 		}
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/x"}, "Set-Cookie": {"a=b"}}, Body: io.NopCloser(strings.NewReader("ok"))}, nil
 	}}
@@ -26,7 +29,8 @@ func TestUIServer(t *testing.T) {
 		{"page", "GET", "127.0.0.1:2778", "/s3cret/rover/ui", "", 200, "GET /rover/ui"},
 		{"by name", "GET", "localhost:2778", "/s3cret/rover/live", "", 200, "GET /rover/live"},
 		{"kill", "POST", "127.0.0.1:2778", "/s3cret/rover/kill?vm=a&id=1", "http://127.0.0.1:2778", 200, "POST /rover/kill?vm=a&id=1"},
-		{"kill of nothing", "POST", "127.0.0.1:2778", "/s3cret/rover/kill?id=9", "http://127.0.0.1:2778", 502, "POST /rover/kill?id=9"},
+		{"kill of nothing", "POST", "127.0.0.1:2778", "/s3cret/rover/kill?id=8", "http://127.0.0.1:2778", 404, "POST /rover/kill?id=8"},
+		{"no admin API", "POST", "127.0.0.1:2778", "/s3cret/rover/kill?id=9", "http://127.0.0.1:2778", 502, "POST /rover/kill?id=9"},
 		{"without the secret", "GET", "127.0.0.1:2778", "/rover/ui", "", 404, ""},
 		{"another secret", "GET", "127.0.0.1:2778", "/s3cre/rover/ui", "", 404, ""},
 		{"another endpoint", "GET", "127.0.0.1:2778", "/s3cret/config/", "", 404, ""},
