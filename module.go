@@ -30,7 +30,9 @@ import (
 func init() {
 	caddy.RegisterModule(new(Handler))
 	httpcaddyfile.RegisterHandlerDirective("rover", parseDirective)
-	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "handle")
+	// In front of templates, which would run what Lua answers as a template: {{ … }} that a client
+	// has sent reads files and the environment.
+	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "templates")
 }
 
 // Handler runs a Lua script in front of the handlers after it. The script answers a

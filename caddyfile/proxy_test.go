@@ -99,7 +99,7 @@ func init() {
 		c, err := Parse(h)
 		return adapted{c}, err
 	})
-	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "handle")
+	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "templates")
 }
 
 // adapt returns the JSON of the rover handler in a whole Caddyfile.
