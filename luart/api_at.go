@@ -214,10 +214,6 @@ func (g *Generation) at(L *lua.LState) int {
 		L.RaiseError("api:at(%s): %s", luaString(string(pattern)), err.Error())
 	}
 	n := g.api.Value.(*apiNode)
-	if len(segments) == 0 {
-		L.Push(newObject(g.vm.types.node, n))
-		return 1
-	}
 	for _, s := range segments {
 		n = n.place(L, s.kind, s.name, "api:at("+luaString(string(pattern))+")")
 		n.spelled = true

@@ -89,6 +89,7 @@ func TestAtIsTheSameNode(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		assert(api:at("/users/:id") == api.users.p_id)
+		assert(api:at("/") == api:at("/") and api:at("/") ~= api)
 		assert(api:at("/users/:id").posts == api.users.p_id.posts)
 		assert(api:at("/files/*rest") == api.files.w_rest)
 		assert(api:at("/a/") == api.a[""] and api:at("/a/") ~= api:at("/a"))

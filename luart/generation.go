@@ -331,9 +331,7 @@ func (g *Generation) server(L *lua.LState) int {
 				zap.String("option", key), zap.String("see", see), zap.String("at", callerLine(L)))
 		})
 	}
-	root := newAPINode(g, nil, "")
-	root.ud.Metatable = g.vm.types.root
-	g.api = root.ud
+	g.api = newObject(g.vm.types.root, newAPINode(g, nil, ""))
 	L.Push(g.api)
 	return 1
 }

@@ -1,6 +1,6 @@
 local api = rover.server {}
 function api.get()
-  local f = io.open("/etc/passwd") --> undefined-global
+  local f = loadfile("/etc/passwd") --> undefined-global
   return f and null --> undefined-global
 end
 return api
