@@ -39,6 +39,7 @@ type App struct {
 	programs  []*program     // of the config, provisioned; complete when Start is called
 	handlers  []*Handler     // likewise
 	functions []*functionRef // likewise
+	config    caddy.Context
 	storage   persist.Storage
 	logger    *zap.Logger
 
@@ -67,7 +68,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.init(ctx.Logger())
-	a.storage = ctx.Storage()
+	a.config, a.storage = ctx, ctx.Storage()
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
@@ -125,6 +126,7 @@ func (a *App) start() error {
 			return err
 		}
 	}
+	a.warnOfTemplates()
 	return nil
 }
 
