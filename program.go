@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -68,7 +67,7 @@ func (p *program) add(h *Handler) error {
 
 // read reads the script in a file.
 func (p *program) read(path string) ([]byte, error) {
-	source, err := os.ReadFile(path)
+	source, err := p.vm.files.read(p.app.running, path)
 	if err != nil {
 		p.note(path, nil)
 		return nil, fmt.Errorf("reading script: %w", err)
@@ -212,7 +211,11 @@ func (p *program) same(next map[*Handler]*luart.Generation, as map[string]luart.
 			}
 		}
 		for name, old := range was.Modules {
-			if _, ok := now.Modules[name]; !ok && !bytes.Equal(old.Source, lookAt(filepath.Join(filepath.Dir(h.path), old.Path))) {
+			if _, ok := now.Modules[name]; ok {
+				continue
+			}
+			source, err := p.vm.files.read(p.app.running, filepath.Join(filepath.Dir(h.path), old.Path))
+			if err != nil || !bytes.Equal(old.Source, source) {
 				return false
 			}
 		}

@@ -35,7 +35,8 @@ const stopGrace = 5 * time.Second
 // sharedVM is a VM in vms, with what outlives a config of the scripts in it.
 type sharedVM struct {
 	*luart.VM
-	name string
+	name  string
+	files fileReader // reads the scripts
 
 	// reloading is held while generations of the VM take over from others, so that one
 	// takes over at a time. A config that begins while another one still runs takes over from

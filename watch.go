@@ -98,7 +98,11 @@ func (p *program) files() []string {
 func (p *program) changed(final bool) (gone, changed bool) {
 	now := map[string]sourceHash{}
 	for _, path := range p.files() {
-		now[path] = hashSource(lookAt(path))
+		source, err := p.vm.files.read(p.app.running, path)
+		if errors.Is(err, errNotRead) {
+			return false, false // nobody knows
+		}
+		now[path] = hashSource(source)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,19 +134,12 @@ func (p *program) forgetLooked() {
 
 // lookAt returns what a file holds, nil if that cannot be a script.
 func lookAt(path string) []byte {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > largestScript {
-		return nil // a pipe would wait for its writer
-	}
-	source, err := os.ReadFile(path)
+	source, err := readRegular(path)
 	if err != nil {
 		return nil
 	}
 	return source
 }
-
-// largestScript is twice what a module may be: what is larger was put there by mistake.
-const largestScript = 32 << 20
 
 // watcher waits for changes in the folders of files. Not safe for concurrent use.
 type watcher struct {

@@ -1,0 +1,71 @@
+package rover
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// What is no regular file is refused at once, when a script is loaded and when it is reloaded,
+// and the old script goes on.
+func TestScriptIsNoRegularFile(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := script(t, filepath.Join(t.TempDir(), "app.lua"), says("one"))
+			h, app := handler(path, ""), newApp(t)
+			if err := begin(t, app, h); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.Remove(path), replace(path)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := h.Reload(context.Background()); err == nil || !strings.Contains(err.Error(), "app.lua is not a regular file") {
+					t.Errorf("error %v", err)
+				}
+			}
+			if got := get(t, h, "/"); got != "1 one" {
+				t.Errorf("got %q", got)
+			}
+			other := newApp(t)
+			if err := begin(t, other, handler(path, name)); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+				t.Errorf("error %v of a new config", err)
+			}
+		})
+	}
+}
+
+// A file system that does not answer holds a reader no longer than it wants, and one read is left
+// behind however often the file is asked for.
+func TestFileReaderGivesUp(t *testing.T) {
+	var files fileReader
+	hang, reads := make(chan struct{}), make(chan string, 10)
+	read := func(path string) ([]byte, error) {
+		reads <- path
+		<-hang
+		return []byte("at last"), nil
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 3 {
+		if _, err := files.readWith(gone, "a.lua", read); !errors.Is(err, errNotRead) {
+			t.Errorf("error %v, want %v", err, errNotRead)
+		}
+	}
+	<-reads
+	if len(reads) != 0 {
+		t.Errorf("%d more reads were begun", len(reads))
+	}
+	close(hang)
+	if got, err := files.readWith(context.Background(), "a.lua", read); string(got) != "at last" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
