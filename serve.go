@@ -43,6 +43,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		s.track = t
 		x.Explain(s.story)
 	}
+	if failed, ok := r.Context().Value(caddyhttp.ErrorCtxKey).(error); ok {
+		x.AnswersFor(host{h}.ErrorStatus(failed))
+	}
 	if h.Priority != "" {
 		x.SetPriority(h.priority(r))
 	}

@@ -62,7 +62,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	// With content(at) a response's body, type and error come from argument at.
 	simple := func(name string, content func(L *lua.LState, at int, r *response)) {
 		add(name, func(L *lua.LState) int {
-			r := &response{status: 200}
+			r := &response{status: 200, byDefault: true}
 			content(L, 2, r)
 			return g.pushResponse(L, r)
 		}, map[string]lua.LGFunction{"status": func(L *lua.LState) int {
@@ -87,8 +87,8 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 			r.ctype = checkContentType(L, at+1)
 		}
 	})
-	add("html", func(L *lua.LState) int { return g.html(L, 200, 2) },
-		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, checkStatus(L, 2), 3) }})
+	add("html", func(L *lua.LState) int { return g.html(L, response{status: 200, byDefault: true}, 2) },
+		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, response{status: checkStatus(L, 2)}, 3) }})
 	redirect := func(L *lua.LState, status, at int) int {
 		if status < 300 || status > 399 {
 			L.ArgError(2, "status between 300 and 399 expected, got "+strconv.Itoa(status))
@@ -111,6 +111,12 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 			L.RaiseError("call api:error(status, message) with a colon")
 		}
 		r := errorResponse(checkStatus(L, 3), checkText(L, 4))
+		if handled(L, 5) {
+			if r.status < 400 {
+				L.ArgError(3, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
+			}
+			r.handled = &ScriptError{Status: r.status, Message: checkText(L, 4), Deliberate: true, Handle: true}
+		}
 		return g.pushResponse(L, &r)
 	}, nil)
 	add(nodeBuilder, g.at, nil)
@@ -124,6 +130,21 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		return g.pushResponse(L, &response{outcome: Proxy, status: 200, proxy: g.checkProxy(L, "api.proxy")})
 	}, nil)
 	return list
+}
+
+// handled returns the option handle in argument n, a table or nil.
+func handled(L *lua.LState, n int) (handle bool) {
+	if L.Get(n) == lua.LNil {
+		return false
+	}
+	eachSorted(L.CheckTable(n), func(key string, v lua.LValue) {
+		b, ok := v.(lua.LBool)
+		if key != "handle" || !ok {
+			L.RaiseError("api:error has the option handle only, true or false, not %s (%s)", key, v.String())
+		}
+		handle = bool(b)
+	})
+	return handle
 }
 
 func (g *Generation) pushResponse(L *lua.LState, r *response) int {
@@ -141,14 +162,17 @@ func checkText(L *lua.LState, n int) string {
 }
 
 // html is api.html(s), and api.html(data)[[template]].
-func (g *Generation) html(L *lua.LState, status, at int) int {
+func (g *Generation) html(L *lua.LState, r response, at int) int {
+	r.ctype = typeHTML
 	if data, ok := L.Get(at).(*lua.LTable); ok {
 		L.Push(L.NewFunction(func(L *lua.LState) int {
 			text, err := g.templates.render(L, data, L.CheckString(1))
 			if err != nil {
 				L.RaiseError("%s", err.Error())
 			}
-			return g.pushResponse(L, &response{status: status, ctype: typeHTML, body: []byte(text)})
+			r := r // the template may be filled in again
+			r.body = []byte(text)
+			return g.pushResponse(L, &r)
 		}))
 		return 1
 	}
@@ -156,7 +180,8 @@ func (g *Generation) html(L *lua.LState, status, at int) int {
 	if !ok {
 		text = checkText(L, at)
 	}
-	return g.pushResponse(L, &response{status: status, ctype: typeHTML, body: []byte(text)})
+	r.body = []byte(text)
+	return g.pushResponse(L, &r)
 }
 
 // maxUpstreams is how many upstreams one api.proxy or ctx:upstream may name.

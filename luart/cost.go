@@ -103,7 +103,7 @@ func (x *Exchange) account() *routeCosts {
 
 func (x *Exchange) result() string {
 	failed := x.failure
-	if failed == nil {
+	if failed == nil && (x.err == nil || !x.err.Deliberate) {
 		failed = x.err
 	}
 	switch {

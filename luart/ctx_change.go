@@ -202,6 +202,6 @@ func setResponseField(L *lua.LState) int {
 		}
 		return 0
 	}
-	r.status = checkStatus(L, 3)
+	r.status, r.byDefault = checkStatus(L, 3), false
 	return 0
 }

@@ -84,9 +84,18 @@ func (x *Exchange) decide() {
 	case err != nil:
 		x.fail(err, h)
 	case v == lua.LNil:
-		x.reply = response{status: http.StatusNoContent}
+		x.reply = response{status: http.StatusNoContent, byDefault: true}
+		x.inheritStatus(x.answersFor)
 	default:
 		x.take(v, h)
+	}
+}
+
+// inheritStatus gives the reply the status of an error that it is the answer to, unless the
+// script has said another. 0 is for none. Only the holder may call it.
+func (x *Exchange) inheritStatus(status int) {
+	if status != 0 && x.reply.byDefault {
+		x.reply.status = status
 	}
 }
 
@@ -112,11 +121,14 @@ func (x *Exchange) unclear() {
 func (x *Exchange) miss() {
 	known := len(x.match.known) > 0
 	switch {
-	case known && x.r.Method == http.MethodOptions:
-		x.reply = response{status: http.StatusNoContent}
-	case !x.gen.respond:
+	case !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
 		x.outcome = Pass
 		return
+	case x.answersFor != 0:
+		x.reply = errorResponse(x.answersFor, http.StatusText(x.answersFor))
+		return
+	case known && x.r.Method == http.MethodOptions:
+		x.reply = response{status: http.StatusNoContent}
 	case known:
 		x.reply = errorResponse(http.StatusMethodNotAllowed, "Method not allowed")
 	default:
@@ -164,6 +176,7 @@ func (x *Exchange) ctxValue() lua.LValue {
 // take makes the reply of what a function returned. Only the holder may call it.
 func (x *Exchange) take(v lua.LValue, h *handler) {
 	x.outcome = Answer
+	defer func() { x.inheritStatus(x.answersFor) }()
 	switch v := v.(type) {
 	case *lua.LTable:
 		body, err := appendJSON(x.buf[:0], v)
@@ -175,24 +188,25 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 			}, h)
 			return
 		}
-		x.reply = response{status: http.StatusOK, ctype: typeJSON, body: body}
+		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeJSON, body: body}
 	case lua.LString:
 		x.buf = append(x.buf[:0], v...)
-		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
+		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeText, body: x.buf}
 	case lua.LNumber, lua.LBool:
 		x.buf = append(x.buf[:0], v.String()...)
-		x.reply = response{status: http.StatusOK, ctype: typeText, body: x.buf}
+		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeText, body: x.buf}
 	default:
 		if ud, ok := v.(*lua.LUserData); ok {
 			if r, ok := ud.Value.(*response); ok && !r.over {
 				x.reply = *r
 				x.outcome = r.outcome
 				x.streamer = h
+				x.err = r.handled
 				return
 			}
 		}
 		if text, ok := htmlText(v); ok {
-			x.reply = response{status: http.StatusOK, ctype: typeHTML, body: []byte(text)}
+			x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeHTML, body: []byte(text)}
 			return
 		}
 		x.fail(&ScriptError{

@@ -24,6 +24,10 @@ type ScriptError struct {
 	// They may be shown to the client.
 	Deliberate bool
 
+	// Handle says that the script wants whoever handles errors to answer a deliberate one, if
+	// there is anybody: error{status=404, handle=true}.
+	Handle bool
+
 	killed bool         // it was ended because of its burst or memory
 	about  *explanation // nil: nobody has asked
 }
@@ -57,6 +61,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		if status, ok := obj.RawGetString("status").(lua.LNumber); ok {
 			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
 				e.Status, e.Deliberate = int(status), true
+				e.Handle = obj.RawGetString("handle") == lua.LTrue
 			}
 		}
 	case lua.LString:
@@ -69,7 +74,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	}
 	switch {
 	case why != nil:
-		e.Status, e.Deliberate, e.killed = http.StatusInternalServerError, false, killed
+		e.Status, e.Deliberate, e.Handle, e.killed = http.StatusInternalServerError, false, false, killed
 		if !killed {
 			e.Status = endedStatus(why)
 		}

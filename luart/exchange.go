@@ -71,6 +71,8 @@ type Exchange struct {
 
 	rewritten bool // ctx:rewrite has been called since the hooks were looked up
 
+	answersFor int // the status of the error that the request is answered for (handle_errors); 0: none
+
 	absent *lua.LTable // the error that an after hook ends with which wants a body where there is none
 
 	asked     bool     // by Function.ask, not served: ctx cannot change the request
@@ -188,6 +190,10 @@ func (x *Exchange) run() error {
 	x.setDeadline()
 	return x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
 }
+
+// AnswersFor says that the request has failed elsewhere, with a status that the script's
+// answers have unless it says another. Run must not have been called.
+func (x *Exchange) AnswersFor(status int) { x.answersFor = status }
 
 // Err returns the script error that Write would tell the client about, nil if there
 // was none or the script itself chose the answer. It has been logged.

@@ -29,7 +29,7 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		} else if ud, ok := v.(*lua.LUserData); ok {
 			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over && r.stream == nil {
 				x.reply = *r
-				x.err = nil
+				x.err = r.handled
 				return
 			} else if ok && r.stream != nil {
 				x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
@@ -44,7 +44,7 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 	}
 	x.reply = x.errorReply(err)
 	x.err = err
-	if err.Deliberate {
+	if err.Deliberate && !err.Handle {
 		x.err = nil
 	}
 }

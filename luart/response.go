@@ -42,6 +42,10 @@ type ProxyTo struct {
 type response struct {
 	outcome Outcome
 	status  int
+
+	byDefault bool         // the script has not said which status
+	handled   *ScriptError // whoever handles errors is to answer instead; nil: no
+
 	ctype   string      // Content-Type, unless header has one
 	header  http.Header // nil until one is set
 	body    []byte

@@ -52,6 +52,9 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 
 	sse := func(L *lua.LState, status, headers, producer int) int {
 		r := &response{status: status, ctype: typeEvents}
+		if status == 0 {
+			r.status, r.byDefault = http.StatusOK, true
+		}
 		h := r.headerMap()
 		h["Cache-Control"] = []string{"no-store"}
 		h["X-Accel-Buffering"] = []string{"no"} // tells nginx not to wait for more
@@ -70,10 +73,10 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 	}
 	add("sse", func(L *lua.LState) int {
 		L.Remove(1)
-		return sse(L, 200, 0, 1)
+		return sse(L, 0, 0, 1)
 	}, map[string]lua.LGFunction{
 		"status":       func(L *lua.LState) int { return sse(L, checkBodyStatus(L, 2), 0, 3) },
-		"with_headers": func(L *lua.LState) int { return sse(L, 200, 2, 3) },
+		"with_headers": func(L *lua.LState) int { return sse(L, 0, 2, 3) },
 	})
 }
 

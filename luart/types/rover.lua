@@ -64,11 +64,13 @@ function api:at(pattern) end
 ---@field status integer
 ---@field traceback string
 
----Answers with {"error": message}.
+---Answers with {"error": message}. With handle = true (status 400 to 599) handle_errors answers
+---instead, where the site has it.
 ---@param status integer 200 to 599
 ---@param message string|number
+---@param options? { handle?: boolean }
 ---@return rover.Response
-function api:error(status, message) end
+function api:error(status, message, options) end
 
 ---Answers 204 No Content.
 ---@return rover.Response

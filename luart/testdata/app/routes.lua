@@ -12,7 +12,7 @@
 -- GET /files => 200 GET /files 
 -- HEAD /users/7 => 200 
 -- PROPFIND /other => 200 any PROPFIND
--- OPTIONS /users/me => 204 
+-- OPTIONS /users/me => 200 OPTIONS /users/me 
 -- OPTIONS /nowhere => 200 OPTIONS /nowhere 
 -- GET /deep/x/end => 200 end x
 -- GET /deep/fixed/other => 200 other
