@@ -140,7 +140,7 @@ func ctxStripPrefix(L *lua.LState) int {
 // checkProxyPath returns the option path of f, "path[?query]", as it is sent.
 func checkProxyPath(L *lua.LState, f, text string) string {
 	if !strings.HasPrefix(text, "/") {
-		L.RaiseError("%s: option path: a path beginning with / expected, got %q", f, text)
+		L.RaiseError("%s: option path cannot be a string (%s): a path begins with /", f, text)
 	}
 	path, query, hasQuery := strings.Cut(text, "?")
 	_, sent, err := readPath(path)
