@@ -34,6 +34,9 @@ func ctxHeader(L *lua.LState) int {
 	}
 	values := x.r.Header[name]
 	checkSingle(L, name, values)
+	if name == "Cookie" {
+		values = oneCookieHeader(values)
+	}
 	L.Push(firstValue(values))
 	return 1
 }
@@ -49,8 +52,21 @@ func ctxHeaders(L *lua.LState) int {
 		h = maps.Clone(h)
 		h["Host"] = []string{x.r.Host}
 	}
+	if cookies := h["Cookie"]; len(cookies) > 1 {
+		h = maps.Clone(h)
+		h["Cookie"] = oneCookieHeader(cookies)
+	}
 	L.Push(headerTable(L, h))
 	return 1
+}
+
+// oneCookieHeader returns several Cookie headers as one, which says the same, as net/http
+// does for HTTP/2: who looks for a cookie in the first would miss those of the others.
+func oneCookieHeader(values []string) []string {
+	if len(values) < 2 {
+		return values
+	}
+	return []string{strings.Join(values, "; ")}
 }
 
 // dropConnectionHeaders removes the headers that Connection names, and Connection itself but

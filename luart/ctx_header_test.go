@@ -28,6 +28,7 @@ func TestSingleHeaders(t *testing.T) {
 	}
 	for _, path := range []string{"/one", "/all"} {
 		s.expect("GET "+path+"?name=x-list", "200 a", "X-List: a", "X-List: b")
+		s.expect("GET "+path+"?name=cookie", "200 a=1; admin=1", "Cookie: a=1", "Cookie: admin=1")
 	}
 }
 
