@@ -8,8 +8,7 @@ import (
 
 // warnOfTemplates logs which scripts have templates around them, which runs what Lua answers: a
 // text with {{ … }} that a client has sent reads files and the environment. The order of
-// directives prevents it in one block, and nothing does in a block around. It is a warning, since
-// matchers may keep the two apart.
+// directives prevents it in one block, and nothing does in a block around.
 func (a *App) warnOfTemplates() {
 	app, err := a.config.AppIfConfigured("http")
 	if err != nil { // handlers may stand elsewhere
@@ -50,7 +49,8 @@ func underTemplates(routes caddyhttp.RouteList, around bool, found func(*Handler
 			}
 		}
 		switch {
-		case before || !inside || route.Terminal: // nothing comes behind a terminal route
+		case before || !inside, len(route.MatcherSets) > 0: // what matches may keep the two apart
+		case route.Terminal: // nothing comes behind
 		case route.Group == "":
 			around = true
 		default:
