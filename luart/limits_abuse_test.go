@@ -98,7 +98,6 @@ var abuse = []struct{ name, body, want string }{
 	{"__le", `local m = {} local a, b = setmetatable({}, m), setmetatable({}, m) m.__le = function() return a <= b end return a <= b`, "stack overflow"},
 	{"__add", `local t t = setmetatable({}, {__add = function() return t + 1 end}) return t + 1`, "stack overflow"},
 	{"__unm", `local t t = setmetatable({}, {__unm = function() return -t end}) return -t`, "stack overflow"},
-	{"__len", `local t t = setmetatable({}, {__len = function() return #t end}) return #t`, "stack overflow"},
 	{"tostring", `local t t = setmetatable({}, {__tostring = function() return tostring(t) end}) return tostring(t)`, "stack overflow"},
 	{"pcall", `local function f() local ok, err = pcall(f) if not ok then error(err, 0) end end f()`, "stack overflow"},
 	{"xpcall", `local function f() local ok, err = xpcall(f, function(e) return e end) if not ok then error(err, 0) end end f()`, "stack overflow"},

@@ -51,13 +51,7 @@ func opMul(a, b float64) float64 { return a * b }
 func opDiv(a, b float64) float64 { return a / b }
 
 // opMod is Lua's %: the result has the sign of b. Any goroutine may call it.
-func opMod(a, b float64) float64 {
-	m := math.Mod(a, b)
-	if m != 0 && (m < 0) != (b < 0) {
-		m += b
-	}
-	return m
-}
+func opMod(a, b float64) float64 { return a - math.Floor(a/b)*b }
 
 // strUnm is the metamethod of -s. Only the holder may call it.
 func strUnm(L *lua.LState) int {

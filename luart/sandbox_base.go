@@ -38,11 +38,8 @@ func baseCollectGarbage(L *lua.LState) int {
 // caller's caller (2) and so on; level 0 adds none. Only the holder may call it.
 func baseError(L *lua.LState) int {
 	value, level := L.Get(1), optInt(L, 2, 1)
-	if lua.LVCanConvToString(value) {
-		position := ""
-		if level > 0 {
-			position = L.Where(level)
-		}
+	if lua.LVCanConvToString(value) && level > 0 {
+		position := L.Where(level)
 		if position == "" || position == "[G]:" { // called by Go, or past the end of the stack
 			value = lua.LString(value.String())
 		} else {

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"math"
 	"reflect"
 	"runtime"
 	"strings"
@@ -9,12 +10,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file puts bounds on two instructions of gopher-lua. s = s .. s in a loop would fill the memory in 30 rounds, and
+// This file mends instructions of gopher-lua. Two get bounds: s = s .. s in a loop would fill the memory in 30 rounds, and
 // a chain of 200 operands in one; tail calls are counted without end (see sandbox_state.go). gopher-lua has no hook
 // there, so the entries of its instruction table are wrapped, for the Lua threads of our VMs only; others in the process
 // run what they ran. It costs nothing that can be measured
 // (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
 // frame, hides the operands' names from messages, and has to be found again in the tracebacks.
+//
+// Two get the meaning that the manual of Lua 5.1 gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
+// 1 % 0.1 almost 0.1, and #t does not look at __len of a table.
 
 // instruction runs one instruction; the last argument is gopher-lua's, and is handed on.
 type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
@@ -24,9 +28,9 @@ type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 //go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
 var jumpTable [lua.OP_NOP + 1]instruction
 
-// stockConcat and stockTailCall are gopher-lua's own. Should another version of gopher-lua keep its instructions
+// The stock instructions are gopher-lua's own. Should another version of gopher-lua keep its instructions
 // elsewhere they are nil and nothing is bounded here; Load says so in the log, and TestConcatGuard fails.
-var stockConcat, stockTailCall instruction
+var stockConcat, stockTailCall, stockMod, stockLen instruction
 
 func init() {
 	for _, in := range jumpTable {
@@ -39,6 +43,8 @@ func init() {
 	if fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.") {
 		stockConcat, jumpTable[lua.OP_CONCAT] = own, concat
 		stockTailCall, jumpTable[lua.OP_TAILCALL] = jumpTable[lua.OP_TAILCALL], tailCall
+		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], modulo
+		stockLen, jumpTable[lua.OP_LEN] = jumpTable[lua.OP_LEN], length
 	}
 }
 
@@ -88,4 +94,50 @@ func tailCall(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 		}
 	}
 	return end
+}
+
+// modulo is R(A) := RK(B) % RK(C). Only the holder may call it.
+func modulo(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if _, ours := L.Context().(*budget); ours && layout.known {
+		a, ok1 := numberAt(L, argB(inst))
+		b, ok2 := numberAt(L, argC(inst))
+		if ok1 && ok2 && !(isExact(a) && isExact(b) && b != 0) { // of those gopher-lua's is right, and allocates less
+			setRegister(L, argA(inst), lua.LNumber(opMod(a, b)))
+			return 0
+		}
+	}
+	return stockMod(L, inst, baseFrame)
+}
+
+// setRegister sets a register of the function that runs in L, which may be the first above the stack's end.
+func setRegister(L *lua.LState, register int, v lua.LValue) {
+	if L.GetTop() <= register {
+		L.SetTop(register + 1)
+	}
+	L.Replace(register+1, v)
+}
+
+// numberAt returns the number in a register of the function that runs in L, or in its constant from 256 on.
+func numberAt(L *lua.LState, i int) (float64, bool) {
+	var v lua.LValue
+	if i < 256 {
+		v = L.Get(i + 1)
+	} else {
+		v = currentFrame(L).function().Proto.Constants[i-256]
+	}
+	n, ok := v.(lua.LNumber)
+	return float64(n), ok
+}
+
+func isExact(n float64) bool { return n == math.Trunc(n) && math.Abs(n) <= maxExact }
+
+// length is R(A) := #R(B). Only the holder may call it.
+func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if t, ok := L.Get(argB(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil {
+		if _, ours := L.Context().(*budget); ours && L.GetMetaField(t, "__len") != lua.LNil {
+			setRegister(L, argA(inst), lua.LNumber(t.Len()))
+			return 0
+		}
+	}
+	return stockLen(L, inst, baseFrame)
 }

@@ -128,3 +128,26 @@ func BenchmarkConcat(b *testing.B) {
 		})
 	}
 }
+
+// Instructions that gopher-lua runs by other rules than Lua 5.1.
+func TestInstructions(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function near(a, b) assert(math.abs(a - b) < 1e-12, a .. " " .. b) end
+		function api.get()
+			local a, b, half, t = 1, 0.1, 0.5, { 5.5 }
+			near(a % b, 0) near(half % 3, 0.5) near(-half % 3, 2.5) near(t[1] % -2, -0.5) near("5.5" % 2, 1.5)
+			assert(7 % 3 == 1 and -7 % 3 == 2 and 7 % -3 == -2 and -7 % -3 == -1 and 2^53 % 3 == 2)
+			assert(a % 0 ~= a % 0 and 5 % math.huge ~= 5 % math.huge)
+			local o = setmetatable({ 1, 2 }, { __len = function() return 42 end, __mod = function() return "mod" end })
+			assert(#o == 2 and #{} == 0 and #"abc" == 3 and #setmetatable({ 1 }, {}) == 1 and o % 2 == "mod")
+			local _, err = pcall(error, 7, 0)
+			assert(err == 7)
+			return #o + #o
+		end
+		return api`)
+	s.expect("GET /", "200 4")
+	for _, l := range s.logged("script error") {
+		t.Error(l.ContextMap()["error"])
+	}
+}

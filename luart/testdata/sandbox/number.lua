@@ -22,7 +22,7 @@ raises("value expected", tostring)
 
 -- arithmetic with strings follows tonumber
 eq("010" + 0, 10) eq("0010" * 1, 10) eq(0010, 10) eq(08, 8) eq(00.5, 0.5) eq(1 + "0x10", 17) eq("10" - "3", 7) eq("2" ^ 3, 8)
-eq("7" % "3", 1) eq("-7" % 3, 2) eq(7 % "-3", -2) eq("6" / "3", 2) eq(-"2", -2) eq(-" 0x10 ", -16) eq("5" % (1/0), 5)
+eq("7" % "3", 1) eq("-7" % 3, 2) eq(7 % "-3", -2) eq("6" / "3", 2) eq(-"2", -2) eq(-" 0x10 ", -16) eq("1" % 0.1, 0)
 for _, s in ipairs{"1_000", "inf", "nan", "0b1", "0x1p4", "", "x"} do
 	raises("cannot perform add operation between string and number", function() return s + 0 end)
 	raises("cannot perform mod operation between number and string", function() return 0 % s end)

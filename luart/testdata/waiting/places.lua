@@ -47,13 +47,6 @@ function places.sub(wait) return 1 - with("__sub", wait) end
 function places.unm(wait) return -with("__unm", wait) end
 function places.concat(wait) return with("__concat", wait) .. "x" end
 
-function places.len(wait)
-  local got
-  local n = #with("__len", function() got = wait() return 7 end)
-  assert(n == 7)
-  return got
-end
-
 function places.newindex(wait)
   local got
   local t = with("__newindex", function(t, k, v) got = wait() rawset(t, k, v) end)

@@ -1,0 +1,108 @@
+-- Runs programs, in lua5.1 and in Rover's VM alike, and says what they computed. Two things are left out on purpose:
+-- the wording of errors that no script has raised (their line counts), and digits of a number after the 14th.
+
+local function ser(v, depth)
+  if type(v) == "number" then
+    if v ~= v then return "nan" end
+    if v == 0 then return "0" end -- computed here, 0 has no sign
+    if v == 1/0 or v == -1/0 then return v > 0 and "inf" or "-inf" end
+    return (string.format("%.12g", v))
+  elseif type(v) == "string" then
+    return (string.format("%q", v))
+  elseif type(v) ~= "table" then
+    return type(v) == "boolean" and tostring(v) or type(v)
+  elseif depth > 3 then
+    return "{...}"
+  end
+  local keys = {}
+  for k, x in pairs(v) do
+    keys[#keys + 1] = ser(k, depth + 1) .. "=" .. ser(x, depth + 1)
+  end
+  table.sort(keys)
+  return "{" .. table.concat(keys, ",") .. "}"
+end
+
+local function list(...)
+  local parts = {}
+  for i = 1, select("#", ...) do parts[i] = ser((select(i, ...)), 0) end
+  return table.concat(parts, " ")
+end
+
+-- Of an error the line, and the words if a program has raised it: those begin with "!".
+local function fault(e)
+  if type(e) ~= "string" then return e end
+  local line, words = e:match("^p:(%d+): (.*)$")
+  if not line then return e:sub(1, 1) == "!" and e or "error" end
+  return line .. (words:sub(1, 1) == "!" and words or "")
+end
+
+local function step(n, i) if i < n then return i + 1, i * 2 end end
+
+local helpers = {
+  cut = function(s) return s:sub(1, 40) end,
+  S = function(n)
+    if n ~= n then return "nan" end
+    if n == 0 then return "0" end
+    if n == 1/0 or n == -1/0 then return "inf" end
+    return (string.format("%.12g", n))
+  end,
+  -- An index of an array, or the next one.
+  at = function(t, n)
+    if n ~= n or n == 1/0 or n == -1/0 then n = 0 end
+    return math.floor(n) % (#t + 1) + 1
+  end,
+  small = function(n)
+    if n ~= n or n > 9 or n < -9 then return 3 end
+    return math.floor(n)
+  end,
+  nz = function(n) if n == 0 then return 0 end return n end, -- without its sign
+  fault = fault,
+  step = step,
+  range = function(n) return step, n, 0 end,
+  -- The iterator alone: the state is the upvalue's, the control variable starts as nil.
+  count = function(n) local i = 0 return function() i = i + 1 if i <= n then return i, -i end end end,
+  try = function(f, ...)
+    local function results(ok, ...)
+      if ok then return true, ... end
+      return false, fault((...))
+    end
+    return results(pcall(f, ...))
+  end,
+  spairs = function(t)
+    local keys = {}
+    for k in pairs(t) do keys[#keys + 1] = k end
+    table.sort(keys, function(a, b)
+      if type(a) ~= type(b) then return type(a) < type(b) end
+      return a < b
+    end)
+    local i = 0
+    return function() i = i + 1 if keys[i] ~= nil then return keys[i], t[keys[i]] end end
+  end,
+}
+helpers.lib = function() return { range = helpers.range, sub = { words = function(s) return s:gmatch("%a+") end } } end
+
+return function(source)
+  local said, fuel = {}, 1500
+  local env = setmetatable({}, { __index = _G })
+  for name, f in pairs(helpers) do env[name] = f end
+  env.out = function(...) if #said < 200 then said[#said + 1] = list(...) end end
+  env.tick = function() fuel = fuel - 1 if fuel < 0 then error("!fuel", 0) end return true end
+  local f, err = loadstring(source, "=p")
+  if not f then return "does not compile: " .. err end
+  env.try = function(...) -- no errors of fuel: a program ends soon after it
+    local function passed(...)
+      if fuel < 0 then error("!fuel", 0) end
+      return ...
+    end
+    return passed(helpers.try(...))
+  end
+  setfenv(f, env)
+  -- Where it can be had, an end for what has lost its own while it was made smaller.
+  if debug and debug.sethook then debug.sethook(function() error("!endless", 0) end, "", 1e8) end
+  local function done(ok, ...)
+    if ok then return "returned " .. list(...) end
+    return "failed " .. list(fault((...)))
+  end
+  said[#said + 1] = done(pcall(f))
+  return table.concat(said, "\n")
+end
