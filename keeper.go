@@ -60,6 +60,10 @@ func (t *keeper) use(k *keeping) {
 		t.logger.Error("the storage cannot be read: rover.state begins empty, and nothing is saved until it can be",
 			zap.String("vm", t.vm.name), zap.Error(k.unread))
 	}
+	if k.slots != nil && k.slots.Broken() != nil {
+		t.logger.Error("one of the two snapshots of rover.state cannot be read: the other one is used",
+			zap.String("vm", t.vm.name), zap.Error(k.slots.Broken()))
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.users = append(t.users, k)

@@ -33,9 +33,12 @@ type Slots struct {
 	read     bool
 	valid    [2]bool      // the slot has a snapshot that can be read
 	damaged  [2]bool      // the slot has something else
+	broken   [2]error     // why the slot cannot be read; nil: it can
 	sequence [2]int64     // of the snapshot in the slot
 	highest  int64        // sequence number that was seen anywhere
 	pending  []*asideCopy // what is to be set aside before anything is written
+
+	loads map[string]*loading // by key
 }
 
 // Snapshot is a snapshot that can be read.
@@ -84,20 +87,25 @@ func Folder(vm string) string {
 
 func (s *Slots) key(name string) string { return Folder(s.vm) + "/" + name }
 
-// Read returns the snapshots that can be read, the newest first: none, one or two. What
-// cannot be read is noted for SetAside. The error says that the storage does not answer:
-// nobody knows what is in it, and nothing may be written. It writes nothing itself.
+// Read returns the snapshots that can be read, the newest first: none, one or two. What is no
+// snapshot is noted for SetAside. The error says that the storage does not answer: nobody knows
+// what is in it, and nothing may be written. When it gives one slot, and not the other, that is
+// used, and Broken says why. It writes nothing itself.
 func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 	var found []*Snapshot
-	next := Slots{storage: s.storage, vm: s.vm, format: s.format, highest: s.highest, read: true}
+	next := Slots{storage: s.storage, vm: s.vm, format: s.format, highest: s.highest, read: true, loads: s.loads}
 	for i, name := range slotNames {
 		key := s.key(name)
-		data, err := s.storage.Load(ctx, key)
+		data, err := s.load(ctx, key)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, context.DeadlineExceeded) {
+			data, err = s.load(ctx, key) // it may have been away for a moment, and have the newest
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("loading %q from the storage: %w", key, err)
+			next.broken[i] = fmt.Errorf("loading %q from the storage: %w", key, err)
+			continue
 		}
 		h, state, err := decode(data)
 		if err == nil {
@@ -113,11 +121,56 @@ func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 		next.valid[i], next.sequence[i] = true, h.Sequence
 		found = append(found, &Snapshot{h, key, state, i, data})
 	}
+	if len(found) == 0 {
+		if err := next.Broken(); err != nil {
+			return nil, err
+		}
+	}
 	*s = next
 	slices.SortFunc(found, func(x, y *Snapshot) int {
 		return cmp.Or(cmp.Compare(y.Sequence, x.Sequence), y.Saved.Compare(x.Saved))
 	})
 	return found, nil
+}
+
+// Broken says why a slot could not be read while the other one could; nil: both could.
+func (s *Slots) Broken() error { return cmp.Or(s.broken[0], s.broken[1]) }
+
+// loadPatience is how long a storage may take to give a slot: one that never does must leave
+// time for the other.
+const loadPatience = 10 * time.Second
+
+// load is Load of the storage, given up after loadPatience also when the storage does not look
+// at its context. The read of a key that was given up goes on, and the next one waits for it.
+func (s *Slots) load(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
+	l := s.loads[key]
+	if l == nil {
+		l = &loading{done: make(chan struct{})}
+		if s.loads == nil {
+			s.loads = map[string]*loading{}
+		}
+		s.loads[key] = l
+		go func() {
+			defer close(l.done)
+			l.data, l.err = s.storage.Load(ctx, key)
+		}()
+	}
+	select {
+	case <-l.done:
+		delete(s.loads, key)
+		return l.data, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// loading is a read of a storage that is under way.
+type loading struct {
+	done chan struct{} // closed when the rest is there
+	data []byte
+	err  error
 }
 
 func (s *Slots) unreadable(slot int, data []byte, reason error) {
@@ -139,8 +192,26 @@ func (s *Slots) Damaged() bool { return s.damaged[0] || s.damaged[1] }
 
 // SetAside copies what Read, Reject and Keep have noted to keys of their own, reads it back,
 // and returns where it is. What it could not copy it tries again when it is called next.
+//
+// A slot that could not be read is tried once more: what it has may be the newest snapshot.
 func (s *Slots) SetAside(ctx context.Context) ([]Aside, error) {
 	var done []Aside
+	for i, broken := range s.broken {
+		if broken == nil {
+			continue
+		}
+		data, err := s.load(ctx, s.key(slotNames[i]))
+		switch {
+		case err == nil:
+			s.broken[i], s.damaged[i] = nil, true
+			if h, _, err := decode(data); err == nil {
+				s.highest = max(s.highest, h.Sequence)
+			}
+			s.pending = append(s.pending, &asideCopy{i, data, "not-restored", broken})
+		case errors.Is(err, fs.ErrNotExist):
+			s.broken[i] = nil
+		}
+	}
 	for len(s.pending) > 0 {
 		c := s.pending[0]
 		from := s.key(slotNames[c.slot])
@@ -183,11 +254,17 @@ func (s *Slots) Write(ctx context.Context, run string, state []byte) error {
 	slot := s.next()
 	s.highest = h.Sequence // an error may be about a write that has happened
 	s.valid[slot] = false
-	key := s.key(slotNames[slot])
-	if err := s.storage.Store(ctx, key, data); err != nil {
-		return fmt.Errorf("storing %q: %w", key, err)
+	err = s.storage.Store(ctx, s.key(slotNames[slot]), data)
+	if err != nil && s.broken[slot] != nil {
+		// It can be neither read nor written. The other one has the state alone until that is
+		// mended: a state that gets old would be worse.
+		slot = 1 - slot
+		err = s.storage.Store(ctx, s.key(slotNames[slot]), data)
 	}
-	s.valid[slot], s.damaged[slot], s.sequence[slot] = true, false, h.Sequence
+	if err != nil {
+		return fmt.Errorf("storing %q: %w", s.key(slotNames[slot]), err)
+	}
+	s.valid[slot], s.damaged[slot], s.broken[slot], s.sequence[slot] = true, false, nil, h.Sequence
 	return nil
 }
 

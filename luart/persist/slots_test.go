@@ -222,8 +222,8 @@ func TestSlotsStorageDown(t *testing.T) {
 	m := newMemory()
 	s, _ := read(t, m)
 	write(t, s, "kept")
-	for fail := 1; fail <= 2; fail++ {
-		m.ops, m.fail, m.how, m.dies = 0, fail, "clean", true
+	{
+		m.ops, m.fail, m.how, m.dies = 0, 1, "clean", true
 		s := New(m, "vm", 1)
 		if _, err := s.Read(background); !errors.Is(err, errStorage) || !strings.HasPrefix(err.Error(), `loading "rover/state/vm-`) {
 			t.Errorf("error %v", err)
@@ -260,7 +260,7 @@ func TestSlotsFailures(t *testing.T) {
 					if err != nil {
 						return
 					}
-					if last >= 0 && (len(found) == 0 || string(found[0].State) < fmt.Sprint(last)) {
+					if last >= 0 && s.Broken() == nil && (len(found) == 0 || string(found[0].State) < fmt.Sprint(last)) {
 						t.Fatalf("%s failure of operation %d: found %q after %d was written", how, fail, states(found), last)
 					}
 					for i := last + 1; i <= n; {
@@ -311,5 +311,120 @@ func TestFolder(t *testing.T) {
 	}
 	if a, b := Folder("Shop"), Folder("shop"); strings.EqualFold(a, b) {
 		t.Errorf("%q and %q are one on some disks", a, b)
+	}
+}
+
+// badSlot is a storage one key of which can never be read: a folder, a loop of links. A folder
+// cannot be written either.
+type badSlot struct {
+	*memory
+	key    string
+	folder bool
+}
+
+func (b *badSlot) Load(ctx context.Context, key string) ([]byte, error) {
+	if key == b.key {
+		return nil, errStorage
+	}
+	return b.memory.Load(ctx, key)
+}
+
+func (b *badSlot) Store(ctx context.Context, key string, value []byte) error {
+	if key == b.key {
+		if b.folder {
+			return errStorage
+		}
+		b.key = "" // what was there is replaced
+	}
+	return b.memory.Store(ctx, key, value)
+}
+
+// One slot that cannot be read does not hide the other one, and what is written can be read.
+func TestSlotsOneBroken(t *testing.T) {
+	for _, name := range slotNames {
+		for _, folder := range []bool{true, false} {
+			m := newMemory()
+			s, _ := read(t, m)
+			write(t, s, "old")
+			write(t, s, "new")
+			bad := &badSlot{m, Folder("vm") + "/" + name, folder}
+			good := map[string]string{"a": "new", "b": "old"}[name]
+			for i := range 3 {
+				s = New(bad, "vm", 1)
+				found, err := s.Read(background)
+				if err != nil || len(found) == 0 || string(found[0].State) != good {
+					t.Fatalf("slot %s broken, folder %v, life %d: found %q, %v, want %q", name, folder, i, states(found), err, good)
+				}
+				if broken := s.Broken(); (broken != nil) != (folder || i == 0) {
+					t.Errorf("slot %s broken, folder %v, life %d: %v", name, folder, i, broken)
+				}
+				for j := range 3 {
+					if _, err := s.SetAside(background); err != nil {
+						t.Fatal(err)
+					}
+					good = fmt.Sprint(i, j)
+					write(t, s, good)
+				}
+			}
+		}
+	}
+}
+
+// A slot that could not be read, and then can, is set aside before it is overwritten.
+func TestSlotsBrokenForAWhile(t *testing.T) {
+	m := newMemory()
+	s, _ := read(t, m)
+	write(t, s, "old")
+	write(t, s, "new")
+	bad := &badSlot{m, Folder("vm") + "/b", true}
+	s = New(bad, "vm", 1)
+	if found, err := s.Read(background); err != nil || !slices.Equal(states(found), []string{"old"}) {
+		t.Fatalf("%q, %v", states(found), err)
+	}
+	bad.key = ""
+	aside, err := s.SetAside(background)
+	if err != nil || len(aside) != 1 || !errors.Is(aside[0].Reason, errStorage) {
+		t.Fatalf("%+v, %v", aside, err)
+	}
+	if _, state, err := decode(m.keys[aside[0].To]); err != nil || string(state) != "new" {
+		t.Errorf("%q, %v", state, err)
+	}
+	write(t, s, "next")
+	if _, got := read(t, m); got[0] != "next" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// hanging is a storage that never gives a key, whatever its context says.
+type hanging struct {
+	*memory
+	key  string
+	hang chan struct{}
+	n    chan string // told of each read that hangs
+}
+
+func (h *hanging) Load(ctx context.Context, key string) ([]byte, error) {
+	if key == h.key {
+		h.n <- key
+		<-h.hang
+	}
+	return h.memory.Load(ctx, key)
+}
+
+// A read that never ends is given up, and one of them stays behind.
+func TestSlotsLoadHangs(t *testing.T) {
+	h := &hanging{newMemory(), Folder("vm") + "/a", make(chan struct{}), make(chan string, 10)}
+	s := New(h, "vm", 1)
+	gone, cancel := context.WithCancel(background)
+	cancel()
+	for range 3 {
+		if _, err := s.load(gone, h.key); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	}
+	<-h.n
+	close(h.hang)
+	if _, err := s.load(background, h.key); err == nil || len(h.n) != 0 {
+		t.Errorf("error %v, %d more reads", err, len(h.n))
 	}
 }
