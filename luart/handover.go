@@ -60,7 +60,7 @@ type handover struct {
 	picker   *picker       // nil: the upstreams were named
 
 	// asked is the request as it was handed over, to be made again by askAgain; nil: it cannot
-	// be. again has that of a handover that is alone, since the handlers behind change the request itself.
+	// be. again has that of a handover that is alone: handlers behind change the request itself.
 	asked *http.Request
 	again *handover
 }

@@ -31,11 +31,11 @@ func (x *Exchange) askedWhole(r *http.Request) *http.Request {
 }
 
 // askAgain asks for the response anew where what is there is not the body that a script
-// wants to see. A part (206) is not: a filter would make the wrong thing of it, and what hides something could
-// be got round. Neither is, where the script waits for the body, the answer to a HEAD: that of
-// the GET is asked for, so that the client gets the head that it would have. The request begins
-// as it was handed over, whatever handlers behind have made of it since. Only the holder may
-// call it.
+// wants to see. A part (206) is not: a filter would make the wrong thing of it, and what hides
+// something could be got round. Neither is, where the script waits for the body, the answer to
+// a HEAD: that of the GET is asked for, so that the client gets the head that it would have. The
+// request begins as it was handed over, whatever handlers behind have made of it since. Only
+// the holder may call it.
 func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 	h := r.from
 	part := h.status == http.StatusPartialContent
