@@ -46,9 +46,10 @@ func (f *tableFields) contents() int {
 //
 // Only the holder may use it.
 type account struct {
-	roots []root
-	sizes []rootSize // of the roots counted, in order
-	bytes int64      // of all of them
+	caches []knownCache
+	roots  []root
+	sizes  []rootSize // of the roots counted, in order
+	bytes  int64      // of all of them
 
 	seen  map[any]struct{} // tables and functions
 	stack []visit
@@ -59,6 +60,16 @@ type root struct {
 	name  string
 	value lua.LValue
 }
+
+// knownCache is a cache that has not been counted yet.
+type knownCache struct {
+	name  string
+	cache *cache[plain]
+}
+
+// expireAtOnce items of a cache, whose time is over, are dropped before step looks at the
+// time again.
+const expireAtOnce = 16
 
 // stateRoot begins the names of roots that are rover.state.
 const stateRoot = "rover.state "
@@ -83,7 +94,7 @@ func newAccount(vm *VM) *account {
 		a.roots = append(a.roots, root{stateRoot + name, t})
 	}
 	for name, c := range vm.shared.caches {
-		a.addKnown("rover.cache "+name, c.bytes, c.lru.Len())
+		a.caches = append(a.caches, knownCache{"rover.cache " + name, c.cache})
 	}
 	for name, ch := range vm.shared.channels {
 		a.addKnown("rover.channel "+name, ch.bytes, len(ch.buffer))
@@ -114,6 +125,16 @@ func (a *account) step(d time.Duration) (done bool) {
 	for n := 0; ; n++ {
 		if n%64 == 63 && time.Now().After(end) {
 			return false
+		}
+		if len(a.caches) > 0 {
+			// What has expired is not kept. Nobody else may come to drop it: beyond the limit
+			// requests, which use the cache, are refused.
+			k := a.caches[0]
+			if k.cache.expire(expireAtOnce) < expireAtOnce {
+				a.addKnown(k.name, k.cache.bytes, k.cache.lru.Len())
+				a.caches = a.caches[1:]
+			}
+			continue
 		}
 		if len(a.stack) > 0 {
 			a.walk()

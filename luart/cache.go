@@ -11,7 +11,7 @@ import (
 
 // cacheItemBytes is what an item counts for beside its key and value: its place in the
 // list and in the map.
-const cacheItemBytes = 200
+const cacheItemBytes = 240
 
 // cacheKey is a string or a number: "1" and 1 are two keys.
 type cacheKey struct {
@@ -50,7 +50,7 @@ type cacheStats struct {
 
 // cache keeps the items that were used last, up to a number of them and of bytes, each
 // for a time of its own. An item whose time is over is not returned any more; it is
-// removed when somebody asks for it or when it is the oldest and room is needed.
+// removed when somebody asks for it, by expire, or when it is the oldest and room is needed.
 //
 // It knows neither Lua nor the VM. Not safe for concurrent use.
 type cache[V any] struct {
@@ -58,12 +58,15 @@ type cache[V any] struct {
 	cacheStats
 	now   func() time.Time
 	lru   *simplelru.LRU[cacheKey, *cacheItem[V]]
+	timed expiryQueue[V]
 	bytes int
 }
 
 type cacheItem[V any] struct {
+	key     cacheKey
 	value   V
 	bytes   int
+	place   int           // in timed, from 1; 0: it is not there
 	expires time.Time     // zero: never
 	stale   time.Duration // how long after that fetch may use it
 }
@@ -87,8 +90,11 @@ func (c *cache[V]) configure(o cacheOptions) {
 // clear removes everything.
 func (c *cache[V]) clear() {
 	// Not Purge, which walks over all items. The error is for a size below 1.
-	c.lru, _ = simplelru.NewLRU(c.maxItems, func(_ cacheKey, it *cacheItem[V]) { c.bytes -= it.bytes })
-	c.bytes = 0
+	c.lru, _ = simplelru.NewLRU(c.maxItems, func(_ cacheKey, it *cacheItem[V]) {
+		c.bytes -= it.bytes
+		c.timed.forget(it)
+	})
+	c.bytes, c.timed = 0, nil
 }
 
 func (c *cache[V]) evict() {
@@ -104,6 +110,9 @@ func (c *cache[V]) evict() {
 func (c *cache[V]) usable(it *cacheItem[V], stale time.Duration) bool {
 	return it.expires.IsZero() || c.now().Before(it.expires.Add(stale))
 }
+
+// over is when nobody may use it any more, of an item that expires.
+func (it *cacheItem[V]) over() time.Time { return it.expires.Add(it.stale) }
 
 // find returns the item of a key whose time is not over, or was not before stale. It
 // counts nothing.
@@ -148,13 +157,16 @@ func (c *cache[V]) set(key cacheKey, value V, bytes int, ttl, stale time.Duratio
 	if known {
 		c.bytes -= it.bytes
 	} else {
-		it = &cacheItem[V]{}
 		key.text = strings.Clone(key.text) // it may be a small part of a large string
+		it = &cacheItem[V]{key: key}
 	}
-	*it = cacheItem[V]{value: value, bytes: cacheItemBytes + key.bytes() + bytes, stale: stale}
+	*it = cacheItem[V]{
+		key: it.key, value: value, bytes: cacheItemBytes + key.bytes() + bytes, stale: stale, place: it.place,
+	}
 	if ttl != forever {
 		it.expires = c.now().Add(ttl)
 	}
+	c.timed.note(it)
 	c.bytes += it.bytes
 	if !known && c.lru.Len() == c.maxItems {
 		c.evict()

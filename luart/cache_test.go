@@ -30,6 +30,12 @@ func (m *modelCache) remove(key cacheKey) {
 	m.items = slices.DeleteFunc(m.items, func(it modelItem) bool { return it.key == key })
 }
 
+func (m *modelCache) expireAll() {
+	m.items = slices.DeleteFunc(m.items, func(it modelItem) bool {
+		return !it.expires.IsZero() && !m.now.Before(it.expires.Add(it.stale))
+	})
+}
+
 func (m *modelCache) total() (n int) {
 	for _, it := range m.items {
 		n += it.bytes
@@ -111,7 +117,11 @@ func TestCacheModel(t *testing.T) {
 				m.maxItems, m.maxBytes = 1+r.IntN(8), 400+r.IntN(2000)
 				c.configure(m.cacheOptions)
 				m.shrink()
-			case r.IntN(10) == 0:
+			case r.IntN(2) == 0:
+				m.expireAll()
+				for c.expire(1+r.IntN(3)) > 0 { //nolint:revive // until nothing is left to drop
+				}
+			case r.IntN(5) == 0:
 				c.clear()
 				m.items = nil
 			}

@@ -25,7 +25,7 @@ type sharedCache struct {
 // changes the options that it names, and what has no room any more is evicted.
 //
 // What was used last stays. max_bytes is a number or a string with a unit. An item counts
-// for 200 bytes, its key and its value: a string for its length and 32 bytes, a number
+// for 240 bytes, its key and its value: a string for its length and 32 bytes, a number
 // or a boolean for 32, a table for 128 and its keys and values. ttl is in seconds and may
 // have a fraction; without one an item stays until it has to make room.
 //

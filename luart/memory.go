@@ -89,7 +89,8 @@ func (vm *VM) watchMemory() {
 			return
 		}
 		every := max(countEvery, countShare*took)
-		if limit := m.limit.Load(); limit > 0 && vm.budget.heap.Load() > limit {
+		over := m.over.Load()
+		if limit := m.limit.Load(); limit > 0 && (over || vm.budget.heap.Load() > limit) {
 			every = max(countNear, countShare/10*took)
 		}
 		if time.Since(last) < every {
@@ -97,7 +98,7 @@ func (vm *VM) watchMemory() {
 		}
 		st := vm.Stats()
 		work := st.CallerRuns + st.Drained + st.Attached + st.Detaches
-		if work == idle { // nothing can have changed
+		if work == idle && !over { // nothing has changed, and what expires meanwhile is in nobody's way
 			continue
 		}
 		began := time.Now()

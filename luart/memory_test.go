@@ -191,6 +191,32 @@ func TestMemoryLimitRefuses(t *testing.T) {
 	s.expect("GET /", "200 here")
 }
 
+// What has expired in a cache is not kept, though requests, which use the cache, are refused,
+// and though nothing else happens in the VM.
+func TestMemoryLimitForgetsWhatHasExpired(t *testing.T) {
+	s, clock := newClockServer(t, `
+		local api = rover.server {}
+		local c = rover.cache("c", { max_bytes = "64MiB" })
+		function api.fill.post()
+			for i = 1, 200 do c:set(i, ("x"):rep(50000) .. i, 2) end
+			return #c
+		end
+		function api.get() return "here" end
+		return api`)
+	s.vm.SetMemory(4 << 20)
+	s.vm.budget.maxGrowth.Store(1 << 40) // a race detector's heap grows by more
+	s.do("POST /fill", "")
+	accountOf(t, s.vm)
+	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
+	clock.advance(1999 * time.Millisecond)
+	accountOf(t, s.vm)
+	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
+	clock.advance(time.Millisecond)
+	for answer(s.do("GET /", "")) != "200 here" { // until the VM has counted, by itself
+		runtime.Gosched()
+	}
+}
+
 // The log says what keeps the memory and which route it grew in.
 func TestMemoryLimitLog(t *testing.T) {
 	vm := NewVM(VMOptions{})
