@@ -141,10 +141,16 @@ func (g *Generation) spawn(L *lua.LState, t *backgroundTask) {
 	}
 }
 
-// checkBackground raises in L when the VM is about to end. Only the holder may call it.
+// checkBackground raises in L when the VM is about to end, or when background work of a
+// replaced script wants more of it: a timer that arms itself would never end, and with
+// premature = true it would not even wait. What a request in flight begins is begun once, so
+// that it may. Only the holder may call it.
 func (g *Generation) checkBackground(L *lua.LState, kind string) {
 	if g.vm.closing {
 		L.RaiseError("%s: %s", kind, errStopping)
+	}
+	if g.retired.Err() != nil && g.vm.cur.x == nil {
+		L.RaiseError("%s: the script has been replaced", kind)
 	}
 }
 

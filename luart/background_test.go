@@ -113,6 +113,56 @@ func TestTimersGoOnUntilRetired(t *testing.T) {
 }
 
 // A cron timer calls its function when its time has come, again and again.
+// A replaced script comes to its end: its background work begins no more of it, whatever by. A
+// request that is in flight still may.
+func TestAReplacedScriptBeginsNoBackgroundWork(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local go = rover.channel("go")
+		local kinds = {
+			spawn = function(f) rover.spawn(f) end,
+			after = function(f) rover.after(0.001, f) end,
+			every = function(f) rover.every(0.001, f) end,
+			cron = function(f) rover.cron("* * * * *", f) end,
+		}
+		local function again(name, times)
+			return function()
+				local ok, err = pcall(kinds[name], again(name, times + 1))
+				rover.log.info(name .. " " .. times .. " " .. tostring(ok) .. " " .. tostring(err):gsub("^.-: ", ""))
+			end
+		end
+		for name in pairs(kinds) do rover.after(3600, again(name, 1)) end
+		function api.slow.get()
+			go:recv()
+			for name in pairs(kinds) do kinds[name](again(name, 100)) end
+			return "done"
+		end
+		function api.nested.get()
+			go:recv()
+			rover.parallel { function() kinds.spawn(again("spawn", 200)) end }
+			return "done"
+		end
+		return api`)
+	slow := s.beginWaiting("GET /slow")
+	nested := s.beginWaiting("GET /nested")
+	s.gen.Retire()
+	s.held(func() { s.vm.shared.channels["go"].close() })
+	slow.expect("200 done")
+	nested.expect("200 done")
+	s.untilNoTasks()
+	for _, name := range []string{"spawn", "after", "every", "cron"} {
+		for _, times := range []string{" 1", " 100"} {
+			line := name + times + " false rover." + name + ": the script has been replaced"
+			if n := len(s.logged(line)); n != 1 {
+				t.Errorf("%q logged %d times", line, n)
+			}
+		}
+	}
+	if n := len(s.logged("spawn 200 false rover.spawn: the script has been replaced")); n != 1 {
+		t.Errorf("a function of rover.parallel has spawned %d times", n)
+	}
+}
+
 func TestCronFires(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
