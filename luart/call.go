@@ -39,6 +39,8 @@ type call struct {
 
 	endings []ending
 
+	parallel int // functions of rover.parallel that run on its behalf, on all levels
+
 	waitsFor resource // what it is parked for, without a timeout
 	below    []*call  // those that it waits for, in rover.parallel, and that are parked so
 }

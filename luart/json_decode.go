@@ -21,7 +21,7 @@ type jsonDecoder struct {
 	items   []lua.LValue
 	members []jsonMember
 
-	values int // so many were read; the budget is asked now and then
+	pace pace // values read, and put into tables
 }
 
 type jsonMember struct {
@@ -44,7 +44,8 @@ type jsonMember struct {
 //     hands on. An escaped surrogate without its partner becomes U+FFFD.
 //
 // Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from 1, as
-// in string.sub. More than maxJSONDepth levels are an error too. Only the holder may call it.
+// in string.sub. More than maxJSONDepth levels are an error too, and an array of more items than
+// a table keeps as an array: behind those it costs a hundred times as much. Only the holder may call it.
 func decodeJSON(L *lua.LState, b []byte) (lua.LValue, error) {
 	d := jsonDecoder{L: L, b: b}
 	v, err := d.value(0, "a value")
@@ -74,9 +75,7 @@ func (d *jsonDecoder) next() byte {
 
 // value reads a value inside depth containers; null is jsonNull. what names the value in an error.
 func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
-	if d.values++; d.values%1024 == 0 {
-		checkBurst(d.L)
-	}
+	d.look()
 	switch c := d.next(); c {
 	case '"':
 		s, err := d.str()
@@ -103,6 +102,9 @@ func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
 	return nil, d.expected(what)
 }
 
+// look asks the budget now and then.
+func (d *jsonDecoder) look() { d.pace.step(d.L) }
+
 // array reads an array behind its opening bracket.
 func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 	if d.next() == ']' {
@@ -115,7 +117,9 @@ func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.items = append(d.items, v)
+		if d.items = append(d.items, v); len(d.items)-base >= lua.MaxArrayIndex {
+			return nil, d.errorf("an array of more than %d items, the limit", lua.MaxArrayIndex-1)
+		}
 		switch d.next() {
 		case ',':
 			d.pos++
@@ -123,6 +127,7 @@ func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 			d.pos++
 			t := d.L.CreateTable(len(d.items)-base, 0)
 			for i, v := range d.items[base:] {
+				d.look()
 				t.RawSetInt(i+1, v)
 			}
 			d.items = d.items[:base]
@@ -167,6 +172,7 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 			d.pos++
 			t := d.L.CreateTable(0, len(d.members)-base)
 			for _, m := range d.members[base:] {
+				d.look()
 				t.RawSetString(m.key, m.value)
 			}
 			d.members = d.members[:base]

@@ -141,7 +141,7 @@ func (o *httpOptions) encoded(key string, v lua.LValue) string {
 	if !ok {
 		o.fail("option %s: table expected, got %s", key, typeName(v))
 	}
-	s, err := urlFormEncode(t)
+	s, err := urlFormEncode(o.L, t)
 	if err != nil {
 		o.fail("option %s: %v", key, err)
 	}

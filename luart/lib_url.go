@@ -189,13 +189,13 @@ func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(stri
 	if !hasQuery {
 		return nil
 	}
-	encoded, err := urlFormEncode(table)
+	encoded, err := urlFormEncode(L, table)
 	if err != nil {
 		L.ArgError(1, err.Error())
 	}
 	if hasRaw {
 		first, _ := urlFirstValues(L, raw)
-		if same, _ := urlFormEncode(first); same == encoded {
+		if same, _ := urlFormEncode(L, first); same == encoded {
 			return nil
 		}
 	}
@@ -205,7 +205,7 @@ func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(stri
 
 // urlQueryEncode is rover.url.query_encode. Only the holder may call it.
 func urlQueryEncode(L *lua.LState) int {
-	encoded, err := urlFormEncode(L.CheckTable(1))
+	encoded, err := urlFormEncode(L, L.CheckTable(1))
 	if err != nil {
 		L.ArgError(1, err.Error())
 	}
@@ -230,11 +230,13 @@ var errURLPairs = fmt.Errorf("query: more than %d values", urlMaxPairs)
 
 // urlFormEncode writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
 // Only the holder may call it.
-func urlFormEncode(table *lua.LTable) (string, error) {
+func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 	var err error
 	form := url.Values{}
 	size, pairs, full := 0, 0, false
+	var p pace
 	add := func(name string, v lua.LValue) {
+		p.step(L)
 		size += len(name)
 		pairs++
 		switch {
@@ -300,6 +302,7 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		return text
 	}
 	values, pairs := L.NewTable(), 0
+	var p pace
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if pair == "" {
@@ -308,6 +311,7 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		if pairs++; pairs > urlMaxPairs {
 			return values, errURLPairs
 		}
+		p.step(L)
 		if name = unescape(name); values.RawGetString(name) == lua.LNil {
 			values.RawSetString(name, lua.LString(unescape(value)))
 		}

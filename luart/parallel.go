@@ -12,16 +12,28 @@ import (
 // a Lua thread of its own, some 20 KiB while it waits.
 const maxParallel = 256
 
+// Functions of rover.parallel may call it in turn, so those that have not returned are also
+// counted over all levels: maxRequestParallel of one request or task, and maxVMParallel of a
+// VM, some 200 MiB.
+const (
+	maxRequestParallel = 1024
+	maxVMParallel      = 10_000
+)
+
 // parallel is rover.parallel{f, g, …}: it calls the functions concurrently (one runs
 // while others wait) and returns the first result of each, in order, when all have
 // returned. With named functions, rover.parallel{a = f, b = g}, it returns one table
 // of results by name. They have what is left of the request's timeout. The first error
 // is raised by parallel; the others are cancelled first, and have ended by then. A
 // function that uses up its burst ends the caller too.
-// Errors: not a table of functions, positions and names mixed, more than maxParallel.
+// Errors: not a table of functions, positions and names mixed, more than maxParallel, or
+// more at once than maxRequestParallel and maxVMParallel allow; and in a request, while the
+// scripts keep more memory than they may.
 func (vm *VM) parallel(L *lua.LState) int {
 	names, fns := checkFunctions(L)
 	parent := vm.cur
+	leave := vm.enterParallel(L, parent, len(fns))
+	defer leave()
 	ctx, cancel := context.WithCancelCause(parent.ctx)
 	defer cancel(nil)
 	results := make([]lua.LValue, len(fns))
@@ -69,6 +81,39 @@ func (vm *VM) parallel(L *lua.LState) int {
 	}
 	L.Push(t)
 	return 1
+}
+
+// enterParallel counts n functions that c is about to run, until leave is called. It raises
+// in L when there would be too many. Only the holder may call both.
+func (vm *VM) enterParallel(L *lua.LState, c *call, n int) (leave func()) {
+	origin := c.origin()
+	switch {
+	case origin.parallel+n > maxRequestParallel:
+		L.RaiseError("rover.parallel: %d functions of this request or task are running, and %d more would be beyond the limit, %d",
+			origin.parallel, n, maxRequestParallel)
+	case vm.parallels+n > maxVMParallel:
+		L.RaiseError("rover.parallel: %d functions are running in the VM, and %d more would be beyond the limit, %d",
+			vm.parallels, n, maxVMParallel)
+	case c.x != nil && vm.memory.over.Load(): // background work may make room
+		L.RaiseError("rover.parallel: %s", ErrMemory)
+	}
+	origin.parallel += n
+	vm.parallels += n
+	return func() {
+		origin.parallel -= n
+		vm.parallels -= n
+	}
+}
+
+// origin is the call that c is part of: the request's own, or that of a background task.
+func (c *call) origin() *call {
+	if c.x != nil {
+		return &c.x.call
+	}
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
 }
 
 // detachAll calls run(0) to run(n-1) at once, each on a goroutine of its own, and

@@ -191,6 +191,16 @@ func checkBurst(L *lua.LState) {
 	}
 }
 
+// pace is the count of a loop in Go, which asks the budget at every 1024th step.
+type pace int
+
+// step counts one step, and raises errBurst when the slice of VM time is over. Only the holder may call it.
+func (p *pace) step(L *lua.LState) {
+	if *p++; *p&1023 == 0 {
+		checkBurst(L)
+	}
+}
+
 // replace writes what takes the place of the match. What it calls may use m's pattern, but not m. Only the holder may
 // call it.
 func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {

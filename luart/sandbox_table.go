@@ -18,7 +18,9 @@ func tabConcat(L *lua.LState) int {
 	first := optInt(L, 3, 1)
 	last := optInt(L, 4, list.Len())
 	var out strings.Builder
+	var p pace
 	for i := first; i <= last; i++ {
+		p.step(L)
 		v := list.RawGet(lua.LNumber(i))
 		if !lua.LVCanConvToString(v) {
 			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
@@ -112,7 +114,9 @@ func tabSort(L *lua.LState) int {
 	if L.Get(2) != lua.LNil {
 		s.less = L.CheckFunction(2)
 	}
+	var p pace
 	for i := range s.values {
+		p.step(L)
 		s.values[i] = list.RawGetInt(i + 1)
 	}
 	sort.Sort(s)

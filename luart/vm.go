@@ -63,6 +63,7 @@ type VM struct {
 	meta      *Generation              // whose string library the string metatable points at
 	tasks     int                      // background tasks that have not ended
 	timers    int                      // timers that are armed
+	parallels int                      // functions of rover.parallel that have not returned
 	live      map[*Generation]struct{} // loaded, not retired
 	loads     uint64                   // begun
 	closing   bool                     // no new background work, no new streams
