@@ -41,6 +41,11 @@ type Slots struct {
 	loads map[string]*loading // by key
 }
 
+// believable is the highest sequence number that is counted on from, 36,000 years from now. A
+// snapshot with a higher one is read, and replaced at once by one with a number of this time:
+// its next numbers could not be read any more.
+const believable = 1 << 60
+
 // Snapshot is a snapshot that can be read.
 type Snapshot struct {
 	Header
@@ -108,8 +113,11 @@ func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 			continue
 		}
 		h, state, err := decode(data)
+		forged := h.Sequence > believable
 		if err == nil {
-			next.highest = max(next.highest, h.Sequence)
+			if !forged {
+				next.highest = max(next.highest, h.Sequence)
+			}
 			if h.Format > s.format {
 				err = fmt.Errorf("a newer version of rover has written it (format %d; this one reads up to %d)", h.Format, s.format)
 			}
@@ -118,7 +126,7 @@ func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 			next.unreadable(i, data, err)
 			continue
 		}
-		next.valid[i], next.sequence[i] = true, h.Sequence
+		next.valid[i], next.damaged[i], next.sequence[i] = !forged, forged, h.Sequence
 		found = append(found, &Snapshot{h, key, state, i, data})
 	}
 	if len(found) == 0 {

@@ -122,7 +122,7 @@ func TestSlots(t *testing.T) {
 func TestSlotsClock(t *testing.T) {
 	m := newMemory()
 	future := header
-	future.Sequence = maxSequence - 1000
+	future.Sequence = believable - 1000
 	m.keys[Folder("vm")+"/b"] = snapshot(t, future, "from the future")
 	s, _ := read(t, m)
 	for _, state := range []string{"now", "and now"} {
@@ -426,5 +426,31 @@ func TestSlotsLoadHangs(t *testing.T) {
 	close(h.hang)
 	if _, err := s.load(background, h.key); err == nil || len(h.n) != 0 {
 		t.Errorf("error %v, %d more reads", err, len(h.n))
+	}
+}
+
+// A sequence number at the end of all numbers, forged, does not lose what is written afterwards.
+func TestSlotsForgedSequence(t *testing.T) {
+	for _, sequence := range []int64{believable - 1, believable, believable + 1, maxSequence - 1, maxSequence} {
+		for _, name := range slotNames {
+			m := newMemory()
+			s, _ := read(t, m)
+			write(t, s, "old")
+			write(t, s, "new")
+			forged := header
+			forged.Sequence = sequence
+			m.keys[Folder("vm")+"/"+name] = snapshot(t, forged, "forged")
+			want := "forged"
+			for life := range 3 {
+				s, got := read(t, m)
+				if len(got) == 0 || got[0] != want {
+					t.Fatalf("sequence %d in %s, life %d: got %q, want %q", sequence, name, life, got, want)
+				}
+				for again := true; again; again = s.Damaged() {
+					want = fmt.Sprint("state ", life)
+					write(t, s, want)
+				}
+			}
+		}
 	}
 }
