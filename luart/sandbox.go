@@ -184,7 +184,7 @@ var sandbox = []library{
 	{"table", []builtin{
 		{"concat", ours(tabConcat), "bounded"},
 		{"getn", stock, "# in Lua 5.0"},
-		{"insert", ours(tabInsert), "positions inside the array; an error past the longest array"},
+		{"insert", ours(tabInsert), "positions from 1; an error past the longest array"},
 		{"maxn", ours(tabMaxn), "counts keys past the array, too"},
 		{"pack", ours(tabPack), "from Lua 5.2"},
 		{"remove", ours(tabRemove), "the last element, even after t[#t] = nil"},
@@ -251,7 +251,9 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 			to.RawSetString(f.name, f.from(b, lib.name, f.name))
 		}
 	}
-	b.domain.strings.RawSetString("__index", env.RawGetString("string"))
+	str := env.RawGetString("string").(*lua.LTable)
+	str.RawSetString("gfind", str.RawGetString("gmatch")) // one function, as in C Lua
+	b.domain.strings.RawSetString("__index", str)
 
 	pkg := L.NewTable()
 	pkg.RawSetString("loaded", b.loaded)

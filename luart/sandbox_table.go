@@ -35,7 +35,7 @@ func tabConcat(L *lua.LState) int {
 	return 1
 }
 
-// tabInsert is table.insert(list, [pos,] value). Errors: pos is not from 1 to #list + 1; the list is as long as an
+// tabInsert is table.insert(list, [pos,] value). Errors: pos is not from 1 to the longest array; the list is as long as an
 // array can be. Only the holder may call it.
 func tabInsert(L *lua.LState) int {
 	list := L.CheckTable(1)
@@ -48,8 +48,12 @@ func tabInsert(L *lua.LState) int {
 		list.Append(L.Get(2))
 	case 3:
 		pos := checkInt(L, 2)
-		if pos < 1 || pos > n+1 {
+		if pos < 1 || pos >= lua.MaxArrayIndex {
 			L.ArgError(2, "position out of bounds")
+		}
+		if pos > n+1 { // nothing to shift: C Lua puts it there
+			list.RawSet(lua.LNumber(pos), L.Get(3))
+			break
 		}
 		if pos == n+1 {
 			list.Append(L.Get(3))

@@ -19,3 +19,9 @@ repeat k = next(t, k) n = n + 1 until k == nil
 eq(n, 4)
 eq(select("#", next({})), 1)
 list("1 5", next { 5 })
+
+-- A position behind the end of the list is taken, as in C Lua.
+local sparse = {}
+table.insert(sparse, 3, "x")
+list("nil nil \"x\"", sparse[1], sparse[2], sparse[3])
+eq(string.gfind, string.gmatch)
