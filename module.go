@@ -137,6 +137,7 @@ func (h *Handler) newSettings(repl *caddy.Replacer) (luart.Script, error) {
 		Burst:         time.Duration(h.Burst),
 		MaxBody:       h.MaxBody,
 		MaxUpload:     h.MaxUpload,
+		BodyMinRate:   *h.BodyMinRate,
 		Debug:         h.Debug,
 		OnFailure:     failPolicies[h.OnFailure],
 		Quarantine:    quarantinePolicy(h.Quarantine),

@@ -43,6 +43,9 @@ const (
 	// Bytes. More than disks for temporary files hold.
 	largestUpload = 1 << 40
 
+	// Bytes per second. Networks that are as fast are no clients.
+	fastestBody = 1 << 30
+
 	// Bytes. The libraries of a VM alone take some 200 KiB.
 	leastMemory = 1 << 20
 	mostMemory  = 1 << 40
@@ -116,6 +119,13 @@ func checkMaxBody(sizeBytes int64) error {
 func checkMaxUpload(sizeBytes int64) error {
 	if err := checkRange("max_upload", sizeBytes, 1, largestUpload); err != nil {
 		return fmt.Errorf("%w bytes", err)
+	}
+	return nil
+}
+
+func checkBodyMinRate(bytesPerSecond int64) error {
+	if err := checkRange("body_min_rate", bytesPerSecond, 0, fastestBody); err != nil {
+		return fmt.Errorf("%w bytes per second", err)
 	}
 	return nil
 }

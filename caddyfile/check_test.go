@@ -51,6 +51,8 @@ func TestValidate(t *testing.T) {
 		{"on_failure unknown", `{"script": "app.lua", "on_failure": "open"}`, "on_failure 'open' is unknown: closed or pass"},
 		{"quarantine unknown", `{"script": "app.lua", "quarantine": "closed"}`, "quarantine 'closed' is unknown: 500 or pass"},
 		{"max_upload negative", `{"script": "app.lua", "max_upload": -1}`, "max_upload -1 is out of range: 1 to 1099511627776 bytes"},
+		{"body_min_rate negative", `{"script": "app.lua", "body_min_rate": -1}`, "body_min_rate -1 is out of range: 0 to 1073741824 bytes per second"},
+		{"body_min_rate off", `{"script": "app.lua", "body_min_rate": 0}`, ""},
 		{"max_body negative", `{"script": "app.lua", "max_body": -1}`, "max_body -1 is out of range: 1 to 1073741824 bytes"},
 		{"max_body past the end", `{"script": "app.lua", "max_body": 1073741825}`, "max_body 1073741825 is out of range: 1 to 1073741824 bytes"},
 		{"allow unknown", `{"script": "app.lua", "allow": ["env", "disk"]}`, "allow 'disk' is unknown: env, fs, net or process"},

@@ -40,6 +40,10 @@ const (
 	// DefaultMaxBody is what nginx accepts unasked, and far more than JSON or a form
 	// needs. A body that Lua reads lies in memory: 1,000 requests may hold 1 GiB.
 	DefaultMaxBody = 1 << 20
+
+	// DefaultBodyMinRate is 1 KiB a second: the slowest mobile network has more, and at
+	// this rate nobody fills the places for bodies with a few connections.
+	DefaultBodyMinRate = 1 << 10
 )
 
 // What Config.Unmatched accepts.
@@ -150,6 +154,13 @@ type Config struct {
 	// files (TMPDIR) for as long as its request lasts.
 	MaxUpload int64 `json:"max_upload,omitempty"`
 
+	// How fast a client must send a body that Lua waits for. Bytes per second, 1 to
+	// 1073741824 (1 GiB); 0 means any rate will do. Default: 1024 (1 KiB). A client may be
+	// late by 10 seconds in all, and what it sends at this rate or faster makes up for it.
+	// Past that the request ends: 408, and an HTTP/1 connection is closed. Bodies that
+	// stream to an upstream without a script that waits are Caddy's to limit.
+	BodyMinRate *int64 `json:"body_min_rate,omitempty"`
+
 	// What the scripts of the VM may keep alive together, in rover.state, in globals and
 	// locals, in caches and channels: an estimate, counted every few seconds. Bytes,
 	// 1048576 (1 MiB) to 1099511627776 (1 TiB); 0, the default, means no limit. Past it
@@ -240,6 +251,10 @@ func (c *Config) SetDefaults() {
 	c.Burst = cmp.Or(c.Burst, min(caddy.Duration(DefaultBurst), c.Timeout))
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.MaxUpload = cmp.Or(c.MaxUpload, c.MaxBody)
+	if c.BodyMinRate == nil {
+		rate := int64(DefaultBodyMinRate)
+		c.BodyMinRate = &rate
+	}
 	c.OnFailure = cmp.Or(c.OnFailure, FailClosed)
 	if c.Persist != nil {
 		p := *c.Persist // Validate's copy of c has the same one
@@ -269,6 +284,7 @@ func (c Config) Validate() error {
 		checkBurstFits(time.Duration(c.Burst), time.Duration(c.Timeout)),
 		checkMaxBody(c.MaxBody),
 		checkMaxUpload(c.MaxUpload),
+		checkBodyMinRate(*c.BodyMinRate),
 		checkMemory(c.Memory),
 		checkOnFailure(c.OnFailure),
 		checkQuarantine(cmp.Or(c.Quarantine, Fail500)), // empty: off

@@ -12,6 +12,7 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
+	minRate := int64(1024)
 	defaults := Config{
 		Script:       "app.lua",
 		Unmatched:    "pass",
@@ -23,6 +24,7 @@ func TestDefaults(t *testing.T) {
 		Burst:        caddy.Duration(time.Second),
 		MaxBody:      1048576,
 		MaxUpload:    1048576,
+		BodyMinRate:  &minRate,
 		OnFailure:    FailClosed,
 	}
 	got := Config{Script: "app.lua"}
@@ -97,6 +99,7 @@ func full(t *testing.T) Config {
 		"burst": "250ms",
 		"max_body": 2097152,
 		"max_upload": 1073741824,
+		"body_min_rate": 4096,
 		"memory": 268435456,
 		"on_failure": "pass",
 		"quarantine": "500",

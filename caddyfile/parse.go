@@ -49,6 +49,7 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    burst         <duration>
 //	    max_body      <size>
 //	    max_upload    <size>
+//	    body_min_rate <size>
 //	    memory        <size>
 //	    on_failure    closed|pass
 //	    quarantine    500|pass
@@ -114,6 +115,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"burst":         (*Config).parseBurst,
 	"max_body":      (*Config).parseMaxBody,
 	"max_upload":    (*Config).parseMaxUpload,
+	"body_min_rate": (*Config).parseBodyMinRate,
 	"allow":         (*Config).parseAllow,
 	"memory":        (*Config).parseMemory,
 	"on_failure":    (*Config).parseOnFailure,
@@ -217,6 +219,12 @@ func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
 
 func (c *Config) parseMaxUpload(d *caddyfile.Dispenser) error {
 	return parseSize(d, &c.MaxUpload, checkMaxUpload)
+}
+
+// parseBodyMinRate reads a size per second. 0 is one.
+func (c *Config) parseBodyMinRate(d *caddyfile.Dispenser) error {
+	c.BodyMinRate = new(int64)
+	return parseSize(d, c.BodyMinRate, checkBodyMinRate)
 }
 
 func (c *Config) parseMemory(d *caddyfile.Dispenser) error {

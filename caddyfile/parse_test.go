@@ -52,6 +52,8 @@ func TestUnmarshal(t *testing.T) {
 		{"burst", rover("burst 250ms"), `{"script":"app.lua","burst":250000000}`},
 		{"max_body in MiB", rover("max_body 1MiB"), `{"script":"app.lua","max_body":1048576}`},
 		{"max_upload", rover("max_upload 4GiB"), `{"script":"app.lua","max_upload":4294967296}`},
+		{"body_min_rate", rover("body_min_rate 4KiB"), `{"script":"app.lua","body_min_rate":4096}`},
+		{"body_min_rate off", rover("body_min_rate 0"), `{"script":"app.lua","body_min_rate":0}`},
 		{"max_body in KB", rover("max_body 64KB"), `{"script":"app.lua","max_body":64000}`},
 		{"max_body with a fraction", rover("max_body 1.5KiB"), `{"script":"app.lua","max_body":1536}`},
 		{"memory in MiB", rover("memory 256MiB"), `{"script":"app.lua","memory":268435456}`},
@@ -79,10 +81,10 @@ func TestUnmarshal(t *testing.T) {
 
 		{
 			"everything", rover("name shop", "unmatched respond", "batch 64", "queue 8192", "queue_timeout 2s", "max_waiting 500", "priority {vars.class}", "timeout 10s", "burst 250ms",
-				"max_body 2MiB", "max_upload 1GiB", "memory 256MiB", "on_failure pass", "quarantine 500", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
+				"max_body 2MiB", "max_upload 1GiB", "body_min_rate 2KiB", "memory 256MiB", "on_failure pass", "quarantine 500", "allow env net", "set region {env.REGION}", `set note ""`, "debug",
 				"proxy {", "lb_retries 2", "flush_interval -1", "}"),
 			`{"script":"app.lua","name":"shop","unmatched":"respond","batch":64,"queue":8192,"queue_timeout":2000000000,"max_waiting":500,"priority":"{vars.class}","timeout":10000000000,` +
-				`"burst":250000000,"max_body":2097152,"max_upload":1073741824,"memory":268435456,"on_failure":"pass","quarantine":"500","allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
+				`"burst":250000000,"max_body":2097152,"max_upload":1073741824,"body_min_rate":2048,"memory":268435456,"on_failure":"pass","quarantine":"500","allow":["env","net"],"set":{"note":"","region":"{env.REGION}"},` +
 				`"debug":true,"proxy":{"load_balancing":{"retries":2},"flush_interval":-1}}`,
 		},
 		{
@@ -188,6 +190,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"quarantine twice", rover("quarantine 500", "quarantine pass"), "option 'quarantine' given twice, at Testfile:3"},
 		{"max_upload zero", rover("max_upload 0"), "max_upload 0 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
 		{"max_upload too large", rover("max_upload 2TiB"), "max_upload 2199023255552 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
+		{"body_min_rate too large", rover("body_min_rate 2GiB"), "body_min_rate 2147483648 is out of range: 0 to 1073741824 bytes per second, at Testfile:2"},
+		{"body_min_rate not a size", rover("body_min_rate 1KiB/s"), "bad size value '1KiB/s': unhandled size name: kib/s, at Testfile:2"},
 		{"max_upload not a size", rover("max_upload much"), "bad size value 'much': invalid syntax, at Testfile:2"},
 		{"max_body without value", rover("max_body"), wrongCount + "'max_body', at Testfile:2"},
 		{"max_body in two words", rover("max_body 1 MiB"), wrongCount + "'1', at Testfile:2"},
@@ -247,7 +251,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {

@@ -1,9 +1,6 @@
 package eventloop
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Detach gives up the hold, calls wait, and returns when it has the hold again; the
 // task keeps its thread. Meanwhile other tasks run, so what the loop guards may
@@ -91,10 +88,10 @@ func (l *Loop[T]) attach() {
 // the state before that.
 func (l *Loop[T]) awaitHold(before uint64) {
 	if pending(before) != 0 { // held: the holder passes it on, see handOver
-		a := newAttacher()
+		a := l.newAttacher()
 		l.attachers.push(a)
 		<-a.ready
-		attacherPool.Put(a)
+		l.spareAttachers.Put(a)
 	}
 	l.measure()
 }
@@ -105,10 +102,8 @@ type attacher struct {
 	ready chan struct{} // capacity 1: whoever passes the hold on never waits
 }
 
-var attacherPool sync.Pool
-
-func newAttacher() *attacher {
-	if a, _ := attacherPool.Get().(*attacher); a != nil {
+func (l *Loop[T]) newAttacher() *attacher {
+	if a, _ := l.spareAttachers.Get().(*attacher); a != nil {
 		return a
 	}
 	return &attacher{ready: make(chan struct{}, 1)}

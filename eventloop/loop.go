@@ -97,10 +97,12 @@ type Loop[T any] struct {
 	crowded   atomic.Uint64 // DoClass looks closer when state is not below, see admit
 	rings     [classes]ring[T]
 	attachers attachList
-	tasks     sync.Pool
-	newThread func() T
-	reuse     func(T) bool
-	batch     atomic.Int64
+
+	spareAttachers sync.Pool
+	tasks          sync.Pool
+	newThread      func() T
+	reuse          func(T) bool
+	batch          atomic.Int64
 
 	maxWaiting   atomic.Int64
 	maxReceiving atomic.Int64

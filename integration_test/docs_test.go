@@ -185,6 +185,7 @@ func TestDocsDefaults(t *testing.T) {
 		"timeout":       duration(c.Timeout),
 		"burst":         duration(c.Burst),
 		"max_body":      fmt.Sprintf("%dMiB", c.MaxBody>>20),
+		"body_min_rate": fmt.Sprintf("%dKiB", *c.BodyMinRate>>10),
 		"on_failure":    c.OnFailure,
 	} {
 		rows := regexp.MustCompile("(?m)^\\| `" + option + "` \\|.*\\| (.*) \\|$").FindStringSubmatch(pages(t)["../README.md"])

@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"listening":  cmdListening,
 			"load":       cmdLoad,
 			"resets":     cmdResets,
+			"stall":      cmdStall,
 			"ws":         cmdWebSocket,
 			"sse":        cmdSSE,
 			"raw":        cmdRaw,

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/net/http2"
@@ -32,43 +33,75 @@ func cmdResets(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(failed...))
 }
 
-// resetStreams opens n streams on one connection, one after the other, and resets each.
-func (c *client) resetStreams(n int, path string) error {
+// cmdStall begins uploads on one HTTP/2 connection, which stays open for as long as the
+// script's client, and sends one byte of each: stall N /path.
+func cmdStall(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	c := clientOf(ts)
+	f, conn, err := c.framer()
+	ts.Check(err)
+	c.hung = append(c.hung, func() { _ = conn.Close() })
+	for i := range n {
+		ts.Check(beginUpload(f, i, args[1]))
+		ts.Check(f.WriteData(streamID(i), false, []byte("x")))
+	}
+	ts.Check(pingServer(f, 0))
+	c.wg.Go(func() { _, _ = io.Copy(io.Discard, conn) }) // what the server answers must not fill the connection
+}
+
+// framer returns a new HTTP/2 connection. It is for as long as patience.
+func (c *client) framer() (*http2.Framer, net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := c.http2().Transport.(*http.Transport).DialTLSContext(ctx, "tcp", "localhost:443")
 	if err != nil {
+		return nil, nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if _, err = io.WriteString(conn, http2.ClientPreface); err == nil {
+		f := http2.NewFramer(conn, conn)
+		if err = f.WriteSettings(); err == nil {
+			return f, conn, nil
+		}
+	}
+	_ = conn.Close()
+	return nil, nil, err
+}
+
+// streamID returns the id of a client's stream, by its number from 0.
+func streamID(i int) uint32 { return uint32(2*i + 1) }
+
+// beginUpload opens a stream for a POST whose body is to come.
+func beginUpload(f *http2.Framer, i int, path string) error {
+	var block bytes.Buffer
+	enc := hpack.NewEncoder(&block)
+	enc.SetMaxDynamicTableSize(0) // each block stands alone
+	for _, h := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", path}} {
+		if err := enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
+			return err
+		}
+	}
+	return f.WriteHeaders(http2.HeadersFrameParam{StreamID: streamID(i), BlockFragment: block.Bytes(), EndHeaders: true})
+}
+
+// resetStreams opens n streams on one connection, one after the other, and resets each.
+func (c *client) resetStreams(n int, path string) error {
+	f, conn, err := c.framer()
+	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
-		return err
-	}
-	f := http2.NewFramer(conn, conn)
-	if err := f.WriteSettings(); err != nil {
-		return err
-	}
-	var block bytes.Buffer
-	enc := hpack.NewEncoder(&block)
 	for i := range n {
-		block.Reset()
-		for _, h := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", path}} {
-			if err := enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
-				return err
-			}
+		err := beginUpload(f, i, path)
+		if err == nil {
+			err = f.WriteRSTStream(streamID(i), http2.ErrCodeCancel)
 		}
-		id := uint32(2*i + 1)
-		err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
+		if err == nil {
+			err = pingServer(f, byte(i))
+		}
 		if err != nil {
-			return fmt.Errorf("stream %d: %w", id, err)
-		}
-		if err := f.WriteRSTStream(id, http2.ErrCodeCancel); err != nil {
-			return fmt.Errorf("stream %d: %w", id, err)
-		}
-		if err := pingServer(f, byte(i)); err != nil {
-			return fmt.Errorf("after the reset of stream %d: %w", id, err)
+			return fmt.Errorf("stream %d: %w", streamID(i), err)
 		}
 	}
 	return nil

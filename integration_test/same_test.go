@@ -128,13 +128,32 @@ next:
 
 // cmdUpload sends a body until the answer is there, over each protocol: upload METHOD
 // /path. It prints status and body of the answer, and whether all of the body was taken.
+// With -stalls it sends one byte, and then nothing more, over HTTP/2 and 3: net/http's client
+// keeps the byte back over HTTP/1.
 func cmdUpload(ts *testscript.TestScript, _ bool, args []string) {
+	stalls := args[0] == "-stalls"
+	if stalls {
+		args = args[1:]
+	}
 	for proto := 1; proto <= 3; proto++ {
+		if stalls && proto == 1 {
+			continue
+		}
 		r, err := clientOf(ts).parseRequest(args)
 		ts.Check(err)
 		r.proto = proto
 		upload := &io.LimitedReader{R: zeros{}, N: uploadSize}
 		r.body, r.length = func() io.Reader { return upload }, uploadSize
+		if stalls {
+			never, _ := io.Pipe()
+			r.length = 1000
+			r.body = func() io.Reader {
+				return struct {
+					io.Reader
+					io.Closer
+				}{io.MultiReader(strings.NewReader("x"), never), never}
+			}
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		resp, err := clientOf(ts).do(ctx, r)
 		if err != nil {

@@ -152,6 +152,9 @@ func (vm *VM) over(c *call) error {
 	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}
+	if c.x != nil && c.x.sender != nil && c.x.sender.slow.Load() { // before the client likewise
+		return errSlowBody
+	}
 	if c.ctx.Err() != nil {
 		cause := context.Cause(c.ctx)
 		for _, reason := range [...]error{errKilled, errSibling, errRetired, errStopping} {

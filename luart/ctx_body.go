@@ -34,6 +34,9 @@ const (
 	readForm
 )
 
+// maxFirstBytes of a body have a place before they are there.
+const maxFirstBytes = 64 << 10
+
 // ctxBody is ctx:body(). It waits until the whole body is there, and raises a 413
 // when it is longer than max_body, as soon as that many bytes have come.
 func (vm *VM) ctxBody(L *lua.LState) int {
@@ -46,7 +49,8 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 			b.fetch(vm, L, readWhole, limit, func(r io.Reader, s *spool) error {
 				var buf bytes.Buffer
 				if length > 0 {
-					buf.Grow(int(length) + bytes.MinRead)
+					// A client has the length for nothing: memory comes with the bytes.
+					buf.Grow(int(min(length, maxFirstBytes)) + bytes.MinRead)
 				}
 				_, err := buf.ReadFrom(r)
 				s.mem, s.size = buf.Bytes(), int64(buf.Len())
@@ -94,8 +98,9 @@ func (x *Exchange) checkOwn(L *lua.LState) {
 // fetch reads the body without the hold: read, which touches no Lua value, puts what it
 // reads, limit bytes at most, into the spool. Then fetch puts the body back in front of
 // what is left of it, so that the request can go on whatever came of it. It raises a 413
-// for a longer body, as soon as that is known, a 400 for one that cannot be read, and
-// the *bodyError that read returns.
+// for a longer body, as soon as that is known, a 400 for one that cannot be read, a 408
+// for one that comes too slowly, a 503 when too many are on their way, and the *bodyError
+// that read returns.
 func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *spool) error) {
 	x := b.x
 	x.checkOwn(L)
@@ -137,12 +142,13 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		}
 	}()
 	var err error
-	vm.await(L, waitsOn{what: "ctx:body"}, func(ctx context.Context) {
+	from := x.paced(rest)
+	vm.await(L, waitsOn{what: "ctx:body", receives: true}, func(ctx context.Context) {
 		// A read of the connection knows no context: let it time out now.
 		rc := http.NewResponseController(w)
 		stop := onEnd(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
-		err = read(&limitedReader{r: rest, left: limit, limit: limit}, s)
+		err = read(&limitedReader{r: from, left: limit, limit: limit}, s)
 	})
 	var disk *spoolError
 	switch {

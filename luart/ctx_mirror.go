@@ -112,6 +112,9 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 		c.send(nil)
 	case !read:
 		b := &mirroredBody{ReadCloser: r.Body, length: r.ContentLength, copy: c, limit: o.maxBody}
+		if rate := x.gen.bodyMinRate; rate > 0 {
+			b.pace = &bodyPace{clock: vm.clock, rate: rate, grace: vm.bodyGrace, left: vm.bodyGrace, expire: b.tooSlow}
+		}
 		if x.received != nil && x.received.body == r.Body {
 			x.received.body = b
 		}

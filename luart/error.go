@@ -28,8 +28,9 @@ type ScriptError struct {
 	// there is anybody: error{status=404, handle=true}.
 	Handle bool
 
-	killed bool         // it was ended because of its burst or memory
-	about  *explanation // nil: nobody has asked
+	killed  bool         // it was ended because of its burst or memory
+	refused bool         // the VM is overloaded, which is not the script's fault
+	about   *explanation // nil: nobody has asked
 }
 
 func (e *ScriptError) Error() string { return e.Message }
@@ -83,6 +84,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		}
 	case c.ended != nil && strings.Contains(e.Message, c.ended.Error()):
 		e.Status = endedStatus(c.ended)
+		e.refused = errors.Is(c.ended, errReceiving)
 	case strings.Contains(e.Message, "lua callstack overflow"):
 		e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
 	}
@@ -95,6 +97,8 @@ func endedStatus(err error) int {
 		return http.StatusGatewayTimeout
 	case errors.Is(err, errClientGone):
 		return StatusClientClosed
+	case errors.Is(err, errSlowBody):
+		return http.StatusRequestTimeout
 	default:
 		return http.StatusServiceUnavailable
 	}

@@ -52,6 +52,7 @@ type Exchange struct {
 	body        *body
 	bodies      []*body  // x.body, and those before ctx:set_body
 	spools      []*spool // what has been read of the request's body
+	sender      *sender  // who sends it; nil: nobody has waited for that
 	id          string   // the request id, once somebody asked
 
 	class eventloop.Class
@@ -237,6 +238,7 @@ func (x *Exchange) End() Summary {
 	vm := x.gen.vm
 	x.endHandovers()
 	x.reply.origin.join()
+	x.sender.end()
 	if x.streaming != nil {
 		x.stopStream()
 	}

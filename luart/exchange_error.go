@@ -2,6 +2,8 @@ package luart
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -39,7 +41,7 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 			return
 		}
 	}
-	if h == x.match.handler && !err.Deliberate && err.Status != StatusClientClosed && x.passFailed() {
+	if h == x.match.handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.passFailed() {
 		return
 	}
 	x.reply = x.errorReply(err)
@@ -73,6 +75,10 @@ func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError) {
 func (x *Exchange) errorReply(err *ScriptError) response {
 	message := "internal error"
 	switch {
+	case err.refused:
+		res := errorResponse(err.Status, "overloaded")
+		res.headerMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
+		return res
 	case err.Deliberate:
 		return errorResponse(err.Status, err.Message)
 	case x.gen.debug && !x.asked:
@@ -100,7 +106,7 @@ func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 func (x *Exchange) logError(err *ScriptError, h *handler) {
 	log := x.log().Error
 	var more []zap.Field
-	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed {
+	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed || err.refused {
 		log = x.log().Debug
 	} else {
 		more = x.gen.explain(err).fields()

@@ -28,7 +28,10 @@ type Script struct {
 	MaxBody int64         // bytes of a request body that a script may read
 	// MaxUpload is how many bytes of a body ctx:multipart may read; 0: MaxBody.
 	MaxUpload int64
-	Debug     bool // show script errors to clients
+	// BodyMinRate is how many bytes of a request body a client must send per second while
+	// Lua waits for it, after bodyGrace; 0: any.
+	BodyMinRate int64
+	Debug       bool // show script errors to clients
 
 	OnFailure  FailPolicy  // what becomes of a request whose route or after hook failed
 	Quarantine *FailPolicy // of one whose function uses up its burst over and over; nil: it is called
@@ -67,12 +70,13 @@ type Generation struct {
 	serial uint64 // among all of the VM, failed ones included; the holder's
 	logger *zap.Logger
 
-	timeout   time.Duration
-	burst     time.Duration
-	maxBody   int64
-	maxUpload int64
-	respond   bool
-	debug     bool
+	timeout     time.Duration
+	burst       time.Duration
+	maxBody     int64
+	maxUpload   int64
+	bodyMinRate int64
+	respond     bool
+	debug       bool
 
 	onFailure  FailPolicy
 	quarantine *FailPolicy
@@ -124,7 +128,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
-		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody),
+		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	if g.logger == nil {

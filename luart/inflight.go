@@ -12,6 +12,8 @@ type waitsOn struct {
 	what   string             // "rover.lock"
 	which  string             // which of them; "": there is one only
 	cancel context.CancelFunc // ends the wait; nil: inflight.wake does
+
+	receives bool // the request's body: that is counted apart
 }
 
 func (w waitsOn) String() string {

@@ -164,7 +164,8 @@ func (w *nowhere) Flush()                      {}
 // abandon may be called by another.
 type mirroredBody struct {
 	io.ReadCloser
-	length int64 // as the request says; negative: unknown
+	length int64     // as the request says; negative: unknown
+	pace   *bodyPace // what is slower is not copied; nil: any is
 
 	mu    sync.Mutex
 	copy  *mirrorCopy // nil: sent or dropped
@@ -173,7 +174,11 @@ type mirroredBody struct {
 }
 
 func (b *mirroredBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	read := b.ReadCloser.Read
+	if b.pace != nil && b.copies() {
+		read = func(p []byte) (int, error) { return b.pace.read(b.ReadCloser, p) }
+	}
+	n, err := read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.copy == nil {
@@ -196,6 +201,23 @@ func (b *mirroredBody) Read(p []byte) (int, error) {
 		b.drop("the body broke off")
 	}
 	return n, err
+}
+
+// copies reports whether there is a copy yet.
+func (b *mirroredBody) copies() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.copy != nil
+}
+
+// tooSlow gives up the copy, so that clients that are slow do not keep its place from
+// others. Their requests go on.
+func (b *mirroredBody) tooSlow() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.copy != nil {
+		b.drop(errSlowBody.Error())
+	}
 }
 
 // drop gives up the copy. Its lock is held.

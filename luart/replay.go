@@ -43,7 +43,7 @@ func (x *Exchange) replayBody(trailer http.Header) io.ReadCloser {
 	}
 	old, ok := body.(*replayReader)
 	if !ok {
-		old = &replayReader{replay: &replay{src: body, limit: x.gen.maxBody, sent: x.r.Trailer}}
+		old = &replayReader{replay: &replay{src: x.paced(body), limit: x.gen.maxBody, sent: x.r.Trailer}}
 		x.r.Trailer = x.r.Trailer.Clone() // the server writes to the other one while the body is read
 		old.trailer = x.r.Trailer
 		if x.received != nil && x.received.body == body {

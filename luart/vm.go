@@ -72,7 +72,10 @@ type VM struct {
 
 	stateTables int // in rover.state when it was saved last
 
+	receivingLogged int64 // when it was logged that a body has no place, by budget.now; the holder's
+
 	heartbeat, headPatience time.Duration // of event streams
+	bodyGrace               time.Duration
 
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // of HTTP responses
@@ -125,7 +128,7 @@ func NewVM(o VMOptions) *VM {
 		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},
 
-		heartbeat: heartbeat, headPatience: headPatience,
+		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace,
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }

@@ -3,9 +3,11 @@ package luart
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 )
 
 // Why a call that waits returns early. A script may catch the error and clean up;
@@ -16,6 +18,7 @@ var (
 	errStopping   = errors.New("the server is stopping")
 	errRetired    = errors.New("the script was replaced or has stopped")
 	errSibling    = errors.New("another function of the same rover.parallel failed")
+	errReceiving  = errors.New("too many request bodies are on their way")
 	errKilled     = errors.New("an operator has ended the call") // cannot be caught
 )
 
@@ -54,7 +57,16 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	vm.inflight.begin(c, L, on)
 	defer vm.inflight.end(c)
 	left := c.leave()
-	vm.loop.Detach(c.share(), func() { wait(c) })
+	if on.receives {
+		if vm.loop.Receive(c.share(), func() { wait(c) }) != nil {
+			c.began = vm.nanotime()
+			vm.noteReceiving(c)
+			c.ended = errReceiving
+			L.RaiseError("%s", errReceiving)
+		}
+	} else {
+		vm.loop.Detach(c.share(), func() { wait(c) })
+	}
 	c.began = vm.nanotime()
 	c.cost.Wait += time.Duration(c.began - left)
 	if c.x != nil && c.x.story != nil {
@@ -78,8 +90,25 @@ func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 		if errors.Is(err, errKilled) {
 			vm.budget.kill(err)
 		}
+		if errors.Is(err, errSlowBody) {
+			raiseStatus(L, http.StatusRequestTimeout, err.Error())
+		}
 		L.RaiseError("%s", err)
 	}
+}
+
+// noteReceiving logs that a request body has no place, once in a while. Only the holder may
+// call it.
+func (vm *VM) noteReceiving(c *call) {
+	now := vm.budget.now.Load()
+	if vm.receivingLogged != 0 && now-vm.receivingLogged < int64(time.Second) {
+		return
+	}
+	vm.receivingLogged = max(now, 1)
+	st := vm.loop.Stats()
+	c.log().Warn("refusing requests", zap.String("reason", errReceiving.Error()),
+		zap.String("remedy", "raise body_min_rate, or max_waiting if there is memory: as many bodies may be on their way"),
+		zap.Int("receiving", st.Receiving), zap.Uint64("refused_receiving", st.Refused.Receiving))
 }
 
 func (vm *VM) raiseIfRetired(L *lua.LState, c *call) {
