@@ -183,10 +183,11 @@ func (c *client) connect(ctx context.Context, r *request, proto int) (*http.Resp
 	} else {
 		req.Header[":protocol"] = []string{"websocket"}
 		dialTLS := c.http2().Transport.(*http.Transport).DialTLSContext
+		//nolint:staticcheck // http.Transport refuses a header named :protocol
 		t := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 			return dialTLS(ctx, network, addr)
 		}}
-		rt, done = t, func() error { t.CloseIdleConnections(); return nil }
+		rt, done = t, func() error { t.CloseIdleConnections(); return nil } //nolint:staticcheck // the same
 	}
 	resp, err := rt.RoundTrip(req)
 	if err != nil {

@@ -114,7 +114,7 @@ func TestBodyMinRate(t *testing.T) {
 						s.next.ServeHTTP(w, r)
 						return nil
 					}
-					d := c.drip.begin()
+					d := c.begin()
 					began := time.Now()
 					s.ServeHTTP(d, httptest.NewRequest(http.MethodPost, read, d))
 					if took := time.Since(began); d.Code != c.want || took.Round(100*time.Millisecond) != c.after {

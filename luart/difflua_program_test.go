@@ -28,8 +28,7 @@ type luaVar struct {
 
 type luaFn struct {
 	varargs bool
-	results int  // -1: the main chunk
-	yields  bool // the body of a coroutine
+	results int // -1: the main chunk
 }
 
 func newLuaProgram(r *rand.Rand) string {

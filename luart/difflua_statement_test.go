@@ -380,9 +380,11 @@ func (p *luaProgram) object() {
 	p.line("}")
 	p.line("setmetatable(%s, m%s)", o, o)
 	p.line("local q%s = setmetatable({ v = %s }, m%s)", o, p.expr('n'), o)
-	uses := []string{"%[1]s + 1", "2 - %[1]s", "%[1]s * %[1]s", "%[1]s / q%[1]s", "%[1]s %% 2", "%[1]s ^ 2", "%[1]s .. 'x'", "1 .. %[1]s", "'a' .. 'b' .. %[1]s .. 'c'",
+	uses := []string{
+		"%[1]s + 1", "2 - %[1]s", "%[1]s * %[1]s", "%[1]s / q%[1]s", "%[1]s %% 2", "%[1]s ^ 2", "%[1]s .. 'x'", "1 .. %[1]s", "'a' .. 'b' .. %[1]s .. 'c'",
 		"-%[1]s", "%[1]s == q%[1]s", "%[1]s ~= q%[1]s", "%[1]s < q%[1]s", "%[1]s <= q%[1]s", "%[1]s > q%[1]s", "not (%[1]s >= q%[1]s)", "#%[1]s", "%[1]s(1, nil)", "(%[1]s(3))",
-		"%[1]s.w", "%[1]s.none", "tostring(%[1]s)", "rawget(%[1]s, 'w')", "%[1]s < 1", "%[1]s == 1", "getmetatable(%[1]s) == m%[1]s", "next(%[1]s) ~= nil", "rawequal(%[1]s, q%[1]s)"}
+		"%[1]s.w", "%[1]s.none", "tostring(%[1]s)", "rawget(%[1]s, 'w')", "%[1]s < 1", "%[1]s == 1", "getmetatable(%[1]s) == m%[1]s", "next(%[1]s) ~= nil", "rawequal(%[1]s, q%[1]s)",
+	}
 	for range 2 + p.rand.IntN(3) {
 		p.line("out(try(function() return "+uses[p.rand.IntN(len(uses))]+" end))", o)
 	}

@@ -125,17 +125,6 @@ func checkString(L *lua.LState, n int) string {
 	return ""
 }
 
-// optString is checkString with a value for nil and for an argument that was left out. Only the holder may call it.
-func optString(L *lua.LState, n int, otherwise string) string {
-	if L.Get(n) == lua.LNil {
-		return otherwise
-	}
-	return checkString(L, n)
-}
-
-// toNumber returns the number that a value is or spells. Any goroutine may call it.
-func toNumber(v lua.LValue) (float64, bool) { return operand(v) }
-
 // checkNumber returns argument n, a number or a string that spells one. Only the holder may call it.
 func checkNumber(L *lua.LState, n int) float64 {
 	switch v := L.Get(n).(type) {

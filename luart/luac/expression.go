@@ -31,7 +31,7 @@ func (f *function) expression(node ast.Expr) operand {
 	case *ast.FalseExpr:
 		return newOperand(isFalse, 0)
 	case *ast.NumberExpr:
-		value, err := f.compiler.number(n.Value)
+		value, err := f.number(n.Value)
 		if err != nil {
 			f.fail("%s", err.Error())
 		}

@@ -16,7 +16,8 @@ import (
 var layout = func() (l struct {
 	known   bool
 	strings uintptr
-}) {
+},
+) {
 	field, ok := reflect.TypeFor[lua.FunctionProto]().FieldByName("stringConstants")
 	if ok && field.Type == reflect.TypeFor[[]string]() && lua.OP_NOP == 41 {
 		l.known, l.strings = true, field.Offset
