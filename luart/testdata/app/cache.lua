@@ -76,12 +76,12 @@ function api.refused.get()
   raises("the table contains itself (at .a[1])", c.set, c, "k", t)
   local deep = {} for i = 1, 64 do deep = { deep } end
   raises("nested deeper than 64 levels", c.set, rover.cache("large"), "k", deep)
-  raises("the value is larger than 1767 bytes, the limit", c.set, c, "k", ("x"):rep(2000))
+  raises("the value is larger than 1727 bytes, the limit", c.set, c, "k", ("x"):rep(2000))
   raises("the value is larger than 0 bytes, the limit", c.set, c, ("k"):rep(2000), 1)
   raises("the function returned cannot be stored: a function is no plain data", c.fetch, c, "new", function() return print end)
   assert(c:get("k") == "before" and c:get("new") == nil)
   local list = {} for i = 1, 63 do list = { list, list } end
-  raises("larger than 1767 bytes", c.set, c, "k", list)
+  raises("larger than 1727 bytes", c.set, c, "k", list)
   local many = {} for i = 1, 100000 do many[i] = 0 end
   raises("more than 100000 values in it, the limit", c.set, rover.cache("large"), "k", many)
   return "ok"
@@ -116,9 +116,9 @@ function api.bytes.get()
   c:clear()
   assert(c:stats().bytes == 0)
   c:set("a", ("x"):rep(100))
-  assert(c:stats().bytes == 200 + 32 + 1 + 32 + 100)
+  assert(c:stats().bytes == 240 + 32 + 1 + 32 + 100)
   c:set("a", { 1, "xy", k = true })
-  assert(c:stats().bytes == 200 + 32 + 1 + 128 + 32 + 32 + 2 + 32 + 1 + 32)
+  assert(c:stats().bytes == 240 + 32 + 1 + 128 + 32 + 32 + 2 + 32 + 1 + 32)
   c:delete("a")
   assert(c:stats().bytes == 0)
   for i = 1, 100 do c:set(i, ("x"):rep(i)) end
