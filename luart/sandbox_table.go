@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"math"
 	"sort"
 	"strings"
 
@@ -35,7 +36,7 @@ func tabConcat(L *lua.LState) int {
 	return 1
 }
 
-// tabInsert is table.insert(list, [pos,] value). Errors: pos is not from 1 to the longest array; the list is as long as an
+// tabInsert is table.insert(list, [pos,] value). Errors: pos is below 1 or above 2^31-1; the list is as long as an
 // array can be. Only the holder may call it.
 func tabInsert(L *lua.LState) int {
 	list := L.CheckTable(1)
@@ -48,7 +49,7 @@ func tabInsert(L *lua.LState) int {
 		list.Append(L.Get(2))
 	case 3:
 		pos := checkInt(L, 2)
-		if pos < 1 || pos >= lua.MaxArrayIndex {
+		if pos < 1 || pos > math.MaxInt32 { // what C Lua has as an int
 			L.ArgError(2, "position out of bounds")
 		}
 		if pos > n+1 { // nothing to shift: C Lua puts it there

@@ -48,7 +48,7 @@ local helpers = {
   end,
   -- An index of an array, or the next one.
   at = function(t, n)
-    if n ~= n or n == 1/0 or n == -1/0 then n = 0 end
+    if n ~= n or n > 1e9 or n < -1e9 then n = 0 end -- the remainder of such a number is none of an index
     return math.floor(n) % (#t + 1) + 1
   end,
   small = function(n)
