@@ -210,7 +210,8 @@ func (a *account) walk() {
 		v.index, v.key = endIndex, endKey
 	}
 	// From here on v is not used any more: add may push onto the stack, which moves then.
-	if first {
+	// The metatables of all arrays and all rover.state are of no VM: others walk them, too.
+	if first && f.Metatable != lua.LValue(stateMeta) && f.Metatable != lua.LValue(jsonArrayMeta) {
 		a.add(f.Metatable)
 	}
 	for ; index < endIndex; index++ {
