@@ -226,6 +226,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	}
 	if serr == nil {
 		result, serr = vm.call1(c, fn)
+		g.domain.start = g.domain.globals(L)
 	}
 	switch {
 	case serr != nil:

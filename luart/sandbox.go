@@ -71,7 +71,7 @@ var sandbox = []library{
 		{"getmetatable", generated(newGetmetatable), "the original shows the strings of who has called"},
 		{"ipairs", stock, "reads only"},
 		{"load", generated(newLoad), "bounded, this generation's globals, strings and an env (Lua 5.2)"},
-		{"loadstring", ours(baseLoadstring), "bounded, this generation's globals"},
+		{"loadstring", generated(newLoadstring), "bounded, this generation's globals"},
 		{"next", generated(newNext), "the original skips keys of a table that is compacted"},
 		{"pairs", generated(newPairs), "as next"},
 		{"pcall", guarded(basePcall), "captured locals stay shared; Go panics and overflows become plain errors"},
@@ -81,7 +81,7 @@ var sandbox = []library{
 		{"rawset", ours(baseRawset), "returns its table"},
 		{"require", generated(newRequire), "the script's folder, once per generation"},
 		{"select", stock, "what it returns is on the stack already"},
-		{"setfenv", generated(newSetfenv), "the script's functions only: a Lua thread serves many requests"},
+		{"setfenv", generated(newSetfenv), "the script's functions and Lua threads only"},
 		{"setmetatable", ours(baseSetmetatable), "tables only: the original changes all strings, or a ctx"},
 		{"tonumber", ours(baseTonumber), "Lua's numerals, not Go's"},
 		{"tostring", ours(baseTostring), "inf and nan"},
@@ -90,12 +90,12 @@ var sandbox = []library{
 		{"xpcall", guarded(baseXpcall), "as pcall; takes arguments (Lua 5.2)"},
 	}},
 	{"coroutine", []builtin{
-		{"create", ours(coCreate), "keeps the budget of its creator"},
+		{"create", generated(newCoCreate), "keeps the budget of its creator"},
 		{"isyieldable", ours(coIsYieldable), "from Lua 5.3"},
 		{"resume", ours(coResume), "the original resumes what runs already, and never ends"},
-		{"running", ours(coRunning), "a handler's own Lua thread is no coroutine"},
+		{"running", generated(newCoRunning), "a handler's own Lua thread is no coroutine"},
 		{"status", ours(coStatus), "knows \"normal\""},
-		{"wrap", ours(coWrap), "error objects survive"},
+		{"wrap", generated(newCoWrap), "error objects survive"},
 		{"yield", ours(coYield), "refused where the original corrupts the stack"},
 	}},
 	{"math", []builtin{
@@ -235,7 +235,7 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	if b.domain = h.Domain; b.domain == nil {
 		b.domain = &trustDomain{}
 	}
-	b.domain.env, b.domain.strings = env, L.NewTable()
+	b.domain.env, b.domain.start, b.domain.strings = env, env, L.NewTable()
 	for _, lib := range sandbox {
 		table := env
 		if lib.name != "" {

@@ -39,15 +39,26 @@ func baseCollectGarbage(L *lua.LState) int {
 func baseError(L *lua.LState) int {
 	value, level := L.Get(1), optInt(L, 2, 1)
 	if lua.LVCanConvToString(value) && level > 0 {
-		position := L.Where(level)
-		if position == "" || position == "[G]:" { // called by Go, or past the end of the stack
-			value = lua.LString(value.String())
-		} else {
-			value = lua.LString(position + " " + value.String())
-		}
+		value = lua.LString(where(L, level) + toString(L, value))
 	}
 	L.Error(value, 0)
 	return 0
+}
+
+// where is the place "file:line: " of the code that runs at a level, "" where that is none of Lua. Only the holder may
+// call it.
+func where(L *lua.LState, level int) string {
+	if !layout.known {
+		if position := L.Where(level); position != "" && position != "[G]:" {
+			return position + " "
+		}
+		return ""
+	}
+	l, ok := levelAt(L, level)
+	if !ok || l.line <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", l.short(), l.line)
 }
 
 // basePcall is pcall(f, …): true and the results, or false and the error object, whatever its type. Only the holder
@@ -152,17 +163,29 @@ func panicMessage(reason string) string {
 	return "internal error: " + reason
 }
 
-// newPrint makes print(…): the values as tostring shows them, with tabs between them, as one line to the hook. Only
-// the holder may call it.
+// newPrint makes print(…): the values as the global tostring shows them, with tabs between them, as one line to the
+// hook. Errors: a tostring that returns no string. Only the holder may call it.
 func newPrint(b *envBuilder) lua.LValue {
-	hook := b.hooks.Print
+	hook, d := b.hooks.Print, b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
 		var line strings.Builder
 		for i := 1; i <= L.GetTop(); i++ {
 			if i > 1 {
 				line.WriteByte('\t')
 			}
-			line.WriteString(toString(L, L.Get(i)))
+			switch v := L.Get(i).(type) {
+			case lua.LString:
+				line.WriteString(string(v))
+			default:
+				L.Push(L.GetField(d.globals(L), "tostring"))
+				L.Push(v)
+				L.Call(1, 1)
+				if !lua.LVCanConvToString(L.Get(-1)) {
+					L.RaiseError("'tostring' must return a string to 'print'")
+				}
+				line.WriteString(toString(L, L.Get(-1)))
+				L.Pop(1)
+			}
 			checkSize(L, line.Len())
 		}
 		if hook != nil {
@@ -196,9 +219,16 @@ func baseSetmetatable(L *lua.LState) int {
 	return 1
 }
 
-// baseTostring is tostring(v), __tostring included. Only the holder may call it.
+// baseTostring is tostring(v): what __tostring returns, whatever it is, where v has one. Only the holder may call it.
 func baseTostring(L *lua.LState) int {
-	L.Push(lua.LString(toString(L, L.CheckAny(1))))
+	v := checkAny(L, 1)
+	if meta := L.GetMetaField(v, "__tostring"); meta != lua.LNil {
+		L.Push(meta)
+		L.Push(v)
+		L.Call(1, 1)
+		return 1
+	}
+	L.Push(lua.LString(toString(L, v)))
 	return 1
 }
 

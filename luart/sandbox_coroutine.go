@@ -12,15 +12,19 @@ import (
 // metamethods, need at most 128 MiB.
 const maxCoroutines = 64
 
-// coCreate is coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it. Only
-// the holder may call it.
-func coCreate(L *lua.LState) int {
-	L.Push(newCoroutine(L, L.CheckFunction(1)))
-	return 1
+// newCoCreate makes coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it,
+// and sees its globals. Only the holder may call it.
+func newCoCreate(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		L.Push(newCoroutine(L, L.CheckFunction(1), d))
+		return 1
+	})
 }
 
-// newCoroutine makes a coroutine of a function. Only the holder may call it.
-func newCoroutine(L *lua.LState, fn *lua.LFunction) *lua.LState {
+// newCoroutine makes a coroutine of a function for code of a domain. Only the holder may call it.
+func newCoroutine(L *lua.LState, fn *lua.LFunction, d *trustDomain) *lua.LState {
+	env := d.globals(L)
 	if fn.IsG { // gopher-lua never ends a coroutine whose body is a Go function
 		body := L.NewFunctionFromProto(goBody())
 		body.Upvalues[0] = &lua.Upvalue{}
@@ -38,7 +42,7 @@ func newCoroutine(L *lua.LState, fn *lua.LFunction) *lua.LState {
 		L.SetContext(ctx)
 		th.SetContext(ctx)
 	}
-	th.Env = L.Get(lua.EnvironIndex).(*lua.LTable)
+	th.Env = env
 	return th
 }
 
@@ -110,20 +114,23 @@ func refuse(L *lua.LState, message string) int {
 	return 2
 }
 
-// coWrap is coroutine.wrap(f): a function that resumes the coroutine and returns what it yields or returns. It raises
-// the coroutine's error object, whatever its type. Only the holder may call it.
-func coWrap(L *lua.LState) int {
-	th := newCoroutine(L, L.CheckFunction(1))
-	L.Push(L.NewFunction(func(L *lua.LState) int {
-		L.Insert(th, 1)
-		n := resume(L, th)
-		if L.Get(-n) == lua.LTrue {
-			return n - 1
-		}
-		L.Error(L.Get(-1), 0)
-		return 0
-	}))
-	return 1
+// newCoWrap makes coroutine.wrap(f): a function that resumes the coroutine and returns what it yields or returns. It
+// raises the coroutine's error object, whatever its type. Only the holder may call it.
+func newCoWrap(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		th := newCoroutine(L, L.CheckFunction(1), d)
+		L.Push(L.NewFunction(func(L *lua.LState) int {
+			L.Insert(th, 1)
+			n := resume(L, th)
+			if L.Get(-n) == lua.LTrue {
+				return n - 1
+			}
+			L.Error(L.Get(-1), 0)
+			return 0
+		}))
+		return 1
+	})
 }
 
 // coYield is coroutine.yield(…): what the next resume passes. Errors: no coroutine runs, or a Go function lies
@@ -145,16 +152,19 @@ func coIsYieldable(L *lua.LState) int {
 	return 1
 }
 
-// coRunning is coroutine.running(): the coroutine that runs, nil in the code of a handler itself. The handler's Lua
+// newCoRunning makes coroutine.running(): the coroutine that runs, nil in the code of a handler itself. The handler's Lua
 // thread is not shown: resumed from elsewhere it would break other requests. Nor is a coroutine of another script that
 // has called. Only the holder may call it.
-func coRunning(L *lua.LState) int {
-	if L.Parent == nil || L.Env != L.Get(lua.EnvironIndex) {
-		L.Push(lua.LNil)
-	} else {
-		L.Push(L)
-	}
-	return 1
+func newCoRunning(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		if L.Parent == nil || !d.has(L.Env) {
+			L.Push(lua.LNil)
+		} else {
+			L.Push(L)
+		}
+		return 1
+	})
 }
 
 // coStatus is coroutine.status(co): "running", "suspended", "normal" (it has resumed the one that runs, or waits) or

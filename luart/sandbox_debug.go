@@ -51,6 +51,19 @@ func levelsOf(L *lua.LState, n int) (list []level) {
 	return list
 }
 
+// levelAt returns the call at a level, false when there are not as many, or the layout is not known. Only the holder
+// may call it.
+func levelAt(L *lua.LState, n int) (level, bool) {
+	if n < 0 || n > maxCalls*(maxTailCalls+1) {
+		return level{}, false
+	}
+	levels := levelsOf(L, n+1)
+	if n >= len(levels) {
+		return level{}, false
+	}
+	return levels[n], true
+}
+
 // guards says whether fn is what a function of ours made by guarded calls others with.
 func guards(caller, fn *lua.LFunction) bool {
 	return caller.IsG && len(caller.Upvalues) > 0 && caller.Upvalues[0].Value() == lua.LValue(fn) &&

@@ -10,36 +10,45 @@ import (
 // take up to 25 ms.
 const maxChunkBytes = 64 << 10
 
-// baseLoad is load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
-// that is called for piece after piece until it returns nil or "". The function sees the globals of this generation,
-// or env. mode is not looked at: there are no precompiled chunks. Only the holder may call it.
-func baseLoad(L *lua.LState) int {
-	name := "=(load)"
-	var source string
-	switch chunk := L.Get(1).(type) {
-	case lua.LString:
-		source, name = string(chunk), string(chunk)
-	case *lua.LFunction:
-		var ok bool
-		if source, ok = readChunk(L, chunk); !ok {
-			L.Push(lua.LNil)
-			L.Push(lua.LString("reader function must return a string"))
-			return 2
+// newLoad makes load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
+// that is called for piece after piece until it returns nil or ""; an error of its own is the message. The function
+// sees the globals of the Lua thread (see setfenv), or env. mode is not looked at: there are no precompiled chunks. Only
+// the holder may call it.
+func newLoad(b *envBuilder) lua.LValue {
+	d := b.domain
+	return guarded(func(L *lua.LState) int {
+		env := d.globals(L)
+		if L.GetTop() >= 4 {
+			env = L.CheckTable(4)
+			d.give(env)
 		}
-	default:
-		argTypeError(L, 1, "string or function")
-	}
-	env := L.Get(lua.EnvironIndex).(*lua.LTable)
-	if L.GetTop() >= 4 {
-		env = L.CheckTable(4)
-	}
-	return loadChunk(L, source, L.OptString(2, name), env)
+		name := L.OptString(2, "=(load)")
+		var source string
+		switch chunk := L.Get(1).(type) {
+		case lua.LString:
+			source = string(chunk)
+			name = L.OptString(2, source)
+		case *lua.LFunction:
+			var failure lua.LValue
+			if source, failure = readChunk(L, chunk); failure != nil {
+				L.Push(lua.LNil)
+				L.Push(failure)
+				return 2
+			}
+		default:
+			argTypeError(L, 1, "function")
+		}
+		return loadChunk(L, source, name, env)
+	})(b, "", "load")
 }
 
-// baseLoadstring is loadstring(chunk[, name]): load for strings. Only the holder may call it.
-func baseLoadstring(L *lua.LState) int {
-	source := L.CheckString(1)
-	return loadChunk(L, source, L.OptString(2, source), L.Get(lua.EnvironIndex).(*lua.LTable))
+// newLoadstring makes loadstring(chunk[, name]): load for strings. Only the holder may call it.
+func newLoadstring(b *envBuilder) lua.LValue {
+	d := b.domain
+	return b.L.NewFunction(func(L *lua.LState) int {
+		source := checkString(L, 1)
+		return loadChunk(L, source, L.OptString(2, source), d.globals(L))
+	})
 }
 
 // loadChunk pushes the compiled function, or nil and a message. Only the holder may call it.
@@ -61,27 +70,33 @@ func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 	return 1
 }
 
-// readChunk calls a reader until its chunk ends or is too long. It returns false for a piece that is no string. Only
-// the holder may call it.
-func readChunk(L *lua.LState, reader *lua.LFunction) (string, bool) {
+// readChunk calls a reader until its chunk ends or is too long. It returns an error object when that fails, or for a
+// piece that is no string. Only the holder may call it.
+func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	var chunk strings.Builder
 	for chunk.Len() <= maxChunkBytes {
+		top := L.GetTop()
 		L.Push(reader)
-		L.Call(0, 1)
-		piece := L.Get(-1)
-		L.Pop(1)
+		if err := protect(L, 1); err != nil {
+			return "", err.Object
+		}
+		piece := lua.LValue(lua.LNil)
+		if L.GetTop() > top {
+			piece = L.Get(top + 1)
+		}
+		L.SetTop(top)
 		if piece == lua.LNil {
 			break
 		}
 		if !lua.LVCanConvToString(piece) {
-			return "", false
+			return "", lua.LString(where(L, 1) + "reader function must return a string")
 		}
-		if piece.String() == "" {
+		if toString(L, piece) == "" {
 			break
 		}
-		chunk.WriteString(piece.String())
+		chunk.WriteString(toString(L, piece))
 	}
-	return chunk.String(), true
+	return chunk.String(), nil
 }
 
 // maxNameBytes is the longest chunk name in messages, as in C Lua.
@@ -107,8 +122,8 @@ func chunkName(name string) string {
 	return `[string "` + line + `"]`
 }
 
-// functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Only the holder may
-// call it.
+// functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Levels
+// count as those of debug.getinfo. Only the holder may call it.
 func functionArg(L *lua.LState) *lua.LFunction {
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
 		return fn
@@ -119,6 +134,16 @@ func functionArg(L *lua.LState) *lua.LFunction {
 	}
 	if level == 0 {
 		return nil
+	}
+	if layout.known {
+		switch l, ok := levelAt(L, level); {
+		case !ok:
+			L.ArgError(1, "invalid level")
+		case l.fn == nil:
+			L.RaiseError("no function environment for tail call at level %d", level)
+		default:
+			return l.fn
+		}
 	}
 	frame, ok := L.GetStack(level)
 	if !ok {

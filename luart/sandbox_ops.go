@@ -17,8 +17,8 @@ import (
 // (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
 // frame, hides the operands' names from messages, and has to be found again in the tracebacks.
 //
-// Two get the meaning that the manual of Lua 5.1 gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
-// 1 % 0.1 almost 0.1, and #t does not look at __len of a table.
+// Three get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
+// 1 % 0.1 almost 0.1; #t does not look at __len of a table; and for takes strings that spell numbers.
 
 // instruction runs one instruction; the last argument is gopher-lua's, and is handed on.
 type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
@@ -30,7 +30,7 @@ var jumpTable [lua.OP_NOP + 1]instruction
 
 // The stock instructions are gopher-lua's own. Should another version of gopher-lua keep its instructions
 // elsewhere they are nil and nothing is bounded here; Load says so in the log, and TestConcatGuard fails.
-var stockConcat, stockTailCall, stockMod, stockLen instruction
+var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep instruction
 
 func init() {
 	for _, in := range jumpTable {
@@ -45,6 +45,7 @@ func init() {
 		stockTailCall, jumpTable[lua.OP_TAILCALL] = jumpTable[lua.OP_TAILCALL], tailCall
 		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], modulo
 		stockLen, jumpTable[lua.OP_LEN] = jumpTable[lua.OP_LEN], length
+		stockForPrep, jumpTable[lua.OP_FORPREP] = jumpTable[lua.OP_FORPREP], forPrepare
 	}
 }
 
@@ -140,4 +141,24 @@ func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 		}
 	}
 	return stockLen(L, inst, baseFrame)
+}
+
+// forPrepare begins a numeric for whose initial value, limit and step are in R(A) to R(A+2). Only the holder may call
+// it.
+func forPrepare(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if _, ours := L.Context().(*budget); ours {
+		for i, what := range [...]string{"initial value", "limit", "step"} {
+			switch v := L.Get(argA(inst) + i + 1).(type) {
+			case lua.LNumber:
+				continue
+			case lua.LString:
+				if n, ok := parseNumber(string(v)); ok {
+					setRegister(L, argA(inst)+i, lua.LNumber(n))
+					continue
+				}
+			}
+			L.RaiseError("'for' %s must be a number", what)
+		}
+	}
+	return stockForPrep(L, inst, baseFrame)
 }

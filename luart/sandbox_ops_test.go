@@ -58,6 +58,40 @@ func TestConcat(t *testing.T) {
 	}
 }
 
+// A numeric for takes strings that spell numbers, as arithmetic does.
+func TestNumericFor(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function eq(got, want) if got ~= want then error(tostring(got) .. ", want " .. tostring(want), 2) end end
+		local function raises(want, f, ...)
+			local ok, err = pcall(f, ...)
+			if ok or not err:find(want, 1, true) then error(tostring(err) .. ", want " .. want, 2) end
+		end
+		local function rounds(first, limit, step)
+			local seen = {}
+			for i = first, limit, step do seen[#seen + 1] = type(i) == "number" and i or type(i) end
+			return table.concat(seen, " ")
+		end
+		eq(rounds("3", 1, -1), "3 2 1")
+		eq(rounds(1, "0x3", 1), "1 2 3")
+		eq(rounds(" 1 ", "2", "5e-1"), "1 1.5 2")
+		local n = 0
+		for i = "1", "2" do n = n + i end
+		eq(n, 3)
+		raises("'for' initial value must be a number", rounds, "x", 1, 1)
+		raises("'for' initial value must be a number", rounds, nil, nil, nil)
+		raises("'for' limit must be a number", rounds, 1, {}, nil)
+		raises("'for' limit must be a number", rounds, 1, "1_0", 1)
+		raises("'for' step must be a number", rounds, 1, 1, true)
+		raises("app.lua:25: 'for' step must be a number", function()
+			for _ = 1, 1, {} do end
+		end)
+		raises("'for' limit must be a number", coroutine.wrap(function() for _ = 1, "inf" do end end))
+		function api.get() return rounds("1", "2", 1) end
+		return api`)
+	s.expect("GET /", "200 1 2")
+}
+
 // A function that has called itself in tail calls ever so often costs no more in an error than another one; its
 // traceback says that there were such calls.
 func TestTailCalls(t *testing.T) {

@@ -26,6 +26,7 @@ import (
 // trustDomain is what one generation may look into. Only the holder may use it.
 type trustDomain struct {
 	env     *lua.LTable // its globals
+	start   *lua.LTable // the globals of a Lua thread that begins: those that the script's own code had in the end
 	strings *lua.LTable // the metatable of strings while it runs
 	// envs are the tables that it has made the environment of a function. It had them before:
 	// it learns nothing from getfenv. They are collected like any other.
@@ -58,20 +59,34 @@ func (d *trustDomain) owns(fn *lua.LFunction) bool {
 	if fn == nil || fn.IsG || fn.Env == nil {
 		return false
 	}
-	if fn.Env == d.env {
+	return d.has(fn.Env)
+}
+
+// has says whether env is the environment of a function of the domain.
+func (d *trustDomain) has(env *lua.LTable) bool {
+	if env == d.env {
 		return true
 	}
-	_, ok := d.envs[weak.Make(fn.Env)]
+	_, ok := d.envs[weak.Make(env)]
 	return ok
+}
+
+// globals returns the globals of a Lua thread, as its own code sees them: those of the domain, unless setfenv(0, t) has
+// set others. Code of another domain that runs in the thread sees its own.
+func (d *trustDomain) globals(L *lua.LState) *lua.LTable {
+	if d.has(L.Env) {
+		return L.Env
+	}
+	return d.env
 }
 
 // newGetfenv makes getfenv([f]): the globals of a Lua function, given itself or by its level on
 // the stack (1, the default: the caller). Level 0, Go functions and those of other scripts give
-// this generation's globals. Only the holder may call it.
+// the globals of the Lua thread. Only the holder may call it.
 func newGetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		env := d.env
+		env := d.globals(L)
 		if fn := functionArg(L); d.owns(fn) {
 			env = fn.Env
 		}
@@ -81,30 +96,26 @@ func newGetfenv(b *envBuilder) lua.LValue {
 }
 
 // newSetfenv makes setfenv(f, table): f, a Lua function given itself or by its level on the
-// stack. Errors: level 0, which would be the Lua thread's globals, Go functions, and those of
-// other scripts. Only the holder may call it.
+// stack. setfenv(0, table) returns nothing: it sets the globals of the Lua thread, which what is
+// loaded in it later sees, and coroutines that are made in it. Those of a request, hook or task
+// last as long as it does. Errors: Go functions, and functions and Lua threads of other scripts.
+// Only the holder may call it.
 func newSetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
 		env, fn := L.CheckTable(2), functionArg(L)
-		if !d.owns(fn) {
+		thread := fn == nil
+		if thread && !d.has(L.Env) || !thread && !d.owns(fn) {
 			L.RaiseError("'setfenv' cannot change environment of given object")
 		}
 		d.give(env)
+		if thread {
+			L.Env = env
+			return 0
+		}
 		fn.Env = env
 		L.Push(fn)
 		return 1
-	})
-}
-
-// newLoad makes load(chunk[, name[, mode[, env]]]): see baseLoad. Only the holder may call it.
-func newLoad(b *envBuilder) lua.LValue {
-	d := b.domain
-	return b.L.NewFunction(func(L *lua.LState) int {
-		if L.GetTop() >= 4 {
-			d.give(L.CheckTable(4))
-		}
-		return baseLoad(L)
 	})
 }
 

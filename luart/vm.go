@@ -106,7 +106,7 @@ func (th *thread) serve(g *Generation) {
 		th.spent = true
 	}
 	th.gen = g
-	th.L.Env = g.env
+	th.L.Env = g.domain.start
 }
 
 // keptRegistrySlots, 16 KiB, is the largest registry of a Lua thread that is kept for

@@ -13,10 +13,13 @@ list('1 2', load("return ...")(1, 2))
 -- readers
 local parts, i = {"return ", "4", "2"}, 0
 eq(load(function() i = i + 1 return parts[i] end)(), 42)
-list('nil "reader function must return a string"', load(function() return {} end))
-raises("stop", load, function() error("stop") end)
-raises("string or function expected, got no value", load)
-raises("string or function expected, got table", load, {})
+assert(select(2, load(function() return {} end)):find("reader function must return a string", 1, true))
+list('nil "stop"', load(function() error("stop", 0) end))
+local object = {}
+eq(select(2, load(function() error(object) end)), object)
+eq(load(function() end)(), nil)
+raises("function expected, got no value", load)
+raises("function expected, got table", load, {})
 raises("bad argument #1", loadstring)
 
 -- messages
@@ -49,12 +52,38 @@ list('9', select(2, f()))
 eq(getfenv(f).z, 9)
 eq(getfenv(0), _G) eq(getfenv(print), _G) eq(getfenv(), _G) eq(getfenv(pcall), _G)
 eq(select(2, pcall(getfenv)), _G)
-raises("cannot change environment", setfenv, 0, {})
+
+-- the globals of a Lua thread: of what is loaded in it, and of coroutines that it makes
+local thread = setmetatable({}, {__index = _G})
+local wrap = coroutine.wrap
+local outer = wrap(function()
+	eq(select("#", setfenv(0, thread)), 0)
+	eq(getfenv(0), thread) eq(getfenv(print), thread) eq(getfenv(1), _G)
+	loadstring("loaded = 1")() load(function() return nil end)() load("both = 2")()
+	wrap(function()
+		eq(getfenv(0), thread) loadstring("inner = 3")()
+		setfenv("0", {}) eq(getfenv(0).print, nil)
+		assert(coroutine.running())
+	end)()
+	coroutine.yield()
+	eq(getfenv(0), thread)
+	return true
+end)
+outer()
+eq(getfenv(0), _G)
+eq(thread.loaded, 1) eq(thread.both, 2) eq(thread.inner, 3) eq(loaded or both or inner, nil)
+eq(loadstring("return print")(), print)
+assert(outer())
 raises("cannot change environment", setfenv, print, {})
 raises("bad argument #2", setfenv, f)
 raises("invalid level", getfenv, 100)
 raises("level must be non-negative", getfenv, -1)
 raises("number expected, got boolean", getfenv, true)
+
+-- pcall is one level
+list('true 1', pcall(function() return getfenv(3) == _G and 1 end))
+local of = setfenv(function(...) return select(2, pcall(...)) end, {select = select, pcall = pcall})
+eq((of(function() local e = getfenv(3) return e end)).pcall, pcall)
 local g = setfenv(function() setfenv(1, {}) return w end, _G)
 w = 1
 eq(g(), nil)

@@ -17,7 +17,11 @@ raises("value expected", tonumber)
 eq(tostring(1/0), "inf") eq(tostring(-1/0), "-inf") eq(tostring(0/0), "nan") eq(tostring(1e15), "1000000000000000")
 eq(tostring(nil), "nil") eq(tostring(0.1), "0.1") eq(tostring("a\0b"), "a\0b")
 eq(tostring(setmetatable({}, {__tostring = function() return "T" end})), "T")
-raises("'__tostring' must return a string", tostring, setmetatable({}, {__tostring = function() return {} end}))
+eq(type(tostring(setmetatable({}, {__tostring = function() return {} end}))), "table")
+eq(tostring(setmetatable({}, {__tostring = function() end})), nil)
+eq(tostring(setmetatable({}, {__tostring = setmetatable({}, {__call = function() return "called" end})})), "called")
+raises("'tostring' must return a string to 'print'", print, setmetatable({}, {__tostring = function() end}))
+raises("'__tostring' must return a string, not a nil", string.format, "%s", setmetatable({}, {__tostring = function() end}))
 raises("value expected", tostring)
 
 -- arithmetic with strings follows tonumber
