@@ -76,6 +76,15 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 	}
 }
 
+// lookAt returns what a file holds, nil if that cannot be a script.
+func lookAt(path string) []byte {
+	source, err := readRegular(path)
+	if err != nil {
+		return nil
+	}
+	return source
+}
+
 // absolute returns a path from the root, itself where there is no current folder.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {

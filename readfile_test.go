@@ -42,30 +42,3 @@ func TestScriptIsNoRegularFile(t *testing.T) {
 		})
 	}
 }
-
-// A file system that does not answer holds a reader no longer than it wants, and one read is left
-// behind however often the file is asked for.
-func TestFileReaderGivesUp(t *testing.T) {
-	var files fileReader
-	hang, reads := make(chan struct{}), make(chan string, 10)
-	read := func(path string) ([]byte, error) {
-		reads <- path
-		<-hang
-		return []byte("at last"), nil
-	}
-	gone, cancel := context.WithCancel(context.Background())
-	cancel()
-	for range 3 {
-		if _, err := files.readWith(gone, "a.lua", read); !errors.Is(err, errNotRead) {
-			t.Errorf("error %v, want %v", err, errNotRead)
-		}
-	}
-	<-reads
-	if len(reads) != 0 {
-		t.Errorf("%d more reads were begun", len(reads))
-	}
-	close(hang)
-	if got, err := files.readWith(context.Background(), "a.lua", read); string(got) != "at last" || err != nil {
-		t.Errorf("%q, %v", got, err)
-	}
-}

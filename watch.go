@@ -12,6 +12,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/giveup"
 )
 
 const (
@@ -99,7 +101,7 @@ func (p *program) changed(final bool) (gone, changed bool) {
 	now := map[string]sourceHash{}
 	for _, path := range p.files() {
 		source, err := p.vm.files.read(p.app.running, path)
-		if errors.Is(err, errNotRead) {
+		if errors.Is(err, giveup.ErrNoAnswer) {
 			return false, false // nobody knows
 		}
 		now[path] = hashSource(source)
@@ -130,15 +132,6 @@ func (p *program) forgetLooked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.looked = nil
-}
-
-// lookAt returns what a file holds, nil if that cannot be a script.
-func lookAt(path string) []byte {
-	source, err := readRegular(path)
-	if err != nil {
-		return nil
-	}
-	return source
 }
 
 // watcher waits for changes in the folders of files. Not safe for concurrent use.

@@ -153,7 +153,6 @@ func (c *checker) check(err error) {
 
 // addFiles takes what was loaded, and the modules that it names but has not required yet.
 func (c *checker) addFiles() {
-	resolve := moduleResolver(c.dir, nil)
 	known := map[string]bool{}
 	add := func(f *sourceFile) {
 		known[f.name] = true
@@ -166,13 +165,13 @@ func (c *checker) addFiles() {
 	}
 	for i := 0; i < len(c.files); i++ { // the list grows
 		for _, name := range c.files[i].modules {
-			path, source, err := resolve(name)
-			if err != nil || known[path] {
+			m, err := findModule(c.dir, name)
+			if err != nil || known[m.path] {
 				continue // what is not there is an error when it is asked for, or is asked for by pcall
 			}
-			_, err = compile(source, path)
-			c.g.sources.add(path, source, err)
-			f := c.g.sources.get(path)
+			_, err = compile(m.source, m.path)
+			c.g.sources.add(m.path, m.source, err)
+			f := c.g.sources.get(m.path)
 			if f == nil {
 				continue
 			}

@@ -198,7 +198,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Write:   func(_ *lua.LState, to stdStream, text string) { vm.write(to, text) },
 		Flush:   func(_ *lua.LState, to stdStream) { vm.flushLine(to) },
 		Getenv:  getenv,
-		Resolve: g.snapshot.resolver(moduleResolver(filepath.Dir(s.Path), s.Opened), s.Modules),
+		Resolve: g.snapshot.resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,
 		Loaded:  g.loaded,
 		Read:    g.sources.add,

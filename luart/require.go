@@ -31,7 +31,7 @@ func newRequire(b *envBuilder) lua.LValue {
 // requirer is the require of one generation. Only the holder may use it.
 type requirer struct {
 	loaded, preload *lua.LTable
-	resolve         func(name string) (path string, source []byte, err error)
+	resolve         resolver
 	compile         func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)
 	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
 	read            func(path string, source []byte, err error)
@@ -103,13 +103,13 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	if r.resolve == nil {
 		L.RaiseError("module %q not found: there is no folder to look in", name)
 	}
-	path, source, err := r.resolve(name)
+	m, err := r.resolve(L, name)
 	if err != nil {
 		L.RaiseError("%s", err.Error())
 	}
-	proto, err := r.compileModule(L, source, path)
+	proto, err := r.compileModule(L, m.Source, m.Path)
 	if r.read != nil {
-		r.read(path, source, err)
+		r.read(m.Path, m.Source, err)
 	}
 	if err != nil {
 		L.RaiseError("%s", fmt.Errorf("loading module %q: %w", name, err).Error())
@@ -119,7 +119,7 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	}
 	fn := L.NewFunctionFromProto(proto)
 	fn.Env = L.Get(lua.EnvironIndex).(*lua.LTable)
-	return fn, path
+	return fn, m.Path
 }
 
 // shortModule is the longest source that is compiled while the VM is held: it takes less than 20 ms, and waiting has a

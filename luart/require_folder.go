@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,48 +12,98 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/giveup"
 )
 
 // maxModuleBytes is the longest module file: a mistake (a log, a video) must not fill the memory.
 const maxModuleBytes = 16 << 20
 
-// moduleResolver returns a function that finds modules in one folder: a.b is a/b.lua or a/b/init.lua. It does not
-// leave the folder, also not by symbolic links. It returns a module's path inside the folder, which is its name in
-// messages, and its source. opened is told of each file that it looked at, source nil when there was none; nil: nobody
-// wants to know. Any goroutine may call it.
-func moduleResolver(dir string, opened func(path string, source []byte)) resolver {
-	if opened == nil {
-		opened = func(string, []byte) {}
-	}
-	return func(name string) (string, []byte, error) { return resolveModule(dir, name, opened) }
+// foundModule is a module in a folder: its path inside, which is its name in messages, and its source.
+type foundModule struct {
+	path   string
+	source []byte
+	looked []lookedAt // all files that were looked at, in order
 }
 
-func resolveModule(dir, name string, opened func(path string, source []byte)) (string, []byte, error) {
+// lookedAt is a file, and what it held; nil: there was none.
+type lookedAt struct {
+	path   string
+	source []byte
+}
+
+// moduleFiles returns the files in which a module may be, without the folder: that of a.b is a/b.lua or a/b/init.lua.
+func moduleFiles(name string) ([]string, error) {
 	parts := strings.Split(name, ".")
 	for _, part := range parts {
 		if part == "" || strings.ContainsAny(part, "/\\:") || strings.ContainsFunc(part, unicode.IsControl) {
-			return "", nil, fmt.Errorf("invalid module name %q: names joined by dots expected", name)
+			return nil, fmt.Errorf("invalid module name %q: names joined by dots expected", name)
 		}
+	}
+	base := path.Join(parts...)
+	return []string{base + ".lua", base + "/init.lua"}, nil
+}
+
+// findModule finds a module in a folder, which it does not leave, also not by symbolic links. Also with an error it
+// returns which files it looked at. Any goroutine may call it.
+func findModule(dir, name string) (found foundModule, err error) {
+	files, err := moduleFiles(name)
+	if err != nil {
+		return found, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "", nil, fmt.Errorf("loading module %q: %w", name, err)
+		return found, fmt.Errorf("loading module %q: %w", name, err)
 	}
 	defer root.Close()
-	base := path.Join(parts...)
-	tried := []string{base + ".lua", base + "/init.lua"}
-	for _, file := range tried {
+	for _, file := range files {
 		source, err := readModule(root, filepath.FromSlash(file))
-		opened(filepath.Join(dir, filepath.FromSlash(file)), source)
+		found.looked = append(found.looked, lookedAt{filepath.Join(dir, filepath.FromSlash(file)), source})
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return "", nil, fmt.Errorf("loading module %q: %w", name, err)
+			return found, fmt.Errorf("loading module %q: %w", name, err)
 		}
-		return file, source, nil
+		found.path, found.source = file, source
+		return found, nil
 	}
-	return "", nil, fmt.Errorf("module %q not found: no %s in %s", name, strings.Join(tried, ", no "), dir)
+	return found, fmt.Errorf("module %q not found: no %s in %s", name, strings.Join(files, ", no "), dir)
+}
+
+// moduleReader returns a resolver for the modules in a folder. Others hold the VM while it reads: a file system may take
+// long to answer, and is given up after a while. opened is told of each file that was looked at, source nil when there
+// was none; nil: nobody wants to know.
+func (vm *VM) moduleReader(dir string, opened func(path string, source []byte)) resolver {
+	return func(L *lua.LState, name string) (m Module, err error) {
+		var found foundModule
+		vm.await(L, waitsOn{what: "reading module", which: name}, func(ctx context.Context) {
+			found, err = vm.readModule(ctx, dir, name)
+		})
+		if opened != nil {
+			for _, l := range found.looked {
+				opened(l.path, l.source)
+			}
+		}
+		return Module{found.path, found.source}, err
+	}
+}
+
+// readModule is findModule that ends with ctx. Any goroutine may call it.
+func (vm *VM) readModule(ctx context.Context, dir, name string) (foundModule, error) {
+	ctx, cancel := context.WithTimeout(ctx, giveup.Patience)
+	defer cancel()
+	found, err := vm.modules.Do(ctx, filepath.Join(dir, name), func() (foundModule, error) { return vm.findModule(dir, name) })
+	if errors.Is(err, giveup.ErrNoAnswer) {
+		files, _ := moduleFiles(name)
+		for _, file := range files { // once they are there, they are news
+			found.looked = append(found.looked, lookedAt{path: filepath.Join(dir, filepath.FromSlash(file))})
+		}
+		err = fmt.Errorf("loading module %q: %w", name, err)
+	}
+	return found, err
 }
 
 // readModule reads one file. It does not open what is no regular file: a pipe would wait for its writer. Any

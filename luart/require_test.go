@@ -1,25 +1,29 @@
 package luart
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/giveup"
 )
 
 // modules is a Resolve of sources in memory.
 func modules(sources map[string]string) envHooks {
-	return envHooks{Resolve: func(name string) (string, []byte, error) {
+	return envHooks{Resolve: func(_ *lua.LState, name string) (Module, error) {
 		source, ok := sources[name]
 		if !ok {
-			return "", nil, fmt.Errorf("module %q not found", name)
+			return Module{}, fmt.Errorf("module %q not found", name)
 		}
-		return strings.ReplaceAll(name, ".", "/") + ".lua", []byte(source), nil
+		return Module{strings.ReplaceAll(name, ".", "/") + ".lua", []byte(source)}, nil
 	}}
 }
 
@@ -152,7 +156,10 @@ func TestModuleFolder(t *testing.T) {
 		}
 	}
 	app := filepath.Join(dir, "app")
-	resolve := moduleResolver(app, nil)
+	resolve := func(name string) (string, []byte, error) {
+		m, err := findModule(app, name)
+		return m.path, m.source, err
+	}
 	for _, tt := range []struct{ name, path, source string }{
 		{"a", "a.lua", "a"},
 		{"lib.b", "lib/b.lua", "b"},
@@ -197,7 +204,7 @@ func TestModuleFolder(t *testing.T) {
 	if _, _, err := resolve("a"); err == nil || !strings.Contains(err.Error(), "a.lua is longer than") {
 		t.Errorf("a huge file: got %v", err)
 	}
-	if _, _, err := moduleResolver(filepath.Join(dir, "gone"), nil)("a"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := findModule(filepath.Join(dir, "gone"), "a"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing folder: got %v", err)
 	}
 }
@@ -241,5 +248,55 @@ func TestRequireLarge(t *testing.T) {
 	s.kill(calls[0].ID)
 	if got := <-ended; !strings.HasPrefix(got, "50") {
 		t.Errorf("the killed request got %s", got)
+	}
+}
+
+// A file system that does not answer holds up who requires a module of it, and nobody else.
+func TestRequireHangs(t *testing.T) {
+	var opened []string
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.wait.get() return require("lib.m") end
+		function api.ping.get() return "pong" end
+		return api`, func(s *Script) {
+		s.Opened = func(path string, source []byte) { opened = append(opened, fmt.Sprintf("%s %q", path, source)) }
+	})
+	hang := make(chan struct{})
+	s.vm.findModule = func(string, string) (foundModule, error) {
+		<-hang
+		found := foundModule{"lib/m.lua", []byte("return 'read'"), []lookedAt{{"lib/m.lua", []byte("…")}}}
+		return found, nil
+	}
+	ended := make(chan string, 2)
+	begin := func() uint64 {
+		go func() { ended <- answer(s.do("GET /wait", "")) }()
+		return s.inFlight(func(c []Call) bool { return len(c) == 1 && c[0].WaitsOn == `reading module "lib.m"` })[0].ID
+	}
+	id := begin()
+	s.expect("GET /ping", "200 pong")
+	s.kill(id)
+	if got := <-ended; !strings.HasPrefix(got, "50") {
+		t.Errorf("the killed request got %s", got)
+	}
+	if len(opened) != 0 {
+		t.Errorf("a killed request has looked at %q", opened)
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	found, err := s.vm.readModule(gone, "/app", "lib.m")
+	if !errors.Is(err, giveup.ErrNoAnswer) || err.Error() != `loading module "lib.m": the file system does not answer` {
+		t.Errorf("error %v", err)
+	}
+	if want := []lookedAt{{path: "/app/lib/m.lua"}, {path: "/app/lib/m/init.lua"}}; !reflect.DeepEqual(found.looked, want) {
+		t.Errorf("looked at %+v, want %+v", found.looked, want)
+	}
+	begin()
+	s.expect("GET /ping", "200 pong")
+	close(hang)
+	if got := <-ended; got != "200 read" {
+		t.Errorf("got %s", got)
+	}
+	if len(opened) != 1 {
+		t.Errorf("looked at %q", opened)
 	}
 }

@@ -36,9 +36,8 @@ type envHooks struct {
 	// Getenv is os.getenv. nil: no variable is set.
 	Getenv func(name string) (string, bool)
 
-	// Resolve finds a module: the name its errors show, and its source. nil: require finds package.loaded and
-	// package.preload only.
-	Resolve func(name string) (path string, source []byte, err error)
+	// Resolve finds a module. It may wait. nil: require finds package.loaded and package.preload only.
+	Resolve resolver
 
 	// Compile is compile for a module that is long. It may wait. nil: compile.
 	Compile func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)

@@ -3,6 +3,8 @@ package luart
 import (
 	"maps"
 	"sync"
+
+	lua "github.com/yuin/gopher-lua"
 )
 
 // Module is a module as it was loaded.
@@ -24,17 +26,18 @@ type snapshot struct {
 	mu sync.Mutex // guards Modules: a handler may require a module at any time
 }
 
-type resolver = func(name string) (path string, source []byte, err error)
+// resolver finds a module for require. Only the holder may call it.
+type resolver = func(L *lua.LState, name string) (Module, error)
 
 // resolver returns a resolver that takes modules from given and others from next, and
 // keeps them.
 func (s *snapshot) resolver(next resolver, given map[string]Module) resolver {
-	return func(name string) (string, []byte, error) {
+	return func(L *lua.LState, name string) (Module, error) {
 		m, ok := given[name]
 		if !ok {
 			var err error
-			if m.Path, m.Source, err = next(name); err != nil {
-				return "", nil, err
+			if m, err = next(L, name); err != nil {
+				return Module{}, err
 			}
 		}
 		s.mu.Lock()
@@ -43,7 +46,7 @@ func (s *snapshot) resolver(next resolver, given map[string]Module) resolver {
 			s.Modules = map[string]Module{}
 		}
 		s.Modules[name] = m
-		return m.Path, m.Source, nil
+		return m, nil
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -52,6 +53,9 @@ type VM struct {
 	http    outbound.Counters
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirrors
+	modules giveup.Calls[foundModule] // reads of modules
+
+	findModule func(dir, name string) (foundModule, error) // tests have their own
 
 	// The rest is the holder's.
 	main      *lua.LState // makes threads and values; runs no script
@@ -127,6 +131,8 @@ func NewVM(o VMOptions) *VM {
 		states: map[string]*lua.LTable{},
 		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},
+
+		findModule: findModule,
 
 		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace,
 	}
