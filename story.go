@@ -35,6 +35,9 @@ const (
 
 	// maxStoryBytes of a story fit into a header that every proxy takes.
 	maxStoryBytes = 6 << 10
+
+	// maxStoryLog bytes of a story are logged.
+	maxStoryLog = 32 << 10
 )
 
 // explainText is what is signed: the request, and how long it may be explained.
@@ -120,7 +123,8 @@ func (h *Handler) serveTelling(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), s.connections()))
 	defer func() {
-		h.logger.Info("request explained", zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", s.tell()))
+		luart.BoundLog(h.logger).Info("request explained",
+			zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", s.tell().fit(maxStoryLog)))
 	}()
 	err := h.serve(s, r, next, s)
 	if err != nil {
@@ -193,17 +197,22 @@ func (s *storyteller) tell() *told {
 }
 
 // header returns the story in ASCII, with as many steps as fit.
-func (t *told) header() string {
-	for {
-		text, err := json.Marshal(t)
-		if err != nil {
-			return "{}" // there is nothing in it that JSON has not
-		}
-		if ascii := escapeNonASCII(text); len(ascii) <= maxStoryBytes || len(t.Steps) == 0 {
-			return ascii
-		}
+func (t *told) header() string { return t.fit(maxStoryBytes).ascii() }
+
+// fit returns the story with as many steps as fit into so many bytes.
+func (t *told) fit(limit int) *told {
+	for len(t.Steps) > 0 && len(t.ascii()) > limit {
 		t.Steps, t.Truncated = t.Steps[:len(t.Steps)*3/4], true
 	}
+	return t
+}
+
+func (t *told) ascii() string {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return "{}" // there is nothing in it that JSON has not
+	}
+	return escapeNonASCII(text)
 }
 
 // escapeNonASCII makes JSON a header value: what is not printable ASCII stands in strings

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	lua "github.com/yuin/gopher-lua"
@@ -196,7 +197,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"log_field": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.host.LogField(x.r, L.CheckString(2), plainValue(L, 3))
+			x.logField(L.CheckString(2), plainValue(L, 3))
 			return 0
 		},
 	}
@@ -256,35 +257,36 @@ func toPlain(v lua.LValue) (any, bool) {
 	return nil, false
 }
 
-// logFields returns argument n, a table or nothing, as fields of a log line.
-func logFields(L *lua.LState, n int) []zap.Field {
-	t := L.OptTable(n, nil)
-	if t == nil {
-		return nil
+// logField adds a field to the request's line in the access log, with the limits of one entry.
+// Only the holder may call it.
+func (x *Exchange) logField(key string, value any) {
+	if x.logged.full {
+		return
 	}
-	var fields []zap.Field
-	size := 0 // the strings of all fields may be one
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		key := k.String()
-		if size += len(key) + len(lua.LVAsString(v)); size > maxStringBytes {
-			L.ArgError(n, fmt.Sprintf("fields of at most %d bytes expected", maxStringBytes))
-		}
-		if plain, ok := toPlain(v); ok {
-			fields = append(fields, zap.Any(key, plain))
-		} else if json, err := appendJSON(nil, v); err == nil {
-			size += len(json)
-			fields = append(fields, zap.Any(key, rawJSON(json)))
-		} else {
-			fields = append(fields, zap.String(key, v.String()))
+	n, took := logWidth(key, maxLogKeyBytes)
+	whole := n == len(key)
+	key = cutText(key, maxLogKeyBytes)
+	room := max(maxLogBytes-x.logged.bytes-took, 0)
+	if text, ok := value.(string); ok {
+		n, width := logWidth(text, room)
+		took += width
+		whole = whole && n == len(text)
+		value = cutText(text, room)
+	}
+	if x.logged.fields++; x.logged.fields <= maxLogFields {
+		x.logged.bytes += took
+		x.host.LogField(x.r, key, value)
+	} else {
+		whole = false
+	}
+	if !whole {
+		x.logged.full = x.logged.fields > maxLogFields || x.logged.bytes >= maxLogBytes-utf8.UTFMax
+		if !x.logged.cut {
+			x.logged.cut = true
+			x.host.LogField(x.r, cutField, true)
 		}
 	}
-	return fields
 }
-
-// rawJSON is logged as the JSON it is.
-type rawJSON []byte
-
-func (j rawJSON) MarshalJSON() ([]byte, error) { return j, nil }
 
 // requestID returns the request's id: the client's X-Request-Id if it has one and that is
 // sane, else a new one. From then on the request carries it, also to the upstream.

@@ -39,6 +39,9 @@ func (e *ScriptError) Error() string { return e.Message }
 // for each request.
 const maxMessageBytes = 8 << 10
 
+// maxTracebackBytes of a traceback are kept. A chunk given to load may have any name.
+const maxTracebackBytes = 16 << 10
+
 // scriptError makes a ScriptError of what a protected call returned. Only the holder
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
@@ -52,7 +55,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	if !errors.As(err, &api) {
 		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error(), killed: killed}
 	}
-	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cleanTraceback(c, api.StackTrace)}
+	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cutText(cleanTraceback(c, api.StackTrace), maxTracebackBytes)}
 	switch obj := api.Object.(type) {
 	case *lua.LTable:
 		e.Message = "error object without a message"
@@ -71,7 +74,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = obj.String()
 	}
 	if !e.Deliberate && len(e.Message) > maxMessageBytes {
-		e.Message = fmt.Sprintf("%s… (%d bytes)", e.Message[:maxMessageBytes], len(e.Message))
+		e.Message = fmt.Sprintf("%s (%d bytes)", cutText(e.Message, maxMessageBytes), len(e.Message))
 	}
 	switch {
 	case why != nil:

@@ -57,6 +57,11 @@ type Exchange struct {
 
 	class eventloop.Class
 
+	logged struct { // by ctx:log_field
+		fields, bytes int
+		cut, full     bool // something is missing; nothing more is added
+	}
+
 	received *received // the request as it came; nil unless it may be passed on after a failure
 	skip     bool      // the handler is in quarantine: after the guards the request is passed on
 

@@ -54,10 +54,7 @@ func (vm *VM) Failures() []Failure {
 // the error's hint may have to be found.
 func (g *Generation) noteFailure(in, defined string, err *ScriptError) {
 	about := g.explain(err)
-	message := err.Message
-	if len(message) > maxFailureBytes {
-		message = strings.ToValidUTF8(message[:maxFailureBytes], "") + "…"
-	}
+	message := cutText(err.Message, maxFailureBytes)
 	f := &g.vm.failures
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +73,7 @@ func (g *Generation) noteFailure(in, defined string, err *ScriptError) {
 	}
 	f.list = append(f.list, &Failure{
 		At: time.Now(), Times: 1, In: in, Defined: defined, Version: g.number, Status: err.Status,
-		Message: message, Place: about.at(), Hint: about.hint,
+		Message: message, Place: about.at(), Hint: cutText(about.hint, maxFailureBytes),
 		Excerpt: strings.Join(about.lines(), "\n"), Traceback: err.Traceback,
 	})
 }

@@ -127,12 +127,9 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 // for nothing but to be looked at.
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
-		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: s.Logger,
+		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: BoundLog(s.Logger),
 		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
-	}
-	if g.logger == nil {
-		g.logger = zap.NewNop()
 	}
 	g.background = newBackground(vm)
 	g.life.hooks = map[string][]definition{}

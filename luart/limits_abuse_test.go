@@ -153,7 +153,7 @@ var abuse = []struct{ name, body, want string }{
 	{"re.quote", `local s = "." while true do s = rover.re.quote(s) end`, "resulting string too large"},
 	{"time.format", `return rover.time.format(0, ("%Y"):rep(2^23))`, "layout too long"},
 	{"os.date", `return os.date(("%c"):rep(2^23))`, "resulting string too large"},
-	{"log fields", `local s, t = ("x"):rep(2^24), {} for i = 1, 1000 do t["k" .. i] = s end rover.log.info("x", t)`, "fields of at most"},
+	{"log fields", `local s, t = ("x"):rep(2^24), {} for i = 1, 1000 do t["k" .. i] = s end rover.log.info("x", t) error("logged", 0)`, "logged"},
 	{"messages", `local s = ("\0"):rep(2^22) for i = 1, 20 do s = select(2, pcall(function() api[s] = 1 end)) end return s + 1`, "cannot perform"},
 	{"messages of coroutines", `local s = ("\0"):rep(2^22) for i = 1, 20 do s = select(2, coroutine.resume(coroutine.create(function() api[s] = 1 end))) end return s + 1`, "cannot perform"},
 	{"messages of url", `local s = ("\1"):rep(2^22) for i = 1, 20 do s = select(2, rover.url.parse(s)) end return s + 1`, "cannot perform"},

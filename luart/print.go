@@ -10,7 +10,7 @@ func (vm *VM) show(c *call, from stdStream, line string) {
 	for asked := c; asked != nil; asked = asked.parent {
 		if asked.printed != nil {
 			if len(*asked.printed) < maxPrinted {
-				*asked.printed = append(*asked.printed, validText(line))
+				*asked.printed = append(*asked.printed, validText(cutText(line, maxLogBytes)))
 			}
 			return
 		}

@@ -100,7 +100,10 @@ func TestLimitsPage(t *testing.T) {
 		{"source given to `load`", []string{kib(maxChunkBytes), count(maxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(maxModuleBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(cryptoRandomBytes)}},
-		{"message of an uncaught error", []string{kib(maxMessageBytes)}},
+		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
+		{"one entry of the log", []string{kib(maxLogBytes), count(maxLogFields) + " fields"}},
+		{"a line of `io.write`", []string{kib(maxLineBytes)}},
+		{"the story of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
 		{"source that is kept for errors", []string{mib(maxSourceBytes), kib(maxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
 	} {

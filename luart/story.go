@@ -29,8 +29,13 @@ type Step struct {
 // NewStory returns a story that begins now.
 func NewStory() *Story { return &Story{began: time.Now()} }
 
-// maxSteps of a story are kept.
-const maxSteps = 100
+const (
+	// maxSteps of a story are kept.
+	maxSteps = 100
+
+	// maxStepBytes of each text of a step are kept.
+	maxStepBytes = 512
+)
 
 // Note adds a step that happens now.
 func (s *Story) Note(what, result string) {
@@ -43,6 +48,7 @@ func (s *Story) waited(on, at string, d time.Duration) {
 }
 
 func (s *Story) add(step Step) {
+	step.What, step.Result = cutText(step.What, maxStepBytes), cutText(step.Result, maxStepBytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.steps) < maxSteps {

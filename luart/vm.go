@@ -127,7 +127,7 @@ func NewVM(o VMOptions) *VM {
 	vm := &VM{
 		clock:  o.Clock,
 		made:   o.Clock.Now(),
-		logger: o.Logger,
+		logger: BoundLog(o.Logger),
 		states: map[string]*lua.LTable{},
 		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},
@@ -138,9 +138,6 @@ func NewVM(o VMOptions) *VM {
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
-	if vm.logger == nil {
-		vm.logger = zap.NewNop()
-	}
 	vm.main = lua.NewState(lua.Options{
 		CallStackSize:       maxCalls,
 		RegistrySize:        registrySlots,
