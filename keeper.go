@@ -22,6 +22,9 @@ type keeper struct {
 	run    string // tells what it has saved from what others have
 	logger *zap.Logger
 
+	now   func() time.Time
+	grace time.Duration // how long the storage may take when the VM ends
+
 	wake, stop chan struct{}
 	done       chan struct{} // closed when the goroutine has ended
 
@@ -35,20 +38,25 @@ type keeper struct {
 	idle    uint64            // what the VM had done when it was saved; nothing since then: nothing has changed
 	leftOut []string          // what was logged as not saved
 	slow    bool              // a long hold was logged
-	logged  time.Time         // when the error in the status was logged
+	told    complaints
+
+	// dead says that the storage has not answered when the VM ended: it is not asked again.
+	dead bool
 
 	mu     sync.Mutex // guards the rest
 	users  []*keeping // of configs that have begun and not ended; the last one counts
+	cut    func()     // ends the last save at an interval
 	status persistStatus
 }
 
 // newKeeper returns a keeper that saves nothing yet.
 func newKeeper(vm *sharedVM, logger *zap.Logger) *keeper {
 	t := &keeper{
-		vm: vm, run: rand.Text(), logger: logger,
+		vm: vm, run: rand.Text(), logger: logger, now: time.Now, grace: stopGrace,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	t.known = map[string]bool{t.run: true}
+	t.cut = func() {}
 	t.status.Folder = persist.Folder(vm.name)
 	go t.work()
 	return t
@@ -79,17 +87,20 @@ func (t *keeper) use(k *keeping) {
 // says that the VM is about to end: then the state is saved now, and the storage may be
 // used once more, by end. Any goroutine may call it.
 func (t *keeper) release(k *keeping, last bool) {
+	ctx, cancel := t.finally(last)
+	defer cancel()
 	t.saving.Lock()
 	defer t.saving.Unlock()
 	t.mu.Lock()
 	counts, alone := t.users[len(t.users)-1] == k, len(t.users) == 1
 	t.mu.Unlock()
 	if counts && (last || alone) {
-		t.save(true, !last)
+		t.saveLast(ctx, !last)
 	}
 	if last {
 		return
 	}
+	t.dead = false
 	if t.slotsOf == k {
 		t.slots, t.slotsOf = nil, nil
 	}
@@ -101,6 +112,8 @@ func (t *keeper) release(k *keeping, last bool) {
 
 // halt ends the saving at intervals.
 func (t *keeper) halt() {
+	_, cancel := t.finally(true)
+	defer cancel()
 	close(t.stop)
 	<-t.done
 }
@@ -108,9 +121,41 @@ func (t *keeper) halt() {
 // end saves the state of a VM that is closed, unless the config that ended last did not
 // want it saved.
 func (t *keeper) end() {
+	ctx, cancel := t.finally(true)
+	defer cancel()
 	t.saving.Lock()
 	defer t.saving.Unlock()
-	t.save(true, true)
+	t.saveLast(ctx, true)
+}
+
+// finally returns the context of what is done while the VM ends (last), or a config. A save at
+// an interval that is under way ends with it: a storage that does not answer must not hold up
+// the stop.
+func (t *keeper) finally(last bool) (context.Context, context.CancelFunc) {
+	patience := storageTimeout
+	if last {
+		patience = t.grace
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	unstop := context.AfterFunc(ctx, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.cut()
+	})
+	return ctx, func() { unstop(); cancel() }
+}
+
+// saveLast is save at the end. A storage that has not answered then is not asked once more: all
+// of that together would take longer than a stop may. The caller holds saving.
+func (t *keeper) saveLast(ctx context.Context, loud bool) {
+	if t.dead {
+		if t.current() != nil {
+			t.failed(errDead, loud)
+		}
+		return
+	}
+	t.save(ctx, true, loud)
+	t.dead = ctx.Err() != nil
 }
 
 // signal wakes the goroutine.
@@ -149,21 +194,31 @@ func (t *keeper) work() {
 		case <-t.stop:
 			return
 		}
-		t.saving.Lock()
-		t.save(false, false)
-		t.saving.Unlock()
+		t.saveNow()
+	}
+}
+
+// saveNow is a save at an interval.
+func (t *keeper) saveNow() {
+	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+	defer cancel()
+	t.mu.Lock()
+	t.cut = cancel
+	t.mu.Unlock()
+	t.saving.Lock()
+	defer t.saving.Unlock()
+	if !t.dead {
+		t.save(ctx, false, false)
 	}
 }
 
 // save saves the state if it has changed. final says that the VM, or its saving, ends; loud
 // that an error is logged, whether it was before or not. The caller holds saving.
-func (t *keeper) save(final, loud bool) {
+func (t *keeper) save(ctx context.Context, final, loud bool) {
 	k := t.current()
 	if k == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
-	defer cancel()
 	if err := t.open(ctx, k); err != nil {
 		t.failed(err, loud)
 		return
@@ -254,6 +309,7 @@ func (t *keeper) open(ctx context.Context, k *keeping) error {
 
 var (
 	errRanAlready = errors.New("it is of another process, or older than the VM, which ran already when it was told to save its state here")
+	errDead       = errors.New("the storage does not answer, and the VM ends")
 	errUnreadThen = errors.New("the storage could not be read when the VM began")
 )
 

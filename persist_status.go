@@ -17,6 +17,10 @@ const (
 
 	// againAfter is when an error that persists is logged again.
 	againAfter = 10 * time.Minute
+
+	// maxComplaints is how many different errors are logged in that time: some change with
+	// every attempt, as a request's number does.
+	maxComplaints = 5
 )
 
 // persistStatus is what an operator is told of the saving of a VM's state.
@@ -78,22 +82,49 @@ const maxLargest = 3
 // complain puts an error into the status and the log, there not over and over, and with
 // what more returns, if it is not nil. The caller holds saving.
 func (t *keeper) complain(message string, err error, loud bool, more func() []zap.Field) {
-	now := time.Now()
-	again := false
+	now := t.now()
 	t.did(func(s *persistStatus) {
-		again = s.LastError != nil && s.LastError.Message == err.Error()
+		if s.LastError == nil { // it went well meanwhile
+			t.told.recovered()
+		}
 		s.LastError = &failure{now, err.Error()}
 	})
-	if again && !loud && now.Sub(t.logged) < againAfter {
+	news, last := t.told.add(now, err.Error())
+	if !news && !loud {
 		return
 	}
-	t.logged = now
 	fields := []zap.Field{zap.String("vm", t.vm.name), zap.Error(err)}
 	if more != nil {
 		fields = append(fields, more()...)
 	}
+	if last && !loud {
+		fields = append(fields, zap.String("hint", "caddy rover status shows further errors; for a while the log does not"))
+	}
 	t.logger.Error(message, fields...)
 }
+
+// complaints are the errors of the last againAfter that have been logged.
+type complaints struct {
+	since time.Time
+	count int
+	now   map[string]bool // since it went well last
+}
+
+// add reports whether an error is to be logged, and whether it is the last one for a while.
+func (c *complaints) add(now time.Time, text string) (news, last bool) {
+	if c.now == nil || now.Sub(c.since) >= againAfter {
+		*c = complaints{since: now, now: map[string]bool{}}
+	}
+	if c.now[text] || c.count >= maxComplaints {
+		return false, false
+	}
+	c.now[text] = true
+	c.count++
+	return true, c.count == maxComplaints
+}
+
+// recovered says that it has gone well: what fails after that is news.
+func (c *complaints) recovered() { clear(c.now) }
 
 // tell logs what a save has shown: that something is left out, which was not the last time,
 // and that it took long. The caller holds saving.

@@ -29,13 +29,27 @@ type fakeStorage struct {
 	away   error
 	loads  int
 	stored chan string // keys, as they come
+	hangs  chan string // keys of calls that do not return before hang is closed
+	hang   chan struct{}
 }
 
 func newStorage() *fakeStorage {
 	return &fakeStorage{keys: map[string][]byte{}, stored: make(chan string, 1000)}
 }
 
+// stuck waits until the storage answers.
+func (s *fakeStorage) stuck(key string) {
+	s.mu.Lock()
+	hang := s.hang
+	s.mu.Unlock()
+	if hang != nil {
+		s.hangs <- key
+		<-hang
+	}
+}
+
 func (s *fakeStorage) Store(_ context.Context, key string, value []byte) error {
+	s.stuck(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.away != nil {
@@ -47,6 +61,7 @@ func (s *fakeStorage) Store(_ context.Context, key string, value []byte) error {
 }
 
 func (s *fakeStorage) Load(_ context.Context, key string) ([]byte, error) {
+	s.stuck(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loads++
@@ -383,6 +398,75 @@ func TestPersistStorageFails(t *testing.T) {
 	last := c.logged("rover.state was not saved")
 	if n := len(last); n < 3 || !strings.Contains(last[n-1].ContextMap()["error"].(string), "gone for good") {
 		t.Errorf("%+v", last)
+	}
+}
+
+// A storage that does not answer any more, whatever its context says, does not hold up the stop.
+func TestPersistStorageHangs(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	h := keepingHandler(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	<-storage.stored
+	hang := make(chan struct{})
+	storage.mu.Lock()
+	storage.hang, storage.hangs = hang, make(chan string, 100)
+	storage.mu.Unlock()
+	expect(t, h, "/", "1")
+	<-storage.hangs // a save at an interval
+	c.app.programs[0].vm.kept().grace = time.Millisecond
+	c.end()
+	if last := c.logged("rover.state was not saved"); len(last) == 0 || !strings.Contains(last[len(last)-1].ContextMap()["error"].(string), "the storage does not answer") {
+		t.Errorf("%+v", last)
+	}
+	storage.mu.Lock()
+	storage.hang = nil
+	storage.mu.Unlock()
+	close(hang)
+}
+
+// Errors are logged when they are news, and few of them where each one is another.
+func TestComplaints(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	now := time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
+	keeper := &keeper{vm: &sharedVM{name: "shop"}, logger: zap.New(core), now: func() time.Time { return now }}
+	fail := func(text string, loud bool) { keeper.complain("not saved", errors.New(text), loud, nil) }
+	logged := func(want int) {
+		t.Helper()
+		if got := len(logs.TakeAll()); got != want {
+			t.Errorf("logged %d times, want %d", got, want)
+		}
+	}
+	for i := range 50 { // the same one
+		fail("disk full", false)
+		if now = now.Add(10 * time.Second); i == 0 {
+			logged(1)
+		}
+	}
+	logged(0)
+	for i := range 1000 { // another one each time: for 10,000 s, or 17 times 10 minutes
+		fail(fmt.Sprint("request ", i, " has failed"), false)
+		now = now.Add(10 * time.Second)
+	}
+	if n := len(logs.TakeAll()); n < maxComplaints || n > 18*maxComplaints {
+		t.Errorf("logged %d times", n)
+	}
+	now = now.Add(againAfter)
+	for range 100 { // it goes well in between
+		fail("timeout", false)
+		keeper.did(func(s *persistStatus) { s.LastError = nil })
+		now = now.Add(time.Second)
+	}
+	if list := logs.TakeAll(); len(list) != maxComplaints || list[maxComplaints-1].ContextMap()["hint"] == nil || list[0].ContextMap()["hint"] != nil {
+		t.Errorf("logged %+v", list)
+	}
+	fail("timeout", true) // at the end
+	logged(1)
+	now = now.Add(againAfter)
+	fail("timeout", false)
+	logged(1)
+	if got := keeper.status.LastError; !got.At.Equal(now) || got.Message != "timeout" {
+		t.Errorf("status %+v", got)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/giveup"
 )
 
 // Storage is what is needed of certmagic.Storage.
@@ -38,7 +40,7 @@ type Slots struct {
 	highest  int64        // sequence number that was seen anywhere
 	pending  []*asideCopy // what is to be set aside before anything is written
 
-	loads map[string]*loading // by key
+	calls *giveup.Calls[[]byte] // of the storage, by key
 }
 
 // believable is the highest sequence number that is counted on from, 36,000 years from now. A
@@ -73,7 +75,7 @@ type Aside struct {
 // New returns the slots of a VM. format is the version of the states in its snapshots:
 // those with a later one are not read.
 func New(storage Storage, vm string, format int) *Slots {
-	return &Slots{storage: storage, vm: vm, format: format}
+	return &Slots{storage: storage, vm: vm, format: format, calls: new(giveup.Calls[[]byte])}
 }
 
 // Folder returns the prefix of a VM's keys: its name as far as it can be part of a file's
@@ -98,7 +100,7 @@ func (s *Slots) key(name string) string { return Folder(s.vm) + "/" + name }
 // used, and Broken says why. It writes nothing itself.
 func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 	var found []*Snapshot
-	next := Slots{storage: s.storage, vm: s.vm, format: s.format, highest: s.highest, read: true, loads: s.loads}
+	next := Slots{storage: s.storage, vm: s.vm, format: s.format, highest: s.highest, read: true, calls: s.calls}
 	for i, name := range slotNames {
 		key := s.key(name)
 		data, err := s.load(ctx, key)
@@ -149,36 +151,26 @@ func (s *Slots) Broken() error { return cmp.Or(s.broken[0], s.broken[1]) }
 const loadPatience = 10 * time.Second
 
 // load is Load of the storage, given up after loadPatience also when the storage does not look
-// at its context. The read of a key that was given up goes on, and the next one waits for it.
+// at its context.
 func (s *Slots) load(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	l := s.loads[key]
-	if l == nil {
-		l = &loading{done: make(chan struct{})}
-		if s.loads == nil {
-			s.loads = map[string]*loading{}
-		}
-		s.loads[key] = l
-		go func() {
-			defer close(l.done)
-			l.data, l.err = s.storage.Load(ctx, key)
-		}()
-	}
-	select {
-	case <-l.done:
-		delete(s.loads, key)
-		return l.data, l.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return s.call(ctx, key, func() ([]byte, error) { return s.storage.Load(ctx, key) })
 }
 
-// loading is a read of a storage that is under way.
-type loading struct {
-	done chan struct{} // closed when the rest is there
-	data []byte
-	err  error
+// store is Store of the storage, given up when ctx ends. What is written to a key after that
+// waits for it, so that the older value is not the last one.
+func (s *Slots) store(ctx context.Context, key string, value []byte) error {
+	_, err := s.call(ctx, key, func() ([]byte, error) { return nil, s.storage.Store(ctx, key, value) })
+	return err
+}
+
+func (s *Slots) call(ctx context.Context, key string, call func() ([]byte, error)) ([]byte, error) {
+	data, err := s.calls.Do(ctx, key, call)
+	if errors.Is(err, giveup.ErrNoAnswer) {
+		return nil, fmt.Errorf("the storage does not answer: %w", context.Cause(ctx))
+	}
+	return data, err
 }
 
 func (s *Slots) unreadable(slot int, data []byte, reason error) {
@@ -224,10 +216,10 @@ func (s *Slots) SetAside(ctx context.Context) ([]Aside, error) {
 		c := s.pending[0]
 		from := s.key(slotNames[c.slot])
 		to := s.key(fmt.Sprintf("%s-%s-%s", c.name, time.Now().UTC().Format("20060102T150405.000000Z"), slotNames[c.slot]))
-		if err := s.storage.Store(ctx, to, c.data); err != nil {
+		if err := s.store(ctx, to, c.data); err != nil {
 			return done, fmt.Errorf("copying %q to %q in the storage: %w", from, to, err)
 		}
-		copied, err := s.storage.Load(ctx, to)
+		copied, err := s.load(ctx, to)
 		if err != nil {
 			return done, fmt.Errorf("reading back %q, the copy of %q in the storage: %w", to, from, err)
 		}
@@ -262,12 +254,12 @@ func (s *Slots) Write(ctx context.Context, run string, state []byte) error {
 	slot := s.next()
 	s.highest = h.Sequence // an error may be about a write that has happened
 	s.valid[slot] = false
-	err = s.storage.Store(ctx, s.key(slotNames[slot]), data)
+	err = s.store(ctx, s.key(slotNames[slot]), data)
 	if err != nil && s.broken[slot] != nil {
 		// It can be neither read nor written. The other one has the state alone until that is
 		// mended: a state that gets old would be worse.
 		slot = 1 - slot
-		err = s.storage.Store(ctx, s.key(slotNames[slot]), data)
+		err = s.store(ctx, s.key(slotNames[slot]), data)
 	}
 	if err != nil {
 		return fmt.Errorf("storing %q: %w", s.key(slotNames[slot]), err)

@@ -395,12 +395,20 @@ func TestSlotsBrokenForAWhile(t *testing.T) {
 	}
 }
 
-// hanging is a storage that never gives a key, whatever its context says.
+// hanging is a storage that does not answer for a key, whatever its context says.
 type hanging struct {
 	*memory
 	key  string
 	hang chan struct{}
-	n    chan string // told of each read that hangs
+	n    chan string // told of each call that hangs
+}
+
+func (h *hanging) Store(ctx context.Context, key string, value []byte) error {
+	if key == h.key {
+		h.n <- key
+		<-h.hang
+	}
+	return h.memory.Store(ctx, key, value)
 }
 
 func (h *hanging) Load(ctx context.Context, key string) ([]byte, error) {
@@ -423,9 +431,40 @@ func TestSlotsLoadHangs(t *testing.T) {
 		}
 	}
 	<-h.n
+	if len(h.n) != 0 {
+		t.Errorf("%d more reads", len(h.n))
+	}
 	close(h.hang)
-	if _, err := s.load(background, h.key); err == nil || len(h.n) != 0 {
-		t.Errorf("error %v, %d more reads", err, len(h.n))
+	if _, err := s.load(background, h.key); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A write that never ends is given up. The next one of the slot waits for it, so that what was
+// saved last is what stays.
+func TestSlotsStoreHangs(t *testing.T) {
+	h := &hanging{newMemory(), "", make(chan struct{}), make(chan string, 10)}
+	s := New(h, "vm", 1)
+	if _, err := s.Read(background); err != nil {
+		t.Fatal(err)
+	}
+	h.key = s.key(slotNames[s.next()])
+	gone, cancel := context.WithCancel(background)
+	cancel()
+	for range 3 {
+		err := s.Write(gone, "run", []byte("old"))
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the storage does not answer") {
+			t.Errorf("error %v", err)
+		}
+	}
+	<-h.n
+	if len(h.n) != 0 {
+		t.Errorf("%d more writes", len(h.n))
+	}
+	close(h.hang)
+	write(t, s, "new")
+	if _, got := read(t, h.memory); !slices.Equal(got, []string{"new"}) {
+		t.Errorf("got %q", got)
 	}
 }
 
