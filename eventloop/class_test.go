@@ -11,9 +11,11 @@ import (
 // queueClass is queue for DoClass.
 func queueClass(ctx context.Context, l *Loop[*int], c Class, s *Share, fn func(*int) error) <-chan error {
 	done := make(chan error, 1)
-	tail := l.rings[c].tail.Load()
+	r := &l.rings[c]
+	place := r.tail.Load()
 	go func() { done <- l.DoClass(ctx, c, s, fn) }()
-	until(func() bool { return l.rings[c].tail.Load() != tail })
+	// The producer takes a place first and fills it later: until then pop passes over it.
+	until(func() bool { return r.slots[place&r.mask].seq.Load() == place+1 })
 	return done
 }
 

@@ -44,11 +44,7 @@ func occupy(t *testing.T, l *Loop[*int]) (free func()) {
 
 // queue starts a Do and returns when its task is in the ring.
 func queue(ctx context.Context, l *Loop[*int], fn func(*int) error) <-chan error {
-	done := make(chan error, 1)
-	depth := l.depth()
-	go func() { done <- l.Do(ctx, fn) }()
-	until(func() bool { return l.depth() > depth })
-	return done
+	return queueClass(ctx, l, Normal, nil, fn)
 }
 
 // A thread that must not serve again can be collected, though it was a spare one before.

@@ -409,7 +409,7 @@ func (p *luaProgram) library() {
 	case 3:
 		p.line("out(table.remove(%s, 1))", t)
 	case 4:
-		p.line("out(try(function() table.sort(%s%s) return %s end))", t, p.pick("", ", function(a, b) return a > b end"), t)
+		p.line("out(try(function() if ordered(%s) then table.sort(%s%s) end return %s end))", t, t, p.pick("", ", function(a, b) return a > b end"), t)
 	case 5:
 		p.line("out(unpack(%s))", p.expr('t'))
 	case 6:

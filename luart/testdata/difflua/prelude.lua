@@ -51,6 +51,11 @@ local helpers = {
     if n ~= n or n > 1e9 or n < -1e9 then n = 0 end -- the remainder of such a number is none of an index
     return math.floor(n) % (#t + 1) + 1
   end,
+  -- Whether the items have an order: with one that is not a number any is right.
+  ordered = function(t)
+    for i = 1, #t do if t[i] ~= t[i] then return false end end
+    return true
+  end,
   small = function(n)
     if n ~= n or n > 9 or n < -9 then return 3 end
     return math.floor(n)
