@@ -33,17 +33,21 @@ var commands = []func() *cobra.Command{
 	adminCommand{
 		"reload", http.MethodPost, "Loads the scripts again from their files",
 		`Loads the scripts again from their files while requests go on. Scripts that do not load,
-or that their on_check or on_reload refuses, leave what runs as it is.`,
+or that their on_check or on_reload refuses, leave what runs as it is. While Caddy replaces its
+config, this waits for that, ten seconds at most.`,
+		true,
 	}.command,
 	adminCommand{
 		"rollback", http.MethodPost, "Goes back to the scripts before the last reload",
 		`Loads what ran before the last reload again, whatever the files hold now. A second rollback
 undoes the first.`,
+		false, // it could go back twice
 	}.command,
 	adminCommand{
 		"status", http.MethodGet, "Prints which scripts run, and why the last reload was refused",
 		`Prints for each VM its scripts, their version, how often they were reloaded, and why the
 last reload was refused, if it was.`,
+		false,
 	}.command,
 }
 
@@ -70,6 +74,7 @@ func init() {
 // adminCommand is a subcommand that asks the admin API of a running Caddy.
 type adminCommand struct {
 	name, method, short, long string
+	again                     bool // to be asked again while the config is being replaced
 }
 
 func (c adminCommand) command() *cobra.Command {
@@ -124,7 +129,11 @@ func askAdmin(fl caddycmd.Flags, method, uri string) ([]byte, error) {
 }
 
 func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
-	body, err := askAdmin(fl, c.method, "/rover/"+c.name)
+	ask := func() ([]byte, error) { return askAdmin(fl, c.method, "/rover/"+c.name) }
+	body, err := ask()
+	if c.again {
+		body, err = askAgain(body, err, ask, func() { time.Sleep(replacedPause) })
+	}
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
@@ -133,6 +142,27 @@ func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeSuccess, nil
 	}
 	return printStatus(body)
+}
+
+const (
+	// A config that is replaced answers 503 until the next one has taken over: that takes as long
+	// as its on_start, and loading other modules. It is asked again for some ten seconds.
+	replacedTries = 40
+	replacedPause = 250 * time.Millisecond
+)
+
+// askAgain goes on to ask, after a pause each time, while the answer is that the config is being
+// replaced. body and err are the first answer.
+func askAgain(body []byte, err error, ask func() ([]byte, error), pause func()) ([]byte, error) {
+	for range replacedTries {
+		// Caddy's function has the status in the text only.
+		if err == nil || !strings.HasPrefix(err.Error(), "caddy responded with error: HTTP 503:") {
+			break
+		}
+		pause()
+		body, err = ask()
+	}
+	return body, err
 }
 
 // printStatus prints the status of VMs for people.

@@ -1,6 +1,10 @@
 package rover
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -34,5 +38,50 @@ func TestCommandsPage(t *testing.T) {
 				t.Errorf("docs/commands.md does not say what %s of %s is", flag, cmd.Name())
 			}
 		}
+	}
+}
+
+// While a config is being replaced a reload is asked for again, but not for ever; other refusals
+// count at once, and rollback, which could go back twice, is asked for once.
+func TestReloadAsksAgain(t *testing.T) {
+	for _, tt := range []struct {
+		command string
+		status  int // of the first answers
+		times   int // that they come
+		asked   int
+		done    bool
+	}{
+		{"reload", http.StatusServiceUnavailable, 2, 3, true},
+		{"reload", http.StatusUnprocessableEntity, 1, 1, false},
+		{"rollback", http.StatusServiceUnavailable, 1, 1, false},
+	} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked++; asked <= tt.times {
+				w.WriteHeader(tt.status)
+			}
+			fmt.Fprint(w, `{"vms": []}`)
+		}))
+		for _, make := range commands {
+			cmd := make()
+			if cmd.Name() != tt.command {
+				continue
+			}
+			cmd.SetArgs([]string{"--address", strings.TrimPrefix(server.URL, "http://")})
+			cmd.SilenceUsage, cmd.SilenceErrors = true, true
+			if err := cmd.Execute(); (err == nil) != tt.done {
+				t.Errorf("%s, %d: error %v", tt.command, tt.status, err)
+			}
+		}
+		server.Close()
+		if asked != tt.asked {
+			t.Errorf("%s, %d: asked %d times, want %d", tt.command, tt.status, asked, tt.asked)
+		}
+	}
+
+	paused, refused := 0, errors.New("caddy responded with error: HTTP 503: the configuration has been replaced")
+	_, err := askAgain(nil, refused, func() ([]byte, error) { return nil, refused }, func() { paused++ })
+	if err == nil || paused != replacedTries {
+		t.Errorf("error %v after %d pauses", err, paused)
 	}
 }
