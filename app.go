@@ -96,6 +96,7 @@ func (a *App) add(h *Handler) error {
 	}
 	if p == nil {
 		p = &program{app: a, vm: h.vm, version: h.vm.takeNumber(), more: make(chan struct{}, 1)}
+		p.beginLoad(false)
 		a.programs = append(a.programs, p)
 	}
 	a.handlers = append(a.handlers, h)

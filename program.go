@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -21,10 +22,11 @@ type program struct {
 	handlers []*Handler
 	keeping  *keeping // how rover.state is saved; nil: it is not
 
-	mu     sync.Mutex            // guards opened and looked
-	opened map[string]sourceHash // what files held when they were loaded
-	looked map[string]sourceHash // and what the watcher has found in them since
-	more   chan struct{}         // told when opened has more files
+	mu     sync.Mutex            // guards the next three
+	opened openedFiles           // by what is live
+	tried  openedFiles           // by the load that is under way, or was refused last; nil: it is live
+	looked map[string]sourceHash // what the watcher has found in them since
+	more   chan struct{}         // told when there are more of them
 
 	// These are guarded by vm.reloading, and change with mu held, too.
 	version  int                      // of the generations
@@ -38,6 +40,10 @@ type program struct {
 
 // sourceHash is what a file held. The zero value is a file that is not there.
 type sourceHash = [sha256.Size]byte
+
+// openedFiles are the files that a load, and what it has loaded, has opened or looked for, and
+// what they held. Older versions that still run have their own, which nobody looks at.
+type openedFiles map[string]sourceHash
 
 // hashSource returns the hash of a file's content; nil is none.
 func hashSource(source []byte) sourceHash {
@@ -76,15 +82,31 @@ func (p *program) read(path string) ([]byte, error) {
 	return source, nil
 }
 
-// note remembers what a file held when it was loaded. Any goroutine may call it.
+// beginLoad has read and load remember files of their own. back says that they will load what
+// was live before from memory: the files for which watch reloads are those that are there now.
+// The caller holds vm.reloading, or nobody knows the program yet.
+func (p *program) beginLoad(back bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	files := openedFiles{}
+	if back {
+		maps.Copy(files, p.opened)
+		maps.Copy(files, p.tried)
+	}
+	p.tried = files
+}
+
+// note remembers what a file held when it was loaded, by the load that is under way.
 func (p *program) note(path string, source []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, known := p.opened[path]
-	if p.opened == nil {
-		p.opened = map[string]sourceHash{}
-	}
-	p.opened[path] = hashSource(source)
+	p.noteIn(p.tried, path, source)
+}
+
+// noteIn is note for one of the loads. The caller holds mu.
+func (p *program) noteIn(files openedFiles, path string, source []byte) {
+	_, known := files[path]
+	files[path] = hashSource(source)
 	if !known {
 		select {
 		case p.more <- struct{}{}:
@@ -97,7 +119,14 @@ func (p *program) note(path string, source []byte) {
 func (p *program) load(ctx context.Context, h *Handler, version int, from luart.Sources) (*luart.Generation, error) {
 	s := h.settings
 	s.Source, s.Modules, s.Version = from.Script, from.Modules, version
-	s.Opened = p.note
+	p.mu.Lock()
+	files := p.tried
+	p.mu.Unlock()
+	s.Opened = func(path string, source []byte) { // any goroutine, at any time
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.noteIn(files, path, source)
+	}
 	gen, err := p.vm.Load(ctx, s)
 	if err == nil {
 		return gen, nil
@@ -145,6 +174,7 @@ func (p *program) begin() error {
 // It makes them ready to take over from a version. The caller holds app.reloading and
 // vm.reloading.
 func (p *program) loadAgain(old int) (map[*Handler]*luart.Generation, error) {
+	p.beginLoad(false)
 	from, err := p.readAll()
 	if err != nil {
 		return nil, err
@@ -191,6 +221,7 @@ func (p *program) start(next map[*Handler]*luart.Generation, version int, from *
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.version, p.previous, p.loadedAt = version, previous, time.Now()
+	p.opened, p.tried, p.looked = p.tried, nil, nil
 	for _, h := range p.handlers {
 		h.live.Store(next[h])
 	}

@@ -55,12 +55,7 @@ func (p *program) readAll() (map[string]luart.Sources, error) {
 // files hold now. A second rollback undoes the first. Any goroutine may call it, once the
 // config has started.
 func (p *program) rollback(ctx context.Context) error {
-	return p.replace(ctx, true, func() (map[string]luart.Sources, error) {
-		if !p.hasPrevious() {
-			return nil, errNoPrevious
-		}
-		return p.previous, nil
-	})
+	return p.replace(ctx, true, func() (map[string]luart.Sources, error) { return p.previous, nil })
 }
 
 // replace makes generations of sources and has them take over; back says that they are
@@ -73,14 +68,15 @@ func (p *program) replace(ctx context.Context, back bool, sources func() (map[st
 	if p.ended || p.app.running.Err() != nil || p.vm.current != p {
 		return errReplaced
 	}
+	if back && !p.hasPrevious() {
+		return errNoPrevious
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(p.app.running, cancel)()
 
+	p.beginLoad(back)
 	from, err := sources()
-	if errors.Is(err, errNoPrevious) {
-		return err
-	}
 	old := p.version
 	var next map[*Handler]*luart.Generation
 	version := p.vm.takeNumber()

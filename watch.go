@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,13 +83,16 @@ func (p *program) watch(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// files returns the files that the program was loaded from, and those that it looked for.
+// files returns the files that what is live was loaded from, or has looked for, and those of a
+// load that was refused: what mends it is seen.
 func (p *program) files() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]string, 0, len(p.opened))
-	for path := range p.opened {
-		list = append(list, path)
+	list := slices.Collect(maps.Keys(p.opened))
+	for path := range p.tried {
+		if _, ok := p.opened[path]; !ok {
+			list = append(list, path)
+		}
 	}
 	return list
 }
@@ -113,7 +117,13 @@ func (p *program) changed(final bool) (gone, changed bool) {
 	}
 	news := map[string]sourceHash{}
 	for path, hash := range now {
-		if looked, ok := p.looked[path]; hash == p.opened[path] || ok && hash == looked {
+		was, ok := p.tried[path]
+		if !ok {
+			if was, ok = p.opened[path]; !ok {
+				continue // another load is live by now, which has not opened it
+			}
+		}
+		if looked, ok := p.looked[path]; hash == was || ok && hash == looked {
 			continue
 		}
 		if news[path] = hash; hash == (sourceHash{}) && !final {

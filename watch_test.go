@@ -148,6 +148,73 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// Looked at are the files of what is live, and of a load that was refused, and no others.
+func TestWatchFiles(t *testing.T) {
+	dir := t.TempDir()
+	path, m, n := filepath.Join(dir, "app.lua"), filepath.Join(dir, "m.lua"), filepath.Join(dir, "n.lua")
+	write := func(file, source string) { script(t, file, source) }
+	app := func(top string) {
+		write(path, top+"\nlocal api = rover.server {} function api.get(ctx) return tostring(ctx:query().r and require(ctx:query().r)) end return api")
+	}
+	app(`require "m"`)
+	write(m, "return 'm1'")
+	write(n, "return 'n1'")
+	h, a := handler(path, ""), newApp(t)
+	if err := begin(t, a, h); err != nil {
+		t.Fatal(err)
+	}
+	p := a.programs[0]
+	expect := func(when string, reloads bool, files ...string) {
+		t.Helper()
+		if got := slices.Sorted(slices.Values(p.files())); !slices.Equal(got, files) {
+			t.Errorf("%s: %q are looked at, want %q", when, got, files)
+		}
+		if gone, changed := p.changed(true); gone || changed != reloads {
+			t.Errorf("%s: gone %v, changed %v, want %v", when, gone, changed, reloads)
+		}
+	}
+	reload := func(works bool) {
+		t.Helper()
+		if err := h.Reload(context.Background()); (err == nil) != works {
+			t.Fatal(err)
+		}
+	}
+	expect("at the start", false, path, m)
+	old := h.live.Load()
+	app("")
+	reload(true)
+	expect("the module is not required any more", false, path)
+	write(m, "return 'm2'")
+	expect("and it is changed", false, path)
+	old.Stop(context.Background())
+
+	if got := get(t, h, "/?r=m"); got != "m2" {
+		t.Errorf("got %q", got)
+	}
+	expect("a handler has required it", false, path, m)
+	write(m, "return 'm1'") // as it was when it was looked at first
+	expect("and it is changed", true, path, m)
+
+	app(`require "n" error "refused"`)
+	reload(false)
+	expect("a load is refused", false, path, m, n) // that of m was reported
+	write(n, "return 'n2'")
+	expect("what it has required is changed", true, path, m, n)
+	expect("and that is reported once", false, path, m, n)
+	app(`require "n"`)
+	reload(true)
+	expect("it is mended", false, path, n)
+
+	if err := p.rollback(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	expect("rollback", false, path, n)
+	write(n, "return 'n3'")
+	expect("what the newer version has required is changed", true, path, n)
+	reload(true)
+	expect("reloaded", false, path, n)
+}
+
 // Deployments switch a symbolic link: that of the folder, or as Kubernetes does, one that
 // the files lead through.
 func TestWatchSwitchedLink(t *testing.T) {
