@@ -113,7 +113,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		case *lua.LFunction:
 			list.set(L, key, v)
 		case *lua.LTable:
-			eachSorted(v, func(k string, v lua.LValue) { list.set(L, k, v) })
+			eachSorted(L, v, func(k string, v lua.LValue) { list.set(L, k, v) })
 		default:
 			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, typeName(value), n.meantPath(key, value))
 		}
@@ -136,7 +136,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 	switch v := value.(type) {
 	case *lua.LTable:
 		c := n.child(L, key)
-		eachSorted(v, func(k string, v lua.LValue) { c.set(L, k, v) })
+		eachSorted(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
 		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(methodNames[:], ", "))
 	default:
@@ -146,8 +146,10 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 
 // eachSorted calls f for each string key of t, in gopher-lua's order, which is that
 // of insertion.
-func eachSorted(t *lua.LTable, f func(key string, v lua.LValue)) {
+func eachSorted(L *lua.LState, t *lua.LTable, f func(key string, v lua.LValue)) {
+	var p pace
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		p.step(L)
 		f(lua.LVAsString(k), v)
 	}
 }

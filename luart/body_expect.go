@@ -27,13 +27,16 @@ func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
 	schema := L.CheckAny(2)
 	v := bodyJSON(L, b)
-	expectation{L}.check(nil, schema, v)
+	expectation{L, new(pace)}.check(nil, schema, v)
 	L.Push(v)
 	return 1
 }
 
 // expectation compares values with schemas, and raises in L. Only the holder may use it.
-type expectation struct{ L *lua.LState }
+type expectation struct {
+	L    *lua.LState
+	pace *pace
+}
 
 // jsonPlace is where a value stands in a body; nil is the body itself. It becomes text only
 // when something is wrong there.
@@ -62,6 +65,7 @@ func (p *jsonPlace) String() string {
 }
 
 func (e expectation) check(at *jsonPlace, schema, v lua.LValue) {
+	e.pace.step(e.L)
 	switch schema := schema.(type) {
 	case lua.LString:
 		want, optional := strings.CutSuffix(string(schema), "?")

@@ -72,7 +72,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		}})
 	}
 	simple("json", func(L *lua.LState, at int, r *response) {
-		body, err := appendJSON(nil, L.CheckAny(at))
+		body, err := appendJSON(budgetOf(L), nil, L.CheckAny(at))
 		if err != nil {
 			L.RaiseError("api.json: %s", err.Error())
 		}
@@ -137,7 +137,7 @@ func handled(L *lua.LState, n int) (handle bool) {
 	if L.Get(n) == lua.LNil {
 		return false
 	}
-	eachSorted(L.CheckTable(n), func(key string, v lua.LValue) {
+	eachSorted(L, L.CheckTable(n), func(key string, v lua.LValue) {
 		b, ok := v.(lua.LBool)
 		if key != "handle" || !ok {
 			L.RaiseError("api:error has the option handle only, true or false, not %s (%s)", key, v.String())
@@ -204,11 +204,12 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	}
 	switch v := L.Get(n).(type) {
 	case *lua.LTable:
-		for i := 1; i <= v.Len(); i++ {
-			add(v.RawGetInt(i))
-		}
-		if n := len(addresses); n == 0 || n > maxUpstreams {
+		n := v.Len()
+		if n == 0 || n > maxUpstreams {
 			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", f, maxUpstreams, n)
+		}
+		for i := 1; i <= n; i++ {
+			add(v.RawGetInt(i))
 		}
 	default:
 		add(v)
@@ -221,7 +222,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
 	to := &ProxyTo{}
 	if L.Get(3) != lua.LNil {
-		eachSorted(L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+		eachSorted(L, L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
 	if to.pick == nil || L.Get(2) != lua.LNil {
 		to.Upstreams = g.checkAddresses(L, 2, 1, name)

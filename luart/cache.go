@@ -78,12 +78,14 @@ func newCache[V any](o cacheOptions, now func() time.Time) *cache[V] {
 	return c
 }
 
-// configure changes the options; what has no room any more is evicted.
-func (c *cache[V]) configure(o cacheOptions) {
-	c.cacheOptions = o
+// configure changes the options; what has no room any more is evicted. It calls each before
+// every eviction, which may end it: the next call goes on.
+func (c *cache[V]) configure(o cacheOptions, each func()) {
 	for c.lru.Len() > o.maxItems || c.bytes > o.maxBytes {
+		each()
 		c.evict()
 	}
+	c.cacheOptions = o
 	c.lru.Resize(o.maxItems)
 }
 

@@ -115,7 +115,7 @@ func TestCacheModel(t *testing.T) {
 				m.now = m.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
 			case op < 19:
 				m.maxItems, m.maxBytes = 1+r.IntN(8), 400+r.IntN(2000)
-				c.configure(m.cacheOptions)
+				c.configure(m.cacheOptions, func() {})
 				m.shrink()
 			case r.IntN(2) == 0:
 				m.expireAll()

@@ -139,7 +139,7 @@ func addressScheme(address string) string {
 // checkHeaderTable returns a table of name = value, or name = {values}, as headers.
 func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
 	h := http.Header{}
-	eachSorted(t, func(name string, v lua.LValue) {
+	eachSorted(L, t, func(name string, v lua.LValue) {
 		list, ok := v.(*lua.LTable)
 		if !ok {
 			list = L.CreateTable(1, 0)
@@ -149,6 +149,7 @@ func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
 			L.RaiseError("%q is not a header name", name)
 		}
 		for i := 1; i <= list.Len(); i++ {
+			checkBurst(L) // a value may be long
 			value, ok := stringValue(list.RawGetInt(i))
 			if !ok || !httpguts.ValidHeaderFieldValue(value) {
 				L.RaiseError("header %s: value %q is not allowed", name, list.RawGetInt(i).String())

@@ -50,12 +50,23 @@ func (b *body) parse(vm *VM, L *lua.LState) []part {
 		raiseBodyError(L, err)
 	}
 	// Lua has read it whole or set it: it is in memory.
-	parts, err := scanParts(b.kept.reader(), boundary)
+	parts, err := scanParts(pacedReader{b.kept.reader(), L}, boundary)
 	if err != nil {
 		raiseBodyError(L, err)
 	}
 	b.parts, b.parsed = parts, true
 	return parts
+}
+
+// pacedReader looks at the burst each time that it is read.
+type pacedReader struct {
+	io.Reader
+	L *lua.LState
+}
+
+func (r pacedReader) Read(p []byte) (int, error) {
+	checkBurst(r.L)
+	return r.Reader.Read(p)
 }
 
 // list is ctx:multipart() and body:multipart().

@@ -80,6 +80,7 @@ func ctxSetQuery(L *lua.LState) int {
 	x := checkCtx(L)
 	key := L.CheckString(2)
 	var values []string
+	size := 0
 	switch v := L.CheckAny(3).(type) {
 	case *lua.LNilType:
 	case *lua.LTable:
@@ -88,6 +89,9 @@ func ctxSetQuery(L *lua.LState) int {
 			if !ok {
 				L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+typeName(v.RawGetInt(i)))
 			}
+			checkBurst(L) // a value may be long
+			size += len(s)
+			checkSize(L, size)
 			values = append(values, s)
 		}
 	default:

@@ -179,12 +179,13 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 	defer func() { x.inheritStatus(x.answersFor) }()
 	switch v := v.(type) {
 	case *lua.LTable:
-		body, err := appendJSON(x.buf[:0], v)
+		body, err := appendJSON(x.gen.vm.budget, x.buf[:0], v)
 		x.buf = body
 		if err != nil {
 			x.fail(&ScriptError{
 				Status:  http.StatusInternalServerError,
 				Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
+				killed:  x.gen.vm.budget.why != nil,
 			}, h)
 			return
 		}

@@ -80,7 +80,7 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 			return nil
 		}
 		for i := 1; i <= th.L.GetTop(); i++ {
-			e.Results = append(e.Results, evalValue(th.L.Get(i)))
+			e.Results = append(e.Results, evalValue(vm.budget, th.L.Get(i)))
 		}
 		th.L.SetTop(0)
 		return nil
@@ -96,9 +96,9 @@ func (e *Evaluation) fail(message string, about *explanation) {
 }
 
 // evalValue describes a value. Only the holder may call it.
-func evalValue(v lua.LValue) EvalValue {
+func evalValue(b *budget, v lua.LValue) EvalValue {
 	described := EvalValue{Type: typeName(v), Text: validText(v.String())}
-	if data, err := appendJSON(nil, v); err == nil && json.Valid(data) {
+	if data, err := appendJSON(b, nil, v); err == nil && json.Valid(data) {
 		described.JSON = data
 	}
 	return described

@@ -57,7 +57,7 @@ func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError) {
 	x.err = nil
 	switch v := v.(type) {
 	case *lua.LTable:
-		body, jsonErr := appendJSON(x.buf[:0], v)
+		body, jsonErr := appendJSON(x.gen.vm.budget, x.buf[:0], v)
 		x.buf = body
 		if jsonErr == nil {
 			x.reply = response{status: err.Status, ctype: typeJSON, body: body}

@@ -83,7 +83,7 @@ const maxReplaceWindow = 1 << 20
 func checkReplace(L *lua.LState) filter {
 	f := filter{replacement: L.CheckString(3)}
 	if t := L.Get(4); t != lua.LNil {
-		eachSorted(L.CheckTable(4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
+		eachSorted(L, L.CheckTable(4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {

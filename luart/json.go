@@ -17,7 +17,7 @@ const (
 
 	// maxJSONBytes bounds one encoded value. Lua tables may share subtables, so 64 small tables can
 	// describe 2^64 values. 16 MiB: the worst of those took 0.4 to 0.9s to fill it on a busy machine,
-	// still within the default burst of 1s, which nothing looks at while Go code runs.
+	// still within the default burst of 1s.
 	maxJSONBytes = 16 << 20
 
 	// maxJSONHoles is how many nils an array may have beyond its number of items. It lets small
@@ -34,6 +34,9 @@ const (
 // jsonEncoder is one run of appendJSON. It lives on the Go stack and costs no allocation. Its methods
 // are for the holder only.
 type jsonEncoder struct {
+	budget *budget // nil: no slice of VM time ends it
+	work   int     // values since that was asked, and 64 bytes of strings each
+
 	limit int                       // length that dst may not pass
 	depth int                       // tables being encoded now,
 	open  [maxJSONDepth]*lua.LTable // and which, from the outermost to the innermost
@@ -60,10 +63,11 @@ type jsonEncoder struct {
 //
 // Errors name the place: "cannot encode a function as JSON (at .items[3].run)". They are: a type JSON
 // does not have, a cycle, more than maxJSONDepth levels, more than maxJSONBytes bytes, and the table
-// errors above. Only the holder may call it.
-func appendJSON(dst []byte, v lua.LValue) ([]byte, error) {
+// errors above; and the end of the slice of VM time that b, unless it is nil, bounds. Only the
+// holder may call it.
+func appendJSON(b *budget, dst []byte, v lua.LValue) ([]byte, error) {
 	start := len(dst)
-	e := jsonEncoder{limit: start + maxJSONBytes}
+	e := jsonEncoder{budget: b, limit: start + maxJSONBytes}
 	out, err := e.value(dst, v)
 	if err != nil {
 		return out[:start], err
@@ -71,10 +75,26 @@ func appendJSON(dst []byte, v lua.LValue) ([]byte, error) {
 	return out, nil
 }
 
+// look returns an error when the slice of VM time is over. It asks now and then.
+func (e *jsonEncoder) look(work int) *jsonError {
+	if e.work += work; e.work < 1024 || e.budget == nil {
+		return nil
+	}
+	e.work = 0
+	if e.budget.over() {
+		return jsonErrorf("%s", e.budget.Err())
+	}
+	return nil
+}
+
 func (e *jsonEncoder) value(dst []byte, v lua.LValue) ([]byte, *jsonError) {
+	if err := e.look(1); err != nil {
+		return dst, err
+	}
 	switch v := v.(type) {
 	case lua.LString:
 		dst = appendJSONString(dst, string(v))
+		e.work += len(v) / 64
 	case lua.LNumber:
 		dst = appendJSONNumber(dst, float64(v))
 	case *lua.LTable:
@@ -124,6 +144,9 @@ func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 	if n > maxJSONHoles {
 		items := 0
 		for i := 1; i <= n; i++ {
+			if err := e.look(1); err != nil {
+				return dst, err
+			}
 			if t.RawGetInt(i) != lua.LNil {
 				items++
 			}
@@ -156,6 +179,9 @@ func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 	first := len(dst)
 	n := t.MaxN()
 	for i := 1; i <= n; i++ {
+		if err = e.look(1); err != nil {
+			return dst, err
+		}
 		if v := t.RawGetInt(i); v != lua.LNil {
 			if dst, err = e.numberMember(dst, first, t, strconv.Itoa(i), v); err != nil {
 				return dst, err
@@ -175,6 +201,7 @@ func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 				dst = append(dst, ',')
 			}
 			dst = append(appendJSONString(dst, string(k)), ':')
+			e.work += len(k) / 64
 			if dst, err = e.value(dst, v); err != nil {
 				return dst, err.in(pathOfKey(string(k)))
 			}

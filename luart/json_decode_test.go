@@ -93,7 +93,7 @@ func TestDecodeJSON(t *testing.T) {
 		}
 		clear(in) // the value must not look into the buffer
 		if !equalJSON(got, evalJSON(t, L, "return "+tt.want)) {
-			text, _ := appendJSON(nil, got)
+			text, _ := appendJSON(nil, nil, got)
 			t.Errorf("%s: got %s, want %s", tt.in, text, tt.want)
 		}
 	}
@@ -179,7 +179,7 @@ func TestDecodeJSONDepth(t *testing.T) {
 		if err != nil {
 			t.Fatalf("64 levels: %v", err)
 		}
-		if out, err := appendJSON(nil, v); err != nil || string(out) != string(nested(64)) {
+		if out, err := appendJSON(nil, nil, v); err != nil || string(out) != string(nested(64)) {
 			t.Errorf("64 levels came back as %s, %v", out, err)
 		}
 		_, err = decodeJSON(L, nested(65))
@@ -196,7 +196,7 @@ func TestDecodeJSONDepth(t *testing.T) {
 func TestDecodeJSONLongString(t *testing.T) {
 	L := newJSONState(t)
 	for _, want := range []string{strings.Repeat("0123456789abcdef", 1<<16), strings.Repeat("é\n\"\x00abcdefghij", 1<<16)} {
-		text, err := appendJSON(nil, lua.LString(want))
+		text, err := appendJSON(nil, nil, lua.LString(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func FuzzJSONRoundTrip(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, err := appendJSON(nil, v)
+		out, err := appendJSON(nil, nil, v)
 		if err != nil {
 			if strings.Contains(err.Error(), "bytes") && len(in) > maxJSONBytes/6 {
 				return
@@ -267,7 +267,7 @@ func BenchmarkDecodeJSON(b *testing.B) {
 	for _, bb := range jsonBenchChunks {
 		b.Run(bb.name, func(b *testing.B) {
 			L := newJSONState(b)
-			in, err := appendJSON(nil, evalJSON(b, L, bb.chunk))
+			in, err := appendJSON(nil, nil, evalJSON(b, L, bb.chunk))
 			if err != nil {
 				b.Fatal(err)
 			}

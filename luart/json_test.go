@@ -77,7 +77,7 @@ func TestAppendJSON(t *testing.T) {
 	L := newJSONState(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := appendJSON([]byte("dst:"), evalJSON(t, L, tt.chunk))
+			got, err := appendJSON(nil, []byte("dst:"), evalJSON(t, L, tt.chunk))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestAppendJSONErrors(t *testing.T) {
 	L.SetGlobal("newchannel", lua.LChannel(make(chan lua.LValue)))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := appendJSON([]byte("dst"), evalJSON(t, L, tt.chunk))
+			got, err := appendJSON(nil, []byte("dst"), evalJSON(t, L, tt.chunk))
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
@@ -141,12 +141,12 @@ func TestAppendJSONDepth(t *testing.T) {
 	nested := func(n int, open string) lua.LValue {
 		return evalJSON(t, L, "return "+strings.Repeat(open, n-1)+"{}"+strings.Repeat("}", n-1))
 	}
-	got, err := appendJSON(nil, nested(64, "{"))
+	got, err := appendJSON(nil, nil, nested(64, "{"))
 	if want := strings.Repeat("[", 63) + "{}" + strings.Repeat("]", 63); err != nil || string(got) != want {
 		t.Errorf("64 levels: %s, %v", got, err)
 	}
 	for _, open := range []string{"{", "{a="} {
-		_, err := appendJSON(nil, nested(65, open))
+		_, err := appendJSON(nil, nil, nested(65, open))
 		step := map[string]string{"{": "[1]", "{a=": ".a"}[open]
 		want := "cannot encode a table as JSON: nested deeper than 64 levels (at " + strings.Repeat(step, 64) + ")"
 		if err == nil || err.Error() != want {
@@ -160,7 +160,7 @@ func TestAppendJSONSize(t *testing.T) {
 	L := newJSONState(t)
 	for _, leaf := range []string{`{}`, `{a=""}`, `json.array{}`} {
 		v := evalJSON(t, L, `local t = {`+leaf+`} for i = 1, 60 do t = {t, t} end return t`)
-		_, err := appendJSON(nil, v)
+		_, err := appendJSON(nil, nil, v)
 		if want := "longer than 16777216 bytes (at [1]"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("leaf %s: got %v, want %q in it", leaf, err, want)
 		}
@@ -169,7 +169,7 @@ func TestAppendJSONSize(t *testing.T) {
 	for range 3 {
 		long.Append(lua.LString(strings.Repeat("x", maxJSONBytes/2)))
 	}
-	if _, err := appendJSON(nil, long); err == nil || !strings.HasSuffix(err.Error(), "(at [2])") {
+	if _, err := appendJSON(nil, nil, long); err == nil || !strings.HasSuffix(err.Error(), "(at [2])") {
 		t.Errorf("long strings: %v", err)
 	}
 }
@@ -259,7 +259,7 @@ func TestAppendJSONAllocations(t *testing.T) {
 	dst := make([]byte, 0, 4096)
 	for _, chunk := range []string{`return {message="hello"}`, `return {1, 2.5, "x", {a={b=json.null}}}`} {
 		v := evalJSON(t, L, chunk)
-		if n := testing.AllocsPerRun(100, func() { dst, _ = appendJSON(dst[:0], v) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { dst, _ = appendJSON(nil, dst[:0], v) }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", chunk, n)
 		}
 	}
@@ -277,14 +277,14 @@ func BenchmarkAppendJSON(b *testing.B) {
 	for _, bb := range jsonBenchChunks {
 		b.Run(bb.name, func(b *testing.B) {
 			v := evalJSON(b, newJSONState(b), bb.chunk)
-			dst, err := appendJSON(nil, v)
+			dst, err := appendJSON(nil, nil, v)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(int64(len(dst)))
 			b.ReportAllocs()
 			for b.Loop() {
-				dst, _ = appendJSON(dst[:0], v)
+				dst, _ = appendJSON(nil, dst[:0], v)
 			}
 		})
 	}

@@ -50,7 +50,8 @@ func (vm *VM) openCache(L *lua.LState) int {
 		sc = &sharedCache{cache: newCache[plain](o, vm.shared.now), name: name, flights: map[cacheKey]*flight{}}
 		vm.shared.caches[name] = sc
 	} else {
-		sc.configure(o)
+		var p pace
+		sc.configure(o, func() { p.step(L) })
 	}
 	L.Push(newObject(vm.types.cache, sc))
 	return 1

@@ -319,7 +319,7 @@ func FuzzPlain(f *testing.F) {
 			if err != nil {
 				return nil
 			}
-			want, err := appendJSON(nil, v)
+			want, err := appendJSON(nil, nil, v)
 			if err != nil {
 				return nil
 			}
@@ -331,7 +331,7 @@ func FuzzPlain(f *testing.F) {
 				t.Errorf("%s counts for %d bytes", want, bytes)
 			}
 			copied := luaValue(th.L, p)
-			got, err := appendJSON(nil, copied)
+			got, err := appendJSON(nil, nil, copied)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("copied %s: %s, %v", want, got, err)
 			}

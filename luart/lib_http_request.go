@@ -61,7 +61,7 @@ func (o *httpOptions) fail(format string, args ...any) {
 // read reads the table. Only the holder may call it.
 func (o *httpOptions) read(t *lua.LTable) {
 	if t != nil {
-		eachSorted(t, o.set)
+		eachSorted(o.L, t, o.set)
 	}
 	if o.URL == nil {
 		o.fail("option url is missing")
@@ -84,7 +84,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 	case "form":
 		o.setBody("option form", o.encoded(key, v), "application/x-www-form-urlencoded")
 	case "json":
-		b, err := appendJSON(nil, v)
+		b, err := appendJSON(budgetOf(o.L), nil, v)
 		if err != nil {
 			o.fail("option json: %v", err)
 		}

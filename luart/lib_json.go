@@ -84,7 +84,7 @@ var jsonBuffers = sync.Pool{New: func() any { return new([]byte) }}
 func jsonEncode(L *lua.LState) int {
 	v := L.CheckAny(1)
 	buf := jsonBuffers.Get().(*[]byte)
-	out, err := appendJSON((*buf)[:0], v)
+	out, err := appendJSON(budgetOf(L), (*buf)[:0], v)
 	text := string(out)
 	if cap(out) <= maxPooledJSONBytes {
 		*buf = out

@@ -155,6 +155,9 @@ func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
 }
 
 func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
+	if n := t.Len(); n > maxLabels {
+		L.ArgError(2, fmt.Sprintf("%d labels, the limit is %d", n, maxLabels))
+	}
 	for i := 1; i <= t.Len(); i++ {
 		name, ok := t.RawGetInt(i).(lua.LString)
 		switch {
@@ -167,22 +170,19 @@ func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
 		}
 		labels = append(labels, string(name))
 	}
-	if len(labels) > maxLabels {
-		L.ArgError(2, fmt.Sprintf("%d labels, the limit is %d", len(labels), maxLabels))
-	}
 	return labels
 }
 
 func checkBuckets(L *lua.LState, t *lua.LTable) (buckets []float64) {
+	if n := t.Len(); n == 0 || n > maxBuckets {
+		L.ArgError(2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
+	}
 	for i := 1; i <= t.Len(); i++ {
 		n, ok := t.RawGetInt(i).(lua.LNumber)
 		if !ok || math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) || len(buckets) > 0 && float64(n) <= buckets[len(buckets)-1] {
 			L.ArgError(2, fmt.Sprintf("buckets: numbers in ascending order expected, at %d", i))
 		}
 		buckets = append(buckets, float64(n))
-	}
-	if n := len(buckets); n == 0 || n > maxBuckets {
-		L.ArgError(2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
 	}
 	return buckets
 }

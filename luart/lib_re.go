@@ -299,7 +299,9 @@ const maxReplGroups = 10_000
 func (x *expr) checkRepl(L *lua.LState, repl string) []replPart {
 	parts := []replPart{}
 	var text strings.Builder
+	var p pace
 	for {
+		p.step(L)
 		before, after, found := strings.Cut(repl, "$")
 		text.WriteString(before)
 		if !found {

@@ -3,8 +3,10 @@ package luart
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -258,6 +260,7 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 		}
 	}
 	table.ForEach(func(k, v lua.LValue) {
+		p.step(L)
 		if err != nil { // one list may stand under a million names
 			return
 		}
@@ -273,6 +276,7 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 		}
 		keys := 0
 		list.ForEach(func(_, _ lua.LValue) {
+			p.step(L)
 			if full {
 				return
 			}
@@ -286,7 +290,24 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return form.Encode(), nil
+	return encodeForm(L, form), nil
+}
+
+// encodeForm is form.Encode, which looks at the burst. Only the holder may call it.
+func encodeForm(L *lua.LState, form url.Values) string {
+	var out strings.Builder
+	var p pace
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		escaped := url.QueryEscape(name)
+		for _, value := range form[name] {
+			p.step(L)
+			if out.Len() > 0 {
+				out.WriteByte('&')
+			}
+			out.WriteString(escaped + "=" + url.QueryEscape(value))
+		}
+	}
+	return out.String()
 }
 
 // urlFirstValues decodes a query into a table of first values. A pair that does not decode keeps its raw text there

@@ -1,6 +1,8 @@
 package luart
 
 import (
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,60 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 		"query_decode": func(L *lua.LState) {
 			_, _ = urlFirstValues(L, strings.Repeat("a=1&", 5000))
 		},
+		"query_encode, what has been read": func(L *lua.LState) {
+			encodeForm(L, url.Values{"a": make([]string, 2000)})
+		},
+		"json encode":          func(L *lua.LState) { encodeOrRaise(L, list(L)) },
+		"json encode, members": func(L *lua.LState) { encodeOrRaise(L, names(L)) },
+		"json encode, strings": func(L *lua.LState) {
+			t := L.CreateTable(2, 0)
+			t.Append(lua.LString(strings.Repeat("x", 1<<17)))
+			t.Append(lua.LTrue)
+			encodeOrRaise(L, t)
+		},
+		"json encode, holes": func(L *lua.LState) {
+			t := newJSONArray(L)
+			t.RawSetInt(2500, lua.LTrue)
+			encodeOrRaise(L, t)
+		},
+		"maxn":    func(L *lua.LState) { callGo(L, tabMaxn, names(L)) },
+		"options": func(L *lua.LState) { eachSorted(L, names(L), func(string, lua.LValue) {}) },
+		"header values": func(L *lua.LState) {
+			h := L.NewTable()
+			h.RawSetString("x", list(L))
+			checkHeaderTable(L, h)
+		},
+		"expect": func(L *lua.LState) {
+			schema := L.NewTable()
+			schema.Append(lua.LString("string"))
+			expectation{L, new(pace)}.check(nil, schema, list(L))
+		},
+		"replacement": func(L *lua.LState) { (&expr{}).checkRepl(L, strings.Repeat("$$", 2000)) },
+		"multipart": func(L *lua.LState) {
+			_, _ = scanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
+		},
+		"cache, fewer items": func(L *lua.LState) {
+			c := newCache[int](cacheOptions{maxItems: 5000, maxBytes: 1 << 20}, time.Now)
+			for i := range 5000 {
+				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, forever, 0)
+			}
+			var p pace
+			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.step(L) })
+		},
+		"next, items that are gone": func(L *lua.LState) {
+			t := list(L)
+			for i := range 4999 {
+				t.RawSetInt(i+1, lua.LNil)
+			}
+			nextKey(L, t, lua.LNil)
+		},
+		"next, keys that are gone": func(L *lua.LState) {
+			t := names(L)
+			for i := range 5000 {
+				t.RawSetString("name"+lua.LNumber(i).String(), lua.LNil)
+			}
+			nextKey(L, t, lua.LNil)
+		},
 		"concat": func(L *lua.LState) { callGo(L, tabConcat, list(L)) },
 		"sort":   func(L *lua.LState) { callGo(L, tabSort, list(L)) },
 	} {
@@ -59,6 +115,13 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), errBurst.Error()) {
 			t.Errorf("%s: %v, want the end of the burst", name, err)
 		}
+	}
+}
+
+// encodeOrRaise encodes as the library does.
+func encodeOrRaise(L *lua.LState, v lua.LValue) {
+	if _, err := appendJSON(budgetOf(L), nil, v); err != nil {
+		L.RaiseError("%s", err)
 	}
 }
 

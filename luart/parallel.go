@@ -144,6 +144,9 @@ func (vm *VM) detachAll(L *lua.LState, on waitsOn, n int, run func(i int)) {
 func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 	t := L.CheckTable(1)
 	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
+		if len(fns) == maxParallel {
+			L.RaiseError("rover.parallel: more than %d functions, the limit", maxParallel)
+		}
 		fn, ok := v.(*lua.LFunction)
 		if !ok {
 			L.ArgError(1, "table of functions expected, it has a "+typeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
@@ -152,9 +155,6 @@ func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 			names = append(names, key)
 		}
 		fns = append(fns, fn)
-	}
-	if len(fns) > maxParallel {
-		L.RaiseError("rover.parallel: %d functions, the limit is %d", len(fns), maxParallel)
 	}
 	if len(names) == len(fns) {
 		return names, fns

@@ -10,7 +10,7 @@ import (
 // skips the first key of the hash part in the last two cases. Only the holder may call it.
 func newNext(b *envBuilder) lua.LValue {
 	b.next = b.L.NewFunction(func(L *lua.LState) int {
-		key, value := nextKey(L.CheckTable(1), L.Get(2))
+		key, value := nextKey(L, L.CheckTable(1), L.Get(2))
 		L.Push(key)
 		if key == lua.LNil {
 			return 1
@@ -35,7 +35,7 @@ func newPairs(b *envBuilder) lua.LValue {
 // nextKey returns what comes after key in t, the first of all after nil, and nil after the last. The hash part begins
 // anew after a key that is not there any more, for nobody knows what was before it: a traversal may then see keys
 // twice, and misses none. Only the holder may call it.
-func nextKey(t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
+func nextKey(L *lua.LState, t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
 	if !tablesKnown {
 		return t.Next(key)
 	}
@@ -52,10 +52,12 @@ func nextKey(t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
 			}
 		}
 	}
+	var p pace // a million may be gone between two keys
 	for ; index < len(f.array); index++ {
 		if v := f.array[index]; v != lua.LNil {
 			return lua.LNumber(index + 1), v
 		}
+		p.step(L)
 	}
 	for ; place < len(f.keys); place++ {
 		k := f.keys[place]
@@ -66,6 +68,7 @@ func nextKey(t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
 		if ok {
 			return k, v
 		}
+		p.step(L)
 	}
 	return lua.LNil, lua.LNil
 }

@@ -10,13 +10,15 @@ import (
 // A traversal that clears the key it stands at sees every key, wherever the table is compacted meanwhile.
 func TestNextMissesNoKeyOfACompactedTable(t *testing.T) {
 	const n = 2000
+	L := lua.NewState()
+	defer L.Close()
 	for at := n / 2; at < n; at += 97 {
 		table := &lua.LTable{Metatable: lua.LNil}
 		for i := range n {
 			table.RawSetString(fmt.Sprint("k", i), lua.LTrue)
 		}
 		seen := map[lua.LValue]bool{}
-		for k, _ := nextKey(table, lua.LNil); k != lua.LNil; k, _ = nextKey(table, k) {
+		for k, _ := nextKey(L, table, lua.LNil); k != lua.LNil; k, _ = nextKey(L, table, k) {
 			seen[k] = true
 			table.RawSet(k, lua.LNil)
 			if len(seen) == at {
@@ -36,12 +38,14 @@ func TestNextMissesNoKeyOfACompactedTable(t *testing.T) {
 // One that keeps some keys ends, and may see those twice only.
 func TestNextEndsInACompactedTable(t *testing.T) {
 	const n = 4000
+	L := lua.NewState()
+	defer L.Close()
 	table := &lua.LTable{Metatable: lua.LNil}
 	for i := range n {
 		table.RawSetString(fmt.Sprint("k", i), lua.LTrue)
 	}
 	seen, rounds := map[lua.LValue]int{}, 0
-	for k, _ := nextKey(table, lua.LNil); k != lua.LNil; k, _ = nextKey(table, k) {
+	for k, _ := nextKey(L, table, lua.LNil); k != lua.LNil; k, _ = nextKey(L, table, k) {
 		if seen[k]++; seen[k] > 2 || rounds > 2*n {
 			t.Fatalf("%v was seen %d times in %d rounds", k, seen[k], rounds)
 		}

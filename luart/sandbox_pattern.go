@@ -183,10 +183,16 @@ func (m *matcher) spend(bytes int) {
 	checkBurst(m.L)
 }
 
+// budgetOf is the budget of the slice of VM time that L runs in, nil where there is none: a test.
+func budgetOf(L *lua.LState) *budget {
+	b, _ := L.Context().(*budget)
+	return b
+}
+
 // checkBurst raises errBurst when the slice of VM time is over: for loops in Go that a script can make long. Only the
 // holder may call it.
 func checkBurst(L *lua.LState) {
-	if b, _ := L.Context().(*budget); b != nil && b.over() {
+	if b := budgetOf(L); b != nil && b.over() {
 		L.RaiseError("%s", b.Err())
 	}
 }

@@ -87,7 +87,9 @@ func tabRemove(L *lua.LState) int {
 // it.
 func tabMaxn(L *lua.LState) int {
 	largest := lua.LNumber(0)
+	var p pace
 	L.CheckTable(1).ForEach(func(key, _ lua.LValue) {
+		p.step(L)
 		if n, ok := key.(lua.LNumber); ok && n > largest {
 			largest = n
 		}
@@ -125,6 +127,7 @@ func tabSort(L *lua.LState) int {
 		s.values[i] = list.RawGetInt(i + 1)
 	}
 	sort.Sort(s)
+	checkBurst(L) // not in between: nobody is to find a list that is half sorted
 	for i, v := range s.values {
 		list.RawSetInt(i+1, v)
 	}
