@@ -150,6 +150,10 @@ func (s *Slots) Broken() error { return cmp.Or(s.broken[0], s.broken[1]) }
 // time for the other.
 const loadPatience = 10 * time.Second
 
+// againPatience is how long a slot that could not be read is waited for before it is written: that
+// must leave time for the write when the VM ends.
+const againPatience = time.Second
+
 // load is Load of the storage, given up after loadPatience also when the storage does not look
 // at its context.
 func (s *Slots) load(ctx context.Context, key string) ([]byte, error) {
@@ -161,7 +165,8 @@ func (s *Slots) load(ctx context.Context, key string) ([]byte, error) {
 // store is Store of the storage, given up when ctx ends. What is written to a key after that
 // waits for it, so that the older value is not the last one.
 func (s *Slots) store(ctx context.Context, key string, value []byte) error {
-	_, err := s.call(ctx, key, func() ([]byte, error) { return nil, s.storage.Store(ctx, key, value) })
+	// Not behind a read that hangs: a pipe in place of a slot is replaced by a write.
+	_, err := s.call(ctx, "store "+key, func() ([]byte, error) { return nil, s.storage.Store(ctx, key, value) })
 	return err
 }
 
@@ -200,7 +205,9 @@ func (s *Slots) SetAside(ctx context.Context) ([]Aside, error) {
 		if broken == nil {
 			continue
 		}
-		data, err := s.load(ctx, s.key(slotNames[i]))
+		again, cancel := context.WithTimeout(ctx, againPatience)
+		data, err := s.load(again, s.key(slotNames[i]))
+		cancel()
 		switch {
 		case err == nil:
 			s.broken[i], s.damaged[i] = nil, true
