@@ -159,14 +159,16 @@ const againPatience = time.Second
 func (s *Slots) load(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
-	return s.call(ctx, key, func() ([]byte, error) { return s.storage.Load(ctx, key) })
+	storage := s.storage // a call that is given up must not look at s
+	return s.call(ctx, key, func() ([]byte, error) { return storage.Load(ctx, key) })
 }
 
 // store is Store of the storage, given up when ctx ends. What is written to a key after that
 // waits for it, so that the older value is not the last one.
 func (s *Slots) store(ctx context.Context, key string, value []byte) error {
 	// Not behind a read that hangs: a pipe in place of a slot is replaced by a write.
-	_, err := s.call(ctx, "store "+key, func() ([]byte, error) { return nil, s.storage.Store(ctx, key, value) })
+	storage := s.storage
+	_, err := s.call(ctx, "store "+key, func() ([]byte, error) { return nil, storage.Store(ctx, key, value) })
 	return err
 }
 
