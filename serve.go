@@ -23,7 +23,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // serve is ServeHTTP; s is told what happens, if it is not nil.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *storyteller) error {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *storyteller) (err error) {
 	gen := h.live.Load()
 	if gen == nil {
 		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
@@ -45,6 +45,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	if failed, ok := r.Context().Value(caddyhttp.ErrorCtxKey).(error); ok {
 		x.AnswersFor(host{h}.ErrorStatus(failed))
+		if held, ok := caddyhttp.GetVar(r.Context(), heldVar).(*luart.Held); ok {
+			x.GoesOn(held)
+		}
 	}
 	if h.Priority != "" {
 		x.SetPriority(h.priority(r))
@@ -56,12 +59,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.refuse(w, r, err)
 	}
 	if outcome == luart.Answer {
-		defer t.end(x)
+		defer t.endAnswered(r, x, &err)
 		return h.answer(w, r, x)
 	}
 
 	if x.WantsAfter() {
-		defer t.end(x)
+		defer t.endAnswered(r, x, &err)
 		if err := x.PassOn(); err != nil {
 			return h.refuse(w, r, err)
 		}
@@ -77,16 +80,34 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 			return h.proxy.serve(w, r, next, to)
 		})
 	}
-	keep := x.KeepsBody() || x.Picks()
-	if keep {
-		defer t.end(x)
-	} else {
+	holds := x.Holds()
+	keep := x.KeepsBody() || x.Picks() || holds
+	if !keep {
 		t.end(x) // nothing of it is needed while the response streams
+		return onward.ServeHTTP(w, r)
+	}
+	defer t.endAnswered(r, x, &err)
+	if holds {
+		onward = heldHandler{onward, x}
 	}
 	err = onward.ServeHTTP(w, r)
-	if keep && x.PickFailed() {
+	if x.PickFailed() {
 		return h.answer(w, r, x)
 	}
+	return err
+}
+
+// heldHandler passes on a request that holds locks or places of semaphores.
+type heldHandler struct {
+	caddyhttp.Handler
+	x *luart.Exchange
+}
+
+// ServeHTTP implements caddyhttp.Handler.
+func (h heldHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	inner := h.x.Onward(r)
+	err := h.Handler.ServeHTTP(w, inner)
+	*r = *inner.WithContext(r.Context()) // what handlers behind have changed the routes for errors see
 	return err
 }
 

@@ -102,6 +102,21 @@ func (t *track) end(x *luart.Exchange) {
 	}
 }
 
+// heldVar is the variable of a request that has failed which says what locks and places of
+// semaphores it holds while it is answered for.
+const heldVar = "rover.held"
+
+// endAnswered is end when the request has been answered, or *err says that the site's routes for
+// errors answer it: until they have it holds what it has taken.
+func (t *track) endAnswered(r *http.Request, x *luart.Exchange, err *error) {
+	if *err != nil {
+		if held := x.AnswerElsewhere(); held != nil {
+			caddyhttp.SetVar(r.Context(), heldVar, held)
+		}
+	}
+	t.end(x)
+}
+
 // begin begins a span below outer, for what the script does. Calls of rover.http have it as
 // their parent, by the header that they carry on.
 func (t *track) begin(r *http.Request, outer trace.Span) {

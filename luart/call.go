@@ -49,12 +49,22 @@ type call struct {
 type ending struct {
 	key any
 	do  func()
+
+	late bool // of a request: not before its response has ended, whoever sends it
 }
 
 // atEnd has do called when c ends, whatever happens, unless forget is called before.
 // The last one is called first. Only the holder may call it, and it is the holder
 // that calls do.
-func (c *call) atEnd(key any, do func()) { c.endings = append(c.endings, ending{key, do}) }
+func (c *call) atEnd(key any, do func()) {
+	c.endings = append(c.endings, ending{key: key, do: do})
+}
+
+// atResponseEnd is atEnd, but for a request it is when the response has ended. Only the holder
+// may call it.
+func (c *call) atResponseEnd(key any, do func()) {
+	c.endings = append(c.endings, ending{key: key, do: do, late: true})
+}
 
 // forget undoes atEnd. Only the holder may call it.
 func (c *call) forget(key any) {
@@ -73,6 +83,16 @@ func (c *call) end() {
 		e := c.endings[last]
 		c.endings = slices.Delete(c.endings, last, last+1)
 		e.do()
+	}
+}
+
+// endEarly is end, but for what waits for the end of the response. Only the holder may call it.
+func (c *call) endEarly() {
+	for i := len(c.endings) - 1; i >= 0; i = min(i, len(c.endings)) - 1 {
+		if e := c.endings[i]; !e.late {
+			c.endings = slices.Delete(c.endings, i, i+1)
+			e.do()
+		}
 	}
 }
 

@@ -26,12 +26,12 @@ type place struct {
 func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct{}) {
 	c := vm.cur
 	c.waitsFor = r
-	for p := c.parent; p != nil; p = p.parent {
+	for p := c.above(); p != nil; p = p.above() {
 		p.below = append(p.below, c)
 	}
 	defer func() {
 		c.waitsFor = nil
-		for p := c.parent; p != nil; p = p.parent {
+		for p := c.above(); p != nil; p = p.above() {
 			p.below = slices.DeleteFunc(p.below, func(b *call) bool { return b == c })
 		}
 	}()
@@ -39,8 +39,7 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct
 }
 
 // checkDeadlock raises in L when r will not be free before the running call has gone on:
-// when that holds it, when a caller of it does (they wait for it in rover.parallel), or
-// when those who hold it wait for such a one. Waits that a timeout ends do not count.
+// when that holds it, when one above it does, or when those who hold it wait for such a one. Waits that a timeout ends do not count.
 // Only the holder may call it.
 func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
 	d := deadlock{c: vm.cur, known: map[*call]bool{}}
@@ -60,13 +59,41 @@ func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
 	}
 	switch {
 	case d.end.c != d.c:
-		msg.WriteString("the caller of rover.parallel")
+		msg.WriteString(d.c.relation(d.end.c))
 	case len(d.found) == 1:
 		msg.WriteString("this handler already")
 	default:
 		msg.WriteString("this one")
 	}
 	L.RaiseError("deadlock: %s (%s)", msg.String(), d.end.where)
+}
+
+// above returns the call that keeps what it holds until c has ended, nil if there is none: the
+// one that waits for c in rover.parallel; for a pick or a filter the request that it is for; for
+// a request the one that has passed it on, whose response is the same.
+func (c *call) above() *call {
+	switch {
+	case c.parent != nil:
+		return c.parent
+	case c.x == nil:
+		return nil
+	case c != &c.x.call:
+		return &c.x.call
+	}
+	return c.x.heldAbove()
+}
+
+// relation says what above, which is above c, is to it.
+func (c *call) relation(above *call) string {
+	for ; c != above; c = c.parent {
+		switch {
+		case c.x != nil && c == &c.x.call:
+			return "the request that this one goes on with"
+		case c.picks || c.parent == nil:
+			return "the request that this function is for"
+		}
+	}
+	return "the caller of rover.parallel"
 }
 
 // deadlock looks for what waits for c.
@@ -92,7 +119,7 @@ func (d *deadlock) stuck(r resource) bool {
 }
 
 func (d *deadlock) waits(p *place) bool {
-	for c := d.c; c != nil; c = c.parent {
+	for c := d.c; c != nil; c = c.above() {
 		if c == p.c {
 			if d.end == nil {
 				d.end, d.found = p, slices.Clone(d.path)

@@ -36,7 +36,7 @@ func (x *Exchange) finish() {
 	switch {
 	case x.outcome != Answer && len(x.match.after) > 0:
 	case x.Picks():
-		x.end() // ctx lives on
+		x.endEarly() // ctx lives on
 	default:
 		x.inert()
 	}

@@ -84,6 +84,11 @@ type Exchange struct {
 	asked     bool     // by Function.ask, not served: ctx cannot change the request
 	upstreams []string // ctx:upstream
 
+	// What the request holds beyond End, and what others do who go on with it (held.go).
+	held      *Held // what they know x by; nil: there are none, or it held nothing
+	elsewhere *Held // its response begins after End
+	over      *Held // of the request that x goes on with, if the host has said so
+
 	sent    bool // the request went on to somebody, who may be reading its body
 	outcome Outcome
 	reply   response
@@ -255,8 +260,8 @@ func (x *Exchange) End() Summary {
 	for _, b := range x.mirrored {
 		b.abandon()
 	}
-	if x.ud != nil || len(x.endings) > 0 || x.streaming != nil {
-		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); return nil }) != nil {
+	if x.ud != nil || len(x.endings) > 0 || x.held != nil || x.streaming != nil {
+		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); x.giveBack(); return nil }) != nil {
 			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
 	}
@@ -296,9 +301,10 @@ func (x *Exchange) contain(err error) error {
 	return nil
 }
 
-// inert ends the request's Lua work and all use of ctx. Only the holder may call it.
+// inert ends the request's Lua work and all use of ctx, but keeps what is held until the
+// response has ended. Only the holder may call it.
 func (x *Exchange) inert() {
-	x.end()
+	x.endEarly()
 	if x.streaming != nil {
 		x.endStream()
 	}

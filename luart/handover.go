@@ -172,7 +172,7 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 
 // onwardContext returns the request's context with what others are to know who get it.
 func (x *Exchange) onwardContext() context.Context {
-	ctx := x.r.Context()
+	ctx := x.heldContext(x.r.Context())
 	if x.upstreams != nil {
 		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
 	}

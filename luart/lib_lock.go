@@ -42,13 +42,12 @@ type placeWaiter struct {
 
 // openLock is rover.lock(name): the VM's lock of that name, which one handler at a time
 // can hold. Between two waits a handler is atomic anyway: a lock is for what must not be
-// disturbed across a wait. It is released when the handler ends, whatever happens. Errors,
-// in acquire: more than maxNames locks are held.
+// disturbed across a wait. It is released when the response has ended, whoever sends it, or
+// the background task, whatever happens. Errors, in acquire: more than maxNames locks are held.
 func (vm *VM) openLock(L *lua.LState) int { return vm.pushSemaphore(L, "lock", 1) }
 
 // openSemaphore is rover.semaphore(name, n): n places, of which a handler may hold
-// several. They are freed when the handler ends, whatever happens. The n of the latest
-// call counts; where it is less than the places held, these stay with their holders.
+// several. They are freed as a lock is, whatever happens. The n of the latest call counts; where it is less than the places held, these stay with their holders.
 // Errors: n not an integer from 1 to 1,000,000.
 func (vm *VM) openSemaphore(L *lua.LState) int {
 	n := L.CheckNumber(2)
@@ -104,7 +103,7 @@ func (s *semaphore) heldBy() []*place { return s.held }
 func (s *semaphore) give(c *call, where string) *place {
 	p := &place{c: c, where: where}
 	s.held = append(s.held, p)
-	c.atEnd(p, func() { s.free(p) })
+	c.atResponseEnd(p, func() { s.free(p) })
 	return p
 }
 
@@ -171,9 +170,9 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 	return w.got
 }
 
-// belongsTo says whether c, or a call that waits for it in rover.parallel, has a place.
+// belongsTo says whether c, or a call that ends after it, has a place.
 func (s *semaphore) belongsTo(c *call) bool {
-	for ; c != nil; c = c.parent {
+	for ; c != nil; c = c.above() {
 		if s.lastOf(c) != nil {
 			return true
 		}

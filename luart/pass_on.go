@@ -46,7 +46,7 @@ func (x *Exchange) PassOn() error {
 		return x.answerBy(h)
 	}
 	r := x.r
-	if x.upstreams != nil {
+	if x.upstreams != nil || x.Holds() {
 		r = r.WithContext(x.onwardContext())
 	}
 	var err error

@@ -128,7 +128,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case outcome == Answer:
 		s.write(x, w)
 	case outcome == Proxy && x.Picks() && !x.WantsAfter():
-		if s.proxied(x.ProxyTo(), w, r) != nil && x.PickFailed() {
+		if s.proxied(x.ProxyTo(), w, x.Onward(r)) != nil && x.PickFailed() {
 			_ = x.Write(w)
 		}
 	case outcome == Proxy && !x.Picks():
@@ -140,7 +140,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.write(x, w)
 	default:
-		s.next.ServeHTTP(w, r)
+		s.next.ServeHTTP(w, x.Onward(r))
 	}
 }
 
