@@ -32,16 +32,16 @@ func TestPlacesAreHeldUntilTheResponseHasEnded(t *testing.T) {
 		local function limit()
 			if not rover.semaphore("up", 2):acquire(0) then return api:error(429, "busy") end
 		end
-		local routes = { "plain", "hook", "body", "next", "proxy", "picks", "fails", "early", "late" }
+		local routes = { "plain", "hook", "filtered", "following", "sent", "picks", "fails", "early", "late" }
 		for _, name in ipairs(routes) do api[name].before.limit = limit end
 		function api.plain.get() return api.pass() end
 		function api.hook.get() return api.pass() end
-		function api.hook.after.stamp(ctx, res) res.headers["X-Seen"] = "1" end
-		function api.body.get() return api.pass() end
-		function api.body.after.stamp(ctx, res) res:on_chunk(function(s) return s end) end
-		function api.next.get(ctx) return ctx:next() end
-		function api.proxy.get(ctx) return ctx:proxy("a:1") end
-		function api.picks.get() return api.proxy { pick = function() return "a:1" end } end
+		function api.hook.after.stamp(ctx, res) res:set_header("X-Seen", "1") end
+		function api.filtered.get() return api.pass() end
+		function api.filtered.after.stamp(ctx, res) res:on_chunk(function(s) return s end) end
+		function api.following.get(ctx) return ctx:next() end
+		function api.sent.get(ctx) return ctx:proxy("a:1") end
+		function api.picks.get() return api.proxy(nil, { pick = function() return "a:1" end }) end
 		function api.fails.get() error("boom") end
 		function api.early.get() rover.semaphore("up", 2):release() return api.pass() end
 		return api`, func(s *Script) { s.OnFailure = FailPass })
@@ -56,7 +56,7 @@ func TestPlacesAreHeldUntilTheResponseHasEnded(t *testing.T) {
 		g.ServeHTTP(w, r)
 		return nil
 	}
-	for _, path := range []string{"plain", "hook", "body", "next", "proxy", "picks", "fails"} {
+	for _, path := range []string{"plain", "hook", "filtered", "following", "sent", "picks", "fails"} {
 		t.Run(path, func(t *testing.T) {
 			var two []*pending
 			for range 2 {
@@ -141,13 +141,13 @@ func TestDeadlockWithTheRequestItself(t *testing.T) {
 		local l = rover.lock("l")
 		local function try() local ok, err = pcall(l.acquire, l) return ok and "free" or err end
 		function api.outer.before.take() l:acquire() end
-		api.outer.pass.get = api.pass
-		api.outer.hook.get = api.pass
-		function api.outer.hook.after.stamp(ctx, res) res.headers["X-Seen"] = "1" end
-		function api.outer.next.get(ctx) return ctx:next() end
+		function api.outer.plain.get() return api.pass() end
+		function api.outer.hook.get() return api.pass() end
+		function api.outer.hook.after.stamp(ctx, res) res:set_header("X-Seen", "1") end
+		function api.outer.following.get(ctx) return ctx:next() end
 		function api.inner.get() return try() end
 		function api.outer.pick.get(ctx)
-			return api.proxy { pick = function() rover.state("s").said = try() return "a:1" end }
+			return api.proxy(nil, { pick = function() rover.state("s").said = try() return "a:1" end })
 		end
 		function api.outer.filter.get()
 			return api.text("x"):on_chunk(function(s, last) return last and try() or nil end)
@@ -165,7 +165,7 @@ func TestDeadlockWithTheRequestItself(t *testing.T) {
 	}
 	const within = `200 deadlock: lock "l" is held by the request that this one goes on with (app.lua:5)`
 	const below = `200 deadlock: lock "l" is held by the request that this function is for (app.lua:5)`
-	for _, path := range []string{"pass", "hook", "next"} {
+	for _, path := range []string{"plain", "hook", "following"} {
 		if got := answer(s.do("GET /outer/"+path, "")); !strings.HasSuffix(got, within[4:]) {
 			t.Errorf("%s: %s", path, got)
 		}
@@ -188,7 +188,7 @@ func TestDeadlockThroughAPick(t *testing.T) {
 		local x, y = rover.lock("x"), rover.lock("y")
 		function api.picks.get()
 			x:acquire()
-			return api.proxy { pick = function() y:acquire() return "a:1" end }
+			return api.proxy(nil, { pick = function() y:acquire() return "a:1" end })
 		end
 		function api.circle.get()
 			y:acquire()

@@ -668,7 +668,8 @@ function Cache:clear() end
 ---@return { items: integer, bytes: integer, hits: integer, misses: integer, evictions: integer, expired: integer, fetches: integer, stale_served: integer }
 function Cache:stats() end
 
----A lock that one handler at a time can hold, across what it waits for. It is released when the handler ends.
+---A lock that one handler at a time can hold, across what it waits for. It is released when the
+---response has ended, whoever sends it, or by release.
 ---@param name string
 ---@return rover.Lock
 function rover.lock(name) end
