@@ -208,3 +208,23 @@ func TestNestedParallelIsBounded(t *testing.T) {
 	s.vm.memory.over.Store(true)
 	s.once("GET /tree/3", "503 "+ErrMemory.Error()+"\n")
 }
+
+// Lists that have a limit are measured before they are walked.
+func TestListsAreMeasuredFirst(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.q.get(ctx)
+			local value, values = ("x"):rep(2^20), {}
+			for i = 1, 1000 do values[i] = value end
+			return select(2, pcall(ctx.set_query, ctx, "k", values))
+		end
+		function api.f.get(ctx)
+			local list = {}
+			for i = 1, 257 do list[i] = function() end end
+			list[300] = "not a function"
+			return select(2, pcall(rover.parallel, list))
+		end
+		return api`, withBurst(time.Minute))
+	s.once("GET /q", "200 app.lua:6: resulting string too large: the limit is 16777216 bytes")
+	s.once("GET /f", "200 app.lua:12: rover.parallel: more than 256 functions, the limit")
+}
