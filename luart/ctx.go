@@ -177,7 +177,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"var": func(L *lua.LState) int {
 			x := checkCtx(L)
-			v, ok := x.host.Var(x.r, L.CheckString(2))
+			name := L.CheckString(2)
+			x.gen.checkVar(L, name)
+			v, ok := x.host.Var(x.r, name)
 			if !ok {
 				L.Push(lua.LNil)
 				return 1
@@ -208,6 +210,17 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
 	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
 	return m
+}
+
+// checkVar raises for a placeholder that says what the script has no grant for: the config may
+// read the environment and files by one.
+func (g *Generation) checkVar(L *lua.LState, name string) {
+	switch {
+	case strings.HasPrefix(name, "env.") && !g.allowEnv:
+		L.RaiseError(`ctx:var(%q): environment access is not allowed: add "allow env" to the rover block of the Caddyfile`, name)
+	case strings.HasPrefix(name, "file."):
+		L.RaiseError("ctx:var(%q): scripts read no files: give them what they need with set, for example set key {%s}", name, name)
+	}
 }
 
 // goValue makes a Lua value of a placeholder's.

@@ -91,12 +91,29 @@ func dropConnectionHeaders(h http.Header) {
 			}
 		}
 	}
-	if !upgrade || len(h["Upgrade"]) == 0 {
+	if !upgrade || len(h["Upgrade"]) == 0 || upgradesToHTTP(h["Upgrade"]) {
 		delete(h, "Connection")
 		delete(h, "Upgrade")
+		delete(h, "Http2-Settings")
 		return
 	}
 	h["Connection"] = []string{"Upgrade"}
+}
+
+// upgradesToHTTP reports whether an Upgrade offers HTTP again (h2c, HTTP/2.0, TLS/1.0 with HTTP in
+// it). What is behind would take requests through the tunnel that no hook has seen; a server may
+// always answer such an offer as if it had not been made.
+func upgradesToHTTP(upgrade []string) bool {
+	for _, line := range upgrade {
+		for protocol := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(strings.ToLower(textproto.TrimString(protocol)), "/")
+			switch name {
+			case "h2c", "h2", "h3", "http", "https", "tls":
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutConnectionHeaders is r as the upstream gets it. r itself, which is not the caller's,

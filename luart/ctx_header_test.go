@@ -69,6 +69,24 @@ func TestDropConnectionHeaders(t *testing.T) {
 	}
 }
 
+// A tunnel that speaks HTTP would carry requests past every hook.
+func TestNoUpgradeToHTTP(t *testing.T) {
+	for upgrade, kept := range map[string]bool{
+		"websocket": true, "tcp": true, "SPDY/3.1": true,
+		"h2c": false, "H2C": false, "websocket, h2c": false, "HTTP/2.0": false, "TLS/1.0, HTTP/1.1": false, "websocket\th2c": true,
+	} {
+		h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {upgrade}, "Http2-Settings": {"AAMAAABk"}}
+		dropConnectionHeaders(h)
+		if got := h["Upgrade"] != nil && h["Connection"] != nil; got != kept {
+			t.Errorf("%q: kept %v", upgrade, got)
+		}
+	}
+	h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket", "h2c"}}
+	if dropConnectionHeaders(h); h["Upgrade"] != nil {
+		t.Error("the second of two Upgrade headers is kept")
+	}
+}
+
 // What the script sets reaches the next handler, whatever the client's Connection says, and
 // what the client hides from the upstream is hidden from the script.
 func TestClientTakesNoHeaderAway(t *testing.T) {

@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -114,7 +115,11 @@ func (x *Exchange) coverRewritten(route []param) {
 // unclear answers a request whose target no hook can be looked up for.
 func (x *Exchange) unclear() {
 	x.outcome = Answer
-	x.reply = errorResponse(http.StatusBadRequest, "The path can be read in several ways")
+	message := "The path can be read in several ways"
+	if !strings.HasPrefix(x.r.URL.Path, "/") {
+		message = "The target of the request is no path"
+	}
+	x.reply = errorResponse(http.StatusBadRequest, message)
 }
 
 // miss decides about a request that no route matches.

@@ -70,6 +70,7 @@ type Generation struct {
 	serial uint64 // among all of the VM, failed ones included; the holder's
 	logger *zap.Logger
 
+	allowEnv    bool
 	timeout     time.Duration
 	burst       time.Duration
 	maxBody     int64
@@ -128,7 +129,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: BoundLog(s.Logger),
-		timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
+		allowEnv: s.AllowEnv, timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	g.background = newBackground(vm)

@@ -145,9 +145,10 @@ func (t *tree) collect(r *http.Request, m *routeMatch) {
 	p, escaped := matchedPath(r)
 	if !strings.HasPrefix(p, "/") {
 		// A server behind may make any path of such a target (x:admin). Two have a meaning:
-		// OPTIONS * is about the whole server, and CONNECT names a host instead of a path.
+		// OPTIONS * is about the whole server, and CONNECT names a host instead of a path. The
+		// latter is below no node, and may lead anywhere: only a hook for everything covers it.
 		asterisk := p == "*" && r.Method == http.MethodOptions
-		authority := p == "" && r.Method == http.MethodConnect && r.URL.Opaque == ""
+		authority := p == "" && r.Method == http.MethodConnect && r.URL.Opaque == "" && !t.deepHooks
 		m.unclear = !asterisk && !authority
 		m.addHooks(t.root)
 		return
@@ -257,6 +258,9 @@ func (c *coverage) applies(depth int, same bool) bool {
 // param says what a parameter of a hook is. Where servers that remove dot segments see another
 // value than those that do not, a hook could be shown one and the server behind take the other.
 func (c *coverage) param(name, value string, dots bool) {
+	if value == "." || value == ".." {
+		return // nobody asks for that by its name
+	}
 	for _, have := range c.m.params {
 		if have.name == name {
 			if dots && have.value != value {

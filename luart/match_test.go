@@ -186,6 +186,7 @@ func TestParameterThatCanBeReadInTwoWays(t *testing.T) {
 		"/x/../users/bob":            false,
 		"/x/ann/../b":                false,
 		"/users//bob":                false,
+		"/users/./bob":               false,
 	} {
 		m := &routeMatch{}
 		u, err := url.ParseRequestURI(path)
@@ -204,12 +205,22 @@ func TestParameterThatCanBeReadInTwoWays(t *testing.T) {
 }
 
 func TestUnclearTargets(t *testing.T) {
+	everything := newServer(t, `
+		local api = rover.server {}
+		function api.before.all(ctx) if ctx.method == "CONNECT" then return api:error(403, "no") end end
+		return api`)
+	r := httptest.NewRequest("CONNECT", "/", nil)
+	r.URL = &url.URL{Host: "host:443"}
+	w := httptest.NewRecorder()
+	if everything.ServeHTTP(w, r); w.Code != 403 {
+		t.Errorf("a CONNECT that a hook refuses: %d", w.Code)
+	}
 	guarded, free := newServer(t, guardScript), newServer(t, `
 		local api = rover.server {}
 		function api.hello.get() return "hello" end
 		return api`)
 	for target, want := range map[string]int{
-		"GET x:admin/secret": 400, "GET x:%2fadmin": 400, "GET *": 400, "OPTIONS *": 200, "CONNECT host:443": 200, "GET http://host": 200,
+		"GET x:admin/secret": 400, "GET x:%2fadmin": 400, "GET *": 400, "OPTIONS *": 200, "CONNECT host:443": 400, "GET http://host": 200,
 	} {
 		method, uri, _ := strings.Cut(target, " ")
 		r := httptest.NewRequest(method, "/", nil)
