@@ -187,7 +187,7 @@ func (p *luaProgram) number() string {
 	case 0, 1, 2, 3, 4, 5:
 		return fmt.Sprintf("%s %s %s", p.operand('n'), p.pick("+", "-", "*", "+", "-"), p.operand('n'))
 	case 6:
-		return fmt.Sprintf("%s / %s", p.operand('n'), p.pick("nz("+p.e('n')+")", "2", "4", "0"))
+		return fmt.Sprintf("%s / %s", p.operand('n'), p.pick("nz("+p.e('n')+")", "2", "4", "zero"))
 	case 7:
 		return fmt.Sprintf("%s %% %s", p.operand('n'), p.pick("3", "7", "-4", "2.5", "10"))
 	case 8:
@@ -216,7 +216,7 @@ func (p *luaProgram) number() string {
 	case 17:
 		return fmt.Sprintf("(select(%s, %s))", p.pick("1", "2", "-1"), p.args(2+p.rand.IntN(2)))
 	case 18:
-		return fmt.Sprintf("select('#', %s)", p.pick(p.e('n'), "nil, nil", p.e('n')+", "+p.e('a'), "unpack("+p.e('t')+")"))
+		return fmt.Sprintf("select('#', %s)", p.pick(p.e('n'), "nil, nil", p.e('n')+", "+p.e('a'), "unpack(whole("+p.e('t')+"))"))
 	case 19:
 		if p.fn.varargs {
 			return p.pick("select('#', ...)", "((...) or 1)", "#{...}", "(select(2, ...) or 0)")

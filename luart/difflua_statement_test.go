@@ -411,7 +411,7 @@ func (p *luaProgram) library() {
 	case 4:
 		p.line("out(try(function() if ordered(%s) then table.sort(%s%s) end return %s end))", t, t, p.pick("", ", function(a, b) return a > b end"), t)
 	case 5:
-		p.line("out(unpack(%s))", p.expr('t'))
+		p.line("out(unpack(whole(%s)))", p.expr('t'))
 	case 6:
 		p.line("out(cut(%s):find(%s%s))", p.expr('s'), p.pattern(), p.pick("", ", 2", ", 1, true"))
 	case 7:

@@ -107,7 +107,7 @@ var abuse = []struct{ name, body, want string }{
 	{"re callbacks", `local function f() return (rover.re.gsub("x", "x", f)) end return f()`, "stack overflow"},
 	{"comparators", `local function f() table.sort({1, 2, 3}, f) return false end f()`, "stack overflow"},
 	{"iterators", `local function f() for _ in f do end end f()`, "stack overflow"},
-	{"load", `local function f() return load(f) end return f()`, "stack overflow"},
+	{"load", `local function f() load(f) error("after load") end return f()`, "after load"},
 	{"coroutine nesting", `local function f() return coroutine.wrap(f)() end return f()`, "too many nested coroutines"},
 	{"coroutine of pcalls", `local function g(n) if n > 0 then return select(2, pcall(g, n - 1)) end return coroutine.wrap(function() return g(300) end)() end error(g(300), 0)`, "too many nested coroutines"},
 	{"coroutines", `local t = {} while true do t[#t + 1] = coroutine.create(function() end) end`, "longer than burst"},

@@ -39,6 +39,7 @@ end
 local function step(n, i) if i < n then return i + 1, i * 2 end end
 
 local helpers = {
+  zero = 0, -- as a constant lua5.1 would take it for the -0 of another place in the program
   cut = function(s) return s:sub(1, 40) end,
   S = function(n)
     if n ~= n then return "nan" end
@@ -55,6 +56,12 @@ local helpers = {
   ordered = function(t)
     for i = 1, #t do if t[i] ~= t[i] then return false end end
     return true
+  end,
+  -- A list up to its first hole: behind one, its length is any.
+  whole = function(t)
+    local list = {}
+    while t[#list + 1] ~= nil do list[#list + 1] = t[#list + 1] end
+    return list
   end,
   small = function(n)
     if n ~= n or n > 9 or n < -9 then return 3 end
