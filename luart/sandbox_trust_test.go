@@ -97,7 +97,9 @@ function probe()
     local ok, env = pcall(getfenv, level)
     if ok then caught("getfenv " .. level, env) end
     local ok, f = pcall(setfenv, level, { rover = { crypto = { equal = function() return true end }, config = {} } })
-    if ok and own[f] then setfenv(f, G) elseif ok then found[#found + 1] = "setfenv " .. level end
+    -- The Lua thread of a coroutine of its own is its own, too.
+    if ok and own_coroutine and level == 0 then setfenv(0, G)
+    elseif ok and own[f] then setfenv(f, G) elseif ok then found[#found + 1] = "setfenv " .. level end
     if debug and debug.getinfo then
       local ok, info = pcall(debug.getinfo, level)
       if ok and info and info.func and info.what ~= "C" and not own[info.func] then found[#found + 1] = "getinfo " .. level end
