@@ -132,7 +132,8 @@ func (p *profile) begin(c *call) {
 	}
 }
 
-// note records what runs, for n ticks. Only the holder may call it, between two instructions.
+// note records what runs, for n ticks. Only the holder may call it, between two instructions, or
+// where Go code looks at the burst.
 func (p *profile) note(n int64) {
 	if p.root == "" {
 		return
@@ -156,6 +157,9 @@ func (p *profile) note(n int64) {
 			}
 		}
 		list = append(list, p.location(location{p.function(gen, f.fn.Proto), f.line()}))
+	}
+	if len(list) == 0 { // an answer is made of what a function has returned
+		list = append(list, p.goLocation("outside of Lua"))
 	}
 	p.add(n, append(list, p.rootLocation()))
 }
