@@ -256,6 +256,17 @@ var differencesAllowed = []struct {
 		return slices.Equal(slices.Delete(slices.Clone(x.received), 1, 2), plain.received) &&
 			strings.Replace(x.received[1], "Accept-Encoding: gzip\r\n", "", 1) == "GET"+strings.TrimPrefix(plain.received[0], "HEAD")
 	}},
+	{"an Upgrade to HTTP itself does not go on: docs/security.md", func(_, raw string, x, plain smuggled) bool {
+		upgrade := regexp.MustCompile(`Connection: Upgrade\r\n|Http2-Settings: [^\r]*\r\n|Upgrade: (?i:h2c|http)[^\r]*\r\n|Connection: close\r\n`)
+		without := func(list []string) (out []string) {
+			for _, r := range list {
+				out = append(out, upgrade.ReplaceAllString(r, ""))
+			}
+			return out
+		}
+		got, want := without(x.received), without(plain.received)
+		return strings.Contains(strings.ToLower(raw), "\nupgrade: h2c") && len(got) <= len(want) && slices.Equal(got, want[:len(got)])
+	}},
 	{"after a 2xx to CONNECT, which would begin a tunnel, the connection ends", func(_, raw string, x, plain smuggled) bool {
 		return strings.HasPrefix(raw, "CONNECT ") && len(x.statuses) <= len(plain.statuses) && len(x.received) <= len(plain.received)
 	}},

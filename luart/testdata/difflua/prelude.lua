@@ -31,6 +31,7 @@ end
 -- Of an error the line, and the words if a program has raised it: those begin with "!".
 local function fault(e)
   if type(e) ~= "string" then return e end
+  if e:find("yield", 1, true) then return "error" end -- in lua5.1 outside of a coroutine without a line
   local line, words = e:match("^p:(%d+): (.*)$")
   if not line then return e:sub(1, 1) == "!" and e or "error" end
   return line .. (words:sub(1, 1) == "!" and words or "")
@@ -50,7 +51,9 @@ local helpers = {
   -- An index of an array, or the next one.
   at = function(t, n)
     if n ~= n or n > 1e9 or n < -1e9 then n = 0 end -- the remainder of such a number is none of an index
-    return math.floor(n) % (#t + 1) + 1
+    local length = 0 -- up to the first hole
+    while t[length + 1] ~= nil do length = length + 1 end
+    return math.floor(n) % (length + 1) + 1
   end,
   -- Whether the items have an order: with one that is not a number any is right.
   ordered = function(t)
