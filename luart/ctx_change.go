@@ -203,6 +203,8 @@ func setResponseField(L *lua.LState) int {
 		}
 		return 0
 	}
-	r.status, r.byDefault = checkStatus(L, 3), false
+	status := checkStatus(L, 3)
+	r.checkPart(L, status)
+	r.status, r.byDefault = status, false
 	return 0
 }

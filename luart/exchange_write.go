@@ -14,7 +14,8 @@ import (
 func (x *Exchange) Write(w http.ResponseWriter) error {
 	x.reply.origin.join()
 	x.closeRefused()
-	if x.reply.filters != nil && !x.reply.isTunnel() && bodyfilter.HasBody(x.filteredMethod(), x.reply.status) {
+	if x.reply.filters != nil && !x.reply.isTunnel() && !x.reply.cameBodyless() &&
+		bodyfilter.HasBody(x.filteredMethod(), x.reply.status) {
 		return x.writeFiltered(w)
 	}
 	err := x.write(w)

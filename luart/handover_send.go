@@ -39,6 +39,8 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header, h
 	h.decide(decision{to: w})
 	h.wait()
 	switch {
+	case h.mute && (h.panicked == nil || h.panicked == http.ErrAbortHandler): //nolint:errorlint // as net/http compares it
+		return nil // the head was all, however the body has ended
 	case h.panicked != nil:
 		panic(h.panic())
 	case h.wrote && h.decision.to == nil: // it was dropped, and must not look like an empty one
@@ -76,8 +78,12 @@ func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Heade
 	if h.failure() != nil {
 		panic(http.ErrAbortHandler) // it is not whole, and must not look so
 	}
+	mute := turned(header, h.came, status)
 	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
+	if mute {
+		return nil
+	}
 	if head {
 		if header["Content-Length"] == nil { // over HTTP/3 a head that leaves at the end says that it is 0
 			_ = http.NewResponseController(w).Flush()
@@ -86,9 +92,6 @@ func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Heade
 	}
 	_, err := w.Write(h.answer.Bytes())
 	sendTrailers(w, h.trailers())
-	if errors.Is(err, http.ErrBodyNotAllowed) { // the script has made it a 204 or 304
-		err = nil
-	}
 	return err
 }
 

@@ -20,6 +20,8 @@ type handoverWriter struct {
 	decision
 	pause func()      // returns with the decision; nil: it comes over a channel
 	wrote bool        // the head
+	came  int         // its status, whatever the script has made of it; 0: there is none yet
+	mute  bool        // by its status there is no body, or was none: none is sent
 	due   bool        // that is a 101 to be sent, which leaves when the handler takes the connection
 	late  http.Header // for what comes behind the head of a response that is not sent
 
@@ -34,7 +36,7 @@ const maxDropped = 256 << 10
 // which trailers are added.
 func (w *handoverWriter) Header() http.Header {
 	switch {
-	case w.to != nil:
+	case w.to != nil && !w.mute:
 		return w.to.Header()
 	case w.late != nil:
 		return w.late
@@ -77,7 +79,7 @@ func (w *handoverWriter) begin(status int) {
 // await stops the handler until the decision about a response whose head has a status.
 func (w *handoverWriter) await(status int) {
 	w.wrote = true
-	w.h.status = status
+	w.h.status, w.came = status, status
 	if w.pause != nil {
 		w.pause()
 		return
@@ -87,7 +89,11 @@ func (w *handoverWriter) await(status int) {
 }
 
 func (w *handoverWriter) sendHead() {
+	w.mute = turned(w.h.header, w.came, w.h.status)
 	setHeader(w.to.Header(), w.h.header)
+	if w.mute {
+		w.late = http.Header{}
+	}
 	w.to.WriteHeader(w.h.status)
 }
 
@@ -136,9 +142,9 @@ func (w *handoverWriter) Write(p []byte) (int, error) {
 	switch {
 	case w.due:
 		return 0, http.ErrBodyNotAllowed
-	case w.to != nil:
+	case w.to != nil && !w.mute:
 		return w.to.Write(p)
-	case w.h.answer == nil:
+	case w.mute, w.h.answer == nil:
 		if w.dropped += len(p); w.dropped < maxDropped {
 			return len(p), nil
 		}
@@ -155,7 +161,7 @@ func (w *handoverWriter) ReadFrom(r io.Reader) (int64, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.to != nil && !w.due {
+	if w.to != nil && !w.due && !w.mute {
 		return io.Copy(w.to, r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)

@@ -117,7 +117,11 @@ func checkRetry(n lua.LNumber) (int, bool) {
 
 // bodyless reports whether a response with this status has no body.
 func bodyless(status int) bool {
-	return status == http.StatusNoContent || status == http.StatusNotModified
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
+		return true
+	}
+	return false
 }
 
 // piece returns the bytes to send of what the producer returned, and false for nil, the

@@ -1,0 +1,49 @@
+package luart
+
+import (
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// turned puts the headers right of a response that came with one status and is sent with
+// another, if one of the two has no body. It reports whether that is so: then no body is sent,
+// since there is none, or the status forbids it.
+func turned(h http.Header, came, status int) bool {
+	if came == status || !bodyless(came) && !bodyless(status) {
+		return false
+	}
+	// They tell of a body that does not follow. A length makes the client wait for it.
+	for _, name := range [...]string{"Content-Length", "Transfer-Encoding", "Content-Range", "Trailer"} {
+		delete(h, name)
+	}
+	switch {
+	case status == http.StatusNotModified: // what else describes the body is that of the copy which the client has
+	case bodyless(came) && status != http.StatusNoContent:
+		h["Content-Length"] = []string{"0"}
+	default:
+		for _, name := range [...]string{"Content-Type", "Content-Encoding"} {
+			delete(h, name)
+		}
+		if status == http.StatusResetContent {
+			h["Content-Length"] = []string{"0"}
+		}
+	}
+	return true
+}
+
+// cameBodyless reports whether the response is another's that came without a body, whatever
+// its status is now.
+func (r *response) cameBodyless() bool { return r.from != nil && bodyless(r.from.came) }
+
+// checkPart raises when a part (206) would be sent as if it were the whole. Without a body, or
+// as an error, it cannot be taken for that. A filter has had the whole asked for.
+func (r *response) checkPart(L *lua.LState, status int) {
+	if r.from == nil || r.from.came != http.StatusPartialContent || r.filters != nil {
+		return
+	}
+	if status < 300 && status != http.StatusPartialContent && !bodyless(status) {
+		L.RaiseError("a part (206) cannot be made a %d: it would pass for the whole; res:body(), "+
+			"res:on_chunk and res:replace ask for that", status)
+	}
+}
