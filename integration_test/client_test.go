@@ -238,6 +238,11 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 	if r.trailer != nil {
 		req.Trailer, req.ContentLength = r.trailer, -1
 	}
+	if r.proto == 1 && r.method == http.MethodPost {
+		// A server that reloads closes connections that are idle, and what may have been done
+		// already is not sent again.
+		hc.CloseIdleConnections()
+	}
 	resp, err := hc.Do(req)
 	if err == nil && resp.ProtoMajor != r.proto {
 		_ = resp.Body.Close()

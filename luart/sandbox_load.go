@@ -80,7 +80,7 @@ func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 		if err := protect(L, 1); err != nil {
 			return "", err.Object
 		}
-		piece := lua.LValue(lua.LNil)
+		piece := lua.LNil
 		if L.GetTop() > top {
 			piece = L.Get(top + 1)
 		}

@@ -41,7 +41,7 @@ func (c *Calls[T]) Do(ctx context.Context, key string, call func() (T, error)) (
 		select {
 		case <-before:
 		case <-ctx.Done():
-			return none, &gaveUp{context.Cause(ctx)}
+			return none, &gaveUpError{context.Cause(ctx)}
 		}
 	}
 	done, answers := make(chan struct{}), make(chan answer, 1)
@@ -67,12 +67,12 @@ func (c *Calls[T]) Do(ctx context.Context, key string, call func() (T, error)) (
 	case a := <-answers: // both at once
 		return a.value, a.err
 	default:
-		return none, &gaveUp{context.Cause(ctx)}
+		return none, &gaveUpError{context.Cause(ctx)}
 	}
 }
 
-// gaveUp is ErrNoAnswer, because a context has ended.
-type gaveUp struct{ cause error }
+// gaveUpError is ErrNoAnswer, because a context has ended.
+type gaveUpError struct{ cause error }
 
-func (e *gaveUp) Error() string   { return ErrNoAnswer.Error() }
-func (e *gaveUp) Unwrap() []error { return []error{ErrNoAnswer, e.cause} }
+func (e *gaveUpError) Error() string   { return ErrNoAnswer.Error() }
+func (e *gaveUpError) Unwrap() []error { return []error{ErrNoAnswer, e.cause} }
