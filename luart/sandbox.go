@@ -79,7 +79,7 @@ var sandbox = []library{
 		{"rawget", stock, "reads only"},
 		{"rawset", ours(baseRawset), "returns its table"},
 		{"require", generated(newRequire), "the script's folder, once per generation"},
-		{"select", stock, "what it returns is on the stack already"},
+		{"select", ours(baseSelect), "numbers may be strings"},
 		{"setfenv", generated(newSetfenv), "the script's functions and Lua threads only"},
 		{"setmetatable", ours(baseSetmetatable), "tables only: the original changes all strings, or a ctx"},
 		{"tonumber", ours(baseTonumber), "Lua's numerals, not Go's"},
@@ -253,6 +253,8 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	str := env.RawGetString("string").(*lua.LTable)
 	str.RawSetString("gfind", str.RawGetString("gmatch")) // one function, as in C Lua
 	b.domain.strings.RawSetString("__index", str)
+	maths := env.RawGetString("math").(*lua.LTable)
+	maths.RawSetString("mod", maths.RawGetString("fmod")) // gopher-lua's has the sign of %
 
 	pkg := L.NewTable()
 	pkg.RawSetString("loaded", b.loaded)

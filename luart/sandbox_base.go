@@ -202,6 +202,24 @@ func baseRawset(L *lua.LState) int {
 	return 1
 }
 
+// baseSelect is select(n, …): the arguments from the nth on, from the end when n is negative; their number for "#".
+// Errors: n is 0, or before the first. Only the holder may call it.
+func baseSelect(L *lua.LState) int {
+	top := L.GetTop()
+	if s, ok := L.Get(1).(lua.LString); ok && len(s) > 0 && s[0] == '#' {
+		L.Push(lua.LNumber(top - 1))
+		return 1
+	}
+	n := checkInt(L, 1)
+	if n < 0 {
+		n += top
+	}
+	if n < 1 {
+		L.ArgError(1, "index out of range")
+	}
+	return max(0, top-n)
+}
+
 // baseSetmetatable is setmetatable(table, metatable|nil): the table. Errors: what is no table (the metatables of
 // strings and of Rover's own objects belong to all scripts); a metatable with a __metatable field is in place. Only
 // the holder may call it.

@@ -29,13 +29,13 @@ func osGetenv(b *envBuilder) lua.LValue {
 	})
 }
 
-// osDifftime is os.difftime(t2[, t1]): t2 - t1 in seconds. Only the holder may call it.
+// osDifftime is os.difftime(t2[, t1]): t2 - t1 in whole seconds, as C has times. Only the holder may call it.
 func osDifftime(L *lua.LState) int {
 	t2, t1 := checkNumber(L, 1), 0.0
 	if L.Get(2) != lua.LNil {
 		t1 = checkNumber(L, 2)
 	}
-	L.Push(lua.LNumber(t2 - t1))
+	L.Push(lua.LNumber(math.Trunc(t2) - math.Trunc(t1)))
 	return 1
 }
 
@@ -118,9 +118,9 @@ func pushDate(L *lua.LState, now time.Time) int {
 	}
 	format, utc := strings.CutPrefix(format, "!")
 	if utc {
-		t = t.UTC()
+		t = t.In(time.FixedZone("GMT", 0)) // as %Z of C names it
 	}
-	if strings.HasPrefix(format, "*t") {
+	if format == "*t" {
 		L.Push(dateTable(L, t))
 		return 1
 	}
