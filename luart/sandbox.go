@@ -117,7 +117,7 @@ var sandbox = []library{
 		{"max", numeric, ""},
 		{"min", numeric, ""},
 		{"mod", numeric, ""},
-		{"modf", numeric, ""},
+		{"modf", ours(mathModf), "the rest of an infinity is 0"},
 		{"pow", numeric, ""},
 		{"rad", numeric, ""},
 		{"sin", numeric, ""},

@@ -53,7 +53,7 @@ func parseSpec(L *lua.LState, s string) (f formatSpec) {
 	i := 0
 	for ; i < len(s) && strings.IndexByte("-+ #0", s[i]) >= 0; i++ {
 		flag := map[byte]*bool{'-': &f.minus, '+': &f.plus, ' ': &f.space, '#': &f.sharp, '0': &f.zero}[s[i]]
-		if *flag {
+		if i == 5 { // as C Lua: only where there are more than kinds of flags
 			L.RaiseError("invalid format (repeated flags)")
 		}
 		*flag = true
@@ -93,7 +93,8 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 	case 'c':
 		return f.pad("", string([]byte{byte(checkInt(L, n))}), false)
 	case 'q':
-		return quote(L, L.CheckString(n))
+		L.CheckString(n) // a string or a number
+		return quote(L, toString(L, L.Get(n)))
 	default: // 's'
 		s := toString(L, L.Get(n))
 		if f.precision >= 0 && f.precision < len(s) {

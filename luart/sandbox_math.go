@@ -63,3 +63,16 @@ func newRandomseed(b *envBuilder) lua.LValue {
 
 // newHuge makes math.huge. Any goroutine may call it.
 func newHuge(*envBuilder) lua.LValue { return lua.LNumber(math.Inf(1)) }
+
+// mathModf is math.modf: the whole part of a number, and the rest. The rest of an infinity is 0, as
+// in C; Go says NaN. Only the holder may call it.
+func mathModf(L *lua.LState) int {
+	number := checkNumber(L, 1)
+	whole, rest := math.Modf(number)
+	if math.IsInf(number, 0) {
+		rest = 0
+	}
+	L.Push(lua.LNumber(whole))
+	L.Push(lua.LNumber(rest))
+	return 2
+}

@@ -1,6 +1,6 @@
--- Evaluates expressions that call the library, in lua5.1 and in Rover's VM alike, and says what they returned or
--- raised. What an error says is compared where it is "bad argument #n to 'f' (…)": the names in it and the place in
--- front of it are left out.
+-- Evaluates expressions that call the library, in lua5.1 and in Rover's VM alike, and says what they
+-- returned or raised. Of numbers 14 digits are said, of functions, threads and userdata the type, and of errors
+-- what they say, where "bad argument #n to 'f' (…)" is without the name and the place in front.
 
 local function ser(v, depth)
   if type(v) == "number" then
