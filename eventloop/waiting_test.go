@@ -212,7 +212,7 @@ func TestLimitsThatBreakTheLoop(t *testing.T) {
 		t.Errorf("the largest become %+v", got)
 	}
 	huge.Queue = 4
-	for _, limits := range []Limits{{Batch: -1, Queue: 4}, huge, {MaxWaiting: mostWaiting + 1, Queue: 4}} {
+	for _, limits := range []Limits{{Batch: -1, Queue: 4}, huge, {MaxWaiting: math.MaxInt, Queue: 4}} {
 		l := newWaitLoop(limits)
 		free := occupy(t, l)
 		queued := queue(background, l, func(*int) error { return nil })
