@@ -24,6 +24,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // serve is ServeHTTP; s is told what happens, if it is not nil.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *storyteller) (err error) {
+	if answersError(r) {
+		// Nobody is there to be answered when the client has left: no hook runs, and no error
+		// of the error route says so, which Caddy would log as one of the site.
+		if r.Context().Err() != nil {
+			w.WriteHeader(luart.StatusClientClosed)
+			return nil
+		}
+		defer func() {
+			if err != nil && r.Context().Err() != nil {
+				w.WriteHeader(luart.StatusClientClosed)
+				err = nil
+			}
+		}()
+	}
 	gen := h.live.Load()
 	if gen == nil {
 		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
@@ -132,6 +146,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchan
 		return herr
 	}
 	return caddyhttp.Error(other.Status, other.Err)
+}
+
+// answersError reports whether a request is in an error route (handle_errors).
+func answersError(r *http.Request) bool {
+	_, failed := r.Context().Value(caddyhttp.ErrorCtxKey).(error)
+	return failed
 }
 
 // hasErrorRoutes reports whether the site answers errors itself. If it does not,
