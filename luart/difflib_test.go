@@ -102,8 +102,10 @@ func libraryCalls() (calls []string) {
 		`"%9" ; 5 ; {} ; {a = "A", b = 1, c = false} ; {a = {}} ; string.upper ; id ; fail ; true`)
 	add("string.gsub", `"abcabc" ; "" ; nil`, `"" ; "b" ; "." ; "^a"`, `"-" ; {a = true} ; `+
 		`function(a, b) return b end ; function() return {} end`, places)
-	for _, flags := range []string{"", "-", "+", " ", "#", "0", "-0", "+0", "5", "-5", "05",
-		".0", ".3", "8.3", "+8.3", "-8.3", "#.3", "08.3", "99", "100", ".100", "--", "."} {
+	for _, flags := range []string{
+		"", "-", "+", " ", "#", "0", "-0", "+0", "5", "-5", "05",
+		".0", ".3", "8.3", "+8.3", "-8.3", "#.3", "08.3", "99", "100", ".100", "--", ".",
+	} {
 		for verb := range strings.SplitSeq("diuoxXeEfgGcsqaAnpFzl%", "") {
 			add("string.format", `"[%`+flags+verb+`]"`, `0 ; 1 ; -1 ; 65 ; 2.5 ; -3.99 ; 1e15 ; `+
 				`1e20 ; 1/0 ; -1/0 ; 0/0 ; "12" ; "0x10" ; "abc" ; "a\0\n\r\"\\" ; nil ; {}`)
@@ -168,12 +170,18 @@ func libraryCalls() (calls []string) {
 var diffLibraryRight = []struct{ call, why string }{
 	{`^getmetatable\(("|meta)`, "strings have metamethods of arithmetic here"},
 	{`^loadstring\(`, "the words of syntax errors are our own"},
-	{`^(all|string\.(find|match|gsub))\(.*"(\(a|a\)|%|\[a|%b|%f|%1|\[\]|\[\^\]|%bxx)"`,
-		"a malformed pattern is an error also where matching does not come that far"},
-	{`^string\.gsub\(.*"%[x9]?"`,
-		"a malformed replacement is an error; C Lua reads behind its end"},
-	{`^string\.format\(".*s\]?"(, (nil|\{\})|.*\\0|.*\b1e15)`,
-		"%s takes any value, and zero bytes"},
+	{
+		`^(all|string\.(find|match|gsub))\(.*"(\(a|a\)|%|\[a|%b|%f|%1|\[\]|\[\^\]|%bxx)"`,
+		"a malformed pattern is an error also where matching does not come that far",
+	},
+	{
+		`^string\.gsub\(.*"%[x9]?"`,
+		"a malformed replacement is an error; C Lua reads behind its end",
+	},
+	{
+		`^string\.format\(".*s\]?"(, (nil|\{\})|.*\\0|.*\b1e15)`,
+		"%s takes any value, and zero bytes",
+	},
 	{`^string\.format\("[^"]*[eEfgGsq]\]", 0/0`, "what is no number has no sign"},
 	{`^string\.format\("[^"]*c\]", (0|1e15|1e20|-?1/0|0/0)`, "a zero byte ends no string"},
 	{`^string\.format\("[^"]*[diuoxX]\]", (1e20|-?1/0|0/0)`, "%d takes no number beyond 64 bits"},
@@ -184,11 +192,15 @@ var diffLibraryRight = []struct{ call, why string }{
 	{`^tonumber\(0/0, 36`, "what is no number has no sign"},
 	{`^os\.difftime\(.*(1e300|1/0|0/0|\.[57])`, "times here are not cut to integers"},
 	{`^(on|unpack|table\.concat)\(\{\[2\] = 2\}`, "the length of a list with holes is any of its borders"},
-	{`^on\(.*table\.(foreach|foreachi|setn)\b`,
-		"foreach, foreachi and setn are not there: gone since Lua 5.2"},
+	{
+		`^on\(.*table\.(foreach|foreachi|setn)\b`,
+		"foreach, foreachi and setn are not there: gone since Lua 5.2",
+	},
 	{`^on\(.*table\.insert, (0|-[0-9.]+|nil|0\.5)`, "a position below 1 is an error"},
-	{`^(coroutine\.(create|wrap)\(print|steps\(coroutine\.yield)`,
-		"the body of a coroutine may be a Go function"},
+	{
+		`^(coroutine\.(create|wrap)\(print|steps\(coroutine\.yield)`,
+		"the body of a coroutine may be a Go function",
+	},
 	{`^next\((\{\}|meta\()`, "a key that is not there begins anew"},
 	{`^(tonumber|select)\("1\\0"`, "a zero byte does not end a string that spells a number"},
 	{`^tonumber\((-|"-)`, "a negative number in a base is negative, as in Lua 5.2"},
@@ -197,10 +209,14 @@ var diffLibraryRight = []struct{ call, why string }{
 	{`^os\.date\(("[^"]*"|5)\)$`, "the time is another"},
 	{`^steps\(function\(\) coroutine\.wrap\(fail`, "coroutine.wrap hands errors on as they are"},
 	{`^tostring\((\{\}|print)`, "an address"},
-	{`^pcall\(print and error|^steps\(function\(\) return coroutine\.resume`,
-		"the words of errors are our own"},
-	{`^tonumber\((nil|true|false|\{\}|print)`,
-		"what spells no number in a base is nil, of whatever type"},
+	{
+		`^pcall\(print and error|^steps\(function\(\) return coroutine\.resume`,
+		"the words of errors are our own",
+	},
+	{
+		`^tonumber\((nil|true|false|\{\}|print)`,
+		"what spells no number in a base is nil, of whatever type",
+	},
 	{`^os\.time\(.*hour = ("x"|\{\})`, "a field that is no number is an error"},
 }
 
