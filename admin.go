@@ -90,14 +90,14 @@ func adminHandler(byMethod map[string]adminRoute) caddy.AdminHandlerFunc {
 				Err:        fmt.Errorf("method %s is not allowed: use %s", r.Method, allow),
 			}
 		}
-		app, err := caddy.ActiveContext().AppIfConfigured("rover")
-		if err != nil {
+		app := liveApps.newest()
+		if app == nil {
 			return caddy.APIError{
 				HTTPStatus: http.StatusNotFound,
 				Err:        errors.New("the configuration has no rover directive"),
 			}
 		}
-		return route.handle(app.(*App), w, r)
+		return route.handle(app, w, r)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,6 +108,9 @@ func (a *App) add(h *Handler) error {
 // over from those of an earlier config (on_reload), and begins their work.
 func (a *App) Start() error {
 	a.failed = a.start()
+	if a.failed == nil {
+		liveApps.add(a)
+	}
 	close(a.started)
 	return a.failed
 }
@@ -133,6 +137,7 @@ func (a *App) start() error {
 
 // Stop ends the work of the scripts: their on_stop hooks run.
 func (a *App) Stop() error {
+	liveApps.remove(a)
 	a.stop()
 	a.work.Wait()
 	var stopping sync.WaitGroup
@@ -152,6 +157,38 @@ func (a *App) Cleanup() error {
 		}
 	}
 	return nil
+}
+
+// liveApps are the apps that have started and not stopped, oldest first: one, or two while
+// Caddy replaces a config. Caddy's own word for the active config lags behind: its servers
+// already answer when it has none yet. Any goroutine may use it.
+var liveApps appList
+
+type appList struct {
+	mu   sync.Mutex
+	apps []*App
+}
+
+func (l *appList) add(a *App) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.apps = append(l.apps, a)
+}
+
+func (l *appList) remove(a *App) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.apps = slices.DeleteFunc(l.apps, func(other *App) bool { return other == a })
+}
+
+// newest returns the app that started last, or nil.
+func (l *appList) newest() *App {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.apps) == 0 {
+		return nil
+	}
+	return l.apps[len(l.apps)-1]
 }
 
 // onServing is told when Caddy serves a config.
