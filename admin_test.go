@@ -46,10 +46,10 @@ func TestAdminAnswersForWhatRuns(t *testing.T) {
 	ask("")
 	first := must("first")
 	ask(`"first"`)
-	if _, err := begin("refused", `local api = rover.server {}
-		function api.on_start() error("no") end
+	if _, err := begin("first", `local api = rover.server {}
+		function api.on_reload() error("no") end
 		return api`); err == nil {
-		t.Error("a config whose on_start fails has started")
+		t.Error("a config whose on_reload fails has started")
 	}
 	ask(`"first"`)
 	second := must("second")
