@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestCtxReading(t *testing.T) {
@@ -266,4 +269,61 @@ func TestOnError(t *testing.T) {
 	s.expect("GET /table", `500 {"oops":500}`)
 	s.expect("GET /silent", `500 {"error":"internal error"}`)
 	s.expect("GET /twice", `500 {"error":"internal error"}`)
+}
+
+// Whatever on_error returns has the error's status, unless it says another.
+func TestOnErrorStatus(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local fine = api.text("fine")
+		local answers = {
+			string = function() return "sorry" end,
+			number = function() return 7 end,
+			boolean = function() return false end,
+			table = function() return { oops = true } end,
+			text = function() return api.text("sorry") end,
+			html = function() return api.html("<p>sorry") end,
+			template = function() return api.html { why = "<" } [[{{ why }}]] end,
+			json = function() return api.json { oops = true } end,
+			shared = function() return fine end,
+			said = function() return api.text:status(200, "fine") end,
+			set = function() local res = api.text("fine") res.status = 202 return res end,
+			other = function() return api:error(429, "slow down") end,
+			no_content = function() return api.no_content() end,
+			redirect = function() return api.redirect("/sorry") end,
+			next = function(ctx) return ctx:next() end,
+			pass = function() return api.pass() end,
+			wrong = function() return print end,
+			loop = function() local t = {} t.t = t return t end,
+		}
+		function api.fails.p_how.get() error { status = 418, message = "no coffee" } end
+		function api.breaks.p_how.get() error("boom") end
+		function api.hooked.p_how.get() return "fine" end
+		function api.hooked.after.x() error { status = 418, message = "no coffee" } end
+		function api.value.p_how.get() return print end
+		api.on_error = function(err, ctx) return answers[ctx:param("how")](ctx) end
+		return api`)
+	for how, want := range map[string]string{
+		"string": "418 sorry", "number": "418 7", "boolean": "418 false", "table": `418 {"oops":true}`,
+		"text": "418 sorry", "html": "418 <p>sorry", "template": "418 &lt;", "json": `418 {"oops":true}`, "shared": "418 fine",
+		"said": "200 fine", "set": "202 fine", "other": `429 {"error":"slow down"}`, "no_content": "204 ", "redirect": "302 ",
+		"pass": `418 {"error":"no coffee"}`, "wrong": `418 {"error":"no coffee"}`, "loop": `418 {"error":"no coffee"}`,
+	} {
+		s.expect("GET /fails/"+how, want)
+		if how != "redirect" {
+			s.expect("GET /hooked/"+how, want)
+		}
+	}
+	s.expect("GET /fails/next", "200 GET /fails/next ")
+	s.expect("GET /breaks/text", "500 sorry")
+	s.expect("GET /value/text", "500 sorry")
+	s.expect("GET /breaks/shared", "500 fine")
+	for _, text := range []string{"on_error returned a function", "on_error returned a value that is not JSON"} {
+		if !slices.ContainsFunc(s.logged("script error"), func(e observer.LoggedEntry) bool {
+			said, _ := e.ContextMap()["error"].(string)
+			return strings.Contains(said, text)
+		}) {
+			t.Errorf("the log says nothing of %q", text)
+		}
+	}
 }

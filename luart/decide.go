@@ -96,7 +96,7 @@ func (x *Exchange) decide() {
 // script has said another. 0 is for none. Only the holder may call it.
 func (x *Exchange) inheritStatus(status int) {
 	if status != 0 && x.reply.byDefault {
-		x.reply.status = status
+		x.reply.status, x.reply.byDefault = status, false
 	}
 }
 
@@ -182,42 +182,54 @@ func (x *Exchange) ctxValue() lua.LValue {
 func (x *Exchange) take(v lua.LValue, h *handler) {
 	x.outcome = Answer
 	defer func() { x.inheritStatus(x.answersFor) }()
-	switch v := v.(type) {
-	case *lua.LTable:
-		body, err := appendJSON(x.gen.vm.budget, x.buf[:0], v)
-		x.buf = body
-		if err != nil {
-			x.fail(&ScriptError{
-				Status:  http.StatusInternalServerError,
-				Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
-				killed:  x.gen.vm.budget.why != nil,
-			}, h)
-			return
-		}
-		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeJSON, body: body}
-	case lua.LString:
-		x.buf = append(x.buf[:0], v...)
-		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeText, body: x.buf}
-	case lua.LNumber, lua.LBool:
-		x.buf = append(x.buf[:0], v.String()...)
-		x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeText, body: x.buf}
-	default:
-		if ud, ok := v.(*lua.LUserData); ok {
-			if r, ok := ud.Value.(*response); ok && !r.over {
-				x.reply = *r
-				x.outcome = r.outcome
-				x.streamer = h
-				x.err = r.handled
-				return
-			}
-		}
-		if text, ok := htmlText(v); ok {
-			x.reply = response{status: http.StatusOK, byDefault: true, ctype: typeHTML, body: []byte(text)}
-			return
-		}
+	reply, ok, err := x.plainReply(v)
+	switch {
+	case ok:
+		x.reply = reply
+		return
+	case err != nil:
 		x.fail(&ScriptError{
 			Status:  http.StatusInternalServerError,
-			Message: h.where + ": " + h.route + " returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
+			Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
+			killed:  x.gen.vm.budget.why != nil,
 		}, h)
+		return
 	}
+	if ud, ok := v.(*lua.LUserData); ok {
+		if r, ok := ud.Value.(*response); ok && !r.over {
+			x.reply = *r
+			x.outcome = r.outcome
+			x.streamer = h
+			x.err = r.handled
+			return
+		}
+	}
+	x.fail(&ScriptError{
+		Status:  http.StatusInternalServerError,
+		Message: h.where + ": " + h.route + " returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
+	}, h)
+}
+
+// plainReply returns the response that a value stands for which is none itself. ok is false
+// for others, err for a table that is no JSON. Only the holder may call it.
+func (x *Exchange) plainReply(v lua.LValue) (r response, ok bool, err error) {
+	r = response{status: http.StatusOK, byDefault: true}
+	switch v := v.(type) {
+	case *lua.LTable:
+		x.buf, err = appendJSON(x.gen.vm.budget, x.buf[:0], v)
+		r.ctype, r.body = typeJSON, x.buf
+	case lua.LString:
+		x.buf = append(x.buf[:0], v...)
+		r.ctype, r.body = typeText, x.buf
+	case lua.LNumber, lua.LBool:
+		x.buf = append(x.buf[:0], v.String()...)
+		r.ctype, r.body = typeText, x.buf
+	default:
+		text, isText := htmlText(v)
+		if !isText {
+			return r, false, nil
+		}
+		r.ctype, r.body = typeHTML, []byte(text)
+	}
+	return r, err == nil, err
 }

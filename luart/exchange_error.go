@@ -28,16 +28,7 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		}
 		if failed != nil {
 			x.logError(failed, on)
-		} else if ud, ok := v.(*lua.LUserData); ok {
-			if r, ok := ud.Value.(*response); ok && r.outcome == Answer && !r.over && r.stream == nil {
-				x.reply = *r
-				x.err = r.handled
-				return
-			} else if ok && r.stream != nil {
-				x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
-			}
-		} else if v != lua.LNil {
-			x.takeErrorAnswer(v, err)
+		} else if v != lua.LNil && x.takeErrorAnswer(v, err, on) {
 			return
 		}
 	}
@@ -51,24 +42,34 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 	}
 }
 
-// takeErrorAnswer makes the reply of a plain value that on_error returned, with the
-// status of the error. Only the holder may call it.
-func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError) {
-	x.err = nil
-	switch v := v.(type) {
-	case *lua.LTable:
-		body, jsonErr := appendJSON(x.gen.vm.budget, x.buf[:0], v)
-		x.buf = body
-		if jsonErr == nil {
-			x.reply = response{status: err.Status, ctype: typeJSON, body: body}
-			return
+// takeErrorAnswer makes the reply of what on_error returned, with the status of the error
+// unless it says another. It reports whether that can be the answer. Only the holder may call
+// it.
+func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError, on *handler) bool {
+	reply, ok, wrong := x.plainReply(v)
+	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
+		r, isResponse := ud.Value.(*response)
+		switch {
+		case isResponse && r.outcome != Answer: // the request has failed, and does not go on
+			return false
+		case isResponse && r.stream != nil:
+			x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
+			return false
+		case isResponse && !r.over:
+			reply, ok = *r, true
 		}
-	case lua.LString:
-		x.reply = response{status: err.Status, ctype: typeText, body: []byte(v)}
-		return
 	}
-	x.reply = x.errorReply(err)
-	x.err = err
+	if !ok {
+		text := "on_error returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected"
+		if wrong != nil {
+			text = "on_error returned a value that is not JSON: " + wrong.Error()
+		}
+		x.logError(&ScriptError{Status: http.StatusInternalServerError, Message: on.where + ": " + text}, on)
+		return false
+	}
+	x.reply, x.err = reply, reply.handled
+	x.inheritStatus(err.Status)
+	return true
 }
 
 // errorReply is what the client gets to see of an error.

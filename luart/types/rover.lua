@@ -49,7 +49,7 @@
 ---@field on_start (fun())|fun(f: (fun())) Before the first request.
 ---@field on_ready (fun())|fun(f: (fun())) When Caddy serves.
 ---@field on_stop (fun())|fun(f: (fun())) When this version ends.
----@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)) When a function of a request has failed; what it returns is the answer.
+---@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)) When a function of a request has failed; what it returns is the answer, with the status of the error unless it says another.
 local api = {}
 
 ---The node of a path: for segments that are no fields of a node (get, delete, before, ws, and json, error, at directly
