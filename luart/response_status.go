@@ -7,10 +7,12 @@ import (
 )
 
 // turned puts the headers right of a response that came with one status and is sent with
-// another, if one of the two has no body. It reports whether that is so: then no body is sent,
-// since there is none, or the status forbids it.
+// another, if what came cannot be the body of that. It reports whether that is so: then no body
+// is sent, since there is none, the status forbids it, or it is a part (206), which the client
+// of an error would take for all that there is.
 func turned(h http.Header, came, status int) bool {
-	if came == status || !bodyless(came) && !bodyless(status) {
+	part := came == http.StatusPartialContent && status >= 300
+	if came == status || !bodyless(came) && !bodyless(status) && !part {
 		return false
 	}
 	// They tell of a body that does not follow. A length makes the client wait for it.
@@ -25,7 +27,7 @@ func turned(h http.Header, came, status int) bool {
 		for _, name := range [...]string{"Content-Type", "Content-Encoding"} {
 			delete(h, name)
 		}
-		if status == http.StatusResetContent {
+		if !bodyless(status) || status == http.StatusResetContent {
 			h["Content-Length"] = []string{"0"}
 		}
 	}
@@ -36,10 +38,10 @@ func turned(h http.Header, came, status int) bool {
 // its status is now.
 func (r *response) cameBodyless() bool { return r.from != nil && bodyless(r.from.came) }
 
-// checkPart raises when a part (206) would be sent as if it were the whole. Without a body, or
-// as an error, it cannot be taken for that. A filter has had the whole asked for.
+// checkPart raises when a part (206) would be sent as if it were the whole. With any other
+// status its body is not sent.
 func (r *response) checkPart(L *lua.LState, status int) {
-	if r.from == nil || r.from.came != http.StatusPartialContent || r.filters != nil {
+	if r.from == nil || r.from.came != http.StatusPartialContent {
 		return
 	}
 	if status < 300 && status != http.StatusPartialContent && !bodyless(status) {

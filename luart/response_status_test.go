@@ -20,12 +20,17 @@ func TestTurned(t *testing.T) {
 		{304, 204, true, "", `"a"`},
 		{304, 200, true, "0", `"a"`},
 		{204, 404, true, "0", `"a"`},
+		{206, 206, false, "6", `"a"`},
+		{206, 403, true, "0", `"a"`},
+		{206, 416, true, "0", `"a"`},
+		{206, 302, true, "0", `"a"`},
+		{206, 205, true, "0", `"a"`},
 	} {
-		h := http.Header{"Content-Length": {"6"}, "Etag": {`"a"`}, "Trailer": {"X"}}
+		h := http.Header{"Content-Length": {"6"}, "Etag": {`"a"`}, "Trailer": {"X"}, "Content-Range": {"bytes 0-5/9"}}
 		if got := turned(h, c.came, c.status); got != c.turned {
 			t.Errorf("%d to %d: turned %v", c.came, c.status, got)
 		}
-		if h.Get("Content-Length") != c.length || h.Get("Etag") != c.tag || (h["Trailer"] == nil) != c.turned {
+		if h.Get("Content-Length") != c.length || h.Get("Etag") != c.tag || (h["Trailer"] == nil) != c.turned || (h["Content-Range"] == nil) != c.turned {
 			t.Errorf("%d to %d: %v", c.came, c.status, h)
 		}
 	}
