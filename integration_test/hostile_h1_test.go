@@ -2,11 +2,14 @@ package integration_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -25,12 +28,20 @@ func h1Attacks() []attack {
 // plainConn connects to the socket without TLS.
 func (h *hostile) plainConn() (net.Conn, error) { return h.dialSocket("http.sock") }
 
+// dialSocket waits where more clients than the backlog holds connect at once: a Unix socket
+// refuses them, while TCP tries again by itself.
 func (h *hostile) dialSocket(name string) (net.Conn, error) {
-	conn, err := net.Dial("unix", filepath.Join(h.dir, name))
-	if err != nil {
-		return nil, err
+	deadline := time.Now().Add(patience)
+	for {
+		conn, err := net.Dial("unix", filepath.Join(h.dir, name))
+		if err == nil {
+			return conn, conn.SetDeadline(deadline)
+		}
+		if !errors.Is(err, syscall.EAGAIN) || time.Now().After(deadline) {
+			return nil, err
+		}
+		runtime.Gosched()
 	}
-	return conn, conn.SetDeadline(time.Now().Add(patience))
 }
 
 // tlsConn connects by TCP, which knows resets.
