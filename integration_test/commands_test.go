@@ -268,7 +268,8 @@ func cmdLoad(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdHang starts requests that are not waited for: hang N METHOD /path …. Their
-// clients leave with "hang -leave", or at the end of the script.
+// clients leave with "hang -leave", or at the end of the script; those of "hang -unread"
+// read the head of the answer, and no body.
 func cmdHang(ts *testscript.TestScript, _ bool, args []string) {
 	c := clientOf(ts)
 	if len(args) == 1 && args[0] == "-leave" {
@@ -278,6 +279,10 @@ func cmdHang(ts *testscript.TestScript, _ bool, args []string) {
 		c.hung = nil
 		c.wg.Wait()
 		return
+	}
+	unread := len(args) > 0 && args[0] == "-unread"
+	if unread {
+		args = args[1:]
 	}
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -290,7 +295,11 @@ func cmdHang(ts *testscript.TestScript, _ bool, args []string) {
 		go func() {
 			defer c.wg.Done()
 			if resp, err := c.do(ctx, r); err == nil {
-				_, _ = io.Copy(io.Discard, resp.Body)
+				if unread {
+					<-ctx.Done()
+				} else {
+					_, _ = io.Copy(io.Discard, resp.Body)
+				}
 				_ = resp.Body.Close()
 			}
 		}()

@@ -212,9 +212,17 @@ func TestSlowBodyOnTheWire(t *testing.T) {
 		local api = rover.server {}
 		function api.up.post(ctx) return #ctx:body():text() end
 		function api.form.post(ctx) return #ctx:multipart() end
+		function api.next.post(ctx) return ctx:next() end
+		function api.guarded.before.x(ctx) local n = ctx:body():len() end
 		function api.ping.get() return "pong" end
+		function api.after.x(ctx, res) res:set_header("X-Seen", res.status) end
 		return api`, func(s *Script) { s.BodyMinRate = 1 << 10 })
 	s.vm.bodyGrace = 20 * time.Millisecond
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	})
 	srv := httptest.NewUnstartedServer(s)
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
@@ -222,7 +230,12 @@ func TestSlowBodyOnTheWire(t *testing.T) {
 	for _, head := range []string{
 		"POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nx",
 		"POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxxx\r\n",
+		"POST /next HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nx",
+		// Those who wait for the body until a 100, and send none after it.
 		"POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+		"POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+		"POST /guarded HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+		"POST /next HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
 		"POST /form HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\nContent-Type: multipart/form-data; boundary=B\r\n\r\n--B\r\n",
 	} {
 		conn, err := tls.Dial("tcp", srv.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
@@ -246,11 +259,11 @@ func TestSlowBodyOnTheWire(t *testing.T) {
 				t.Errorf("%q: the connection is kept after %s", head, resp.Status)
 			}
 			if resp.StatusCode != 100 {
-				statuses = append(statuses, resp.Status)
+				statuses = append(statuses, resp.Status+" seen "+resp.Header.Get("X-Seen"))
 				_, _ = io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n")
 			}
 		}
-		if got := strings.Join(statuses, ", "); got != "408 Request Timeout" {
+		if got := strings.Join(statuses, ", "); got != "408 Request Timeout seen 408" {
 			t.Errorf("%q: %s", head, got)
 		}
 		_ = conn.Close()
