@@ -246,7 +246,7 @@ func (p *luaProgram) string() string {
 		n := 2 + p.rand.IntN(3)
 		parts := make([]string, n)
 		for i := range parts {
-			parts[i] = p.pick("cut("+p.e('s')+")", "S("+p.e('n')+")", `"-"`, "7 ", "cut("+p.leaf('s')+")", "tostring("+p.e('b')+")")
+			parts[i] = p.pick("cut("+p.e('s')+")", "S("+p.e('n')+")", "num("+p.e('n')+") ", `"-"`, "7 ", "cut("+p.leaf('s')+")", "tostring("+p.e('b')+")")
 		}
 		return strings.Join(parts, " .. ")
 	case 3:
@@ -262,7 +262,7 @@ func (p *luaProgram) string() string {
 	case 8:
 		return fmt.Sprintf("string.format('%%s%%q', tostring(%s), cut(%s))", p.e('b'), p.leaf('s'))
 	case 9:
-		return fmt.Sprintf("table.concat({%s}, %s)", p.pick(`"a", "b"`, "1, 2, 3", "S("+p.e('n')+"), "+p.leaf('s')), p.pick(`","`, `""`))
+		return fmt.Sprintf("table.concat({%s}, %s)", p.pick(`"a", "b"`, "1, 2, 3", "S("+p.e('n')+"), "+p.leaf('s'), "num("+p.e('n')+"), num("+p.e('n')+")"), p.pick(`","`, `""`))
 	case 10:
 		return fmt.Sprintf("type(%s)", p.e('a'))
 	}

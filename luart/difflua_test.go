@@ -20,8 +20,17 @@ var (
 	diffFor      = flag.Duration("difftime", 0, "how long TestDiffLua goes on, whatever -programs says")
 )
 
-//go:embed testdata/difflua/prelude.lua
-var diffPrelude string
+var (
+	//go:embed testdata/difflua/prelude.lua
+	diffPrelude string
+	//go:embed testdata/difflua/serialize.lua
+	diffSerialize string
+)
+
+// diffRunner is the expression of what a file of testdata/difflua returns, which gets that of serialize.lua.
+func diffRunner(file string) string {
+	return "(function(...) " + file + "\nend)((function() " + diffSerialize + "\nend)())"
+}
 
 // What stands between programs, and between what they say.
 const (
@@ -48,7 +57,6 @@ func needsLua(t *testing.T) string {
 //
 //   - Zero has no sign once it is computed: the VM keeps the numbers 0 to 255 once each. lua5.1 mixes up
 //     0 and -0 itself, where both are constants of one function.
-//   - tostring has the 17 digits that tell a number from its neighbours; lua5.1 has 14.
 //   - pairs goes by order of insertion; in lua5.1 the order is any.
 //   - The VM's errors have other words; their line is compared.
 //   - The length of a list with holes is any of its borders.
@@ -86,7 +94,7 @@ func TestDiffLua(t *testing.T) {
 func newDiffServer(t *testing.T) *server {
 	return newServer(t, `
 		local api = rover.server {}
-		local run = (function(...) `+diffPrelude+` end)()
+		local run = `+diffRunner(diffPrelude)+`
 		function api.post(ctx)
 			local said = {}
 			for program in (ctx:body():text() .. "`+luaEscape(diffNext)+`"):gmatch("(.-)`+luaEscape(diffNext)+`") do
@@ -189,7 +197,7 @@ func diffReference(t *testing.T, lua51, programs string) (said []string, ok bool
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, lua51, "-")
-	cmd.Stdin = strings.NewReader("local run = (function(...) " + diffPrelude + " end)()\n" +
+	cmd.Stdin = strings.NewReader("local run = " + diffRunner(diffPrelude) + "\n" +
 		"local said, all = {}, [" + level + "[\n" + programs + "]" + level + "] .. '" + luaEscape(diffNext) + "'\n" +
 		"for program in all:gmatch('(.-)" + luaEscape(diffNext) + "') do said[#said + 1] = run(program) end\n" +
 		"io.write(table.concat(said, '" + luaEscape(diffAnswer) + "'))")

@@ -14,7 +14,7 @@ import (
 // Flags -+ #0, width and precision of at most two digits. Errors: another conversion, an argument that is missing or
 // no number, more than 16 MiB. Only the holder may call it.
 func strFormat(L *lua.LState) int {
-	format := L.CheckString(1)
+	format := checkString(L, 1)
 	var out strings.Builder
 	arg := 1
 	for i := 0; i < len(format); i++ {
@@ -93,8 +93,7 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 	case 'c':
 		return f.pad("", string([]byte{byte(checkInt(L, n))}), false)
 	case 'q':
-		L.CheckString(n) // a string or a number
-		return quote(L, toString(L, L.Get(n)))
+		return quote(L, checkString(L, n))
 	default: // 's'
 		s := toString(L, L.Get(n))
 		if f.precision >= 0 && f.precision < len(s) {

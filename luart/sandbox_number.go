@@ -25,7 +25,7 @@ func baseTonumber(L *lua.LState) int {
 	case lua.LNumber:
 		number, ok = float64(lv), true
 		if base != 10 {
-			number, ok = parseInBase(lv.String(), base)
+			number, ok = parseInBase(numberString(lv), base)
 		}
 	case lua.LString:
 		if base == 10 {
@@ -48,8 +48,14 @@ func parseNumber(s string) (float64, bool) {
 	s = trimSpace(s)
 	sign, digits := splitSign(s)
 	if len(digits) > 2 && digits[0] == '0' && digits[1]|0x20 == 'x' {
-		n, ok := parseDigits(digits[2:], 16)
-		return sign * n, ok
+		if strings.Trim(digits[2:], "0123456789abcdefABCDEF.pP+-") != "" {
+			return 0, false
+		}
+		if !strings.ContainsAny(digits, "pP") {
+			digits += "p0"
+		}
+		n, err := strconv.ParseFloat(digits, 64)
+		return sign * n, err == nil || math.IsInf(n, 0)
 	}
 	// What is left of ParseFloat's language once inf, nan, hexadecimal floats and underscores are gone is C's.
 	if digits == "" || strings.Trim(digits, "0123456789.eE+-") != "" {
@@ -115,14 +121,11 @@ func checkAny(L *lua.LState, n int) lua.LValue {
 
 // checkString returns argument n, a string or a number. Only the holder may call it.
 func checkString(L *lua.LState, n int) string {
-	switch v := L.Get(n).(type) {
-	case lua.LString:
-		return string(v)
-	case lua.LNumber:
-		return numberString(v)
+	text, ok := textOf(L.Get(n))
+	if !ok {
+		argTypeError(L, n, "string")
 	}
-	argTypeError(L, n, "string")
-	return ""
+	return text
 }
 
 // checkNumber returns argument n, a number or a string that spells one. Only the holder may call it.
@@ -168,28 +171,59 @@ func argTypeError(L *lua.LState, n int, want string) {
 
 // toString is tostring. Only the holder may call it.
 func toString(L *lua.LState, v lua.LValue) string {
-	switch lv := v.(type) {
-	case lua.LString:
-		return string(lv)
-	case lua.LNumber:
-		return numberString(lv)
+	if text, ok := textOf(v); ok {
+		return text
 	}
 	s := L.ToStringMeta(v)
-	if !lua.LVCanConvToString(s) {
+	text, ok := textOf(s)
+	if !ok {
 		L.RaiseError("'__tostring' must return a string, not a %s", s.Type().String())
 	}
-	return s.String()
+	return text
 }
 
-// numberString is gopher-lua's own form but for infinities and NaN. Any goroutine may call it.
+// numberString is a number as a text: C's "%.14g". It is what tostring, .. and print show, and what the functions of
+// the language see that take a text and get a number. NaN has no sign. Any goroutine may call it.
 func numberString(n lua.LNumber) string {
-	switch f := float64(n); {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	case f != f:
-		return "nan"
+	f := float64(n)
+	if f == math.Trunc(f) && math.Abs(f) < 1e14 && (f != 0 || !math.Signbit(f)) {
+		return strconv.FormatInt(int64(f), 10)
+	}
+	if text, ok := unusualString(f); ok {
+		return text
+	}
+	return strconv.FormatFloat(f, 'g', 14, 64)
+}
+
+// exactString is a number as a text with as many digits as it takes to read the same number again: what Rover's own
+// functions make of a number that stands for a text. An id of 16 digits is not cut there. Any goroutine may call it.
+func exactString(n lua.LNumber) string {
+	if text, ok := unusualString(float64(n)); ok {
+		return text
 	}
 	return n.String()
+}
+
+// unusualString is an infinity or NaN as a text. Any goroutine may call it.
+func unusualString(f float64) (string, bool) {
+	switch {
+	case math.IsInf(f, 1):
+		return "inf", true
+	case math.IsInf(f, -1):
+		return "-inf", true
+	case f != f:
+		return "nan", true
+	}
+	return "", false
+}
+
+// textOf is numberString of a number, the text of a string, and false for any other value. Any goroutine may call it.
+func textOf(v lua.LValue) (string, bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), true
+	case lua.LNumber:
+		return numberString(v), true
+	}
+	return "", false
 }

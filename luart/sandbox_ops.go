@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe" // go:linkname, and what the linked functions take
 
@@ -50,31 +51,78 @@ func init() {
 }
 
 // concat is R(A) := R(B).. … ..R(C), refused when the result would be longer than any library function may make one.
-// Only the holder may call it.
+// gopher-lua's shows numbers as Go does: 0.30000000000000004, +Inf. The operands are registers that nothing else reads,
+// so that numbers can become their texts in place. Only the holder may call it.
 func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if _, ours := L.Context().(*budget); !ours {
 		return stockConcat(L, inst, baseFrame)
 	}
-	size, plain := 0, true
-	for r, last := int(inst&0x1ff), int(inst>>9)&0x1ff; r <= last; r++ {
+	first, last := argB(inst), argC(inst)
+	size, numbers := 0, false
+	for r := first; r <= last; r++ {
 		switch v := L.Get(r + 1).(type) {
 		case lua.LString:
 			size += len(v)
 		case lua.LNumber: // some bytes more or less
+			numbers = true
 		default:
-			plain = false
+			setRegister(L, argA(inst), concatMeta(L, first, last))
+			return 0
 		}
 	}
 	if size > maxStringBytes {
 		raiseConcat(L)
 	}
-	end := stockConcat(L, inst, baseFrame)
-	if !plain { // a __concat has added what was not counted
-		if s, ok := L.Get(int(inst>>18)&0xff + 1).(lua.LString); ok && len(s) > maxStringBytes {
-			raiseConcat(L)
+	for r := first; r <= last && numbers; r++ {
+		if n, ok := L.Get(r + 1).(lua.LNumber); ok {
+			setRegister(L, r, lua.LString(numberString(n)))
 		}
 	}
-	return end
+	return stockConcat(L, inst, baseFrame)
+}
+
+// concatMeta is the value of R(first).. … ..R(last), from the right to the left: strings and numbers side by side are
+// put together, of anything else __concat is called. Only the holder may call it.
+func concatMeta(L *lua.LState, first, last int) lua.LValue {
+	right := L.Get(last + 1)
+	for r := last - 1; r >= first; {
+		left := L.Get(r + 1)
+		_, ok1 := textOf(left)
+		text, ok2 := textOf(right)
+		if !ok1 || !ok2 {
+			meta := L.GetMetaField(left, "__concat")
+			if meta == lua.LNil {
+				meta = L.GetMetaField(right, "__concat")
+			}
+			if meta == lua.LNil {
+				L.RaiseError("cannot perform concat operation between %s and %s", typeName(left), typeName(right))
+			}
+			L.Push(meta)
+			L.Push(left)
+			L.Push(right)
+			L.Call(2, 1)
+			right = L.Get(-1)
+			L.Pop(1)
+			r--
+			continue
+		}
+		parts, size := []string{text}, len(text)
+		for ; r >= first; r-- {
+			if text, ok1 = textOf(L.Get(r + 1)); !ok1 {
+				break
+			}
+			parts, size = append(parts, text), size+len(text)
+		}
+		if size > maxStringBytes {
+			raiseConcat(L)
+		}
+		slices.Reverse(parts)
+		right = lua.LString(strings.Join(parts, ""))
+	}
+	if s, ok := right.(lua.LString); ok && len(s) > maxStringBytes {
+		raiseConcat(L)
+	}
+	return right
 }
 
 func raiseConcat(L *lua.LState) {

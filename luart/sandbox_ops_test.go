@@ -34,14 +34,20 @@ func TestConcat(t *testing.T) {
 		function api.get()
 			local s = "a"
 			assert(s .. 1 .. -0.5 .. "b" == "a1-0.5b" and 1 .. 2 == "12" and "" .. "" == "")
+			assert(0.1 + 0.2 .. "" == "0.3" and 2^53 .. "|" .. 1/0 .. -1/0 .. 0/0 == "9.007199254741e+15|inf-infnan")
+			local third = 1 / 3
+			assert(third .. third == "0.333333333333330.33333333333333" and third * 3 == 1, "not in place")
 			assert(`+chain+` == ("a"):rep(190))
 			local t = setmetatable({}, {__concat = function(a, b) return "<" .. type(a) .. type(b) .. ">" end})
 			assert(t .. 1 == "<tablenumber>" and "x" .. t == "<stringtable>" and "x" .. "y" .. t .. "z" == "xy<tablestring>")
+			assert(1 .. 2/3 .. t == "1<numbertable>" and t .. 2/3 .. 1 == "<tablestring>")
+			local called = setmetatable({}, {__concat = setmetatable({}, {__call = function(_, a, b) return b end})})
+			assert("x" .. called == called)
 			fails("cannot perform concat operation between string and nil", function() return "x" .. nil end)
 			fails("cannot perform concat operation between table and string", function() return {} .. "x" end)
 			s = ("x"):rep(2^24 - 1)
 			assert(#(s .. "y") == 2^24)
-			fails("app.lua:17: string longer than 16777216 bytes", function() return s .. "yz" end)
+			fails("app.lua:23: string longer than 16777216 bytes", function() return s .. "yz" end)
 			fails("string longer than 16777216 bytes", function() return `+chain+` end)
 			fails("string longer than 16777216 bytes", function() return s .. t .. "z" .. s end)
 			-- The metamethod's result is not known before.

@@ -107,7 +107,7 @@ func osDate(b *envBuilder) lua.LValue {
 func pushDate(L *lua.LState, now time.Time) int {
 	format, t := "%c", now.Local()
 	if L.Get(1) != lua.LNil {
-		format = L.CheckString(1)
+		format = checkString(L, 1)
 	}
 	if L.Get(2) != lua.LNil {
 		unix := checkNumber(L, 2)

@@ -55,7 +55,7 @@ func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
 // find is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins and ends, and its
 // captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call it.
 func (p *patterns) find(L *lua.LState) int {
-	s, source := L.CheckString(1), L.CheckString(2)
+	s, source := checkString(L, 1), checkString(L, 2)
 	init := startAt(L, len(s))
 	if L.ToBool(4) || !strings.ContainsAny(source, "^$*+?.([%-") {
 		at := strings.Index(s[init:], source)
@@ -80,7 +80,7 @@ func (p *patterns) find(L *lua.LState) int {
 // match is string.match(s, pattern[, init]): the captures of the first match from byte init on, the match itself
 // without any in the pattern; nil without a match. Errors: a malformed pattern. Only the holder may call it.
 func (p *patterns) match(L *lua.LState) int {
-	s, source := L.CheckString(1), L.CheckString(2)
+	s, source := checkString(L, 1), checkString(L, 2)
 	m := matcher{p: p.compile(L, source), s: s}
 	if !m.next(L, startAt(L, len(s))) {
 		L.Push(lua.LNil)
@@ -93,7 +93,7 @@ func (p *patterns) match(L *lua.LState) int {
 // at the start of the pattern stands for itself: with an anchor there would be nothing to iterate. Errors: a malformed
 // pattern. Only the holder may call it.
 func (p *patterns) gmatch(L *lua.LState) int {
-	s, source := L.CheckString(1), L.CheckString(2)
+	s, source := checkString(L, 1), checkString(L, 2)
 	if strings.HasPrefix(source, "^") {
 		source = "%" + source
 	}
@@ -116,7 +116,7 @@ func (p *patterns) gmatch(L *lua.LState) int {
 // is looked up in, or a function that is called with the captures; false or nil from those keeps the match. Errors: a
 // malformed pattern, a replacement that is no string, more than 16 MiB. Only the holder may call it.
 func (p *patterns) gsub(L *lua.LState) int {
-	s, source := L.CheckString(1), L.CheckString(2)
+	s, source := checkString(L, 1), checkString(L, 2)
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
 		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
@@ -221,15 +221,17 @@ func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {
 		L.Call(m.pushCaptures(L, true), 1)
 		v = L.Get(-1)
 	default:
-		m.expand(out, repl.String())
+		text, _ := textOf(repl)
+		m.expand(out, text)
 		return
 	}
 	L.SetTop(top)
+	text, ok := textOf(v)
 	switch {
 	case lua.LVIsFalse(v):
 		out.WriteString(m.s[m.Start:m.End])
-	case lua.LVCanConvToString(v):
-		out.WriteString(v.String())
+	case ok:
+		out.WriteString(text)
 	default:
 		L.RaiseError("invalid replacement value (a %s)", v.Type().String())
 	}

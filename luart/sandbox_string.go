@@ -8,14 +8,14 @@ import (
 
 // strLen is string.len(s): its bytes. Only the holder may call it.
 func strLen(L *lua.LState) int {
-	L.Push(lua.LNumber(len(L.CheckString(1))))
+	L.Push(lua.LNumber(len(checkString(L, 1))))
 	return 1
 }
 
 // strSub is string.sub(s, i[, j]): s from byte i to byte j, both counted from 1, or from the end when negative. Only
 // the holder may call it.
 func strSub(L *lua.LState) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	first, last := byteRange(len(s), checkInt(L, 2), optInt(L, 3, -1))
 	L.Push(lua.LString(s[first:last]))
 	return 1
@@ -24,7 +24,7 @@ func strSub(L *lua.LState) int {
 // strByte is string.byte(s[, i[, j]]): the codes of bytes i (1) to j (i). Errors: more than 8000. Only the holder may
 // call it.
 func strByte(L *lua.LState) int {
-	s, i := L.CheckString(1), optInt(L, 2, 1)
+	s, i := checkString(L, 1), optInt(L, 2, 1)
 	first, last := byteRange(len(s), i, optInt(L, 3, i))
 	if last-first > maxResults {
 		L.RaiseError("string slice too long: %d bytes, the limit is %d", last-first, maxResults)
@@ -68,7 +68,7 @@ func strChar(L *lua.LState) int {
 // strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16 MiB. Only the holder
 // may call it.
 func strRep(L *lua.LState) int {
-	s, n, sep := L.CheckString(1), checkInt(L, 2), L.OptString(3, "")
+	s, n, sep := checkString(L, 1), checkInt(L, 2), L.OptString(3, "")
 	if n <= 0 || len(s)+len(sep) == 0 {
 		L.Push(lua.LString(""))
 		return 1
@@ -83,7 +83,7 @@ func strRep(L *lua.LState) int {
 
 // strReverse is string.reverse(s): its bytes from the last to the first. Only the holder may call it.
 func strReverse(L *lua.LState) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	out := make([]byte, len(s))
 	for i := range len(s) {
 		out[len(s)-1-i] = s[i]
@@ -94,13 +94,13 @@ func strReverse(L *lua.LState) int {
 
 // strLower is string.lower(s): A-Z made a-z, all other bytes as they are. Only the holder may call it.
 func strLower(L *lua.LState) int {
-	L.Push(lua.LString(mapASCII(L.CheckString(1), 'A')))
+	L.Push(lua.LString(mapASCII(checkString(L, 1), 'A')))
 	return 1
 }
 
 // strUpper is string.upper(s): a-z made A-Z, all other bytes as they are. Only the holder may call it.
 func strUpper(L *lua.LState) int {
-	L.Push(lua.LString(mapASCII(L.CheckString(1), 'a')))
+	L.Push(lua.LString(mapASCII(checkString(L, 1), 'a')))
 	return 1
 }
 

@@ -14,7 +14,7 @@ func tabConcat(L *lua.LState) int {
 	list := L.CheckTable(1)
 	sep := ""
 	if L.Get(2) != lua.LNil {
-		sep = L.CheckString(2)
+		sep = checkString(L, 2)
 	}
 	first := optInt(L, 3, 1)
 	last := optInt(L, 4, list.Len())
@@ -23,10 +23,11 @@ func tabConcat(L *lua.LState) int {
 	for i := first; i <= last; i++ {
 		p.step(L)
 		v := list.RawGet(lua.LNumber(i))
-		if !lua.LVCanConvToString(v) {
+		text, ok := textOf(v)
+		if !ok {
 			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
 		}
-		out.WriteString(v.String())
+		out.WriteString(text)
 		if i != last {
 			out.WriteString(sep)
 		}

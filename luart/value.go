@@ -24,7 +24,7 @@ func stringValue(v lua.LValue) (string, bool) {
 	case lua.LString:
 		return string(v), true
 	case lua.LNumber:
-		return v.String(), true
+		return exactString(v), true
 	}
 	return "", false
 }

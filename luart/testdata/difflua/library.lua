@@ -1,36 +1,16 @@
 -- Evaluates expressions that call the library, in lua5.1 and in Rover's VM alike, and says what they
--- returned or raised. Of numbers 14 digits are said, of functions, threads and userdata the type, and of errors
--- what they say, where "bad argument #n to 'f' (…)" is without the name and the place in front.
+-- returned or raised. Of numbers 14 digits are said, and of errors what they say, where "bad argument #n to 'f' (…)" is without the name and the place in front.
 
-local function ser(v, depth)
-  if type(v) == "number" then
-    if v ~= v then return "nan" end
-    if v == 0 then return "0" end -- computed here, 0 has no sign
-    if v == 1/0 or v == -1/0 then return v > 0 and "inf" or "-inf" end
-    return (string.format("%.14g", v))
-  elseif type(v) == "string" then
-    return '"' .. v:gsub("[%c\\\"\127-\255]", function(c) return ("\\%03d"):format(c:byte()) end) .. '"'
-  elseif type(v) ~= "table" then
-    return type(v) == "boolean" and tostring(v) or type(v)
-  elseif depth > 3 then
-    return "{...}"
-  end
-  local keys = {}
-  for k, x in pairs(v) do keys[#keys + 1] = ser(k, depth + 1) .. "=" .. ser(x, depth + 1) end
-  table.sort(keys)
-  return "{" .. table.concat(keys, ",") .. "}"
-end
+local list = (...)("%.14g")
 
 local function said(ok, ...)
   if not ok then
     local e = (...)
-    if type(e) ~= "string" then return "raises " .. ser(e, 0) end
+    if type(e) ~= "string" then return "raises " .. list(e) end
     local n, why = e:match("bad argument #(%d+) to %S+ %((.*)%)")
     return n and "bad argument #" .. n .. " (" .. why .. ")" or "error: " .. e:gsub("\n.*", "")
   end
-  local parts = {}
-  for i = 1, select("#", ...) do parts[i] = ser((select(i, ...)), 0) end
-  return table.concat(parts, " ")
+  return list(...)
 end
 
 -- What expressions find besides the library.

@@ -1,32 +1,7 @@
 -- Runs programs, in lua5.1 and in Rover's VM alike, and says what they computed. Two things are left out on purpose:
--- the wording of errors that no script has raised (their line counts), and digits of a number after the 14th.
+-- the wording of errors that no script has raised (their line counts), and digits of a number after the 12th.
 
-local function ser(v, depth)
-  if type(v) == "number" then
-    if v ~= v then return "nan" end
-    if v == 0 then return "0" end -- computed here, 0 has no sign
-    if v == 1/0 or v == -1/0 then return v > 0 and "inf" or "-inf" end
-    return (string.format("%.12g", v))
-  elseif type(v) == "string" then
-    return (string.format("%q", v))
-  elseif type(v) ~= "table" then
-    return type(v) == "boolean" and tostring(v) or type(v)
-  elseif depth > 3 then
-    return "{...}"
-  end
-  local keys = {}
-  for k, x in pairs(v) do
-    keys[#keys + 1] = ser(k, depth + 1) .. "=" .. ser(x, depth + 1)
-  end
-  table.sort(keys)
-  return "{" .. table.concat(keys, ",") .. "}"
-end
-
-local function list(...)
-  local parts = {}
-  for i = 1, select("#", ...) do parts[i] = ser((select(i, ...)), 0) end
-  return table.concat(parts, " ")
-end
+local list = (...)("%.12g")
 
 -- Of an error the line, and the words if a program has raised it: those begin with "!".
 local function fault(e)
@@ -48,6 +23,8 @@ local helpers = {
     if n == 1/0 or n == -1/0 then return "inf" end
     return (string.format("%.12g", n))
   end,
+  -- A number that looks the same as a text: zero and NaN have no sign here.
+  num = function(n) if n ~= n or n == 0 then return 0 end return n end,
   -- An index of an array, or the next one.
   at = function(t, n)
     if n ~= n or n > 1e9 or n < -1e9 then n = 0 end -- the remainder of such a number is none of an index

@@ -2,7 +2,8 @@ eq(tonumber("1e3"), 1000) eq(tonumber("0x10"), 16) eq(tonumber("10", 2), 2) eq(t
 eq(tonumber("-0x10"), -16) eq(tonumber("0XfF"), 255) eq(tonumber(".5"), 0.5) eq(tonumber("5."), 5)
 eq(tonumber("+7"), 7) eq(tonumber("-1.5e-2"), -0.015) eq(tonumber("1E+2"), 100) eq(tonumber("\n\t1\v\f\r"), 1)
 eq(tonumber("010"), 10) eq(tonumber("1e999"), math.huge) eq(tonumber("0xffffffffffffffff"), 2^64)
-for _, s in ipairs{"", " ", "1_000", "inf", "Inf", "infinity", "nan", "NaN", "1p4", "0x1p4", "0x", "0x1.8", "1e", "e1",
+eq(tonumber("0x1p4"), 16) eq(tonumber("-0x1.8"), -1.5) eq(tonumber("0x.8P1"), 1)
+for _, s in ipairs{"", " ", "1_000", "inf", "Inf", "infinity", "nan", "NaN", "1p4", "0x", "0x1_0", "0xp1", "0x1p", "0x.", "1e", "e1",
 	".", "+", "-", "--1", "+-1", "- 1", "1 2", "0b1", "0o7", "1a", "1\0", "٣"} do
 	eq(tonumber(s), nil)
 end
@@ -14,7 +15,13 @@ raises("base out of range", tonumber, "1", 1)
 raises("base out of range", tonumber, "1", 37)
 raises("value expected", tonumber)
 
-eq(tostring(1/0), "inf") eq(tostring(-1/0), "-inf") eq(tostring(0/0), "nan") eq(tostring(1e15), "1000000000000000")
+eq(tostring(1/0), "inf") eq(tostring(-1/0), "-inf") eq(tostring(0/0), "nan")
+-- 14 digits, everywhere that a number becomes a text.
+eq(tostring(1e15), "1e+15") eq(tostring(123456789012345), "1.2345678901234e+14") eq(tostring(0.1 + 0.2), "0.3")
+eq(string.rep(1/3, 1), "0.33333333333333") eq(tostring(99999999999999), "99999999999999") eq(tostring(1e14), "1e+14")
+eq(table.concat({0/0, 2^53, -1/0}, " "), "nan 9.007199254741e+15 -inf") eq((("x"):gsub("x", 2/3)), "0.66666666666667")
+eq((("xy"):gsub(".", {x = 1e100, y = -1/0})), "1e+100-inf") eq(("%s|%q"):format(0.1 + 0.2, 1e-5), '0.3|"1e-05"')
+eq(tostring(-0), "-0")
 eq(tostring(nil), "nil") eq(tostring(0.1), "0.1") eq(tostring("a\0b"), "a\0b")
 eq(tostring(setmetatable({}, {__tostring = function() return "T" end})), "T")
 eq(type(tostring(setmetatable({}, {__tostring = function() return {} end}))), "table")
@@ -27,7 +34,7 @@ raises("value expected", tostring)
 -- arithmetic with strings follows tonumber
 eq("010" + 0, 10) eq("0010" * 1, 10) eq(0010, 10) eq(08, 8) eq(00.5, 0.5) eq(1 + "0x10", 17) eq("10" - "3", 7) eq("2" ^ 3, 8)
 eq("7" % "3", 1) eq("-7" % 3, 2) eq(7 % "-3", -2) eq("6" / "3", 2) eq(-"2", -2) eq(-" 0x10 ", -16) eq("1" % 0.1, 0)
-for _, s in ipairs{"1_000", "inf", "nan", "0b1", "0x1p4", "", "x"} do
+for _, s in ipairs{"1_000", "inf", "nan", "0b1", "1p4", "", "x"} do
 	raises("cannot perform add operation between string and number", function() return s + 0 end)
 	raises("cannot perform mod operation between number and string", function() return 0 % s end)
 	raises("no number", function() return -s end)

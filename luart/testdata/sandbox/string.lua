@@ -45,7 +45,7 @@ raises("malformed pattern (invalid pattern capture", string.match, "x", "x)")
 raises("malformed pattern (invalid capture index %2)", string.match, "x", "(x)%2")
 raises("too many captures", string.find, ("x"):rep(40), ("(x)"):rep(33))
 raises("pattern too long", string.find, "x", ("("):rep(16777216))
-raises("bad argument #2 to find (string expected, got nil)", function() return ("x"):find() end)
+raises("bad argument #2 to find (string expected, got no value)", function() return ("x"):find() end)
 
 -- gmatch
 local got = {}
