@@ -53,6 +53,10 @@ func compileFor(ctx context.Context, source []byte, name string) (proto *lua.Fun
 	if bytes.HasPrefix(source, []byte("\x1bLua")) {
 		return nil, &SyntaxError{File: name, Line: line, Message: "precompiled chunks are not supported"}
 	}
+	source, failed := readSource(source, name)
+	if failed != nil {
+		return nil, failed
+	}
 	stmts, err := parse.Parse(&endingReader{ctx, bytes.NewReader(source)}, name)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -65,9 +69,9 @@ func compileFor(ctx context.Context, source []byte, name string) (proto *lua.Fun
 		return nil, check.err
 	}
 	proto, err = luac.Compile(ctx, stmts, name, numeral)
-	var failed *luac.Error
-	if errors.As(err, &failed) {
-		return nil, &SyntaxError{File: name, Line: max(failed.Line, 1), Message: failed.Message}
+	var refused *luac.Error
+	if errors.As(err, &refused) {
+		return nil, &SyntaxError{File: name, Line: max(refused.Line, 1), Message: refused.Message}
 	}
 	if err == nil {
 		markMain(proto)
