@@ -301,3 +301,20 @@ func (c *client) get(r *request, headers bool) (string, error) {
 	}
 	return out.String(), nil
 }
+
+// together runs do n times at once, and returns one of the errors, if there is any, when all
+// have returned.
+func together(n int, do func() error) error {
+	var wg sync.WaitGroup
+	failed := make(chan error, n)
+	for range n {
+		wg.Go(func() {
+			if err := do(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	return <-failed
+}

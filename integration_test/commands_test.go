@@ -170,28 +170,24 @@ func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	stop := make(chan struct{})
-	var wg sync.WaitGroup
 	var answers atomic.Int64
-	failed := make(chan string, clients)
-	for range clients {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+	traffic := make(chan error, 1)
+	go func() {
+		traffic <- together(clients, func() error {
 			for {
 				select {
 				case <-stop:
-					return
+					return nil
 				default:
 				}
 				out, err := get(args[2])
 				if err != nil || !strings.HasPrefix(out, "200\n") {
-					failed <- fmt.Sprint(out, err)
-					return
+					return fmt.Errorf("a request failed during reloads: %s%v", out, err)
 				}
 				answers.Add(1)
 			}
-		}()
-	}
+		})
+	}()
 	for range count {
 		if scripts {
 			_, err = c.admin("POST", "/rover/reload", "", "")
@@ -203,13 +199,9 @@ func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	close(stop)
-	wg.Wait()
+	failed := <-traffic
 	ts.Check(err)
-	select {
-	case f := <-failed:
-		ts.Fatalf("a request failed during reloads: %s", f)
-	default:
-	}
+	ts.Check(failed)
 	total, err := get("/total")
 	ts.Check(err)
 	if want := fmt.Sprintf("200\n%d\n", answers.Load()); total != want {

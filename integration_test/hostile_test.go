@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -199,41 +198,27 @@ var hostileRequests = func() []hostileRequest {
 // After an error, which is the connection's end, it opens another one.
 func rounds[C io.Closer](h *hostile, n int, open func() (C, error), do func(c C, i int) error) error {
 	var next atomic.Int64
-	var wg sync.WaitGroup
-	failed := make(chan error, hostileClients)
-	for range hostileClients {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for int(next.Load()) < n {
-				c, err := open()
-				if err != nil {
-					failed <- fmt.Errorf("connecting: %w", err)
-					return
-				}
-				for err == nil {
-					i := int(next.Add(1)) - 1
-					if i >= n {
-						break
-					}
-					h.made.Add(1)
-					err = do(c, i)
-				}
-				_ = c.Close()
-				if err := wrong(err); err != nil {
-					failed <- err
-					return
-				}
+	return together(hostileClients, func() error {
+		for int(next.Load()) < n {
+			c, err := open()
+			if err != nil {
+				return fmt.Errorf("connecting: %w", err)
 			}
-		}()
-	}
-	wg.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
+			for err == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					break
+				}
+				h.made.Add(1)
+				err = do(c, i)
+			}
+			_ = c.Close()
+			if err := wrong(err); err != nil {
+				return err
+			}
+		}
 		return nil
-	}
+	})
 }
 
 // errFault is wrapped by what speaks against the server.
