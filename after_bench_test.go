@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-rover/rover/internal/caddyenv"
 )
 
 // BenchmarkAfter is what it costs a response to go through an after hook.
@@ -26,7 +28,7 @@ func BenchmarkAfter(b *testing.B) {
 	serve := func(b *testing.B, h caddyhttp.MiddlewareHandler) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		r := prepared(httptest.NewRequestWithContext(ctx, "GET", "/", nil), nil)
+		r := caddyenv.Prepare(httptest.NewRequestWithContext(ctx, "GET", "/", nil), nil)
 		w := &discard{header: http.Header{}}
 		b.ReportAllocs()
 		for b.Loop() {

@@ -23,7 +23,7 @@ func TestRejoin(t *testing.T) {
 	dropped := host{}.Apart(w, r)
 	caddyhttp.SetVar(apart.Context(), caddyhttp.LogSkipVar, true)
 	caddyhttp.SetVar(apart.Context(), "both", "behind")
-	caddyhttp.SetVar(apart.Context(), proxyVar, "behind")
+	choose(apart.Context(), []string{"behind"})
 	caddyhttp.SetVar(dropped.Context(), "both", "dropped")
 	apart.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("http.auth.user.id", "behind")
 	apart.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields).Add(zap.String("behind", "behind"))
@@ -41,7 +41,7 @@ func TestRejoin(t *testing.T) {
 	if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); !skip {
 		t.Error("log_skip is lost")
 	}
-	if to := caddyhttp.GetVar(r.Context(), proxyVar); to != nil {
+	if to := chosen(r.Context()); to != nil {
 		t.Errorf("where the request went is known in front: %v", to)
 	}
 	var names []string

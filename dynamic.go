@@ -1,6 +1,7 @@
 package rover
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,12 +98,24 @@ func parseUpstreams(addresses []string) (list []upstream, err error) {
 // ctx:upstream: addresses that have been checked.
 const upstreamsVar = "rover.upstreams"
 
+// choose has a reverse_proxy behind use a list of addresses, which have been checked, for the
+// request of a context.
+func choose(ctx context.Context, addresses []string) {
+	caddyhttp.SetVar(ctx, upstreamsVar, addresses)
+}
+
+// chosen returns the list that choose was given, nil for none.
+func chosen(ctx context.Context) []string {
+	addresses, _ := caddyhttp.GetVar(ctx, upstreamsVar).([]string)
+	return addresses
+}
+
 var errNoUpstreams = errors.New("no script has called ctx:upstream for this request: call it in a rover directive before this reverse_proxy and pass the request on, or set fallback in the dynamic rover block")
 
 // GetUpstreams implements reverseproxy.UpstreamSource. r is the request for the upstream.
 func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
 	list := u.fallback
-	if set, _ := caddyhttp.GetVar(r.Context(), upstreamsVar).([]string); len(set) > 0 {
+	if set := chosen(r.Context()); len(set) > 0 {
 		var err error
 		if list, err = parseUpstreams(set); err != nil {
 			return nil, err

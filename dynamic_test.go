@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-rover/rover/internal/caddyenv"
 )
 
 func TestDynamicUpstreams(t *testing.T) {
@@ -31,7 +33,7 @@ func TestDynamicUpstreams(t *testing.T) {
 		if err := u.Provision(testContext(t)); err != nil {
 			t.Fatal(err)
 		}
-		r := prepared(httptest.NewRequest("GET", "/", nil), nil)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
 		if tt.set != nil {
 			caddyhttp.SetVar(r.Context(), upstreamsVar, tt.set)
 		}

@@ -14,6 +14,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -152,7 +153,7 @@ func TestPolicySelect(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	ask := func(pool reverseproxy.UpstreamPool, target string, times int) (dial string, asked any) {
-		r := prepared(httptest.NewRequest("GET", target, nil), w)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", target, nil), w)
 		for range times {
 			dial = ""
 			if u := p.Select(pool, r, w); u != nil {

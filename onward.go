@@ -13,7 +13,7 @@ import (
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
 	onward := next.(caddyhttp.Handler)
 	if set := luart.UpstreamsOf(r.Context()); set != nil {
-		caddyhttp.SetVar(r.Context(), upstreamsVar, set)
+		choose(r.Context(), set)
 	}
 	if to != nil && to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
 		onward = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -126,7 +127,7 @@ func TestProxyPickClosed(t *testing.T) {
 	closed := errors.New("closed")
 	p := testProxy(t, "")
 	w := httptest.NewRecorder()
-	err := p.serve(w, prepared(httptest.NewRequest("GET", "http://h/", nil), w), nil, proxyTarget(&luart.ProxyTo{
+	err := p.serve(w, caddyenv.Prepare(httptest.NewRequest("GET", "http://h/", nil), w), nil, proxyTarget(&luart.ProxyTo{
 		Pick: func(context.Context, int, *luart.TryError) (string, error) { return "", closed },
 	}))
 	var herr caddyhttp.HandlerError

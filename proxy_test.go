@@ -15,7 +15,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,18 +24,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"golang.org/x/net/dns/dnsmessage"
 
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
 )
 
-// caddyContext is the context of an empty config whose logs are dropped.
-var caddyContext = sync.OnceValues(func() (caddy.Context, error) {
-	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
-		"default": {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)}},
-	}}})
-})
-
+// testContext is the context of an empty config whose logs are dropped.
 func testContext(t testing.TB) caddy.Context {
-	ctx, err := caddyContext()
+	ctx, err := caddyenv.Context()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,17 +59,12 @@ func testProxy(t testing.TB, block string) *proxy {
 	return p
 }
 
-// prepared is r with what Caddy's server puts into the context of a request.
-func prepared(r *http.Request, w http.ResponseWriter) *http.Request {
-	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
-}
-
 // request serves one request and returns the status that the client would see, the
 // body, and how often the proxy tried again.
 func request(t testing.TB, p *proxy, method, body string, to luart.ProxyTo) (status int, got string, retries any) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	r := prepared(httptest.NewRequest(method, "http://site.example/at?q=1", strings.NewReader(body)), w)
+	r := caddyenv.Prepare(httptest.NewRequest(method, "http://site.example/at?q=1", strings.NewReader(body)), w)
 	err := p.serve(w, r, nil, proxyTarget(&to))
 	status = w.Code
 	if err != nil {
@@ -230,7 +219,7 @@ func TestProxyReplaysTheBody(t *testing.T) {
 	body := strings.Repeat("0123456789", 50_000)
 	for _, chunked := range []bool{false, true} {
 		w := httptest.NewRecorder()
-		r := prepared(httptest.NewRequest("GET", "http://site.example/", &again{Reader: strings.NewReader(body), data: body}), w)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", "http://site.example/", &again{Reader: strings.NewReader(body), data: body}), w)
 		r.ContentLength = int64(len(body))
 		if chunked {
 			r.ContentLength = -1
@@ -288,7 +277,7 @@ func TestProxyTimeout(t *testing.T) {
 		w := httptest.NewRecorder()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		r := prepared(httptest.NewRequest("GET", "/", nil).WithContext(ctx), w)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil).WithContext(ctx), w)
 		err := p.serve(w, r, nil, proxyTarget(&luart.ProxyTo{Upstreams: []string{first, a}, Timeout: 60}))
 		if err != nil || w.Code != 499 {
 			t.Errorf("%d, %v", w.Code, err)
@@ -344,7 +333,7 @@ func TestProxyOptions(t *testing.T) {
 	} {
 		c.to.Upstreams = []string{refused(t), s.Listener.Addr().String()}
 		w := httptest.NewRecorder()
-		r := prepared(httptest.NewRequest("GET", "http://site.example/a%2Fb?q=1", nil), w)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", "http://site.example/a%2Fb?q=1", nil), w)
 		r.Header.Set("X-Old", "old")
 		before := r.Clone(r.Context())
 		if err := p.serve(w, r, nil, proxyTarget(&c.to)); err != nil {
@@ -385,7 +374,7 @@ func TestProxyHTTPS(t *testing.T) {
 	}
 	defer plain.Cleanup()
 	w := httptest.NewRecorder()
-	if err := plain.ServeHTTP(w, prepared(httptest.NewRequest("GET", "/", nil), w), nil); err != nil {
+	if err := plain.ServeHTTP(w, caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), w), nil); err != nil {
 		t.Fatal(err)
 	}
 	wantHost := got.host
@@ -476,7 +465,7 @@ func TestProxyUpgrade(t *testing.T) {
 	for _, to := range []luart.ProxyTo{{}, {Timeout: timeout, Path: "/x", Host: "x"}} {
 		to.Upstreams = []string{upstream.Listener.Addr().String()}
 		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := p.serve(w, prepared(r, w), nil, proxyTarget(&to)); err != nil {
+			if err := p.serve(w, caddyenv.Prepare(r, w), nil, proxyTarget(&to)); err != nil {
 				t.Error(err)
 			}
 		}))
@@ -638,7 +627,7 @@ func TestProxySRVError(t *testing.T) {
 		"_empty._tcp.test.": "looking up SRV _empty._tcp.test.: ",
 		"_none._tcp.test.":  "looking up SRV _none._tcp.test.: ",
 	} {
-		r := prepared(httptest.NewRequest("GET", "/", nil), nil)
+		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
 		caddyhttp.SetVar(r.Context(), proxyVar, proxyTarget(&luart.ProxyTo{Upstreams: []string{"srv+http://" + name}}))
 		_, err := source.GetUpstreams(r)
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "%!") {
@@ -742,7 +731,7 @@ func FuzzParseUpstream(f *testing.F) {
 func TestProxySRVLate(t *testing.T) {
 	serveSRV(t, map[string][]uint16{"_late._tcp.test.": {81, 82}})
 	source := testProxy(t, `{"load_balancing":{"retries":9}}`).handler.DynamicUpstreams
-	r := prepared(httptest.NewRequest("GET", "/", nil), nil)
+	r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
 	to := proxyTarget(&luart.ProxyTo{Upstreams: []string{"srv+http://_late._tcp.test.", "b"}})
 	to.tried = 2
 	caddyhttp.SetVar(r.Context(), proxyVar, to)
@@ -763,7 +752,7 @@ func BenchmarkProxyOverhead(b *testing.B) {
 	})
 	const address = "10.0.0.5:80"
 	target := &luart.ProxyTo{Upstreams: []string{address}}
-	r := prepared(httptest.NewRequest("GET", "/", nil), nil)
+	r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
 	w := &discard{header: http.Header{}}
 
 	b.Run("reverse_proxy", func(b *testing.B) {

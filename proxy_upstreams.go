@@ -56,7 +56,7 @@ func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream,
 	switch u := &to.upstreams[at]; {
 	case !u.srv:
 	case s.fake:
-		u.dial = strings.TrimSuffix(u.dial, ":80") + ":80"
+		u.dial = fakeDial(u.dial)
 	default:
 		if err := s.lookUp(r, to, at); err != nil {
 			to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable

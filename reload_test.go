@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -35,7 +36,7 @@ func handler(path, name string) *Handler {
 func get(t testing.TB, h *Handler, path string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	err := h.ServeHTTP(w, prepared(httptest.NewRequest("GET", path, nil), nil),
+	err := h.ServeHTTP(w, caddyenv.Prepare(httptest.NewRequest("GET", path, nil), nil),
 		caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			_, err := io.WriteString(w, "next")
 			return err
@@ -179,7 +180,7 @@ func TestReloadKeepsFunctions(t *testing.T) {
 	}
 	expect := func(want bool) {
 		t.Helper()
-		got, err := m.MatchWithError(prepared(httptest.NewRequest("GET", "/", nil), nil))
+		got, err := m.MatchWithError(caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil))
 		if got != want || err != nil {
 			t.Errorf("%v, %v", got, err)
 		}

@@ -85,7 +85,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.answer(w, r, x)
 	}
 	if to := x.Upstreams(); to != nil {
-		caddyhttp.SetVar(r.Context(), upstreamsVar, to)
+		choose(r.Context(), to)
 	}
 	onward := next
 	if outcome == luart.Proxy {

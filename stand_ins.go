@@ -1,7 +1,6 @@
 package rover
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/scripttest"
@@ -41,21 +40,16 @@ func (s *standIns) replace(h *Handler) {
 	h.settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return s.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})
-	head := h.proxy.handler.Transport.(*headTransport)
-	head.clock = s.Clock
-	head.RoundTripper = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+	h.proxy.useFake(s.Clock, func(r *http.Request, t try) (*http.Response, error) {
 		u := scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Proxied}
-		if to := proxyToOf(r.Context()); to != nil {
-			u.Names = namesOf(to.current.scheme, to.current.dial)
-			if to.current.srv {
-				u.Names = append(u.Names, "srv+"+u.Names[len(u.Names)-1])
-			}
-			if to.mirror {
-				u.Kind = scripttest.Copied
-			}
-			if err := to.keepBody(r); err != nil {
-				return nil, err
-			}
+		if t.dial != "" {
+			u.Names = namesOf(t.scheme, t.dial)
+		}
+		if t.srv {
+			u.Names = append(u.Names, "srv+"+u.Names[len(u.Names)-1])
+		}
+		if t.mirror {
+			u.Kind = scripttest.Copied
 		}
 		resp, err := s.Upstream(r, u)
 		if refused := new(scripttest.RefusedError); errors.As(err, &refused) {
@@ -63,34 +57,7 @@ func (s *standIns) replace(h *Handler) {
 		}
 		return resp, err
 	})
-	source := h.proxy.handler.DynamicUpstreams.(upstreamSource)
-	source.fake = true
-	h.proxy.handler.DynamicUpstreams = source
 }
-
-// keepBody reads the body of a request, so that the next upstream gets it, too: one that
-// takes no connection would not have read it, a fake has by then.
-func (to *proxyTo) keepBody(r *http.Request) error {
-	if to.body != nil || r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
-	kept, err := io.ReadAll(r.Body)
-	to.body = newKeptBody(kept)
-	r.Body = to.body
-	return err
-}
-
-// keptBody implements luart.Replayable.
-type keptBody struct {
-	*bytes.Reader
-	whole []byte
-}
-
-func newKeptBody(whole []byte) keptBody { return keptBody{bytes.NewReader(whole), whole} }
-
-func (keptBody) Close() error { return nil }
-
-func (b keptBody) Again() io.ReadCloser { return newKeptBody(b.whole) }
 
 // namesOf returns what an address may be called in a test: with its port, without, with the
 // scheme.
@@ -109,8 +76,10 @@ func namesOf(scheme, address string) []string {
 	return []string{address, host, scheme + "://" + address, scheme + "://" + host}
 }
 
+// roundTripperFunc is an http.RoundTripper.
 type roundTripperFunc func(*http.Request) (*http.Response, error)
 
+// RoundTrip implements http.RoundTripper.
 func (f roundTripperFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // scriptTest is a handler in a test of its script.
@@ -119,18 +88,7 @@ type scriptTest struct {
 	app    *App
 	cancel context.CancelFunc
 	files  []string // beside those of the script
-	server *caddyhttp.Server
 }
-
-// scriptTestContext is the context of an empty config whose logs are dropped.
-var scriptTestContext = sync.OnceValues(func() (caddy.Context, error) {
-	return caddy.ProvisionContext(&caddy.Config{
-		Admin: &caddy.AdminConfig{Disabled: true},
-		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
-			"default": {BaseLog: caddy.BaseLog{Level: "panic"}}, // another writer would be announced
-		}},
-	})
-})
 
 // scriptTests counts them: each has a VM of its own.
 var scriptTests atomic.Uint64
@@ -138,7 +96,7 @@ var scriptTests atomic.Uint64
 // openScriptTest is a scripttest.Opener. The script runs with a configuration, changed by
 // what the test says itself. files are those that the configuration was made of.
 func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scriptTest, err error) {
-	base, err := scriptTestContext()
+	base, err := caddyenv.Context()
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +117,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 	}
 	t := &scriptTest{
 		h:   &Handler{Config: config, stand: &standIns{o}},
-		app: new(App), cancel: cancel, server: &caddyhttp.Server{},
+		app: new(App), cancel: cancel,
 	}
 	t.app.init(o.Logger)
 	if err := t.h.provision(ctx, t.app); err != nil {
@@ -178,7 +136,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 
 // Serve implements scripttest.App.
 func (t *scriptTest) Serve(w http.ResponseWriter, r *http.Request) error {
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, t.server)
+	r = caddyenv.Prepare(r, w)
 	err := t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
 	var herr caddyhttp.HandlerError
 	if errors.As(err, &herr) && herr.Err != nil {
@@ -196,8 +154,9 @@ func (e *plainError) Unwrap() error { return e.HandlerError }
 
 // behind is the next handler: the fake upstream "next".
 func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {
-	others, _ := caddyhttp.GetVar(r.Context(), upstreamsVar).([]string)
-	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{Names: []string{"next"}, Kind: scripttest.Behind, Others: others})
+	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{
+		Names: []string{"next"}, Kind: scripttest.Behind, Others: chosen(r.Context()),
+	})
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)
 	}

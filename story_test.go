@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/caddy-rover/rover/internal/caddyenv"
 )
 
 func TestAsksForStory(t *testing.T) {
@@ -37,7 +39,7 @@ func TestAsksForStory(t *testing.T) {
 			r.RequestURI = "/x?y=1"
 			r.Header.Set(explainHeader, c.header)
 			h := &Handler{explainKey: key}
-			r = prepared(r, httptest.NewRecorder())
+			r = caddyenv.Prepare(r, httptest.NewRecorder())
 			if got := h.asksForStory(r); got != c.want {
 				t.Errorf("%v for %q", got, c.header)
 			}
