@@ -29,7 +29,7 @@ func BenchmarkAfter(b *testing.B) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		r := caddyenv.Prepare(httptest.NewRequestWithContext(ctx, "GET", "/", nil), nil)
-		w := &discard{header: http.Header{}}
+		w := &blackHole{header: http.Header{}}
 		b.ReportAllocs()
 		for b.Loop() {
 			clear(w.header)

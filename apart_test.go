@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/upstream"
 )
 
 // A version of Caddy that keeps placeholders or log fields elsewhere fails here.
@@ -23,7 +25,7 @@ func TestRejoin(t *testing.T) {
 	dropped := host{}.Apart(w, r)
 	caddyhttp.SetVar(apart.Context(), caddyhttp.LogSkipVar, true)
 	caddyhttp.SetVar(apart.Context(), "both", "behind")
-	choose(apart.Context(), []string{"behind"})
+	upstream.Choose(apart.Context(), []string{"behind"})
 	caddyhttp.SetVar(dropped.Context(), "both", "dropped")
 	apart.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("http.auth.user.id", "behind")
 	apart.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields).Add(zap.String("behind", "behind"))
@@ -41,7 +43,7 @@ func TestRejoin(t *testing.T) {
 	if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); !skip {
 		t.Error("log_skip is lost")
 	}
-	if to := chosen(r.Context()); to != nil {
+	if to := upstream.Chosen(r.Context()); to != nil {
 		t.Errorf("where the request went is known in front: %v", to)
 	}
 	var names []string

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -114,7 +115,7 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, error) {
 	if err != nil {
 		return luart.Script{}, err
 	}
-	s := luart.Script{Config: config.Set, CheckUpstream: checkUpstream}
+	s := luart.Script{Config: config.Set, CheckUpstream: upstream.CheckAddress}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowEnv) {
 		s.AllowEnv, s.Getenv = true, os.LookupEnv
 	}

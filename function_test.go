@@ -34,7 +34,7 @@ func loaded(t testing.TB, path, name, source string) *Handler {
 // newApp is the app of a config that is stopped at the end of the test.
 func newApp(t testing.TB) *App {
 	app := new(App)
-	app.init(testContext(t).Logger(app))
+	app.init(emptyContext(t).Logger(app))
 	t.Cleanup(func() {
 		if err := errors.Join(app.Stop(), app.Cleanup()); err != nil {
 			t.Error(err)
@@ -51,7 +51,7 @@ func begin(t testing.TB, app *App, handlers ...*Handler) error {
 				t.Error(err)
 			}
 		})
-		if err := h.provision(testContext(t), app); err != nil {
+		if err := h.provision(emptyContext(t), app); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func TestFindFunction(t *testing.T) {
 		}
 	}
 	f := functionRef{}
-	if err := f.provision(testContext(t), luart.PolicyFunction); err == nil || !strings.Contains(err.Error(), "rover.policy") {
+	if err := f.provision(emptyContext(t), luart.PolicyFunction); err == nil || !strings.Contains(err.Error(), "rover.policy") {
 		t.Error(err)
 	}
 }

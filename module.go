@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -50,7 +51,7 @@ type Handler struct {
 	settings   luart.Script
 	loaded     *luart.Generation // until the config starts: then it becomes live
 	live       atomic.Pointer[luart.Generation]
-	proxy      *proxy
+	proxy      *upstream.Proxy
 	explainKey string // "": nobody is told the story of a request
 	logger     *zap.Logger
 	stand      *standIns    // of a test of the script; nil: it serves
@@ -93,7 +94,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return err
 	}
 	var err error
-	if h.proxy, err = newProxy(ctx, h.Proxy); err != nil {
+	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
 		return err
 	}
 	repl := caddy.NewReplacer()
@@ -145,7 +146,7 @@ func (h *Handler) newSettings(repl *caddy.Replacer) (luart.Script, error) {
 		Getenv:        os.LookupEnv,
 		Net:           net,
 		Config:        config,
-		CheckUpstream: checkUpstream,
+		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,
 	}, nil
 }
@@ -169,7 +170,7 @@ func quarantinePolicy(option string) *luart.FailPolicy {
 func (h *Handler) Cleanup() error {
 	var errs []error
 	if h.proxy != nil {
-		errs = append(errs, h.proxy.cleanup())
+		errs = append(errs, h.proxy.Cleanup())
 	}
 	for _, gen := range []*luart.Generation{h.loaded, h.live.Load()} {
 		if gen != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -13,7 +14,7 @@ import (
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
 	onward := next.(caddyhttp.Handler)
 	if set := luart.UpstreamsOf(r.Context()); set != nil {
-		choose(r.Context(), set)
+		upstream.Choose(r.Context(), set)
 	}
 	if to != nil && to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
 		onward = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
@@ -21,7 +22,7 @@ func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.
 	if to == nil {
 		return onward.ServeHTTP(w, r)
 	}
-	return h.proxy.serve(w, r, onward, proxyTarget(to))
+	return h.proxy.Serve(w, r, onward, upstream.NewTarget(to))
 }
 
 // ErrorStatus implements luart.Host.

@@ -141,7 +141,7 @@ func prepare(t testing.TB, storage persist.Storage, handlers ...*Handler) *confi
 
 func (c *config) provision() error {
 	for _, h := range c.handlers {
-		if err := h.provision(testContext(c.t), c.app); err != nil {
+		if err := h.provision(emptyContext(c.t), c.app); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,7 @@ func TestReloadWhileAConfigIsLoaded(t *testing.T) {
 	}
 	h, app := handler(path, ""), newApp(t)
 	t.Cleanup(func() { _ = h.Cleanup() })
-	if err := h.provision(testContext(t), app); err != nil {
+	if err := h.provision(emptyContext(t), app); err != nil {
 		t.Fatal(err)
 	}
 	script(t, path, migrates("B"))

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -85,13 +86,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.answer(w, r, x)
 	}
 	if to := x.Upstreams(); to != nil {
-		choose(r.Context(), to)
+		upstream.Choose(r.Context(), to)
 	}
 	onward := next
 	if outcome == luart.Proxy {
-		to := proxyTarget(x.ProxyTo())
+		to := upstream.NewTarget(x.ProxyTo())
 		onward = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			return h.proxy.serve(w, r, next, to)
+			return h.proxy.Serve(w, r, next, to)
 		})
 	}
 	holds := x.Holds()

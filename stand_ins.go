@@ -17,6 +17,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/caddyenv"
+	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/scripttest"
@@ -40,15 +41,15 @@ func (s *standIns) replace(h *Handler) {
 	h.settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return s.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})
-	h.proxy.useFake(s.Clock, func(r *http.Request, t try) (*http.Response, error) {
+	h.proxy.UseFake(s.Clock, func(r *http.Request, t upstream.Try) (*http.Response, error) {
 		u := scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Proxied}
-		if t.dial != "" {
-			u.Names = namesOf(t.scheme, t.dial)
+		if t.Dial != "" {
+			u.Names = namesOf(t.Scheme, t.Dial)
 		}
-		if t.srv {
+		if t.SRV {
 			u.Names = append(u.Names, "srv+"+u.Names[len(u.Names)-1])
 		}
-		if t.mirror {
+		if t.Mirror {
 			u.Kind = scripttest.Copied
 		}
 		resp, err := s.Upstream(r, u)
@@ -155,7 +156,7 @@ func (e *plainError) Unwrap() error { return e.HandlerError }
 // behind is the next handler: the fake upstream "next".
 func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {
 	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{
-		Names: []string{"next"}, Kind: scripttest.Behind, Others: chosen(r.Context()),
+		Names: []string{"next"}, Kind: scripttest.Behind, Others: upstream.Chosen(r.Context()),
 	})
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)

@@ -11,35 +11,107 @@ import (
 
 const module = "github.com/caddy-rover/rover"
 
-// Imports point one way: the root to caddyfile and luart, luart to eventloop. eventloop
-// and luart/giveup know the standard library only, luart/persist besides luart/giveup, luart no Caddy, and nobody but the tests and
-// cmd/caddy the root. Of luart, caddyfile knows luart/outbound, whose rules it reads.
-func TestDeps(t *testing.T) {
-	for pkg, forbidden := range map[string][]string{
-		"/eventloop":      {"github.com/", "go.uber.org/", "golang.org/"},
-		"/luart":          {"github.com/caddyserver/", module + "/caddyfile"},
-		"/caddyfile":      {"github.com/yuin/", module + "/luart", module + "/eventloop"},
-		"/luart/outbound": {"github.com/", "go.uber.org/"},
-		"/luart/luac":     {"github.com/caddy", "go.uber.org/", "golang.org/"},
-		"/luart/clock":    {"github.com/", "go.uber.org/", "golang.org/"},
-		"/luart/giveup":   {"github.com/", "go.uber.org/", "golang.org/"},
-		"/luart/persist":  {"github.com/", "go.uber.org/", "golang.org/"},
-	} {
-		imports := strings.Fields(goList(t, "-f", `{{join .Imports "\n"}}`, module+pkg))
-		if len(imports) == 0 {
-			t.Errorf("%s imports nothing?", pkg)
+// imports is what each package of the module may import: "package (others): ours". Ours are
+// packages of the module, "." is its root. Others are lua (gopher-lua), caddy, x (golang.org/x)
+// and more, which is any other module; the standard library is for all. A line that begins with
+// a space goes on with the one before. What tests import does not count.
+//
+// A package that is not here fails TestImports: a new one is a new line, with no more than it
+// needs. So is one that is here and not there any more.
+const imports = `
+. (caddy more): caddyfile eventloop internal/caddyenv internal/upstream luart luart/clock
+	luart/giveup luart/outbound luart/persist luart/scripttest
+caddyfile (caddy more): luart/outbound
+cmd/caddy (caddy): .
+eventloop:
+integration_test:
+integration_test/load:
+internal/caddyenv (caddy):
+internal/upstream (caddy): luart luart/clock
+luart (lua x more): eventloop luart/bodyfilter luart/clock luart/giveup luart/luac luart/outbound
+	luart/pattern
+luart/bodyfilter (more):
+luart/clock:
+luart/giveup:
+luart/luac (lua):
+luart/outbound (x):
+luart/pattern:
+luart/persist: luart/giveup
+luart/scripttest (more): luart luart/clock luart/outbound
+`
+
+// Each package imports what it may, and no more: see imports.
+func TestImports(t *testing.T) {
+	rules := strings.ReplaceAll(strings.TrimSpace(imports), "\n\t", " ")
+	allowed := map[string]map[string]bool{}
+	for rule := range strings.Lines(rules) {
+		head, ours, ok := strings.Cut(rule, ":")
+		pkg, others, _ := strings.Cut(strings.TrimSuffix(head, ")"), " (")
+		if !ok || allowed[pkg] != nil {
+			t.Fatalf("the rule %q has no colon, or is the second one of its package", rule)
 		}
-		for _, imp := range imports {
-			if imp == module {
-				t.Errorf("%s imports the root package", pkg)
+		allowed[pkg] = map[string]bool{}
+		for _, name := range strings.Fields(ours) {
+			allowed[pkg][name] = true
+		}
+		for _, kind := range strings.Fields(others) {
+			allowed[pkg]["("+kind+")"] = true
+		}
+	}
+	list := strings.Split(goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./..."), "\n")
+	if len(list) < 10 {
+		t.Fatalf("the module has the packages %q only?", list)
+	}
+	for _, line := range list {
+		path, imports, _ := strings.Cut(line, " ")
+		pkg := ours(path)
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("package %s is new: add a line to imports, with what it needs", pkg)
+			continue
+		}
+		delete(allowed, pkg)
+		for _, imp := range strings.Fields(imports) {
+			name := ours(imp)
+			if name == "" {
+				name = kindOf(imp)
 			}
-			for _, f := range forbidden {
-				if strings.HasPrefix(imp, f) && imp != module+"/luart/outbound" && imp != module+"/luart/giveup" {
-					t.Errorf("%s imports %s", pkg, imp)
-				}
+			if name != "" && !may[name] {
+				t.Errorf("package %s must not import %s", pkg, imp)
 			}
 		}
 	}
+	for pkg := range allowed {
+		t.Errorf("there is no package %s any more: remove its line from imports", pkg)
+	}
+}
+
+// ours returns the name in imports of a package of the module, "" for any other.
+func ours(path string) string {
+	if path == module {
+		return "."
+	}
+	name, _ := strings.CutPrefix(path, module+"/")
+	if name == path {
+		return ""
+	}
+	return name
+}
+
+// kindOf returns what a package of another module counts as in imports, "" for the standard
+// library.
+func kindOf(path string) string {
+	for prefix, kind := range map[string]string{
+		"github.com/yuin/gopher-lua": "(lua)", "github.com/caddyserver/": "(caddy)", "golang.org/x/": "(x)",
+	} {
+		if strings.HasPrefix(path, prefix) {
+			return kind
+		}
+	}
+	if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") {
+		return "(more)"
+	}
+	return ""
 }
 
 // Every package has one package comment, which begins with its name.

@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"context"
@@ -127,7 +127,7 @@ func TestProxyPickClosed(t *testing.T) {
 	closed := errors.New("closed")
 	p := testProxy(t, "")
 	w := httptest.NewRecorder()
-	err := p.serve(w, caddyenv.Prepare(httptest.NewRequest("GET", "http://h/", nil), w), nil, proxyTarget(&luart.ProxyTo{
+	err := p.Serve(w, caddyenv.Prepare(httptest.NewRequest("GET", "http://h/", nil), w), nil, NewTarget(&luart.ProxyTo{
 		Pick: func(context.Context, int, *luart.TryError) (string, error) { return "", closed },
 	}))
 	var herr caddyhttp.HandlerError

@@ -1,9 +1,7 @@
-package rover
+package upstream
 
 import (
 	"bufio"
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +20,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
@@ -38,7 +35,7 @@ func testContext(t testing.TB) caddy.Context {
 }
 
 // testProxy is a proxy with the JSON of a proxy block; "" is none.
-func testProxy(t testing.TB, block string) *proxy {
+func testProxy(t testing.TB, block string) *Proxy {
 	t.Helper()
 	var cfg *reverseproxy.Handler
 	if block != "" {
@@ -47,12 +44,12 @@ func testProxy(t testing.TB, block string) *proxy {
 			t.Fatal(err)
 		}
 	}
-	p, err := newProxy(testContext(t), cfg)
+	p, err := NewProxy(testContext(t), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.cleanup(); err != nil {
+		if err := p.Cleanup(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -61,11 +58,11 @@ func testProxy(t testing.TB, block string) *proxy {
 
 // request serves one request and returns the status that the client would see, the
 // body, and how often the proxy tried again.
-func request(t testing.TB, p *proxy, method, body string, to luart.ProxyTo) (status int, got string, retries any) {
+func request(t testing.TB, p *Proxy, method, body string, to luart.ProxyTo) (status int, got string, retries any) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := caddyenv.Prepare(httptest.NewRequest(method, "http://site.example/at?q=1", strings.NewReader(body)), w)
-	err := p.serve(w, r, nil, proxyTarget(&to))
+	err := p.Serve(w, r, nil, NewTarget(&to))
 	status = w.Code
 	if err != nil {
 		var herr caddyhttp.HandlerError
@@ -224,7 +221,7 @@ func TestProxyReplaysTheBody(t *testing.T) {
 		if chunked {
 			r.ContentLength = -1
 		}
-		err := p.serve(w, r, nil, proxyTarget(&luart.ProxyTo{Upstreams: []string{resetting(t), resetting(t), named(t, "b")}}))
+		err := p.Serve(w, r, nil, NewTarget(&luart.ProxyTo{Upstreams: []string{resetting(t), resetting(t), named(t, "b")}}))
 		if err != nil || w.Body.String() != "b "+body+" <nil>" {
 			t.Errorf("chunked %v: %v, %d bytes: %.40q", chunked, err, w.Body.Len(), w.Body)
 		}
@@ -236,65 +233,10 @@ func TestProxyBlockWithUpstreams(t *testing.T) {
 		{Upstreams: reverseproxy.UpstreamPool{{Dial: "a:80"}}},
 		{DynamicUpstreamsRaw: json.RawMessage(`{"source":"a","name":"a"}`)},
 	} {
-		if _, err := newProxy(testContext(t), cfg); err == nil || !strings.Contains(err.Error(), "the script chooses the upstreams") {
+		if _, err := NewProxy(testContext(t), cfg); err == nil || !strings.Contains(err.Error(), "the script chooses the upstreams") {
 			t.Errorf("error %v", err)
 		}
 	}
-}
-
-func TestProxyTimeout(t *testing.T) {
-	p := testProxy(t, "")
-	a := named(t, "a")
-	const timeout = 0.05
-	t.Run("GET", func(t *testing.T) {
-		hang, _ := hanging(t)
-		if status, _, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{hang}, Timeout: timeout}); status != 504 {
-			t.Errorf("status %d", status)
-		}
-		if _, got, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{hang, a}, Timeout: timeout}); got != "a  <nil>" {
-			t.Errorf("%q, want the next upstream's", got)
-		}
-	})
-	t.Run("a request that may have been sent is not repeated", func(t *testing.T) {
-		first, requests := hanging(t)
-		status, _, _ := request(t, p, "POST", "x", luart.ProxyTo{Upstreams: []string{first, a}, Timeout: timeout})
-		if status != 504 || requests.Load() != 1 {
-			t.Errorf("status %d after %d requests", status, requests.Load())
-		}
-	})
-	t.Run("no connection in time", func(t *testing.T) {
-		silent := "https://" + mute(t)
-		status, got, _ := request(t, p, "POST", "x", luart.ProxyTo{Upstreams: []string{silent, a}, Timeout: timeout})
-		if status != 200 || got != "a x <nil>" {
-			t.Errorf("%d %q: nothing was sent, so the next upstream is to be tried", status, got)
-		}
-		if status, _, _ = request(t, p, "POST", "x", luart.ProxyTo{Upstreams: []string{silent}, Timeout: timeout}); status != 504 {
-			t.Errorf("status %d", status)
-		}
-	})
-	t.Run("a client that has left", func(t *testing.T) {
-		first, _ := hanging(t)
-		w := httptest.NewRecorder()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil).WithContext(ctx), w)
-		err := p.serve(w, r, nil, proxyTarget(&luart.ProxyTo{Upstreams: []string{first, a}, Timeout: 60}))
-		if err != nil || w.Code != 499 {
-			t.Errorf("%d, %v", w.Code, err)
-		}
-	})
-	t.Run("a body that has begun is not cut", func(t *testing.T) {
-		slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_ = http.NewResponseController(w).Flush()
-			<-time.After(200 * time.Millisecond)
-			_, _ = io.WriteString(w, "late")
-		}))
-		defer slow.Close()
-		status, got, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{slow.Listener.Addr().String()}, Timeout: timeout})
-		if status != 200 || got != "late" {
-			t.Errorf("%d %q", status, got)
-		}
-	})
 }
 
 // seen is what an upstream got.
@@ -336,7 +278,7 @@ func TestProxyOptions(t *testing.T) {
 		r := caddyenv.Prepare(httptest.NewRequest("GET", "http://site.example/a%2Fb?q=1", nil), w)
 		r.Header.Set("X-Old", "old")
 		before := r.Clone(r.Context())
-		if err := p.serve(w, r, nil, proxyTarget(&c.to)); err != nil {
+		if err := p.Serve(w, r, nil, NewTarget(&c.to)); err != nil {
 			t.Fatal(err)
 		}
 		if got.uri != c.uri || got.host != c.host {
@@ -355,81 +297,6 @@ func TestProxyOptions(t *testing.T) {
 		if r.URL.String() != before.URL.String() || r.RequestURI != before.RequestURI || r.Host != before.Host || !reflect.DeepEqual(r.Header, before.Header) {
 			t.Errorf("%+v: the request has changed: %s %s %v", c.to, r.Host, r.URL, r.Header)
 		}
-	}
-}
-
-func TestProxyHTTPS(t *testing.T) {
-	secure, got := recording(t, httptest.NewTLSServer)
-	ca := base64.StdEncoding.EncodeToString(secure.Certificate().Raw)
-	transport := fmt.Sprintf(`"transport":{"protocol":"http","tls":{"ca":{"provider":"inline","trusted_ca_certs":[%q]}}}`, ca)
-	address := secure.Listener.Addr().String()
-
-	// What reverse_proxy sends to an https upstream is what we send.
-	plain := new(reverseproxy.Handler)
-	if err := json.Unmarshal([]byte("{"+transport+`,"upstreams":[{"dial":"`+address+`"}]}`), plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := plain.Provision(testContext(t)); err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Cleanup()
-	w := httptest.NewRecorder()
-	if err := plain.ServeHTTP(w, caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), w), nil); err != nil {
-		t.Fatal(err)
-	}
-	wantHost := got.host
-
-	p := testProxy(t, "{"+transport+"}")
-	for _, c := range []struct {
-		block string
-		to    luart.ProxyTo
-		host  string
-	}{
-		{"", luart.ProxyTo{}, wantHost},
-		{"", luart.ProxyTo{Host: "example.com"}, "example.com"},
-		{`,"headers":{"request":{"set":{"Host":["set.example"]}}}`, luart.ProxyTo{}, "set.example"},
-		{`,"headers":{"request":{"replace":{"Host":[{"search":"127.0.0.1","replace":"localhost"}]}}}`, luart.ProxyTo{}, strings.Replace(wantHost, "127.0.0.1", "localhost", 1)},
-		{`,"headers":{"request":{"set":{"Host":["set.example"]}}}`, luart.ProxyTo{Host: "example.com"}, "example.com"},
-	} {
-		c.to.Upstreams = []string{"https://" + refused(t), "https://" + address}
-		status, _, _ := request(t, testProxy(t, "{"+transport+c.block+"}"), "GET", "", c.to)
-		if status != 200 || got.host != c.host {
-			t.Errorf("block %s, option %q: %d, host %q, want %q", c.block, c.to.Host, status, got.host, c.host)
-		}
-	}
-
-	// The scheme is the upstream's, whatever the transport or the upstream before has.
-	a := named(t, "a")
-	for _, list := range [][]string{{"http://" + a}, {"https://" + refused(t), "http://" + a}} {
-		if status, body, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: list}); status != 200 || body != "a  <nil>" {
-			t.Errorf("%v: %d %q", list, status, body)
-		}
-	}
-	if status, _, _ := request(t, testProxy(t, ""), "GET", "", luart.ProxyTo{Upstreams: []string{"https://" + address}}); status != 502 {
-		t.Errorf("a certificate that nobody trusts: %d", status)
-	}
-}
-
-type roundTripFunc func(*http.Request) (*http.Response, error)
-
-func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// With proxy_protocol, Caddy puts the client's address into the URL's host.
-func TestProxyHTTPSHostWithProxyProtocol(t *testing.T) {
-	p := testProxy(t, `{"transport":{"protocol":"http","proxy_protocol":"v2","tls":{}}}`)
-	var host string
-	wrapped := p.handler.Transport.(*headTransport)
-	inner := wrapped.RoundTripper
-	wrapped.RoundTripper = struct {
-		http.RoundTripper
-		reverseproxy.ProxyProtocolTransport
-	}{roundTripFunc(func(r *http.Request) (*http.Response, error) {
-		host = r.Host
-		return &http.Response{StatusCode: 204, Body: http.NoBody, Header: http.Header{}, Proto: "HTTP/1.1"}, nil
-	}), inner.(reverseproxy.ProxyProtocolTransport)}
-	status, _, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{"https://a.example"}})
-	if status != 204 || host != "a.example:443" {
-		t.Errorf("%d, host %q", status, host)
 	}
 }
 
@@ -465,7 +332,7 @@ func TestProxyUpgrade(t *testing.T) {
 	for _, to := range []luart.ProxyTo{{}, {Timeout: timeout, Path: "/x", Host: "x"}} {
 		to.Upstreams = []string{upstream.Listener.Addr().String()}
 		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := p.serve(w, caddyenv.Prepare(r, w), nil, proxyTarget(&to)); err != nil {
+			if err := p.Serve(w, caddyenv.Prepare(r, w), nil, NewTarget(&to)); err != nil {
 				t.Error(err)
 			}
 		}))
@@ -505,241 +372,20 @@ func TestProxyCleanup(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	p, err := newProxy(testContext(t), nil)
+	p, err := NewProxy(testContext(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if status, _, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{s.Listener.Addr().String()}}); status != 200 {
 		t.Fatalf("status %d", status)
 	}
-	if err := p.cleanup(); err != nil {
+	if err := p.Cleanup(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-closed:
 	case <-time.After(10 * time.Second):
 		t.Error("the idle connection is still open")
-	}
-}
-
-// serveSRV makes net.DefaultResolver ask a server that knows these SRV records, all
-// with target 127.0.0.1 by way of its name local.test.
-func serveSRV(t *testing.T, records map[string][]uint16) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if m.Unpack(buf[:n]) != nil {
-				continue
-			}
-			m.Response, m.Authoritative, m.Additionals = true, true, nil
-			q := m.Questions[0]
-			ports, known := records[q.Name.String()]
-			switch {
-			case q.Type == dnsmessage.TypeSRV && known:
-				for i, port := range ports {
-					m.Answers = append(m.Answers, dnsmessage.Resource{
-						Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-						Body:   &dnsmessage.SRVResource{Priority: uint16(i), Port: port, Target: dnsmessage.MustNewName("local.test.")},
-					})
-				}
-			case q.Type == dnsmessage.TypeA && q.Name.String() == "local.test.":
-				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
-				}}
-			case q.Name.String() != "local.test.":
-				m.RCode = dnsmessage.RCodeNameError
-			}
-			if reply, err := m.Pack(); err == nil {
-				_, _ = conn.WriteTo(reply, from)
-			}
-		}
-	}()
-	if err := new(reverseproxy.SRVUpstreams).ResetCache(nil); err != nil { // one for the process
-		t.Fatal(err)
-	}
-	old := net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-	t.Cleanup(func() {
-		net.DefaultResolver = old
-		conn.Close()
-		<-done
-	})
-}
-
-func port(t *testing.T, address string) uint16 {
-	a, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint16(a.Port)
-}
-
-func TestProxySRV(t *testing.T) {
-	a, dead := named(t, "a"), refused(t)
-	serveSRV(t, map[string][]uint16{
-		"_one._tcp.test.":   {port(t, a)},
-		"_two._tcp.test.":   {port(t, dead), port(t, a)},
-		"_empty._tcp.test.": {},
-	})
-	p := testProxy(t, "")
-	for _, c := range []struct {
-		to      luart.ProxyTo
-		status  int
-		retries any
-	}{
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_one._tcp.test."}}, 200, 0},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_two._tcp.test."}}, 200, 1},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_two._tcp.test."}, Tries: 1}, 502, maxTries},
-		{luart.ProxyTo{Upstreams: []string{dead, "srv+http://_two._tcp.test."}, Tries: 2}, 502, maxTries},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_none._tcp.test."}}, 503, maxTries},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_empty._tcp.test."}}, 503, maxTries},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_none._tcp.test.", a}}, 200, 1},
-		{luart.ProxyTo{Upstreams: []string{dead, "srv+http://_none._tcp.test."}}, 502, maxTries},
-		{luart.ProxyTo{Upstreams: []string{"srv+http://_two._tcp.test."}, Timeout: 60, Host: "h", Path: "/p"}, 200, 1},
-	} {
-		for range 2 { // the second time from Caddy's cache
-			status, _, retries := request(t, p, "POST", "x", c.to)
-			if status != c.status || retries != c.retries {
-				t.Errorf("%+v: %d after %v retries, want %d after %v", c.to, status, retries, c.status, c.retries)
-			}
-		}
-	}
-}
-
-func TestProxySRVError(t *testing.T) {
-	serveSRV(t, map[string][]uint16{"_empty._tcp.test.": {}})
-	source := testProxy(t, "").handler.DynamicUpstreams
-	for name, want := range map[string]string{
-		"_empty._tcp.test.": "looking up SRV _empty._tcp.test.: ",
-		"_none._tcp.test.":  "looking up SRV _none._tcp.test.: ",
-	} {
-		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
-		caddyhttp.SetVar(r.Context(), proxyVar, proxyTarget(&luart.ProxyTo{Upstreams: []string{"srv+http://" + name}}))
-		_, err := source.GetUpstreams(r)
-		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "%!") {
-			t.Errorf("%s: error %v", name, err)
-		}
-	}
-}
-
-func TestParseUpstream(t *testing.T) {
-	for address, want := range map[string]upstream{
-		"10.0.0.5:80":           {dial: "10.0.0.5:80"},
-		"backend":               {dial: "backend:80"},
-		"backend:8080":          {dial: "backend:8080"},
-		"http://backend":        {dial: "backend:80", scheme: "http"},
-		"https://backend":       {dial: "backend:443", scheme: "https"},
-		"https://backend:8443":  {dial: "backend:8443", scheme: "https"},
-		"[::1]:80":              {dial: "[::1]:80"},
-		"[::1]":                 {dial: "[::1]:80"},
-		"https://[::1]":         {dial: "[::1]:443", scheme: "https"},
-		"unix//run/app.sock":    {dial: "unix//run/app.sock"},
-		"srv+http://_app._tcp":  {dial: "_app._tcp", scheme: "http", srv: true},
-		"srv+https://app.local": {dial: "app.local", scheme: "https", srv: true},
-		"HTTPS://backend":       {dial: "backend:443", scheme: "https"},
-		"my_app-1.internal.:81": {dial: "my_app-1.internal.:81"},
-		"[fe80::1%eth0]:80":     {dial: "[fe80::1%eth0]:80"},
-		"http://[fe80::1%25e0]": {dial: "[fe80::1%e0]:80", scheme: "http"},
-	} {
-		for range 2 { // parsed, and from the cache
-			if got, err := parseUpstream(address); err != nil || got != want {
-				t.Errorf("%q: %+v, %v", address, got, err)
-			}
-		}
-	}
-	for address, want := range map[string]string{
-		"":                    "is not a host",
-		":80":                 "is not a host",
-		"a:0":                 "port",
-		"a:65536":             "port",
-		"a:http":              "port",
-		"::1":                 "brackets",
-		"[x:y]:80":            "IPv6",
-		"http://a/path":       "nothing else",
-		"http://a?x":          "nothing else",
-		"http://u:p@a":        "nothing else",
-		"http://a/":           "nothing else",
-		"http://a#":           "nothing else",
-		"http://a?":           "nothing else",
-		"http://@a":           "nothing else",
-		"http://":             "is not a host",
-		"[a]:80":              "IPv6",
-		"[10.0.0.1]:80":       "IPv6",
-		"a:80-90":             "port",
-		"tcp/a:80":            "is not a host",
-		"unix+h2c//a":         "is not a host",
-		"fd/3":                "is not a host",
-		"a%20b:80":            "is not a host",
-		"münchen.example":     "is not a host",
-		"srv+http://":         "a name",
-		"srv+http://a/b":      "nothing else",
-		"unix//a|99":          "permission",
-		"h2c://a":             "versions h2c",
-		"ftp://a":             "scheme",
-		"unix/relative":       "absolute",
-		"a b":                 "spaces",
-		"a\r\nb":              "control",
-		"{http.request.host}": "braces",
-		"srv+http://name:80":  "without port",
-		"a/b:80":              "is not a host",
-		"http://[::1":         "missing ']'",
-	} {
-		_, err := parseUpstream(address)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "invalid upstream") {
-			t.Errorf("%q: error %v, want %q", address, err, want)
-		}
-	}
-}
-
-func FuzzParseUpstream(f *testing.F) {
-	for _, s := range []string{"a:80", "https://[::1]:443", "unix//a", "srv+http://x", "http://u@h", "[::1", "{x}"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		u, err := parseUpstream(s)
-		if err != nil {
-			return
-		}
-		if u.dial == "" || strings.ContainsAny(u.dial, "\r\n\x00 {}") || strings.ContainsAny(u.scheme, ":/") {
-			t.Errorf("%q became %+v", s, u)
-		}
-		if a, err := caddy.ParseNetworkAddress(u.dial); !u.srv && (err != nil || a.PortRangeSize() != 1) {
-			t.Errorf("%q became %q, which Caddy does not dial: %v", s, u.dial, err)
-		}
-		again, err := parseUpstream(s)
-		if err != nil || again != u {
-			t.Errorf("%q: first %+v, then %+v, %v", s, u, again, err)
-		}
-	})
-}
-
-// A name that is found at last, in a list that has begun again.
-func TestProxySRVLate(t *testing.T) {
-	serveSRV(t, map[string][]uint16{"_late._tcp.test.": {81, 82}})
-	source := testProxy(t, `{"load_balancing":{"retries":9}}`).handler.DynamicUpstreams
-	r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
-	to := proxyTarget(&luart.ProxyTo{Upstreams: []string{"srv+http://_late._tcp.test.", "b"}})
-	to.tried = 2
-	caddyhttp.SetVar(r.Context(), proxyVar, to)
-	for _, want := range []string{"local.test.:81", "local.test.:82", "b:80", "local.test.:81"} {
-		got, err := source.GetUpstreams(r)
-		if err != nil || len(got) != 1 || got[0].Dial != want {
-			t.Errorf("%v, %v, want %s", got, err, want)
-		}
 	}
 }
 
@@ -777,7 +423,7 @@ func BenchmarkProxyOverhead(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(w.header)
-				if err := p.serve(w, r, nil, proxyTarget(target)); err != nil {
+				if err := p.Serve(w, r, nil, NewTarget(target)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -786,13 +432,13 @@ func BenchmarkProxyOverhead(b *testing.B) {
 	b.Run("target", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			proxyTarget(target)
+			NewTarget(target)
 		}
 	})
 	b.Run("GetUpstreams", func(b *testing.B) {
 		source := testProxy(b, "").handler.DynamicUpstreams
-		to := proxyTarget(target)
-		caddyhttp.SetVar(r.Context(), proxyVar, to)
+		to := NewTarget(target)
+		caddyhttp.SetVar(r.Context(), targetVar, to)
 		b.ReportAllocs()
 		for b.Loop() {
 			to.tried = 0
@@ -822,7 +468,7 @@ func TestProxyKeepsNoConnectionAfterCleanup(t *testing.T) {
 	s.Start()
 	t.Cleanup(s.Close)
 	p := testProxy(t, "")
-	if err := p.cleanup(); err != nil {
+	if err := p.Cleanup(); err != nil {
 		t.Fatal(err)
 	}
 	if status, got, _ := request(t, p, "GET", "", luart.ProxyTo{Upstreams: []string{s.Listener.Addr().String()}}); status != 200 || got != "late" {

@@ -1,10 +1,9 @@
-package rover
+package upstream
 
 import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -13,14 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
-	"github.com/caddy-rover/rover/luart"
 )
-
-// maxTries is how many upstreams one request is tried with, where the proxy block says
-// nothing about retries: the longest list that api.proxy takes.
-const maxTries = 16
 
 // upstream is one address that a script may give to api.proxy.
 type upstream struct {
@@ -29,116 +21,55 @@ type upstream struct {
 	srv    bool
 }
 
-// upstreamSource offers the upstreams of a request's proxyTo, one for each try. The
-// reverse proxy asks before every try.
-type upstreamSource struct {
-	srv   reverseproxy.SRVUpstreams // provisioned, without a name
-	fake  bool                      // there is no network: names are not looked up
-	again bool                      // the proxy block says how often to retry: begin again at the end of the list
-}
-
-// GetUpstreams implements reverseproxy.UpstreamSource. r is the request for the
-// upstream, made for this try.
-func (s upstreamSource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
-	to := proxyToOf(r.Context())
-	if to == nil {
-		return nil, nil
-	}
-	if to.pick != nil && to.tried >= len(to.upstreams) && !to.ask(r.Context(), s.again) {
-		to.over = true
-		return []*reverseproxy.Upstream{{Dial: endingDial}}, nil
-	}
-	if len(to.upstreams) == 0 || to.tried >= len(to.upstreams) && !s.again {
-		return nil, nil // the last try's error stays
-	}
-	at := to.tried % len(to.upstreams)
-	to.tried++
-	switch u := &to.upstreams[at]; {
-	case !u.srv:
-	case s.fake:
-		u.dial = fakeDial(u.dial)
-	default:
-		if err := s.lookUp(r, to, at); err != nil {
-			to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable
-			return nil, err
-		}
-	}
-	to.current, to.offered = to.upstreams[at], true
-	r.URL.Scheme = to.current.scheme
-	// A new one for each try: Caddy writes to it, and may look at it later.
-	to.offer[0] = &reverseproxy.Upstream{Dial: to.current.dial}
-	return to.offer[:], nil
-}
-
-// lookUp puts the targets of an SRV name in the place of the name. Caddy's source
-// caches them.
-func (s upstreamSource) lookUp(r *http.Request, to *proxyTo, at int) error {
-	name := to.upstreams[at]
-	found, err := lookUpSRV(s.srv, name.dial, r)
-	if err != nil {
-		return err
-	}
-	list := make([]upstream, 0, len(to.upstreams)+len(found)-1)
-	list = append(list, to.upstreams[:at]...)
-	for _, u := range found {
-		list = append(list, upstream{dial: u.Dial, scheme: name.scheme})
-	}
-	list = append(list, to.upstreams[at+1:]...)
-	if to.tries > 0 {
-		list = list[:min(len(list), to.tries)]
-	}
-	to.upstreams = list
-	to.tried = at + 1
-	return nil
-}
-
-// lookUpSRV returns the targets of an SRV name, at least one. source has no name.
-func lookUpSRV(source reverseproxy.SRVUpstreams, name string, r *http.Request) ([]*reverseproxy.Upstream, error) {
-	source.Name = name
-	found, err := source.GetUpstreams(r)
-	if err == nil && len(found) == 0 {
-		err = errors.New("no records")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking up SRV %s: %w", name, err)
-	}
-	return found, nil
-}
-
 // Parsed addresses are kept: a script names the same few again and again.
 var (
-	parsedUpstreams      sync.Map // string → upstream
-	parsedUpstreamsCount atomic.Int64
+	parsedAddresses    sync.Map // string → upstream
+	parsedAddressCount atomic.Int64
 )
 
-// maxParsedUpstreams bounds the cache against scripts that make addresses up.
-const maxParsedUpstreams = 4096
+// maxParsedAddresses bounds the cache against scripts that make addresses up.
+const maxParsedAddresses = 4096
 
-// checkUpstream says whether api.proxy may be given an address.
-func checkUpstream(address string) error {
-	_, err := parseUpstream(address)
+// CheckAddress says whether api.proxy may be given an address.
+func CheckAddress(address string) error {
+	_, err := parseAddress(address)
 	return err
 }
 
-// parseUpstream parses "host[:port]", "http(s)://host[:port]", "unix//path" or
+// parseAddress parses "host[:port]", "http(s)://host[:port]", "unix//path" or
 // "srv+http(s)://name". The default port is 80, for https 443. Any goroutine may call it.
-func parseUpstream(address string) (upstream, error) {
-	if u, ok := parsedUpstreams.Load(address); ok {
+func parseAddress(address string) (upstream, error) {
+	if u, ok := parsedAddresses.Load(address); ok {
 		return u.(upstream), nil
 	}
-	u, err := newUpstream(address)
+	u, err := newAddress(address)
 	if err != nil {
 		return upstream{}, fmt.Errorf("invalid upstream %q: %w", address, err)
 	}
-	if parsedUpstreamsCount.Load() < maxParsedUpstreams {
-		if _, loaded := parsedUpstreams.LoadOrStore(strings.Clone(address), u); !loaded {
-			parsedUpstreamsCount.Add(1)
+	if parsedAddressCount.Load() < maxParsedAddresses {
+		if _, loaded := parsedAddresses.LoadOrStore(strings.Clone(address), u); !loaded {
+			parsedAddressCount.Add(1)
 		}
 	}
 	return u, nil
 }
 
-func newUpstream(address string) (upstream, error) {
+// parseAddresses parses addresses, which must be of one scheme: Caddy chooses among them
+// when the request for the upstream has been made.
+func parseAddresses(addresses []string) (list []upstream, err error) {
+	for _, address := range addresses {
+		u, err := parseAddress(address)
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, u); u.scheme != list[0].scheme {
+			return nil, fmt.Errorf("the upstreams of a list have one scheme, these have %q and %q", list[0].scheme, u.scheme)
+		}
+	}
+	return list, nil
+}
+
+func newAddress(address string) (upstream, error) {
 	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '{' || r == '}' }) {
 		return upstream{}, errors.New("spaces, control characters and braces are not allowed")
 	}

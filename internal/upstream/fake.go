@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"bytes"
@@ -9,38 +9,38 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 )
 
-// try is one attempt to send a request to an upstream. The zero value is a request that no
+// Try is one attempt to send a request to an upstream. The zero value is a request that no
 // script has given an upstream.
-type try struct {
-	scheme, dial string // as the script's address says; dial is the name to look up if srv is set
-	srv          bool
-	mirror       bool // nobody wants the answer
+type Try struct {
+	Scheme, Dial string // as the script's address says; dial is the name to look up if srv is set
+	SRV          bool
+	Mirror       bool // nobody wants the answer
 }
 
-// useFake puts send in the place of the network, in tests of scripts: names are not looked
+// UseFake puts send in the place of the network, in tests of scripts: names are not looked
 // up, and timeouts go by clock.
-func (p *proxy) useFake(clock *clock.Clock, send func(*http.Request, try) (*http.Response, error)) {
+func (p *Proxy) UseFake(clock *clock.Clock, send func(*http.Request, Try) (*http.Response, error)) {
 	head := p.handler.Transport.(*headTransport)
 	head.clock = clock
 	head.RoundTripper = fakeTransport(send)
-	source := p.handler.DynamicUpstreams.(upstreamSource)
+	source := p.handler.DynamicUpstreams.(trySource)
 	source.fake = true
 	p.handler.DynamicUpstreams = source
 }
 
 // fakeTransport is the transport of a proxy without a network.
-type fakeTransport func(*http.Request, try) (*http.Response, error)
+type fakeTransport func(*http.Request, Try) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
 func (send fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	to := proxyToOf(r.Context())
+	to := targetOf(r.Context())
 	if to == nil {
-		return send(r, try{})
+		return send(r, Try{})
 	}
 	if err := to.keepBody(r); err != nil {
 		return nil, err
 	}
-	return send(r, try{to.current.scheme, to.current.dial, to.current.srv, to.mirror})
+	return send(r, Try{to.current.scheme, to.current.dial, to.current.srv, to.mirror})
 }
 
 // fakeDial is the dial of an SRV name that is not looked up.
@@ -48,7 +48,7 @@ func fakeDial(name string) string { return strings.TrimSuffix(name, ":80") + ":8
 
 // keepBody reads the body of a request, so that the next upstream gets it, too: one that
 // takes no connection would not have read it, a fake has by then.
-func (to *proxyTo) keepBody(r *http.Request) error {
+func (to *Target) keepBody(r *http.Request) error {
 	if to.body != nil || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"context"
@@ -59,7 +59,7 @@ func (u *Upstreams) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if u.Fallback = d.RemainingArgs(); len(u.Fallback) == 0 {
 			return d.ArgErr()
 		}
-		if _, err := parseUpstreams(u.Fallback); err != nil {
+		if _, err := parseAddresses(u.Fallback); err != nil {
 			return d.WrapErr(err)
 		}
 	}
@@ -69,7 +69,7 @@ func (u *Upstreams) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Provision checks the addresses.
 func (u *Upstreams) Provision(ctx caddy.Context) error {
 	var err error
-	if u.fallback, err = parseUpstreams(u.Fallback); err != nil {
+	if u.fallback, err = parseAddresses(u.Fallback); err != nil {
 		return fmt.Errorf("fallback: %w", err)
 	}
 	if err := u.srv.Provision(ctx); err != nil {
@@ -79,50 +79,35 @@ func (u *Upstreams) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// parseUpstreams parses addresses, which must be of one scheme: Caddy chooses among them
-// when the request for the upstream has been made.
-func parseUpstreams(addresses []string) (list []upstream, err error) {
-	for _, address := range addresses {
-		u, err := parseUpstream(address)
-		if err != nil {
-			return nil, err
-		}
-		if list = append(list, u); u.scheme != list[0].scheme {
-			return nil, fmt.Errorf("the upstreams of a list have one scheme, these have %q and %q", list[0].scheme, u.scheme)
-		}
-	}
-	return list, nil
-}
-
-// upstreamsVar is the variable of a request that holds what a script gave to
+// chosenVar is the variable of a request that holds what a script gave to
 // ctx:upstream: addresses that have been checked.
-const upstreamsVar = "rover.upstreams"
+const chosenVar = "rover.upstreams"
 
-// choose has a reverse_proxy behind use a list of addresses, which have been checked, for the
+// Choose has a reverse_proxy behind use a list of addresses, which have been checked, for the
 // request of a context.
-func choose(ctx context.Context, addresses []string) {
-	caddyhttp.SetVar(ctx, upstreamsVar, addresses)
+func Choose(ctx context.Context, addresses []string) {
+	caddyhttp.SetVar(ctx, chosenVar, addresses)
 }
 
-// chosen returns the list that choose was given, nil for none.
-func chosen(ctx context.Context) []string {
-	addresses, _ := caddyhttp.GetVar(ctx, upstreamsVar).([]string)
+// Chosen returns the list that choose was given, nil for none.
+func Chosen(ctx context.Context) []string {
+	addresses, _ := caddyhttp.GetVar(ctx, chosenVar).([]string)
 	return addresses
 }
 
-var errNoUpstreams = errors.New("no script has called ctx:upstream for this request: call it in a rover directive before this reverse_proxy and pass the request on, or set fallback in the dynamic rover block")
+var errNoneChosen = errors.New("no script has called ctx:upstream for this request: call it in a rover directive before this reverse_proxy and pass the request on, or set fallback in the dynamic rover block")
 
 // GetUpstreams implements reverseproxy.UpstreamSource. r is the request for the upstream.
 func (u *Upstreams) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, error) {
 	list := u.fallback
-	if set := chosen(r.Context()); len(set) > 0 {
+	if set := Chosen(r.Context()); len(set) > 0 {
 		var err error
-		if list, err = parseUpstreams(set); err != nil {
+		if list, err = parseAddresses(set); err != nil {
 			return nil, err
 		}
 	}
 	if len(list) == 0 {
-		return nil, errNoUpstreams
+		return nil, errNoneChosen
 	}
 	r.URL.Scheme = list[0].scheme
 	pool := make([]*reverseproxy.Upstream, 0, len(list))

@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"net/http/httptest"
@@ -35,7 +35,7 @@ func TestDynamicUpstreams(t *testing.T) {
 		}
 		r := caddyenv.Prepare(httptest.NewRequest("GET", "/", nil), nil)
 		if tt.set != nil {
-			caddyhttp.SetVar(r.Context(), upstreamsVar, tt.set)
+			caddyhttp.SetVar(r.Context(), chosenVar, tt.set)
 		}
 		for range 2 { // a second try
 			pool, err := u.GetUpstreams(r)

@@ -1,4 +1,4 @@
-package rover
+package upstream
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type endingSelection struct{ reverseproxy.Selector }
 
 // Select implements reverseproxy.Selector.
 func (s endingSelection) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
-	if to := proxyToOf(r.Context()); to != nil && to.over {
+	if to := targetOf(r.Context()); to != nil && to.over {
 		return pool[0]
 	}
 	return s.Selector.Select(pool, r, w)
@@ -35,9 +35,9 @@ var (
 	errNonePicked   = errors.New("pick returned no upstream")
 )
 
-// ask has the script pick the upstream of the next try, and adds it to the list. It returns
+// pickNext has the script pick the upstream of the next try, and adds it to the list. It returns
 // false when there is none. again says that the proxy block bounds the tries.
-func (to *proxyTo) ask(ctx context.Context, again bool) bool {
+func (to *Target) pickNext(ctx context.Context, again bool) bool {
 	limit := to.tries
 	if limit == 0 || limit > maxTries && !again {
 		limit = maxTries
@@ -50,23 +50,23 @@ func (to *proxyTo) ask(ctx context.Context, again bool) bool {
 	}
 	address, err := to.pick(ctx, to.tried+1, to.last)
 	if err != nil {
-		to.failed = err
+		to.pickErr = err
 		return false
 	}
 	if address == "" {
 		return false
 	}
-	u, err := parseUpstream(address)
+	u, err := parseAddress(address)
 	if err != nil { // it has been checked
-		to.failed = err
+		to.pickErr = err
 		return false
 	}
 	to.upstreams = append(to.upstreams, u)
 	return true
 }
 
-// note remembers how a try ended, for pick.
-func (to *proxyTo) note(resp *http.Response, err error) {
+// recordTry remembers how a try ended, for pick.
+func (to *Target) recordTry(resp *http.Response, err error) {
 	to.last = &luart.TryError{Upstream: to.current.dial}
 	if err == nil { // should it be tried again, that is because of its status
 		to.status = resp.StatusCode
@@ -81,15 +81,15 @@ func (to *proxyTo) note(resp *http.Response, err error) {
 	}
 }
 
-// end is the error of a request for which there is no further upstream: as the reverse
+// finalError is the error of a request for which there is no further upstream: as the reverse
 // proxy's for its last try.
-func (to *proxyTo) end() error {
+func (to *Target) finalError() error {
 	var script *luart.ScriptError
 	switch {
-	case errors.As(to.failed, &script):
+	case errors.As(to.pickErr, &script):
 		return caddyhttp.Error(script.Status, script)
-	case to.failed != nil: // the VM is closed
-		return caddyhttp.Error(http.StatusServiceUnavailable, to.failed)
+	case to.pickErr != nil: // the VM is closed
+		return caddyhttp.Error(http.StatusServiceUnavailable, to.pickErr)
 	case to.last == nil:
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNonePicked)
 	}

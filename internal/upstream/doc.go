@@ -1,0 +1,7 @@
+// Package upstream sends requests to the upstreams that scripts choose, through Caddy's own
+// reverse proxy: retries, streaming, upgrades, health checks and headers are its.
+//
+// There are two ways. api.proxy hands a request over: Proxy is the reverse proxy of one rover
+// directive, and a Target where one request goes. ctx:upstream leaves that to a reverse_proxy
+// behind the directive, which has the module Upstreams (dynamic rover) as its source.
+package upstream

@@ -1,0 +1,119 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// idleConnsPerHost is how many idle connections to an upstream are kept, where the
+// proxy block configures no transport. Caddy's default of 32 closes and reopens
+// connections as soon as more requests than that run at once: at 512 clients it cost a
+// third of the throughput.
+const idleConnsPerHost = 1024
+
+// Proxy hands requests over to the upstreams that a script chose, through Caddy's own
+// reverse proxy: retries, streaming, upgrades, health checks and headers are its.
+type Proxy struct {
+	handler   *reverseproxy.Handler
+	transport *reverseproxy.HTTPTransport // ours to clean up; nil: Caddy does it
+	closeIdle func()                      // closes idle connections
+	closed    atomic.Bool                 // cleaned up; requests that were under way may still come
+}
+
+// NewProxy provisions cfg, the proxy block; nil if there is none.
+func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*Proxy, error) {
+	h := cfg
+	if h == nil {
+		h = new(reverseproxy.Handler)
+	}
+	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil {
+		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
+	}
+	p := &Proxy{handler: h}
+	if h.TransportRaw == nil {
+		t := &reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
+		if err := t.Provision(ctx); err != nil {
+			return nil, fmt.Errorf("provisioning transport: %w", err)
+		}
+		h.Transport, p.transport = t, t
+	}
+	lb := h.LoadBalancing
+	if lb == nil {
+		lb = new(reverseproxy.LoadBalancing)
+		h.LoadBalancing = lb
+	}
+	source := trySource{retries: lb.Retries > 0 || lb.TryDuration > 0}
+	if !source.retries {
+		// Enough for the longest list; the source stops offering upstreams before.
+		lb.Retries = maxTries
+		lb.TryInterval = 0 // without retries Caddy never waits for it; it would after the last upstream
+	}
+	if lb.SelectionPolicyRaw == nil {
+		lb.SelectionPolicy = reverseproxy.FirstSelection{} // the source offers one at a time
+	}
+	if err := source.srv.Provision(ctx); err != nil {
+		return nil, fmt.Errorf("provisioning SRV lookups: %w", err)
+	}
+	h.DynamicUpstreams = source
+	if err := h.Provision(ctx); err != nil {
+		return nil, fmt.Errorf("provisioning proxy: %w", err)
+	}
+	lb.SelectionPolicy = endingSelection{lb.SelectionPolicy}
+	p.closeIdle = func() {}
+	if t, ok := h.Transport.(*reverseproxy.HTTPTransport); ok {
+		p.closeIdle = t.Transport.CloseIdleConnections
+	}
+	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: setsHost(h.Headers)}
+	return p, nil
+}
+
+// setsHost reports whether the request headers of the proxy block decide about Host.
+func setsHost(h *headers.Handler) bool {
+	if h == nil || h.Request == nil {
+		return false
+	}
+	names := slices.Collect(maps.Keys(h.Request.Set))
+	names = slices.AppendSeq(names, maps.Keys(h.Request.Add))
+	names = slices.AppendSeq(names, maps.Keys(h.Request.Replace))
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, "Host") })
+}
+
+// Cleanup closes upgraded connections and the idle ones of a transport of our own.
+func (p *Proxy) Cleanup() error {
+	p.closed.Store(true) // first: whoever does not see it comes before the idle ones are closed
+	err := p.handler.Cleanup()
+	if p.transport != nil {
+		err = errors.Join(err, p.transport.Cleanup())
+	}
+	return err
+}
+
+// Serve hands r over. What it returns is what the reverse_proxy handler returns: nil,
+// or an error for the site's error routes (502 when no upstream was reached).
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
+	caddyhttp.SetVar(r.Context(), targetVar, to)
+	to.body, _ = r.Body.(luart.Replayable)
+	if to.path != "" || to.header != nil {
+		r = to.rewrite(r)
+	}
+	err := p.handler.ServeHTTP(w, r, next)
+	if to.over {
+		err = to.finalError()
+	}
+	if p.closed.Load() { // nobody will use the connection again
+		p.closeIdle()
+	}
+	return err
+}
