@@ -4,6 +4,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // What values cost, in bytes, as gopher-lua 1.1.2 and Go's maps keep them: estimates,
@@ -64,7 +66,7 @@ type root struct {
 // knownCache is a cache that has not been counted yet.
 type knownCache struct {
 	name  string
-	cache *cache[plain]
+	cache *cache[luaval.DataCopy]
 }
 
 // expireAtOnce items of a cache, whose time is over, are dropped before step looks at the
@@ -211,7 +213,7 @@ func (a *account) walk() {
 	}
 	// From here on v is not used any more: add may push onto the stack, which moves then.
 	// The metatables of all arrays and all rover.state are of no VM: others walk them, too.
-	if first && f.Metatable != lua.LValue(stateMeta) && f.Metatable != lua.LValue(jsonArrayMeta) {
+	if first && f.Metatable != lua.LValue(luaval.StateMeta) && f.Metatable != lua.LValue(luaval.JSONArray) {
 		a.add(f.Metatable)
 	}
 	for ; index < endIndex; index++ {

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // definition is a function that a script assigned below api, and where.
@@ -49,9 +51,9 @@ type hookList struct {
 func newAPINode(g *Generation, parent *apiNode, name string) *apiNode {
 	n := &apiNode{gen: g, parent: parent, name: name}
 	t := &g.vm.types
-	n.ud = newObject(t.node, n)
-	n.before = hookList{node: n, kind: "before", ud: newObject(t.hooks, nil)}
-	n.after = hookList{node: n, kind: "after", ud: newObject(t.hooks, nil)}
+	n.ud = luaval.NewObject(t.node, n)
+	n.before = hookList{node: n, kind: "before", ud: luaval.NewObject(t.hooks, nil)}
+	n.after = hookList{node: n, kind: "after", ud: luaval.NewObject(t.hooks, nil)}
 	n.before.ud.Value, n.after.ud.Value = &n.before, &n.after
 	return n
 }
@@ -115,7 +117,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		case *lua.LTable:
 			eachSorted(L, v, func(k string, v lua.LValue) { list.set(L, k, v) })
 		default:
-			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, typeName(value), n.meantPath(key, value))
+			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, luaval.TypeName(value), n.meantPath(key, value))
 		}
 		return
 	}
@@ -126,7 +128,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 	if m := methodIndex(key); m >= 0 {
 		fn, ok := value.(*lua.LFunction)
 		if !ok {
-			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, typeName(value), n.meantPath(key, value))
+			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, luaval.TypeName(value), n.meantPath(key, value))
 		}
 		d := definition{name: key, fn: fn, where: callerLine(L)}
 		n.gen.override(n.handlers[m], d, n.lua()+"."+key)
@@ -140,16 +142,16 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 	case *lua.LFunction:
 		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(methodNames[:], ", "))
 	default:
-		L.RaiseError("%s%s must be a function or a table, not a %s", n.lua(), luaKey(key), typeName(value))
+		L.RaiseError("%s%s must be a function or a table, not a %s", n.lua(), luaKey(key), luaval.TypeName(value))
 	}
 }
 
 // eachSorted calls f for each string key of t, in gopher-lua's order, which is that
 // of insertion.
 func eachSorted(L *lua.LState, t *lua.LTable, f func(key string, v lua.LValue)) {
-	var p pace
+	var p luaval.Pace
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		p.step(L)
+		p.Step(L)
 		f(lua.LVAsString(k), v)
 	}
 }
@@ -160,7 +162,7 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	l.node.gen.checkOpen(L)
 	fn, ok := value.(*lua.LFunction)
 	if !ok {
-		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), typeName(value), l.node.meantPath(l.kind, value))
+		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
 	}
 	d := definition{name: key, fn: fn, where: callerLine(L)}
 	for i := range l.list {
@@ -188,7 +190,7 @@ func (g *Generation) checkOpen(L *lua.LState) {
 func stringKey(L *lua.LState) string {
 	key, ok := L.Get(2).(lua.LString)
 	if !ok {
-		L.RaiseError("a path segment must be a string, not a %s", typeName(L.Get(2)))
+		L.RaiseError("a path segment must be a string, not a %s", luaval.TypeName(L.Get(2)))
 	}
 	return string(key)
 }
@@ -282,7 +284,7 @@ func rootNewIndex(L *lua.LState) int {
 	case n.gen.lifeHooks[key] != nil:
 		fn, ok := L.Get(3).(*lua.LFunction)
 		if !ok {
-			L.RaiseError("api.%s must be a function, not a %s%s", key, typeName(L.Get(3)), n.meantPath(key, L.Get(3)))
+			L.RaiseError("api.%s must be a function, not a %s%s", key, luaval.TypeName(L.Get(3)), n.meantPath(key, L.Get(3)))
 		}
 		n.gen.setHook(L, key, fn, false)
 	default:

@@ -9,6 +9,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Some segments cannot be written as a field of api: get, post, before and their like mean
@@ -134,7 +136,7 @@ func (n *apiNode) lua() string {
 // luaKey is the access to a field: ".x", or ["well-known"]. Any goroutine may call it.
 func luaKey(key string) string {
 	if key == "" || word(key) != key || '0' <= key[0] && key[0] <= '9' || slices.Contains(keywords, key) {
-		return "[" + luaString(key) + "]"
+		return "[" + luaval.Quote(key) + "]"
 	}
 	return "." + key
 }
@@ -145,28 +147,8 @@ var keywords = []string{
 	"repeat", "return", "then", "true", "until", "while",
 }
 
-// luaString writes a string as Lua reads it, on one line. Any goroutine may call it.
-func luaString(s string) string {
-	var out strings.Builder
-	out.WriteByte('"')
-	for i, r := range s {
-		_, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1, r < 0x20, r == 0x7f:
-			fmt.Fprintf(&out, `\%03d`, s[i])
-		case r == '"', r == '\\':
-			out.WriteByte('\\')
-			fallthrough
-		default:
-			out.WriteString(s[i : i+size])
-		}
-	}
-	out.WriteByte('"')
-	return out.String()
-}
-
 // atCall is the call of api:at for a path. Any goroutine may call it.
-func atCall(path string) string { return "api:at(" + luaString(path) + ")" }
+func atCall(path string) string { return "api:at(" + luaval.Quote(path) + ")" }
 
 // insteadOf ends the message about a reserved key of n that was meant to be a segment.
 func (n *apiNode) insteadOf(key string) string {
@@ -207,15 +189,15 @@ func (g *Generation) at(L *lua.LState) int {
 		if L.GetTop() < 3 {
 			argument = nil
 		}
-		L.RaiseError("bad argument #1 to at (string expected, got %s)", typeName(argument))
+		L.RaiseError("bad argument #1 to at (string expected, got %s)", luaval.TypeName(argument))
 	}
 	segments, err := parsePattern(string(pattern))
 	if err != nil {
-		L.RaiseError("api:at(%s): %s", luaString(string(pattern)), err.Error())
+		L.RaiseError("api:at(%s): %s", luaval.Quote(string(pattern)), err.Error())
 	}
 	n := g.api.Value.(*apiNode)
 	for _, s := range segments {
-		n = n.place(L, s.kind, s.name, "api:at("+luaString(string(pattern))+")")
+		n = n.place(L, s.kind, s.name, "api:at("+luaval.Quote(string(pattern))+")")
 		n.spelled = true
 	}
 	L.Push(n.ud)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // bodyExpect is body:expect(schema): the decoded JSON body, if it is as schema says, else a
@@ -27,7 +29,7 @@ func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
 	schema := L.CheckAny(2)
 	v := bodyJSON(L, b)
-	expectation{L, new(pace)}.check(nil, schema, v)
+	expectation{L, new(luaval.Pace)}.check(nil, schema, v)
 	L.Push(v)
 	return 1
 }
@@ -35,7 +37,7 @@ func bodyExpect(L *lua.LState) int {
 // expectation compares values with schemas, and raises in L. Only the holder may use it.
 type expectation struct {
 	L    *lua.LState
-	pace *pace
+	pace *luaval.Pace
 }
 
 // jsonPlace is where a value stands in a body; nil is the body itself. It becomes text only
@@ -65,7 +67,7 @@ func (p *jsonPlace) String() string {
 }
 
 func (e expectation) check(at *jsonPlace, schema, v lua.LValue) {
-	e.pace.step(e.L)
+	e.pace.Step(e.L)
 	switch schema := schema.(type) {
 	case lua.LString:
 		want, optional := strings.CutSuffix(string(schema), "?")
@@ -84,7 +86,7 @@ func (e expectation) check(at *jsonPlace, schema, v lua.LValue) {
 			e.checkFields(at, schema, v)
 		}
 	default:
-		e.L.RaiseError("body:expect: %s: a type or a table expected, got %s", at, typeName(schema))
+		e.L.RaiseError("body:expect: %s: a type or a table expected, got %s", at, luaval.TypeName(schema))
 	}
 }
 
@@ -118,12 +120,12 @@ func (e expectation) mismatch(at *jsonPlace, want string, v lua.LValue) {
 	raiseStatus(e.L, http.StatusBadRequest, fmt.Sprintf("%s: %s expected, got %s", at, want, jsonTypeName(v)))
 }
 
-func isMissing(v lua.LValue) bool { return v == lua.LNil || v == lua.LValue(jsonNull) }
+func isMissing(v lua.LValue) bool { return v == lua.LNil || v == lua.LValue(luaval.JSONNull) }
 
 // isArray reports whether a decoded value is a JSON array. An empty one has a mark.
 func isArray(v lua.LValue) bool {
 	t, ok := v.(*lua.LTable)
-	return ok && (isJSONArray(t) || t.RawGetInt(1) != lua.LNil)
+	return ok && (luaval.IsJSONArray(t) || t.RawGetInt(1) != lua.LNil)
 }
 
 func isObject(v lua.LValue) bool {
@@ -156,7 +158,7 @@ func jsonTypeName(v lua.LValue) string {
 	case v.Type() == lua.LTNumber:
 		return "number " + v.String()
 	}
-	return typeName(v)
+	return luaval.TypeName(v)
 }
 
 // eachByName calls f for every member with a string key, in the order of the keys.

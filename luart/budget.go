@@ -1,12 +1,13 @@
 package luart
 
 import (
-	"context"
 	"errors"
 	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // errBurst ends a slice of VM time that was too long. It cannot be caught: every
@@ -175,11 +176,11 @@ func (b *budget) grewReally(now int64) bool {
 // Err is what gopher-lua raises once Done is closed.
 func (b *budget) Err() error { return b.why }
 
-// over says whether the slice is over, for Go code that takes long: it must raise Err then. Only the holder may
+// Over says whether the slice is over, for Go code that takes long: it must raise Err then. Only the holder may
 // call it.
-func (b *budget) over() bool { return b.Done() != nil }
+func (b *budget) Over() bool { return b.Done() != nil }
 
 func (b *budget) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *budget) Value(any) any               { return nil }
 
-var _ context.Context = (*budget)(nil)
+var _ luaval.Budget = (*budget)(nil)

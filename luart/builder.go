@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // builder is api.json, api.text, …: called it makes a response, and it may have
@@ -57,7 +59,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 				return fn(L)
 			})
 		}
-		list[name] = newObject(g.vm.types.builder, b)
+		list[name] = luaval.NewObject(g.vm.types.builder, b)
 	}
 	// With content(at) a response's body, type and error come from argument at.
 	simple := func(name string, content func(L *lua.LState, at int, r *response)) {
@@ -72,7 +74,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		}})
 	}
 	simple("json", func(L *lua.LState, at int, r *response) {
-		body, err := appendJSON(budgetOf(L), nil, L.CheckAny(at))
+		body, err := appendJSON(luaval.BudgetOf(L), nil, L.CheckAny(at))
 		if err != nil {
 			L.RaiseError("api.json: %s", err.Error())
 		}
@@ -148,13 +150,13 @@ func handled(L *lua.LState, n int) (handle bool) {
 }
 
 func (g *Generation) pushResponse(L *lua.LState, r *response) int {
-	L.Push(newObject(g.vm.types.response, r))
+	L.Push(luaval.NewObject(g.vm.types.response, r))
 	return 1
 }
 
 // checkText returns argument n, a string or a number, as text.
 func checkText(L *lua.LState, n int) string {
-	s, ok := stringValue(L.Get(n))
+	s, ok := luaval.StringValue(L.Get(n))
 	if !ok {
 		L.TypeError(n, lua.LTString)
 	}
@@ -193,7 +195,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	add := func(v lua.LValue) {
 		s, ok := v.(lua.LString)
 		if !ok {
-			L.ArgError(arg, "upstream address expected, got "+typeName(v))
+			L.ArgError(arg, "upstream address expected, got "+luaval.TypeName(v))
 		}
 		if g.checkUpstream != nil {
 			if err := g.checkUpstream(string(s)); err != nil {
@@ -244,11 +246,11 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		ok = ok && n >= 1 && n == lua.LNumber(int(n))
 		to.Tries = int(n)
 	case "path":
-		if to.Path, ok = stringValue(v); ok {
+		if to.Path, ok = luaval.StringValue(v); ok {
 			to.Path = checkProxyPath(L, name, to.Path)
 		}
 	case "host":
-		to.Host, ok = stringValue(v)
+		to.Host, ok = luaval.StringValue(v)
 		ok = ok && validHost(to.Host)
 	case "headers":
 		var t *lua.LTable
@@ -261,6 +263,6 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		L.RaiseError("%s has no option %q: timeout, headers, path, host, tries, pick", name, key)
 	}
 	if !ok {
-		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, typeName(v), v.String())
+		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, luaval.TypeName(v), v.String())
 	}
 }

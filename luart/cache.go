@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // cacheItemBytes is what an item counts for beside its key and value: its place in the
@@ -20,7 +22,7 @@ type cacheKey struct {
 	numeric bool
 }
 
-func (k cacheKey) bytes() int { return plainScalarBytes + len(k.text) }
+func (k cacheKey) bytes() int { return luaval.DataScalarBytes + len(k.text) }
 
 func (k cacheKey) String() string {
 	if k.numeric {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // modelCache is what a cache is meant to be, without a thought for speed.
@@ -156,7 +158,7 @@ func TestCacheCounts(t *testing.T) {
 }
 
 func BenchmarkCacheGet(b *testing.B) {
-	c := newCache[plain](defaultCache, time.Now)
+	c := newCache[luaval.DataCopy](defaultCache, time.Now)
 	c.set(cacheKey{text: "key"}, 1, 16, time.Hour, 0)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // makers are the functions of rover that return an object, or nil, and its type.
@@ -19,7 +21,7 @@ var makers = map[string]string{
 	"http.options": "HTTP response", "http.request": "HTTP response",
 }
 
-// objectType returns the type of newType that an expression has for a value, if it has one
+// objectType returns the type of luaval.NewType that an expression has for a value, if it has one
 // and that is sure.
 func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *binding) string {
 	switch e := e.(type) {
@@ -66,7 +68,7 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 		return
 	}
 	kind := c.objectType(f, e.Receiver, s.scope)
-	types, _ := c.g.vm.main.G.Registry.RawGetString(typesKey).(*lua.LTable)
+	types, _ := c.g.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable)
 	if kind == "" || types == nil {
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/google/uuid"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // checkCtx returns argument 1 as ctx. Only the holder may call it.
@@ -26,7 +28,7 @@ func checkCtx(L *lua.LState) *Exchange {
 			L.RaiseError("the request is over: ctx is valid until its handler returns")
 		}
 	}
-	L.ArgError(1, "ctx expected, got "+typeName(L.Get(1))+" (call ctx:method() with a colon)")
+	L.ArgError(1, "ctx expected, got "+luaval.TypeName(L.Get(1))+" (call ctx:method() with a colon)")
 	return nil
 }
 
@@ -248,7 +250,7 @@ func goValue(v any) lua.LValue {
 func plainValue(L *lua.LState, n int) any {
 	v, ok := toPlain(L.Get(n))
 	if !ok {
-		L.ArgError(n, "string, number, boolean or nil expected, got "+typeName(L.Get(n)))
+		L.ArgError(n, "string, number, boolean or nil expected, got "+luaval.TypeName(L.Get(n)))
 	}
 	return v
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // body is a request's body as a script sees it. What ctx:body() returns is one whose
@@ -60,7 +62,7 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 		b.bytes = b.section(vm, L, 0, b.kept.size)
 		b.loaded = true
 	}
-	L.Push(newObject(vm.types.body, b))
+	L.Push(luaval.NewObject(vm.types.body, b))
 	return 1
 }
 
@@ -316,7 +318,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			if err != nil {
 				raiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 			}
-			L.Push(valuesTable(L, values))
+			L.Push(luaval.ValuesTable(L, values))
 			return 1
 		},
 		"multipart": func(L *lua.LState) int { return checkBody(L).list(vm, L) },

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // ctxChanges are the methods of ctx that change the request before it goes on. They
@@ -149,8 +151,8 @@ func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
 			L.RaiseError("%q is not a header name", name)
 		}
 		for i := 1; i <= list.Len(); i++ {
-			checkBurst(L) // a value may be long
-			value, ok := stringValue(list.RawGetInt(i))
+			luaval.CheckBurst(L) // a value may be long
+			value, ok := luaval.StringValue(list.RawGetInt(i))
 			if !ok || !httpguts.ValidHeaderFieldValue(value) {
 				L.RaiseError("header %s: value %q is not allowed", name, list.RawGetInt(i).String())
 			}

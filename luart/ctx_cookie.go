@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // eachCookie calls f with the cookies of a request, in order, until it returns false. Names
@@ -52,6 +54,6 @@ func ctxCookies(L *lua.LState) int {
 		values[name] = append(values[name], value)
 		return true
 	})
-	L.Push(valuesTable(L, values))
+	L.Push(luaval.ValuesTable(L, values))
 	return 1
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // single are the headers of which a request has one: servers choose different ones of
@@ -37,7 +39,7 @@ func ctxHeader(L *lua.LState) int {
 	if name == "Cookie" {
 		values = oneCookieHeader(values)
 	}
-	L.Push(firstValue(values))
+	L.Push(luaval.FirstValue(values))
 	return 1
 }
 
@@ -56,7 +58,7 @@ func ctxHeaders(L *lua.LState) int {
 		h = maps.Clone(h)
 		h["Cookie"] = oneCookieHeader(cookies)
 	}
-	L.Push(headerTable(L, h))
+	L.Push(luaval.HeaderTable(L, h))
 	return 1
 }
 

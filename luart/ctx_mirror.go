@@ -9,6 +9,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // mirrorOptions are those of ctx:mirror.
@@ -66,7 +68,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 			L.RaiseError("%s has no option %q: sample, timeout, path, host, headers, max_body", f, key)
 		}
 		if !ok {
-			L.RaiseError("%s: option %s cannot be a %s (%s)", f, key, typeName(v), v.String())
+			L.RaiseError("%s: option %s cannot be a %s (%s)", f, key, luaval.TypeName(v), v.String())
 		}
 	})
 	return o

@@ -7,6 +7,8 @@ import (
 	"net/url"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // defaultPartChunkBytes is what part:chunks() gives at once.
@@ -65,7 +67,7 @@ type pacedReader struct {
 }
 
 func (r pacedReader) Read(p []byte) (int, error) {
-	checkBurst(r.L)
+	luaval.CheckBurst(r.L)
 	return r.Reader.Read(p)
 }
 
@@ -104,7 +106,7 @@ func (b *body) form(vm *VM, L *lua.LState) int {
 		}
 		values.Add(p.name, string(b.piece(vm, L, p.offset, p.size)))
 	}
-	L.Push(valuesTable(L, values))
+	L.Push(luaval.ValuesTable(L, values))
 	return 1
 }
 
@@ -142,7 +144,9 @@ type partOf struct {
 	b *body
 }
 
-func (b *body) object(vm *VM, p *part) lua.LValue { return newObject(vm.types.part, &partOf{p, b}) }
+func (b *body) object(vm *VM, p *part) lua.LValue {
+	return luaval.NewObject(vm.types.part, &partOf{p, b})
+}
 
 func checkPart(L *lua.LState) *partOf {
 	ud, _ := L.Get(1).(*lua.LUserData)
@@ -152,7 +156,7 @@ func checkPart(L *lua.LState) *partOf {
 			return p
 		}
 	}
-	L.ArgError(1, "part expected, got "+typeName(L.Get(1))+" (call part:method() with a colon)")
+	L.ArgError(1, "part expected, got "+luaval.TypeName(L.Get(1))+" (call part:method() with a colon)")
 	return nil
 }
 
@@ -170,9 +174,9 @@ func partField(L *lua.LState) int {
 			v = lua.LString(p.filename)
 		}
 	case lua.LString("content_type"):
-		v = firstValue(p.header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
+		v = luaval.FirstValue(p.header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
 	case lua.LString("headers"):
-		v = headerTable(L, http.Header(p.header))
+		v = luaval.HeaderTable(L, http.Header(p.header))
 	case lua.LString("size"):
 		v = lua.LNumber(p.size)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxPairs is how many parameters a query or a form may have, and cookies a request: as
@@ -61,7 +63,7 @@ func ctxQuery(L *lua.LState) int {
 	if err != nil {
 		raiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
-	L.Push(valuesTable(L, values))
+	L.Push(luaval.ValuesTable(L, values))
 	return 1
 }
 
@@ -85,13 +87,13 @@ func ctxSetQuery(L *lua.LState) int {
 	case *lua.LNilType:
 	case *lua.LTable:
 		for i := 1; i <= v.Len(); i++ {
-			s, ok := stringValue(v.RawGetInt(i))
+			s, ok := luaval.StringValue(v.RawGetInt(i))
 			if !ok {
-				L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+typeName(v.RawGetInt(i)))
+				L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+luaval.TypeName(v.RawGetInt(i)))
 			}
-			checkBurst(L) // a value may be long
+			luaval.CheckBurst(L) // a value may be long
 			size += len(s)
-			checkSize(L, size)
+			luaval.CheckSize(L, size)
 			values = append(values, s)
 		}
 	default:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // handle is the first phase. Only the holder may call it.
@@ -173,7 +175,7 @@ func (x *Exchange) callFunction(h *handler, res []lua.LValue) (lua.LValue, *Scri
 // ctxValue returns ctx. Only the holder may call it.
 func (x *Exchange) ctxValue() lua.LValue {
 	if x.ud == nil {
-		x.ud = newObject(x.gen.vm.types.ctx, x)
+		x.ud = luaval.NewObject(x.gen.vm.types.ctx, x)
 	}
 	return x.ud
 }
@@ -206,7 +208,7 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 	}
 	x.fail(&ScriptError{
 		Status:  http.StatusInternalServerError,
-		Message: h.where + ": " + h.route + " returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
+		Message: h.where + ": " + h.route + " returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
 	}, h)
 }
 

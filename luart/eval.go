@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
@@ -96,8 +98,8 @@ func (e *Evaluation) fail(message string, about *explanation) {
 }
 
 // evalValue describes a value. Only the holder may call it.
-func evalValue(b *budget, v lua.LValue) EvalValue {
-	described := EvalValue{Type: typeName(v), Text: validText(v.String())}
+func evalValue(b luaval.Budget, v lua.LValue) EvalValue {
+	described := EvalValue{Type: luaval.TypeName(v), Text: validText(v.String())}
 	if data, err := appendJSON(b, nil, v); err == nil && json.Valid(data) {
 		described.JSON = data
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // after runs the after hooks on res, which is what is to be sent if it returns true; else
@@ -11,7 +13,7 @@ import (
 func (x *Exchange) after(res *response) bool {
 	vm := x.gen.vm
 	x.answering = true
-	ud := newObject(vm.types.response, res)
+	ud := luaval.NewObject(vm.types.response, res)
 	defer func() { res.over = true }()
 	replaced := false
 	for i := len(x.match.after) - 1; i >= 0; i-- {

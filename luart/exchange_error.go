@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // fail answers with an error: what on_error returns, what error{status=…} said, or
@@ -60,7 +62,7 @@ func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError, on *handler) 
 		}
 	}
 	if !ok {
-		text := "on_error returned a " + typeName(v) + ": a table, a string, a number, a boolean, nil or a response expected"
+		text := "on_error returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected"
 		if wrong != nil {
 			text = "on_error returned a value that is not JSON: " + wrong.Error()
 		}

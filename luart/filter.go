@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // filter is one thing that a body goes through on its way to the client: a function of the
@@ -93,11 +94,11 @@ func checkReplace(L *lua.LState) filter {
 		if e, ok := ud.Value.(*expr); ok {
 			f.pattern, err = e.forReplace()
 		}
-	} else if text, ok := stringValue(L.Get(2)); ok {
+	} else if text, ok := luaval.StringValue(L.Get(2)); ok {
 		f.pattern, err = bodyfilter.NewPlain(text)
 	}
 	if f.pattern == nil && err == nil {
-		L.ArgError(2, "string or expression of rover.re.compile expected, got "+typeName(L.Get(2)))
+		L.ArgError(2, "string or expression of rover.re.compile expected, got "+luaval.TypeName(L.Get(2)))
 	}
 	if err == nil { // whether they go together
 		_, err = f.replacer(nil)
@@ -127,7 +128,7 @@ func (f *filter) setOption(L *lua.LState, key string, v lua.LValue) {
 		L.RaiseError("res:replace has no option %q: window, limit, literal", key)
 	}
 	if !ok {
-		L.RaiseError("res:replace: option %s cannot be %s (%s)", key, typeName(v), v.String())
+		L.RaiseError("res:replace: option %s cannot be %s (%s)", key, luaval.TypeName(v), v.String())
 	}
 }
 
@@ -141,11 +142,11 @@ func (f *filter) output(v lua.LValue) (string, error) {
 	if v == lua.LNil {
 		return "", nil
 	}
-	if text, ok := stringValue(v); ok {
+	if text, ok := luaval.StringValue(v); ok {
 		return text, nil
 	}
 	return "", fmt.Errorf("%s:%d: the function of res:on_chunk returned a %s: a string or nil expected",
-		f.fn.Proto.SourceName, f.fn.Proto.LineDefined, typeName(v))
+		f.fn.Proto.SourceName, f.fn.Proto.LineDefined, luaval.TypeName(v))
 }
 
 // filtered takes a whole body through the filters, which are done with then, and makes the

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // FunctionKind says what a function is asked for. Its text is that of the rover
@@ -79,7 +80,7 @@ func (f *Function) Match(r *http.Request, host Host, class eventloop.Class) (mat
 			matched = bool(v)
 		case *lua.LNilType:
 		default:
-			return "returned a " + typeName(v) + ": a boolean or nil expected"
+			return "returned a " + luaval.TypeName(v) + ": a boolean or nil expected"
 		}
 		return ""
 	})
@@ -165,7 +166,7 @@ func (c *choice) index(v lua.LValue) (at int, wrong string) {
 			return at, ""
 		}
 	}
-	return -1, "returned a " + typeName(v) + ": an upstream of the list, its number, its dial or nil expected"
+	return -1, "returned a " + luaval.TypeName(v) + ": an upstream of the list, its number, its dial or nil expected"
 }
 
 // ask enters the VM once and calls f with ctx and what arg makes. take gets the result

@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -233,7 +234,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	case g.api == nil:
 		serr = g.unfinished("the script never called rover.server {}")
 	case result != lua.LValue(g.api):
-		serr = g.unfinished(`the script must end with "return api", it returned a ` + typeName(result))
+		serr = g.unfinished(`the script must end with "return api", it returned a ` + luaval.TypeName(result))
 	}
 	if serr != nil {
 		g.explainMisread(serr)
@@ -334,7 +335,7 @@ func (g *Generation) server(L *lua.LState) int {
 				zap.String("option", key), zap.String("see", see), zap.String("at", callerLine(L)))
 		})
 	}
-	g.api = newObject(g.vm.types.root, newAPINode(g, nil, ""))
+	g.api = luaval.NewObject(g.vm.types.root, newAPINode(g, nil, ""))
 	L.Push(g.api)
 	return 1
 }

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // handover is a request on its way through the next handler (ctx:next, or because nobody
@@ -129,7 +130,7 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)
 	res := h.response(x)
-	L.Push(newObject(vm.types.response, &res))
+	L.Push(luaval.NewObject(vm.types.response, &res))
 	return 1
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Limits of one template, and of what is kept compiled.
@@ -146,7 +148,7 @@ func (t *templates) render(L *lua.LState, data *lua.LTable, src string) (string,
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		if L.GetTop() == 1 {
 			text := L.CheckString(1)
-			checkSize(L, out.Len()+len(text))
+			luaval.CheckSize(L, out.Len()+len(text))
 			out.WriteString(text)
 			return 0
 		}
@@ -164,7 +166,7 @@ func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, esc
 	case lua.LTNil:
 		return
 	case lua.LTString, lua.LTNumber, lua.LTBool:
-		text = toString(L, v)
+		text = luaval.ToString(L, v)
 	default:
 		if isFragment {
 			break
@@ -172,12 +174,12 @@ func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, esc
 		if L.GetMetaField(v, "__tostring") == lua.LNil {
 			L.RaiseError("a %s cannot be shown", v.Type())
 		}
-		text = toString(L, v)
+		text = luaval.ToString(L, v)
 	}
 	if escape && !isFragment {
 		text = htmlEscaper.Replace(text)
 	}
-	checkSize(L, out.Len()+len(text))
+	luaval.CheckSize(L, out.Len()+len(text))
 	out.WriteString(text)
 }
 

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
@@ -26,16 +27,13 @@ const (
 
 	// maxExactInt is the last float64 up to which every integer has a float64 of its own.
 	maxExactInt = 1 << 53
-
-	// maxPathKeyBytes is where a key is cut in an error's path: keys may come from a request.
-	maxPathKeyBytes = 40
 )
 
 // jsonEncoder is one run of appendJSON. It lives on the Go stack and costs no allocation. Its methods
 // are for the holder only.
 type jsonEncoder struct {
-	budget *budget // nil: no slice of VM time ends it
-	work   int     // values since that was asked, and 64 bytes of strings each
+	budget luaval.Budget // nil: no slice of VM time ends it
+	work   int           // values since that was asked, and 64 bytes of strings each
 
 	limit int                       // length that dst may not pass
 	depth int                       // tables being encoded now,
@@ -65,7 +63,7 @@ type jsonEncoder struct {
 // does not have, a cycle, more than maxJSONDepth levels, more than maxJSONBytes bytes, and the table
 // errors above; and the end of the slice of VM time that b, unless it is nil, bounds. Only the
 // holder may call it.
-func appendJSON(b *budget, dst []byte, v lua.LValue) ([]byte, error) {
+func appendJSON(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
 	start := len(dst)
 	e := jsonEncoder{budget: b, limit: start + maxJSONBytes}
 	out, err := e.value(dst, v)
@@ -81,7 +79,7 @@ func (e *jsonEncoder) look(work int) *jsonError {
 		return nil
 	}
 	e.work = 0
-	if e.budget.over() {
+	if e.budget.Over() {
 		return jsonErrorf("%s", e.budget.Err())
 	}
 	return nil
@@ -104,7 +102,7 @@ func (e *jsonEncoder) value(dst []byte, v lua.LValue) ([]byte, *jsonError) {
 	case *lua.LNilType:
 		dst = append(dst, "null"...)
 	default:
-		if v != lua.LValue(jsonNull) {
+		if v != lua.LValue(luaval.JSONNull) {
 			return dst, jsonErrorf("cannot encode a %s as JSON", v.Type())
 		}
 		dst = append(dst, "null"...)
@@ -130,7 +128,7 @@ func (e *jsonEncoder) table(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 	e.open[e.depth] = t
 	e.depth++
 	var err *jsonError
-	if t.RawGetInt(1) != lua.LNil || isJSONArray(t) {
+	if t.RawGetInt(1) != lua.LNil || luaval.IsJSONArray(t) {
 		dst, err = e.array(dst, t)
 	} else {
 		dst, err = e.object(dst, t)
@@ -203,7 +201,7 @@ func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 			dst = append(appendJSONString(dst, string(k)), ':')
 			e.work += len(k) / 64
 			if dst, err = e.value(dst, v); err != nil {
-				return dst, err.in(pathOfKey(string(k)))
+				return dst, err.in(luaval.PathOfKey(string(k)))
 			}
 		case lua.LNumber:
 			if dst, err = e.numberMember(dst, first, t, k.String(), v); err != nil {
@@ -335,16 +333,4 @@ func (e *jsonError) Error() string {
 		return e.text
 	}
 	return e.text + " (at " + e.path + ")"
-}
-
-// pathOfKey is the step of a path that a string key makes.
-func pathOfKey(key string) string {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-	switch {
-	case len(key) > maxPathKeyBytes:
-		return fmt.Sprintf("[%q...]", key[:maxPathKeyBytes])
-	case key != "" && strings.Contains(letters, key[:1]) && strings.Trim(key, letters+"0123456789") == "":
-		return "." + key
-	}
-	return fmt.Sprintf("[%q]", key)
 }

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // jsonDecoder reads one JSON text. Not safe for concurrent use.
@@ -21,7 +23,7 @@ type jsonDecoder struct {
 	items   []lua.LValue
 	members []jsonMember
 
-	pace pace // values read, and put into tables
+	pace luaval.Pace // values read, and put into tables
 }
 
 type jsonMember struct {
@@ -55,7 +57,7 @@ func decodeJSON(L *lua.LState, b []byte) (lua.LValue, error) {
 	if d.next(); d.pos < len(b) {
 		return lua.LNil, d.expected("end of input")
 	}
-	if v == lua.LValue(jsonNull) {
+	if v == lua.LValue(luaval.JSONNull) {
 		return lua.LNil, nil
 	}
 	return v, nil
@@ -73,7 +75,7 @@ func (d *jsonDecoder) next() byte {
 	return 0
 }
 
-// value reads a value inside depth containers; null is jsonNull. what names the value in an error.
+// value reads a value inside depth containers; null is luaval.JSONNull. what names the value in an error.
 func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
 	d.look()
 	switch c := d.next(); c {
@@ -94,7 +96,7 @@ func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
 	case 'f':
 		return lua.LFalse, d.literal("false")
 	case 'n':
-		return jsonNull, d.literal("null")
+		return luaval.JSONNull, d.literal("null")
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		f, err := d.number()
 		return lua.LNumber(f), err
@@ -103,13 +105,13 @@ func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
 }
 
 // look asks the budget now and then.
-func (d *jsonDecoder) look() { d.pace.step(d.L) }
+func (d *jsonDecoder) look() { d.pace.Step(d.L) }
 
 // array reads an array behind its opening bracket.
 func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 	if d.next() == ']' {
 		d.pos++
-		return newJSONArray(d.L), nil
+		return luaval.NewJSONArray(d.L), nil
 	}
 	base := len(d.items)
 	for what := "a value or ']'"; ; what = "a value" {
@@ -161,7 +163,7 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == lua.LValue(jsonNull) {
+		if v == lua.LValue(luaval.JSONNull) {
 			v = lua.LNil
 		}
 		d.members = append(d.members, jsonMember{key, v})

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // equalJSON reports whether two decoded values are the same, marks of empty arrays included.
@@ -21,7 +23,7 @@ func equalJSON(a, b lua.LValue) bool {
 		t.ForEach(func(lua.LValue, lua.LValue) { n++ })
 		return n
 	}
-	same := isJSONArray(s) == isJSONArray(t) && members(s) == members(t)
+	same := luaval.IsJSONArray(s) == luaval.IsJSONArray(t) && members(s) == members(t)
 	s.ForEach(func(k, v lua.LValue) { same = same && equalJSON(v, t.RawGet(k)) })
 	return same
 }

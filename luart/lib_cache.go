@@ -5,6 +5,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxCacheItems bounds max_items: beyond it there is a mistake in the unit.
@@ -15,7 +17,7 @@ var defaultCache = cacheOptions{maxItems: 10_000, maxBytes: 16 << 20, ttl: forev
 
 // sharedCache is a cache of the VM. It is the holder's.
 type sharedCache struct {
-	*cache[plain]
+	*cache[luaval.DataCopy]
 	name    string
 	flights map[cacheKey]*flight // under way, and what they bring is to be stored
 }
@@ -29,7 +31,7 @@ type sharedCache struct {
 // or a boolean for 32, a table for 128 and its keys and values. ttl is in seconds and may
 // have a fraction; without one an item stays until it has to make room.
 //
-// Values are plain data: booleans, numbers, strings, and tables of these (copyPlain).
+// Values are plain data: booleans, numbers, strings, and tables of these (luaval.CopyData).
 // Tables are copied, on the way in and on the way out, up to a microsecond for each value
 // in them: a JSON string is cheaper where the text is all that is wanted. Keys are strings and numbers; "1" and 1
 // are two keys.
@@ -47,13 +49,13 @@ func (vm *VM) openCache(L *lua.LState) int {
 	}
 	if sc == nil {
 		checkNames(L, "rover.cache", len(vm.shared.caches))
-		sc = &sharedCache{cache: newCache[plain](o, vm.shared.now), name: name, flights: map[cacheKey]*flight{}}
+		sc = &sharedCache{cache: newCache[luaval.DataCopy](o, vm.shared.now), name: name, flights: map[cacheKey]*flight{}}
 		vm.shared.caches[name] = sc
 	} else {
-		var p pace
-		sc.configure(o, func() { p.step(L) })
+		var p luaval.Pace
+		sc.configure(o, func() { p.Step(L) })
 	}
-	L.Push(newObject(vm.types.cache, sc))
+	L.Push(luaval.NewObject(vm.types.cache, sc))
 	return 1
 }
 
@@ -94,7 +96,7 @@ func eachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(nam
 	t.ForEach(func(key, v lua.LValue) {
 		name, ok := key.(lua.LString)
 		if !ok {
-			L.ArgError(n, "options by name expected, got a "+typeName(key)+" as a name")
+			L.ArgError(n, "options by name expected, got a "+luaval.TypeName(key)+" as a name")
 		}
 		switch want := read(string(name), v); want {
 		case "ok":
@@ -108,10 +110,10 @@ func eachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(nam
 
 // describe shows a wrong value: numbers and strings as they are, else the type.
 func describe(v lua.LValue) string {
-	if text, ok := stringValue(v); ok {
+	if text, ok := luaval.StringValue(v); ok {
 		return text
 	}
-	return typeName(v)
+	return luaval.TypeName(v)
 }
 
 func bytesOption(v lua.LValue) (int, bool) {
@@ -152,13 +154,13 @@ func checkKey(L *lua.LState) cacheKey {
 		}
 		return cacheKey{number: float64(v), numeric: true}
 	}
-	argTypeError(L, 2, "string or number")
+	luaval.ArgTypeError(L, 2, "string or number")
 	panic("argTypeError returned")
 }
 
 // copyIn returns v as what the cache stores under key.
-func (sc *sharedCache) copyIn(key cacheKey, v lua.LValue) (plain, int, error) {
-	return copyPlain(v, max(0, min(sc.room(key), maxPlainBytes)))
+func (sc *sharedCache) copyIn(key cacheKey, v lua.LValue) (luaval.DataCopy, int, error) {
+	return luaval.CopyData(v, max(0, min(sc.room(key), luaval.MaxDataBytes)))
 }
 
 // supersede takes care that what a flight for key brings is not stored: it asked before
@@ -169,7 +171,7 @@ func (sc *sharedCache) supersede(key cacheKey) { delete(sc.flights, key) }
 func cacheGet(L *lua.LState) int {
 	sc, key := checkCache(L, "c:get(key)"), checkKey(L)
 	v, _ := sc.get(key)
-	L.Push(luaValue(L, v))
+	L.Push(luaval.NewValue(L, v))
 	return 1
 }
 
@@ -209,7 +211,7 @@ func cacheIncr(L *lua.LState) int {
 	ttl := checkSeconds(L, 4, sc.ttl)
 	it, _ := sc.find(key, 0)
 	sc.supersede(key)
-	if it == nil || it.value == plain(lua.LNil) {
+	if it == nil || it.value == luaval.DataCopy(lua.LNil) {
 		_, bytes, err := sc.copyIn(key, n)
 		if err != nil {
 			L.ArgError(2, err.Error())
@@ -220,7 +222,7 @@ func cacheIncr(L *lua.LState) int {
 	}
 	before, ok := it.value.(lua.LNumber)
 	if !ok {
-		L.RaiseError("cache %q: the value of %s is a %s, not a number", sc.name, key, typeName(luaValue(L, it.value)))
+		L.RaiseError("cache %q: the value of %s is a %s, not a number", sc.name, key, luaval.TypeName(luaval.NewValue(L, it.value)))
 	}
 	it.value = before + n // it counts for as much as before
 	L.Push(before + n)

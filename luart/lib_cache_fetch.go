@@ -6,6 +6,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // fetchOptions are how long a fetch keeps what its function returns.
@@ -42,7 +44,7 @@ func (vm *VM) cacheFetch(L *lua.LState) int {
 			sc.stale++
 			vm.refresh(L, sc, key, o, fn)
 		}
-		L.Push(luaValue(L, it.value))
+		L.Push(luaval.NewValue(L, it.value))
 		return 1
 	}
 	sc.misses++
@@ -52,9 +54,9 @@ func (vm *VM) cacheFetch(L *lua.LState) int {
 		f = sc.newFlight(key)
 		own = f.give(vm.cur, luaLine(L))
 	} else {
-		var v plain
+		var v luaval.DataCopy
 		if v, own = vm.join(L, f); own == nil {
-			L.Push(luaValue(L, v))
+			L.Push(luaval.NewValue(L, v))
 			return 1
 		}
 	}
@@ -109,9 +111,9 @@ type flight struct {
 type flightWaiter struct {
 	c     *call
 	where string
-	ready chan struct{} // closed when it is to go on
-	value plain         // what the flight has brought,
-	own   *place        // or the flight itself
+	ready chan struct{}   // closed when it is to go on
+	value luaval.DataCopy // what the flight has brought,
+	own   *place          // or the flight itself
 }
 
 func (sc *sharedCache) newFlight(key cacheKey) *flight {
@@ -177,7 +179,7 @@ func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunctio
 			L.RaiseError("%s: the function returned %s as ttl: seconds, 0 or more, expected", f, t)
 		}
 	default:
-		L.RaiseError("%s: the function returned a %s as ttl: a number expected", f, typeName(t))
+		L.RaiseError("%s: the function returned a %s as ttl: a number expected", f, luaval.TypeName(t))
 	}
 	L.Pop(2)
 	if v == lua.LNil {
@@ -193,7 +195,7 @@ func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunctio
 
 // land stores what f has brought, and gives it to all who wait, if own has f still. Only
 // the holder may call it.
-func (f *flight) land(own *place, p plain, bytes int, ttl, stale time.Duration) {
+func (f *flight) land(own *place, p luaval.DataCopy, bytes int, ttl, stale time.Duration) {
 	if f.owner != own {
 		return
 	}
@@ -211,7 +213,7 @@ func (f *flight) land(own *place, p plain, bytes int, ttl, stale time.Duration) 
 
 // join waits for f. It returns what f has brought, or makes the running call its owner.
 // Only the holder may call it.
-func (vm *VM) join(L *lua.LState, f *flight) (v plain, own *place) {
+func (vm *VM) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *place) {
 	vm.checkDeadlock(L, f)
 	w := &flightWaiter{c: vm.cur, where: luaLine(L), ready: make(chan struct{})}
 	el := f.waiters.PushBack(w)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // fetchScript fetches by way of functions that wait for a word on channel "go".
@@ -323,14 +325,14 @@ func FuzzPlain(f *testing.F) {
 			if err != nil {
 				return nil
 			}
-			p, bytes, err := copyPlain(v, maxPlainBytes)
+			p, bytes, err := luaval.CopyData(v, luaval.MaxDataBytes)
 			if err != nil {
 				t.Fatalf("%s: %v", want, err)
 			}
 			if min := len(want) / 8; bytes < min {
 				t.Errorf("%s counts for %d bytes", want, bytes)
 			}
-			copied := luaValue(th.L, p)
+			copied := luaval.NewValue(th.L, p)
 			got, err := appendJSON(nil, nil, copied)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("copied %s: %s, %v", want, got, err)
@@ -338,12 +340,12 @@ func FuzzPlain(f *testing.F) {
 			if table, ok := v.(*lua.LTable); ok && copied == lua.LValue(table) {
 				t.Error("it is the same table")
 			}
-			_, again, err := copyPlain(copied, bytes)
+			_, again, err := luaval.CopyData(copied, bytes)
 			if err != nil || again != bytes {
 				t.Errorf("counts for %d, then for %d: %v", bytes, again, err)
 			}
 			if bytes > 0 {
-				if _, _, err := copyPlain(v, bytes-1); err == nil {
+				if _, _, err := luaval.CopyData(v, bytes-1); err == nil {
 					t.Error("the limit does not count")
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 
 	// maxChannelBytes in its buffer, counted as in rover.cache, make a channel full: four
 	// of the largest values.
-	maxChannelBytes = 4 * maxPlainBytes
+	maxChannelBytes = 4 * luaval.MaxDataBytes
 )
 
 // channel hands values from senders to receivers, each exactly once and in the order in
@@ -39,7 +41,7 @@ type channel struct {
 // numbered is a value and its place in the order of all.
 type numbered struct {
 	n     uint64
-	value plain
+	value luaval.DataCopy
 	bytes int // what value counts for
 }
 
@@ -73,7 +75,7 @@ func (vm *VM) openChannel(L *lua.LState) int {
 		ch.capacity = int(n)
 		ch.admit()
 	}
-	L.Push(newObject(vm.types.channel, ch))
+	L.Push(luaval.NewObject(vm.types.channel, ch))
 	return 1
 }
 
@@ -182,7 +184,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 				L.Push(lua.LString(reason))
 				return 2
 			}
-			L.Push(luaValue(L, v))
+			L.Push(luaval.NewValue(L, v))
 			return 1
 		},
 
@@ -191,7 +193,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 			ch := checkChannel(L, "ch:iter()")
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				v, _ := vm.receive(L, ch, forever)
-				L.Push(luaValue(L, v))
+				L.Push(luaval.NewValue(L, v))
 				return 1
 			}))
 			return 1
@@ -223,9 +225,9 @@ func (vm *VM) channelSend(L *lua.LState) int {
 	ch := checkChannel(L, "ch:send(value)")
 	d := checkSeconds(L, 3, forever)
 	if L.Get(2) == lua.LNil {
-		argTypeError(L, 2, "value other than nil")
+		luaval.ArgTypeError(L, 2, "value other than nil")
 	}
-	p, bytes, err := copyPlain(L.Get(2), maxPlainBytes)
+	p, bytes, err := luaval.CopyData(L.Get(2), luaval.MaxDataBytes)
 	if err != nil {
 		L.ArgError(2, err.Error())
 	}
@@ -256,7 +258,7 @@ func (ch *channel) checkOpen(L *lua.LState) {
 
 // receive returns the oldest value of ch, or why there is none: "timeout" or "closed". Only
 // the holder may call it.
-func (vm *VM) receive(L *lua.LState, ch *channel, d time.Duration) (v plain, reason string) {
+func (vm *VM) receive(L *lua.LState, ch *channel, d time.Duration) (v luaval.DataCopy, reason string) {
 	if v, ok := ch.take(); ok {
 		return v.value, ""
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const channelScript = `
@@ -76,7 +78,7 @@ func TestChannelClose(t *testing.T) {
 func TestChannelHandedToOneWhoLeaves(t *testing.T) {
 	s := newServer(t, channelScript)
 	value := func(v string) numbered {
-		p, bytes, err := copyPlain(lua.LString(v), maxPlainBytes)
+		p, bytes, err := luaval.CopyData(lua.LString(v), luaval.MaxDataBytes)
 		if err != nil {
 			t.Fatal(err)
 		}

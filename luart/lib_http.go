@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -98,7 +99,7 @@ func withBody(method string) httpVerb {
 		if _, ok := L.Get(at).(*lua.LTable); !ok {
 			at++
 		} else if L.Get(at+1) != lua.LNil {
-			L.ArgError(at+1, "nothing expected behind a table of options, got "+typeName(L.Get(at+1)))
+			L.ArgError(at+1, "nothing expected behind a table of options, got "+luaval.TypeName(L.Get(at+1)))
 		}
 		o := newHTTPOptions(c, L, at)
 		o.method = method
@@ -132,7 +133,7 @@ func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
 	}
 	r := newHTTPResponse(resp)
 	r.body = body
-	L.Push(newObject(vm.types.httpResponse, r))
+	L.Push(luaval.NewObject(vm.types.httpResponse, r))
 	return 1
 }
 
@@ -150,7 +151,7 @@ func (c *httpClient) sendStream(L *lua.LState, o *httpOptions) int {
 	}
 	r := newHTTPResponse(s.resp)
 	r.stream = s
-	L.Push(newObject(vm.types.httpResponse, r))
+	L.Push(luaval.NewObject(vm.types.httpResponse, r))
 	return 1
 }
 
@@ -172,7 +173,7 @@ func httpClientMethods() map[string]lua.LGFunction {
 					return verb(c, L, 2)
 				}
 			}
-			L.ArgError(1, "client expected, got "+typeName(L.Get(1))+" (call client:"+name+"() with a colon)")
+			L.ArgError(1, "client expected, got "+luaval.TypeName(L.Get(1))+" (call client:"+name+"() with a colon)")
 			return 0
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -94,7 +95,7 @@ func (h *httpClients) create(L *lua.LState) int {
 	text := func(key string, v lua.LValue) string {
 		t, ok := v.(lua.LString)
 		if !ok {
-			L.ArgError(1, "option "+key+": string expected, got "+typeName(v))
+			L.ArgError(1, "option "+key+": string expected, got "+luaval.TypeName(v))
 		}
 		return string(t)
 	}
@@ -119,7 +120,7 @@ func (h *httpClients) create(L *lua.LState) int {
 		case "insecure":
 			b, ok := v.(lua.LBool)
 			if !ok {
-				L.ArgError(1, "option insecure: boolean expected, got "+typeName(v))
+				L.ArgError(1, "option insecure: boolean expected, got "+luaval.TypeName(v))
 			}
 			s.insecure = bool(b)
 		default:
@@ -130,7 +131,7 @@ func (h *httpClients) create(L *lua.LState) int {
 	if c.outbound, err = h.pool(s); err != nil {
 		L.ArgError(1, err.Error())
 	}
-	L.Push(newObject(h.vm.types.httpClient, c))
+	L.Push(luaval.NewObject(h.vm.types.httpClient, c))
 	return 1
 }
 

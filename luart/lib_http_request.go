@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -84,21 +85,21 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 	case "form":
 		o.setBody("option form", o.encoded(key, v), "application/x-www-form-urlencoded")
 	case "json":
-		b, err := appendJSON(budgetOf(o.L), nil, v)
+		b, err := appendJSON(luaval.BudgetOf(o.L), nil, v)
 		if err != nil {
 			o.fail("option json: %v", err)
 		}
 		o.setBody("option json", string(b), typeJSON)
 	case "body":
-		s, ok := stringValue(v)
+		s, ok := luaval.StringValue(v)
 		if !ok {
-			o.fail("option body: string expected, got %s", typeName(v))
+			o.fail("option body: string expected, got %s", luaval.TypeName(v))
 		}
 		o.setBody("option body", s, "")
 	case "stream":
 		b, ok := v.(lua.LBool)
 		if !ok {
-			o.fail("option stream: boolean expected, got %s", typeName(v))
+			o.fail("option stream: boolean expected, got %s", luaval.TypeName(v))
 		}
 		o.stream = bool(b)
 	case "headers":
@@ -120,7 +121,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 	case "url":
 		s, ok := v.(lua.LString)
 		if !ok || !o.whole {
-			o.fail("option url: string expected, got %s", typeName(v))
+			o.fail("option url: string expected, got %s", luaval.TypeName(v))
 		}
 		o.setURL(o.at, string(s))
 	default:
@@ -139,7 +140,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 func (o *httpOptions) encoded(key string, v lua.LValue) string {
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		o.fail("option %s: table expected, got %s", key, typeName(v))
+		o.fail("option %s: table expected, got %s", key, luaval.TypeName(v))
 	}
 	s, err := urlFormEncode(o.L, t)
 	if err != nil {
@@ -240,7 +241,7 @@ type elsewhereError struct{ error }
 func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		L.ArgError(n, "option headers: table expected, got "+typeName(v))
+		L.ArgError(n, "option headers: table expected, got "+luaval.TypeName(v))
 	}
 	return checkRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
 }

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -34,7 +35,7 @@ func checkHTTPResponse(L *lua.LState) *httpResponse {
 			return r
 		}
 	}
-	L.ArgError(1, "HTTP response expected, got "+typeName(L.Get(1))+" (call res:method() with a colon)")
+	L.ArgError(1, "HTTP response expected, got "+luaval.TypeName(L.Get(1))+" (call res:method() with a colon)")
 	return nil
 }
 
@@ -52,7 +53,7 @@ func httpResponseField(L *lua.LState) int {
 		v = lua.LString(r.url)
 	case "headers":
 		if r.headers == nil {
-			r.headers = headerTable(L, r.header)
+			r.headers = luaval.HeaderTable(L, r.header)
 		}
 		v = r.headers
 	case "body":

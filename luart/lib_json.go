@@ -4,43 +4,9 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
-
-// jsonNull is rover.json.null, and jsonArrayMeta the mark of rover.json.array. Every VM of the process
-// shares them, so that values kept in rover.state keep their meaning over reloads. Nothing may write to
-// them: scripts cannot reach them, because __metatable hides a metatable and forbids to change it.
-var (
-	jsonNull      = newJSONNull()
-	jsonArrayMeta = newJSONMeta("json.array")
-)
-
-func newJSONMeta(name string) *lua.LTable {
-	meta := &lua.LTable{Metatable: lua.LNil}
-	meta.RawSetString("__metatable", lua.LString(name))
-	return meta
-}
-
-func newJSONNull() *lua.LUserData {
-	meta := newJSONMeta("json.null")
-	meta.RawSetString("__tostring", &lua.LFunction{IsG: true, GFunction: func(L *lua.LState) int {
-		L.Push(lua.LString("null"))
-		return 1
-	}})
-	return &lua.LUserData{Metatable: meta}
-}
-
-// isJSONArray reports whether t carries the mark of rover.json.array. Only the holder may call it.
-func isJSONArray(t *lua.LTable) bool {
-	meta, ok := t.Metatable.(*lua.LTable)
-	return ok && meta == jsonArrayMeta
-}
-
-// newJSONArray returns an empty table that encodes as [] and not as {}. Only the holder may call it.
-func newJSONArray(L *lua.LState) *lua.LTable {
-	t := L.CreateTable(0, 0)
-	t.Metatable = jsonArrayMeta
-	return t
-}
 
 // openJSON returns a new rover.json table. Only the holder may call it.
 //
@@ -71,7 +37,7 @@ func openJSON(L *lua.LState) *lua.LTable {
 	lib.RawSetString("encode", L.NewFunction(jsonEncode))
 	lib.RawSetString("decode", L.NewFunction(jsonDecode))
 	lib.RawSetString("array", L.NewFunction(jsonArray))
-	lib.RawSetString("null", jsonNull)
+	lib.RawSetString("null", luaval.JSONNull)
 	return lib
 }
 
@@ -84,7 +50,7 @@ var jsonBuffers = sync.Pool{New: func() any { return new([]byte) }}
 func jsonEncode(L *lua.LState) int {
 	v := L.CheckAny(1)
 	buf := jsonBuffers.Get().(*[]byte)
-	out, err := appendJSON(budgetOf(L), (*buf)[:0], v)
+	out, err := appendJSON(luaval.BudgetOf(L), (*buf)[:0], v)
 	text := string(out)
 	if cap(out) <= maxPooledJSONBytes {
 		*buf = out
@@ -111,15 +77,15 @@ func jsonDecode(L *lua.LState) int {
 // jsonArray is rover.json.array. Only the holder may call it.
 func jsonArray(L *lua.LState) int {
 	if L.GetTop() == 0 {
-		L.Push(newJSONArray(L))
+		L.Push(luaval.NewJSONArray(L))
 		return 1
 	}
 	t := L.CheckTable(1)
-	if !isJSONArray(t) {
-		if !unmarked(t) {
+	if !luaval.IsJSONArray(t) {
+		if !luaval.Unmarked(t) {
 			L.ArgError(1, "table has a metatable already")
 		}
-		t.Metatable = jsonArrayMeta
+		t.Metatable = luaval.JSONArray
 	}
 	L.Push(t)
 	return 1

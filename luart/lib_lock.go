@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxPlaces bounds a semaphore: beyond it there is a mistake.
@@ -63,7 +65,7 @@ func (vm *VM) pushSemaphore(L *lua.LState, kind string, places int) int {
 	if s := vm.semaphores(kind)[ref.name]; s != nil {
 		s.follow(ref)
 	}
-	L.Push(newObject(vm.types.semaphore, ref))
+	L.Push(luaval.NewObject(vm.types.semaphore, ref))
 	return 1
 }
 

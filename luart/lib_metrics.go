@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // The library rover.metrics: figures of the script's own, beside those of the server.
@@ -132,7 +134,7 @@ func (g *Generation) defineMetric(L *lua.LState, kind string) int {
 		all.byName[m.name] = m
 		all.mu.Unlock()
 	}
-	L.Push(newObject(g.vm.types.metrics[kind], m))
+	L.Push(luaval.NewObject(g.vm.types.metrics[kind], m))
 	return 1
 }
 
@@ -147,7 +149,7 @@ func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
 		case name == "buckets" && v.Type() == lua.LTTable && m.kind == "histogram":
 			m.buckets = checkBuckets(L, v.(*lua.LTable))
 		case name == "help" || name == "labels" || name == "buckets" && m.kind == "histogram":
-			L.ArgError(2, fmt.Sprintf("%s cannot be a %s", name, typeName(v)))
+			L.ArgError(2, fmt.Sprintf("%s cannot be a %s", name, luaval.TypeName(v)))
 		default:
 			L.ArgError(2, fmt.Sprintf("unknown option %q of a %s", name, m.kind))
 		}
@@ -251,7 +253,7 @@ func labelValue(L *lua.LState, n int, m *metric, i int, v lua.LValue) string {
 	switch v.(type) {
 	case lua.LString, lua.LNumber, lua.LBool:
 	default:
-		L.ArgError(n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, typeName(v)))
+		L.ArgError(n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, luaval.TypeName(v)))
 	}
 	text := strings.ToValidUTF8(v.String(), "\uFFFD")
 	if len(text) <= maxLabelBytes {

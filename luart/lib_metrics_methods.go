@@ -5,15 +5,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // newMetricTypes makes what scripts have of metrics, by kind.
 func newMetricTypes(vm *VM) map[string]*lua.LTable {
 	L := vm.main
 	return map[string]*lua.LTable{
-		"counter":   newType(L, "counter", map[string]lua.LGFunction{"inc": vm.incCounter}, nil),
-		"gauge":     newType(L, "gauge", map[string]lua.LGFunction{"set": vm.setGauge, "inc": vm.incGauge, "dec": vm.decGauge}, nil),
-		"histogram": newType(L, "histogram", map[string]lua.LGFunction{"observe": vm.observe}, nil),
+		"counter":   luaval.NewType(L, "counter", map[string]lua.LGFunction{"inc": vm.incCounter}, nil),
+		"gauge":     luaval.NewType(L, "gauge", map[string]lua.LGFunction{"set": vm.setGauge, "inc": vm.incGauge, "dec": vm.decGauge}, nil),
+		"histogram": luaval.NewType(L, "histogram", map[string]lua.LGFunction{"observe": vm.observe}, nil),
 	}
 }
 

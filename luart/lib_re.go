@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // reLib is rover.re of one generation: Go's regular expressions (RE2), which take time in proportion to the subject,
@@ -69,7 +71,7 @@ func openRE(L *lua.LState) *lua.LTable {
 			return fn(L)
 		}
 	}
-	lib.meta = newType(L, "regular expression", methods, nil)
+	lib.meta = luaval.NewType(L, "regular expression", methods, nil)
 	lib.meta.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
 		L.Push(lua.LString(lib.check(L, 1).re.String()))
 		return 1
@@ -112,7 +114,7 @@ func exprMessage(err error) string {
 }
 
 func (lib *reLib) compile(L *lua.LState) int {
-	L.Push(newObject(lib.meta, lib.check(L, 1)))
+	L.Push(luaval.NewObject(lib.meta, lib.check(L, 1)))
 	return 1
 }
 
@@ -186,7 +188,7 @@ func (lib *reLib) gsub(L *lua.LState) int {
 	if lua.LVCanConvToString(repl) {
 		parts = m.x.checkRepl(L, repl.String())
 	}
-	limit := optInt(L, 4, math.MaxInt)
+	limit := luaval.OptInt(L, 4, math.MaxInt)
 	var out strings.Builder
 	end, count := 0, 0
 	for ; count < limit; count++ {
@@ -201,17 +203,17 @@ func (lib *reLib) gsub(L *lua.LState) int {
 		}
 		for i, part := range parts {
 			if i%1024 == 1023 {
-				checkBurst(L)
+				luaval.CheckBurst(L)
 			}
 			out.WriteString(part.text)
 			if g := 2 * part.group; g >= 0 && found[g] >= 0 {
 				out.WriteString(m.s[found[g]:found[g+1]])
 			}
-			checkSize(L, out.Len())
+			luaval.CheckSize(L, out.Len())
 		}
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 	}
-	checkSize(L, out.Len()+len(m.s)-end)
+	luaval.CheckSize(L, out.Len()+len(m.s)-end)
 	out.WriteString(m.s[end:])
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(count))
@@ -242,7 +244,7 @@ func replaced(L *lua.LState, s string, found []int, repl lua.LValue) string {
 
 func (lib *reLib) split(L *lua.LState) int {
 	m := exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
-	limit := optInt(L, 3, math.MaxInt)
+	limit := luaval.OptInt(L, 3, math.MaxInt)
 	pieces := L.NewTable()
 	n, begin := 0, 0
 	add := func(piece string) {
@@ -299,9 +301,9 @@ const maxReplGroups = 10_000
 func (x *expr) checkRepl(L *lua.LState, repl string) []replPart {
 	parts := []replPart{}
 	var text strings.Builder
-	var p pace
+	var p luaval.Pace
 	for {
-		p.step(L)
+		p.Step(L)
 		before, after, found := strings.Cut(repl, "$")
 		text.WriteString(before)
 		if !found {

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
@@ -144,10 +145,10 @@ func (x *expr) find(L *lua.LState, s string, from int) []int {
 		}
 	}
 	var found []int
-	if b, _ := L.Context().(*budget); b == nil || (len(s)-from)*x.steps <= maxMatchWork {
+	if b, _ := L.Context().(luaval.Budget); b == nil || (len(s)-from)*x.steps <= maxMatchWork {
 		found = re.FindStringSubmatchIndex(s[base:])
 	} else {
-		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: b.over}
+		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: b.Over}
 		found = re.FindReaderSubmatchIndex(r)
 		if r.stopped {
 			L.RaiseError("%s", b.Err())
@@ -203,7 +204,7 @@ type exprMatches struct {
 // Only the holder may call it.
 func (m *exprMatches) next(L *lua.LState) []int {
 	for m.at <= len(m.s) {
-		checkBurst(L)
+		luaval.CheckBurst(L)
 		found := m.x.find(L, m.s, m.at)
 		if found == nil {
 			m.at = len(m.s) + 1

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // openURL returns the rover.url table. Only the holder may call it.
@@ -236,14 +238,14 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 	var err error
 	form := url.Values{}
 	size, pairs, full := 0, 0, false
-	var p pace
+	var p luaval.Pace
 	add := func(name string, v lua.LValue) {
-		p.step(L)
+		p.Step(L)
 		size += len(name)
 		pairs++
 		switch {
-		case size > maxStringBytes:
-			err, full = fmt.Errorf("query: longer than %d bytes", maxStringBytes), true
+		case size > luaval.MaxStringBytes:
+			err, full = fmt.Errorf("query: longer than %d bytes", luaval.MaxStringBytes), true
 			return
 		case pairs > urlMaxPairs:
 			err, full = errURLPairs, true
@@ -260,7 +262,7 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 		}
 	}
 	table.ForEach(func(k, v lua.LValue) {
-		p.step(L)
+		p.Step(L)
 		if err != nil { // one list may stand under a million names
 			return
 		}
@@ -276,7 +278,7 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 		}
 		keys := 0
 		list.ForEach(func(_, _ lua.LValue) {
-			p.step(L)
+			p.Step(L)
 			if full {
 				return
 			}
@@ -296,11 +298,11 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 // encodeForm is form.Encode, which looks at the burst. Only the holder may call it.
 func encodeForm(L *lua.LState, form url.Values) string {
 	var out strings.Builder
-	var p pace
+	var p luaval.Pace
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		escaped := url.QueryEscape(name)
 		for _, value := range form[name] {
-			p.step(L)
+			p.Step(L)
 			if out.Len() > 0 {
 				out.WriteByte('&')
 			}
@@ -323,7 +325,7 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		return text
 	}
 	values, pairs := L.NewTable(), 0
-	var p pace
+	var p luaval.Pace
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if pair == "" {
@@ -332,7 +334,7 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		if pairs++; pairs > urlMaxPairs {
 			return values, errURLPairs
 		}
-		p.step(L)
+		p.Step(L)
 		if name = unescape(name); values.RawGetString(name) == lua.LNil {
 			values.RawSetString(name, lua.LString(unescape(value)))
 		}

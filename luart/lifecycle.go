@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // The hooks of a generation's life: names directly on api. A script gives each one
@@ -46,7 +48,7 @@ func addHook(L *lua.LState) int {
 	}
 	fn, ok := L.Get(at).(*lua.LFunction)
 	if !ok {
-		L.RaiseError("bad argument #1 to api.%s (function expected, got %s)", h.name, typeName(L.Get(at)))
+		L.RaiseError("bad argument #1 to api.%s (function expected, got %s)", h.name, luaval.TypeName(L.Get(at)))
 	}
 	h.gen.setHook(L, h.name, fn, true)
 	return 0
@@ -83,7 +85,7 @@ func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more
 func newLifeHooks(g *Generation) map[string]*lua.LUserData {
 	list := make(map[string]*lua.LUserData, len(lifeHooks)+1)
 	for _, name := range append([]string{"on_error"}, lifeHooks...) {
-		list[name] = newObject(g.vm.types.lifeHook, &lifeHook{g, name})
+		list[name] = luaval.NewObject(g.vm.types.lifeHook, &lifeHook{g, name})
 	}
 	return list
 }

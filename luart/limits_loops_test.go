@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // withoutTime returns a Lua state whose slice of VM time is over: no time need pass.
@@ -65,7 +67,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 			encodeOrRaise(L, t)
 		},
 		"json encode, holes": func(L *lua.LState) {
-			t := newJSONArray(L)
+			t := luaval.NewJSONArray(L)
 			t.RawSetInt(2500, lua.LTrue)
 			encodeOrRaise(L, t)
 		},
@@ -79,7 +81,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 		"expect": func(L *lua.LState) {
 			schema := L.NewTable()
 			schema.Append(lua.LString("string"))
-			expectation{L, new(pace)}.check(nil, schema, list(L))
+			expectation{L, new(luaval.Pace)}.check(nil, schema, list(L))
 		},
 		"replacement": func(L *lua.LState) { (&expr{}).checkRepl(L, strings.Repeat("$$", 2000)) },
 		"multipart": func(L *lua.LState) {
@@ -90,8 +92,8 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 			for i := range 5000 {
 				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, forever, 0)
 			}
-			var p pace
-			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.step(L) })
+			var p luaval.Pace
+			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })
 		},
 		"next, items that are gone": func(L *lua.LState) {
 			t := list(L)
@@ -120,7 +122,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 
 // encodeOrRaise encodes as the library does.
 func encodeOrRaise(L *lua.LState, v lua.LValue) {
-	if _, err := appendJSON(budgetOf(L), nil, v); err != nil {
+	if _, err := appendJSON(luaval.BudgetOf(L), nil, v); err != nil {
 		L.RaiseError("%s", err)
 	}
 }

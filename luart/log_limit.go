@@ -8,6 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // What one entry of a log may be: what a script logs may be as long as a client likes. Bytes
@@ -258,12 +260,12 @@ func (w *logTables) append(dst []byte, v lua.LValue, depth int) []byte {
 		case depth == maxLogDepth:
 			w.cut = true
 			return append(dst, `"…"`...)
-		case v.RawGetInt(1) != lua.LNil || isJSONArray(v):
+		case v.RawGetInt(1) != lua.LNil || luaval.IsJSONArray(v):
 			return w.array(dst, v, depth+1)
 		}
 		return w.object(dst, v, depth+1)
 	default:
-		if v == lua.LValue(jsonNull) {
+		if v == lua.LValue(luaval.JSONNull) {
 			return append(dst, "null"...)
 		}
 		return w.text(dst, v.String())

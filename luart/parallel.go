@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxParallel functions may be given to one rover.parallel: each has a goroutine and
@@ -149,7 +151,7 @@ func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 		}
 		fn, ok := v.(*lua.LFunction)
 		if !ok {
-			L.ArgError(1, "table of functions expected, it has a "+typeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
+			L.ArgError(1, "table of functions expected, it has a "+luaval.TypeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
 		}
 		if _, named := key.(lua.LString); named {
 			names = append(names, key)

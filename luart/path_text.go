@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // readPath reads a path that a script has written as it stands in a URL. It returns it
@@ -193,7 +195,7 @@ func urlPath(L *lua.LState) int {
 		}
 		size += len(parts[i]) + 1
 	}
-	checkSize(L, 3*size)
+	luaval.CheckSize(L, 3*size)
 	path := strings.Join(parts, "/")
 	if why := leadsElsewhere(path); why != "" {
 		raiseStatus(L, http.StatusBadRequest, "rover.url.path: "+why)

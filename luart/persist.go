@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // StateFormat is the version of what SaveState writes and RestoreState reads. A change of
@@ -162,9 +163,9 @@ func (e *stateEncoder) id(found foundTable) int {
 func (e *stateEncoder) table(id int) {
 	t := e.tables[id].t
 	flags := byte(0)
-	if isJSONArray(t) {
+	if luaval.IsJSONArray(t) {
 		flags = stateArrayMark
-	} else if !unmarked(t) {
+	} else if !luaval.Unmarked(t) {
 		e.leave(id, nil, "the metatable")
 	}
 	e.buf = append(e.buf, flags, 0, 0, 0, 0)
@@ -231,7 +232,7 @@ func (e *stateEncoder) member(id int, key, v lua.LValue) bool {
 			return true
 		}
 	default:
-		e.leave(id, nil, "a member with a "+typeName(key)+" as its key")
+		e.leave(id, nil, "a member with a "+luaval.TypeName(key)+" as its key")
 	}
 	e.buf = e.buf[:start]
 	return false
@@ -264,11 +265,11 @@ func (e *stateEncoder) value(id int, key lua.LValue, index int, v lua.LValue) bo
 		}
 		e.count(e.id(foundTable{t: v, in: id, member: key}))
 	default:
-		if v != lua.LValue(jsonNull) {
+		if v != lua.LValue(luaval.JSONNull) {
 			if key == nil {
 				key = lua.LNumber(index)
 			}
-			e.leave(id, key, "a "+typeName(v))
+			e.leave(id, key, "a "+luaval.TypeName(v))
 			return false
 		}
 		e.buf = append(e.buf, stateNull)
@@ -305,7 +306,7 @@ const maxLeftOutPath = 200
 // stepOfKey is the step of a path that a key makes.
 func stepOfKey(key lua.LValue) string {
 	if s, ok := key.(lua.LString); ok {
-		return pathOfKey(string(s))
+		return luaval.PathOfKey(string(s))
 	}
 	return "[" + key.String() + "]"
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // RestoreState makes what SaveState has written rover.state again, in place of what is
@@ -33,7 +35,7 @@ func (vm *VM) RestoreState(data []byte) error {
 // a boolean.
 const leastMemberSize = 3
 
-// maxKeptKeys different keys of up to maxPathKeyBytes are kept, so that a hundred thousand
+// maxKeptKeys different keys of up to luaval.MaxPathKeyBytes are kept, so that a hundred thousand
 // records share the names of their fields, as they did when a script made them.
 const maxKeptKeys = 1024
 
@@ -173,7 +175,7 @@ func (d *stateDecoder) fill(t *lua.LTable) error {
 	switch flags {
 	case 0:
 	case stateArrayMark:
-		t.Metatable = jsonArrayMeta
+		t.Metatable = luaval.JSONArray
 	default:
 		return errStateTag
 	}
@@ -240,7 +242,7 @@ func (d *stateDecoder) key() (lua.LValue, error) {
 
 // keep returns a key as a string.
 func (d *stateDecoder) keep(b []byte) string {
-	if len(b) > maxPathKeyBytes {
+	if len(b) > luaval.MaxPathKeyBytes {
 		return string(b)
 	}
 	if s, ok := d.keys[string(b)]; ok {
@@ -278,7 +280,7 @@ func (d *stateDecoder) scalar(tag byte) (lua.LValue, error) {
 	case stateTrue:
 		return lua.LTrue, nil
 	case stateNull:
-		return jsonNull, nil
+		return luaval.JSONNull, nil
 	case stateInt:
 		n, size := binary.Varint(d.data[d.pos:])
 		return lua.LNumber(n), d.varint(size)

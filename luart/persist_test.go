@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const maxState = 64 << 20
@@ -265,7 +267,7 @@ func randomState(rng *rand.Rand, states map[string]*lua.LTable) {
 	newTable := func() *lua.LTable {
 		t := &lua.LTable{Metatable: lua.LNil}
 		if rng.IntN(5) == 0 {
-			t.Metatable = jsonArrayMeta
+			t.Metatable = luaval.JSONArray
 		}
 		tables = append(tables, t)
 		return t
@@ -300,7 +302,7 @@ func randomState(rng *rand.Rand, states map[string]*lua.LTable) {
 		case 3, 4:
 			return lua.LString(text())
 		case 5:
-			return jsonNull
+			return luaval.JSONNull
 		}
 		if rng.IntN(3) > 0 && len(tables) < 200 {
 			return newTable()
@@ -366,7 +368,7 @@ func sameStates(a, b map[string]*lua.LTable) error {
 	for len(pairs) > 0 {
 		t, u := pairs[0][0], pairs[0][1]
 		pairs = pairs[1:]
-		if t.Len() != u.Len() || isJSONArray(t) != isJSONArray(u) {
+		if t.Len() != u.Len() || luaval.IsJSONArray(t) != luaval.IsJSONArray(u) {
 			return fmt.Errorf("a list of %d, and one of %d", t.Len(), u.Len())
 		}
 		k, v := t.Next(lua.LNil)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // TryError says how a try to hand a request over ended.
@@ -106,7 +108,7 @@ func given(v lua.LValue) string {
 	if v.Type() == lua.LTString {
 		return "an empty string"
 	}
-	return "a " + typeName(v)
+	return "a " + luaval.TypeName(v)
 }
 
 // where is file:line of the definition.

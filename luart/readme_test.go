@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
 )
@@ -85,13 +86,13 @@ func TestLimitsPage(t *testing.T) {
 		{"copies of requests", []string{count(maxMirrors), mib(maxMirrorBytes)}},
 		{"items of a cache", []string{count(defaultCache.maxItems), count(maxCacheItems)}},
 		{"bytes of a cache", []string{mib(defaultCache.maxBytes)}},
-		{"one value in a cache", []string{mib(maxPlainBytes), count(maxPlainValues) + " values", count(maxPlainDepth) + " levels"}},
+		{"one value in a cache", []string{mib(luaval.MaxDataBytes), count(luaval.MaxDataValues) + " values", count(luaval.MaxDataDepth) + " levels"}},
 		{"a channel", []string{count(maxChannelItems), mib(maxChannelBytes)}},
 		{"caches open channels", []string{count(maxNames)}},
 		{"places of a semaphore", []string{count(maxPlaces)}},
 		{"nested calls", []string{count(maxCalls)}},
 		{"coroutines inside", []string{count(maxCoroutines)}},
-		{"a string made by", []string{mib(maxStringBytes)}},
+		{"a string made by", []string{mib(luaval.MaxStringBytes)}},
 		{"values that `unpack`", []string{count(maxResults)}},
 		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},
 		{"regular expressions", []string{kib(maxExprBytes), count(maxExprGroups) + " groups", count(maxExprSteps)}},

@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Outcome is what a script decided about a request.
@@ -114,7 +116,7 @@ func checkResponse(L *lua.LState, n int) *response {
 			return r
 		}
 	}
-	L.ArgError(n, "response expected, got "+typeName(L.Get(n)))
+	L.ArgError(n, "response expected, got "+luaval.TypeName(L.Get(n)))
 	return nil
 }
 
@@ -161,12 +163,12 @@ var responseMethods = map[string]lua.LGFunction{
 		if r.header == nil && name == "Content-Type" && r.ctype != "" {
 			L.Push(lua.LString(r.ctype))
 		} else {
-			L.Push(firstValue(r.header[name]))
+			L.Push(luaval.FirstValue(r.header[name]))
 		}
 		return 1
 	},
 	"headers": func(L *lua.LState) int {
-		L.Push(headerTable(L, checkResponse(L, 1).headerMap()))
+		L.Push(luaval.HeaderTable(L, checkResponse(L, 1).headerMap()))
 		return 1
 	},
 	"set_header": func(L *lua.LState) int {
@@ -231,13 +233,13 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 		key, _ := k.(lua.LString)
 		switch key {
 		case "name":
-			c.Name, ok = stringValue(v)
+			c.Name, ok = luaval.StringValue(v)
 		case "value":
-			c.Value, ok = stringValue(v)
+			c.Value, ok = luaval.StringValue(v)
 		case "path":
-			c.Path, ok = stringValue(v)
+			c.Path, ok = luaval.StringValue(v)
 		case "domain":
-			c.Domain, ok = stringValue(v)
+			c.Domain, ok = luaval.StringValue(v)
 		case "max_age":
 			var age lua.LNumber
 			if age, ok = v.(lua.LNumber); ok {
@@ -249,7 +251,7 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 		case "expires":
 			var at lua.LNumber
 			if at, ok = v.(lua.LNumber); ok {
-				c.Expires = unixTime(float64(at))
+				c.Expires = luaval.UnixTime(float64(at))
 			}
 		case "secure":
 			c.Secure, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
@@ -257,7 +259,7 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 			c.HttpOnly, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
 		case "same_site":
 			var s string
-			s, ok = stringValue(v)
+			s, ok = luaval.StringValue(v)
 			switch strings.ToLower(s) {
 			case "lax":
 				c.SameSite = http.SameSiteLaxMode
@@ -272,7 +274,7 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 			L.ArgError(n, "a cookie has no field "+strconv.Quote(lua.LVAsString(k)))
 		}
 		if !ok {
-			L.ArgError(n, "cookie field "+string(key)+" cannot be a "+typeName(v)+" "+v.String())
+			L.ArgError(n, "cookie field "+string(key)+" cannot be a "+luaval.TypeName(v)+" "+v.String())
 		}
 	})
 	if err := c.Valid(); err != nil {

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // responseBodyMethods are those of a response's body. Only the holder may call them.
@@ -30,7 +31,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 			r.askAgain(vm, L, true)
 		}
 		if r.bodiless() {
-			L.Push(newObject(vm.types.answer, &body{x: vm.cur.x, loaded: true, absent: true}))
+			L.Push(luaval.NewObject(vm.types.answer, &body{x: vm.cur.x, loaded: true, absent: true}))
 			return 1
 		}
 		bytes := r.body
@@ -40,7 +41,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 		if r.filters != nil {
 			bytes = r.filtered(L, bytes, vm.cur.gen.maxBody)
 		}
-		L.Push(newObject(vm.types.answer, &body{bytes: bytes, loaded: true}))
+		L.Push(luaval.NewObject(vm.types.answer, &body{bytes: bytes, loaded: true}))
 		return 1
 	}
 	// res:set_body(bytes): returns res. It takes the place of the body, filtered or not.

@@ -11,10 +11,6 @@ import (
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
-// maxStringBytes is the longest string that a library function makes. Sixteen times the default max_body: more than
-// any response that a script builds as one string, and copied in 2 ms, so that no single call stalls other requests.
-const maxStringBytes = 16 << 20
-
 // maxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
 const maxResults = 8000
 

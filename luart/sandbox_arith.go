@@ -4,6 +4,8 @@ import (
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // arith is a metamethod of strings: arithmetic with the number that a string spells, by the rules of tonumber.
@@ -40,7 +42,7 @@ func operand(v lua.LValue) (float64, bool) {
 	case lua.LNumber:
 		return float64(lv), true
 	case lua.LString:
-		return parseNumber(string(lv))
+		return luaval.ParseNumber(string(lv))
 	}
 	return 0, false
 }
@@ -71,7 +73,7 @@ func numeric(b *envBuilder, lib, name string) lua.LValue {
 	own.GFunction = func(L *lua.LState) int {
 		for i := 1; i <= L.GetTop(); i++ {
 			if L.Get(i).Type() == lua.LTString {
-				L.Replace(i, lua.LNumber(checkNumber(L, i)))
+				L.Replace(i, lua.LNumber(luaval.CheckNumber(L, i)))
 			}
 		}
 		return fn(L)

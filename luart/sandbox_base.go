@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // baseAssert is assert(v[, message, …]): all its arguments, or the message (any value) as the error when v is false
@@ -37,9 +39,9 @@ func baseCollectGarbage(L *lua.LState) int {
 // baseError is error(value[, level]). A string gets the position "file:line: " of its caller (level 1), of the
 // caller's caller (2) and so on; level 0 adds none. Only the holder may call it.
 func baseError(L *lua.LState) int {
-	value, level := L.Get(1), optInt(L, 2, 1)
+	value, level := L.Get(1), luaval.OptInt(L, 2, 1)
 	if lua.LVCanConvToString(value) && level > 0 {
-		value = lua.LString(where(L, level) + toString(L, value))
+		value = lua.LString(where(L, level) + luaval.ToString(L, value))
 	}
 	L.Error(value, 0)
 	return 0
@@ -120,8 +122,8 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 		return nil
 	}
 	failure := err.(*lua.ApiError) //nolint:errorlint // PCall returns no other, and wraps none
-	if message, ok := failure.Object.(lua.LString); ok && len(message) > maxStringBytes {
-		failure.Object = message[:maxStringBytes] // quoting a string again and again makes it longer
+	if message, ok := failure.Object.(lua.LString); ok && len(message) > luaval.MaxStringBytes {
+		failure.Object = message[:luaval.MaxStringBytes] // quoting a string again and again makes it longer
 	}
 	return failure
 }
@@ -183,10 +185,10 @@ func newPrint(b *envBuilder) lua.LValue {
 				if !lua.LVCanConvToString(L.Get(-1)) {
 					L.RaiseError("'tostring' must return a string to 'print'")
 				}
-				line.WriteString(toString(L, L.Get(-1)))
+				line.WriteString(luaval.ToString(L, L.Get(-1)))
 				L.Pop(1)
 			}
-			checkSize(L, line.Len())
+			luaval.CheckSize(L, line.Len())
 		}
 		if hook != nil {
 			hook(L, line.String())
@@ -210,7 +212,7 @@ func baseSelect(L *lua.LState) int {
 		L.Push(lua.LNumber(top - 1))
 		return 1
 	}
-	n := checkInt(L, 1)
+	n := luaval.CheckInt(L, 1)
 	if n < 0 {
 		n += top
 	}
@@ -239,22 +241,22 @@ func baseSetmetatable(L *lua.LState) int {
 
 // baseTostring is tostring(v): what __tostring returns, whatever it is, where v has one. Only the holder may call it.
 func baseTostring(L *lua.LState) int {
-	v := checkAny(L, 1)
+	v := luaval.CheckAny(L, 1)
 	if meta := L.GetMetaField(v, "__tostring"); meta != lua.LNil {
 		L.Push(meta)
 		L.Push(v)
 		L.Call(1, 1)
 		return 1
 	}
-	L.Push(lua.LString(toString(L, v)))
+	L.Push(lua.LString(luaval.ToString(L, v)))
 	return 1
 }
 
 // baseUnpack is unpack(list[, i[, j]]): list[i] to list[j]; i is 1 and j is #list when left out. Errors: more than
 // 8000 results. Only the holder may call it.
 func baseUnpack(L *lua.LState) int {
-	list, first := L.CheckTable(1), optInt(L, 2, 1)
-	last := optInt(L, 3, list.Len())
+	list, first := L.CheckTable(1), luaval.OptInt(L, 2, 1)
+	last := luaval.OptInt(L, 3, list.Len())
 	if last < first {
 		return 0
 	}
@@ -282,18 +284,10 @@ func bound(library *lua.LTable) {
 			n := own(L)
 			for i := 1; i <= n; i++ {
 				if s, ok := L.Get(-i).(lua.LString); ok {
-					checkSize(L, len(s))
+					luaval.CheckSize(L, len(s))
 				}
 			}
 			return n
 		}
 	})
-}
-
-// checkSize raises an error when a library function makes a string of n bytes and that is too long. Only the holder
-// may call it.
-func checkSize(L *lua.LState, n int) {
-	if n > maxStringBytes {
-		L.RaiseError("resulting string too large: the limit is %d bytes", maxStringBytes)
-	}
 }

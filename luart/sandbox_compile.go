@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddy-rover/rover/luart/luac"
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/caddy-rover/rover/luart/luac"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // SyntaxError says what is wrong with a piece of Lua source.
@@ -94,7 +96,7 @@ func (r *endingReader) Read(p []byte) (int, error) {
 
 // numeral returns the number that a numeral in source spells. Any goroutine may call it.
 func numeral(spelled string) (float64, error) {
-	n, ok := parseNumber(spelled)
+	n, ok := luaval.ParseNumber(spelled)
 	if !ok {
 		// At the end of the source the scanner takes EOF (-1) for a byte of the exponent.
 		return 0, fmt.Errorf("malformed number near '%s'", shown(strings.TrimSuffix(spelled, "\xff")))

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
@@ -101,8 +103,8 @@ func resume(L, th *lua.LState) (n int) {
 		switch message, ok := L.Get(-1).(lua.LString); {
 		case ok && message == "lua callstack overflow":
 			L.Replace(-1, lua.LString("stack overflow"))
-		case ok && len(message) > maxStringBytes:
-			L.Replace(-1, message[:maxStringBytes])
+		case ok && len(message) > luaval.MaxStringBytes:
+			L.Replace(-1, message[:luaval.MaxStringBytes])
 		}
 	}
 	return n

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // This file is debug for scripts: what reads, of their own code. Nothing in it changes a variable, an environment or a
@@ -167,7 +169,7 @@ func debugTraceback(L *lua.LState) int {
 			L.Push(message)
 			return 1
 		}
-		out.WriteString(checkString(L, arg+1))
+		out.WriteString(luaval.CheckString(L, arg+1))
 		out.WriteByte('\n')
 	}
 	out.WriteString("stack traceback:")
@@ -195,7 +197,7 @@ func debugTraceback(L *lua.LState) int {
 			fmt.Fprintf(&out, " in function <%s:%d>", l.short(), l.fn.Proto.LineDefined)
 		}
 	}
-	checkSize(L, out.Len())
+	luaval.CheckSize(L, out.Len())
 	L.Push(lua.LString(out.String()))
 	return 1
 }
@@ -233,7 +235,7 @@ func debugGetinfo(L *lua.LState) int {
 	}
 	what := "flnSu"
 	if L.Get(arg+2) != lua.LNil {
-		what = checkString(L, arg+2)
+		what = luaval.CheckString(L, arg+2)
 	}
 	if strings.Trim(what, "SlunfL") != "" {
 		L.ArgError(arg+2, "invalid option")

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // strFormat is string.format(format, …): C's printf. Conversions: %d %i %u %o %x %X (whole numbers: fractions are
@@ -14,7 +16,7 @@ import (
 // Flags -+ #0, width and precision of at most two digits. Errors: another conversion, an argument that is missing or
 // no number, more than 16 MiB. Only the holder may call it.
 func strFormat(L *lua.LState) int {
-	format := checkString(L, 1)
+	format := luaval.CheckString(L, 1)
 	var out strings.Builder
 	arg := 1
 	for i := 0; i < len(format); i++ {
@@ -34,7 +36,7 @@ func strFormat(L *lua.LState) int {
 			L.ArgError(arg, "no value")
 		}
 		out.WriteString(spec.convert(L, arg))
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 	}
 	L.Push(lua.LString(out.String()))
 	return 1
@@ -89,13 +91,13 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 		f.plus, f.space = false, false
 		return f.integer(unsigned(L, n))
 	case 'e', 'E', 'f', 'g', 'G':
-		return f.float(checkNumber(L, n))
+		return f.float(luaval.CheckNumber(L, n))
 	case 'c':
-		return f.pad("", string([]byte{byte(checkInt(L, n))}), false)
+		return f.pad("", string([]byte{byte(luaval.CheckInt(L, n))}), false)
 	case 'q':
-		return quote(L, checkString(L, n))
+		return quote(L, luaval.CheckString(L, n))
 	default: // 's'
-		s := toString(L, L.Get(n))
+		s := luaval.ToString(L, L.Get(n))
 		if f.precision >= 0 && f.precision < len(s) {
 			s = s[:f.precision]
 		}
@@ -105,7 +107,7 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 
 // signed returns the sign and the absolute value of argument n. Only the holder may call it.
 func signed(L *lua.LState, n int) (bool, uint64) {
-	number := math.Trunc(checkNumber(L, n))
+	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<63) {
 		L.ArgError(n, "number has no integer representation")
 	}
@@ -117,7 +119,7 @@ func signed(L *lua.LState, n int) (bool, uint64) {
 
 // unsigned returns argument n; negative numbers count from 2^64 down, as in C. Only the holder may call it.
 func unsigned(L *lua.LState, n int) (bool, uint64) {
-	number := math.Trunc(checkNumber(L, n))
+	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<64) {
 		L.ArgError(n, "number has no integer representation")
 	}
@@ -218,7 +220,7 @@ func quote(L *lua.LState, s string) string {
 		default:
 			out.WriteByte(c)
 		}
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 	}
 	out.WriteByte('"')
 	return out.String()

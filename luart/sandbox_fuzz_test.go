@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // FuzzStringLib calls every function of string, and those of table, math, os and the base library that take plain
@@ -63,7 +65,7 @@ func FuzzStringLib(f *testing.F) {
 			if v == nil {
 				t.Fatalf("%s%q: result %d is a Go nil", names[i], args, n)
 			}
-			if s, ok := v.(lua.LString); ok && len(s) > maxStringBytes {
+			if s, ok := v.(lua.LString); ok && len(s) > luaval.MaxStringBytes {
 				t.Fatalf("%s%q: %d bytes", names[i], args, len(s))
 			}
 			// What gmatch returns calls the matcher again.
@@ -90,7 +92,7 @@ func FuzzNumber(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		n, ok := parseNumber(s)
+		n, ok := luaval.ParseNumber(s)
 		if ok && n != n {
 			t.Errorf("%q spells NaN", s)
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // This file is io for scripts, which have no files: libraries take its functions as locals while they load, and write
@@ -100,7 +102,7 @@ func newIO(b *envBuilder) *ioLibrary {
 	}
 	io.meta.RawSetString("__index", io.meta)
 	for s := range io.files {
-		io.files[s] = newObject(io.meta, stdStream(s))
+		io.files[s] = luaval.NewObject(io.meta, stdStream(s))
 	}
 	io.input, io.output = io.files[stdin], io.files[stdout]
 	return io
@@ -133,7 +135,7 @@ func checkStream(L *lua.LState, n int) stdStream {
 			return s
 		}
 	}
-	argTypeError(L, n, "FILE*")
+	luaval.ArgTypeError(L, n, "FILE*")
 	return 0
 }
 
@@ -155,7 +157,7 @@ func closeStandard(L *lua.LState) int {
 // writeArgs writes the arguments from one on, strings and numbers, and returns true. Only the holder may call it.
 func (io *ioLibrary) writeArgs(L *lua.LState, to stdStream, first int) int {
 	for i := first; i <= L.GetTop(); i++ {
-		text := checkString(L, i)
+		text := luaval.CheckString(L, i)
 		if to == stdin {
 			return fails(L, "Bad file descriptor", badFile)
 		}
@@ -177,7 +179,7 @@ func (io *ioLibrary) read(L *lua.LState, from stdStream, first int) int {
 	for i, last := first, L.GetTop(); i <= last; i++ {
 		format := "*n"
 		if _, bytes := L.Get(i).(lua.LNumber); !bytes {
-			format = checkString(L, i)
+			format = luaval.CheckString(L, i)
 		}
 		n++
 		switch {
@@ -214,7 +216,7 @@ func (io *ioLibrary) flushTo(L *lua.LState, to stdStream) int {
 
 // ioOpen is io.open(name[, mode]): nil, why, and C's number for a file that is not there. Only the holder may call it.
 func ioOpen(_ *ioLibrary, L *lua.LState) int {
-	return fails(L, checkString(L, 1)+": "+errNoFiles, noEntry)
+	return fails(L, luaval.CheckString(L, 1)+": "+errNoFiles, noEntry)
 }
 
 // ioTmpfile is io.tmpfile(). Only the holder may call it.
@@ -229,14 +231,14 @@ func ioPopen(_ *ioLibrary, L *lua.LState) int {
 // ioLines is io.lines([name]): an iterator over no lines. Errors: a name. Only the holder may call it.
 func ioLines(io *ioLibrary, L *lua.LState) int {
 	if L.Get(1) != lua.LNil {
-		L.ArgError(1, checkString(L, 1)+": "+errNoFiles)
+		L.ArgError(1, luaval.CheckString(L, 1)+": "+errNoFiles)
 	}
 	return io.linesOf(L)
 }
 
 // ioType is io.type(v): "file" for a stream, nil for what is none. Only the holder may call it.
 func ioType(_ *ioLibrary, L *lua.LState) int {
-	if ud, ok := checkAny(L, 1).(*lua.LUserData); ok {
+	if ud, ok := luaval.CheckAny(L, 1).(*lua.LUserData); ok {
 		if _, ok := ud.Value.(stdStream); ok {
 			L.Push(lua.LString("file"))
 			return 1

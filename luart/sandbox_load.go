@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not interrupted: 64 KiB
@@ -36,7 +38,7 @@ func newLoad(b *envBuilder) lua.LValue {
 				return 2
 			}
 		default:
-			argTypeError(L, 1, "function")
+			luaval.ArgTypeError(L, 1, "function")
 		}
 		return loadChunk(L, source, name, env)
 	})(b, "", "load")
@@ -46,7 +48,7 @@ func newLoad(b *envBuilder) lua.LValue {
 func newLoadstring(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		source := checkString(L, 1)
+		source := luaval.CheckString(L, 1)
 		return loadChunk(L, source, L.OptString(2, source), d.globals(L))
 	})
 }
@@ -91,10 +93,10 @@ func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 		if !lua.LVCanConvToString(piece) {
 			return "", lua.LString(where(L, 1) + "reader function must return a string")
 		}
-		if toString(L, piece) == "" {
+		if luaval.ToString(L, piece) == "" {
 			break
 		}
-		chunk.WriteString(toString(L, piece))
+		chunk.WriteString(luaval.ToString(L, piece))
 	}
 	return chunk.String(), nil
 }
@@ -128,7 +130,7 @@ func functionArg(L *lua.LState) *lua.LFunction {
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
 		return fn
 	}
-	level := optInt(L, 1, 1)
+	level := luaval.OptInt(L, 1, 1)
 	if level < 0 {
 		L.ArgError(1, "level must be non-negative")
 	}

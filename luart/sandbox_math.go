@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // generator is the source of math.random in one generation. Only the holder may use it.
@@ -37,9 +39,9 @@ func newRandom(b *envBuilder) lua.LValue {
 			L.Push(lua.LNumber(g.float()))
 			return 1
 		case 1:
-			high = checkInt(L, 1)
+			high = luaval.CheckInt(L, 1)
 		case 2:
-			low, high = checkInt(L, 1), checkInt(L, 2)
+			low, high = luaval.CheckInt(L, 1), luaval.CheckInt(L, 2)
 		default:
 			L.RaiseError("wrong number of arguments")
 		}
@@ -56,7 +58,7 @@ func newRandom(b *envBuilder) lua.LValue {
 func newRandomseed(b *envBuilder) lua.LValue {
 	g := b.rand
 	return b.L.NewFunction(func(L *lua.LState) int {
-		g.seeded = rand.New(rand.NewPCG(math.Float64bits(checkNumber(L, 1)), 0))
+		g.seeded = rand.New(rand.NewPCG(math.Float64bits(luaval.CheckNumber(L, 1)), 0))
 		return 0
 	})
 }
@@ -67,7 +69,7 @@ func newHuge(*envBuilder) lua.LValue { return lua.LNumber(math.Inf(1)) }
 // mathModf is math.modf: the whole part of a number, and the rest. The rest of an infinity is 0, as
 // in C; Go says NaN. Only the holder may call it.
 func mathModf(L *lua.LState) int {
-	number := checkNumber(L, 1)
+	number := luaval.CheckNumber(L, 1)
 	whole, rest := math.Modf(number)
 	if math.IsInf(number, 0) {
 		rest = 0

@@ -9,6 +9,8 @@ import (
 	"unsafe" // go:linkname, and what the linked functions take
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // This file mends instructions of gopher-lua. Two get bounds: s = s .. s in a loop would fill the memory in 30 rounds, and
@@ -54,7 +56,7 @@ func init() {
 // gopher-lua's shows numbers as Go does: 0.30000000000000004, +Inf. The operands are registers that nothing else reads,
 // so that numbers can become their texts in place. Only the holder may call it.
 func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
-	if _, ours := L.Context().(*budget); !ours {
+	if _, ours := L.Context().(luaval.Budget); !ours {
 		return stockConcat(L, inst, baseFrame)
 	}
 	first, last := argB(inst), argC(inst)
@@ -70,12 +72,12 @@ func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 			return 0
 		}
 	}
-	if size > maxStringBytes {
+	if size > luaval.MaxStringBytes {
 		raiseConcat(L)
 	}
 	for r := first; r <= last && numbers; r++ {
 		if n, ok := L.Get(r + 1).(lua.LNumber); ok {
-			setRegister(L, r, lua.LString(numberString(n)))
+			setRegister(L, r, lua.LString(luaval.NumberString(n)))
 		}
 	}
 	return stockConcat(L, inst, baseFrame)
@@ -87,15 +89,15 @@ func concatMeta(L *lua.LState, first, last int) lua.LValue {
 	right := L.Get(last + 1)
 	for r := last - 1; r >= first; {
 		left := L.Get(r + 1)
-		_, ok1 := textOf(left)
-		text, ok2 := textOf(right)
+		_, ok1 := luaval.TextOf(left)
+		text, ok2 := luaval.TextOf(right)
 		if !ok1 || !ok2 {
 			meta := L.GetMetaField(left, "__concat")
 			if meta == lua.LNil {
 				meta = L.GetMetaField(right, "__concat")
 			}
 			if meta == lua.LNil {
-				L.RaiseError("cannot perform concat operation between %s and %s", typeName(left), typeName(right))
+				L.RaiseError("cannot perform concat operation between %s and %s", luaval.TypeName(left), luaval.TypeName(right))
 			}
 			L.Push(meta)
 			L.Push(left)
@@ -108,25 +110,25 @@ func concatMeta(L *lua.LState, first, last int) lua.LValue {
 		}
 		parts, size := []string{text}, len(text)
 		for ; r >= first; r-- {
-			if text, ok1 = textOf(L.Get(r + 1)); !ok1 {
+			if text, ok1 = luaval.TextOf(L.Get(r + 1)); !ok1 {
 				break
 			}
 			parts, size = append(parts, text), size+len(text)
 		}
-		if size > maxStringBytes {
+		if size > luaval.MaxStringBytes {
 			raiseConcat(L)
 		}
 		slices.Reverse(parts)
 		right = lua.LString(strings.Join(parts, ""))
 	}
-	if s, ok := right.(lua.LString); ok && len(s) > maxStringBytes {
+	if s, ok := right.(lua.LString); ok && len(s) > luaval.MaxStringBytes {
 		raiseConcat(L)
 	}
 	return right
 }
 
 func raiseConcat(L *lua.LState) {
-	L.RaiseError("string longer than %d bytes", maxStringBytes)
+	L.RaiseError("string longer than %d bytes", luaval.MaxStringBytes)
 }
 
 // maxTailCalls is up to where a frame counts its tail calls: a traceback shows at most 14 lines.
@@ -135,7 +137,7 @@ const maxTailCalls = 16
 // tailCall is return R(A)(R(A+1), …), counted up to maxTailCalls. Only the holder may call it.
 func tailCall(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	end := stockTailCall(L, inst, baseFrame)
-	if _, ours := L.Context().(*budget); ours && layout.known {
+	if _, ours := L.Context().(luaval.Budget); ours && layout.known {
 		if f := currentFrame(L); f.p != nil {
 			if n := f.tailCalls(); *n > maxTailCalls {
 				*n = maxTailCalls
@@ -147,7 +149,7 @@ func tailCall(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 
 // modulo is R(A) := RK(B) % RK(C). Only the holder may call it.
 func modulo(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
-	if _, ours := L.Context().(*budget); ours && layout.known {
+	if _, ours := L.Context().(luaval.Budget); ours && layout.known {
 		a, ok1 := numberAt(L, argB(inst))
 		b, ok2 := numberAt(L, argC(inst))
 		if ok1 && ok2 && !(isExact(a) && isExact(b) && b != 0) { // of those gopher-lua's is right, and allocates less
@@ -178,12 +180,12 @@ func numberAt(L *lua.LState, i int) (float64, bool) {
 	return float64(n), ok
 }
 
-func isExact(n float64) bool { return n == math.Trunc(n) && math.Abs(n) <= maxExact }
+func isExact(n float64) bool { return n == math.Trunc(n) && math.Abs(n) <= luaval.MaxExact }
 
 // length is R(A) := #R(B). Only the holder may call it.
 func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if t, ok := L.Get(argB(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil {
-		if _, ours := L.Context().(*budget); ours && L.GetMetaField(t, "__len") != lua.LNil {
+		if _, ours := L.Context().(luaval.Budget); ours && L.GetMetaField(t, "__len") != lua.LNil {
 			setRegister(L, argA(inst), lua.LNumber(t.Len()))
 			return 0
 		}
@@ -194,13 +196,13 @@ func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 // forPrepare begins a numeric for whose initial value, limit and step are in R(A) to R(A+2). Only the holder may call
 // it.
 func forPrepare(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
-	if _, ours := L.Context().(*budget); ours {
+	if _, ours := L.Context().(luaval.Budget); ours {
 		for i, what := range [...]string{"initial value", "limit", "step"} {
 			switch v := L.Get(argA(inst) + i + 1).(type) {
 			case lua.LNumber:
 				continue
 			case lua.LString:
-				if n, ok := parseNumber(string(v)); ok {
+				if n, ok := luaval.ParseNumber(string(v)); ok {
 					setRegister(L, argA(inst)+i, lua.LNumber(n))
 					continue
 				}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxUnix bounds the times of os.date and os.time to the years -9999 to 9999.
@@ -17,7 +19,7 @@ const maxUnix = 253402300799
 func osGetenv(b *envBuilder) lua.LValue {
 	getenv := b.hooks.Getenv
 	return b.L.NewFunction(func(L *lua.LState) int {
-		name := checkString(L, 1)
+		name := luaval.CheckString(L, 1)
 		L.Push(lua.LNil)
 		if getenv == nil {
 			return 1
@@ -31,9 +33,9 @@ func osGetenv(b *envBuilder) lua.LValue {
 
 // osDifftime is os.difftime(t2[, t1]): t2 - t1 in whole seconds, as C has times. Only the holder may call it.
 func osDifftime(L *lua.LState) int {
-	t2, t1 := checkNumber(L, 1), 0.0
+	t2, t1 := luaval.CheckNumber(L, 1), 0.0
 	if L.Get(2) != lua.LNil {
-		t1 = checkNumber(L, 2)
+		t1 = luaval.CheckNumber(L, 2)
 	}
 	L.Push(lua.LNumber(math.Trunc(t2) - math.Trunc(t1)))
 	return 1
@@ -73,7 +75,7 @@ func pushDateTable(L *lua.LState) int {
 		case lua.LNumber:
 			n = float64(v)
 		case lua.LString:
-			n, ok = parseNumber(string(v))
+			n, ok = luaval.ParseNumber(string(v))
 		default:
 			if otherwise < 0 || v != lua.LNil {
 				L.RaiseError("field '%s' missing in date table", name)
@@ -107,10 +109,10 @@ func osDate(b *envBuilder) lua.LValue {
 func pushDate(L *lua.LState, now time.Time) int {
 	format, t := "%c", now.Local()
 	if L.Get(1) != lua.LNil {
-		format = checkString(L, 1)
+		format = luaval.CheckString(L, 1)
 	}
 	if L.Get(2) != lua.LNil {
-		unix := checkNumber(L, 2)
+		unix := luaval.CheckNumber(L, 2)
 		if !(math.Abs(unix) <= maxUnix) {
 			L.ArgError(2, "time out of range")
 		}
@@ -134,7 +136,7 @@ func pushDate(L *lua.LState, now time.Time) int {
 		if i == len(format) || !writeDate(&out, format[i], t) {
 			L.ArgError(1, fmt.Sprintf("invalid conversion specifier '%%%s'", format[i:min(i+1, len(format))]))
 		}
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 	}
 	L.Push(lua.LString(out.String()))
 	return 1

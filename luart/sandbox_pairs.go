@@ -2,6 +2,8 @@ package luart
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // newNext makes next(table[, key]): the key after key and its value, nil after the last one. A traversal sees every
@@ -52,12 +54,12 @@ func nextKey(L *lua.LState, t *lua.LTable, key lua.LValue) (next, value lua.LVal
 			}
 		}
 	}
-	var p pace // a million may be gone between two keys
+	var p luaval.Pace // a million may be gone between two keys
 	for ; index < len(f.array); index++ {
 		if v := f.array[index]; v != lua.LNil {
 			return lua.LNumber(index + 1), v
 		}
-		p.step(L)
+		p.Step(L)
 	}
 	for ; place < len(f.keys); place++ {
 		k := f.keys[place]
@@ -68,7 +70,7 @@ func nextKey(L *lua.LState, t *lua.LTable, key lua.LValue) (next, value lua.LVal
 		if ok {
 			return k, v
 		}
-		p.step(L)
+		p.Step(L)
 	}
 	return lua.LNil, lua.LNil
 }

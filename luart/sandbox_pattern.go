@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
@@ -55,7 +56,7 @@ func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
 // find is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins and ends, and its
 // captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call it.
 func (p *patterns) find(L *lua.LState) int {
-	s, source := checkString(L, 1), checkString(L, 2)
+	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	init := startAt(L, len(s))
 	if L.ToBool(4) || !strings.ContainsAny(source, "^$*+?.([%-") {
 		at := strings.Index(s[init:], source)
@@ -80,7 +81,7 @@ func (p *patterns) find(L *lua.LState) int {
 // match is string.match(s, pattern[, init]): the captures of the first match from byte init on, the match itself
 // without any in the pattern; nil without a match. Errors: a malformed pattern. Only the holder may call it.
 func (p *patterns) match(L *lua.LState) int {
-	s, source := checkString(L, 1), checkString(L, 2)
+	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	m := matcher{p: p.compile(L, source), s: s}
 	if !m.next(L, startAt(L, len(s))) {
 		L.Push(lua.LNil)
@@ -93,7 +94,7 @@ func (p *patterns) match(L *lua.LState) int {
 // at the start of the pattern stands for itself: with an anchor there would be nothing to iterate. Errors: a malformed
 // pattern. Only the holder may call it.
 func (p *patterns) gmatch(L *lua.LState) int {
-	s, source := checkString(L, 1), checkString(L, 2)
+	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	if strings.HasPrefix(source, "^") {
 		source = "%" + source
 	}
@@ -116,12 +117,12 @@ func (p *patterns) gmatch(L *lua.LState) int {
 // is looked up in, or a function that is called with the captures; false or nil from those keeps the match. Errors: a
 // malformed pattern, a replacement that is no string, more than 16 MiB. Only the holder may call it.
 func (p *patterns) gsub(L *lua.LState) int {
-	s, source := checkString(L, 1), checkString(L, 2)
+	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
 		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 	}
-	limit := optInt(L, 4, math.MaxInt)
+	limit := luaval.OptInt(L, 4, math.MaxInt)
 	m := matcher{L: L, p: p.compile(L, source), s: s}
 	var out strings.Builder
 	end, count := 0, 0
@@ -129,19 +130,19 @@ func (p *patterns) gsub(L *lua.LState) int {
 		out.WriteString(s[end:m.Start])
 		end, at = m.End, max(m.End, m.Start+1)
 		m.replace(&out, repl)
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 		if m.p.Anchored {
 			count++
 			break
 		}
 	}
 	if count == 0 {
-		checkSize(L, len(s))
+		luaval.CheckSize(L, len(s))
 		L.Push(lua.LString(s))
 		L.Push(lua.LNumber(0))
 		return 2
 	}
-	checkSize(L, out.Len()+len(s)-end)
+	luaval.CheckSize(L, out.Len()+len(s)-end)
 	out.WriteString(s[end:])
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(count))
@@ -161,12 +162,12 @@ type matcher struct {
 // next looks for the first match at from or behind it. It raises errBurst when the slice of VM time is over. Only the
 // holder may call it.
 func (m *matcher) next(L *lua.LState, from int) bool {
-	b, _ := L.Context().(*budget)
+	b, _ := L.Context().(luaval.Budget)
 	if b == nil { // no VM: a test
 		found, _ := m.p.Find(m.s, from, &m.Match, nil)
 		return found
 	}
-	found, err := m.p.Find(m.s, from, &m.Match, b.over)
+	found, err := m.p.Find(m.s, from, &m.Match, b.Over)
 	if err != nil {
 		L.RaiseError("%s", b.Err())
 	}
@@ -180,31 +181,7 @@ func (m *matcher) spend(bytes int) {
 		return
 	}
 	m.work = 0
-	checkBurst(m.L)
-}
-
-// budgetOf is the budget of the slice of VM time that L runs in, nil where there is none: a test.
-func budgetOf(L *lua.LState) *budget {
-	b, _ := L.Context().(*budget)
-	return b
-}
-
-// checkBurst raises errBurst when the slice of VM time is over: for loops in Go that a script can make long. Only the
-// holder may call it.
-func checkBurst(L *lua.LState) {
-	if b := budgetOf(L); b != nil && b.over() {
-		L.RaiseError("%s", b.Err())
-	}
-}
-
-// pace is the count of a loop in Go, which asks the budget at every 1024th step.
-type pace int
-
-// step counts one step, and raises errBurst when the slice of VM time is over. Only the holder may call it.
-func (p *pace) step(L *lua.LState) {
-	if *p++; *p&1023 == 0 {
-		checkBurst(L)
-	}
+	luaval.CheckBurst(m.L)
 }
 
 // replace writes what takes the place of the match. What it calls may use m's pattern, but not m. Only the holder may
@@ -221,12 +198,12 @@ func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {
 		L.Call(m.pushCaptures(L, true), 1)
 		v = L.Get(-1)
 	default:
-		text, _ := textOf(repl)
+		text, _ := luaval.TextOf(repl)
 		m.expand(out, text)
 		return
 	}
 	L.SetTop(top)
-	text, ok := textOf(v)
+	text, ok := luaval.TextOf(v)
 	switch {
 	case lua.LVIsFalse(v):
 		out.WriteString(m.s[m.Start:m.End])
@@ -260,7 +237,7 @@ func (m *matcher) expand(out *strings.Builder, repl string) {
 		default:
 			out.WriteString(m.capture(int(c - '1')).String())
 		}
-		checkSize(m.L, out.Len())
+		luaval.CheckSize(m.L, out.Len())
 		repl = repl[1:]
 	}
 }
@@ -290,7 +267,7 @@ func (m *matcher) capture(i int) lua.LValue {
 // startAt returns the index that argument 3 of find and match means in a string of n bytes. Only the holder may call
 // it.
 func startAt(L *lua.LState, n int) int {
-	init := optInt(L, 3, 1)
+	init := luaval.OptInt(L, 3, 1)
 	if init < 0 {
 		init += n + 1
 	}

@@ -3,6 +3,8 @@ package luart
 import (
 	"bytes"
 	"strings"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // lexer reads source as C Lua's does, before gopher-lua's reads it, which is less strict: it takes '\300',
@@ -198,7 +200,7 @@ func (l *lexer) number() {
 	for isDigit(l.peek(0)) || isLetter(l.peek(0)) {
 		l.at++
 	}
-	if _, ok := parseNumber(string(l.source[start:l.at])); !ok {
+	if _, ok := luaval.ParseNumber(string(l.source[start:l.at])); !ok {
 		l.fail(start, "malformed number")
 	}
 	l.token(false)

@@ -4,19 +4,21 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // strLen is string.len(s): its bytes. Only the holder may call it.
 func strLen(L *lua.LState) int {
-	L.Push(lua.LNumber(len(checkString(L, 1))))
+	L.Push(lua.LNumber(len(luaval.CheckString(L, 1))))
 	return 1
 }
 
 // strSub is string.sub(s, i[, j]): s from byte i to byte j, both counted from 1, or from the end when negative. Only
 // the holder may call it.
 func strSub(L *lua.LState) int {
-	s := checkString(L, 1)
-	first, last := byteRange(len(s), checkInt(L, 2), optInt(L, 3, -1))
+	s := luaval.CheckString(L, 1)
+	first, last := byteRange(len(s), luaval.CheckInt(L, 2), luaval.OptInt(L, 3, -1))
 	L.Push(lua.LString(s[first:last]))
 	return 1
 }
@@ -24,8 +26,8 @@ func strSub(L *lua.LState) int {
 // strByte is string.byte(s[, i[, j]]): the codes of bytes i (1) to j (i). Errors: more than 8000. Only the holder may
 // call it.
 func strByte(L *lua.LState) int {
-	s, i := checkString(L, 1), optInt(L, 2, 1)
-	first, last := byteRange(len(s), i, optInt(L, 3, i))
+	s, i := luaval.CheckString(L, 1), luaval.OptInt(L, 2, 1)
+	first, last := byteRange(len(s), i, luaval.OptInt(L, 3, i))
 	if last-first > maxResults {
 		L.RaiseError("string slice too long: %d bytes, the limit is %d", last-first, maxResults)
 	}
@@ -55,7 +57,7 @@ func byteRange(n, i, j int) (first, last int) {
 func strChar(L *lua.LState) int {
 	s := make([]byte, L.GetTop())
 	for i := range s {
-		c := checkInt(L, i+1)
+		c := luaval.CheckInt(L, i+1)
 		if c < 0 || c > 255 {
 			L.ArgError(i+1, "invalid value")
 		}
@@ -68,22 +70,22 @@ func strChar(L *lua.LState) int {
 // strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16 MiB. Only the holder
 // may call it.
 func strRep(L *lua.LState) int {
-	s, n, sep := checkString(L, 1), checkInt(L, 2), L.OptString(3, "")
+	s, n, sep := luaval.CheckString(L, 1), luaval.CheckInt(L, 2), L.OptString(3, "")
 	if n <= 0 || len(s)+len(sep) == 0 {
 		L.Push(lua.LString(""))
 		return 1
 	}
-	if n > maxStringBytes/(len(s)+len(sep))+1 {
-		checkSize(L, maxStringBytes+1)
+	if n > luaval.MaxStringBytes/(len(s)+len(sep))+1 {
+		luaval.CheckSize(L, luaval.MaxStringBytes+1)
 	}
-	checkSize(L, n*len(s)+(n-1)*len(sep))
+	luaval.CheckSize(L, n*len(s)+(n-1)*len(sep))
 	L.Push(lua.LString(strings.Repeat(s+sep, n-1) + s))
 	return 1
 }
 
 // strReverse is string.reverse(s): its bytes from the last to the first. Only the holder may call it.
 func strReverse(L *lua.LState) int {
-	s := checkString(L, 1)
+	s := luaval.CheckString(L, 1)
 	out := make([]byte, len(s))
 	for i := range len(s) {
 		out[len(s)-1-i] = s[i]
@@ -94,13 +96,13 @@ func strReverse(L *lua.LState) int {
 
 // strLower is string.lower(s): A-Z made a-z, all other bytes as they are. Only the holder may call it.
 func strLower(L *lua.LState) int {
-	L.Push(lua.LString(mapASCII(checkString(L, 1), 'A')))
+	L.Push(lua.LString(mapASCII(luaval.CheckString(L, 1), 'A')))
 	return 1
 }
 
 // strUpper is string.upper(s): a-z made A-Z, all other bytes as they are. Only the holder may call it.
 func strUpper(L *lua.LState) int {
-	L.Push(lua.LString(mapASCII(checkString(L, 1), 'a')))
+	L.Push(lua.LString(mapASCII(luaval.CheckString(L, 1), 'a')))
 	return 1
 }
 

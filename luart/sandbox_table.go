@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // tabConcat is table.concat(list[, sep[, i[, j]]]): list[i]..sep..…..list[j]. Errors: an element that is neither
@@ -14,16 +16,16 @@ func tabConcat(L *lua.LState) int {
 	list := L.CheckTable(1)
 	sep := ""
 	if L.Get(2) != lua.LNil {
-		sep = checkString(L, 2)
+		sep = luaval.CheckString(L, 2)
 	}
-	first := optInt(L, 3, 1)
-	last := optInt(L, 4, list.Len())
+	first := luaval.OptInt(L, 3, 1)
+	last := luaval.OptInt(L, 4, list.Len())
 	var out strings.Builder
-	var p pace
+	var p luaval.Pace
 	for i := first; i <= last; i++ {
-		p.step(L)
+		p.Step(L)
 		v := list.RawGet(lua.LNumber(i))
-		text, ok := textOf(v)
+		text, ok := luaval.TextOf(v)
 		if !ok {
 			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type().String(), i)
 		}
@@ -31,7 +33,7 @@ func tabConcat(L *lua.LState) int {
 		if i != last {
 			out.WriteString(sep)
 		}
-		checkSize(L, out.Len())
+		luaval.CheckSize(L, out.Len())
 	}
 	L.Push(lua.LString(out.String()))
 	return 1
@@ -49,7 +51,7 @@ func tabInsert(L *lua.LState) int {
 	case 2:
 		list.Append(L.Get(2))
 	case 3:
-		pos := checkInt(L, 2)
+		pos := luaval.CheckInt(L, 2)
 		if pos < 1 || pos > math.MaxInt32 { // what C Lua has as an int
 			L.ArgError(2, "position out of bounds")
 		}
@@ -76,7 +78,7 @@ func tabInsert(L *lua.LState) int {
 func tabRemove(L *lua.LState) int {
 	list := L.CheckTable(1)
 	n := list.Len()
-	pos := optInt(L, 2, n)
+	pos := luaval.OptInt(L, 2, n)
 	if pos < 1 || pos > n {
 		return 0
 	}
@@ -88,9 +90,9 @@ func tabRemove(L *lua.LState) int {
 // it.
 func tabMaxn(L *lua.LState) int {
 	largest := lua.LNumber(0)
-	var p pace
+	var p luaval.Pace
 	L.CheckTable(1).ForEach(func(key, _ lua.LValue) {
-		p.step(L)
+		p.Step(L)
 		if n, ok := key.(lua.LNumber); ok && n > largest {
 			largest = n
 		}
@@ -122,13 +124,13 @@ func tabSort(L *lua.LState) int {
 	if L.Get(2) != lua.LNil {
 		s.less = L.CheckFunction(2)
 	}
-	var p pace
+	var p luaval.Pace
 	for i := range s.values {
-		p.step(L)
+		p.Step(L)
 		s.values[i] = list.RawGetInt(i + 1)
 	}
 	sort.Sort(s)
-	checkBurst(L) // not in between: nobody is to find a list that is half sorted
+	luaval.CheckBurst(L) // not in between: nobody is to find a list that is half sorted
 	for i, v := range s.values {
 		list.RawSetInt(i+1, v)
 	}
@@ -153,7 +155,7 @@ func (s *sorter) Less(i, j int) bool {
 		}
 		if s.work++; s.work >= 1024 {
 			s.work = 0
-			checkBurst(s.L)
+			luaval.CheckBurst(s.L)
 		}
 		return s.L.LessThan(s.values[i], s.values[j])
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxNames caches, channels, and locks and semaphores in use may there be of each kind:
@@ -70,7 +72,7 @@ func checkSelf[T any](L *lua.LState, kind, example string) T {
 			return v
 		}
 	}
-	L.ArgError(1, kind+" expected, got "+typeName(L.Get(1))+" (call "+example+" with a colon)")
+	L.ArgError(1, kind+" expected, got "+luaval.TypeName(L.Get(1))+" (call "+example+" with a colon)")
 	panic("ArgError returned")
 }
 

@@ -1,16 +1,10 @@
 package luart
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	"github.com/caddy-rover/rover/luart/luaval"
 
-// stateMeta is the metatable of each table of rover.state that has no other: a script that put one
-// of its own there would have its functions called by every script that shares the table. Every VM
-// of the process shares it; nothing may write to it.
-var stateMeta = newJSONMeta("rover.state")
-
-// unmarked reports whether a table has no metatable but what rover.state gives.
-func unmarked(t *lua.LTable) bool {
-	return t.Metatable == lua.LNil || t.Metatable == lua.LValue(stateMeta)
-}
+	lua "github.com/yuin/gopher-lua"
+)
 
 // state is rover.state(name[, default]): the VM's table of that name. All requests
 // and generations share it. Where there is none yet, default becomes it ({} if not
@@ -23,9 +17,9 @@ func (vm *VM) state(L *lua.LState) int {
 		if t == nil {
 			t = L.NewTable()
 		}
-		if !unmarked(t) && !isJSONArray(t) {
+		if !luaval.Unmarked(t) && !luaval.IsJSONArray(t) {
 			L.RaiseError("rover.state(%s): the default has a metatable; give one to the tables in it, or to a table of the script's own",
-				luaString(name))
+				luaval.Quote(name))
 		}
 		vm.keepState(name, t)
 	}
@@ -36,7 +30,7 @@ func (vm *VM) state(L *lua.LState) int {
 // keepState makes t the table of a name.
 func (vm *VM) keepState(name string, t *lua.LTable) {
 	if t.Metatable == lua.LNil {
-		t.Metatable = stateMeta
+		t.Metatable = luaval.StateMeta
 	}
 	vm.states[name] = t
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxStateKeys of a table are told at once.
@@ -76,7 +78,7 @@ func keysOf(t *lua.LTable, from, limit int) (keys []StateKey, next int) {
 		if value == nil || value == lua.LNil {
 			continue
 		}
-		k := StateKey{Key: printable(key), KeyType: typeName(key), Type: typeName(value)}
+		k := StateKey{Key: printable(key), KeyType: luaval.TypeName(key), Type: luaval.TypeName(value)}
 		size.sizes = []rootSize{{}}
 		size.add(value)
 		for len(size.stack) > 0 && work > 0 {

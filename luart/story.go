@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Story is what happened to one request, step by step, for whoever may know. Any goroutine
@@ -102,5 +104,5 @@ func told(v lua.LValue, err *ScriptError) string {
 	if v == lua.LNil {
 		return "nil"
 	}
-	return "a " + typeName(v)
+	return "a " + luaval.TypeName(v)
 }

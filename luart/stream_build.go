@@ -7,6 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // stream is the body of a response that a script makes piece by piece.
@@ -130,7 +132,7 @@ func (s *stream) piece(v lua.LValue) (bytes string, more bool, err error) {
 	if v == lua.LNil {
 		return "", false, nil
 	}
-	text, isText := stringValue(v)
+	text, isText := luaval.StringValue(v)
 	table, isTable := v.(*lua.LTable)
 	switch {
 	case isText && !s.events:
@@ -148,7 +150,7 @@ func (s *stream) piece(v lua.LValue) (bytes string, more bool, err error) {
 	if s.events {
 		want = "a string, an event"
 	}
-	return "", false, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, typeName(v), want)
+	return "", false, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, luaval.TypeName(v), want)
 }
 
 // where is file:line of the producer's definition.
@@ -164,7 +166,7 @@ func toEvent(t *lua.LTable) (event, error) {
 	e := event{retry: -1}
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		key, _ := k.(lua.LString)
-		text, isText := stringValue(v)
+		text, isText := luaval.StringValue(v)
 		switch key {
 		case "data":
 			e.data, e.hasData = text, true
@@ -190,7 +192,7 @@ func toEvent(t *lua.LTable) (event, error) {
 			return e, fmt.Errorf("with a field %q: data, event, id and retry expected", k.String())
 		}
 		if !isText {
-			return e, fmt.Errorf("whose %s is a %s: a string expected", string(key), typeName(v))
+			return e, fmt.Errorf("whose %s is a %s: a string expected", string(key), luaval.TypeName(v))
 		}
 	}
 	if e.name != "" && !e.hasData {

@@ -14,9 +14,11 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// stubClasses say which class of types/rover.lua stands for which type of newType.
+// stubClasses say which class of types/rover.lua stands for which type of luaval.NewType.
 var stubClasses = map[string]string{
 	"ctx": "rover.Ctx", "body": "rover.RequestBody", "response body": "rover.ResponseBody", "part": "rover.Part",
 	"response": "rover.Response", "timer": "rover.Timer", "cache": "rover.Cache", "lock": "rover.Lock",
@@ -129,7 +131,7 @@ func realNames(t *testing.T) map[string]bool {
 	}
 
 	fields := fieldsOfTypes(t)
-	s.vm.main.G.Registry.RawGetString(typesKey).(*lua.LTable).ForEach(func(k, v lua.LValue) {
+	s.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable).ForEach(func(k, v lua.LValue) {
 		class := stubClasses[k.String()]
 		methods := v.(*lua.LTable)
 		if class == "" && (methods.Len() > 0 || len(fields[k.String()]) > 0) && !slices.Contains([]string{"api", "api node", "hook list", "response builder"}, k.String()) {
@@ -150,7 +152,7 @@ func realNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// fieldsOfTypes finds in the package's source which fields newType's types have beside their
+// fieldsOfTypes finds in the package's source which fields luaval.NewType's types have beside their
 // methods: the cases of the function that is its last argument.
 func fieldsOfTypes(t *testing.T) map[string][]string {
 	files, _ := filepath.Glob("*.go")

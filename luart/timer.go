@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
@@ -120,7 +121,7 @@ func (g *Generation) addTimer(L *lua.LState, kind string, t *timer) int {
 			t.arm()
 		}
 	}
-	L.Push(newObject(g.vm.types.timer, t))
+	L.Push(luaval.NewObject(g.vm.types.timer, t))
 	return 1
 }
 
@@ -203,7 +204,7 @@ var timerMethods = map[string]lua.LGFunction{
 				return 0
 			}
 		}
-		L.ArgError(1, "timer expected, got "+typeName(L.Get(1))+" (call t:stop() with a colon)")
+		L.ArgError(1, "timer expected, got "+luaval.TypeName(L.Get(1))+" (call t:stop() with a colon)")
 		return 0
 	},
 }

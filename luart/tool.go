@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Tool makes a script a Lua program that serves no requests, such as a file of tests: it
@@ -56,7 +58,7 @@ func (g *Generation) newFunction(f lua.LGFunction) *lua.LFunction {
 func (vm *VM) callNative(L *lua.LState, native Native) int {
 	args := make([]any, L.GetTop())
 	for i := range args {
-		p, _, err := copyPlain(L.Get(i+1), maxPlainBytes)
+		p, _, err := luaval.CopyData(L.Get(i+1), luaval.MaxDataBytes)
 		if err != nil {
 			L.ArgError(i+1, err.Error())
 		}
@@ -69,7 +71,7 @@ func (vm *VM) callNative(L *lua.LState, native Native) int {
 		return pushFailure(L, err)
 	}
 	for _, v := range results {
-		L.Push(luaValue(L, plainOf(v)))
+		L.Push(luaval.NewValue(L, plainOf(v)))
 	}
 	return len(results)
 }
@@ -89,7 +91,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 		defer c.done()
 		list := make([]lua.LValue, len(args))
 		for i, a := range args {
-			list[i] = luaValue(vm.main, plainOf(a))
+			list[i] = luaval.NewValue(vm.main, plainOf(a))
 		}
 		first, second, serr := vm.call2(c, fn, list...)
 		if serr != nil {
@@ -97,7 +99,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 			return serr
 		}
 		for _, v := range []lua.LValue{first, second} {
-			p, _, err := copyPlain(v, maxPlainBytes)
+			p, _, err := luaval.CopyData(v, luaval.MaxDataBytes)
 			if err != nil {
 				return fmt.Errorf("result of %s: %w", name, err)
 			}
@@ -109,7 +111,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 }
 
 // Plain is plain data of Lua. It does not change, and belongs to no VM.
-type Plain struct{ p plain }
+type Plain struct{ p luaval.DataCopy }
 
 // State returns a copy of rover.state(name), ok = false if there is none. It fails if that
 // is no plain data. Any goroutine may call it.
@@ -120,7 +122,7 @@ func (vm *VM) State(name string) (state Plain, ok bool, err error) {
 			return nil
 		}
 		ok = true
-		p, _, err := copyPlain(t, maxPlainBytes)
+		p, _, err := luaval.CopyData(t, luaval.MaxDataBytes)
 		state = Plain{p}
 		if err != nil {
 			return errors.New(err.Error())
@@ -143,18 +145,18 @@ func GoValue(v any) any {
 		return float64(v)
 	case lua.LString:
 		return string(v)
-	case *plainTable:
-		if v.array || len(v.items) > 0 && len(v.members) == 0 {
-			list := make([]any, len(v.items))
-			for i, item := range v.items {
+	case *luaval.DataTable:
+		if v.Array || len(v.Items) > 0 && len(v.Members) == 0 {
+			list := make([]any, len(v.Items))
+			for i, item := range v.Items {
 				list[i] = GoValue(item)
 			}
 			return list
 		}
-		m := make(map[string]any, len(v.members))
-		for _, member := range v.members {
-			if key, ok := member.key.(lua.LString); ok {
-				m[string(key)] = GoValue(member.value)
+		m := make(map[string]any, len(v.Members))
+		for _, member := range v.Members {
+			if key, ok := member.Key.(lua.LString); ok {
+				m[string(key)] = GoValue(member.Value)
 			}
 		}
 		return m
@@ -163,7 +165,7 @@ func GoValue(v any) any {
 }
 
 // plainOf is the reverse of GoValue, for what Go makes. Any goroutine may call it.
-func plainOf(v any) plain {
+func plainOf(v any) luaval.DataCopy {
 	switch v := v.(type) {
 	case Plain:
 		return v.p
@@ -176,15 +178,15 @@ func plainOf(v any) plain {
 	case string:
 		return lua.LString(v)
 	case []any:
-		t := &plainTable{}
+		t := &luaval.DataTable{}
 		for _, item := range v {
-			t.items = append(t.items, plainOf(item))
+			t.Items = append(t.Items, plainOf(item))
 		}
 		return t
 	case map[string]any:
-		t := &plainTable{}
+		t := &luaval.DataTable{}
 		for key, item := range v {
-			t.members = append(t.members, plainMember{lua.LString(key), plainOf(item)})
+			t.Members = append(t.Members, luaval.DataMember{Key: lua.LString(key), Value: plainOf(item)})
 		}
 		return t
 	}

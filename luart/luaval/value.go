@@ -1,4 +1,4 @@
-package luart
+package luaval
 
 import (
 	"math"
@@ -10,33 +10,33 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// typeName is Lua's name of a value's type, for error messages.
-func typeName(v lua.LValue) string {
+// TypeName is Lua's name of a value's type, for error messages.
+func TypeName(v lua.LValue) string {
 	if v == nil {
 		return "no value"
 	}
 	return v.Type().String()
 }
 
-// stringValue returns a string or a number as a string.
-func stringValue(v lua.LValue) (string, bool) {
+// StringValue returns a string or a number as a string.
+func StringValue(v lua.LValue) (string, bool) {
 	switch v := v.(type) {
 	case lua.LString:
 		return string(v), true
 	case lua.LNumber:
-		return exactString(v), true
+		return ExactString(v), true
 	}
 	return "", false
 }
 
-func firstValue(values []string) lua.LValue {
+func FirstValue(values []string) lua.LValue {
 	if len(values) == 0 {
 		return lua.LNil
 	}
 	return lua.LString(values[0])
 }
 
-func unixTime(seconds float64) time.Time {
+func UnixTime(seconds float64) time.Time {
 	whole, frac := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(frac*1e9)).UTC()
 }
@@ -65,7 +65,7 @@ func multiTable(L *lua.LState, values map[string][]string, norm func(string) str
 		case name == "all":
 			L.Push(all)
 		default:
-			L.Push(firstValue(values[norm(string(name))]))
+			L.Push(FirstValue(values[norm(string(name))]))
 		}
 		return 1
 	}))
@@ -74,8 +74,8 @@ func multiTable(L *lua.LState, values map[string][]string, norm func(string) str
 	return t
 }
 
-// headerTable returns headers as a table: lower-case keys, found in any case.
-func headerTable(L *lua.LState, h http.Header) *lua.LTable {
+// HeaderTable returns headers as a table: lower-case keys, found in any case.
+func HeaderTable(L *lua.LState, h http.Header) *lua.LTable {
 	lower := make(map[string][]string, len(h))
 	for name, vs := range h {
 		lower[strings.ToLower(name)] = vs
@@ -89,8 +89,8 @@ func headerTable(L *lua.LState, h http.Header) *lua.LTable {
 	return t
 }
 
-// valuesTable returns decoded query or form values as a table.
-func valuesTable(L *lua.LState, values url.Values) *lua.LTable {
+// ValuesTable returns decoded query or form values as a table.
+func ValuesTable(L *lua.LState, values url.Values) *lua.LTable {
 	t := multiTable(L, values, func(s string) string { return s })
 	for name, vs := range values {
 		if name != "all" && len(vs) > 0 {

@@ -1,0 +1,74 @@
+package luaval
+
+import lua "github.com/yuin/gopher-lua"
+
+// CheckAny returns argument n, which must be there. Only the holder may call it.
+func CheckAny(L *lua.LState, n int) lua.LValue {
+	if n > L.GetTop() {
+		L.ArgError(n, "value expected")
+	}
+	return L.Get(n)
+}
+
+// CheckString returns argument n, a string or a number. Only the holder may call it.
+func CheckString(L *lua.LState, n int) string {
+	text, ok := TextOf(L.Get(n))
+	if !ok {
+		ArgTypeError(L, n, "string")
+	}
+	return text
+}
+
+// CheckNumber returns argument n, a number or a string that spells one. Only the holder may call it.
+func CheckNumber(L *lua.LState, n int) float64 {
+	switch v := L.Get(n).(type) {
+	case lua.LNumber:
+		return float64(v)
+	case lua.LString:
+		if number, ok := ParseNumber(string(v)); ok {
+			return number
+		}
+	}
+	ArgTypeError(L, n, "number")
+	return 0
+}
+
+// CheckInt is CheckNumber without the fraction, drawn into ±MaxExact; NaN is 0. Only the holder may call it.
+func CheckInt(L *lua.LState, n int) int {
+	number := CheckNumber(L, n)
+	if number != number {
+		return 0
+	}
+	return int(max(-MaxExact, min(MaxExact, number)))
+}
+
+// OptInt is CheckInt with a value for nil and for an argument that was left out. Only the holder may call it.
+func OptInt(L *lua.LState, n, otherwise int) int {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return CheckInt(L, n)
+}
+
+// ArgTypeError raises gopher-lua's error for a wrong type, and C Lua's "no value" for an argument that was left out.
+// Only the holder may call it.
+func ArgTypeError(L *lua.LState, n int, want string) {
+	got := "no value"
+	if n <= L.GetTop() {
+		got = L.Get(n).Type().String()
+	}
+	L.ArgError(n, want+" expected, got "+got)
+}
+
+// ToString is tostring. Only the holder may call it.
+func ToString(L *lua.LState, v lua.LValue) string {
+	if text, ok := TextOf(v); ok {
+		return text
+	}
+	s := L.ToStringMeta(v)
+	text, ok := TextOf(s)
+	if !ok {
+		L.RaiseError("'__tostring' must return a string, not a %s", s.Type().String())
+	}
+	return text
+}

@@ -1,0 +1,63 @@
+package luaval
+
+import (
+	"maps"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// NewType returns a metatable for userdata. A field of it is a method, or what field
+// pushes for (ud, name); an unknown one is nil.
+func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, field lua.LGFunction) *lua.LTable {
+	mt := L.NewTable()
+	noteType(L, name, methods)
+	fns := make(map[string]*lua.LFunction, len(methods))
+	for m, fn := range methods {
+		fns[m] = L.NewFunction(fn)
+	}
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		if key, ok := L.Get(2).(lua.LString); ok {
+			if fn := fns[string(key)]; fn != nil {
+				L.Push(fn)
+				return 1
+			}
+		}
+		if field != nil {
+			return field(L)
+		}
+		L.Push(lua.LNil)
+		return 1
+	}))
+	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
+		L.RaiseError("%s has no field %q that can be set", name, L.Get(2).String())
+		return 0
+	}))
+	mt.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
+		L.Push(lua.LString(name))
+		return 1
+	}))
+	mt.RawSetString("__metatable", lua.LFalse)
+	return mt
+}
+
+// TypesKey is where the VM keeps the names of the methods of each type: no script gets at the
+// registry. A test compares them with what is written for editors in types/.
+const TypesKey = "rover types"
+
+func noteType(L *lua.LState, name string, methods map[string]lua.LGFunction) {
+	known, ok := L.G.Registry.RawGetString(TypesKey).(*lua.LTable)
+	if !ok {
+		known = L.NewTable()
+		L.G.Registry.RawSetString(TypesKey, known)
+	}
+	names := L.NewTable()
+	for _, m := range slices.Sorted(maps.Keys(methods)) {
+		names.Append(lua.LString(m))
+	}
+	known.RawSetString(name, names)
+}
+
+func NewObject(mt *lua.LTable, value any) *lua.LUserData {
+	return &lua.LUserData{Value: value, Metatable: mt}
+}

@@ -1,0 +1,42 @@
+package luaval
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Quote writes a string as Lua reads it, on one line. Any goroutine may call it.
+func Quote(s string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1, r < 0x20, r == 0x7f:
+			fmt.Fprintf(&out, `\%03d`, s[i])
+		case r == '"', r == '\\':
+			out.WriteByte('\\')
+			fallthrough
+		default:
+			out.WriteString(s[i : i+size])
+		}
+	}
+	out.WriteByte('"')
+	return out.String()
+}
+
+// PathOfKey is the step of a path that a string key makes.
+func PathOfKey(key string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	switch {
+	case len(key) > MaxPathKeyBytes:
+		return fmt.Sprintf("[%q...]", key[:MaxPathKeyBytes])
+	case key != "" && strings.Contains(letters, key[:1]) && strings.Trim(key, letters+"0123456789") == "":
+		return "." + key
+	}
+	return fmt.Sprintf("[%q]", key)
+}
+
+// MaxPathKeyBytes is where a key is cut in an error's path: keys may come from a request.
+const MaxPathKeyBytes = 40
