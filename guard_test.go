@@ -158,7 +158,10 @@ func withoutParameters(p string) string {
 
 // guarded answers requests by a script whose only guard is on /admin.
 func guarded(t testing.TB) func(u *url.URL) int {
-	vm := luart.NewVM(luart.VMOptions{})
+	vm, err := luart.NewVM(luart.VMOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { vm.Close(context.Background()) })
 	gen, err := vm.Load(context.Background(), luart.Script{
 		Path: filepath.Join(t.TempDir(), "app.lua"), Timeout: time.Minute, Burst: time.Minute,

@@ -143,7 +143,8 @@ func (h *Handler) acquireVM(path string) error {
 		name = path
 	}
 	v, loaded, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
-		return &sharedVM{VM: luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()}), name: name}, nil
+		vm, err := luart.NewVM(luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()})
+		return &sharedVM{VM: vm, name: name}, err
 	})
 	if err != nil {
 		return err

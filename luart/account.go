@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -34,10 +35,10 @@ func mapBytes(n, slot int) int {
 	return header + n*(slot+control)
 }
 
-// contents is what the lists and maps of a table cost, without what is in them.
-func (f *tableFields) contents() int {
-	return slotBytes*cap(f.array) + slotBytes*cap(f.keys) +
-		mapBytes(len(f.dict), 32) + mapBytes(len(f.strdict), 32) + mapBytes(len(f.k2i), 24)
+// contentsOf is what the lists and maps of a table cost, without what is in them.
+func contentsOf(f *glua.Table) int {
+	return slotBytes*cap(f.Array) + slotBytes*cap(f.Keys) +
+		mapBytes(len(f.Values), 32) + mapBytes(len(f.Strings), 32) + mapBytes(len(f.Places), 24)
 }
 
 // account counts what a VM's scripts keep alive: the values that can be reached from
@@ -196,17 +197,17 @@ func (a *account) walk() {
 	top := len(a.stack) - 1
 	v := &a.stack[top]
 	t, index, key := v.t, v.index, v.key
-	f := fieldsOf(t)
+	f := glua.TableOf(t)
 	first := index == 0 && key == 0
 	if first {
-		compact(t)
-		a.count(f.contents(), 0)
+		glua.Compact(t)
+		a.count(contentsOf(f), 0)
 	}
-	endIndex, endKey := min(index+entriesAtOnce, len(f.array)), min(key+entriesAtOnce, len(f.keys))
+	endIndex, endKey := min(index+entriesAtOnce, len(f.Array)), min(key+entriesAtOnce, len(f.Keys))
 	if index < endIndex {
 		endKey = key
 	}
-	if endIndex >= len(f.array) && endKey >= len(f.keys) {
+	if endIndex >= len(f.Array) && endKey >= len(f.Keys) {
 		a.stack = append(a.stack[:top], a.stack[top+1:]...)
 	} else {
 		v.index, v.key = endIndex, endKey
@@ -218,10 +219,10 @@ func (a *account) walk() {
 	}
 	for ; index < endIndex; index++ {
 		a.count(0, 1)
-		a.add(f.array[index])
+		a.add(f.Array[index])
 	}
 	for ; key < endKey; key++ {
-		k := f.keys[key]
+		k := f.Keys[key]
 		value := t.RawGet(k)
 		if value == lua.LNil {
 			continue

@@ -38,7 +38,7 @@ func TestSpawnStartsWithTheGeneration(t *testing.T) {
 }
 
 func TestAGenerationNotStartedDoesNothing(t *testing.T) {
-	vm := NewVM(VMOptions{})
+	vm := newVM(t, VMOptions{})
 	s := &server{t: t, vm: vm}
 	source := `
 		local api = rover.server {}

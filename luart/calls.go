@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
 
 // The states of a Call.
@@ -74,7 +76,7 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 	err = vm.inspect(ctx, func(running bool) {
 		if running {
 			d := vm.describe(vm.cur)
-			d.State, d.Traceback = CallRuns, traceback(vm.main.G.CurrentThread)
+			d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 			list = append(list, d)
 		}
 		now := vm.budget.now.Load()
@@ -89,7 +91,7 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 			d := vm.describe(f.c)
 			d.State, d.WaitsOn, d.Waited = f.state(), f.on.String(), seconds(now-f.since)
 			if f.L != nil {
-				d.Traceback = traceback(f.L)
+				d.Traceback = glua.Traceback(f.L)
 			}
 			list = append(list, d)
 		}
@@ -115,7 +117,7 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 			for c := vm.cur; c != nil; c = c.parent {
 				if c.inflight != nil && c.inflight.id == id {
 					d := vm.describe(c)
-					d.State, d.Traceback = CallRuns, traceback(vm.main.G.CurrentThread)
+					d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 					killed = &d
 					c.inflight.kill()
 					vm.budget.why = errKilled

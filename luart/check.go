@@ -78,7 +78,10 @@ func drySleep(L *lua.LState) int {
 // no time, the environment is empty, unless s.AllowEnv is set, and no hook and no background
 // task runs. It returns what it finds by file and line.
 func Check(ctx context.Context, s Script) []Finding {
-	vm := NewVM(VMOptions{})
+	vm, err := NewVM(VMOptions{})
+	if err != nil {
+		return []Finding{{File: s.Path, Severity: Error, Code: "gopher-lua", Message: err.Error()}}
+	}
 	defer vm.Close(context.WithoutCancel(ctx))
 	g, err := vm.load(ctx, s.dryRun())
 	c := &checker{g: g, dir: filepath.Dir(s.Path), failed: err != nil}
@@ -93,7 +96,10 @@ func Check(ctx context.Context, s Script) []Finding {
 // DryRoutes returns the routes and hooks of a script, which it loads as Check does. The error
 // is that of VM.Load.
 func DryRoutes(ctx context.Context, s Script) ([]Route, []Hook, error) {
-	vm := NewVM(VMOptions{})
+	vm, err := NewVM(VMOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
 	defer vm.Close(context.WithoutCancel(ctx))
 	g, err := vm.Load(ctx, s.dryRun())
 	if err != nil {

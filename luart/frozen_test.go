@@ -18,7 +18,7 @@ func frozen(t *testing.T, source string) (*server, *clock.Clock) {
 	t.Helper()
 	c := clock.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), nil)
 	c.Begin(1)
-	s := &server{t: t, vm: NewVM(VMOptions{Clock: c}), vars: map[string]any{}, fields: map[string]any{}}
+	s := &server{t: t, vm: newVM(t, VMOptions{Clock: c}), vars: map[string]any{}, fields: map[string]any{}}
 	t.Cleanup(func() { s.vm.Close(context.Background()) })
 	core, logs := observer.New(zap.DebugLevel)
 	g, err := s.vm.Load(context.Background(), Script{

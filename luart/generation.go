@@ -150,9 +150,6 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 		return g, err
 	}
 	g.loaded(proto)
-	if stockConcat == nil {
-		g.logger.Warn("this build has another gopher-lua than rover knows: strings made with .. and tracebacks are not limited")
-	}
 	// Not shed: what loads may be the remedy for an overload.
 	err = vm.loop.DoAdmitted(func(th *thread) error {
 		err := g.run(ctx, th, proto, s)

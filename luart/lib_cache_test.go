@@ -313,7 +313,7 @@ func FuzzPlain(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	vm := NewVM(VMOptions{})
+	vm := newVM(f, VMOptions{})
 	f.Cleanup(func() { vm.Close(f.Context()) })
 	f.Fuzz(func(t *testing.T, text string) {
 		_ = vm.loop.DoAdmitted(func(th *thread) error {

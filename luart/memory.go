@@ -116,9 +116,6 @@ func (vm *VM) watchMemory() {
 // and false when the VM is closed or memory.stop. Any goroutine but the holder may call
 // it.
 func (vm *VM) countMemory() (steps uint64, ok bool) {
-	if !tablesKnown {
-		return 0, false
-	}
 	var a *account
 	var grew map[string]int64
 	for done := false; !done; steps++ {

@@ -11,13 +11,9 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
-)
 
-func TestTableFields(t *testing.T) {
-	if !tablesKnown {
-		t.Fatal("lua.LTable has other fields than tableFields: look at what changed, and mend compact and account")
-	}
-}
+	"github.com/caddy-rover/rover/luart/glua"
+)
 
 // A table with ever new keys keeps the memory of those it holds.
 func TestCompactGivesBackDeletedKeys(t *testing.T) {
@@ -41,11 +37,11 @@ func TestCompactGivesBackDeletedKeys(t *testing.T) {
 	}
 	table.RawSetInt(1, lua.LString("one"))
 	want[lua.LNumber(1)] = lua.LString("one")
-	if n := len(fieldsOf(table).keys); n < 40_000 {
+	if n := len(glua.TableOf(table).Keys); n < 40_000 {
 		t.Fatalf("gopher-lua keeps %d keys: it has learnt to delete them, compact can go", n)
 	}
-	compact(table)
-	if n := len(fieldsOf(table).keys); n > 6000 {
+	glua.Compact(table)
+	if n := len(glua.TableOf(table).Keys); n > 6000 {
 		t.Errorf("%d keys are left", n)
 	}
 	got := map[lua.LValue]lua.LValue{}
@@ -219,7 +215,7 @@ func TestMemoryLimitForgetsWhatHasExpired(t *testing.T) {
 
 // The log says what keeps the memory and which route it grew in.
 func TestMemoryLimitLog(t *testing.T) {
-	vm := NewVM(VMOptions{})
+	vm := newVM(t, VMOptions{})
 	defer vm.Close(t.Context())
 	s := &server{t: t, vm: vm}
 	if err := s.load(`
@@ -285,7 +281,7 @@ func TestDeepThreadsAreNotKept(t *testing.T) {
 		return api`)
 	s.expect("GET /deep", "200 deep")
 	_ = s.vm.loop.DoAdmitted(func(th *thread) error {
-		if n := registryCap(th.L); n > keptRegistrySlots {
+		if n := glua.RegistryCap(th.L); n > keptRegistrySlots {
 			t.Errorf("a thread with room for %d values was kept", n)
 		}
 		return nil

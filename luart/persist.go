@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -77,7 +78,7 @@ func (vm *VM) SaveState(dst []byte, limit int) (SavedState, error) {
 	err := vm.visit(func() error {
 		began := time.Now()
 		e := stateEncoder{
-			buf: dst, limit: len(dst) + limit, fields: tablesKnown,
+			buf: dst, limit: len(dst) + limit,
 			ids: make(map[*lua.LTable]int, vm.stateTables), tables: make([]foundTable, 0, vm.stateTables),
 		}
 		err := e.encode(vm.states)
@@ -102,8 +103,7 @@ func (vm *VM) visit(fn func() error) error {
 // stateEncoder is one run of SaveState. Its methods are for the holder only.
 type stateEncoder struct {
 	buf    []byte
-	limit  int  // length that buf may not pass
-	fields bool // use what lua.LTable does not show: Next needs two lookups for each member
+	limit  int // length that buf may not pass
 	ids    map[*lua.LTable]int
 	tables []foundTable // by id
 
@@ -177,42 +177,24 @@ func (e *stateEncoder) table(id int) {
 			e.buf = append(e.buf, stateNil)
 		}
 	}
-	strings := e.members(id, n)
+	strings := e.members(id)
 	e.buf = append(e.buf, stateEnd)
 	binary.LittleEndian.PutUint32(e.buf[members:], uint32(strings))
 }
 
-// members appends what is not in the list of a table, the first n indexes. It returns how
-// many string keys there are.
-func (e *stateEncoder) members(id, n int) (strings int) {
-	t := e.tables[id].t
-	if e.fields {
-		f := fieldsOf(t)
-		for _, key := range f.keys {
-			if len(e.buf) > e.limit {
-				return strings
-			}
-			if s, ok := key.(lua.LString); ok {
-				if v, ok := f.strdict[string(s)]; ok && e.member(id, key, v) {
-					strings++
-				}
-			} else if v, ok := f.dict[key]; ok {
-				e.member(id, key, v)
-			}
+// members appends what is not in the list of a table. It returns how many string keys there are.
+func (e *stateEncoder) members(id int) (strings int) {
+	f := glua.TableOf(e.tables[id].t)
+	for _, key := range f.Keys {
+		if len(e.buf) > e.limit {
+			return strings
 		}
-		return strings
-	}
-	key := lua.LNil
-	if n > 0 {
-		key = lua.LNumber(n)
-	}
-	for len(e.buf) <= e.limit {
-		var v lua.LValue
-		if key, v = t.Next(key); key == lua.LNil {
-			break
-		}
-		if _, ok := key.(lua.LString); e.member(id, key, v) && ok {
-			strings++
+		if s, ok := key.(lua.LString); ok {
+			if v, ok := f.Strings[string(s)]; ok && e.member(id, key, v) {
+				strings++
+			}
+		} else if v, ok := f.Values[key]; ok {
+			e.member(id, key, v)
 		}
 	}
 	return strings

@@ -24,9 +24,6 @@ func (vm *VM) StateSizes() []StateSize {
 
 // CountState is StateSizes, and says how many turns of the VM it took.
 func (vm *VM) CountState() (sizes []StateSize, turns uint64) {
-	if !tablesKnown {
-		return nil, 0
-	}
 	var a *account
 	for done := false; !done; turns++ {
 		err := vm.visit(func() error {

@@ -23,7 +23,7 @@ const maxState = 64 << 20
 // saved is what SaveState makes of a VM whose state fill makes.
 func saved(t testing.TB, fill func(states map[string]*lua.LTable)) (SavedState, *VM) {
 	t.Helper()
-	vm := NewVM(VMOptions{})
+	vm := newVM(t, VMOptions{})
 	t.Cleanup(func() { vm.Close(context.Background()) })
 	fill(vm.states)
 	s, err := vm.SaveState(nil, maxState)
@@ -36,7 +36,7 @@ func saved(t testing.TB, fill func(states map[string]*lua.LTable)) (SavedState, 
 // restored is a VM with a state.
 func restored(t testing.TB, data []byte) *VM {
 	t.Helper()
-	vm := NewVM(VMOptions{})
+	vm := newVM(t, VMOptions{})
 	t.Cleanup(func() { vm.Close(context.Background()) })
 	if err := vm.RestoreState(data); err != nil {
 		t.Fatal(err)
@@ -460,9 +460,9 @@ func TestRestoreStateErrors(t *testing.T) {
 // FuzzRestoreState gives RestoreState anything. It must not panic, nor allocate more than
 // the bytes justify; and what it takes comes back.
 func FuzzRestoreState(f *testing.F) {
-	vm := NewVM(VMOptions{})
+	vm := newVM(f, VMOptions{})
 	f.Cleanup(func() { vm.Close(context.Background()) })
-	again := NewVM(VMOptions{})
+	again := newVM(f, VMOptions{})
 	f.Cleanup(func() { again.Close(context.Background()) })
 	f.Add([]byte{0})
 	f.Add([]byte("\x01\x01s\x00\x00\x00\x00\x00\x00\x00\x00"))

@@ -11,6 +11,8 @@ import (
 
 	pprof "github.com/google/pprof/profile"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
 
 // ErrProfiling says that a profile of the VM is being made already.
@@ -138,12 +140,12 @@ func (p *profile) note(n int64) {
 	if p.root == "" {
 		return
 	}
-	stack := stackOf(p.vm.main.G.CurrentThread)
+	stack := glua.Stack(p.vm.main.G.CurrentThread)
 	list := make([]*pprof.Location, 0, len(stack)+2)
 	gen := p.vm.cur.gen
 	for i, f := range stack {
-		if f.fn.IsG {
-			if name := p.goName(gen, f.fn, f.name); name != "" {
+		if f.Function.IsG {
+			if name := p.goName(gen, f.Function, f.Name); name != "" {
 				list = append(list, p.goLocation(name))
 			}
 			continue
@@ -152,11 +154,11 @@ func (p *profile) note(n int64) {
 			if fn, called := justCalled(p.vm.main.G.CurrentThread, f); fn != nil {
 				if name := p.goName(gen, fn, called); name != "" {
 					list = append(list, p.goLocation(name))
-					f.pc-- // the call
+					f.PC-- // the call
 				}
 			}
 		}
-		list = append(list, p.location(location{p.function(gen, f.fn.Proto), f.line()}))
+		list = append(list, p.location(location{p.function(gen, f.Function.Proto), f.Line()}))
 	}
 	if len(list) == 0 { // an answer is made of what a function has returned
 		list = append(list, p.goLocation("outside of Lua"))

@@ -2,6 +2,8 @@ package luart
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
 
 // goName returns what scripts call a built-in function: "rover.json.encode", or as the
@@ -52,17 +54,17 @@ func collectNames(names map[*lua.LFunction]string, t *lua.LTable, prefix string,
 // that comes while a built-in function runs is found right after it. Where control may have
 // come from elsewhere it is not known. Only the holder may call it, while f is the innermost
 // call in L.
-func justCalled(L *lua.LState, f stackFrame) (fn *lua.LFunction, name string) {
-	code := f.fn.Proto.Code
-	at := f.pc - 1
-	if at < 0 || f.pc >= len(code) || op(code[at]) != lua.OP_CALL || jumpsTo(code, f.pc) {
+func justCalled(L *lua.LState, f glua.Frame) (fn *lua.LFunction, name string) {
+	code := f.Function.Proto.Code
+	at := f.PC - 1
+	if at < 0 || f.PC >= len(code) || glua.Opcode(code[at]) != lua.OP_CALL || glua.JumpsTo(code, f.PC) {
 		return nil, ""
 	}
-	fn, ok := calledValue(L, f.fn, code, at, argA(code[at]), 4).(*lua.LFunction)
+	fn, ok := calledValue(L, f.Function, code, at, glua.ArgA(code[at]), 4).(*lua.LFunction)
 	if !ok || !fn.IsG {
 		return nil, ""
 	}
-	for _, call := range f.fn.Proto.DbgCalls {
+	for _, call := range f.Function.Proto.DbgCalls {
 		if call.Pc == at && call.Name != "?" {
 			name = call.Name
 		}
@@ -78,26 +80,26 @@ func calledValue(L *lua.LState, fn *lua.LFunction, code []uint32, at, register, 
 	}
 	for at--; at >= 0; at-- {
 		inst := code[at]
-		if argA(inst) != register {
+		if glua.ArgA(inst) != register {
 			continue
 		}
-		switch op(inst) {
+		switch glua.Opcode(inst) {
 		case lua.OP_GETGLOBAL:
 			return fn.Env.RawGet(fn.Proto.Constants[inst&0x3ffff])
 		case lua.OP_GETUPVAL:
-			if i := argB(inst); i < len(fn.Upvalues) {
+			if i := glua.ArgB(inst); i < len(fn.Upvalues) {
 				return fn.Upvalues[i].Value()
 			}
 		case lua.OP_MOVE:
-			return localValue(L, argB(inst))
+			return localValue(L, glua.ArgB(inst))
 		case lua.OP_GETTABLEKS:
-			key := argC(inst)
+			key := glua.ArgC(inst)
 			if key&256 == 0 { // not a constant
 				return nil
 			}
-			t, ok := calledValue(L, fn, code, at, argB(inst), depth-1).(*lua.LTable)
+			t, ok := calledValue(L, fn, code, at, glua.ArgB(inst), depth-1).(*lua.LTable)
 			if !ok {
-				if t, ok = localValue(L, argB(inst)).(*lua.LTable); !ok {
+				if t, ok = localValue(L, glua.ArgB(inst)).(*lua.LTable); !ok {
 					return nil
 				}
 			}
@@ -117,21 +119,3 @@ func localValue(L *lua.LState, register int) lua.LValue {
 	_, v := L.GetLocal(dbg, register+1)
 	return v
 }
-
-// jumpsTo reports whether a jump leads to an instruction.
-func jumpsTo(code []uint32, target int) bool {
-	for at, inst := range code {
-		switch op(inst) {
-		case lua.OP_JMP, lua.OP_FORLOOP, lua.OP_FORPREP:
-			if at+1+int(inst&0x3ffff)-131071 == target {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func op(inst uint32) int   { return int(inst >> 26) }
-func argA(inst uint32) int { return int(inst>>18) & 0xff }
-func argB(inst uint32) int { return int(inst & 0x1ff) }
-func argC(inst uint32) int { return int(inst>>9) & 0x1ff }

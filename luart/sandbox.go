@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
@@ -158,7 +159,7 @@ var sandbox = []library{
 		{"__sub", arith(opSub), "as __add"},
 		{"__mul", arith(opMul), "as __add"},
 		{"__div", arith(opDiv), "as __add"},
-		{"__mod", arith(opMod), "as __add"},
+		{"__mod", arith(glua.Modulo), "as __add"},
 		{"__pow", arith(math.Pow), "as __add"},
 		{"__unm", ours(strUnm), "as __add"},
 		{"byte", ours(strByte), "bounded"},

@@ -1,8 +1,6 @@
 package luart
 
 import (
-	"math"
-
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -51,9 +49,6 @@ func opAdd(a, b float64) float64 { return a + b }
 func opSub(a, b float64) float64 { return a - b }
 func opMul(a, b float64) float64 { return a * b }
 func opDiv(a, b float64) float64 { return a / b }
-
-// opMod is Lua's %: the result has the sign of b. Any goroutine may call it.
-func opMod(a, b float64) float64 { return a - math.Floor(a/b)*b }
 
 // strUnm is the metamethod of -s. Only the holder may call it.
 func strUnm(L *lua.LState) int {

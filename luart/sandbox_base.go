@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -50,12 +51,6 @@ func baseError(L *lua.LState) int {
 // where is the place "file:line: " of the code that runs at a level, "" where that is none of Lua. Only the holder may
 // call it.
 func where(L *lua.LState, level int) string {
-	if !layout.known {
-		if position := L.Where(level); position != "" && position != "[G]:" {
-			return position + " "
-		}
-		return ""
-	}
 	l, ok := levelAt(L, level)
 	if !ok || l.line <= 0 {
 		return ""
@@ -110,14 +105,14 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 		L.SetTop(L.GetTop() - n)
 		return &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("attempt to call a " + fn.String() + " value")}
 	}
-	if callDepth(L) > L.Options.CallStackSize-reservedCalls {
+	if glua.CallDepth(L) > L.Options.CallStackSize-reservedCalls {
 		L.SetTop(L.GetTop() - n)
 		return &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("stack overflow")}
 	}
 	L.Insert(L.Get(lua.UpvalueIndex(1)), L.GetTop()-n+1)
-	outer := swapUpvalues(L, nil)
+	outer := glua.SwapUpvalues(L, nil)
 	err := L.PCall(n, lua.MultRet, nil)
-	swapUpvalues(L, outer)
+	glua.SwapUpvalues(L, outer)
 	if err == nil {
 		return nil
 	}

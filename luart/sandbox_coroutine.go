@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -39,7 +40,7 @@ func newCoroutine(L *lua.LState, fn *lua.LFunction, d *trustDomain) *lua.LState 
 	L.Push(fn)
 	pristine()["coroutine.create"].(*lua.LFunction).GFunction(L)
 	th := L.Get(-1).(*lua.LState)
-	wipeFrames(th, 1) // its body has the first
+	glua.WipeFrames(th, 1) // its body has the first
 	if ctx != nil {
 		L.SetContext(ctx)
 		th.SetContext(ctx)
@@ -77,7 +78,7 @@ func resume(L, th *lua.LState) (n int) {
 		return refuse(L, "cannot resume non-suspended coroutine")
 	case depth >= maxCoroutines:
 		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", maxCoroutines))
-	case ranOut(th):
+	case glua.RanOut(th):
 		th.Dead = true
 		L.Replace(1, lua.LTrue)
 		return L.GetTop()
@@ -142,7 +143,7 @@ func coYield(L *lua.LState) int {
 	if L.Parent == nil {
 		L.RaiseError("attempt to yield from outside a coroutine")
 	}
-	if !canYield(L) {
+	if !glua.CanYield(L) {
 		L.RaiseError("attempt to yield across pcall, a metamethod, an iterator or another Go function")
 	}
 	return -1
@@ -150,7 +151,7 @@ func coYield(L *lua.LState) int {
 
 // coIsYieldable is coroutine.isyieldable(): whether yield would work here. Only the holder may call it.
 func coIsYieldable(L *lua.LState) int {
-	L.Push(lua.LBool(L.Parent != nil && canYield(L)))
+	L.Push(lua.LBool(L.Parent != nil && glua.CanYield(L)))
 	return 1
 }
 

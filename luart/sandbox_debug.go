@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -22,27 +23,24 @@ type level struct {
 	bottom bool           // nothing in its Lua thread has called it
 }
 
-// levelsOf returns the calls in L from the innermost one outwards, at most n; none when the layout is not known. What
+// levelsOf returns the calls in L from the innermost one outwards, at most n. What
 // pcall needs to call a function is no level. Only the holder may call it.
 func levelsOf(L *lua.LState, n int) (list []level) {
-	if !layout.known {
-		return nil
-	}
-	for f := currentFrame(L); f.p != nil && len(list) < n; f = f.caller() {
-		caller := f.caller()
-		fn := f.function()
-		if fn.IsG && caller.p != nil && guards(caller.function(), fn) {
+	for f := glua.CurrentFrame(L); f.Valid() && len(list) < n; f = f.Caller() {
+		caller := f.Caller()
+		fn := f.Function()
+		if fn.IsG && caller.Valid() && guards(caller.Function(), fn) {
 			continue
 		}
-		l := level{fn: fn, line: -1, bottom: caller.p == nil}
+		l := level{fn: fn, line: -1, bottom: !caller.Valid()}
 		if !fn.IsG {
-			l.line = fn.Proto.DbgSourcePositions[max(f.pc()-1, 0)]
+			l.line = fn.Proto.DbgSourcePositions[max(f.PC()-1, 0)]
 		}
 		tail := 0
 		if !fn.IsG {
-			tail = *f.tailCalls()
+			tail = f.TailCalls()
 		}
-		if caller.p != nil && tail == 0 && !caller.function().IsG {
+		if caller.Valid() && tail == 0 && !caller.Function().IsG {
 			l.name, l.kind = calledBy(caller)
 		}
 		list = append(list, l)
@@ -53,10 +51,9 @@ func levelsOf(L *lua.LState, n int) (list []level) {
 	return list
 }
 
-// levelAt returns the call at a level, false when there are not as many, or the layout is not known. Only the holder
-// may call it.
+// levelAt returns the call at a level, false when there are not as many. Only the holder may call it.
 func levelAt(L *lua.LState, n int) (level, bool) {
-	if n < 0 || n > maxCalls*(maxTailCalls+1) {
+	if n < 0 || n > maxCalls*(glua.MaxTailCalls+1) {
 		return level{}, false
 	}
 	levels := levelsOf(L, n+1)
@@ -73,14 +70,14 @@ func guards(caller, fn *lua.LFunction) bool {
 }
 
 // calledBy returns by what name the Lua code in a frame calls what it calls now, and what kind of name that is.
-func calledBy(f callFrame) (name, kind string) {
-	proto := f.function().Proto
-	at := f.pc() - 1
+func calledBy(f glua.CallFrame) (name, kind string) {
+	proto := f.Function().Proto
+	at := f.PC() - 1
 	code := proto.Code[at]
 	if op := int(code >> 26); op != lua.OP_CALL && op != lua.OP_TAILCALL {
 		return "", "" // a metamethod or an iterator
 	}
-	if name = calledAs(f); name == "" {
+	if name = glua.CalledAs(f); name == "" {
 		return "", ""
 	}
 	register := code >> 18 & 0xff

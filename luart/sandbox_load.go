@@ -137,23 +137,13 @@ func functionArg(L *lua.LState) *lua.LFunction {
 	if level == 0 {
 		return nil
 	}
-	if layout.known {
-		switch l, ok := levelAt(L, level); {
-		case !ok:
-			L.ArgError(1, "invalid level")
-		case l.fn == nil:
-			L.RaiseError("no function environment for tail call at level %d", level)
-		default:
-			return l.fn
-		}
-	}
-	frame, ok := L.GetStack(level)
-	if !ok {
+	switch l, ok := levelAt(L, level); {
+	case !ok:
 		L.ArgError(1, "invalid level")
+	case l.fn == nil:
+		L.RaiseError("no function environment for tail call at level %d", level)
+	default:
+		return l.fn
 	}
-	fn, err := L.GetInfo("f", frame, lua.LNil)
-	if err != nil {
-		L.RaiseError("%s", err.Error())
-	}
-	return fn.(*lua.LFunction)
+	return nil
 }

@@ -1,26 +1,12 @@
 package luart
 
 import (
-	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
+	"github.com/caddy-rover/rover/luart/glua"
 )
-
-func TestConcatGuard(t *testing.T) {
-	if stockConcat == nil {
-		t.Fatal("gopher-lua's instructions are not where sandbox_ops.go expects them")
-	}
-	// A state that is not a VM's is not bounded.
-	L := lua.NewState()
-	defer L.Close()
-	if err := L.DoString(`local s = ("x"):rep(2^23) .. "y" s = s .. s .. s assert(#s == 3 * 2^23 + 3)`); err != nil {
-		t.Error(err)
-	}
-}
 
 // What .. does is as before, but for its bound.
 func TestConcat(t *testing.T) {
@@ -110,65 +96,13 @@ func TestTailCalls(t *testing.T) {
 		t.Error(got)
 	}
 	trace := s.logged("script error")[0].ContextMap()["traceback"].(string)
-	if n := strings.Count(trace, "(tailcall): ?"); n < 5 || n > maxTailCalls {
+	if n := strings.Count(trace, "(tailcall): ?"); n < 5 || n > glua.MaxTailCalls {
 		t.Errorf("%d tail calls in\n%s", n, trace)
 	}
 }
 
 // BenchmarkConcat is a handler with five concatenations, as it is (kind=guarded), without the bound (kind=stock), and
 // with a call of a Go function in the place of each (kind=call), which is what a change of the syntax tree would cost
-// at least.
-func BenchmarkConcat(b *testing.B) {
-	const concats = `
-		local api = rover.server {}
-		function api.get(ctx)
-			local name, n = ctx.method, "seven"
-			local a = "hello, " .. name
-			local b = a .. "!" .. n
-			local c = "<" .. b .. ">"
-			local d = c .. "\n" .. a
-			return d .. n
-		end
-		return api`
-	calls := regexp.MustCompile(`= (.*\.\. .*)|return (.* \.\. .*)`).ReplaceAllStringFunc(concats, func(line string) string {
-		head, operands, _ := strings.Cut(line, " ")
-		return head + " cat(" + strings.ReplaceAll(operands, " ..", ",") + ")"
-	})
-	cat := func(L *lua.LState) int {
-		var buf [8]string
-		parts := buf[:0]
-		for i := 1; i <= L.GetTop(); i++ {
-			parts = append(parts, L.Get(i).String())
-		}
-		L.Push(lua.LString(strings.Join(parts, "")))
-		return 1
-	}
-	for _, c := range []struct {
-		kind, source string
-		op           instruction
-	}{
-		{"stock", concats, stockConcat},
-		{"guarded", concats, concat},
-		{"call", calls, concat},
-	} {
-		b.Run("kind="+c.kind, func(b *testing.B) {
-			s := newServer(b, c.source)
-			s.gen.env.RawSetString("cat", s.vm.main.NewFunction(cat))
-			jumpTable[lua.OP_CONCAT] = c.op
-			defer func() { jumpTable[lua.OP_CONCAT] = concat }()
-			r := httptest.NewRequest("GET", "/", nil)
-			b.ReportAllocs()
-			for b.Loop() {
-				x := s.gen.Begin(nil, r, s, s.next)
-				if _, err := x.Run(); err != nil || x.Err() != nil || len(x.reply.body) == 0 {
-					b.Fatal(err, x.Err())
-				}
-				x.End()
-			}
-		})
-	}
-}
-
 // Instructions that gopher-lua runs by other rules than Lua 5.1.
 func TestInstructions(t *testing.T) {
 	s := newServer(t, `

@@ -3,6 +3,7 @@ package luart
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -38,34 +39,31 @@ func newPairs(b *envBuilder) lua.LValue {
 // anew after a key that is not there any more, for nobody knows what was before it: a traversal may then see keys
 // twice, and misses none. Only the holder may call it.
 func nextKey(L *lua.LState, t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
-	if !tablesKnown {
-		return t.Next(key)
-	}
-	f := fieldsOf(t)
+	f := glua.TableOf(t)
 	index, place := 0, 0
 	if key != lua.LNil {
 		n, ok := key.(lua.LNumber)
 		if ok && n >= 1 && n < lua.LNumber(lua.MaxArrayIndex) && n == lua.LNumber(int(n)) {
 			index = int(n)
 		} else {
-			index = len(f.array)
-			if at, ok := f.k2i[key]; ok {
+			index = len(f.Array)
+			if at, ok := f.Places[key]; ok {
 				place = at + 1
 			}
 		}
 	}
 	var p luaval.Pace // a million may be gone between two keys
-	for ; index < len(f.array); index++ {
-		if v := f.array[index]; v != lua.LNil {
+	for ; index < len(f.Array); index++ {
+		if v := f.Array[index]; v != lua.LNil {
 			return lua.LNumber(index + 1), v
 		}
 		p.Step(L)
 	}
-	for ; place < len(f.keys); place++ {
-		k := f.keys[place]
-		v, ok := f.dict[k]
+	for ; place < len(f.Keys); place++ {
+		k := f.Keys[place]
+		v, ok := f.Values[k]
 		if s, isString := k.(lua.LString); isString {
-			v, ok = f.strdict[string(s)]
+			v, ok = f.Strings[string(s)]
 		}
 		if ok {
 			return k, v

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
 
 // A traversal that clears the key it stands at sees every key, wherever the table is compacted meanwhile.
@@ -22,9 +24,9 @@ func TestNextMissesNoKeyOfACompactedTable(t *testing.T) {
 			seen[k] = true
 			table.RawSet(k, lua.LNil)
 			if len(seen) == at {
-				before := len(fieldsOf(table).keys)
-				compact(table)
-				if len(fieldsOf(table).keys) == before {
+				before := len(glua.TableOf(table).Keys)
+				glua.Compact(table)
+				if len(glua.TableOf(table).Keys) == before {
 					t.Fatalf("the table was not compacted after %d keys", at)
 				}
 			}
@@ -53,7 +55,7 @@ func TestNextEndsInACompactedTable(t *testing.T) {
 			table.RawSet(k, lua.LNil)
 		}
 		if rounds == n-1 { // it stands at a key that is gone
-			compact(table)
+			glua.Compact(table)
 		}
 	}
 	if len(seen) != n {

@@ -204,12 +204,6 @@ func TestSandboxPrint(t *testing.T) {
 	}
 }
 
-func TestStateLayout(t *testing.T) {
-	if !layout.known {
-		t.Fatal("gopher-lua's LState has other fields than sandbox_state.go expects")
-	}
-}
-
 // What libraries read while they load is there, and require finds each table.
 func TestSandboxStandardTables(t *testing.T) {
 	L := sandboxThread(t, envHooks{})

@@ -41,9 +41,18 @@ type server struct {
 	fields map[string]any
 }
 
+func newVM(t testing.TB, o VMOptions) *VM {
+	t.Helper()
+	vm, err := NewVM(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vm
+}
+
 func newServer(t testing.TB, source string, change ...func(*Script)) *server {
 	t.Helper()
-	s := &server{t: t, vm: NewVM(VMOptions{}), vars: map[string]any{}, fields: map[string]any{}}
+	s := &server{t: t, vm: newVM(t, VMOptions{}), vars: map[string]any{}, fields: map[string]any{}}
 	t.Cleanup(func() { s.vm.Close(context.Background()) })
 	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

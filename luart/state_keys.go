@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -44,7 +45,7 @@ func (vm *VM) StateKeys(ctx context.Context, name string, from, limit int) (keys
 	found := false
 	err = vm.inspect(ctx, func(bool) {
 		t := vm.states[name]
-		if t == nil || !tablesKnown {
+		if t == nil {
 			return
 		}
 		found = true
@@ -58,10 +59,10 @@ func (vm *VM) StateKeys(ctx context.Context, name string, from, limit int) (keys
 
 // keysOf is StateKeys for a table. Only the holder may call it.
 func keysOf(t *lua.LTable, from, limit int) (keys []StateKey, next int) {
-	f := fieldsOf(t)
+	f := glua.TableOf(t)
 	size := &account{seen: map[any]struct{}{t: {}}}
 	work := keysWork
-	end := len(f.array) + len(f.keys)
+	end := len(f.Array) + len(f.Keys)
 	// Places of keys that are gone cost time, too.
 	for at := from; at < end && at < from+10*maxStateKeys; at++ {
 		if len(keys) == limit {
@@ -69,10 +70,10 @@ func keysOf(t *lua.LTable, from, limit int) (keys []StateKey, next int) {
 		}
 		next = at + 1
 		var key, value lua.LValue
-		if at < len(f.array) {
-			key, value = lua.LNumber(at+1), f.array[at]
+		if at < len(f.Array) {
+			key, value = lua.LNumber(at+1), f.Array[at]
 		} else {
-			key = f.keys[at-len(f.array)]
+			key = f.Keys[at-len(f.Array)]
 			value = t.RawGet(key)
 		}
 		if value == nil || value == lua.LNil {

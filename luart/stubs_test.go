@@ -171,7 +171,7 @@ func fieldsOfTypes(t *testing.T) map[string][]string {
 			case *ast.FuncDecl:
 				functions[n.Name.Name] = n
 			case *ast.CallExpr:
-				if fn, ok := n.Fun.(*ast.Ident); ok && fn.Name == "newType" && len(n.Args) == 4 {
+				if fn, ok := n.Fun.(*ast.SelectorExpr); ok && fn.Sel.Name == "NewType" && len(n.Args) == 4 {
 					if field, ok := n.Args[3].(*ast.Ident); ok && field.Name != "nil" {
 						name, err := strconv.Unquote(n.Args[1].(*ast.BasicLit).Value)
 						if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/giveup"
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -103,8 +104,8 @@ type thread struct {
 
 // serve readies th for code of g. Only the holder may call it.
 func (th *thread) serve(g *Generation) {
-	if th.gen != nil && th.gen != g && !wipe(th.L) {
-		th.spent = true
+	if th.gen != nil && th.gen != g {
+		glua.Wipe(th.L)
 	}
 	if g.tree == nil { // the functions of the top level keep L, and whatever L would refer to later
 		th.spent = true
@@ -119,11 +120,14 @@ const keptRegistrySlots = 1024
 
 // reusable says whether th may serve another call. Only the holder may call it.
 func (th *thread) reusable() bool {
-	return !th.spent && (th.gen == nil || !th.gen.replaced) && registryCap(th.L) <= keptRegistrySlots
+	return !th.spent && (th.gen == nil || !th.gen.replaced) && glua.RegistryCap(th.L) <= keptRegistrySlots
 }
 
-// NewVM returns a VM without code.
-func NewVM(o VMOptions) *VM {
+// NewVM returns a VM without code. It fails where the build has a gopher-lua that is not known here.
+func NewVM(o VMOptions) (*VM, error) {
+	if err := glua.Check(); err != nil {
+		return nil, err
+	}
 	vm := &VM{
 		clock:  o.Clock,
 		made:   o.Clock.Now(),
@@ -158,14 +162,14 @@ func NewVM(o VMOptions) *VM {
 	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
 	vm.SetMemory(0)
 	go vm.watchMemory()
-	return vm
+	return vm, nil
 }
 
 // newThread makes a Lua thread. Only the holder may call it.
 func (vm *VM) newThread() *thread {
 	L, _ := vm.main.NewThread()
 	L.SetContext(vm.budget)
-	wipe(L)
+	glua.Wipe(L)
 	return &thread{L: L}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
 
 // Error says why a syntax tree cannot be compiled.
@@ -25,8 +27,8 @@ type Numeral func(spelled string) (float64, error)
 func Compile(
 	ctx context.Context, chunk []ast.Stmt, name string, number Numeral,
 ) (proto *lua.FunctionProto, err error) {
-	if !layout.known {
-		return nil, errLayout
+	if err := glua.Check(); err != nil {
+		return nil, err
 	}
 	c := &compiler{ctx: ctx, source: name, number: number}
 	defer func() {

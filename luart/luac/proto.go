@@ -1,32 +1,13 @@
 package luac
 
 import (
-	"errors"
 	"math"
-	"reflect"
 	"slices"
-	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/glua"
 )
-
-// layout says where gopher-lua's prototypes keep the names of globals and fields a second time, as
-// Go strings, in a field that is not exported. Its own compiler fills it; the virtual machine
-// cannot run without.
-var layout = func() (l struct {
-	known   bool
-	strings uintptr
-},
-) {
-	field, ok := reflect.TypeFor[lua.FunctionProto]().FieldByName("stringConstants")
-	if ok && field.Type == reflect.TypeFor[[]string]() && lua.OP_NOP == 41 {
-		l.known, l.strings = true, field.Offset
-	}
-	return l
-}()
-
-var errLayout = errors.New("this build has another version of gopher-lua than 1.1.2, whose " +
-	"function prototypes are not known here: build with github.com/yuin/gopher-lua v1.1.2")
 
 // constants are the constants of one function, each once. Not safe for concurrent use.
 type constants struct {
@@ -82,7 +63,7 @@ func (k *constants) add(v lua.LValue, s string) (int, bool) {
 // into hands the constants over to a prototype.
 func (k *constants) into(p *lua.FunctionProto) {
 	p.Constants = exact(k.values)
-	*(*[]string)(unsafe.Add(unsafe.Pointer(p), layout.strings)) = exact(k.strings)
+	glua.SetStringConstants(p, exact(k.strings))
 }
 
 // exact is s without the room for more: prototypes live as long as their script.

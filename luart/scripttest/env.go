@@ -63,8 +63,10 @@ func newEnv(ctx context.Context, f *file) (*env, error) {
 	e.clock.Begin(1) // the test
 	var core zapcore.Core
 	core, e.own = observer.New(zap.DebugLevel)
-	e.vm = luart.NewVM(luart.VMOptions{Clock: e.clock})
 	var err error
+	if e.vm, err = luart.NewVM(luart.VMOptions{Clock: e.clock}); err != nil {
+		return e, err
+	}
 	e.gen, err = e.vm.Load(e.ctx, luart.Script{
 		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30,
 		Logger: zap.New(core),
@@ -114,7 +116,9 @@ func (e *env) close() {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	e.cancel(nil)
-	e.vm.Close(ended) // first: the script may be waiting for a fake upstream
+	if e.vm != nil {
+		e.vm.Close(ended) // first: the script may be waiting for a fake upstream
+	}
 	if e.app != nil {
 		e.app.Close()
 	}

@@ -48,7 +48,7 @@ end
 function api.on_error_hook.p_place.p_call.p_id.post() error("boom") end
 function api.on_error(err, ctx)
   if not ctx.path:find("^/on_error_hook/") or not err.message:find("boom") then return end
-  return api.text(cell(ctx)(ctx))
+  return api.text:status(200, cell(ctx)(ctx))
 end
 
 -- Background work has no answer: it logs what it got.

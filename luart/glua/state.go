@@ -1,4 +1,4 @@
-package luart
+package glua
 
 import (
 	"reflect"
@@ -14,7 +14,7 @@ import (
 //     captured locals of a running function fall apart into two variables. So pcall hides the outer ones meanwhile.
 //   - a pcall whose function cannot get a call frame any more pops 8 frames too many. So pcall looks at the depth.
 //   - a function that has called itself in a tail call a million times leaves a traceback with a million lines, most
-//     of which nobody sees; making it takes seconds. So tail calls are counted up to maxTailCalls only.
+//     of which nobody sees; making it takes seconds. So tail calls are counted up to MaxTailCalls only.
 //   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side running on the stack of a
 //     suspended coroutine. So yield looks at its callers.
 //   - the registry of a Lua thread grows with deep calls and never shrinks. So a thread whose registry has grown is
@@ -22,21 +22,18 @@ import (
 //   - call frames that are over stay where they are, also in the new thread or coroutine that gets them out of
 //     gopher-lua's pool. They keep functions alive, those their environment, and closures keep the thread that made
 //     them: from reload to reload a chain of old generations. So wipe clears them.
-//
-// Should another version of gopher-lua name its fields otherwise, layout.known is false, each function says so in
-// its comment, and TestStateLayout fails.
 var layout = readLayout()
 
 // stateLayout is where the fields are.
 type stateLayout struct {
-	known                    bool
-	uvcache, frame, stack    uintptr      // in LState
-	stackType                reflect.Type // of LState.stack
-	idx, fn, parent, counter uintptr      // in callFrame
-	registry, slots          uintptr      // in LState, and in what is there
-	tailCalls                uintptr      // in callFrame
-	segments, frames         uintptr      // in what the interface LState.stack holds, and in what is there
-	framesType               reflect.Type // of frames
+	known                          bool
+	uvcache, frame, stack          uintptr      // in LState
+	stackType                      reflect.Type // of LState.stack
+	idx, Function, parent, counter uintptr      // in CallFrame
+	registry, slots                uintptr      // in LState, and in what is there
+	tailCallCount                  uintptr      // in CallFrame
+	segments, frames               uintptr      // in what the interface LState.stack holds, and in what is there
+	framesType                     reflect.Type // of frames
 }
 
 func readLayout() (l stateLayout) {
@@ -86,70 +83,65 @@ func readLayout() (l stateLayout) {
 		segments: segments.Offset, frames: frames.Offset, framesType: frames.Type,
 		registry: registry.Offset, slots: slots.Offset,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
-		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
-		tailCalls: tailCalls.Offset,
+		idx: idx.Offset, Function: fn.Offset, parent: parent.Offset, counter: counter.Offset,
+		tailCallCount: tailCalls.Offset,
 	}
 }
 
-// callFrame is a call frame of gopher-lua, nil when there is none. Only the holder may use it.
-type callFrame struct{ p unsafe.Pointer }
+// CallFrame is a call of a function in a Lua thread, as gopher-lua keeps it. It is good until the function returns.
+type CallFrame struct{ p unsafe.Pointer }
 
-func (f callFrame) function() *lua.LFunction { return *(**lua.LFunction)(unsafe.Add(f.p, layout.fn)) }
+// Valid says whether there is a call: the outermost one has no caller.
+func (f CallFrame) Valid() bool { return f.p != nil }
 
-func (f callFrame) caller() callFrame {
-	return callFrame{*(*unsafe.Pointer)(unsafe.Add(f.p, layout.parent))}
-}
-func (f callFrame) depth() int      { return *(*int)(unsafe.Add(f.p, layout.idx)) + 1 }
-func (f callFrame) tailCalls() *int { return (*int)(unsafe.Add(f.p, layout.tailCalls)) }
-func (f callFrame) pc() int         { return *(*int)(unsafe.Add(f.p, layout.counter)) }
-
-// currentFrame returns the frame of the function that runs in L. The layout must be known. Only the holder may call
-// it.
-func currentFrame(L *lua.LState) callFrame {
-	return callFrame{*(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.frame))}
+// Function returns the function that is called.
+func (f CallFrame) Function() *lua.LFunction {
+	return *(**lua.LFunction)(unsafe.Add(f.p, layout.Function))
 }
 
-// swapUpvalues makes list the open upvalues of L and returns those before. It does nothing when the layout is not
-// known. Only the holder may call it.
-func swapUpvalues(L *lua.LState, list *lua.Upvalue) *lua.Upvalue {
-	if !layout.known {
-		return nil
-	}
+// Caller returns the call that has made this one.
+func (f CallFrame) Caller() CallFrame {
+	return CallFrame{*(*unsafe.Pointer)(unsafe.Add(f.p, layout.parent))}
+}
+
+// PC returns the index of the instruction of Lua code that comes next.
+func (f CallFrame) PC() int { return *(*int)(unsafe.Add(f.p, layout.counter)) }
+
+// TailCalls returns how many calls this one has taken the place of, at most MaxTailCalls.
+func (f CallFrame) TailCalls() int { return *f.tailCallCount() }
+
+func (f CallFrame) tailCallCount() *int { return (*int)(unsafe.Add(f.p, layout.tailCallCount)) }
+func (f CallFrame) depth() int          { return *(*int)(unsafe.Add(f.p, layout.idx)) + 1 }
+
+// CurrentFrame returns the call of the function that runs in L.
+func CurrentFrame(L *lua.LState) CallFrame {
+	return CallFrame{*(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.frame))}
+}
+
+// SwapUpvalues makes list the open upvalues of L and returns those before.
+func SwapUpvalues(L *lua.LState, list *lua.Upvalue) *lua.Upvalue {
 	field := (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(L), layout.uvcache))
 	before := *field
 	*field = list
 	return before
 }
 
-// registryCap returns for how many values L has room, 0 when the layout is not known. Only
-// the holder may call it.
-func registryCap(L *lua.LState) int {
-	if !layout.known {
-		return 0
-	}
+// RegistryCap returns for how many values L has room.
+func RegistryCap(L *lua.LState) int {
 	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
 	return cap(*(*[]lua.LValue)(unsafe.Add(registry, layout.slots)))
 }
 
-// wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made, elsewhere. It returns
-// false, and does nothing, when the layout is not known. Only the holder may call it.
-func wipe(L *lua.LState) bool {
-	if !layout.known {
-		return false
-	}
+// Wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made, elsewhere.
+func Wipe(L *lua.LState) {
 	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
 	slots := *(*[]lua.LValue)(unsafe.Add(registry, layout.slots))
 	clear(slots[L.GetTop():cap(slots)])
-	wipeFrames(L, 0)
-	return true
+	WipeFrames(L, 0)
 }
 
-// wipeFrames clears the call frames of L, in which nothing runs, but for the first ones. It does nothing when the
-// layout is not known. Only the holder may call it.
-func wipeFrames(L *lua.LState, first int) {
-	if !layout.known {
-		return
-	}
+// WipeFrames clears the call frames of L, in which nothing runs, but for the first ones.
+func WipeFrames(L *lua.LState, first int) {
 	// An interface is two words, the second of which points to the stack. Its first segment is all that is left of it.
 	stack := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.stack+unsafe.Sizeof(uintptr(0))))
 	segments := *(*[]unsafe.Pointer)(unsafe.Add(stack, layout.segments))
@@ -157,35 +149,27 @@ func wipeFrames(L *lua.LState, first int) {
 	frames.Slice(first, frames.Len()).Clear()
 }
 
-// callDepth returns how many calls are on the stack of L, 0 when the layout is not known. Only the holder may call
-// it.
-func callDepth(L *lua.LState) int {
-	if !layout.known {
-		return 0
-	}
-	if f := currentFrame(L); f.p != nil {
+// CallDepth returns how many calls are on the stack of L.
+func CallDepth(L *lua.LState) int {
+	if f := CurrentFrame(L); f.Valid() {
 		return f.depth()
 	}
 	return 0
 }
 
-// canYield says whether only Lua calls lie between the Go function that runs in L and the body of L's coroutine. It
-// is true when the layout is not known. Only the holder may call it.
-func canYield(L *lua.LState) bool {
-	if !layout.known {
-		return true
-	}
-	f := currentFrame(L).caller()
-	if f.p == nil {
+// CanYield says whether only Lua calls lie between the Go function that runs in L and the body of L's coroutine.
+func CanYield(L *lua.LState) bool {
+	f := CurrentFrame(L).Caller()
+	if !f.Valid() {
 		return false // the Go function is the body
 	}
-	for ; f.p != nil; f = f.caller() {
-		fn := f.function()
+	for ; f.Valid(); f = f.Caller() {
+		fn := f.Function()
 		if fn.IsG {
 			return false
 		}
 		// Metamethods and iterators are called by Go code in the middle of another instruction.
-		switch int(fn.Proto.Code[f.pc()-1] >> 26) {
+		switch Opcode(fn.Proto.Code[f.PC()-1]) {
 		case lua.OP_CALL, lua.OP_TAILCALL:
 		default:
 			return false
@@ -194,11 +178,10 @@ func canYield(L *lua.LState) bool {
 	return true
 }
 
-// ranOut says whether L is a suspended coroutine whose body ended with "return coroutine.yield()": gopher-lua has
-// dropped the body's frame already, and the next resume only hands over the results. It is false when the layout is
-// not known. Only the holder may call it.
-func ranOut(L *lua.LState) bool {
-	if !layout.known || currentFrame(L).p != nil {
+// RanOut says whether L is a suspended coroutine whose body ended with "return coroutine.yield()": gopher-lua has
+// dropped the body's frame already, and the next resume only hands over the results.
+func RanOut(L *lua.LState) bool {
+	if CurrentFrame(L).Valid() {
 		return false
 	}
 	field := reflect.NewAt(layout.stackType, unsafe.Add(unsafe.Pointer(L), layout.stack))

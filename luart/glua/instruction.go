@@ -1,4 +1,4 @@
-package luart
+package glua
 
 import (
 	"math"
@@ -14,7 +14,7 @@ import (
 )
 
 // This file mends instructions of gopher-lua. Two get bounds: s = s .. s in a loop would fill the memory in 30 rounds, and
-// a chain of 200 operands in one; tail calls are counted without end (see sandbox_state.go). gopher-lua has no hook
+// a chain of 200 operands in one; tail calls are counted without end (see state.go). gopher-lua has no hook
 // there, so the entries of its instruction table are wrapped, for the Lua threads of our VMs only; others in the process
 // run what they ran. It costs nothing that can be measured
 // (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
@@ -31,35 +31,38 @@ type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 //go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
 var jumpTable [lua.OP_NOP + 1]instruction
 
-// The stock instructions are gopher-lua's own. Should another version of gopher-lua keep its instructions
-// elsewhere they are nil and nothing is bounded here; Load says so in the log, and TestConcatGuard fails.
+// The stock instructions are gopher-lua's own, nil where the layout is not known.
 var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep instruction
 
 func init() {
-	for _, in := range jumpTable {
-		if in == nil {
-			return
-		}
-	}
-	own := jumpTable[lua.OP_CONCAT]
-	fn := runtime.FuncForPC(reflect.ValueOf(own).Pointer())
-	if fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.") {
-		stockConcat, jumpTable[lua.OP_CONCAT] = own, concat
+	if Check() == nil {
+		stockConcat, jumpTable[lua.OP_CONCAT] = jumpTable[lua.OP_CONCAT], concat
 		stockTailCall, jumpTable[lua.OP_TAILCALL] = jumpTable[lua.OP_TAILCALL], tailCall
-		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], modulo
+		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], remainder
 		stockLen, jumpTable[lua.OP_LEN] = jumpTable[lua.OP_LEN], length
 		stockForPrep, jumpTable[lua.OP_FORPREP] = jumpTable[lua.OP_FORPREP], forPrepare
 	}
 }
 
+// knownInstructions says whether the table is gopher-lua's, and nobody has changed it.
+func knownInstructions() bool {
+	for _, in := range jumpTable {
+		if in == nil {
+			return false
+		}
+	}
+	fn := runtime.FuncForPC(reflect.ValueOf(jumpTable[lua.OP_CONCAT]).Pointer())
+	return fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.")
+}
+
 // concat is R(A) := R(B).. … ..R(C), refused when the result would be longer than any library function may make one.
 // gopher-lua's shows numbers as Go does: 0.30000000000000004, +Inf. The operands are registers that nothing else reads,
-// so that numbers can become their texts in place. Only the holder may call it.
+// so that numbers can become their texts in place.
 func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if _, ours := L.Context().(luaval.Budget); !ours {
 		return stockConcat(L, inst, baseFrame)
 	}
-	first, last := argB(inst), argC(inst)
+	first, last := ArgB(inst), ArgC(inst)
 	size, numbers := 0, false
 	for r := first; r <= last; r++ {
 		switch v := L.Get(r + 1).(type) {
@@ -68,7 +71,7 @@ func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 		case lua.LNumber: // some bytes more or less
 			numbers = true
 		default:
-			setRegister(L, argA(inst), concatMeta(L, first, last))
+			setRegister(L, ArgA(inst), concatMeta(L, first, last))
 			return 0
 		}
 	}
@@ -84,7 +87,7 @@ func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 }
 
 // concatMeta is the value of R(first).. … ..R(last), from the right to the left: strings and numbers side by side are
-// put together, of anything else __concat is called. Only the holder may call it.
+// put together, of anything else __concat is called.
 func concatMeta(L *lua.LState, first, last int) lua.LValue {
 	right := L.Get(last + 1)
 	for r := last - 1; r >= first; {
@@ -131,29 +134,29 @@ func raiseConcat(L *lua.LState) {
 	L.RaiseError("string longer than %d bytes", luaval.MaxStringBytes)
 }
 
-// maxTailCalls is up to where a frame counts its tail calls: a traceback shows at most 14 lines.
-const maxTailCalls = 16
+// MaxTailCalls is up to where a frame counts its tail calls: a traceback shows at most 14 lines.
+const MaxTailCalls = 16
 
-// tailCall is return R(A)(R(A+1), …), counted up to maxTailCalls. Only the holder may call it.
+// tailCall is return R(A)(R(A+1), …), counted up to MaxTailCalls.
 func tailCall(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	end := stockTailCall(L, inst, baseFrame)
-	if _, ours := L.Context().(luaval.Budget); ours && layout.known {
-		if f := currentFrame(L); f.p != nil {
-			if n := f.tailCalls(); *n > maxTailCalls {
-				*n = maxTailCalls
+	if _, ours := L.Context().(luaval.Budget); ours {
+		if f := CurrentFrame(L); f.Valid() {
+			if n := f.tailCallCount(); *n > MaxTailCalls {
+				*n = MaxTailCalls
 			}
 		}
 	}
 	return end
 }
 
-// modulo is R(A) := RK(B) % RK(C). Only the holder may call it.
-func modulo(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
-	if _, ours := L.Context().(luaval.Budget); ours && layout.known {
-		a, ok1 := numberAt(L, argB(inst))
-		b, ok2 := numberAt(L, argC(inst))
+// remainder is R(A) := RK(B) % RK(C).
+func remainder(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if _, ours := L.Context().(luaval.Budget); ours {
+		a, ok1 := numberAt(L, ArgB(inst))
+		b, ok2 := numberAt(L, ArgC(inst))
 		if ok1 && ok2 && !(isExact(a) && isExact(b) && b != 0) { // of those gopher-lua's is right, and allocates less
-			setRegister(L, argA(inst), lua.LNumber(opMod(a, b)))
+			setRegister(L, ArgA(inst), lua.LNumber(Modulo(a, b)))
 			return 0
 		}
 	}
@@ -174,7 +177,7 @@ func numberAt(L *lua.LState, i int) (float64, bool) {
 	if i < 256 {
 		v = L.Get(i + 1)
 	} else {
-		v = currentFrame(L).function().Proto.Constants[i-256]
+		v = CurrentFrame(L).Function().Proto.Constants[i-256]
 	}
 	n, ok := v.(lua.LNumber)
 	return float64(n), ok
@@ -182,28 +185,27 @@ func numberAt(L *lua.LState, i int) (float64, bool) {
 
 func isExact(n float64) bool { return n == math.Trunc(n) && math.Abs(n) <= luaval.MaxExact }
 
-// length is R(A) := #R(B). Only the holder may call it.
+// length is R(A) := #R(B).
 func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
-	if t, ok := L.Get(argB(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil {
+	if t, ok := L.Get(ArgB(inst) + 1).(*lua.LTable); ok && t.Metatable != lua.LNil {
 		if _, ours := L.Context().(luaval.Budget); ours && L.GetMetaField(t, "__len") != lua.LNil {
-			setRegister(L, argA(inst), lua.LNumber(t.Len()))
+			setRegister(L, ArgA(inst), lua.LNumber(t.Len()))
 			return 0
 		}
 	}
 	return stockLen(L, inst, baseFrame)
 }
 
-// forPrepare begins a numeric for whose initial value, limit and step are in R(A) to R(A+2). Only the holder may call
-// it.
+// forPrepare begins a numeric for whose initial value, limit and step are in R(A) to R(A+2).
 func forPrepare(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if _, ours := L.Context().(luaval.Budget); ours {
 		for i, what := range [...]string{"initial value", "limit", "step"} {
-			switch v := L.Get(argA(inst) + i + 1).(type) {
+			switch v := L.Get(ArgA(inst) + i + 1).(type) {
 			case lua.LNumber:
 				continue
 			case lua.LString:
 				if n, ok := luaval.ParseNumber(string(v)); ok {
-					setRegister(L, argA(inst)+i, lua.LNumber(n))
+					setRegister(L, ArgA(inst)+i, lua.LNumber(n))
 					continue
 				}
 			}
@@ -212,3 +214,6 @@ func forPrepare(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	}
 	return stockForPrep(L, inst, baseFrame)
 }
+
+// Modulo is Lua's %: the result has the sign of b.
+func Modulo(a, b float64) float64 { return a - math.Floor(a/b)*b }
