@@ -83,7 +83,7 @@ var sandbox = []library{
 		{"tostring", ours(baseTostring), "inf and nan"},
 		{"type", stock, "reads only"},
 		{"unpack", ours(baseUnpack), "bounded"},
-		{"xpcall", guarded(baseXpcall), "as pcall; takes arguments (Lua 5.2)"},
+		{"xpcall", observed(baseXpcall), "as pcall; takes arguments (Lua 5.2)"},
 	}},
 	{"coroutine", []builtin{
 		{"create", generated(newCoCreate), "keeps the budget of its creator"},
@@ -276,6 +276,11 @@ func ours(fn lua.LGFunction) source {
 // guarded is a function of this package that calls protect. Any goroutine may call it.
 func guarded(fn lua.LGFunction) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewClosure(fn, b.guard) }
+}
+
+// observed is a function of this package that calls protectWith. Any goroutine may call it.
+func observed(fn lua.LGFunction) source {
+	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewClosure(fn, b.L.NewFunction(guardHandled)) }
 }
 
 // generated is a value with state of its own in each generation. Any goroutine may call it.

@@ -24,16 +24,27 @@ func baseAssert(L *lua.LState) int {
 	return 0
 }
 
-// baseCollectGarbage is collectgarbage([option]): the live and the not yet collected heap of the process in KiB for
-// "count", else 0. It never starts a collection. Only the holder may call it.
+// baseCollectGarbage is collectgarbage([option[, arg]]): the live and the not yet collected heap of the process in KiB
+// for "count", true for "step", else 0. It never starts a collection. Errors: another option. Only the holder may call
+// it.
 func baseCollectGarbage(L *lua.LState) int {
-	if L.OptString(1, "collect") != "count" {
-		L.Push(lua.LNumber(0))
-		return 1
+	option := "collect"
+	if L.Get(1) != lua.LNil {
+		option = luaval.CheckString(L, 1)
 	}
-	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(heap)
-	L.Push(lua.LNumber(float64(heap[0].Value.Uint64()) / 1024))
+	luaval.OptInt(L, 2, 0)
+	switch option {
+	case "count":
+		heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(heap)
+		L.Push(lua.LNumber(float64(heap[0].Value.Uint64()) / 1024))
+	case "step":
+		L.Push(lua.LTrue)
+	case "collect", "stop", "restart", "setpause", "setstepmul":
+		L.Push(lua.LNumber(0))
+	default:
+		L.ArgError(1, "invalid option '"+shown(option)+"'")
+	}
 	return 1
 }
 
@@ -72,25 +83,28 @@ func basePcall(L *lua.LState) int {
 }
 
 // baseXpcall is xpcall(f, handler, …): true and the results of f(…), or false and what handler makes of the error
-// object. The handler runs after the calls of f are undone, so that it cannot look at them; an error of the handler
-// takes the place of the first one. Only the holder may call it.
+// object. The handler runs where the error was raised, so that it can look at the calls of f; on a full stack it runs
+// after they are undone. An error of the handler takes the place of the first one. Only the holder may call it.
 func baseXpcall(L *lua.LState) int {
 	handler := L.CheckAny(2)
 	L.Remove(2)
-	err := protect(L, L.GetTop())
+	err := protectWith(L, L.GetTop(), handler)
 	if err == nil {
 		L.Insert(lua.LTrue, 1)
 		return L.GetTop()
 	}
-	L.Push(handler)
-	L.Push(err.Object)
-	if err := protect(L, 2); err != nil {
-		L.Push(lua.LFalse)
+	if err.StackTrace != traceHandled {
+		L.Push(handler)
 		L.Push(err.Object)
-		return 2
+		err = protectWith(L, 2, lua.LNil)
+		if err == nil {
+			L.SetTop(1)
+			L.Insert(lua.LFalse, 1)
+			return 2
+		}
 	}
-	L.SetTop(1)
-	L.Insert(lua.LFalse, 1)
+	L.Push(lua.LFalse)
+	L.Push(err.Object)
 	return 2
 }
 
@@ -99,7 +113,11 @@ const reservedCalls = 16
 
 // protect calls the value that has n-1 arguments above it on the stack, and takes both off. The results are on the
 // stack when it returns nil. It must be called by a guarded function. Only the holder may call it.
-func protect(L *lua.LState, n int) *lua.ApiError {
+func protect(L *lua.LState, n int) *lua.ApiError { return protectWith(L, n, nil) }
+
+// protectWith is protect for a function guarded by guardHandled, which gets the handler first. Only the holder may call
+// it.
+func protectWith(L *lua.LState, n int, handler lua.LValue) *lua.ApiError {
 	callee := L.Get(-n)
 	if fn := callee.Type(); fn != lua.LTFunction && L.GetMetaField(callee, "__call").Type() != lua.LTFunction {
 		L.SetTop(L.GetTop() - n)
@@ -109,7 +127,12 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 		L.SetTop(L.GetTop() - n)
 		return &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("stack overflow")}
 	}
-	L.Insert(L.Get(lua.UpvalueIndex(1)), L.GetTop()-n+1)
+	at := L.GetTop() - n + 1
+	L.Insert(L.Get(lua.UpvalueIndex(1)), at)
+	if handler != nil {
+		L.Insert(handler, at+1)
+		n++
+	}
 	outer := glua.SwapUpvalues(L, nil)
 	err := L.PCall(n, lua.MultRet, nil)
 	glua.SwapUpvalues(L, outer)
@@ -131,12 +154,73 @@ func protect(L *lua.LState, n int) *lua.ApiError {
 func guardCall(L *lua.LState) int {
 	defer func() {
 		if err := recoverError(L, recover()); err != nil {
-			err.StackTrace = "caught"
+			err.StackTrace = traceCaught
 			panic(err)
 		}
 	}()
 	L.Call(L.GetTop()-1, lua.MultRet)
 	return L.GetTop()
+}
+
+// What stands in the place of a traceback that nobody sees.
+const (
+	traceCaught  = "caught"
+	traceHandled = "handled" // and a handler has made the error's object
+)
+
+// guardHandled is guardCall for xpcall: its first argument is the handler, nil for none. Only the holder may call it.
+func guardHandled(L *lua.LState) int {
+	handler, guard := L.Get(1), glua.CurrentFrame(L).Function()
+	L.Remove(1)
+	defer func() {
+		err := recoverError(L, recover())
+		if err == nil {
+			return
+		}
+		err.StackTrace = traceCaught
+		if handler != lua.LNil && canHandle(L, guard) {
+			err = handle(L, handler, err)
+		}
+		panic(err)
+	}()
+	L.Call(L.GetTop()-1, lua.MultRet)
+	return L.GetTop()
+}
+
+// maxHandlers is how many calls of xpcall are one in another where a handler runs before their calls are undone. It
+// runs on the Go stack of what has failed, and would fill that when handlers fail in handlers.
+const maxHandlers = 64
+
+// canHandle says whether there is room for a handler before the calls are undone. guard is the running
+// xpcall's guardHandled. Only the holder may call it.
+func canHandle(L *lua.LState, guard *lua.LFunction) bool {
+	if glua.CallDepth(L) > L.Options.CallStackSize-reservedCalls {
+		return false
+	}
+	guards := 0
+	for f := glua.CurrentFrame(L); f.Valid(); f = f.Caller() {
+		if f.Function() == guard {
+			guards++
+		}
+	}
+	return guards <= maxHandlers
+}
+
+// handle calls the handler with the object of an error, and returns the error with what that makes of it, or the
+// handler's own. Only the holder may call it.
+func handle(L *lua.LState, handler lua.LValue, err *lua.ApiError) (handled *lua.ApiError) {
+	defer func() {
+		if failure := recoverError(L, recover()); failure != nil {
+			handled = failure
+		}
+		handled.StackTrace = traceHandled
+	}()
+	L.Push(handler)
+	L.Push(err.Object)
+	L.Call(1, 1)
+	err.Object = L.Get(-1)
+	L.Pop(1)
+	return err
 }
 
 // recoverError makes a Lua error of what a deferred function has recovered, nil of nil. Only the holder may call it.

@@ -74,8 +74,10 @@ func resume(L, th *lua.LState) (n int) {
 	switch {
 	case th.Dead:
 		return refuse(L, "cannot resume dead coroutine")
-	case th == L || th.Parent != nil: // it runs, or waits for one that it has resumed
-		return refuse(L, "cannot resume non-suspended coroutine")
+	case th == L:
+		return refuse(L, "cannot resume running coroutine")
+	case th.Parent != nil: // it waits for one that it has resumed
+		return refuse(L, "cannot resume normal coroutine")
 	case depth >= maxCoroutines:
 		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", maxCoroutines))
 	case glua.RanOut(th):

@@ -101,24 +101,30 @@ func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	return chunk.String(), nil
 }
 
-// maxNameBytes is the longest chunk name in messages, as in C Lua.
-const maxNameBytes = 60
+// The longest names of chunks in messages, as in C Lua: after '=', after '@' where the end is shown, and of the source.
+const (
+	maxNameBytes   = 59
+	maxPathBytes   = 52
+	maxQuotedBytes = 43
+)
 
 // chunkName is the form of a chunk's name in messages: after '=' or '@' as it is, else the first line of the source
 // as [string "…"]. Any goroutine may call it.
 func chunkName(name string) string {
-	if name != "" && (name[0] == '=' || name[0] == '@') {
-		name = name[1:]
-		if len(name) > maxNameBytes {
-			return "..." + name[len(name)-maxNameBytes:]
+	switch {
+	case strings.HasPrefix(name, "="):
+		return name[1:min(len(name), maxNameBytes+1)]
+	case strings.HasPrefix(name, "@"):
+		if name = name[1:]; len(name) > maxPathBytes {
+			return "..." + name[len(name)-maxPathBytes:]
 		}
 		return name
 	}
-	line, _, cut := strings.Cut(name, "\n")
-	if len(line) > maxNameBytes-len(`[string "..."]`) {
-		line, cut = line[:maxNameBytes-len(`[string "..."]`)], true
+	line := name
+	if end := strings.IndexAny(name, "\n\r"); end >= 0 {
+		line = name[:end]
 	}
-	if cut {
+	if line = line[:min(len(line), maxQuotedBytes)]; len(line) < len(name) {
 		line += "..."
 	}
 	return `[string "` + line + `"]`

@@ -20,8 +20,9 @@ import (
 // (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
 // frame, hides the operands' names from messages, and has to be found again in the tracebacks.
 //
-// Three get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
-// 1 % 0.1 almost 0.1; #t does not look at __len of a table; and for takes strings that spell numbers.
+// Four get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
+// 1 % 0.1 almost 0.1; #t does not look at __len of a table; __unm gets its operand twice; and for takes strings that
+// spell numbers.
 
 // instruction runs one instruction; the last argument is gopher-lua's, and is handed on.
 type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
@@ -32,7 +33,7 @@ type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 var jumpTable [lua.OP_NOP + 1]instruction
 
 // The stock instructions are gopher-lua's own, nil where the layout is not known.
-var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep instruction
+var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep, stockUnm instruction
 
 func init() {
 	if Check() == nil {
@@ -40,6 +41,7 @@ func init() {
 		stockTailCall, jumpTable[lua.OP_TAILCALL] = jumpTable[lua.OP_TAILCALL], tailCall
 		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], remainder
 		stockLen, jumpTable[lua.OP_LEN] = jumpTable[lua.OP_LEN], length
+		stockUnm, jumpTable[lua.OP_UNM] = jumpTable[lua.OP_UNM], negate
 		stockForPrep, jumpTable[lua.OP_FORPREP] = jumpTable[lua.OP_FORPREP], forPrepare
 	}
 }
@@ -194,6 +196,29 @@ func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 		}
 	}
 	return stockLen(L, inst, baseFrame)
+}
+
+// negate is R(A) := -R(B). Its metamethod gets the operand twice, as that of an operator with two has one each.
+func negate(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if ArgB(inst) < 256 {
+		switch v := L.Get(ArgB(inst) + 1).(type) {
+		case *lua.LTable, *lua.LUserData:
+			if _, ours := L.Context().(luaval.Budget); !ours {
+				break
+			}
+			if meta := L.GetMetaField(v, "__unm"); meta != lua.LNil {
+				L.Push(meta)
+				L.Push(v)
+				L.Push(v)
+				L.Call(2, 1)
+				result := L.Get(-1)
+				L.Pop(1)
+				setRegister(L, ArgA(inst), result)
+				return 0
+			}
+		}
+	}
+	return stockUnm(L, inst, baseFrame)
 }
 
 // forPrepare begins a numeric for whose initial value, limit and step are in R(A) to R(A+2).

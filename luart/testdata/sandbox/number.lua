@@ -73,7 +73,7 @@ raises("number expected, got no value", math.randomseed)
 
 -- the rest of the base library
 assert(collectgarbage("count") > 100)
-eq(collectgarbage(), 0) eq(collectgarbage("collect"), 0) eq(collectgarbage("step", 10), 0)
+eq(collectgarbage(), 0) eq(collectgarbage("collect"), 0) eq(collectgarbage("step", 10), true)
 list('3', select("#", nil, nil, nil))
 list('"b" "c"', select(2, "a", "b", "c"))
 list('"c"', select(-1, "a", "b", "c"))
@@ -94,3 +94,4 @@ eq(_G._G, _G) eq(_VERSION, "Lua 5.1") eq(package.loaded.string, string) eq(packa
 eq(os.getenv("HOME"), nil) raises("bad argument #1", os.getenv)
 eq(select(2, math.modf(1/0)), 0) eq(select(2, math.modf(-1/0)), 0) eq(math.modf(-1/0), -1/0)
 eq(table.concat({math.modf("-2.5")}, " "), "-2 -0.5")
+raises("bad argument #1 to collectgarbage (invalid option 'nope')", function() collectgarbage("nope") end)

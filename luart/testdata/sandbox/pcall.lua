@@ -77,6 +77,42 @@ eq(select(2, xpcall(error, function(e) return e end, object)), object)
 list('false nil', xpcall(error, function() end, "x"))
 list('false 1', xpcall(error, function() return 1, 2, 3 end, "x"))
 raises("bad argument #2", function() xpcall(print) end)
+list('false "attempt to call a nil value!"', xpcall(nil, function(e) return e .. "!" end))
+
+-- the handler sees the calls that led to the error
+do
+	local function inner() error("x") end
+	local ok, trace = xpcall(function() inner() end, debug.traceback)
+	eq(ok, false)
+	eq(trace:match("^(.-)\n\t%[C%]: in function 'xpcall'"), ([[
+pcall.lua:84: x
+stack traceback:
+	[C]: in function 'error'
+	pcall.lua:84: in function 'inner'
+	pcall.lua:85: in function <pcall.lua:85>]]))
+	local function line() return debug.getinfo(2, "l").currentline end
+	list("false 94", xpcall(function() local x = nil return x.y end, line))
+	-- in a coroutine, in a handler, and where the handler catches errors itself
+	list("true false 96", coroutine.resume(coroutine.create(function() return xpcall(function() return 1 + {} end, line) end)))
+	list('false "pcall.lua:97: a-false-98"', xpcall(function() error("a") end, function(e)
+		local ok, at = xpcall(function() return #nil end, line)
+		return e .. "-" .. tostring(ok) .. "-" .. at
+	end))
+	list('false "kept"', xpcall(function() error("x") end, function() pcall(error, "y") return "kept" end))
+	list('false "pcall.lua:102: cannot"', xpcall(function() error("x") end, function() error("cannot") end))
+	-- locals that the handler changes stay shared, and so do those of whom it is called for
+	local n = 0
+	local function bump() n = n + 1 end
+	xpcall(function() local m = 5 xpcall(function() bump() error("x") end, function() bump() m = m + 1 end) eq(m, 6) end, error)
+	bump()
+	eq(n, 3)
+	-- on a full stack it runs later
+	local function deep() return 1 + deep() end
+	list('false "string"', xpcall(deep, function(e) return type(e) end))
+	local depth = 0
+	list("false true", xpcall(function() local function down() depth = depth + 1 return 1 + down() end return down() end,
+		function() return depth > 100 end))
+end
 
 -- a stack overflow is an error like others, at whatever depth it meets a pcall
 for shift = 0, 8 do
