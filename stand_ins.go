@@ -185,6 +185,7 @@ func (t *scriptTest) Files() []string {
 
 // Close implements scripttest.App. The hook on_stop does not run.
 func (t *scriptTest) Close() {
+	liveApps.remove(t.app)
 	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup()) // what else could be done
 	t.cancel()
 }
