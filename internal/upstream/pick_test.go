@@ -71,7 +71,7 @@ func TestProxyPick(t *testing.T) {
 		{"tries of the block", "GET", `{"load_balancing":{"retries":1}}`, []string{dead, dead, a}, luart.ProxyTo{}, 502, "refused"},
 		{"fails", "GET", "", []string{"error"}, luart.ProxyTo{}, 418, ""},
 		{"fails later", "GET", on, []string{dead, "error", a}, luart.ProxyTo{}, 418, "refused"},
-		{"timeout", "GET", "", []string{slow}, luart.ProxyTo{Timeout: 0.05}, 504, "response head"},
+		{"timeout", "GET", "", []string{slow}, luart.ProxyTo{Timeout: 0.5}, 504, "response head"},
 		{"sent", "POST", "", []string{resetAddress, a}, luart.ProxyTo{}, 502, ""},
 		{"sent, but idempotent", "GET", "", []string{resetAddress, a}, luart.ProxyTo{}, 200, "0 "},
 		{"status", "GET", retryStatus, []string{busyAddress, a}, luart.ProxyTo{}, 200, "503 status 503"},
