@@ -132,6 +132,7 @@ func upstreamHandler(name string) http.Handler {
 		w.Header().Set("X-Sum", "42")
 	})
 	mux.HandleFunc("/trailers", func(w http.ResponseWriter, r *http.Request) {
+		readAll(r)
 		w.Header()["Trailer"] = []string{"X-Sum, Content-Digest"}
 		fmt.Fprint(w, "body")
 		_ = http.NewResponseController(w).Flush() // over h2c it would have a length
@@ -141,6 +142,7 @@ func upstreamHandler(name string) http.Handler {
 	})
 	// As gRPC does it: no body, and trailers that no head has told.
 	mux.HandleFunc("/trailers/late", func(w http.ResponseWriter, r *http.Request) {
+		readAll(r)
 		_ = http.NewResponseController(w).Flush()
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 	})
@@ -160,6 +162,12 @@ func upstreamHandler(name string) http.Handler {
 		mux.ServeHTTP(w, r)
 	})
 }
+
+// readAll reads the body of a request to its end, as a server has to that speaks h2c and answers
+// what came over HTTP/3, where a GET may have one as well. Else it resets the stream, whose body
+// is then closed while it is read, and in Caddy v2.11.9 that is a data race (reverseproxy:
+// bodyNopCloserIfNotRead).
+func readAll(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
 // switchProtocol answers 101, whether that was asked for or not, with more header lines,
 // and gives use the connection.
