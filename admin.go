@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 func init() {
@@ -24,15 +26,15 @@ type adminAPI struct{}
 // adminRoute is an endpoint. Its handler gets the scripts of the config that runs.
 type adminRoute struct {
 	method, path string
-	handle       func(app *App, w http.ResponseWriter, r *http.Request) error
+	handle       func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error
 }
 
 // adminRoutes are the endpoints.
 var adminRoutes = []adminRoute{
 	{http.MethodGet, "/rover/status", adminStatus},
 	{http.MethodGet, "/rover/routes", adminListRoutes},
-	{http.MethodPost, "/rover/reload", adminReplace((*program).reload)},
-	{http.MethodPost, "/rover/rollback", adminReplace((*program).rollback)},
+	{http.MethodPost, "/rover/reload", adminReplace((*scripts.Set).Reload)},
+	{http.MethodPost, "/rover/rollback", adminReplace((*scripts.Set).Rollback)},
 	{http.MethodGet, "/rover/inflight", adminInFlight},
 	{http.MethodPost, "/rover/kill", adminKill},
 	{http.MethodGet, "/rover/live", adminLive},
@@ -90,30 +92,30 @@ func adminHandler(byMethod map[string]adminRoute) caddy.AdminHandlerFunc {
 				Err:        fmt.Errorf("method %s is not allowed: use %s", r.Method, allow),
 			}
 		}
-		app := liveApps.newest()
-		if app == nil {
+		group := scripts.Live()
+		if group == nil {
 			return caddy.APIError{
 				HTTPStatus: http.StatusNotFound,
 				Err:        errors.New("the configuration has no rover directive"),
 			}
 		}
-		return route.handle(app, w, r)
+		return route.handle(group, w, r)
 	}
 }
 
-// programsOf returns the programs that a request is about: that of the VM which vm names
+// programsOf returns the sets that a request is about: that of the VM which vm names
 // in the query, a name or the path of a script, or all.
-func (a *App) programsOf(r *http.Request) ([]*program, error) {
+func setsOf(group *scripts.Group, r *http.Request) ([]*scripts.Set, error) {
 	name := r.URL.Query().Get("vm")
 	if name == "" {
-		return a.programs, nil
+		return group.Sets(), nil
 	}
 	var names []string
-	for _, p := range a.programs {
-		if p.vm.name == name || slices.ContainsFunc(p.handlers, func(h *Handler) bool { return h.path == name }) {
-			return []*program{p}, nil
+	for _, set := range group.Sets() {
+		if set.VM().Name == name || slices.ContainsFunc(set.Scripts(), func(s *scripts.Script) bool { return s.Path() == name }) {
+			return []*scripts.Set{set}, nil
 		}
-		names = append(names, p.vm.name)
+		names = append(names, set.VM().Name)
 	}
 	return nil, caddy.APIError{
 		HTTPStatus: http.StatusNotFound,
@@ -122,18 +124,18 @@ func (a *App) programsOf(r *http.Request) ([]*program, error) {
 }
 
 // adminStatus is GET /rover/status[?vm=name].
-func adminStatus(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	return writeStatus(w, programs)
+	return writeStatus(w, sets)
 }
 
-func writeStatus(w http.ResponseWriter, programs []*program) error {
-	list := make([]status, 0, len(programs))
-	for _, p := range programs {
-		list = append(list, p.status())
+func writeStatus(w http.ResponseWriter, sets []*scripts.Set) error {
+	list := make([]scripts.Status, 0, len(sets))
+	for _, set := range sets {
+		list = append(list, set.Status())
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
@@ -149,42 +151,42 @@ func writeJSON(w http.ResponseWriter, v any) error {
 // adminReplace is POST /rover/reload[?vm=name] and POST /rover/rollback[?vm=name]. The
 // answer is the status of the VMs; an error says what was refused. A VM whose reload is
 // refused does not hold up the others.
-func adminReplace(replace func(*program, context.Context) error) func(*App, http.ResponseWriter, *http.Request) error {
-	return func(a *App, w http.ResponseWriter, r *http.Request) error {
-		programs, err := a.programsOf(r)
+func adminReplace(replace func(*scripts.Set, context.Context) error) func(*scripts.Group, http.ResponseWriter, *http.Request) error {
+	return func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+		sets, err := setsOf(group, r)
 		if err != nil {
 			return err
 		}
 		var errs []error
 		status, done := 0, 0
-		for _, p := range programs {
-			err := replace(p, r.Context())
+		for _, set := range sets {
+			err := replace(set, r.Context())
 			switch {
 			case err == nil:
 				done++
 				continue
-			case errors.Is(err, errNoPrevious):
+			case errors.Is(err, scripts.ErrNoPrevious):
 				if status == 0 {
 					status = http.StatusConflict
 				}
 				continue // those that can be rolled back are
-			case errors.Is(err, errReplaced):
+			case errors.Is(err, scripts.ErrReplaced):
 				status = max(status, http.StatusServiceUnavailable)
 			default:
 				status = max(status, http.StatusUnprocessableEntity)
 			}
-			if len(programs) > 1 {
-				err = fmt.Errorf("%s: %w", p.vm.name, err)
+			if len(sets) > 1 {
+				err = fmt.Errorf("%s: %w", set.VM().Name, err)
 			}
 			errs = append(errs, err)
 		}
-		if len(errs) == 0 && done == 0 && len(programs) > 0 {
-			errs = append(errs, errNoPrevious)
+		if len(errs) == 0 && done == 0 && len(sets) > 0 {
+			errs = append(errs, scripts.ErrNoPrevious)
 		}
 		if len(errs) > 0 {
 			return caddy.APIError{HTTPStatus: status, Err: errors.Join(errs...)}
 		}
-		return writeStatus(w, programs)
+		return writeStatus(w, sets)
 	}
 }
 

@@ -7,43 +7,10 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
-
-func init() {
-	httpcaddyfile.RegisterGlobalOption("rover", parseGlobalOption)
-}
-
-// parseGlobalOption reads the global option:
-//
-//	rover {
-//		admin_eval
-//	}
-func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
-	if existing != nil {
-		return nil, d.Err("the global option rover is given twice")
-	}
-	var app App
-	d.Next()
-	if d.NextArg() {
-		return nil, d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		switch d.Val() {
-		case "admin_eval":
-			if d.NextArg() {
-				return nil, d.ArgErr()
-			}
-			app.AdminEval = true
-		default:
-			return nil, d.Errf("unknown option %q of the global option rover: there is admin_eval", d.Val())
-		}
-	}
-	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil
-}
 
 // maxEvalBody is more than a chunk may have, so that the VM says so.
 const maxEvalBody = 128 << 10
@@ -51,14 +18,14 @@ const maxEvalBody = 128 << 10
 // adminEval is POST /rover/eval[?vm=name], with a Lua chunk as the body. It runs code, so it
 // is off unless the config has admin_eval, and answers only on a socket or a loopback
 // address, whoever Caddy lets in elsewhere.
-func adminEval(a *App, w http.ResponseWriter, r *http.Request) error {
-	if !a.AdminEval {
+func adminEval(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	if !group.Eval {
 		return forbidden("eval is off: it needs admin_eval in the global option rover (\"admin_eval\": true in the app rover)")
 	}
 	if !isLocal(r) {
 		return forbidden("eval is answered on a unix socket or a loopback address only")
 	}
-	p, err := a.programOf(r)
+	set, err := setOf(group, r)
 	if err != nil {
 		return err
 	}
@@ -66,18 +33,19 @@ func adminEval(a *App, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return badRequest("reading the chunk: %w", err)
 	}
-	h := p.handlers[0]
-	for _, other := range p.handlers {
-		if other.path == r.URL.Query().Get("vm") {
-			h = other
+	script := set.Scripts()[0]
+	for _, other := range set.Scripts() {
+		if other.Path() == r.URL.Query().Get("vm") {
+			script = other
 			break
 		}
 	}
-	gen := h.live.Load()
+	gen := script.Live()
 	if gen == nil {
-		return vmError(errNotStarted)
+		return vmError(scripts.ErrNotStarted)
 	}
-	a.logger.Warn("an operator runs code in a VM (eval)", zap.String("vm", p.vm.name), zap.String("script", h.path), zap.ByteString("chunk", chunk[:min(len(chunk), 1000)]))
+	group.Logger.Warn("an operator runs code in a VM (eval)", zap.String("vm", set.VM().Name),
+		zap.String("script", script.Path()), zap.ByteString("chunk", chunk[:min(len(chunk), 1000)]))
 	result, err := gen.Eval(r.Context(), string(chunk))
 	if err != nil {
 		return vmError(err)

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // Eval is refused wherever the admin API may be reached from elsewhere.
@@ -32,7 +34,7 @@ func TestEvalIsLocal(t *testing.T) {
 		if tt.local {
 			continue
 		}
-		err := adminEval(&App{AdminEval: true}, httptest.NewRecorder(), r)
+		err := adminEval(&scripts.Group{Options: scripts.Options{Eval: true}}, httptest.NewRecorder(), r)
 		if err == nil || !strings.Contains(err.Error(), "unix socket or a loopback address only") {
 			t.Errorf("%v: %v", tt.addr, err)
 		}

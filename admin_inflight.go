@@ -12,22 +12,23 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
 // programOf is programsOf for a request that is about one VM: where there are several it
 // must name it.
-func (a *App) programOf(r *http.Request) (*program, error) {
-	programs, err := a.programsOf(r)
+func setOf(group *scripts.Group, r *http.Request) (*scripts.Set, error) {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return nil, err
 	}
-	if len(programs) == 1 {
-		return programs[0], nil
+	if len(sets) == 1 {
+		return sets[0], nil
 	}
 	var names []string
-	for _, p := range programs {
-		names = append(names, p.vm.name)
+	for _, set := range sets {
+		names = append(names, set.VM().Name)
 	}
 	return nil, badRequest("which VM? Give its name or the path of its script as the parameter vm; there are: %s", strings.Join(names, ", "))
 }
@@ -42,7 +43,7 @@ func vmError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, eventloop.ErrClosed):
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errReplaced}
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: scripts.ErrReplaced}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	}
@@ -61,8 +62,8 @@ type inFlight struct {
 const maxInFlight = 1000
 
 // adminInFlight is GET /rover/inflight[?vm=name][&limit=n].
-func adminInFlight(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminInFlight(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
@@ -72,20 +73,20 @@ func adminInFlight(a *App, w http.ResponseWriter, r *http.Request) error {
 			return badRequest("parameter limit: a whole number between 1 and %d expected, got %q", maxInFlight, text)
 		}
 	}
-	list := make([]inFlight, 0, len(programs))
-	for _, p := range programs {
-		calls, more, err := p.vm.InFlight(r.Context(), limit)
+	list := make([]inFlight, 0, len(sets))
+	for _, set := range sets {
+		calls, more, err := set.VM().InFlight(r.Context(), limit)
 		if err != nil {
 			return vmError(err)
 		}
-		list = append(list, inFlight{p.vm.name, p.vm.Stats().Depth, append([]luart.Call{}, calls...), more})
+		list = append(list, inFlight{set.VM().Name, set.VM().Stats().Depth, append([]luart.Call{}, calls...), more})
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
 
 // adminKill is POST /rover/kill?id=n[&vm=name]. The answer says what was ended.
-func adminKill(a *App, w http.ResponseWriter, r *http.Request) error {
-	p, err := a.programOf(r)
+func adminKill(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	set, err := setOf(group, r)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func adminKill(a *App, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return badRequest("parameter id: a number expected, got %q: GET /rover/inflight has the ids", r.URL.Query().Get("id"))
 	}
-	call, err := p.vm.Kill(r.Context(), id)
+	call, err := set.VM().Kill(r.Context(), id)
 	var unknown *luart.UnknownCallError
 	if errors.As(err, &unknown) {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
@@ -101,7 +102,7 @@ func adminKill(a *App, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return vmError(err)
 	}
-	a.logger.Info("an operator has ended a call",
-		zap.String("vm", p.vm.name), zap.Uint64("id", id), zap.String("call", call.Name), zap.String("waited_on", call.WaitsOn))
-	return writeJSON(w, map[string]any{"vm": p.vm.name, "killed": call})
+	group.Logger.Info("an operator has ended a call",
+		zap.String("vm", set.VM().Name), zap.Uint64("id", id), zap.String("call", call.Name), zap.String("waited_on", call.WaitsOn))
+	return writeJSON(w, map[string]any{"vm": set.VM().Name, "killed": call})
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -27,8 +27,8 @@ type live struct {
 	ReloadsDone uint64  `json:"reloads"`
 	Failed      uint64  `json:"reloads_refused"`
 
-	QueueWait buckets `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
-	Batches   buckets `json:"batches"`    // bounds in requests
+	QueueWait scripts.Histogram `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
+	Batches   scripts.Histogram `json:"batches"`    // bounds in requests
 
 	Routes     []liveCost      `json:"routes"`
 	Background []liveCost      `json:"background"` // by what began it
@@ -42,12 +42,6 @@ const maxLiveCalls = 100
 
 // maxLiveErrors are shown; GET /rover/errors has the others.
 const maxLiveErrors = 10
-
-// buckets is a histogram. Counts has one element more than Bounds, for the rest.
-type buckets struct {
-	Bounds []float64 `json:"bounds"`
-	Counts []uint64  `json:"counts"`
-}
 
 // liveCost is what a route, or a kind of background work, has cost.
 type liveCost struct {
@@ -70,41 +64,38 @@ func liveCosts(list []luart.RouteCost) []liveCost {
 }
 
 // adminLive is GET /rover/live[?vm=name].
-func adminLive(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]live, 0, len(programs))
-	for _, p := range programs {
-		calls, more, err := p.vm.InFlight(r.Context(), maxLiveCalls)
+	list := make([]live, 0, len(sets))
+	for _, set := range sets {
+		calls, more, err := set.VM().InFlight(r.Context(), maxLiveCalls)
 		if err != nil {
 			return vmError(err)
 		}
-		list = append(list, p.live(calls, more))
+		list = append(list, newLive(set.VM(), calls, more))
 	}
 	return writeJSON(w, map[string]any{"at": time.Now(), "vms": list})
 }
 
-// live returns what the program's VM does. Any goroutine may call it.
-func (p *program) live(calls []luart.Call, more int) live {
-	loop, own := p.vm.Stats(), p.vm.Counters()
-	reloads, version := p.vm.reloads()
-	routes, background := p.vm.Costs()
-	waits := append([]uint64(nil), loop.Waits[:]...)
-	waits[0] += loop.CallerRuns
+// newLive returns what a VM does. Any goroutine may call it.
+func newLive(vm *scripts.VM, calls []luart.Call, more int) live {
+	loop, own := vm.Stats(), vm.Counters()
+	reloads, version := vm.Reloads()
+	routes, background := vm.Costs()
 	l := live{
-		VM: p.vm.name, Version: version,
+		VM: vm.Name, Version: version,
 		BusySeconds: loop.Busy.Seconds(), Queued: loop.Depth, Waiting: loop.Waiting, InFlight: loop.InFlight,
-		MemoryBytes: p.vm.Memory(), StateBytes: p.vm.StateBytes(),
+		MemoryBytes: vm.Memory(), StateBytes: vm.StateBytes(),
 		Refused: loop.Refused.Total() + own.RefusedMemory, Kills: own.Kills,
 		ReloadsDone: reloads.Done, Failed: reloads.Failed,
-		QueueWait: buckets{seconds(eventloop.WaitBounds[:]), waits},
-		Batches:   buckets{batchBounds(len(loop.Batches) - 1), loop.Batches[:]},
-		Routes:    liveCosts(routes), Background: liveCosts(background),
+		QueueWait: scripts.QueueWaits(loop), Batches: scripts.BatchSizes(loop),
+		Routes: liveCosts(routes), Background: liveCosts(background),
 		Calls: calls, MoreCalls: more,
 	}
-	l.Errors = p.vm.Failures()
+	l.Errors = vm.Failures()
 	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]
 	if l.Calls == nil {
 		l.Calls = []luart.Call{}
@@ -117,7 +108,7 @@ var uiPage []byte
 
 // adminUI is GET /rover/ui: the status page. It holds no figures itself, but asks for
 // /rover/live every second.
-func adminUI(_ *App, w http.ResponseWriter, _ *http.Request) error {
+func adminUI(_ *scripts.Group, w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -19,8 +20,8 @@ const (
 
 // adminProfile is GET /rover/profile[?vm=name][&seconds=n]: a profile of the VM in the format
 // of pprof. It ends when the client leaves.
-func adminProfile(a *App, w http.ResponseWriter, r *http.Request) error {
-	p, err := a.programOf(r)
+func adminProfile(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	set, err := setOf(group, r)
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func adminProfile(a *App, w http.ResponseWriter, r *http.Request) error {
 		}
 		d = time.Duration(n * float64(time.Second))
 	}
-	profile, err := p.vm.Profile(r.Context(), d)
+	profile, err := set.VM().Profile(r.Context(), d)
 	if errors.Is(err, luart.ErrProfiling) {
 		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,12 +13,12 @@ import (
 // A second profile of a VM is refused with 409 while one is made, which ends when its client
 // leaves.
 func TestAdminProfileOneAtATime(t *testing.T) {
-	h := loaded(t, filepath.Join(t.TempDir(), "app.lua"), "profiled", "return rover.server {}")
+	group := start(t, "profiled").group
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	ask := func(ctx context.Context, seconds string) error {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/rover/profile?seconds="+seconds, nil)
-		return adminProfile(h.app, httptest.NewRecorder(), r)
+		return adminProfile(group, httptest.NewRecorder(), r)
 	}
 	statusOf := func(err error) int {
 		var api caddy.APIError

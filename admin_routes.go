@@ -3,6 +3,7 @@ package rover
 import (
 	"net/http"
 
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -24,31 +25,31 @@ type vmRoutes struct {
 }
 
 // adminListRoutes is GET /rover/routes[?vm=name].
-func adminListRoutes(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminListRoutes(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]vmRoutes, 0, len(programs))
-	for _, p := range programs {
-		list = append(list, p.routes())
+	list := make([]vmRoutes, 0, len(sets))
+	for _, set := range sets {
+		list = append(list, routesOfSet(set))
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
 
-// routes returns what the scripts route that serve now. Any goroutine may call it.
-func (p *program) routes() vmRoutes {
-	v := vmRoutes{VM: p.vm.name, Scripts: []scriptRoutes{}}
+// routesOfSet returns what the scripts of a set route that serve now. Any goroutine may call it.
+func routesOfSet(set *scripts.Set) vmRoutes {
+	v := vmRoutes{VM: set.VM().Name, Scripts: []scriptRoutes{}}
 	seen := map[string]bool{}
-	for _, h := range p.handlers {
-		gen := h.live.Load()
-		if gen == nil || seen[h.path] {
+	for _, script := range set.Scripts() {
+		gen, path := script.Live(), script.Path()
+		if gen == nil || seen[path] {
 			continue
 		}
-		seen[h.path] = true
-		v.Scripts = append(v.Scripts, scriptRoutes{h.path, gen.Routes(), gen.Hooks()})
+		seen[path] = true
+		v.Scripts = append(v.Scripts, scriptRoutes{path, gen.Routes(), gen.Hooks()})
 	}
-	costs, _ := p.vm.Costs()
+	costs, _ := set.VM().Costs()
 	v.Costs = liveCosts(costs)
 	return v
 }

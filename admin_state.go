@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -17,21 +18,21 @@ type vmErrors struct {
 }
 
 // adminErrors is GET /rover/errors[?vm=name].
-func adminErrors(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]vmErrors, 0, len(programs))
-	for _, p := range programs {
-		list = append(list, vmErrors{p.vm.name, p.vm.Failures()})
+	list := make([]vmErrors, 0, len(sets))
+	for _, set := range sets {
+		list = append(list, vmErrors{set.VM().Name, set.VM().Failures()})
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
 
 // vmDescription is the answer of GET /rover/vms for one VM.
 type vmDescription struct {
-	status
+	scripts.Status
 	luart.Description
 	Queued      int   `json:"queued"`
 	MemoryBytes int64 `json:"memory_bytes"`
@@ -39,18 +40,18 @@ type vmDescription struct {
 }
 
 // adminVMs is GET /rover/vms[?vm=name].
-func adminVMs(a *App, w http.ResponseWriter, r *http.Request) error {
-	programs, err := a.programsOf(r)
+func adminVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]vmDescription, 0, len(programs))
-	for _, p := range programs {
-		d, err := p.vm.Describe(r.Context())
+	list := make([]vmDescription, 0, len(sets))
+	for _, set := range sets {
+		d, err := set.VM().Describe(r.Context())
 		if err != nil {
 			return vmError(err)
 		}
-		list = append(list, vmDescription{p.status(), d, p.vm.Stats().Depth, p.vm.Memory(), p.vm.StateBytes()})
+		list = append(list, vmDescription{set.Status(), d, set.VM().Stats().Depth, set.VM().Memory(), set.VM().StateBytes()})
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
@@ -70,18 +71,18 @@ type vmState struct {
 
 // adminState is GET /rover/state[?vm=name]: the tables of rover.state, and with a parameter
 // name the keys of one of them.
-func adminState(a *App, w http.ResponseWriter, r *http.Request) error {
+func adminState(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Has("name") {
-		return adminStateKeys(a, w, r)
+		return adminStateKeys(group, w, r)
 	}
-	programs, err := a.programsOf(r)
+	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]vmState, 0, len(programs))
-	for _, p := range programs {
-		s := vmState{p.vm.name, []stateSize{}}
-		for _, size := range p.vm.StateSizes() {
+	list := make([]vmState, 0, len(sets))
+	for _, set := range sets {
+		s := vmState{set.VM().Name, []stateSize{}}
+		for _, size := range set.VM().StateSizes() {
 			s.States = append(s.States, stateSize(size))
 		}
 		list = append(list, s)
@@ -95,8 +96,8 @@ const (
 )
 
 // adminStateKeys is GET /rover/state?name=hits[&from=n][&limit=n][&vm=name].
-func adminStateKeys(a *App, w http.ResponseWriter, r *http.Request) error {
-	p, err := a.programOf(r)
+func adminStateKeys(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	set, err := setOf(group, r)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func adminStateKeys(a *App, w http.ResponseWriter, r *http.Request) error {
 		}
 		*param.n = n
 	}
-	keys, next, err := p.vm.StateKeys(r.Context(), query.Get("name"), from, limit)
+	keys, next, err := set.VM().StateKeys(r.Context(), query.Get("name"), from, limit)
 	var unknown *luart.UnknownStateError
 	if errors.As(err, &unknown) {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
@@ -128,7 +129,7 @@ func adminStateKeys(a *App, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return vmError(err)
 	}
-	answer := map[string]any{"vm": p.vm.name, "name": query.Get("name"), "keys": append([]luart.StateKey{}, keys...)}
+	answer := map[string]any{"vm": set.VM().Name, "name": query.Get("name"), "keys": append([]luart.StateKey{}, keys...)}
 	if next > 0 {
 		answer["next"] = next
 	}

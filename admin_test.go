@@ -4,12 +4,71 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/scripts"
+	"github.com/caddy-rover/rover/luart"
 )
+
+// running is a config with one script.
+type running struct {
+	t     testing.TB
+	group *scripts.Group
+	vm    *scripts.VM
+	scripts.Script
+	ended bool
+}
+
+// tryToStart starts a config whose script runs in the VM of a name.
+func tryToStart(t testing.TB, name, source string) (*running, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.lua")
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vm, err := scripts.Acquire(name, luart.VMOptions{Logger: zap.NewNop()}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{t: t, group: scripts.NewGroup(scripts.Options{Logger: zap.NewNop()}), vm: vm}
+	r.Settings = luart.Script{Path: path, Timeout: 10 * time.Second, Burst: time.Second, Logger: zap.NewNop()}
+	t.Cleanup(r.end)
+	if err := r.group.Add(vm, &r.Script); err != nil {
+		t.Fatal(err)
+	}
+	return r, r.group.Start()
+}
+
+// start starts a config with a script that does nothing.
+func start(t testing.TB, name string) *running {
+	t.Helper()
+	r, err := tryToStart(t, name, `return rover.server {}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// end ends the config as Caddy does.
+func (r *running) end() {
+	if r.ended {
+		return
+	}
+	r.ended = true
+	r.group.Stop()
+	r.Retire()
+	if err := r.vm.Release(); err != nil {
+		r.t.Error(err)
+	}
+	r.group.Cleanup()
+}
 
 // The admin API is about the config that started last and runs, also while Caddy, which has
 // no active config here, has not taken it yet.
@@ -27,36 +86,20 @@ func TestAdminAnswersForWhatRuns(t *testing.T) {
 			t.Errorf("got %v and %s, want the VM %s", err, w.Body, want)
 		}
 	}
-	begin := func(name, source string) (*config, error) {
-		path := script(t, filepath.Join(t.TempDir(), "app.lua"), source)
-		c := prepare(t, newStorage(), handler(path, name))
-		if err := c.provision(); err != nil {
-			t.Fatal(err)
-		}
-		return c, c.app.Start()
-	}
-	must := func(name string) *config {
-		t.Helper()
-		c, err := begin(name, `return rover.server {}`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
 	ask("")
-	first := must("first")
+	first := start(t, "first")
 	ask(`"first"`)
-	if _, err := begin("first", `local api = rover.server {}
+	if _, err := tryToStart(t, "first", `local api = rover.server {}
 		function api.on_reload() error("no") end
 		return api`); err == nil {
 		t.Error("a config whose on_reload fails has started")
 	}
 	ask(`"first"`)
-	second := must("second")
+	second := start(t, "second")
 	ask(`"second"`)
 	first.end()
 	ask(`"second"`)
-	third := must("third")
+	third := start(t, "third")
 	third.end() // Caddy refused it for another app
 	ask(`"second"`)
 	second.end()

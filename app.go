@@ -1,10 +1,13 @@
 package rover
 
 import (
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,11 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/internal/scripts"
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
 )
 
 func init() {
 	caddy.RegisterModule(new(App))
+	httpcaddyfile.RegisterGlobalOption("rover", parseGlobalOption)
 }
 
 // App starts and stops the scripts of a config, and reloads them while it runs: their
@@ -37,25 +43,16 @@ type App struct {
 	// use the admin API can then do what the scripts can.
 	AdminEval bool `json:"admin_eval,omitempty"`
 
-	programs  []*program     // of the config, provisioned; complete when Start is called
-	handlers  []*Handler     // likewise
-	functions []*functionRef // likewise
+	scripts   *scripts.Group
+	handlers  []*Handler     // of the config, provisioned; complete when Start is called
+	functions []*functionRef // that the config names; complete when Start is called
 	config    caddy.Context
-	storage   persist.Storage
 	logger    *zap.Logger
 
 	clashes sync.Map // metrics that the log has said cannot be collected
 
-	// reloading is held by what gives handlers other generations, so that functions are
-	// looked for in what will be live.
-	reloading sync.Mutex
-
-	started chan struct{} // closed when Start has returned
-	failed  error         // of Start; set before started is closed
-
-	running context.Context // of hooks and reloads; ends with Stop
-	stop    context.CancelFunc
-	work    sync.WaitGroup // on_ready, watchers
+	started  chan struct{} // closed when Start has returned
+	startErr error         // of Start; set before started is closed
 }
 
 // CaddyModule returns the Caddy module information.
@@ -66,10 +63,38 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// parseGlobalOption reads the global option:
+//
+//	rover {
+//		admin_eval
+//	}
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global option rover is given twice")
+	}
+	var app App
+	d.Next()
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		switch d.Val() {
+		case "admin_eval":
+			if d.NextArg() {
+				return nil, d.ArgErr()
+			}
+			app.AdminEval = true
+		default:
+			return nil, d.Errf("unknown option %q of the global option rover: there is admin_eval", d.Val())
+		}
+	}
+	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil
+}
+
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.init(ctx.Logger())
-	a.config, a.storage = ctx, ctx.Storage()
+	a.init(ctx.Logger(), ctx.Storage())
+	a.config = ctx
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
@@ -81,114 +106,60 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return errors.Join(registry.Register(a), registry.Register(scriptMetrics{a}))
 }
 
-func (a *App) init(logger *zap.Logger) {
+func (a *App) init(logger *zap.Logger, storage persist.Storage) {
 	a.logger = logger
 	a.started = make(chan struct{})
-	a.running, a.stop = context.WithCancel(context.Background())
+	a.scripts = scripts.NewGroup(scripts.Options{
+		Logger: logger, Storage: storage, Check: a.checkFunctions, Eval: a.AdminEval,
+	})
 }
 
 // add makes a handler known that is being provisioned, and loads its script.
 func (a *App) add(h *Handler) error {
-	var p *program
-	for _, other := range a.programs {
-		if other.vm == h.vm {
-			p = other
-		}
-	}
-	if p == nil {
-		p = &program{app: a, vm: h.vm, version: h.vm.takeNumber(), more: make(chan struct{}, 1)}
-		p.beginLoad(false)
-		a.programs = append(a.programs, p)
-	}
 	a.handlers = append(a.handlers, h)
-	return p.add(h)
+	return a.scripts.Add(h.vm, &h.script)
 }
 
 // Start checks that the functions that the config names are there, has the scripts take
 // over from those of an earlier config (on_reload), and begins their work.
 func (a *App) Start() error {
-	a.failed = a.start()
-	if a.failed == nil {
-		liveApps.add(a)
-	}
+	a.startErr = a.start()
 	close(a.started)
-	return a.failed
+	return a.startErr
 }
 
 func (a *App) start() error {
-	for _, f := range a.functions {
-		if _, err := f.findIn(a.handlers, (*Handler).newest); err != nil {
-			return err
-		}
+	if err := a.checkFunctions((*scripts.Script).Newest); err != nil {
+		return err
 	}
-	for i, p := range a.programs {
-		if err := p.begin(); err != nil {
-			a.stop()
-			a.work.Wait()
-			for _, began := range a.programs[:i] { // Caddy does not stop what has not started
-				began.end()
-			}
-			return err
-		}
+	if err := a.scripts.Start(); err != nil {
+		return err
 	}
 	a.warnOfTemplates()
 	return nil
 }
 
-// Stop ends the work of the scripts: their on_stop hooks run.
-func (a *App) Stop() error {
-	liveApps.remove(a)
-	a.stop()
-	a.work.Wait()
-	var stopping sync.WaitGroup
-	for _, p := range a.programs {
-		stopping.Go(p.end)
-	}
-	stopping.Wait()
-	return nil
-}
-
-// Cleanup forgets the config. Caddy also calls it when a module was refused.
-func (a *App) Cleanup() error {
-	a.stop()
-	for _, p := range a.programs {
-		if p.loadedAt.IsZero() {
-			p.vm.giveBack(p.version)
+// checkFunctions says whether what scripts have loaded, which newest returns, has the functions
+// that the config names.
+func (a *App) checkFunctions(newest func(*scripts.Script) *luart.Generation) error {
+	for _, f := range a.functions {
+		if _, err := f.findIn(a.handlers, newest); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// liveApps are the apps that have started and not stopped, oldest first: one, or two while
-// Caddy replaces a config. Caddy's own word for the active config lags behind: its servers
-// already answer when it has none yet. Any goroutine may use it.
-var liveApps appList
-
-type appList struct {
-	mu   sync.Mutex
-	apps []*App
+// Stop ends the work of the scripts: their on_stop hooks run.
+func (a *App) Stop() error {
+	a.scripts.Stop()
+	return nil
 }
 
-func (l *appList) add(a *App) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.apps = append(l.apps, a)
-}
-
-func (l *appList) remove(a *App) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.apps = slices.DeleteFunc(l.apps, func(other *App) bool { return other == a })
-}
-
-// newest returns the app that started last, or nil.
-func (l *appList) newest() *App {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.apps) == 0 {
-		return nil
-	}
-	return l.apps[len(l.apps)-1]
+// Cleanup forgets the config. Caddy also calls it when a module was refused.
+func (a *App) Cleanup() error {
+	a.scripts.Cleanup()
+	return nil
 }
 
 // onServing is told when Caddy serves a config.
@@ -196,13 +167,9 @@ type onServing struct{ app *App }
 
 // Handle has the on_ready hooks run, in the background: Caddy holds its lock meanwhile.
 func (o onServing) Handle(context.Context, caddy.Event) error {
-	for _, p := range o.app.programs {
-		o.app.work.Go(p.ready)
-	}
+	o.app.scripts.Ready()
 	return nil
 }
-
-var errNotStarted = errors.New("the configuration has not started")
 
 // await waits until the scripts may serve: Caddy starts its servers before or after them,
 // as it happens. Any goroutine may call it.
@@ -211,12 +178,12 @@ func (a *App) await(ctx context.Context, timeout time.Duration) error {
 	defer cancel()
 	select {
 	case <-a.started:
-		if a.failed == nil {
+		if a.startErr == nil {
 			return nil
 		}
 	case <-ctx.Done():
 	}
-	return caddyhttp.Error(http.StatusServiceUnavailable, errNotStarted)
+	return caddyhttp.Error(http.StatusServiceUnavailable, scripts.ErrNotStarted)
 }
 
 // Interface guards

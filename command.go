@@ -14,6 +14,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // commands make the subcommands of caddy rover, in the order of its help.
@@ -168,7 +170,7 @@ func askAgain(body []byte, err error, ask func() ([]byte, error), pause func()) 
 // printStatus prints the status of VMs for people.
 func printStatus(body []byte) (int, error) {
 	var answer struct {
-		VMs []status `json:"vms"`
+		VMs []scripts.Status `json:"vms"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
@@ -190,7 +192,7 @@ func printStatus(body []byte) (int, error) {
 			row("watch", "reloads when a file changes")
 		}
 		if s.Persist != nil {
-			s.Persist.print(row)
+			printPersist(s.Persist, row)
 		}
 		if e := s.LastError; e != nil {
 			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
@@ -199,4 +201,27 @@ func printStatus(body []byte) (int, error) {
 		fmt.Print(out.String())
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// printPersist prints how rover.state is saved, for people.
+func printPersist(s *scripts.PersistStatus, row func(name, format string, args ...any)) {
+	when, hold := "every "+s.Interval, time.Duration(s.Hold*float64(time.Second))
+	if s.Interval == "0s" {
+		when = "only at the end"
+	}
+	switch {
+	case s.Saved != nil:
+		row("persist", "%s; %d bytes saved at %s, which held the VM for %v", when, s.Bytes, s.Saved.Format(time.DateTime), hold.Round(time.Microsecond))
+	case s.Restored != nil:
+		row("persist", "%s; restored as it was at %s", when, s.Restored.Format(time.DateTime))
+	default:
+		row("persist", "%s; nothing saved yet", when)
+	}
+	row("", "%s in the storage", s.Folder)
+	for _, key := range s.SetAside {
+		row("set aside", "%s", key)
+	}
+	if e := s.LastError; e != nil {
+		row("not saved", "%s: %s", e.At.Format(time.DateTime), e.Message)
+	}
 }

@@ -229,7 +229,7 @@ func (e *scriptEvaluator) close() {
 }
 
 func (e *scriptEvaluator) eval(ctx context.Context, source string) (luart.Evaluation, error) {
-	return e.app.h.live.Load().Eval(ctx, source)
+	return e.app.h.script.Live().Eval(ctx, source)
 }
 
 func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest string) (bool, error) {
@@ -237,7 +237,7 @@ func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest
 	case "reload":
 		return true, e.app.h.Reload(ctx)
 	case "routes":
-		gen := e.app.h.live.Load()
+		gen := e.app.h.script.Live()
 		return true, scriptRoutes{e.path, gen.Routes(), gen.Hooks()}.print(out)
 	case "get", "post", "put", "patch", "delete", "head", "options":
 	default:

@@ -9,15 +9,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/watch"
 )
 
 // watch runs the tests, and again those whose files change, until ctx ends.
 func (t *testRun) watch(ctx context.Context) (int, error) {
-	w := newWatcher(zap.NewNop(), 0)
-	defer w.close()
+	w := watch.New(zap.NewNop(), 0)
+	defer w.Close()
 	type seen struct {
 		files []string              // that it depends on
-		was   map[string]sourceHash // what they held before it ran
+		was   map[string]watch.Hash // what they held before it ran
 	}
 	known := map[string]seen{}
 	quiet := true // nothing has been written for a moment
@@ -33,7 +35,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 			s, ok := known[file]
 			changed := !ok
 			for _, dep := range s.files {
-				changed = changed || hashSource(lookAt(dep)) != s.was[dep]
+				changed = changed || watch.HashOf(lookAt(dep)) != s.was[dep]
 			}
 			if changed {
 				due = append(due, file)
@@ -43,29 +45,29 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 		for _, path := range t.paths {
 			watched = append(watched, filepath.Join(absolute(path), "new_test.lua"))
 		}
-		again := w.follow(watched)
+		again := w.Follow(watched)
 		if !quiet { // also for what changed before its folder was followed
-			again = settle
+			again = watch.Settle
 		}
 		if len(due) == 0 || !quiet {
-			if quiet = true; !w.wait(ctx, again, nil) {
+			if quiet = true; !w.Wait(ctx, again, nil) {
 				return caddy.ExitCodeSuccess, nil
 			}
 			continue
 		}
 		quiet = false
 		// What files hold now is looked at before they are read: a change in between is one more.
-		before := map[string]sourceHash{}
+		before := map[string]watch.Hash{}
 		for _, dep := range watched {
-			before[dep] = hashSource(lookAt(dep))
+			before[dep] = watch.HashOf(lookAt(dep))
 		}
 		results := t.files(ctx, due)
 		for _, r := range results {
-			s := seen{r.Files, map[string]sourceHash{}}
+			s := seen{r.Files, map[string]watch.Hash{}}
 			for _, dep := range r.Files {
 				hash, ok := before[dep]
 				if !ok {
-					hash = hashSource(lookAt(dep))
+					hash = watch.HashOf(lookAt(dep))
 				}
 				s.was[dep] = hash
 			}
@@ -78,7 +80,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 
 // lookAt returns what a file holds, nil if that cannot be a script.
 func lookAt(path string) []byte {
-	source, err := readRegular(path)
+	source, err := watch.ReadFile(path)
 	if err != nil {
 		return nil
 	}

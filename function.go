@@ -16,6 +16,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -83,10 +84,10 @@ func (f *functionRef) find(ctx context.Context) (*function, error) {
 		if err := f.app.await(ctx, functionPatience); err != nil {
 			return nil, err
 		}
-	} else if fn := h.live.Load().Function(f.kind, f.Function); fn != nil {
+	} else if fn := h.script.Live().Function(f.kind, f.Function); fn != nil {
 		return &function{fn, h}, nil
 	}
-	found, err := f.findIn(f.app.handlers, (*Handler).newest)
+	found, err := f.findIn(f.app.handlers, (*scripts.Script).Newest)
 	if err == nil {
 		f.found.Store(found.handler)
 	}
@@ -99,7 +100,7 @@ const functionPatience = rovercaddyfile.DefaultTimeout
 
 // findIn looks for the function in what the handlers of a config have loaded, which newest
 // returns.
-func (f *functionRef) findIn(handlers []*Handler, newest func(*Handler) *luart.Generation) (*function, error) {
+func (f *functionRef) findIn(handlers []*Handler, newest func(*scripts.Script) *luart.Generation) (*function, error) {
 	asked := fmt.Sprintf("rover %s %q", f.kind, f.Function)
 	if len(handlers) == 0 {
 		return nil, fmt.Errorf("%s: no script is loaded: this config needs a rover directive; its script registers the function with rover.%s(%q, f)",
@@ -107,8 +108,8 @@ func (f *functionRef) findIn(handlers []*Handler, newest func(*Handler) *luart.G
 	}
 	var vms, has []string
 	for _, h := range handlers {
-		if !slices.Contains(vms, h.vm.name) {
-			vms = append(vms, h.vm.name)
+		if !slices.Contains(vms, h.vm.Name) {
+			vms = append(vms, h.vm.Name)
 		}
 	}
 	if f.VM == "" && len(vms) > 1 {
@@ -118,18 +119,18 @@ func (f *functionRef) findIn(handlers []*Handler, newest func(*Handler) *luart.G
 	var found *function
 	in := 0
 	for _, h := range handlers {
-		if f.VM != "" && h.vm.name != f.VM && h.path != path {
+		if f.VM != "" && h.vm.Name != f.VM && h.script.Path() != path {
 			continue
 		}
 		in++
-		has = append(has, newest(h).Functions(f.kind)...)
-		fn := newest(h).Function(f.kind, f.Function)
+		has = append(has, newest(&h.script).Functions(f.kind)...)
+		fn := newest(&h.script).Function(f.kind, f.Function)
 		switch {
 		case fn == nil:
 		case found == nil:
 			found = &function{fn, h}
-		case found.handler.path != h.path || found.handler.vm.name != h.vm.name:
-			return nil, fmt.Errorf("%s: both %s (VM %s) and %s (VM %s) register it", asked, found.handler.path, found.handler.vm.name, h.path, h.vm.name)
+		case found.handler.script.Path() != h.script.Path() || found.handler.vm.Name != h.vm.Name:
+			return nil, fmt.Errorf("%s: both %s (VM %s) and %s (VM %s) register it", asked, found.handler.script.Path(), found.handler.vm.Name, h.script.Path(), h.vm.Name)
 		}
 	}
 	switch {

@@ -15,6 +15,7 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/internal/caddyenv"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -34,7 +35,7 @@ func loaded(t testing.TB, path, name, source string) *Handler {
 // newApp is the app of a config that is stopped at the end of the test.
 func newApp(t testing.TB) *App {
 	app := new(App)
-	app.init(emptyContext(t).Logger(app))
+	app.init(emptyContext(t).Logger(app), nil)
 	t.Cleanup(func() {
 		if err := errors.Join(app.Stop(), app.Cleanup()); err != nil {
 			t.Error(err)
@@ -88,7 +89,7 @@ func TestFindFunction(t *testing.T) {
 		{"o", two, []*Handler{both, b}, nil, "both " + two + " (VM a) and " + two + " (VM b) register it"},
 	} {
 		f := functionRef{Function: tt.name, VM: tt.vm, kind: luart.MatcherFunction}
-		got, err := f.findIn(tt.handlers, (*Handler).newest)
+		got, err := f.findIn(tt.handlers, (*scripts.Script).Newest)
 		switch {
 		case tt.err != "":
 			if err == nil || !strings.Contains(err.Error(), tt.err) {

@@ -1,12 +1,12 @@
 package rover
 
 import (
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -73,6 +73,10 @@ var (
 		"Attempts to reload the scripts of a VM, by outcome: success, failure.", "outcome")
 	versionDesc = describe("version",
 		"The version of the scripts that a VM runs (rover.version).")
+	persistWritesDesc = describe("persist_writes_total",
+		"Attempts to save rover.state, by outcome: written, unchanged, too_large, failed.", "outcome")
+	persistBytesDesc = describe("persist_bytes",
+		"The size of rover.state in the newest snapshot.")
 )
 
 // Describe sends what Collect may send.
@@ -86,35 +90,34 @@ func (a *App) Describe(ch chan<- *prometheus.Desc) {
 // is still being provisioned: Caddy serves the metrics of what it has tried to load last. Any
 // goroutine may call it.
 func (a *App) Collect(ch chan<- prometheus.Metric) {
-	for _, vm := range vmsInUse() {
+	for _, vm := range scripts.VMs() {
 		vmMetrics{vm, ch}.collect()
 	}
 }
 
 // vmMetrics sends the metrics of one VM.
 type vmMetrics struct {
-	vm *sharedVM
+	vm *scripts.VM
 	ch chan<- prometheus.Metric
 }
 
 func (m vmMetrics) counter(desc *prometheus.Desc, n float64, labels ...string) {
-	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, n, append([]string{m.vm.name}, labels...)...)
+	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, n, append([]string{m.vm.Name}, labels...)...)
 }
 
 func (m vmMetrics) gauge(desc *prometheus.Desc, n float64, labels ...string) {
-	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, append([]string{m.vm.name}, labels...)...)
+	m.ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, append([]string{m.vm.Name}, labels...)...)
 }
 
-// histogram sends counts, which has one element more than bounds.
-func (m vmMetrics) histogram(desc *prometheus.Desc, bounds []float64, counts []uint64, sum float64, labels ...string) {
-	buckets := make(map[float64]uint64, len(bounds))
+func (m vmMetrics) histogram(desc *prometheus.Desc, h scripts.Histogram, sum float64, labels ...string) {
+	buckets := make(map[float64]uint64, len(h.Bounds))
 	var total uint64
-	for i, bound := range bounds {
-		total += counts[i]
+	for i, bound := range h.Bounds {
+		total += h.Counts[i]
 		buckets[bound] = total
 	}
-	total += counts[len(bounds)]
-	m.ch <- prometheus.MustNewConstHistogram(desc, total, sum, buckets, append([]string{m.vm.name}, labels...)...)
+	total += h.Counts[len(h.Bounds)]
+	m.ch <- prometheus.MustNewConstHistogram(desc, total, sum, buckets, append([]string{m.vm.Name}, labels...)...)
 }
 
 func seconds(bounds []time.Duration) []float64 {
@@ -123,15 +126,6 @@ func seconds(bounds []time.Duration) []float64 {
 		list[i] = d.Seconds()
 	}
 	return list
-}
-
-// batchBounds are those of eventloop.Counters.Batches.
-func batchBounds(n int) []float64 {
-	bounds := make([]float64, n)
-	for i := range bounds {
-		bounds[i] = float64(int(1) << i)
-	}
-	return bounds
 }
 
 func (m vmMetrics) collect() {
@@ -151,7 +145,7 @@ func (m vmMetrics) collect() {
 	}
 	m.gauge(memoryDesc, float64(m.vm.Memory()))
 	m.gauge(stateDesc, float64(m.vm.StateBytes()))
-	reloads, version := m.vm.reloads()
+	reloads, version := m.vm.Reloads()
 	m.counter(reloadsDesc, float64(reloads.Done), "success")
 	m.counter(reloadsDesc, float64(reloads.Failed), "failure")
 	m.gauge(versionDesc, float64(version))
@@ -159,10 +153,8 @@ func (m vmMetrics) collect() {
 }
 
 func (m vmMetrics) collectLoop(loop eventloop.Stats) {
-	waits := slices.Clone(loop.Waits[:])
-	waits[0] += loop.CallerRuns // they did not wait
-	m.histogram(queueWaitDesc, seconds(eventloop.WaitBounds[:]), waits, loop.QueueWait.Seconds())
-	m.histogram(batchDesc, batchBounds(len(loop.Batches)-1), loop.Batches[:], float64(loop.Batched))
+	m.histogram(queueWaitDesc, scripts.QueueWaits(loop), loop.QueueWait.Seconds())
+	m.histogram(batchDesc, scripts.BatchSizes(loop), float64(loop.Batched))
 	m.counter(busyDesc, loop.Busy.Seconds())
 	m.counter(refusedDesc, float64(loop.Refused.Full), "queue")
 	m.counter(refusedDesc, float64(loop.Refused.Share), "share")
@@ -189,7 +181,7 @@ func (m vmMetrics) collectCosts() {
 			}
 		}
 		m.counter(errorsDesc, float64(r.Errors), r.Route)
-		m.histogram(luaDesc, seconds(r.Lua.Bounds), r.Lua.Counts, r.Total.Lua.Seconds(), r.Route)
+		m.histogram(luaDesc, scripts.Histogram{Bounds: seconds(r.Lua.Bounds), Counts: r.Lua.Counts}, r.Total.Lua.Seconds(), r.Route)
 		m.counter(waitDesc, r.Total.Wait.Seconds(), r.Route)
 	}
 	for _, b := range background {
@@ -197,4 +189,16 @@ func (m vmMetrics) collectCosts() {
 		m.counter(backgroundDesc, float64(b.Requests[luart.Failed]), b.Route, "failure")
 		m.counter(backgroundLuaDesc, b.Total.Lua.Seconds(), b.Route)
 	}
+}
+
+func (m vmMetrics) collectPersist() {
+	writes, bytes, ok := m.vm.Saved()
+	if !ok {
+		return
+	}
+	m.counter(persistWritesDesc, float64(writes.Written), "written")
+	m.counter(persistWritesDesc, float64(writes.Unchanged), "unchanged")
+	m.counter(persistWritesDesc, float64(writes.TooLarge), "too_large")
+	m.counter(persistWritesDesc, float64(writes.Failed), "failed")
+	m.gauge(persistBytesDesc, float64(bytes))
 }

@@ -3,6 +3,8 @@ package rover
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // scriptMetrics collects what the scripts of a config have made with rover.metrics. It tells
@@ -18,20 +20,20 @@ func (scriptMetrics) Describe(chan<- *prometheus.Desc) {}
 func (s scriptMetrics) Collect(ch chan<- prometheus.Metric) {
 	type owner struct{ vm, signature string }
 	seen := map[string]owner{}
-	for _, vm := range vmsInUse() {
+	for _, vm := range scripts.VMs() {
 		for _, m := range vm.ScriptMetrics() {
 			first, ok := seen[m.Name]
 			switch {
 			case !ok:
-				seen[m.Name] = owner{vm.name, m.Signature}
+				seen[m.Name] = owner{vm.Name, m.Signature}
 			case first.signature != m.Signature:
-				if _, logged := s.app.clashes.LoadOrStore(vm.name+" "+m.Name, true); !logged {
+				if _, logged := s.app.clashes.LoadOrStore(vm.Name+" "+m.Name, true); !logged {
 					s.app.logger.Error("a metric is defined otherwise in another VM and cannot be collected: give it another name, or the same kind, help and labels",
-						zap.String("metric", m.Name), zap.String("vm", vm.name), zap.String("first_in", first.vm))
+						zap.String("metric", m.Name), zap.String("vm", vm.Name), zap.String("first_in", first.vm))
 				}
 				continue
 			}
-			prometheus.WrapCollectorWith(prometheus.Labels{"vm": vm.name}, m.Collector).Collect(ch)
+			prometheus.WrapCollectorWith(prometheus.Labels{"vm": vm.Name}, m.Collector).Collect(ch)
 		}
 	}
 }

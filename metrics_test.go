@@ -1,8 +1,10 @@
 package rover
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,7 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"go.uber.org/zap"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 )
 
 // gather returns the metrics of an app by name. What is inconsistent is an error.
@@ -51,21 +54,31 @@ func find(f *dto.MetricFamily, labels ...string) *dto.Metric {
 	return nil
 }
 
+// emptyStorage is a storage that forgets.
+type emptyStorage struct{}
+
+func (emptyStorage) Store(context.Context, string, []byte) error  { return nil }
+func (emptyStorage) Load(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist }
+
 func busyApp(t *testing.T) *App {
 	t.Helper()
-	h := loaded(t, filepath.Join(t.TempDir(), "app.lua"), "metrics", `
+	h, app := handler(script(t, filepath.Join(t.TempDir(), "app.lua"), `
 		local api = rover.server {}
 		rover.state("s", { 1, 2, 3 })
 		function api.users.p_id.get(ctx) return ctx:param("id") end
 		function api.fails.get() error("planted") end
 		function api.waits.get() rover.sleep(0.002) return "x" end
 		function api.on.get(ctx) return api.pass() end
-		return api`)
-	h.vm.began(&keeping{storage: newStorage(), maxSize: 1 << 20}, zap.NewNop())
+		return api`), "metrics"), newApp(t)
+	h.Persist = new(rovercaddyfile.Persist)
+	app.scripts.Storage = emptyStorage{}
+	if err := begin(t, app, h); err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on"} {
 		get(t, h, path)
 	}
-	return h.app
+	return app
 }
 
 func TestMetricsByRoute(t *testing.T) {

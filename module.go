@@ -9,6 +9,8 @@
 package rover
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +25,7 @@ import (
 	"go.uber.org/zap"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -46,11 +49,8 @@ type Handler struct {
 	rovercaddyfile.Config
 
 	app        *App
-	vm         *sharedVM // nil: none acquired
-	path       string    // of the script, absolute
-	settings   luart.Script
-	loaded     *luart.Generation // until the config starts: then it becomes live
-	live       atomic.Pointer[luart.Generation]
+	vm         *scripts.VM // nil: none acquired
+	script     scripts.Script
 	proxy      *upstream.Proxy
 	explainKey string // "": nobody is told the story of a request
 	logger     *zap.Logger
@@ -105,12 +105,18 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
 	}
-	h.path = path
-	if err := h.acquireVM(path); err != nil {
+	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
+		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()}, h.Memory)
+	if err != nil {
 		return err
 	}
-	if h.settings, err = h.newSettings(repl); err != nil {
+	if h.script.Settings, err = h.newSettings(repl, path); err != nil {
 		return err
+	}
+	h.script.Watch, h.script.WatchInterval = h.Watch, time.Duration(h.WatchInterval)
+	if h.Persist != nil {
+		interval, maxSize := h.Persist.Settings()
+		h.script.Persist = &scripts.Persist{Interval: interval, MaxSize: maxSize}
 	}
 	if h.stand != nil {
 		h.stand.replace(h)
@@ -119,7 +125,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 }
 
 // newSettings makes what all generations of the script have in common.
-func (h *Handler) newSettings(repl *caddy.Replacer) (luart.Script, error) {
+func (h *Handler) newSettings(repl *caddy.Replacer, path string) (luart.Script, error) {
 	var net *outbound.Policy
 	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
 		var err error
@@ -132,7 +138,7 @@ func (h *Handler) newSettings(repl *caddy.Replacer) (luart.Script, error) {
 		config[k] = repl.ReplaceAll(v, "")
 	}
 	return luart.Script{
-		Path:          h.path,
+		Path:          path,
 		Respond:       h.Unmatched == rovercaddyfile.UnmatchedRespond,
 		Timeout:       time.Duration(h.Timeout),
 		Burst:         time.Duration(h.Burst),
@@ -172,17 +178,16 @@ func (h *Handler) Cleanup() error {
 	if h.proxy != nil {
 		errs = append(errs, h.proxy.Cleanup())
 	}
-	for _, gen := range []*luart.Generation{h.loaded, h.live.Load()} {
-		if gen != nil {
-			gen.Retire()
-		}
-	}
+	h.script.Retire()
 	if h.vm != nil {
-		_, err := vms.Delete(h.vm.name)
-		errs = append(errs, err)
+		errs = append(errs, h.vm.Release())
 	}
 	return errors.Join(errs...)
 }
+
+// Reload loads the scripts of the handler's VM again, from their files, while requests go on.
+// See scripts.Set.Reload.
+func (h *Handler) Reload(ctx context.Context) error { return h.script.Reload(ctx) }
 
 // Interface guards
 var (

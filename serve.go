@@ -39,12 +39,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 			}
 		}()
 	}
-	gen := h.live.Load()
+	gen := h.script.Live()
 	if gen == nil {
 		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
 			return err
 		}
-		gen = h.live.Load()
+		gen = h.script.Live()
 	}
 	x := gen.Begin(w, r, host{h}, next)
 	if x == nil {

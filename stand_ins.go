@@ -37,8 +37,8 @@ func (s *standIns) clock() *clock.Clock {
 
 // replace puts the stand-ins into a handler that is being provisioned.
 func (s *standIns) replace(h *Handler) {
-	h.settings.Getenv = func(name string) (string, bool) { v, ok := s.Env[name]; return v, ok }
-	h.settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
+	h.script.Settings.Getenv = func(name string) (string, bool) { v, ok := s.Env[name]; return v, ok }
+	h.script.Settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return s.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})
 	h.proxy.UseFake(s.Clock, func(r *http.Request, t upstream.Try) (*http.Response, error) {
@@ -120,7 +120,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 		h:   &Handler{Config: config, stand: &standIns{o}},
 		app: new(App), cancel: cancel,
 	}
-	t.app.init(o.Logger)
+	t.app.init(o.Logger, nil)
 	if err := t.h.provision(ctx, t.app); err != nil {
 		t.Close()
 		return t, err
@@ -129,8 +129,8 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 		t.Close()
 		return t, err
 	}
-	for _, p := range t.app.programs {
-		p.ready()
+	for _, set := range t.app.scripts.Sets() {
+		set.Ready()
 	}
 	return t, nil
 }
@@ -177,15 +177,14 @@ func (t *scriptTest) State(name string) (luart.Plain, bool, error) { return t.h.
 // Files implements scripttest.App.
 func (t *scriptTest) Files() []string {
 	files := t.files
-	for _, p := range t.app.programs {
-		files = append(files, p.files()...)
+	for _, set := range t.app.scripts.Sets() {
+		files = append(files, set.Files()...)
 	}
 	return files
 }
 
 // Close implements scripttest.App. The hook on_stop does not run.
 func (t *scriptTest) Close() {
-	liveApps.remove(t.app)
 	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup()) // what else could be done
 	t.cancel()
 }

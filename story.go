@@ -185,7 +185,7 @@ func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond
 // tell returns the story so far.
 func (s *storyteller) tell() *told {
 	steps, total := s.story.Steps()
-	t := &told{VM: s.h.vm.name, Script: s.h.path, Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
+	t := &told{VM: s.h.vm.Name, Script: s.h.script.Path(), Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
 	if k := s.track; k != nil {
 		t.Version, t.Route, t.Outcome = k.gen.Version(), k.Route, k.Outcome
 		t.LuaMS, t.WaitMS, t.QueueMS = inMilliseconds(k.Lua), inMilliseconds(k.Wait), inMilliseconds(k.Queue)

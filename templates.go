@@ -17,10 +17,10 @@ func (a *App) warnOfTemplates() {
 	warned := map[string]bool{}
 	for _, server := range app.(*caddyhttp.App).Servers {
 		underTemplates(server.Routes, false, func(h *Handler) {
-			if !warned[h.path] {
-				warned[h.path] = true
+			if !warned[h.script.Path()] {
+				warned[h.script.Path()] = true
 				a.logger.Warn("templates stands around a script, and runs its text and HTML as templates, with what clients have sent in them; "+
-					"put it behind rover", zap.String("script", h.path))
+					"put it behind rover", zap.String("script", h.script.Path()))
 			}
 		})
 	}

@@ -56,7 +56,7 @@ func (t *track) placeholder(key string) (any, bool) {
 	}
 	switch name {
 	case "vm":
-		return t.h.vm.name, true
+		return t.h.vm.Name, true
 	case "version":
 		return t.gen.Version(), true
 	case "route":
@@ -135,7 +135,7 @@ func (t *track) begin(r *http.Request, outer trace.Span) {
 
 func (t *track) endSpan() {
 	t.span.SetAttributes(
-		attribute.String("rover.vm", t.h.vm.name),
+		attribute.String("rover.vm", t.h.vm.Name),
 		attribute.String("rover.route", t.Route),
 		attribute.String("rover.outcome", t.Outcome),
 		attribute.Float64("rover.lua_ms", float64(t.Lua)/float64(time.Millisecond)),

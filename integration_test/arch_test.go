@@ -19,21 +19,25 @@ const module = "github.com/caddy-rover/rover"
 // A package that is not here fails TestImports: a new one is a new line, with no more than it
 // needs. So is one that is here and not there any more.
 const imports = `
-. (caddy more): caddyfile eventloop internal/caddyenv internal/upstream luart luart/clock
-	luart/giveup luart/outbound luart/persist luart/scripttest
+. (caddy more): caddyfile eventloop internal/caddyenv internal/scripts internal/upstream
+	internal/watch luart luart/clock luart/outbound luart/persist luart/scripttest
 caddyfile (caddy more): luart/outbound
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
 internal/caddyenv (caddy):
+internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 internal/upstream (caddy): luart luart/clock
-luart (lua x more): eventloop luart/bodyfilter luart/clock luart/giveup luart/luac luart/outbound
-	luart/pattern
+internal/watch (more): luart/giveup
+luart (lua x more): eventloop luart/bodyfilter luart/clock luart/giveup luart/glua luart/luac
+	luart/luaval luart/outbound luart/pattern
 luart/bodyfilter (more):
 luart/clock:
 luart/giveup:
-luart/luac (lua):
+luart/glua (lua): luart/luaval
+luart/luac (lua): luart/glua
+luart/luaval (lua):
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup

@@ -1,4 +1,4 @@
-package rover
+package scripts
 
 import (
 	"context"
@@ -20,8 +20,8 @@ func TestScriptIsNoRegularFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := script(t, filepath.Join(t.TempDir(), "app.lua"), says("one"))
-			h, app := handler(path, ""), newApp(t)
-			if err := begin(t, app, h); err != nil {
+			h, group := newScript(path, ""), newGroup(t)
+			if err := begin(t, group, h); err != nil {
 				t.Fatal(err)
 			}
 			if err := errors.Join(os.Remove(path), replace(path)); err != nil {
@@ -35,8 +35,8 @@ func TestScriptIsNoRegularFile(t *testing.T) {
 			if got := get(t, h, "/"); got != "1 one" {
 				t.Errorf("got %q", got)
 			}
-			other := newApp(t)
-			if err := begin(t, other, handler(path, name)); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+			other := newGroup(t)
+			if err := begin(t, other, newScript(path, name)); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 				t.Errorf("error %v of a new config", err)
 			}
 		})

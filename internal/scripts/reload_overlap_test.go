@@ -1,4 +1,4 @@
-package rover
+package scripts
 
 import (
 	"context"
@@ -21,18 +21,18 @@ func migrates(text string) string {
 // not ended yet.
 func TestReloadOfAReplacedConfig(t *testing.T) {
 	path := script(t, filepath.Join(t.TempDir(), "app.lua"), migrates("A"))
-	old, oldApp := handler(path, ""), newApp(t)
-	if err := begin(t, oldApp, old); err != nil {
+	old, oldGroup := newScript(path, ""), newGroup(t)
+	if err := begin(t, oldGroup, old); err != nil {
 		t.Fatal(err)
 	}
-	h, app := handler(path, ""), newApp(t)
-	if err := begin(t, app, h); err != nil {
+	h, group := newScript(path, ""), newGroup(t)
+	if err := begin(t, group, h); err != nil {
 		t.Fatal(err)
 	}
 	script(t, path, migrates("B"))
 	for range 2 { // the watcher of the old config, and an operator
-		if err := oldApp.programs[0].reload(context.Background()); !errors.Is(err, errReplaced) {
-			t.Errorf("error %v, want %v", err, errReplaced)
+		if err := oldGroup.sets[0].Reload(context.Background()); !errors.Is(err, ErrReplaced) {
+			t.Errorf("error %v, want %v", err, ErrReplaced)
 		}
 	}
 	if got, want := get(t, h, "/"), "2 A 1->2A "; got != want {
@@ -41,16 +41,14 @@ func TestReloadOfAReplacedConfig(t *testing.T) {
 	if err := h.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if err := oldApp.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	oldGroup.Stop()
 	if got, want := get(t, h, "/"), "3 B 1->2A 2->3B "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if _, version := h.vm.reloads(); version != 3 || h.vm.current != app.programs[0] || !app.programs[0].status().Rollback {
-		t.Errorf("version %d, %+v", version, app.programs[0].status())
+	if _, version := h.vm.Reloads(); version != 3 || h.vm.current != group.sets[0] || !group.sets[0].Status().Rollback {
+		t.Errorf("version %d, %+v", version, group.sets[0].Status())
 	}
-	if err := app.programs[0].rollback(context.Background()); err != nil {
+	if err := group.sets[0].Rollback(context.Background()); err != nil {
 		t.Error(err)
 	}
 	if got, want := get(t, h, "/"), "4 A 1->2A 2->3B 3->4A "; got != want {
@@ -62,33 +60,31 @@ func TestReloadOfAReplacedConfig(t *testing.T) {
 // what that has loaded, which is older: it is loaded again.
 func TestReloadWhileAConfigIsLoaded(t *testing.T) {
 	path := script(t, filepath.Join(t.TempDir(), "app.lua"), migrates("A"))
-	old, oldApp := handler(path, ""), newApp(t)
-	if err := begin(t, oldApp, old); err != nil {
+	old, oldGroup := newScript(path, ""), newGroup(t)
+	if err := begin(t, oldGroup, old); err != nil {
 		t.Fatal(err)
 	}
-	h, app := handler(path, ""), newApp(t)
-	t.Cleanup(func() { _ = h.Cleanup() })
-	if err := h.provision(emptyContext(t), app); err != nil {
+	h, group := newScript(path, ""), newGroup(t)
+	t.Cleanup(func() { h.cleanup(t) })
+	if err := h.provision(group); err != nil {
 		t.Fatal(err)
 	}
 	script(t, path, migrates("B"))
 	if err := old.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = app.Stop() })
-	if err := app.Start(); err != nil {
+	t.Cleanup(group.Stop)
+	if err := group.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := oldApp.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	oldGroup.Stop()
 	if got, want := get(t, h, "/"), "4 B 1->3B 3->4B "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if _, version := h.vm.reloads(); version != 4 {
+	if _, version := h.vm.Reloads(); version != 4 {
 		t.Errorf("version %d", version)
 	}
-	if err := app.programs[0].rollback(context.Background()); err != nil {
+	if err := group.sets[0].Rollback(context.Background()); err != nil {
 		t.Error(err)
 	}
 	if got, want := get(t, h, "/"), "5 A 1->3B 3->4B 4->5A "; got != want {
@@ -101,16 +97,16 @@ func TestReloadWhileAConfigIsLoaded(t *testing.T) {
 func TestReloadAfterARefusedConfig(t *testing.T) {
 	path := script(t, filepath.Join(t.TempDir(), "app.lua"), migrates("A"))
 	bad := script(t, filepath.Join(filepath.Dir(path), "bad.lua"), `local api = rover.server {} return api`)
-	old, oldBad, oldApp := handler(path, ""), handler(bad, ""), newApp(t)
-	if err := begin(t, oldApp, old, oldBad); err != nil {
+	old, oldBad, oldGroup := newScript(path, ""), newScript(bad, ""), newGroup(t)
+	if err := begin(t, oldGroup, old, oldBad); err != nil {
 		t.Fatal(err)
 	}
 	script(t, bad, `local api = rover.server {} api.on_reload = function() error("no") end return api`)
-	app := newApp(t)
-	if err := begin(t, app, handler(path, ""), handler(bad, "")); err == nil {
+	group := newGroup(t)
+	if err := begin(t, group, newScript(path, ""), newScript(bad, "")); err == nil {
 		t.Fatal("the config was taken")
 	}
-	if old.vm.current != oldApp.programs[0] {
+	if old.vm.current != oldGroup.sets[0] {
 		t.Error("the config before is not current again")
 	}
 	script(t, path, migrates("B"))

@@ -1,32 +1,29 @@
-package rover
+package scripts
 
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
-// watching is a handler whose script and module are watched, and serves what they say.
-func watching(t *testing.T, app *App, path string, interval time.Duration) *Handler {
+// watching is a script whose script and module are watched, and serves what they say.
+func watching(t *testing.T, group *Group, path string, interval time.Duration) *served {
 	t.Helper()
-	h := handler(path, "")
-	h.Watch, h.WatchInterval = true, caddy.Duration(interval)
-	if err := begin(t, app, h); err != nil {
+	h := newScript(path, "")
+	h.Watch, h.WatchInterval = true, interval
+	if err := begin(t, group, h); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
 // becomes waits until a handler answers something.
-func becomes(t *testing.T, h *Handler, want string) {
+func becomes(t *testing.T, h *served, want string) {
 	t.Helper()
 	waitFor(t, want, func() string { return get(t, h, "/") })
 }
@@ -67,10 +64,10 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path, module := script(t, filepath.Join(dir, "app.lua"), withModule), script(t, filepath.Join(dir, "lib/m.lua"), `return 1`)
-			app := newApp(t)
-			h := watching(t, app, path, interval)
+			group := newGroup(t)
+			h := watching(t, group, path, interval)
 			failure := func() string {
-				if e := app.programs[0].status().LastError; e != nil {
+				if e := group.sets[0].Status().LastError; e != nil {
 					return e.Message
 				}
 				return ""
@@ -97,7 +94,7 @@ func TestWatch(t *testing.T) {
 			}
 
 			// Files that are gone for a moment.
-			was, _ := app.programs[0].vm.reloads()
+			was, _ := group.sets[0].vm.Reloads()
 			if err := errors.Join(os.Rename(path, path+".bak"), os.Rename(path+".bak", path)); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +103,7 @@ func TestWatch(t *testing.T) {
 			}
 			replace(t, module, "return 6")
 			becomes(t, h, "b 6")
-			if now, _ := app.programs[0].vm.reloads(); now.Failed != was.Failed {
+			if now, _ := group.sets[0].vm.Reloads(); now.Failed != was.Failed {
 				t.Errorf("%d reloads failed: %s", now.Failed-was.Failed, failure())
 			}
 
@@ -136,7 +133,7 @@ func TestWatch(t *testing.T) {
 			waitFor(t, "late 2", func() string { return get(t, h, "/late") })
 
 			// A rollback stays until the next change.
-			if err := app.programs[0].rollback(context.Background()); err != nil {
+			if err := group.sets[0].Rollback(context.Background()); err != nil {
 				t.Error(err)
 			}
 			if got := get(t, h, "/late"); got != "late 1" {
@@ -159,17 +156,17 @@ func TestWatchFiles(t *testing.T) {
 	app(`require "m"`)
 	write(m, "return 'm1'")
 	write(n, "return 'n1'")
-	h, a := handler(path, ""), newApp(t)
+	h, a := newScript(path, ""), newGroup(t)
 	if err := begin(t, a, h); err != nil {
 		t.Fatal(err)
 	}
-	p := a.programs[0]
+	p := a.sets[0]
 	expect := func(when string, reloads bool, files ...string) {
 		t.Helper()
-		if got := slices.Sorted(slices.Values(p.files())); !slices.Equal(got, files) {
+		if got := slices.Sorted(slices.Values(p.files.list())); !slices.Equal(got, files) {
 			t.Errorf("%s: %q are looked at, want %q", when, got, files)
 		}
-		if gone, changed := p.changed(true); gone || changed != reloads {
+		if gone, changed := p.files.changed(t.Context(), &p.vm.files, true); gone || changed != reloads {
 			t.Errorf("%s: gone %v, changed %v, want %v", when, gone, changed, reloads)
 		}
 	}
@@ -205,7 +202,7 @@ func TestWatchFiles(t *testing.T) {
 	reload(true)
 	expect("it is mended", false, path, n)
 
-	if err := p.rollback(context.Background()); err != nil {
+	if err := p.Rollback(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	expect("rollback", false, path, n)
@@ -239,9 +236,9 @@ func TestWatchSwitchedLink(t *testing.T) {
 	point(filepath.Join(mount, "..data"), filepath.Join(dir, "releases/1"))
 	point(filepath.Join(mount, "app.lua"), "..data/app.lua")
 
-	a, b := handler(filepath.Join(current, "app.lua"), ""), handler(filepath.Join(mount, "app.lua"), "")
+	a, b := newScript(filepath.Join(current, "app.lua"), ""), newScript(filepath.Join(mount, "app.lua"), "")
 	a.Watch, b.Watch = true, true
-	if err := begin(t, newApp(t), a, b); err != nil {
+	if err := begin(t, newGroup(t), a, b); err != nil {
 		t.Fatal(err)
 	}
 	for version, release := range []string{"1 one", "2 two", "3 three"} {
@@ -251,45 +248,5 @@ func TestWatchSwitchedLink(t *testing.T) {
 		}
 		becomes(t, a, release)
 		becomes(t, b, release)
-	}
-}
-
-func TestFoldersOf(t *testing.T) {
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	script(t, filepath.Join(dir, "real/deep/app.lua"), "")
-	for link, target := range map[string]string{
-		"link": "real", "real/file.lua": "deep/app.lua", "abs": filepath.Join(dir, "link/deep"), "loop": "loop", "hole": "nowhere/x",
-	} {
-		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for file, want := range map[string]string{
-		"real/deep/app.lua":       "real/deep",
-		"real/deep/missing.lua":   "real/deep",
-		"real/gone/deep/app.lua":  "real",
-		"link/deep/app.lua":       ". real/deep",
-		"link/file.lua":           ". real real/deep",
-		"abs/app.lua":             ". real/deep",
-		"loop/app.lua":            ".",
-		"hole/app.lua":            ".",
-		"real/deep/app.lua/x.lua": "real/deep/app.lua", // not a folder: it cannot be watched
-	} {
-		folders := map[string]bool{}
-		foldersOf(filepath.Join(dir, file), folders)
-		var got []string
-		for _, folder := range slices.Sorted(maps.Keys(folders)) {
-			rel, err := filepath.Rel(dir, folder)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, rel)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: got %q, want %q", file, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package rover
+package scripts
 
 import (
 	"context"
@@ -13,12 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/luart/persist"
 )
 
@@ -98,50 +96,44 @@ func (s *fakeStorage) list() (keys []string) {
 	return keys
 }
 
-// noLeaks fails the test if it leaves a goroutine behind, but for one that every
-// reverseproxy.Handler of Caddy 2.11.9 begins and never ends.
+// noLeaks fails the test if it leaves a goroutine behind.
 func noLeaks(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() {
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(
-			"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy.(*metricsUpstreamsHealthyUpdater).init.func1"))
-	})
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
 
-// config is a running config with its handlers.
+// config is a running config with its scripts.
 type config struct {
-	t        testing.TB
-	app      *App
-	handlers []*Handler
-	logs     *observer.ObservedLogs
-	ended    bool
+	t       testing.TB
+	group   *Group
+	scripts []*served
+	logs    *observer.ObservedLogs
+	ended   bool
 }
 
 // start provisions and starts a config.
-func start(t testing.TB, storage persist.Storage, handlers ...*Handler) *config {
+func start(t testing.TB, storage persist.Storage, scripts ...*served) *config {
 	t.Helper()
-	c := prepare(t, storage, handlers...)
+	c := prepare(t, storage, scripts...)
 	if err := c.provision(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.app.Start(); err != nil {
+	if err := c.group.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func prepare(t testing.TB, storage persist.Storage, handlers ...*Handler) *config {
+func prepare(t testing.TB, storage persist.Storage, scripts ...*served) *config {
 	core, logs := observer.New(zap.DebugLevel)
-	c := &config{t: t, app: new(App), handlers: handlers, logs: logs}
-	c.app.init(zap.New(core))
-	c.app.storage = storage
+	c := &config{t: t, group: NewGroup(Options{Logger: zap.New(core), Storage: storage}), scripts: scripts, logs: logs}
 	t.Cleanup(c.end)
 	return c
 }
 
 func (c *config) provision() error {
-	for _, h := range c.handlers {
-		if err := h.provision(emptyContext(c.t), c.app); err != nil {
+	for _, s := range c.scripts {
+		if err := s.provision(c.group); err != nil {
 			return err
 		}
 	}
@@ -155,13 +147,11 @@ func (c *config) end() {
 		return
 	}
 	c.ended = true
-	errs := []error{c.app.Stop()}
-	for _, h := range c.handlers {
-		errs = append(errs, h.Cleanup())
+	c.group.Stop()
+	for _, s := range c.scripts {
+		s.cleanup(c.t)
 	}
-	if err := errors.Join(append(errs, c.app.Cleanup())...); err != nil {
-		c.t.Error(err)
-	}
+	c.group.Cleanup()
 }
 
 // logged returns the lines with a message.
@@ -179,19 +169,18 @@ const counting = `
 	function api.small.get() rover.state("big").text = nil return "small" end
 	return api`
 
-// keepingHandler returns a handler of a script whose state is saved; interval 0: at the end.
-func keepingHandler(path string, interval time.Duration) *Handler {
-	h := handler(path, "")
-	d := caddy.Duration(interval)
-	h.Persist = &rovercaddyfile.Persist{Interval: &d, MaxSize: 4096}
-	return h
+// persisting returns a script whose state is saved; interval 0: at the end.
+func persisting(path string, interval time.Duration) *served {
+	s := newScript(path, "")
+	s.Persist = &Persist{Interval: interval, MaxSize: 4096}
+	return s
 }
 
 func countingScript(t testing.TB) string {
 	return script(t, filepath.Join(t.TempDir(), "app.lua"), counting)
 }
 
-func expect(t testing.TB, h *Handler, path, want string) {
+func expect(t testing.TB, h *served, path, want string) {
 	t.Helper()
 	if got := get(t, h, path); got != want {
 		t.Errorf("%s: got %q, want %q", path, got, want)
@@ -210,13 +199,11 @@ func TestPersistAtEnd(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
 	for life := range 4 {
-		h := keepingHandler(path, 0)
+		h := persisting(path, 0)
 		c := start(t, storage, h)
 		expect(t, h, "/", fmt.Sprint(4*life+1))
 		expect(t, h, "/", fmt.Sprint(4*life+2))
-		if err := c.app.Stop(); err != nil {
-			t.Fatal(err)
-		}
+		c.group.Stop()
 		expect(t, h, "/", fmt.Sprint(4*life+3)) // Caddy may stop the servers after the scripts
 		expect(t, h, "/", fmt.Sprint(4*life+4))
 		c.end()
@@ -233,16 +220,16 @@ func TestPersistAtEnd(t *testing.T) {
 func TestPersistInterval(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 100*time.Millisecond)
+	h := persisting(path, 100*time.Millisecond)
 	c := start(t, storage, h)
 	<-storage.stored // the state that the script began with
 	expect(t, h, "/", "1")
 	<-storage.stored
-	p := c.app.programs[0]
-	unchanged := func() uint64 { return p.status().Persist.Writes.Unchanged }
+	p := c.group.sets[0]
+	unchanged := func() uint64 { return p.Status().Persist.Writes.Unchanged }
 	before := unchanged()
 	await(func() bool { return unchanged() >= before+2 })
-	s := p.status().Persist
+	s := p.Status().Persist
 	if s.Interval != "100ms" || s.MaxSize != 4096 || s.Saved == nil || s.Bytes < 10 || s.Hold <= 0 || s.Writes.Written != 2 ||
 		s.LastError != nil || s.Folder != persist.Folder(path) || s.Restored != nil {
 		t.Errorf("%+v", s)
@@ -256,7 +243,7 @@ func TestPersistInterval(t *testing.T) {
 	}
 	storage.mu.Unlock()
 	c.end()
-	next := keepingHandler(path, 0)
+	next := persisting(path, 0)
 	start(t, crashed, next)
 	expect(t, next, "/", "2")
 }
@@ -264,21 +251,21 @@ func TestPersistInterval(t *testing.T) {
 // The state is restored for all scripts of the VM, whichever says persist.
 func TestPersistOneOfSeveral(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
-	start(t, storage, keepingHandler(path, 0)).end()
+	start(t, storage, persisting(path, 0)).end()
 	other := script(t, filepath.Join(t.TempDir(), "other.lua"), `
 		local api = rover.server {}
 		local s = rover.state("s", { n = 100 })
 		function api.get() s.n = s.n + 1 return "other " .. s.n end
 		return api`)
 	for life := range 2 {
-		first, second, third := handler(other, path), keepingHandler(path, 0), keepingHandler(path, 0)
+		first, second, third := newScript(other, path), persisting(path, 0), persisting(path, 0)
 		c := start(t, storage, first, second, third)
 		expect(t, first, "/", fmt.Sprint("other ", 2*life+1))
 		expect(t, second, "/", fmt.Sprint(2*life+2))
 		c.end()
 	}
 
-	a, b := keepingHandler(path, 0), keepingHandler(path, time.Minute)
+	a, b := persisting(path, 0), persisting(path, time.Minute)
 	want := fmt.Sprintf("persist of VM %q: the directive of script %q says 0s and max_size 4096, that of script %q says 1m0s and max_size 4096", path, path, path)
 	if err := prepare(t, storage, a, b).provision(); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
@@ -292,7 +279,7 @@ func TestPersistValidate(t *testing.T) {
 	storage.keys[persist.Folder(path)+"/a"] = []byte("unreadable")
 	for _, away := range []error{nil, errors.New("unplugged")} {
 		storage.set(away)
-		c := prepare(t, storage, keepingHandler(path, 100*time.Millisecond))
+		c := prepare(t, storage, persisting(path, 100*time.Millisecond))
 		if err := c.provision(); err != nil {
 			t.Errorf("%v with a storage that is away: %v", err, away)
 		}
@@ -308,14 +295,14 @@ func TestPersistValidate(t *testing.T) {
 func TestPersistUnreadable(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
 	for range 2 { // so that there are two
-		h := keepingHandler(path, 0)
+		h := persisting(path, 0)
 		c := start(t, storage, h)
 		get(t, h, "/")
 		c.end()
 	}
 	newest := persist.Folder(path) + "/b"
 	storage.keys[newest] = storage.keys[newest][:40]
-	h := keepingHandler(path, 0)
+	h := persisting(path, 0)
 	c := start(t, storage, h)
 	expect(t, h, "/", "2")
 	c.end()
@@ -328,10 +315,10 @@ func TestPersistUnreadable(t *testing.T) {
 		lines[0].ContextMap()["kept_as"] != persist.Folder(path)+"/"+keys[2] || !strings.Contains(lines[0].ContextMap()["error"].(string), "cut off") {
 		t.Errorf("%+v", lines)
 	}
-	if got := c.app.programs[0].status().Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
+	if got := c.group.sets[0].Status().Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
 		t.Errorf("set aside: %q", got)
 	}
-	h = keepingHandler(path, 0)
+	h = persisting(path, 0)
 	c = start(t, storage, h)
 	expect(t, h, "/", "3")
 	if len(c.logged("set aside")) > 0 {
@@ -344,7 +331,7 @@ func TestPersistUnreadable(t *testing.T) {
 func TestPersistStorageAway(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 0)
+	h := persisting(path, 0)
 	c := start(t, storage, h)
 	expect(t, h, "/", "1")
 	c.end()
@@ -354,13 +341,13 @@ func TestPersistStorageAway(t *testing.T) {
 	before := storage.value(persist.Folder(path) + "/a")
 
 	storage.set(errors.New("unplugged"))
-	h = keepingHandler(path, 100*time.Millisecond)
+	h = persisting(path, 100*time.Millisecond)
 	c = start(t, storage, h)
 	expect(t, h, "/", "1")
 	expect(t, h, "/", "2")
-	p := c.app.programs[0]
-	await(func() bool { return p.status().Persist.Writes.Failed >= 3 })
-	if s := p.status().Persist; !strings.Contains(s.LastError.Message, `/a" from the storage: unplugged`) || s.Writes.Written != 0 {
+	p := c.group.sets[0]
+	await(func() bool { return p.Status().Persist.Writes.Failed >= 3 })
+	if s := p.Status().Persist; !strings.Contains(s.LastError.Message, `/a" from the storage: unplugged`) || s.Writes.Written != 0 {
 		t.Errorf("%+v", s)
 	}
 	if a, b := len(c.logged("the storage cannot be read: rover.state begins empty")), len(c.logged("rover.state was not saved")); a != 1 || b != 1 {
@@ -372,9 +359,9 @@ func TestPersistStorageAway(t *testing.T) {
 		t.Errorf("%q came first", aside)
 	}
 	<-storage.stored
-	await(func() bool { return p.status().Persist.LastError == nil })
+	await(func() bool { return p.Status().Persist.LastError == nil })
 	c.end()
-	h = keepingHandler(path, 0)
+	h = persisting(path, 0)
 	start(t, storage, h)
 	expect(t, h, "/", "3")
 }
@@ -382,16 +369,16 @@ func TestPersistStorageAway(t *testing.T) {
 // A storage that fails later: the error is told of, and it is tried again.
 func TestPersistStorageFails(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 100*time.Millisecond)
+	h := persisting(path, 100*time.Millisecond)
 	c := start(t, storage, h)
 	<-storage.stored
 	storage.set(errors.New("disk full"))
 	expect(t, h, "/", "1")
-	p := c.app.programs[0]
-	await(func() bool { return p.status().Persist.Writes.Failed >= 2 })
+	p := c.group.sets[0]
+	await(func() bool { return p.Status().Persist.Writes.Failed >= 2 })
 	storage.set(nil)
 	<-storage.stored
-	await(func() bool { return p.status().Persist.LastError == nil })
+	await(func() bool { return p.Status().Persist.LastError == nil })
 	storage.set(errors.New("gone for good"))
 	expect(t, h, "/", "2")
 	c.end()
@@ -405,7 +392,7 @@ func TestPersistStorageFails(t *testing.T) {
 func TestPersistStorageHangs(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 100*time.Millisecond)
+	h := persisting(path, 100*time.Millisecond)
 	c := start(t, storage, h)
 	<-storage.stored
 	hang := make(chan struct{})
@@ -414,7 +401,7 @@ func TestPersistStorageHangs(t *testing.T) {
 	storage.mu.Unlock()
 	expect(t, h, "/", "1")
 	<-storage.hangs // a save at an interval
-	c.app.programs[0].vm.kept().grace = time.Millisecond
+	c.group.sets[0].vm.stateSaver().grace = time.Millisecond
 	c.end()
 	if last := c.logged("rover.state was not saved"); len(last) == 0 || !strings.Contains(last[len(last)-1].ContextMap()["error"].(string), "the storage does not answer") {
 		t.Errorf("%+v", last)
@@ -429,8 +416,8 @@ func TestPersistStorageHangs(t *testing.T) {
 func TestComplaints(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	now := time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
-	keeper := &keeper{vm: &sharedVM{name: "shop"}, logger: zap.New(core), now: func() time.Time { return now }}
-	fail := func(text string, loud bool) { keeper.complain("not saved", errors.New(text), loud, nil) }
+	saver := &stateSaver{vm: &VM{Name: "shop"}, logger: zap.New(core), now: func() time.Time { return now }}
+	fail := func(text string, loud bool) { saver.complain("not saved", errors.New(text), loud, nil) }
 	logged := func(want int) {
 		t.Helper()
 		if got := len(logs.TakeAll()); got != want {
@@ -454,7 +441,7 @@ func TestComplaints(t *testing.T) {
 	now = now.Add(againAfter)
 	for range 100 { // it goes well in between
 		fail("timeout", false)
-		keeper.did(func(s *persistStatus) { s.LastError = nil })
+		saver.update(func(s *PersistStatus) { s.LastError = nil })
 		now = now.Add(time.Second)
 	}
 	if list := logs.TakeAll(); len(list) != maxComplaints || list[maxComplaints-1].ContextMap()["hint"] == nil || list[0].ContextMap()["hint"] != nil {
@@ -465,7 +452,7 @@ func TestComplaints(t *testing.T) {
 	now = now.Add(againAfter)
 	fail("timeout", false)
 	logged(1)
-	if got := keeper.status.LastError; !got.At.Equal(now) || got.Message != "timeout" {
+	if got := saver.status.LastError; !got.At.Equal(now) || got.Message != "timeout" {
 		t.Errorf("status %+v", got)
 	}
 }
@@ -473,15 +460,15 @@ func TestComplaints(t *testing.T) {
 // Past max_size the last snapshot stays, and the largest tables are named.
 func TestPersistTooLarge(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 100*time.Millisecond)
+	h := persisting(path, 100*time.Millisecond)
 	c := start(t, storage, h)
 	<-storage.stored
 	expect(t, h, "/", "1")
 	<-storage.stored
 	expect(t, h, "/big", "big")
 	expect(t, h, "/", "2")
-	p := c.app.programs[0]
-	await(func() bool { return p.status().Persist.Writes.TooLarge > 0 })
+	p := c.group.sets[0]
+	await(func() bool { return p.Status().Persist.Writes.TooLarge > 0 })
 	lines := c.logged("rover.state is too large and was not saved: the last snapshot stays")
 	if len(lines) != 1 || lines[0].Level != zap.ErrorLevel || lines[0].ContextMap()["error"] != "it takes more than max_size, 4096 bytes" {
 		t.Fatalf("%+v", lines)
@@ -489,18 +476,18 @@ func TestPersistTooLarge(t *testing.T) {
 	if largest := fmt.Sprint(lines[0].ContextMap()["largest"]); !strings.HasPrefix(largest, `["big": 1 entries, some `) || !strings.Contains(largest, `"s": `) {
 		t.Errorf("%s", largest)
 	}
-	if s := p.status().Persist; s.Writes.Written != 2 || s.LastError == nil {
+	if s := p.Status().Persist; s.Writes.Written != 2 || s.LastError == nil {
 		t.Errorf("%+v", s)
 	}
-	unchanged := p.status().Persist.Writes.Unchanged
-	await(func() bool { return p.status().Persist.Writes.Unchanged >= unchanged+2 }) // not looked at again
-	if s := p.status().Persist; s.Writes.TooLarge > 2 || s.LastError == nil {
+	unchanged := p.Status().Persist.Writes.Unchanged
+	await(func() bool { return p.Status().Persist.Writes.Unchanged >= unchanged+2 }) // not looked at again
+	if s := p.Status().Persist; s.Writes.TooLarge > 2 || s.LastError == nil {
 		t.Errorf("%+v", s)
 	}
 	expect(t, h, "/small", "small")
 	<-storage.stored
 	c.end()
-	h = keepingHandler(path, 0)
+	h = persisting(path, 0)
 	start(t, storage, h)
 	expect(t, h, "/", "3")
 }
@@ -508,7 +495,7 @@ func TestPersistTooLarge(t *testing.T) {
 // What is no plain data is named once, as long as it is there.
 func TestPersistLeftOut(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
-	h := keepingHandler(path, 100*time.Millisecond)
+	h := persisting(path, 100*time.Millisecond)
 	c := start(t, storage, h)
 	<-storage.stored
 	expect(t, h, "/f", "f")
@@ -528,21 +515,21 @@ func TestPersistLeftOut(t *testing.T) {
 func TestPersistAcrossConfigs(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
-	first := start(t, storage, handler(path, ""))
-	expect(t, first.handlers[0], "/", "1")
-	if first.app.programs[0].status().Persist != nil {
+	first := start(t, storage, newScript(path, ""))
+	expect(t, first.scripts[0], "/", "1")
+	if first.group.sets[0].Status().Persist != nil {
 		t.Error("a status of what is not saved")
 	}
 
 	// Persist is added to a VM that runs, with a snapshot of another process in the storage.
-	elsewhere := keepingHandler(path, 0)
-	elsewhere.Name = "elsewhere"
+	elsewhere := persisting(path, 0)
+	elsewhere.name = "elsewhere"
 	foreign := start(t, storage, elsewhere)
 	foreign.end()
 	storage.keys[persist.Folder(path)+"/a"] = storage.keys[persist.Folder("elsewhere")+"/a"]
 	delete(storage.keys, persist.Folder("elsewhere")+"/a")
 	<-storage.stored
-	second := start(t, storage, keepingHandler(path, 100*time.Millisecond))
+	second := start(t, storage, persisting(path, 100*time.Millisecond))
 	first.end()
 	if aside := <-storage.stored; !strings.Contains(aside, "/not-restored-") {
 		t.Errorf("%q came first", aside)
@@ -551,45 +538,45 @@ func TestPersistAcrossConfigs(t *testing.T) {
 	if lines := second.logged("set aside"); len(lines) != 1 || lines[0].Level != zap.WarnLevel {
 		t.Errorf("%+v", lines)
 	}
-	expect(t, second.handlers[0], "/", "2")
+	expect(t, second.scripts[0], "/", "2")
 	<-storage.stored
 
 	// The next one has another storage, and is refused after it has begun: the one before
 	// goes on.
 	refused := newStorage()
-	third := start(t, refused, keepingHandler(path, 100*time.Millisecond))
+	third := start(t, refused, persisting(path, 100*time.Millisecond))
 	<-refused.stored
 	third.end()
 	for len(refused.stored) > 0 {
 		<-refused.stored
 	}
-	expect(t, second.handlers[0], "/", "3")
+	expect(t, second.scripts[0], "/", "3")
 	<-storage.stored
 	if len(refused.stored) > 0 {
 		t.Error("the storage of a config that was refused is used")
 	}
 
 	// Reloads do not set aside what the VM has saved itself.
-	fourth := start(t, storage, keepingHandler(path, 100*time.Millisecond))
+	fourth := start(t, storage, persisting(path, 100*time.Millisecond))
 	second.end()
-	expect(t, fourth.handlers[0], "/", "4")
+	expect(t, fourth.scripts[0], "/", "4")
 	<-storage.stored
 	if len(fourth.logged("set aside")) > 0 {
 		t.Errorf("%+v", fourth.logged("set aside"))
 	}
 
 	// Without persist the state is saved once more, and then no more.
-	expect(t, fourth.handlers[0], "/", "5")
-	fifth := start(t, storage, handler(path, ""))
+	expect(t, fourth.scripts[0], "/", "5")
+	fifth := start(t, storage, newScript(path, ""))
 	fourth.end()
 	for len(storage.stored) > 0 {
 		<-storage.stored
 	}
-	expect(t, fifth.handlers[0], "/", "6")
+	expect(t, fifth.scripts[0], "/", "6")
 	fifth.end()
 	if len(storage.stored) > 0 {
 		t.Error("saved without persist")
 	}
-	sixth := start(t, storage, keepingHandler(path, 0))
-	expect(t, sixth.handlers[0], "/", "6")
+	sixth := start(t, storage, persisting(path, 0))
+	expect(t, sixth.scripts[0], "/", "6")
 }

@@ -1,7 +1,8 @@
-package rover
+package watch
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -13,24 +14,24 @@ import (
 // largestScript is twice what a module may be: what is larger was put there by mistake.
 const largestScript = 32 << 20
 
-// fileReader reads files that may not answer. The zero value is ready. Any goroutine may use it.
-type fileReader struct{ calls giveup.Calls[[]byte] }
+// Reader reads files that may not answer. The zero value is ready. Any goroutine may use it.
+type Reader struct{ calls giveup.Calls[[]byte] }
 
-// read returns what a regular file holds. Errors: it is none; it is larger than a script can be;
+// Read returns what a regular file holds. Errors: it is none; it is larger than a script can be;
 // ctx ends first.
-func (f *fileReader) read(ctx context.Context, path string) ([]byte, error) {
+func (f *Reader) Read(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, giveup.Patience)
 	defer cancel()
-	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return readRegular(path) })
+	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return ReadFile(path) })
 	if errors.Is(err, giveup.ErrNoAnswer) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return source, err
 }
 
-// readRegular reads a file that is no pipe, device or folder: those wait for somebody, have no
+// ReadFile reads a file that is no pipe, device or folder: those wait for somebody, have no
 // end, or no content.
-func readRegular(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -48,4 +49,15 @@ func readRegular(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is longer than %d bytes", path, largestScript)
 	}
 	return source, err
+}
+
+// Hash is what a file held. The zero value is a file that is not there.
+type Hash [sha256.Size]byte
+
+// HashOf returns the hash of a file's content; nil is none.
+func HashOf(source []byte) Hash {
+	if source == nil {
+		return Hash{}
+	}
+	return sha256.Sum256(source)
 }

@@ -1,0 +1,119 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+// ErrNoPrevious is the error of a rollback where there was no reload.
+var ErrNoPrevious = errors.New("there is no previous version: the scripts have not been reloaded since the VM began")
+
+// Reload loads the scripts again, from their files, while requests go on: new requests get what
+// was loaded, those in flight finish on what they began with. All scripts of the set are
+// reloaded, or none: an error has changed nothing but what on_reload, or the scripts' top level,
+// changed in rover.state. Any goroutine may call it once the config has started.
+func (s *Set) Reload(ctx context.Context) error {
+	return s.replace(ctx, false, s.readAll)
+}
+
+// readAll reads the scripts by path.
+func (s *Set) readAll() (map[string]luart.Sources, error) {
+	from := map[string]luart.Sources{}
+	for _, script := range s.scripts {
+		if _, done := from[script.Path()]; done {
+			continue
+		}
+		source, err := s.read(script.Path())
+		if err != nil {
+			return nil, err
+		}
+		from[script.Path()] = luart.Sources{Script: source}
+	}
+	return from, nil
+}
+
+// Rollback replaces the generations by what those before them were made of, whatever the
+// files hold now. A second rollback undoes the first. Any goroutine may call it, once the
+// config has started.
+func (s *Set) Rollback(ctx context.Context) error {
+	return s.replace(ctx, true, func() (map[string]luart.Sources, error) { return s.previous, nil })
+}
+
+// replace makes generations of sources and has them take over; back says that they are
+// what was live before. It remembers and logs what went wrong.
+func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string]luart.Sources, error)) error {
+	s.group.reloading.Lock()
+	defer s.group.reloading.Unlock()
+	s.vm.reloading.Lock()
+	defer s.vm.reloading.Unlock()
+	if s.stopped || s.group.running.Err() != nil || s.vm.current != s {
+		return ErrReplaced
+	}
+	if back && !s.hasPrevious() {
+		return ErrNoPrevious
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.group.running, cancel)()
+
+	s.files.beginLoad(back)
+	from, err := sources()
+	old := s.version
+	var next map[*Script]*luart.Generation
+	version := s.vm.nextVersion()
+	if err == nil {
+		next, err = s.loadAll(ctx, version, old, from)
+	}
+	if err != nil {
+		s.vm.releaseVersion(version)
+		s.vm.recordReload(err)
+		s.group.Logger.Error("reload failed, the old scripts go on",
+			zap.String("vm", s.vm.Name), zap.Int("version", old), zap.Error(err))
+		return err
+	}
+	was := make([]*luart.Generation, 0, len(s.scripts))
+	for _, script := range s.scripts {
+		was = append(was, script.live.Load())
+	}
+	s.swap(next, version, s, back)
+	s.group.Logger.Info("scripts reloaded", zap.String("vm", s.vm.Name), zap.Int("version", version))
+	s.Ready()
+	stopGenerations(was)
+	return nil
+}
+
+// loadAll loads sources and looks whether they may take over from a version. When they may not,
+// nothing is left of them.
+func (s *Set) loadAll(ctx context.Context, version, old int, from map[string]luart.Sources) (next map[*Script]*luart.Generation, err error) {
+	next = make(map[*Script]*luart.Generation, len(s.scripts))
+	defer func() {
+		if err != nil {
+			for _, gen := range next {
+				gen.Retire()
+			}
+		}
+	}()
+	for _, script := range s.scripts {
+		if next[script], err = s.load(ctx, script, version, from[script.Path()]); err != nil {
+			delete(next, script)
+			return next, err
+		}
+	}
+	if check := s.group.Check; check != nil {
+		err = check(func(script *Script) *luart.Generation {
+			if gen := next[script]; gen != nil {
+				return gen
+			}
+			return script.Newest()
+		})
+		if err != nil {
+			return next, fmt.Errorf("reloading: %w", err)
+		}
+	}
+	return next, s.migrate(next, old)
+}

@@ -1,0 +1,179 @@
+package scripts
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart"
+)
+
+const (
+	// longHold is a stretch of VM time that people notice. A save that takes so long is
+	// logged, once.
+	longHold = 100 * time.Millisecond
+
+	// againAfter is when an error that persists is logged again.
+	againAfter = 10 * time.Minute
+
+	// maxComplaints is how many different errors are logged in that time: some change with
+	// every attempt, as a request's number does.
+	maxComplaints = 5
+)
+
+// PersistStatus is what an operator is told of the saving of a VM's state.
+type PersistStatus struct {
+	Interval string `json:"interval"` // "0s": only when the VM ends
+	MaxSize  int64  `json:"max_size"`
+	Folder   string `json:"folder"` // prefix of the keys in the storage
+
+	Restored *time.Time `json:"restored,omitempty"` // when what the VM began with was saved
+	Saved    *time.Time `json:"saved,omitempty"`    // when a snapshot was written last
+	Bytes    int        `json:"bytes"`              // of the newest snapshot
+	Hold     float64    `json:"hold_seconds"`       // how long no request ran Lua for it
+
+	Writes PersistWrites `json:"writes"`
+
+	// Keys to which something was copied so that it does not get lost.
+	SetAside []string `json:"set_aside,omitempty"`
+
+	// Why the last attempt to save has failed; nil if it has not.
+	LastError *LastError `json:"last_error,omitempty"`
+}
+
+// PersistWrites is how attempts to save have ended.
+type PersistWrites struct {
+	Written   uint64 `json:"written"`
+	Unchanged uint64 `json:"unchanged"`
+	TooLarge  uint64 `json:"too_large"`
+	Failed    uint64 `json:"failed"`
+}
+
+// saveFailed notes why the state was not saved. The caller holds saving.
+func (s *stateSaver) saveFailed(err error, loud bool) {
+	s.idle = 0 // the next time it is looked at again
+	s.complain("rover.state was not saved", err, loud, nil)
+	s.update(func(status *PersistStatus) { status.Writes.Failed++ })
+}
+
+// tooLarge notes that the state is too large. It returns in how many turns of the VM it has
+// found out which tables are the largest. The caller holds saving.
+func (s *stateSaver) tooLarge(config *persistConfig, loud bool) (turns uint64) {
+	s.complain("rover.state is too large and was not saved: the last snapshot stays",
+		fmt.Errorf("it takes more than max_size, %d bytes", config.MaxSize), loud,
+		func() []zap.Field {
+			var sizes []luart.StateSize
+			sizes, turns = s.vm.CountState()
+			largest := make([]string, 0, maxLargest)
+			for _, size := range sizes[:min(len(sizes), maxLargest)] {
+				largest = append(largest, fmt.Sprintf("%q: %d entries, some %d bytes in memory", size.Name, size.Entries, size.Bytes))
+			}
+			return []zap.Field{zap.Strings("largest", largest)}
+		})
+	s.update(func(status *PersistStatus) { status.Writes.TooLarge++ })
+	return turns
+}
+
+// maxLargest is how many of the largest tables are named.
+const maxLargest = 3
+
+// complain puts an error into the status and the log, there not over and over, and with
+// what more returns, if it is not nil. The caller holds saving.
+func (s *stateSaver) complain(message string, err error, loud bool, more func() []zap.Field) {
+	now := s.now()
+	s.update(func(status *PersistStatus) {
+		if status.LastError == nil { // it went well meanwhile
+			s.logged.recovered()
+		}
+		status.LastError = &LastError{now, err.Error()}
+	})
+	news, last := s.logged.add(now, err.Error())
+	if !news && !loud {
+		return
+	}
+	fields := []zap.Field{zap.String("vm", s.vm.Name), zap.Error(err)}
+	if more != nil {
+		fields = append(fields, more()...)
+	}
+	if last && !loud {
+		fields = append(fields, zap.String("hint", "caddy rover status shows further errors; for a while the log does not"))
+	}
+	s.logger.Error(message, fields...)
+}
+
+// loggedErrors are the errors of the last againAfter that have been logged.
+type loggedErrors struct {
+	since time.Time
+	count int
+	now   map[string]bool // since it went well last
+}
+
+// add reports whether an error is to be logged, and whether it is the last one for a while.
+func (c *loggedErrors) add(now time.Time, text string) (news, last bool) {
+	if c.now == nil || now.Sub(c.since) >= againAfter {
+		*c = loggedErrors{since: now, now: map[string]bool{}}
+	}
+	if c.now[text] || c.count >= maxComplaints {
+		return false, false
+	}
+	c.now[text] = true
+	c.count++
+	return true, c.count == maxComplaints
+}
+
+// recovered says that it has gone well: what fails after that is news.
+func (c *loggedErrors) recovered() { clear(c.now) }
+
+// logSaved logs what a save has shown: that something is left out, which was not the last time,
+// and that it took long. The caller holds saving.
+func (s *stateSaver) logSaved(saved luart.SavedState) {
+	var news []string
+	for _, what := range saved.LeftOutNames {
+		if _, old := slices.BinarySearch(s.leftOut, what); !old {
+			news = append(news, what)
+		}
+	}
+	s.leftOut = saved.LeftOutNames
+	if len(news) > 0 {
+		s.logger.Warn("something in rover.state is no plain data and is not saved",
+			zap.String("vm", s.vm.Name), zap.Strings("left_out", news[:min(len(news), maxNews)]), zap.Int("count", saved.LeftOut))
+	}
+	if saved.Hold > longHold && !s.slow {
+		s.slow = true
+		s.logger.Warn("no request ran Lua while rover.state was copied: it is large",
+			zap.String("vm", s.vm.Name), zap.Duration("hold", saved.Hold), zap.Int("bytes", len(saved.Data)))
+	}
+}
+
+// maxNews is how many things that are left out one log line names.
+const maxNews = 10
+
+// persistStatus returns the status of the saving of the VM's state; nil if the set's config says
+// that it is not saved.
+func (s *Set) persistStatus() *PersistStatus {
+	saver := s.vm.stateSaver()
+	if s.persist == nil || saver == nil {
+		return nil
+	}
+	saver.mu.Lock()
+	defer saver.mu.Unlock()
+	status := saver.status
+	status.Interval, status.MaxSize = s.persist.Interval.String(), s.persist.MaxSize
+	status.SetAside = slices.Clone(status.SetAside)
+	return &status
+}
+
+// Saved returns how attempts to save the state of the VM have ended, and the size of the newest
+// snapshot in bytes; ok is false if no config that has started wanted it saved. Any goroutine may
+// call it.
+func (vm *VM) Saved() (writes PersistWrites, bytes int, ok bool) {
+	saver := vm.stateSaver()
+	if saver == nil {
+		return writes, 0, false
+	}
+	saver.mu.Lock()
+	defer saver.mu.Unlock()
+	return saver.status.Writes, saver.status.Bytes, true
+}
