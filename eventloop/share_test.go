@@ -120,10 +120,16 @@ func TestCancelledTasksCountInTheShare(t *testing.T) {
 	free := occupy(t, l)
 	ctx, cancel := context.WithCancel(background)
 	var s Share
+	var gone []<-chan error
 	for range 5 {
-		queueClass(ctx, l, Normal, &s, func(*int) error { t.Error("ran"); return nil })
+		gone = append(gone, queueClass(ctx, l, Normal, &s, func(*int) error { t.Error("ran"); return nil }))
 	}
 	cancel()
+	for _, done := range gone { // until then a task may still have its turn
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
 	if err := l.DoClass(background, Normal, &s, func(*int) error { return nil }); err != ErrShareUsed {
 		t.Errorf("task 6: %v", err)
 	}
