@@ -104,6 +104,13 @@ func TestMetricsByRoute(t *testing.T) {
 	if lua.GetSampleCount() != 2 || lua.GetSampleSum() <= 0 {
 		t.Errorf("lua_seconds: %v", lua)
 	}
+	var sum float64
+	for _, m := range byName["caddy_rover_lua_seconds"].GetMetric() {
+		sum += m.GetHistogram().GetSampleSum()
+	}
+	if busy := find(byName["caddy_rover_busy_seconds_total"], "vm", "metrics").GetCounter().GetValue(); busy < sum || sum <= 0 {
+		t.Errorf("busy_seconds_total: %v, of which Lua took %v", busy, sum)
+	}
 	if wait := find(byName["caddy_rover_wait_seconds_total"], "route", "GET /waits"); wait.GetCounter().GetValue() < 0.002 {
 		t.Errorf("wait_seconds_total: %v", wait)
 	}
