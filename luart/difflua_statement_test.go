@@ -28,9 +28,11 @@ func (p *luaProgram) statement() {
 		p.coroutine()
 	case n < 89:
 		p.object()
-	case n < 93:
+	case n < 92:
 		p.library()
 	case n < 96:
+		p.feature()
+	case n < 97:
 		p.line("do")
 		p.body()
 		p.line("end")

@@ -119,7 +119,7 @@ func parseError(err error, source []byte, name string) *SyntaxError {
 	}
 	switch {
 	case p.Pos.Line == parse.EOF:
-		e.Line = bytes.Count(source, []byte("\n")) + 1
+		e.Line = lastLine(source)
 		e.Message += " near '<eof>'"
 	case p.Token != "":
 		e.Message += " near '" + shown(p.Token) + "'"
@@ -129,6 +129,19 @@ func parseError(err error, source []byte, name string) *SyntaxError {
 		}
 	}
 	return e
+}
+
+// lastLine is the number of the last line of source, whose lines may end as on any system. Any goroutine may call it.
+func lastLine(source []byte) int {
+	l := lexer{source: source, line: 1}
+	for l.at < len(source) {
+		if c := source[l.at]; c == '\n' || c == '\r' {
+			l.newline()
+		} else {
+			l.at++
+		}
+	}
+	return l.line
 }
 
 // shown is a token as messages show it: its beginning, on one line. Any goroutine may call it.

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"errors"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -24,12 +25,12 @@ func newLoad(b *envBuilder) lua.LValue {
 			env = L.CheckTable(4)
 			d.give(env)
 		}
-		name := L.OptString(2, "=(load)")
+		name := optName(L, 2, "=(load)")
 		var source string
 		switch chunk := L.Get(1).(type) {
 		case lua.LString:
 			source = string(chunk)
-			name = L.OptString(2, source)
+			name = optName(L, 2, source)
 		case *lua.LFunction:
 			var failure lua.LValue
 			if source, failure = readChunk(L, chunk); failure != nil {
@@ -49,7 +50,7 @@ func newLoadstring(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
 		source := luaval.CheckString(L, 1)
-		return loadChunk(L, source, L.OptString(2, source), d.globals(L))
+		return loadChunk(L, source, optName(L, 2, source), d.globals(L))
 	})
 }
 
@@ -57,11 +58,15 @@ func newLoadstring(b *envBuilder) lua.LValue {
 func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 	if len(source) > maxChunkBytes {
 		L.Push(lua.LNil)
-		L.Push(lua.LString(chunkName(name) + ": chunk too long: the limit of load is 65536 bytes"))
+		L.Push(lua.LString(chunkName(name, maxSyntaxNameBytes) + ": chunk too long: the limit of load is 65536 bytes"))
 		return 2
 	}
-	proto, err := compile([]byte(source), chunkName(name))
+	proto, err := compile([]byte(source), chunkName(name, maxNameBytes))
 	if err != nil {
+		var syntax *SyntaxError
+		if errors.As(err, &syntax) {
+			syntax.File = chunkName(name, maxSyntaxNameBytes)
+		}
 		L.Push(lua.LNil)
 		L.Push(lua.LString(err.Error()))
 		return 2
@@ -101,22 +106,23 @@ func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	return chunk.String(), nil
 }
 
-// The longest names of chunks in messages, as in C Lua: after '=', after '@' where the end is shown, and of the source.
+// How long the form of a chunk's name is at most, as in C Lua: in tracebacks and errors of what runs, and in syntax
+// errors.
 const (
-	maxNameBytes   = 59
-	maxPathBytes   = 52
-	maxQuotedBytes = 43
+	maxNameBytes       = 60
+	maxSyntaxNameBytes = 80
 )
 
-// chunkName is the form of a chunk's name in messages: after '=' or '@' as it is, else the first line of the source
-// as [string "…"]. Any goroutine may call it.
-func chunkName(name string) string {
+// chunkName is the form of a chunk's name in messages, of at most limit bytes with the zero that ends it in C: after '='
+// its beginning, after '@' its end, else the first line of the source as [string "…"]. Any goroutine may call it.
+func chunkName(name string, limit int) string {
 	switch {
 	case strings.HasPrefix(name, "="):
-		return name[1:min(len(name), maxNameBytes+1)]
+		return name[1:min(len(name), limit)]
 	case strings.HasPrefix(name, "@"):
-		if name = name[1:]; len(name) > maxPathBytes {
-			return "..." + name[len(name)-maxPathBytes:]
+		limit -= len(` '...' `) + 1
+		if name = name[1:]; len(name) > limit {
+			return "..." + name[len(name)-limit:]
 		}
 		return name
 	}
@@ -124,10 +130,18 @@ func chunkName(name string) string {
 	if end := strings.IndexAny(name, "\n\r"); end >= 0 {
 		line = name[:end]
 	}
-	if line = line[:min(len(line), maxQuotedBytes)]; len(line) < len(name) {
+	if line = line[:min(len(line), limit-len(` [string "..."] `)-1)]; len(line) < len(name) {
 		line += "..."
 	}
 	return `[string "` + line + `"]`
+}
+
+// optName returns the name of a chunk in argument n. Only the holder may call it.
+func optName(L *lua.LState, n int, otherwise string) string {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return luaval.CheckString(L, n)
 }
 
 // functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Levels

@@ -17,6 +17,12 @@ end
 local env = setmetatable({}, { __index = _G })
 env.list = function(...) return { ... } end
 env.id = function(...) return ... end
+-- Where a chunk has a syntax error, and what it returns without one.
+env.place = function(chunk, name)
+  local f, err = loadstring(chunk, name)
+  if f then return f() end
+  return (err:match("^(.-:%d+: )"))
+end
 env.fail = function() error("!fail", 0) end
 -- A list after a function has changed it, and what the function returned.
 env.on = function(t, f, ...) return t, f(t, ...) end
