@@ -32,9 +32,10 @@ local helpers = {
     while t[length + 1] ~= nil do length = length + 1 end
     return math.floor(n) % (length + 1) + 1
   end,
-  -- Whether the items have an order: with one that is not a number any is right.
+  -- Whether the items are numbers with an order: with a NaN any is right, and of a comparison that raises in sort the
+  -- line is here and not in lua5.1.
   ordered = function(t)
-    for i = 1, #t do if t[i] ~= t[i] then return false end end
+    for i = 1, #t do if type(t[i]) ~= "number" or t[i] ~= t[i] then return false end end
     return true
   end,
   -- A list up to its first hole: behind one, its length is any.
