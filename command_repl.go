@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-rover/rover/internal/admin"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -60,7 +61,7 @@ type evaluator interface {
 
 func runREPL(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 	r := &repl{in: bufio.NewScanner(cmd.InOrStdin()), out: cmd.OutOrStdout()}
-	r.in.Buffer(nil, maxEvalBody)
+	r.in.Buffer(nil, admin.MaxEvalBody)
 	if info, err := os.Stdin.Stat(); err == nil {
 		r.prompt = info.Mode()&os.ModeCharDevice != 0
 	}
@@ -238,7 +239,7 @@ func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest
 		return true, e.app.h.Reload(ctx)
 	case "routes":
 		gen := e.app.h.script.Live()
-		return true, scriptRoutes{e.path, gen.Routes(), gen.Hooks()}.print(out)
+		return true, printScriptRoutes(out, admin.ScriptRoutes{Script: e.path, Routes: gen.Routes(), Hooks: gen.Hooks()})
 	case "get", "post", "put", "patch", "delete", "head", "options":
 	default:
 		return false, nil

@@ -14,6 +14,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-rover/rover/internal/admin"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -40,7 +41,7 @@ a script the admin API of a running Caddy is asked.`,
 
 func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 	var answer struct {
-		VMs []vmRoutes `json:"vms"`
+		VMs []admin.VMRoutes `json:"vms"`
 	}
 	if len(args) == 0 {
 		body, err := askAdmin(fl, "GET", "/rover/routes")
@@ -69,7 +70,7 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 			if len(answer.VMs) > 1 || len(vm.Scripts) > 1 {
 				fmt.Fprintln(cmd.OutOrStdout(), s.Script)
 			}
-			if err := s.print(cmd.OutOrStdout()); err != nil {
+			if err := printScriptRoutes(cmd.OutOrStdout(), s); err != nil {
 				return err
 			}
 		}
@@ -78,7 +79,7 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 }
 
 // routesOf loads a script and returns its routes.
-func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]vmRoutes, error) {
+func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRoutes, error) {
 	s, err := checkSettings(fl)
 	if err != nil {
 		return nil, err
@@ -99,11 +100,11 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]vmRoutes, e
 	if err != nil {
 		return nil, fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))
 	}
-	return []vmRoutes{{VM: path, Scripts: []scriptRoutes{{path, routes, hooks}}}}, nil
+	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
 }
 
-// print prints the routes as a table, and the hooks that stand where nothing is routed.
-func (s scriptRoutes) print(out io.Writer) error {
+// printScriptRoutes prints routes as a table, and the hooks that stand where nothing is routed.
+func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	names := func(hooks []luart.Hook) string {
 		var list []string

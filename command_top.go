@@ -17,6 +17,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-rover/rover/internal/admin"
 )
 
 // topRows of routes, and of calls, are printed for a VM.
@@ -41,8 +43,8 @@ what. The figures are those of the last interval. --once prints them a single ti
 
 // look is an answer of GET /rover/live.
 type look struct {
-	At  time.Time `json:"at"`
-	VMs []live    `json:"vms"`
+	At  time.Time    `json:"at"`
+	VMs []admin.Live `json:"vms"`
 }
 
 func runTop(fl caddycmd.Flags) (int, error) {
@@ -86,7 +88,7 @@ func runTop(fl caddycmd.Flags) (int, error) {
 }
 
 // total is how many requests, or pieces of work, there were.
-func (c liveCost) total() (n uint64) {
+func total(c admin.Cost) (n uint64) {
 	for _, count := range c.Requests {
 		n += count
 	}
@@ -94,13 +96,13 @@ func (c liveCost) total() (n uint64) {
 }
 
 // since returns what c has become since an earlier look.
-func (c liveCost) since(list []liveCost) (n uint64, lua, wait float64, errors uint64) {
+func since(list []admin.Cost, c admin.Cost) (n uint64, lua, wait float64, errors uint64) {
 	for _, was := range list {
-		if was.Name == c.Name && was.total() <= c.total() {
-			return c.total() - was.total(), c.LuaSeconds - was.LuaSeconds, c.WaitSeconds - was.WaitSeconds, c.Errors - was.Errors
+		if was.Name == c.Name && total(was) <= total(c) {
+			return total(c) - total(was), c.LuaSeconds - was.LuaSeconds, c.WaitSeconds - was.WaitSeconds, c.Errors - was.Errors
 		}
 	}
-	return c.total(), c.LuaSeconds, c.WaitSeconds, c.Errors
+	return total(c), c.LuaSeconds, c.WaitSeconds, c.Errors
 }
 
 // printTop prints what has happened between two looks.
@@ -110,7 +112,7 @@ func printTop(w io.Writer, before, now look) error {
 		return errors.New("the clock of the server went back")
 	}
 	for _, vm := range now.VMs {
-		var was live
+		var was admin.Live
 		for _, b := range before.VMs {
 			if b.VM == vm.VM {
 				was = b
@@ -130,13 +132,13 @@ type topRow struct {
 	lua, wait float64
 }
 
-func printTopVM(w io.Writer, was, vm live, elapsed float64) error {
+func printTopVM(w io.Writer, was, vm admin.Live, elapsed float64) error {
 	var rows []topRow
 	var requests uint64
-	add := func(list, before []liveCost, request bool) {
+	add := func(list, before []admin.Cost, request bool) {
 		for _, c := range list {
 			r := topRow{name: c.Name}
-			r.n, r.lua, r.wait, r.errors = c.since(before)
+			r.n, r.lua, r.wait, r.errors = since(before, c)
 			if request {
 				requests += r.n
 			}

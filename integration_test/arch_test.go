@@ -19,13 +19,14 @@ const module = "github.com/caddy-rover/rover"
 // A package that is not here fails TestImports: a new one is a new line, with no more than it
 // needs. So is one that is here and not there any more.
 const imports = `
-. (caddy more): caddyfile eventloop internal/caddyenv internal/scripts internal/upstream
-	internal/watch luart luart/clock luart/outbound luart/persist luart/scripttest
+. (caddy more): caddyfile eventloop internal/admin internal/caddyenv internal/scripts
+	internal/upstream internal/watch luart luart/clock luart/outbound luart/persist luart/scripttest
 caddyfile (caddy more): luart/outbound
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
+internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 internal/upstream (caddy): luart luart/clock

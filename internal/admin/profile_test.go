@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func TestAdminProfileOneAtATime(t *testing.T) {
 	ended := make(chan error, 1)
 	ask := func(ctx context.Context, seconds string) error {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/rover/profile?seconds="+seconds, nil)
-		return adminProfile(group, httptest.NewRecorder(), r)
+		return getProfile(group, httptest.NewRecorder(), r)
 	}
 	statusOf := func(err error) int {
 		var api caddy.APIError

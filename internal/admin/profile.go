@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"errors"
@@ -18,9 +18,9 @@ const (
 	maxProfile     = 300 * time.Second
 )
 
-// adminProfile is GET /rover/profile[?vm=name][&seconds=n]: a profile of the VM in the format
+// getProfile is GET /rover/profile[?vm=name][&seconds=n]: a profile of the VM in the format
 // of pprof. It ends when the client leaves.
-func adminProfile(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+func getProfile(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	set, err := setOf(group, r)
 	if err != nil {
 		return err

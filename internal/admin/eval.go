@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 )
 
-// maxEvalBody is more than a chunk may have, so that the VM says so.
-const maxEvalBody = 128 << 10
+// MaxEvalBody is more than a chunk may have, so that the VM says so.
+const MaxEvalBody = 128 << 10
 
-// adminEval is POST /rover/eval[?vm=name], with a Lua chunk as the body. It runs code, so it
+// eval is POST /rover/eval[?vm=name], with a Lua chunk as the body. It runs code, so it
 // is off unless the config has admin_eval, and answers only on a socket or a loopback
 // address, whoever Caddy lets in elsewhere.
-func adminEval(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+func eval(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	if !group.Eval {
 		return forbidden("eval is off: it needs admin_eval in the global option rover (\"admin_eval\": true in the app rover)")
 	}
@@ -29,7 +29,7 @@ func adminEval(group *scripts.Group, w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	chunk, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvalBody))
+	chunk, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxEvalBody))
 	if err != nil {
 		return badRequest("reading the chunk: %w", err)
 	}

@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func TestEvalIsLocal(t *testing.T) {
 		if tt.local {
 			continue
 		}
-		err := adminEval(&scripts.Group{Options: scripts.Options{Eval: true}}, httptest.NewRecorder(), r)
+		err := eval(&scripts.Group{Options: scripts.Options{Eval: true}}, httptest.NewRecorder(), r)
 		if err == nil || !strings.Contains(err.Error(), "unix socket or a loopback address only") {
 			t.Errorf("%v: %v", tt.addr, err)
 		}

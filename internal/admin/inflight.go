@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// programOf is programsOf for a request that is about one VM: where there are several it
+// setOf is setsOf for a request that is about one VM: where there are several it
 // must name it.
 func setOf(group *scripts.Group, r *http.Request) (*scripts.Set, error) {
 	sets, err := setsOf(group, r)
@@ -61,8 +61,8 @@ type inFlight struct {
 // maxInFlight calls are told at once, and so many if the request does not say.
 const maxInFlight = 1000
 
-// adminInFlight is GET /rover/inflight[?vm=name][&limit=n].
-func adminInFlight(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getInFlight is GET /rover/inflight[?vm=name][&limit=n].
+func getInFlight(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
@@ -84,8 +84,8 @@ func adminInFlight(group *scripts.Group, w http.ResponseWriter, r *http.Request)
 	return writeJSON(w, map[string]any{"vms": list})
 }
 
-// adminKill is POST /rover/kill?id=n[&vm=name]. The answer says what was ended.
-func adminKill(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// kill is POST /rover/kill?id=n[&vm=name]. The answer says what was ended.
+func kill(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	set, err := setOf(group, r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"net/http"
@@ -7,39 +7,39 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// scriptRoutes is what a script has put below api.
-type scriptRoutes struct {
+// ScriptRoutes is what a script has put below api.
+type ScriptRoutes struct {
 	Script string        `json:"script"`
 	Routes []luart.Route `json:"routes"` // in the order in which they are tried
 	Hooks  []luart.Hook  `json:"hooks"`  // each once, also where nothing is routed
 }
 
-// vmRoutes are the scripts of a VM with their routes.
-type vmRoutes struct {
+// VMRoutes are the scripts of a VM with their routes.
+type VMRoutes struct {
 	VM      string         `json:"vm"`
-	Scripts []scriptRoutes `json:"scripts"`
+	Scripts []ScriptRoutes `json:"scripts"`
 	// Costs are what the routes have cost since the VM began, by name ("GET /users/:id"): of
 	// all scripts together, those that are routed no more included. A script that does not
 	// run has none.
-	Costs []liveCost `json:"costs,omitempty"`
+	Costs []Cost `json:"costs,omitempty"`
 }
 
-// adminListRoutes is GET /rover/routes[?vm=name].
-func adminListRoutes(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getRoutes is GET /rover/routes[?vm=name].
+func getRoutes(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]vmRoutes, 0, len(sets))
+	list := make([]VMRoutes, 0, len(sets))
 	for _, set := range sets {
-		list = append(list, routesOfSet(set))
+		list = append(list, routesOf(set))
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }
 
-// routesOfSet returns what the scripts of a set route that serve now. Any goroutine may call it.
-func routesOfSet(set *scripts.Set) vmRoutes {
-	v := vmRoutes{VM: set.VM().Name, Scripts: []scriptRoutes{}}
+// routesOf returns what the scripts of a set route that serve now. Any goroutine may call it.
+func routesOf(set *scripts.Set) VMRoutes {
+	v := VMRoutes{VM: set.VM().Name, Scripts: []ScriptRoutes{}}
 	seen := map[string]bool{}
 	for _, script := range set.Scripts() {
 		gen, path := script.Live(), script.Path()
@@ -47,9 +47,9 @@ func routesOfSet(set *scripts.Set) vmRoutes {
 			continue
 		}
 		seen[path] = true
-		v.Scripts = append(v.Scripts, scriptRoutes{path, gen.Routes(), gen.Hooks()})
+		v.Scripts = append(v.Scripts, ScriptRoutes{path, gen.Routes(), gen.Hooks()})
 	}
 	costs, _ := set.VM().Costs()
-	v.Costs = liveCosts(costs)
+	v.Costs = newCosts(costs)
 	return v
 }

@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"errors"
@@ -73,7 +73,7 @@ func (r *running) end() {
 // The admin API is about the config that started last and runs, also while Caddy, which has
 // no active config here, has not taken it yet.
 func TestAdminAnswersForWhatRuns(t *testing.T) {
-	status := adminHandler(map[string]adminRoute{http.MethodGet: {handle: adminStatus}})
+	status := handlerOf(map[string]endpoint{http.MethodGet: {handle: getStatus}})
 	ask := func(want string) {
 		t.Helper()
 		w := httptest.NewRecorder()

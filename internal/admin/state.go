@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ type vmErrors struct {
 	Errors []luart.Failure `json:"errors"` // the last one first
 }
 
-// adminErrors is GET /rover/errors[?vm=name].
-func adminErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getErrors is GET /rover/errors[?vm=name].
+func getErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
@@ -39,8 +39,8 @@ type vmDescription struct {
 	StateBytes  int64 `json:"state_bytes"`
 }
 
-// adminVMs is GET /rover/vms[?vm=name].
-func adminVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getVMs is GET /rover/vms[?vm=name].
+func getVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
@@ -69,11 +69,11 @@ type vmState struct {
 	States []stateSize `json:"states"` // the largest first
 }
 
-// adminState is GET /rover/state[?vm=name]: the tables of rover.state, and with a parameter
+// getState is GET /rover/state[?vm=name]: the tables of rover.state, and with a parameter
 // name the keys of one of them.
-func adminState(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+func getState(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Has("name") {
-		return adminStateKeys(group, w, r)
+		return getStateKeys(group, w, r)
 	}
 	sets, err := setsOf(group, r)
 	if err != nil {
@@ -95,8 +95,8 @@ const (
 	maxStateKeys     = 1000
 )
 
-// adminStateKeys is GET /rover/state?name=hits[&from=n][&limit=n][&vm=name].
-func adminStateKeys(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getStateKeys is GET /rover/state?name=hits[&from=n][&limit=n][&vm=name].
+func getStateKeys(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	set, err := setOf(group, r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	_ "embed"
@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// live is what a VM does now, and what it has done since it began: what the status page and
+// Live is what a VM does now, and what it has done since it began: what the status page and
 // caddy rover top show. They show rates, which are the differences of two answers.
-type live struct {
+type Live struct {
 	VM      string `json:"vm"`
 	Version int    `json:"version"`
 
@@ -30,8 +30,8 @@ type live struct {
 	QueueWait scripts.Histogram `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
 	Batches   scripts.Histogram `json:"batches"`    // bounds in requests
 
-	Routes     []liveCost      `json:"routes"`
-	Background []liveCost      `json:"background"` // by what began it
+	Routes     []Cost          `json:"routes"`
+	Background []Cost          `json:"background"` // by what began it
 	Errors     []luart.Failure `json:"errors"`     // the latest, at most maxLiveErrors
 	Calls      []luart.Call    `json:"calls"`      // at most maxLiveCalls
 	MoreCalls  int             `json:"more_calls,omitempty"`
@@ -43,8 +43,8 @@ const maxLiveCalls = 100
 // maxLiveErrors are shown; GET /rover/errors has the others.
 const maxLiveErrors = 10
 
-// liveCost is what a route, or a kind of background work, has cost.
-type liveCost struct {
+// Cost is what a route, or a kind of background work, has cost.
+type Cost struct {
 	Name         string            `json:"name"`
 	Requests     map[string]uint64 `json:"requests"` // by outcome
 	Errors       uint64            `json:"errors"`
@@ -53,23 +53,23 @@ type liveCost struct {
 	QueueSeconds float64           `json:"queue_seconds"`
 }
 
-func liveCosts(list []luart.RouteCost) []liveCost {
-	costs := make([]liveCost, 0, len(list))
+func newCosts(list []luart.RouteCost) []Cost {
+	costs := make([]Cost, 0, len(list))
 	for _, c := range list {
-		costs = append(costs, liveCost{
+		costs = append(costs, Cost{
 			c.Route, c.Requests, c.Errors, c.Total.Lua.Seconds(), c.Total.Wait.Seconds(), c.Total.Queue.Seconds(),
 		})
 	}
 	return costs
 }
 
-// adminLive is GET /rover/live[?vm=name].
-func adminLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getLive is GET /rover/live[?vm=name].
+func getLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
 	}
-	list := make([]live, 0, len(sets))
+	list := make([]Live, 0, len(sets))
 	for _, set := range sets {
 		calls, more, err := set.VM().InFlight(r.Context(), maxLiveCalls)
 		if err != nil {
@@ -81,18 +81,18 @@ func adminLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) err
 }
 
 // newLive returns what a VM does. Any goroutine may call it.
-func newLive(vm *scripts.VM, calls []luart.Call, more int) live {
+func newLive(vm *scripts.VM, calls []luart.Call, more int) Live {
 	loop, own := vm.Stats(), vm.Counters()
 	reloads, version := vm.Reloads()
 	routes, background := vm.Costs()
-	l := live{
+	l := Live{
 		VM: vm.Name, Version: version,
 		BusySeconds: loop.Busy.Seconds(), Queued: loop.Depth, Waiting: loop.Waiting, InFlight: loop.InFlight,
 		MemoryBytes: vm.Memory(), StateBytes: vm.StateBytes(),
 		Refused: loop.Refused.Total() + own.RefusedMemory, Kills: own.Kills,
 		ReloadsDone: reloads.Done, Failed: reloads.Failed,
 		QueueWait: scripts.QueueWaits(loop), Batches: scripts.BatchSizes(loop),
-		Routes: liveCosts(routes), Background: liveCosts(background),
+		Routes: newCosts(routes), Background: newCosts(background),
 		Calls: calls, MoreCalls: more,
 	}
 	l.Errors = vm.Failures()
@@ -103,12 +103,12 @@ func newLive(vm *scripts.VM, calls []luart.Call, more int) live {
 	return l
 }
 
-//go:embed admin_ui.html
+//go:embed page.html
 var uiPage []byte
 
-// adminUI is GET /rover/ui: the status page. It holds no figures itself, but asks for
+// getPage is GET /rover/ui: the status page. It holds no figures itself, but asks for
 // /rover/live every second.
-func adminUI(_ *scripts.Group, w http.ResponseWriter, _ *http.Request) error {
+func getPage(_ *scripts.Group, w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'")

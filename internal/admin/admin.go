@@ -1,4 +1,4 @@
-package rover
+package admin
 
 import (
 	"context"
@@ -16,70 +16,70 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(adminAPI{})
+	caddy.RegisterModule(API{})
 }
 
-// adminAPI are the endpoints below /rover/ of Caddy's admin API. They are about the config
+// API are the endpoints below /rover/ of Caddy's admin API. They are about the config
 // that runs, whatever config was running when the endpoints were made.
-type adminAPI struct{}
+type API struct{}
 
-// adminRoute is an endpoint. Its handler gets the scripts of the config that runs.
-type adminRoute struct {
+// endpoint is a method of a path. What handles it gets the scripts of the config that runs.
+type endpoint struct {
 	method, path string
 	handle       func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error
 }
 
-// adminRoutes are the endpoints.
-var adminRoutes = []adminRoute{
-	{http.MethodGet, "/rover/status", adminStatus},
-	{http.MethodGet, "/rover/routes", adminListRoutes},
-	{http.MethodPost, "/rover/reload", adminReplace((*scripts.Set).Reload)},
-	{http.MethodPost, "/rover/rollback", adminReplace((*scripts.Set).Rollback)},
-	{http.MethodGet, "/rover/inflight", adminInFlight},
-	{http.MethodPost, "/rover/kill", adminKill},
-	{http.MethodGet, "/rover/live", adminLive},
-	{http.MethodGet, "/rover/ui", adminUI},
-	{http.MethodGet, "/rover/profile", adminProfile},
-	{http.MethodGet, "/rover/vms", adminVMs},
-	{http.MethodGet, "/rover/errors", adminErrors},
-	{http.MethodGet, "/rover/state", adminState},
-	{http.MethodPost, "/rover/eval", adminEval},
+// endpoints are all there are.
+var endpoints = []endpoint{
+	{http.MethodGet, "/rover/status", getStatus},
+	{http.MethodGet, "/rover/routes", getRoutes},
+	{http.MethodPost, "/rover/reload", replace((*scripts.Set).Reload)},
+	{http.MethodPost, "/rover/rollback", replace((*scripts.Set).Rollback)},
+	{http.MethodGet, "/rover/inflight", getInFlight},
+	{http.MethodPost, "/rover/kill", kill},
+	{http.MethodGet, "/rover/live", getLive},
+	{http.MethodGet, "/rover/ui", getPage},
+	{http.MethodGet, "/rover/profile", getProfile},
+	{http.MethodGet, "/rover/vms", getVMs},
+	{http.MethodGet, "/rover/errors", getErrors},
+	{http.MethodGet, "/rover/state", getState},
+	{http.MethodPost, "/rover/eval", eval},
 }
 
 // CaddyModule returns the Caddy module information.
-func (adminAPI) CaddyModule() caddy.ModuleInfo {
+func (API) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "admin.api.rover",
-		New: func() caddy.Module { return new(adminAPI) },
+		New: func() caddy.Module { return new(API) },
 	}
 }
 
 // Routes returns the endpoints, one for each path, and one that answers for all others.
-func (adminAPI) Routes() []caddy.AdminRoute {
-	methods := map[string]map[string]adminRoute{"/rover/": {}}
-	for _, route := range adminRoutes {
-		if methods[route.path] == nil {
-			methods[route.path] = map[string]adminRoute{}
+func (API) Routes() []caddy.AdminRoute {
+	methods := map[string]map[string]endpoint{"/rover/": {}}
+	for _, e := range endpoints {
+		if methods[e.path] == nil {
+			methods[e.path] = map[string]endpoint{}
 		}
-		methods[route.path][route.method] = route
+		methods[e.path][e.method] = e
 	}
 	var list []caddy.AdminRoute
 	for path, byMethod := range methods {
-		list = append(list, caddy.AdminRoute{Pattern: path, Handler: adminHandler(byMethod)})
+		list = append(list, caddy.AdminRoute{Pattern: path, Handler: handlerOf(byMethod)})
 	}
 	return list
 }
 
-// adminHandler answers for one path, whose routes have these methods.
-func adminHandler(byMethod map[string]adminRoute) caddy.AdminHandlerFunc {
+// handlerOf answers for one path, whose routes have these methods.
+func handlerOf(byMethod map[string]endpoint) caddy.AdminHandlerFunc {
 	allow := strings.Join(slices.Sorted(maps.Keys(byMethod)), ", ")
 	return func(w http.ResponseWriter, r *http.Request) error {
-		route, ok := byMethod[r.Method]
+		e, ok := byMethod[r.Method]
 		switch {
 		case len(byMethod) == 0:
 			var paths []string
-			for _, route := range adminRoutes {
-				paths = append(paths, route.method+" "+route.path)
+			for _, e := range endpoints {
+				paths = append(paths, e.method+" "+e.path)
 			}
 			return caddy.APIError{
 				HTTPStatus: http.StatusNotFound,
@@ -99,11 +99,11 @@ func adminHandler(byMethod map[string]adminRoute) caddy.AdminHandlerFunc {
 				Err:        errors.New("the configuration has no rover directive"),
 			}
 		}
-		return route.handle(group, w, r)
+		return e.handle(group, w, r)
 	}
 }
 
-// programsOf returns the sets that a request is about: that of the VM which vm names
+// setsOf returns the sets that a request is about: that of the VM which vm names
 // in the query, a name or the path of a script, or all.
 func setsOf(group *scripts.Group, r *http.Request) ([]*scripts.Set, error) {
 	name := r.URL.Query().Get("vm")
@@ -123,8 +123,8 @@ func setsOf(group *scripts.Group, r *http.Request) ([]*scripts.Set, error) {
 	}
 }
 
-// adminStatus is GET /rover/status[?vm=name].
-func adminStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// getStatus is GET /rover/status[?vm=name].
+func getStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	sets, err := setsOf(group, r)
 	if err != nil {
 		return err
@@ -148,10 +148,10 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return e.Encode(v)
 }
 
-// adminReplace is POST /rover/reload[?vm=name] and POST /rover/rollback[?vm=name]. The
+// replace is POST /rover/reload[?vm=name] and POST /rover/rollback[?vm=name]. The
 // answer is the status of the VMs; an error says what was refused. A VM whose reload is
 // refused does not hold up the others.
-func adminReplace(replace func(*scripts.Set, context.Context) error) func(*scripts.Group, http.ResponseWriter, *http.Request) error {
+func replace(replace func(*scripts.Set, context.Context) error) func(*scripts.Group, http.ResponseWriter, *http.Request) error {
 	return func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 		sets, err := setsOf(group, r)
 		if err != nil {
@@ -191,4 +191,4 @@ func adminReplace(replace func(*scripts.Set, context.Context) error) func(*scrip
 }
 
 // Interface guards
-var _ caddy.AdminRouter = adminAPI{}
+var _ caddy.AdminRouter = API{}
