@@ -17,6 +17,7 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	luart.FrameConnect(r)
 	if h.explainKey != "" && h.asksForStory(r) {
 		return h.serveTelling(w, r, next)
 	}

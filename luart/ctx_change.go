@@ -206,6 +206,10 @@ func setResponseField(L *lua.LState) int {
 		return 0
 	}
 	status := checkStatus(L, 3)
+	if status >= 300 && r.from != nil && r.from.mayTunnel() {
+		r.refuseTunnel(L, status)
+		return 0
+	}
 	r.checkPart(L, status)
 	r.status, r.byDefault = status, false
 	return 0

@@ -16,6 +16,16 @@ func isExtendedConnect(r *http.Request) bool {
 	return len(protocol) > 0 && protocol[0] == "websocket"
 }
 
+// FrameConnect gives the body of a CONNECT that is no WebSocket a framing. The reverse proxy
+// sends such a request as it came, and net/http writes a body of unknown length behind a CONNECT
+// as it is, for it takes it for a tunnel: an upstream that does not know the method reads further
+// requests there, which have passed no hook. Over HTTP/1 the server has set the framing already.
+func FrameConnect(r *http.Request) {
+	if r.Method == http.MethodConnect && r.ContentLength < 0 && len(r.TransferEncoding) == 0 && !isExtendedConnect(r) {
+		r.TransferEncoding = []string{"chunked"}
+	}
+}
+
 // methodName is the request's method as scripts see it.
 func methodName(r *http.Request) string {
 	if isExtendedConnect(r) {

@@ -29,6 +29,7 @@ type handover struct {
 
 	to     *ProxyTo // nil: the next handler
 	method string   // of the request that was handed over
+	socket bool     // that is a CONNECT for a WebSocket (see isExtendedConnect)
 
 	header http.Header
 	before http.Header // unless apart: header is the client's, and was this before
@@ -149,7 +150,7 @@ func (h *handover) waitsOn() waitsOn {
 // response returns what scripts see of the response whose head is there.
 func (h *handover) response(x *Exchange) response {
 	h.coding = bodyfilter.ContentEncoding(h.header)
-	h.tunnel = opensTunnel(h.method, h.status, h.header)
+	h.tunnel = opensTunnel(h.socket, h.status, h.header)
 	h.announced = trailerNames(h.header)
 	h.wantsTrailers = wantsTrailers(x.r)
 	res := response{status: h.status, header: h.header, from: h, origin: h}
@@ -186,7 +187,7 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 	cur := x.gen.vm.cur
 	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, method: r.Method, picker: picker, header: x.client.header(x.w),
+		to: to, method: r.Method, socket: isExtendedConnect(r), picker: picker, header: x.client.header(x.w),
 		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}

@@ -53,9 +53,9 @@ func (w *handoverWriter) WriteHeader(status int) {
 		w.inform(status)
 		return
 	}
-	tunnel := opensTunnel(w.h.method, status, w.h.header)
+	tunnel := opensTunnel(w.h.socket, status, w.h.header)
 	w.begin(status)
-	if w.to == nil && tunnel {
+	if w.to == nil && (tunnel || w.limit == 0 && w.h.mayTunnel()) {
 		panic(http.ErrAbortHandler) // the only way to keep the handler from opening it
 	}
 }

@@ -31,7 +31,7 @@ func (x *Exchange) PassOn() error {
 	}
 	x.sent = true
 	h := &x.passed
-	x.alone(h, to, x.r.Method)
+	x.alone(h, to, x.r)
 	if x.gen.wantsBodies.Load() {
 		r := x.r.WithContext(x.onwardContext())
 		r.Header = narrowed(x.r.Header)
@@ -63,11 +63,12 @@ func (x *Exchange) PassOn() error {
 	return err
 }
 
-// alone makes h a handover that is the only one under way, and may change the request and
+// alone makes h a handover of r that is the only one under way, and may change the request and
 // the headers of the client's response themselves.
-func (x *Exchange) alone(h *handover, to *ProxyTo, method string) {
+func (x *Exchange) alone(h *handover, to *ProxyTo, r *http.Request) {
 	x.client = &x.clientHead
-	h.to, h.method, h.header, h.before = to, method, x.w.Header(), noHeader
+	h.method, h.socket = r.Method, isExtendedConnect(r)
+	h.to, h.header, h.before = to, x.w.Header(), noHeader
 	if len(h.header) > 0 {
 		h.before = maps.Clone(h.header)
 	}

@@ -38,7 +38,7 @@ func (x *Exchange) replayBody(trailer http.Header) io.ReadCloser {
 	if whole, ok := body.(Replayable); ok { // Lua has read it
 		return whole.Again()
 	}
-	if x.r.Method == http.MethodConnect {
+	if isExtendedConnect(x.r) {
 		return body // a tunnel: nothing of it is kept, and closing it is how its end is told
 	}
 	old, ok := body.(*replayReader)

@@ -87,7 +87,7 @@ func (x *Exchange) handOverWhole(h *handover) *handover {
 		return x.handOverRequest(h.to, h.asked)
 	}
 	r := h.again.asked
-	x.alone(h.again, h.to, r.Method)
+	x.alone(h.again, h.to, r)
 	x.coroutine(h.again, r)
 	return h.again
 }

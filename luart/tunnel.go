@@ -9,18 +9,18 @@ import (
 )
 
 // opensTunnel reports whether the head of a response opens a tunnel: 101 to an Upgrade, or
-// 2xx to CONNECT, which is how WebSockets come over HTTP/2 and 3. Behind it there is no body,
+// 2xx to the CONNECT (socket) that a WebSocket over HTTP/2 and 3 is. Behind it there is no body,
 // but what client and upstream have to say to each other, and that is none of Lua's business.
 //
-// An upstream that does not know the upgrade may answer a WebSocket over HTTP/2 as it would
-// answer a GET. That must not pass for a tunnel, or it would be a way round every filter.
-// A real one has no length, and Caddy's reverse proxy names itself in Via in all responses
-// but those that it has upgraded.
-func opensTunnel(method string, status int, h http.Header) bool {
+// Whoever does not know the upgrade may answer a WebSocket over HTTP/2 as it would answer a
+// GET, and any other CONNECT too. That must not pass for a tunnel, or it would be a way round
+// every filter. A real one has no length and no type, and Caddy's reverse proxy names itself in
+// Via in all responses but those that it has upgraded.
+func opensTunnel(socket bool, status int, h http.Header) bool {
 	switch {
 	case status == http.StatusSwitchingProtocols:
 		return true
-	case method != http.MethodConnect, status < 200, status > 299:
+	case !socket, status < 200, status > 299, len(h["Content-Type"]) > 0:
 		return false
 	}
 	if length, _ := strconv.ParseInt(h.Get("Content-Length"), 10, 64); length > 0 {
@@ -32,6 +32,13 @@ func opensTunnel(method string, status int, h http.Header) bool {
 		}
 	}
 	return true
+}
+
+// mayTunnel reports whether a handler that gets its head through may open a tunnel, for all
+// that is known: so it may with any 2xx to CONNECT, where a handler is a forward proxy. What the
+// script refuses of these it refuses as a tunnel.
+func (h *handover) mayTunnel() bool {
+	return h.tunnel || h.method == http.MethodConnect && h.came >= 200 && h.came <= 299
 }
 
 // filteredMethod is the method that says whether a response that is no tunnel has a body to
@@ -49,7 +56,7 @@ func (r *response) isTunnel() bool { return r.from != nil && r.from.tunnel }
 // refuseTunnel makes r an answer without a body in the place of a tunnel, which is closed
 // when it is clear that nobody wants it after all. Only the holder may call it.
 func (r *response) refuseTunnel(L *lua.LState, status int) {
-	if r.from.method == http.MethodConnect && status < 300 {
+	if r.from.socket && status < 300 {
 		L.ArgError(3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
 	}
 	r.leave()

@@ -14,23 +14,24 @@ import (
 
 func TestOpensTunnel(t *testing.T) {
 	for _, c := range []struct {
-		method string
+		socket bool
 		status int
 		header http.Header
 		want   bool
 	}{
-		{"GET", 101, nil, true},
-		{"POST", 101, http.Header{"Content-Length": {"3"}}, true},
-		{"GET", 200, nil, false},
-		{"CONNECT", 200, nil, true},
-		{"CONNECT", 204, http.Header{"Content-Length": {"0"}, "Via": {"1.1 other"}}, true},
-		{"CONNECT", 200, http.Header{"Content-Length": {"3"}}, false},
-		{"CONNECT", 200, http.Header{"Via": {"1.1 Caddy"}}, false},
-		{"CONNECT", 302, nil, false},
-		{"CONNECT", 403, nil, false},
+		{false, 101, nil, true},
+		{false, 101, http.Header{"Content-Length": {"3"}}, true},
+		{false, 200, nil, false},
+		{true, 200, nil, true},
+		{true, 204, http.Header{"Content-Length": {"0"}, "Via": {"1.1 other"}}, true},
+		{true, 200, http.Header{"Content-Length": {"3"}}, false},
+		{true, 200, http.Header{"Content-Type": {"text/plain"}}, false},
+		{true, 200, http.Header{"Via": {"1.1 Caddy"}}, false},
+		{true, 302, nil, false},
+		{true, 403, nil, false},
 	} {
-		if got := opensTunnel(c.method, c.status, c.header); got != c.want {
-			t.Errorf("%s %d %v: %v", c.method, c.status, c.header, got)
+		if got := opensTunnel(c.socket, c.status, c.header); got != c.want {
+			t.Errorf("WebSocket %v, %d %v: %v", c.socket, c.status, c.header, got)
 		}
 	}
 }
