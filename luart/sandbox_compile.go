@@ -98,8 +98,7 @@ func (r *endingReader) Read(p []byte) (int, error) {
 func numeral(spelled string) (float64, error) {
 	n, ok := luaval.ParseNumber(spelled)
 	if !ok {
-		// At the end of the source the scanner takes EOF (-1) for a byte of the exponent.
-		return 0, fmt.Errorf("malformed number near '%s'", shown(strings.TrimSuffix(spelled, "\xff")))
+		return 0, fmt.Errorf("malformed number near '%s'", shown(spelled))
 	}
 	return n, nil
 }

@@ -25,7 +25,7 @@ func TestCompileErrors(t *testing.T) {
 		{"goto nowhere", "app.lua:2: no visible label 'nowhere' for <goto> at line 1"},
 		{"\n::a:: ::a::", "app.lua:2: label 'a' already defined on line 2"},
 		{"return 1e", "app.lua:1: malformed number near '1e'"},
-		{"\n\nreturn 2e+ ", "app.lua:3: malformed number near '2e+ '"},
+		{"\n\nreturn 2e+ ", "app.lua:3: malformed number near '2e+'"},
 		{"x = " + strings.Repeat("y", 100) + " z = z z", "app.lua:1: syntax error near"},
 		{"return " + strings.Repeat("a", 99) + strings.Repeat(" b", 2), "app.lua:1: syntax error near 'b'"},
 		{"\x1bLuaQ", "app.lua:1: precompiled chunks are not supported"},
