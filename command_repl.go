@@ -230,15 +230,15 @@ func (e *scriptEvaluator) close() {
 }
 
 func (e *scriptEvaluator) eval(ctx context.Context, source string) (luart.Evaluation, error) {
-	return e.app.h.script.Live().Eval(ctx, source)
+	return e.app.Generation().Eval(ctx, source)
 }
 
 func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest string) (bool, error) {
 	switch name {
 	case "reload":
-		return true, e.app.h.Reload(ctx)
+		return true, e.app.Reload(ctx)
 	case "routes":
-		gen := e.app.h.script.Live()
+		gen := e.app.Generation()
 		return true, printScriptRoutes(out, admin.ScriptRoutes{Script: e.path, Routes: gen.Routes(), Hooks: gen.Hooks()})
 	case "get", "post", "put", "patch", "delete", "head", "options":
 	default:

@@ -152,14 +152,13 @@ func (c *scriptConfigs) open(_ context.Context, o scripttest.Options) (scripttes
 	if err != nil {
 		return nil, files, err
 	}
-	t, err := openScriptTest(o, config)
+	t, err := openScriptTest(o, config, files)
 	if err != nil {
 		if t != nil {
-			files = append(files, t.Files()...)
+			files = t.Files()
 		}
 		return nil, files, err
 	}
-	t.files = files
 	return t, files, nil
 }
 

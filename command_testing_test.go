@@ -2,6 +2,8 @@ package rover
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,7 +40,13 @@ func (p printed) until(t *testing.T, text string) string {
 // module, the Caddyfile; and new ones.
 func TestWatchTests(t *testing.T) {
 	dir := t.TempDir()
-	file := func(name, source string) { script(t, filepath.Join(dir, name), source) }
+	file := func(name, source string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(source), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	file("app.lua", `local api, m = rover.server {}, require "lib.m"
 		function api.get() return m .. tostring(rover.config.x) end
 		return api`)

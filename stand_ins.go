@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -88,15 +89,16 @@ type scriptTest struct {
 	h      *Handler
 	app    *App
 	cancel context.CancelFunc
-	files  []string // beside those of the script
+	files  []string // that the configuration was made of
 }
 
 // scriptTests counts them: each has a VM of its own.
 var scriptTests atomic.Uint64
 
 // openScriptTest is a scripttest.Opener. The script runs with a configuration, changed by
-// what the test says itself. files are those that the configuration was made of.
-func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scriptTest, err error) {
+// what the test says itself. files are those that the configuration was made of. With an error
+// the test is there as far as it has got, for Files, or it is nil.
+func openScriptTest(o scripttest.Options, config rovercaddyfile.Config, files []string) (_ *scriptTest, err error) {
 	base, err := caddyenv.Context()
 	if err != nil {
 		return nil, err
@@ -118,7 +120,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config) (_ *scri
 	}
 	t := &scriptTest{
 		h:   &Handler{Config: config, stand: &standIns{o}},
-		app: new(App), cancel: cancel,
+		app: new(App), cancel: cancel, files: files,
 	}
 	t.app.init(o.Logger, nil)
 	if err := t.h.provision(ctx, t.app); err != nil {
@@ -174,9 +176,15 @@ func (t *scriptTest) ErrorStatus(err error) int { return host{t.h}.ErrorStatus(e
 // State implements scripttest.App.
 func (t *scriptTest) State(name string) (luart.Plain, bool, error) { return t.h.vm.State(name) }
 
+// Generation returns what the script has loaded last.
+func (t *scriptTest) Generation() *luart.Generation { return t.h.script.Live() }
+
+// Reload loads the script again.
+func (t *scriptTest) Reload(ctx context.Context) error { return t.h.Reload(ctx) }
+
 // Files implements scripttest.App.
 func (t *scriptTest) Files() []string {
-	files := t.files
+	files := slices.Clone(t.files)
 	for _, set := range t.app.scripts.Sets() {
 		files = append(files, set.Files()...)
 	}

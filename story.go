@@ -110,7 +110,7 @@ type storyteller struct {
 	h     *Handler
 	story *luart.Story
 	track *track // nil: the script had nothing to do with it
-	told  bool
+	sent  bool // the header
 }
 
 // serveTelling is serve for a request that asks for its story. It gets it in a header of
@@ -235,8 +235,8 @@ func escapeNonASCII(text []byte) string {
 
 // begin puts the story into the response's header, once.
 func (s *storyteller) begin() {
-	if !s.told {
-		s.told = true
+	if !s.sent {
+		s.sent = true
 		s.Header().Add(explainHeader, s.tell().header())
 	}
 }
