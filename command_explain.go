@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-rover/rover/internal/handler"
 )
 
 // explainKeyEnv is where the command finds the key: arguments can be seen by others.
@@ -55,7 +57,7 @@ func runExplain(fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	if fl.Bool("sign") {
-		fmt.Printf("%s: %s\n", explainHeader, r.Header.Get(explainHeader))
+		fmt.Printf("%s: %s\n", handler.TraceHeader, r.Header.Get(handler.TraceHeader))
 		return caddy.ExitCodeSuccess, nil
 	}
 	client := &http.Client{
@@ -70,7 +72,7 @@ func runExplain(fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	defer resp.Body.Close()
-	stories := resp.Header.Values(explainHeader)
+	stories := resp.Header.Values(handler.TraceHeader)
 	if len(stories) == 0 {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s %s: %s, without a story: the directive needs the option explain with this key,"+
 			" and the request must come to it with the method, host and URI it was sent with", r.Method, r.URL, resp.Status)
@@ -113,13 +115,13 @@ func explainRequest(key string, fl caddycmd.Flags) (*http.Request, error) {
 		}
 		r.Header.Add(name, strings.TrimSpace(value))
 	}
-	r.Header.Set(explainHeader, signExplain(key, r.Method, r.Host, r.URL.RequestURI(), time.Now().Add(explainFor)))
+	r.Header.Set(handler.TraceHeader, handler.SignTrace(key, r.Method, r.Host, r.URL.RequestURI(), time.Now().Add(explainFor)))
 	return r, nil
 }
 
 // printStory prints a story for people.
 func printStory(text string) error {
-	var t told
+	var t handler.Trace
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return fmt.Errorf("reading the story: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-rover/rover/internal/admin"
+	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -180,7 +181,7 @@ func (l liveEvaluator) command(_ context.Context, out io.Writer, name, _ string)
 
 // scriptEvaluator is a script of its own.
 type scriptEvaluator struct {
-	app  *scriptTest
+	app  *handler.Test
 	path string
 	temp string // a folder to remove; "": none
 }
@@ -216,7 +217,7 @@ func openScriptEvaluator(ctx context.Context, args []string, out io.Writer) (*sc
 		e.close()
 		return nil, err
 	}
-	e.app = app.(*scriptTest)
+	e.app = app.(*handler.Test)
 	return e, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -152,7 +153,7 @@ func (c *scriptConfigs) open(_ context.Context, o scripttest.Options) (scripttes
 	if err != nil {
 		return nil, files, err
 	}
-	t, err := openScriptTest(o, config, files)
+	t, err := handler.OpenTest(o, config, files)
 	if err != nil {
 		if t != nil {
 			files = t.Files()

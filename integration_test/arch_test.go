@@ -19,8 +19,8 @@ const module = "github.com/caddy-rover/rover"
 // A package that is not here fails TestImports: a new one is a new line, with no more than it
 // needs. So is one that is here and not there any more.
 const imports = `
-. (caddy more): caddyfile eventloop internal/admin internal/caddyenv internal/scripts
-	internal/upstream internal/watch luart luart/clock luart/outbound luart/persist luart/scripttest
+. (caddy more): caddyfile internal/admin internal/handler internal/scripts internal/upstream
+	internal/watch luart luart/outbound luart/scripttest
 caddyfile (caddy more): luart/outbound
 cmd/caddy (caddy): .
 eventloop:
@@ -28,6 +28,8 @@ integration_test:
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
+internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
+	internal/upstream luart luart/clock luart/outbound luart/persist luart/scripttest
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 internal/upstream (caddy): luart luart/clock
 internal/watch (more): luart/giveup

@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"crypto/hmac"
@@ -21,10 +21,10 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// explainHeader asks for the story of a request, and brings it back: see Config.Explain. The
+// TraceHeader asks for the story of a request, and brings it back: see Config.Explain. The
 // question is "<unix time>:<signature>", valid until then: the HMAC-SHA256, in hexadecimal, of
 // what explainText makes.
-const explainHeader = "Rover-Explain"
+const TraceHeader = "Rover-Explain"
 
 const (
 	// leastExplainKey bytes cannot be guessed, if they are random.
@@ -45,8 +45,8 @@ func explainText(method, host, uri string, until int64) string {
 	return strings.Join([]string{"rover-explain", method, host, uri, strconv.FormatInt(until, 10)}, "\n")
 }
 
-// signExplain returns the header of a request that asks for its story.
-func signExplain(key, method, host, uri string, until time.Time) string {
+// SignTrace returns the header of a request that asks for its story.
+func SignTrace(key, method, host, uri string, until time.Time) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	io.WriteString(mac, explainText(method, host, uri, until.Unix())) //nolint:errcheck // a hash takes all
 	return fmt.Sprintf("%d:%s", until.Unix(), hex.EncodeToString(mac.Sum(nil)))
@@ -71,14 +71,14 @@ const explainVar = "rover.explain"
 // then goes no further than to other rover directives of the site: it is valid for everybody
 // who sees it.
 func (h *Handler) asksForStory(r *http.Request) bool {
-	header := r.Header.Get(explainHeader)
+	header := r.Header.Get(TraceHeader)
 	if header == "" {
 		header, _ = caddyhttp.GetVar(r.Context(), explainVar).(string)
 	}
 	if !h.signed(r, header) {
 		return false
 	}
-	r.Header.Del(explainHeader)
+	r.Header.Del(TraceHeader)
 	caddyhttp.SetVar(r.Context(), explainVar, header)
 	return true
 }
@@ -101,7 +101,7 @@ func (h *Handler) signed(r *http.Request, header string) bool {
 	if was, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok { // what the client has signed
 		method, uri = was.Method, was.RequestURI
 	}
-	return hmac.Equal([]byte(header), []byte(signExplain(h.explainKey, method, r.Host, uri, until)))
+	return hmac.Equal([]byte(header), []byte(SignTrace(h.explainKey, method, r.Host, uri, until)))
 }
 
 // storyteller serves one request whose story is told. The request's goroutine uses it.
@@ -110,7 +110,7 @@ type storyteller struct {
 	h     *Handler
 	story *luart.Story
 	track *track // nil: the script had nothing to do with it
-	sent  bool // the header
+	sent  bool   // the header
 }
 
 // serveTelling is serve for a request that asks for its story. It gets it in a header of
@@ -158,8 +158,8 @@ func (s *storyteller) connections() *httptrace.ClientTrace {
 	}
 }
 
-// told is a story as JSON.
-type told struct {
+// Trace is a story as JSON.
+type Trace struct {
 	VM        string  `json:"vm"`
 	Script    string  `json:"script"`
 	Version   int     `json:"version,omitempty"`
@@ -183,9 +183,9 @@ type step struct {
 func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
 
 // tell returns the story so far.
-func (s *storyteller) tell() *told {
+func (s *storyteller) tell() *Trace {
 	steps, total := s.story.Steps()
-	t := &told{VM: s.h.vm.Name, Script: s.h.script.Path(), Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
+	t := &Trace{VM: s.h.vm.Name, Script: s.h.script.Path(), Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
 	if k := s.track; k != nil {
 		t.Version, t.Route, t.Outcome = k.gen.Version(), k.Route, k.Outcome
 		t.LuaMS, t.WaitMS, t.QueueMS = inMilliseconds(k.Lua), inMilliseconds(k.Wait), inMilliseconds(k.Queue)
@@ -197,17 +197,17 @@ func (s *storyteller) tell() *told {
 }
 
 // header returns the story in ASCII, with as many steps as fit.
-func (t *told) header() string { return t.fit(maxStoryBytes).ascii() }
+func (t *Trace) header() string { return t.fit(maxStoryBytes).ascii() }
 
 // fit returns the story with as many steps as fit into so many bytes.
-func (t *told) fit(limit int) *told {
+func (t *Trace) fit(limit int) *Trace {
 	for len(t.Steps) > 0 && len(t.ascii()) > limit {
 		t.Steps, t.Truncated = t.Steps[:len(t.Steps)*3/4], true
 	}
 	return t
 }
 
-func (t *told) ascii() string {
+func (t *Trace) ascii() string {
 	text, err := json.Marshal(t)
 	if err != nil {
 		return "{}" // there is nothing in it that JSON has not
@@ -237,7 +237,7 @@ func escapeNonASCII(text []byte) string {
 func (s *storyteller) begin() {
 	if !s.sent {
 		s.sent = true
-		s.Header().Add(explainHeader, s.tell().header())
+		s.Header().Add(TraceHeader, s.tell().header())
 	}
 }
 

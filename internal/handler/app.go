@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"

@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"context"
@@ -156,7 +156,7 @@ func TestScriptMetricsOfTwoVMs(t *testing.T) {
 
 // docs/observing.md lists the metrics that there are, with their labels.
 func TestMetricsPage(t *testing.T) {
-	page, err := os.ReadFile("docs/observing.md")
+	page, err := os.ReadFile("../../docs/observing.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestDashboard(t *testing.T) {
 		}
 		labels[name] = names
 	}
-	source, err := os.ReadFile("docs/grafana.json")
+	source, err := os.ReadFile("../../docs/grafana.json")
 	if err != nil {
 		t.Fatal(err)
 	}

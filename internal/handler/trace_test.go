@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ func TestAsksForStory(t *testing.T) {
 	const key = "0123456789abcdef"
 	now := time.Now()
 	sign := func(key, method, host, uri string, until time.Time) string {
-		return signExplain(key, method, host, uri, until)
+		return SignTrace(key, method, host, uri, until)
 	}
 	good := sign(key, "GET", "a.example", "/x?y=1", now.Add(time.Minute))
 	for _, c := range []struct {
@@ -37,13 +37,13 @@ func TestAsksForStory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "http://a.example/x?y=1", nil)
 			r.RequestURI = "/x?y=1"
-			r.Header.Set(explainHeader, c.header)
+			r.Header.Set(TraceHeader, c.header)
 			h := &Handler{explainKey: key}
 			r = caddyenv.Prepare(r, httptest.NewRecorder())
 			if got := h.asksForStory(r); got != c.want {
 				t.Errorf("%v for %q", got, c.header)
 			}
-			if left := r.Header.Get(explainHeader); c.want && left != "" {
+			if left := r.Header.Get(TraceHeader); c.want && left != "" {
 				t.Errorf("the upstream gets %q", left)
 			}
 			if got := h.asksForStory(r); got != c.want { // a directive behind
@@ -55,9 +55,9 @@ func TestAsksForStory(t *testing.T) {
 
 // A story fits into a header, and is JSON whatever is in it.
 func TestStoryHeader(t *testing.T) {
-	want := told{VM: "vm\r\n\x00", Steps: []step{{What: "ünï\x7f🎉", Result: "\xff"}}}
+	want := Trace{VM: "vm\r\n\x00", Steps: []step{{What: "ünï\x7f🎉", Result: "\xff"}}}
 	header := want.header()
-	var got told
+	var got Trace
 	if err := json.Unmarshal([]byte(header), &got); err != nil {
 		t.Fatal(err, header)
 	}
@@ -73,7 +73,7 @@ func TestStoryHeader(t *testing.T) {
 		want.Steps = append(want.Steps, step{What: strings.Repeat("é", 100)})
 	}
 	header = want.header()
-	got = told{}
+	got = Trace{}
 	if err := json.Unmarshal([]byte(header), &got); err != nil {
 		t.Fatal(err, header)
 	}

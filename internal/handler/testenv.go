@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"context"
@@ -84,8 +84,8 @@ type roundTripperFunc func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTripperFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// scriptTest is a handler in a test of its script.
-type scriptTest struct {
+// Test is a handler in a test of its script.
+type Test struct {
 	h      *Handler
 	app    *App
 	cancel context.CancelFunc
@@ -95,10 +95,10 @@ type scriptTest struct {
 // scriptTests counts them: each has a VM of its own.
 var scriptTests atomic.Uint64
 
-// openScriptTest is a scripttest.Opener. The script runs with a configuration, changed by
+// OpenTest is a scripttest.Opener. The script runs with a configuration, changed by
 // what the test says itself. files are those that the configuration was made of. With an error
 // the test is there as far as it has got, for Files, or it is nil.
-func openScriptTest(o scripttest.Options, config rovercaddyfile.Config, files []string) (_ *scriptTest, err error) {
+func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string) (_ *Test, err error) {
 	base, err := caddyenv.Context()
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config, files []
 	if o.Unmatched != "" {
 		config.Unmatched = o.Unmatched
 	}
-	t := &scriptTest{
+	t := &Test{
 		h:   &Handler{Config: config, stand: &standIns{o}},
 		app: new(App), cancel: cancel, files: files,
 	}
@@ -138,7 +138,7 @@ func openScriptTest(o scripttest.Options, config rovercaddyfile.Config, files []
 }
 
 // Serve implements scripttest.App.
-func (t *scriptTest) Serve(w http.ResponseWriter, r *http.Request) error {
+func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
 	r = caddyenv.Prepare(r, w)
 	err := t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
 	var herr caddyhttp.HandlerError
@@ -156,7 +156,7 @@ func (e *plainError) Error() string { return e.Err.Error() }
 func (e *plainError) Unwrap() error { return e.HandlerError }
 
 // behind is the next handler: the fake upstream "next".
-func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {
+func (t *Test) behind(w http.ResponseWriter, r *http.Request) error {
 	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{
 		Names: []string{"next"}, Kind: scripttest.Behind, Others: upstream.Chosen(r.Context()),
 	})
@@ -171,19 +171,19 @@ func (t *scriptTest) behind(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ErrorStatus implements scripttest.App.
-func (t *scriptTest) ErrorStatus(err error) int { return host{t.h}.ErrorStatus(err) }
+func (t *Test) ErrorStatus(err error) int { return host{t.h}.ErrorStatus(err) }
 
 // State implements scripttest.App.
-func (t *scriptTest) State(name string) (luart.Plain, bool, error) { return t.h.vm.State(name) }
+func (t *Test) State(name string) (luart.Plain, bool, error) { return t.h.vm.State(name) }
 
 // Generation returns what the script has loaded last.
-func (t *scriptTest) Generation() *luart.Generation { return t.h.script.Live() }
+func (t *Test) Generation() *luart.Generation { return t.h.script.Live() }
 
 // Reload loads the script again.
-func (t *scriptTest) Reload(ctx context.Context) error { return t.h.Reload(ctx) }
+func (t *Test) Reload(ctx context.Context) error { return t.h.Reload(ctx) }
 
 // Files implements scripttest.App.
-func (t *scriptTest) Files() []string {
+func (t *Test) Files() []string {
 	files := slices.Clone(t.files)
 	for _, set := range t.app.scripts.Sets() {
 		files = append(files, set.Files()...)
@@ -192,10 +192,10 @@ func (t *scriptTest) Files() []string {
 }
 
 // Close implements scripttest.App. The hook on_stop does not run.
-func (t *scriptTest) Close() {
+func (t *Test) Close() {
 	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup()) // what else could be done
 	t.cancel()
 }
 
 // Interface guards
-var _ scripttest.App = (*scriptTest)(nil)
+var _ scripttest.App = (*Test)(nil)

@@ -1,4 +1,4 @@
-package rover
+package handler
 
 import (
 	"context"

@@ -1,0 +1,190 @@
+package handler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/scripts"
+	"github.com/caddy-rover/rover/internal/upstream"
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+	httpcaddyfile.RegisterHandlerDirective("rover", parseDirective)
+	// In front of templates, which would run what Lua answers as a template: {{ … }} that a client
+	// has sent reads files and the environment.
+	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "templates")
+}
+
+// Handler runs a Lua script in front of the handlers after it. The script answers a
+// request, changes and passes it on, or hands it over to upstreams of its choice; see
+// the README for what it can do.
+//
+// All handlers with the same name (by default: the same script) share one Lua VM, and
+// with it rover.state, also across config reloads.
+type Handler struct {
+	rovercaddyfile.Config
+
+	app        *App
+	vm         *scripts.VM // nil: none acquired
+	script     scripts.Script
+	proxy      *upstream.Proxy
+	explainKey string // "": nobody is told the story of a request
+	logger     *zap.Logger
+	stand      *standIns    // of a test of the script; nil: it serves
+	refusing   atomic.Int64 // unix time of the last log line about refused requests
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.rover",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	config, err := rovercaddyfile.Parse(h)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{Config: config}, nil
+}
+
+// Provision loads the script. An error leaves what an earlier config loaded as it is.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.App("rover")
+	if err != nil {
+		return err
+	}
+	return h.provision(ctx, app.(*App))
+}
+
+func (h *Handler) provision(ctx caddy.Context, app *App) error {
+	h.app = app
+	h.logger = ctx.Logger()
+	if h.stand != nil {
+		h.logger = h.stand.Logger
+	}
+	h.SetDefaults()
+	if err := h.Validate(); err != nil { // Caddy validates after provisioning: too late for us
+		return err
+	}
+	var err error
+	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
+		return err
+	}
+	repl := caddy.NewReplacer()
+	if h.explainKey, err = h.newExplainKey(repl); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(repl.ReplaceAll(h.Script, ""))
+	if err != nil {
+		return fmt.Errorf("finding script %q: %w", h.Script, err)
+	}
+	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
+		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()}, h.Memory)
+	if err != nil {
+		return err
+	}
+	if h.script.Settings, err = h.newSettings(repl, path); err != nil {
+		return err
+	}
+	h.script.Watch, h.script.WatchInterval = h.Watch, time.Duration(h.WatchInterval)
+	if h.Persist != nil {
+		interval, maxSize := h.Persist.Settings()
+		h.script.Persist = &scripts.Persist{Interval: interval, MaxSize: maxSize}
+	}
+	if h.stand != nil {
+		h.stand.replace(h)
+	}
+	return app.add(h)
+}
+
+// newSettings makes what all generations of the script have in common.
+func (h *Handler) newSettings(repl *caddy.Replacer, path string) (luart.Script, error) {
+	var net *outbound.Policy
+	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
+		var err error
+		if net, err = outbound.ParsePolicy(h.AllowNet); err != nil {
+			return luart.Script{}, err
+		}
+	}
+	config := make(map[string]string, len(h.Set))
+	for k, v := range h.Set {
+		config[k] = repl.ReplaceAll(v, "")
+	}
+	return luart.Script{
+		Path:          path,
+		Respond:       h.Unmatched == rovercaddyfile.UnmatchedRespond,
+		Timeout:       time.Duration(h.Timeout),
+		Burst:         time.Duration(h.Burst),
+		MaxBody:       h.MaxBody,
+		MaxUpload:     h.MaxUpload,
+		BodyMinRate:   *h.BodyMinRate,
+		Debug:         h.Debug,
+		OnFailure:     failPolicies[h.OnFailure],
+		Quarantine:    quarantinePolicy(h.Quarantine),
+		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
+		Getenv:        os.LookupEnv,
+		Net:           net,
+		Config:        config,
+		CheckUpstream: upstream.CheckAddress,
+		Logger:        h.logger,
+	}, nil
+}
+
+var failPolicies = map[string]luart.FailPolicy{
+	rovercaddyfile.FailClosed: luart.FailClosed,
+	rovercaddyfile.Fail500:    luart.FailClosed,
+	rovercaddyfile.FailPass:   luart.FailPass,
+}
+
+// quarantinePolicy returns what the option quarantine says, nil for nothing.
+func quarantinePolicy(option string) *luart.FailPolicy {
+	policy, ok := failPolicies[option]
+	if !ok {
+		return nil
+	}
+	return &policy
+}
+
+// Cleanup gives the VM back. Caddy also calls it when Provision failed.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	if h.proxy != nil {
+		errs = append(errs, h.proxy.Cleanup())
+	}
+	h.script.Retire()
+	if h.vm != nil {
+		errs = append(errs, h.vm.Release())
+	}
+	return errors.Join(errs...)
+}
+
+// Reload loads the scripts of the handler's VM again, from their files, while requests go on.
+// See scripts.Set.Reload.
+func (h *Handler) Reload(ctx context.Context) error { return h.script.Reload(ctx) }
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)
