@@ -100,6 +100,7 @@ func TestScripts(t *testing.T) {
 			"drip":       cmdDrip,
 			"readers":    cmdReaders,
 			"tunnel":     cmdTunnel,
+			"short":      cmdShort,
 			"connect":    cmdConnect,
 		},
 	})

@@ -18,6 +18,7 @@ import (
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	luart.FrameConnect(r)
+	luart.HoldToLength(r)
 	if h.explainKey != "" && h.asksForStory(r) {
 		return h.serveTelling(w, r, next)
 	}
