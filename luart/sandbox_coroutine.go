@@ -127,9 +127,13 @@ func newCoWrap(b *envBuilder) lua.LValue {
 		th := newCoroutine(L, L.CheckFunction(1), d)
 		L.Push(L.NewFunction(func(L *lua.LState) int {
 			L.Insert(th, 1)
+			refused := th.Dead || th == L || th.Parent != nil
 			n := resume(L, th)
 			if L.Get(-n) == lua.LTrue {
 				return n - 1
+			}
+			if refused { // the mistake is the caller's
+				L.RaiseError("%s", L.Get(-1))
 			}
 			L.Error(L.Get(-1), 0)
 			return 0

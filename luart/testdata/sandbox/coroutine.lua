@@ -40,7 +40,7 @@ eq(select(2, pcall(wrap(function() error(object) end))), object)
 list('false "coroutine.lua:41: x"', pcall(wrap(function()
 	error("x")
 end)))
-raises("cannot resume dead coroutine", function() local f = wrap(function() end) f() f() end)
+raises("coroutine.lua:43: cannot resume dead coroutine", function() local f = wrap(function() end) f() f() end)
 do
 	local n = 0
 	local failing = wrap(function() error("x") end)
