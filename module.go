@@ -15,6 +15,7 @@ package rover
 
 import (
 	_ "github.com/caddy-rover/rover/internal/admin" // the endpoints below /rover/ of the admin API
+	_ "github.com/caddy-rover/rover/internal/cli"   // the commands of caddy rover
 	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/internal/upstream"
 )

@@ -19,8 +19,7 @@ const module = "github.com/caddy-rover/rover"
 // A package that is not here fails TestImports: a new one is a new line, with no more than it
 // needs. So is one that is here and not there any more.
 const imports = `
-. (caddy more): caddyfile internal/admin internal/handler internal/scripts internal/upstream
-	internal/watch luart luart/outbound luart/scripttest
+.: internal/admin internal/cli internal/handler internal/upstream
 caddyfile (caddy more): luart/outbound
 cmd/caddy (caddy): .
 eventloop:
@@ -28,6 +27,8 @@ integration_test:
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
+internal/cli (caddy more): caddyfile internal/admin internal/handler internal/scripts
+	internal/upstream internal/watch luart luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
 	internal/upstream luart luart/clock luart/outbound luart/persist luart/scripttest
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist

@@ -1,4 +1,4 @@
-package rover
+package cli
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package rover
+package cli
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 // Each command has a section in docs/commands.md, which names every flag of caddy rover run.
 func TestCommandsPage(t *testing.T) {
-	text, err := os.ReadFile("docs/commands.md")
+	text, err := os.ReadFile("../../docs/commands.md")
 	if err != nil {
 		t.Fatal(err)
 	}
