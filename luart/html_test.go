@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
 // openTemplates returns a VM where rover.html is there and page(data)[[template]] is what api.html does.
@@ -33,23 +35,16 @@ func openTemplates(t testing.TB) (*lua.LState, *templates) {
 	return L, engine
 }
 
-func runTemplates(t *testing.T, cases []libCase) {
+func runTemplates(t *testing.T, cases []luarttest.Case) {
 	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			L, _ := openTemplates(t)
-			if got := evalLib(L, c.chunk); got != c.want {
-				t.Errorf("%s\n got %q\nwant %q", c.chunk, got, c.want)
-			}
-			if L.GetTop() != 0 {
-				t.Errorf("%d values left on the Lua stack", L.GetTop())
-			}
-		})
-	}
+	luarttest.RunIn(t, func(t *testing.T) *lua.LState {
+		L, _ := openTemplates(t)
+		return L
+	}, cases)
 }
 
 func TestTemplateTags(t *testing.T) {
-	runTemplates(t, []libCase{
+	runTemplates(t, []luarttest.Case{
 		{"text alone", `return page{}[[<p>} }} { "\" %d</p>]]`, `<p>} }} { "\" %d</p>`},
 		{"text keeps every byte", `
 			local all = {}
@@ -86,7 +81,7 @@ func TestTemplateTags(t *testing.T) {
 }
 
 func TestTemplateNames(t *testing.T) {
-	runTemplates(t, []libCase{
+	runTemplates(t, []luarttest.Case{
 		{"data before components before globals", `
 			a, b, c = "global", "global", "global"
 			rover.html.a = "component" rover.html.b = "component"
@@ -106,7 +101,7 @@ func TestTemplateNames(t *testing.T) {
 
 func TestTemplateComponents(t *testing.T) {
 	const card = `function rover.html.card(props) return rover.html(props) [=[<div>{{ title }}</div>]=] end `
-	runTemplates(t, []libCase{
+	runTemplates(t, []luarttest.Case{
 		{"by bare name", card + `return page{}[[{{ card { title = "Welcome" } }}]]`, "<div>Welcome</div>"},
 		{"values in it are escaped once", card + `return page{}[[{{ card { title = "<&" } }}{{{ card { title = "<" } }}}]]`, "<div>&lt;&amp;</div><div>&lt;</div>"},
 		{"in each other", card + `
@@ -132,13 +127,13 @@ func TestTemplateComponents(t *testing.T) {
 }
 
 func TestTemplateErrors(t *testing.T) {
-	syntax := func(name, template, want string) libCase {
-		return libCase{name, fmt.Sprintf("return page{}[===[\n%s]===]", template), "error: <string>:1: template:" + want}
+	syntax := func(name, template, want string) luarttest.Case {
+		return luarttest.Case{name, fmt.Sprintf("return page{}[===[\n%s]===]", template), "error: <string>:1: template:" + want}
 	}
-	running := func(name, template, want string) libCase {
-		return libCase{name, fmt.Sprintf("return page{}[===[\n%s]===]", template), "error: template:" + want}
+	running := func(name, template, want string) luarttest.Case {
+		return luarttest.Case{name, fmt.Sprintf("return page{}[===[\n%s]===]", template), "error: template:" + want}
 	}
-	runTemplates(t, []libCase{
+	runTemplates(t, []luarttest.Case{
 		syntax("expression", "a\n\n{{ x y }}", "3: syntax error near 'y'"),
 		syntax("expression on the second line of its tag", "a\n{{ x +\n y z }}", "3: syntax error near 'z'"),
 		syntax("expression without an end", "a\n{{ x + }}\nb", "2: syntax error at the end of the tag"),

@@ -24,9 +24,6 @@ const (
 	// maxJSONHoles is how many nils an array may have beyond its number of items. It lets small
 	// arrays be as sparse as they like, and refuses {[1]=1, [60000000]=1}: 300 MB of "null,".
 	maxJSONHoles = 1024
-
-	// maxExactInt is the last float64 up to which every integer has a float64 of its own.
-	maxExactInt = 1 << 53
 )
 
 // jsonEncoder is one run of appendJSON. It lives on the Go stack and costs no allocation. Its methods
@@ -234,7 +231,7 @@ func (e *jsonEncoder) numberMember(dst []byte, first int, t *lua.LTable, text st
 
 // appendJSONNumber appends f as appendJSON describes it. Any goroutine may call it.
 func appendJSONNumber(dst []byte, f float64) []byte {
-	if n := int64(f); float64(n) == f && -maxExactInt <= n && n <= maxExactInt {
+	if n := int64(f); float64(n) == f && -luaval.MaxExact <= n && n <= luaval.MaxExact {
 		return strconv.AppendInt(dst, n, 10)
 	}
 	if math.IsNaN(f) || math.IsInf(f, 0) {

@@ -1,54 +1,13 @@
 package luart
 
 import (
-	"strings"
 	"testing"
 
-	lua "github.com/yuin/gopher-lua"
+	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
-// libCase is a Lua chunk and what it returns: its values by tostring with " | " between them, or "error: " and the
-// error's text when it raises.
-type libCase struct{ name, chunk, want string }
-
-// runLibCases runs each case in a VM of its own where rover.<lib> is what open returns.
-func runLibCases(t *testing.T, lib string, open func(*lua.LState) *lua.LTable, cases []libCase) {
-	t.Helper()
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			L := lua.NewState()
-			defer L.Close()
-			rover := L.NewTable()
-			rover.RawSetString(lib, open(L))
-			L.SetGlobal("rover", rover)
-			if got := evalLib(L, c.chunk); got != c.want {
-				t.Errorf("%s\n got %q\nwant %q", c.chunk, got, c.want)
-			}
-			if L.GetTop() != 0 {
-				t.Errorf("%d values left on the Lua stack", L.GetTop())
-			}
-		})
-	}
-}
-
-// evalLib runs the chunk and returns what a libCase wants to see of it.
-func evalLib(L *lua.LState, chunk string) string {
-	if err := L.DoString(chunk); err != nil {
-		if failure, ok := err.(*lua.ApiError); ok {
-			return "error: " + failure.Object.String()
-		}
-		return "error: " + err.Error()
-	}
-	var values []string
-	for i := 1; i <= L.GetTop(); i++ {
-		values = append(values, L.ToStringMeta(L.Get(i)).String())
-	}
-	L.SetTop(0)
-	return strings.Join(values, " | ")
-}
-
 func TestBase64(t *testing.T) {
-	runLibCases(t, "base64", openBase64, []libCase{
+	luarttest.Run(t, "base64", openBase64, []luarttest.Case{
 		{"encode pads", `return rover.base64.encode("a"), rover.base64.encode("ab"), rover.base64.encode("abc")`, "YQ== | YWI= | YWJj"},
 		{"encode of nothing", `return "[" .. rover.base64.encode("") .. "]"`, "[]"},
 		{"encode takes any byte", `return rover.base64.encode("\0\255\254\10")`, "AP/+Cg=="},

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
 func TestEnv(t *testing.T) {
@@ -11,7 +13,7 @@ func TestEnv(t *testing.T) {
 	granted := func(L *lua.LState) *lua.LTable {
 		return openEnv(L, true, func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
 	}
-	runLibCases(t, "env", granted, []libCase{
+	luarttest.Run(t, "env", granted, []luarttest.Case{
 		{"get", `return rover.env.get("HOME"), rover.env.get("NONE"), rover.env.get("NONE", "x")`, "/root | nil | x"},
 		{"a default may be anything", `return rover.env.get("NONE", false), rover.env.get("HOME", 1)`, "false | /root"},
 		{"empty is not missing", `return "[" .. rover.env.get("EMPTY", "x") .. rover.env.EMPTY .. "]"`, "[]"},
@@ -32,7 +34,7 @@ func TestEnvNotGranted(t *testing.T) {
 		})
 	}
 	const want = `error: <string>:1: environment access is not allowed: add "allow env" to the rover block of the Caddyfile`
-	runLibCases(t, "env", refused, []libCase{
+	luarttest.Run(t, "env", refused, []luarttest.Case{
 		{"get", `return rover.env.get("HOME")`, want},
 		{"get with a default", `return rover.env.get("HOME", "x")`, want},
 		{"by name", `return rover.env.HOME`, want},

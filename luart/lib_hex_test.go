@@ -1,9 +1,13 @@
 package luart
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/caddy-rover/rover/luart/luarttest"
+)
 
 func TestHex(t *testing.T) {
-	runLibCases(t, "hex", openHex, []libCase{
+	luarttest.Run(t, "hex", openHex, []luarttest.Case{
 		{"encode is lower case", `return rover.hex.encode("\0\171\255Z")`, "00abff5a"},
 		{"encode of nothing", `return #rover.hex.encode("")`, "0"},
 		{"decode takes either case", `return rover.hex.decode("4a4B"), rover.hex.decode("4A4b")`, "JK | JK"},

@@ -108,7 +108,7 @@ func (lib *reLib) check(L *lua.LState, n int) *expr {
 func exprMessage(err error) string {
 	var malformed *syntax.Error
 	if errors.As(err, &malformed) {
-		return malformed.Code.String() + ": " + shown(malformed.Expr)
+		return malformed.Code.String() + ": " + luaval.Shown(malformed.Expr)
 	}
 	return err.Error()
 }
@@ -126,7 +126,7 @@ func reQuote(L *lua.LState) int {
 // first returns the first match that arguments 1 to 3 mean.
 func (lib *reLib) first(L *lua.LState) (x *expr, s string, found []int) {
 	s, x = L.CheckString(1), lib.check(L, 2)
-	return x, s, x.find(L, s, startAt(L, len(s)))
+	return x, s, x.find(L, s, luaval.StartAt(L, len(s)))
 }
 
 func (lib *reLib) match(L *lua.LState) int {
@@ -317,7 +317,7 @@ func (x *expr) checkRepl(L *lua.LState, repl string) []replPart {
 		}
 		group := x.group(name)
 		if group < 0 {
-			L.ArgError(3, "the expression has no group "+shown(name)+"; ${1}x is group 1 and an x")
+			L.ArgError(3, "the expression has no group "+luaval.Shown(name)+"; ${1}x is group 1 and an x")
 		}
 		if len(parts) == maxReplGroups {
 			L.ArgError(3, "more than 10000 groups")

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
 func TestRE(t *testing.T) {
 	const wrong = "error: <string>:1: bad argument #"
-	runLibCases(t, "re", openRE, []libCase{
+	luarttest.Run(t, "re", openRE, []luarttest.Case{
 		{"match, groups", `return rover.re.match("key = value", "(\\w+)\\s*=\\s*(\\w+)")`, "key | value"},
 		{"match, whole", `return rover.re.match("key = value", "\\w+")`, "key"},
 		{"match, none", `return rover.re.match("key", "\\d")`, "nil"},

@@ -5,13 +5,15 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
 func openSystemTime(L *lua.LState) *lua.LTable { return openTime(L, nil) }
 
 func TestTimeClock(t *testing.T) {
 	before := time.Now()
-	runLibCases(t, "time", openSystemTime, []libCase{
+	luarttest.Run(t, "time", openSystemTime, []luarttest.Case{
 		{"now is a float that goes on", `local a, b = rover.time.now(), rover.time.now() return a <= b, b - a < 60`, "true | true"},
 		{"monotonic goes on", `local a, b = rover.time.monotonic(), rover.time.monotonic() return 0 <= a, a <= b, b < 1e6`, "true | true | true"},
 	})
@@ -30,7 +32,7 @@ func TestTimeClock(t *testing.T) {
 func TestTimeFormat(t *testing.T) {
 	format := func(args string) string { return "return rover.time.format(" + args + ")" }
 	const bad = "error: <string>:1: bad argument "
-	runLibCases(t, "time", openSystemTime, []libCase{
+	luarttest.Run(t, "time", openSystemTime, []luarttest.Case{
 		{"rfc3339 is the default", format(`1700000000.75`), "2023-11-14T22:13:20Z"},
 		{"rfc3339 in a zone", format(`1700000000, "rfc3339", "Asia/Kolkata"`), "2023-11-15T03:43:20+05:30"},
 		{"http", format(`1700000000, "http"`), "Tue, 14 Nov 2023 22:13:20 GMT"},
@@ -68,7 +70,7 @@ func TestTimeFormat(t *testing.T) {
 
 func TestTimeParse(t *testing.T) {
 	parse := func(args string) string { return `return rover.time.parse(` + args + `)` }
-	runLibCases(t, "time", openSystemTime, []libCase{
+	luarttest.Run(t, "time", openSystemTime, []luarttest.Case{
 		{"rfc3339", parse(`"2023-11-14T22:13:20Z"`), "1700000000"},
 		{"rfc3339 with a fraction and an offset", parse(`"2023-11-15T03:43:20.25+05:30") - (1700000000`), "0.25"},
 		{"http", parse(`"Tue, 14 Nov 2023 22:13:20 GMT", "http"`), "1700000000"},

@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,152 +8,60 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luarttest"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// withoutTime returns a Lua state whose slice of VM time is over: no time need pass.
-func withoutTime(t *testing.T) *lua.LState {
-	t.Helper()
-	L := lua.NewState()
-	t.Cleanup(L.Close)
-	b := newBudget(nil, nil)
-	t.Cleanup(b.close)
-	b.begin(time.Minute)
-	b.kill(errBurst)
-	L.SetContext(b)
-	return L
-}
-
 // Loops in Go that data makes long look at the burst on the way.
 func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
-	list := func(L *lua.LState) *lua.LTable {
-		t := L.CreateTable(5000, 0)
-		for i := range 5000 {
-			t.RawSetInt(i+1, lua.LString("x"))
-		}
-		return t
-	}
-	names := func(L *lua.LState) *lua.LTable {
-		t := L.NewTable()
-		for i := range 5000 {
-			t.RawSetString("name"+lua.LNumber(i).String(), lua.LTrue)
-		}
-		return t
-	}
-	for name, run := range map[string]func(L *lua.LState){
-		"json values": func(L *lua.LState) {
-			_, _ = decodeJSON(L, []byte("["+strings.Repeat("1,", 5000)+"1]"))
-		},
-		"json array": func(L *lua.LState) {
-			fillJSON(L, "["+strings.Repeat("1,", 1000)+"1]")
-		},
-		"json object": func(L *lua.LState) {
-			fillJSON(L, "{"+strings.Repeat(`"a":1,`, 1000)+`"a":1}`)
-		},
-		"query_encode": func(L *lua.LState) { _, _ = urlFormEncode(L, names(L)) },
-		"query_decode": func(L *lua.LState) {
-			_, _ = urlFirstValues(L, strings.Repeat("a=1&", 5000))
-		},
-		"query_encode, what has been read": func(L *lua.LState) {
-			encodeForm(L, url.Values{"a": make([]string, 2000)})
-		},
-		"json encode":          func(L *lua.LState) { encodeOrRaise(L, list(L)) },
-		"json encode, members": func(L *lua.LState) { encodeOrRaise(L, names(L)) },
-		"json encode, strings": func(L *lua.LState) {
-			t := L.CreateTable(2, 0)
-			t.Append(lua.LString(strings.Repeat("x", 1<<17)))
-			t.Append(lua.LTrue)
-			encodeOrRaise(L, t)
-		},
-		"json encode, holes": func(L *lua.LState) {
-			t := luaval.NewJSONArray(L)
-			t.RawSetInt(2500, lua.LTrue)
-			encodeOrRaise(L, t)
-		},
-		"maxn":    func(L *lua.LState) { callGo(L, tabMaxn, names(L)) },
-		"options": func(L *lua.LState) { eachSorted(L, names(L), func(string, lua.LValue) {}) },
+	const n = 5000
+	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
+		"maxn":    func(L *lua.LState) { callGo(L, tabMaxn, luarttest.Names(L, n)) },
+		"options": func(L *lua.LState) { eachSorted(L, luarttest.Names(L, n), func(string, lua.LValue) {}) },
 		"header values": func(L *lua.LState) {
 			h := L.NewTable()
-			h.RawSetString("x", list(L))
+			h.RawSetString("x", luarttest.Strings(L, n))
 			checkHeaderTable(L, h)
 		},
 		"expect": func(L *lua.LState) {
 			schema := L.NewTable()
 			schema.Append(lua.LString("string"))
-			expectation{L, new(luaval.Pace)}.check(nil, schema, list(L))
+			expectation{L, new(luaval.Pace)}.check(nil, schema, luarttest.Strings(L, n))
 		},
-		"replacement": func(L *lua.LState) { (&expr{}).checkRepl(L, strings.Repeat("$$", 2000)) },
 		"multipart": func(L *lua.LState) {
 			_, _ = scanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
 		},
 		"cache, fewer items": func(L *lua.LState) {
-			c := newCache[int](cacheOptions{maxItems: 5000, maxBytes: 1 << 20}, time.Now)
-			for i := range 5000 {
+			c := newCache[int](cacheOptions{maxItems: n, maxBytes: 1 << 20}, time.Now)
+			for i := range n {
 				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, forever, 0)
 			}
 			var p luaval.Pace
 			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })
 		},
 		"next, items that are gone": func(L *lua.LState) {
-			t := list(L)
-			for i := range 4999 {
+			t := luarttest.Strings(L, n)
+			for i := range n - 1 {
 				t.RawSetInt(i+1, lua.LNil)
 			}
 			nextKey(L, t, lua.LNil)
 		},
 		"next, keys that are gone": func(L *lua.LState) {
-			t := names(L)
-			for i := range 5000 {
+			t := luarttest.Names(L, n)
+			for i := range n {
 				t.RawSetString("name"+lua.LNumber(i).String(), lua.LNil)
 			}
 			nextKey(L, t, lua.LNil)
 		},
-		"concat": func(L *lua.LState) { callGo(L, tabConcat, list(L)) },
-		"sort":   func(L *lua.LState) { callGo(L, tabSort, list(L)) },
-	} {
-		L := withoutTime(t)
-		err := L.GPCall(func(L *lua.LState) int { run(L); return 0 }, lua.LNil)
-		if err == nil || !strings.Contains(err.Error(), errBurst.Error()) {
-			t.Errorf("%s: %v, want the end of the burst", name, err)
-		}
-	}
-}
-
-// encodeOrRaise encodes as the library does.
-func encodeOrRaise(L *lua.LState, v lua.LValue) {
-	if _, err := appendJSON(luaval.BudgetOf(L), nil, v); err != nil {
-		L.RaiseError("%s", err)
-	}
+		"concat": func(L *lua.LState) { callGo(L, tabConcat, luarttest.Strings(L, n)) },
+		"sort":   func(L *lua.LState) { callGo(L, tabSort, luarttest.Strings(L, n)) },
+	})
 }
 
 func callGo(L *lua.LState, f lua.LGFunction, arg lua.LValue) {
 	L.Push(L.NewFunction(f))
 	L.Push(arg)
 	L.Call(1, 0)
-}
-
-// fillJSON decodes a text whose values are too few for a look at the burst, but for the loop
-// that puts them into their table.
-func fillJSON(L *lua.LState, text string) {
-	d := jsonDecoder{L: L, b: []byte(text)}
-	_, _ = d.value(0, "a value")
-}
-
-// An array of more items than a table keeps as an array is refused: behind those it would cost a
-// hundred times as much.
-func TestJSONArrayTooLong(t *testing.T) {
-	L := lua.NewState()
-	defer L.Close()
-	most := lua.MaxArrayIndex - 1
-	v, err := decodeJSON(L, []byte("["+strings.Repeat("1,", most-1)+"1]"))
-	if err != nil || v.(*lua.LTable).Len() != most {
-		t.Fatalf("%d items: %v", most, err)
-	}
-	_, err = decodeJSON(L, []byte("["+strings.Repeat("1,", most)+"1]"))
-	want := "invalid JSON at byte 2097153: an array of more than 1048575 items, the limit"
-	if err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
-	}
 }
 
 // Functions of rover.parallel inside each other are counted together, and the count goes back.

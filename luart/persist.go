@@ -229,7 +229,7 @@ func (e *stateEncoder) value(id int, key lua.LValue, index int, v lua.LValue) bo
 		e.string(string(v))
 	case lua.LNumber:
 		f := float64(v)
-		if n := int64(f); float64(n) == f && -maxExactInt <= n && n <= maxExactInt && (n != 0 || !math.Signbit(f)) {
+		if n := int64(f); float64(n) == f && -luaval.MaxExact <= n && n <= luaval.MaxExact && (n != 0 || !math.Signbit(f)) {
 			e.buf = binary.AppendVarint(append(e.buf, stateInt), n)
 		} else {
 			e.buf = binary.LittleEndian.AppendUint64(append(e.buf, stateFloat), math.Float64bits(f))

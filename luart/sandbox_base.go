@@ -43,7 +43,7 @@ func baseCollectGarbage(L *lua.LState) int {
 	case "collect", "stop", "restart", "setpause", "setstepmul":
 		L.Push(lua.LNumber(0))
 	default:
-		L.ArgError(1, "invalid option '"+shown(option)+"'")
+		L.ArgError(1, "invalid option '"+luaval.Shown(option)+"'")
 	}
 	return 1
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -98,7 +97,7 @@ func (r *endingReader) Read(p []byte) (int, error) {
 func numeral(spelled string) (float64, error) {
 	n, ok := luaval.ParseNumber(spelled)
 	if !ok {
-		return 0, fmt.Errorf("malformed number near '%s'", shown(spelled))
+		return 0, fmt.Errorf("malformed number near '%s'", luaval.Shown(spelled))
 	}
 	return n, nil
 }
@@ -121,7 +120,7 @@ func parseError(err error, source []byte, name string) *SyntaxError {
 		e.Line = lastLine(source)
 		e.Message += " near '<eof>'"
 	case p.Token != "":
-		e.Message += " near '" + shown(p.Token) + "'"
+		e.Message += " near '" + luaval.Shown(p.Token) + "'"
 		f := sourceFile{text: string(source)}
 		if lines := f.split(); e.Line == p.Pos.Line && e.Line <= len(lines) {
 			e.Column = tokenColumn(lines[e.Line-1], p.Token, p.Pos.Column)
@@ -141,14 +140,4 @@ func lastLine(source []byte) int {
 		}
 	}
 	return l.line
-}
-
-// shown is a token as messages show it: its beginning, on one line. Any goroutine may call it.
-func shown(token string) string {
-	const longest = 40
-	if len(token) > longest {
-		token = token[:longest] + "..."
-	}
-	quoted := strconv.Quote(token)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }

@@ -57,7 +57,7 @@ func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
 // captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call it.
 func (p *patterns) find(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
-	init := startAt(L, len(s))
+	init := luaval.StartAt(L, len(s))
 	if L.ToBool(4) || !strings.ContainsAny(source, "^$*+?.([%-") {
 		at := strings.Index(s[init:], source)
 		if at < 0 {
@@ -83,7 +83,7 @@ func (p *patterns) find(L *lua.LState) int {
 func (p *patterns) match(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	m := matcher{p: p.compile(L, source), s: s}
-	if !m.next(L, startAt(L, len(s))) {
+	if !m.next(L, luaval.StartAt(L, len(s))) {
 		L.Push(lua.LNil)
 		return 1
 	}
@@ -262,14 +262,4 @@ func (m *matcher) capture(i int) lua.LValue {
 		return lua.LNumber(start + 1)
 	}
 	return lua.LString(m.s[start:end])
-}
-
-// startAt returns the index that argument 3 of find and match means in a string of n bytes. Only the holder may call
-// it.
-func startAt(L *lua.LState, n int) int {
-	init := luaval.OptInt(L, 3, 1)
-	if init < 0 {
-		init += n + 1
-	}
-	return min(max(init, 1)-1, n)
 }

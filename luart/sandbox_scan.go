@@ -44,7 +44,7 @@ func readSource(source []byte, name string) ([]byte, *SyntaxError) {
 
 func (l *lexer) fail(from int, message string) {
 	l.err = &SyntaxError{
-		Line: l.line, Message: message + " near '" + shown(string(l.source[from:l.at])) + "'",
+		Line: l.line, Message: message + " near '" + luaval.Shown(string(l.source[from:l.at])) + "'",
 		Column: from - bytes.LastIndexByte(l.source[:from], '\n'),
 	}
 }

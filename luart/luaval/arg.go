@@ -72,3 +72,13 @@ func ToString(L *lua.LState, v lua.LValue) string {
 	}
 	return text
 }
+
+// StartAt returns the index that argument 3 of find and match means in a string of n bytes. Only the holder may call
+// it.
+func StartAt(L *lua.LState, n int) int {
+	init := OptInt(L, 3, 1)
+	if init < 0 {
+		init += n + 1
+	}
+	return min(max(init, 1)-1, n)
+}

@@ -2,6 +2,7 @@ package luaval
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,3 +41,13 @@ func PathOfKey(key string) string {
 
 // MaxPathKeyBytes is where a key is cut in an error's path: keys may come from a request.
 const MaxPathKeyBytes = 40
+
+// Shown is a token as messages show it: its beginning, on one line. Any goroutine may call it.
+func Shown(token string) string {
+	const longest = 40
+	if len(token) > longest {
+		token = token[:longest] + "..."
+	}
+	quoted := strconv.Quote(token)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
