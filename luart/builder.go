@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -74,7 +75,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		}})
 	}
 	simple("json", func(L *lua.LState, at int, r *response) {
-		body, err := appendJSON(luaval.BudgetOf(L), nil, L.CheckAny(at))
+		body, err := jsonlua.Append(luaval.BudgetOf(L), nil, L.CheckAny(at))
 		if err != nil {
 			L.RaiseError("api.json: %s", err.Error())
 		}

@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -330,7 +331,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 
 // bodyJSON returns the body decoded, or raises a 400.
 func bodyJSON(L *lua.LState, b *body) lua.LValue {
-	v, err := decodeJSON(L, b.bytes)
+	v, err := jsonlua.Decode(L, b.bytes)
 	if err != nil {
 		raiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}
@@ -349,7 +350,7 @@ var answerBodyMethods = map[string]lua.LGFunction{
 		if b.absent {
 			b.raiseAbsent(L)
 		}
-		v, err := decodeJSON(L, b.bytes)
+		v, err := jsonlua.Decode(L, b.bytes)
 		if err != nil {
 			raiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
 		}

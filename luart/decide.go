@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -218,7 +219,7 @@ func (x *Exchange) plainReply(v lua.LValue) (r response, ok bool, err error) {
 	r = response{status: http.StatusOK, byDefault: true}
 	switch v := v.(type) {
 	case *lua.LTable:
-		x.buf, err = appendJSON(x.gen.vm.budget, x.buf[:0], v)
+		x.buf, err = jsonlua.Append(x.gen.vm.budget, x.buf[:0], v)
 		r.ctype, r.body = typeJSON, x.buf
 	case lua.LString:
 		x.buf = append(x.buf[:0], v...)

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -100,7 +101,7 @@ func (e *Evaluation) fail(message string, about *explanation) {
 // evalValue describes a value. Only the holder may call it.
 func evalValue(b luaval.Budget, v lua.LValue) EvalValue {
 	described := EvalValue{Type: luaval.TypeName(v), Text: validText(v.String())}
-	if data, err := appendJSON(b, nil, v); err == nil && json.Valid(data) {
+	if data, err := jsonlua.Append(b, nil, v); err == nil && json.Valid(data) {
 		described.JSON = data
 	}
 	return described

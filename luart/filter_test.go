@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-rover/rover/luart/jsonlua"
 )
 
 // filtering has the same hooks for what next answers, and for ctx:next.
@@ -532,7 +534,7 @@ func TestFilterArguments(t *testing.T) {
 	}
 	got := s.do("GET /", "").Body.String()
 	for _, w := range want {
-		text := string(appendJSONString(nil, w))
+		text := string(jsonlua.AppendString(nil, w))
 		if !strings.Contains(got, strings.Trim(text, `"`)) {
 			t.Errorf("%s is not in\n%s", w, got)
 		}

@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -279,7 +280,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	fn("lock", g.vm.openLock)
 	fn("semaphore", g.vm.openSemaphore)
 	fn("channel", g.vm.openChannel)
-	lib("json", openJSON(L))
+	lib("json", jsonlua.Open(L))
 	lib("base64", openBase64(L))
 	lib("hex", openHex(L))
 	lib("crypto", openCrypto(L))

@@ -9,6 +9,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -317,11 +318,11 @@ func FuzzPlain(f *testing.F) {
 	f.Cleanup(func() { vm.Close(f.Context()) })
 	f.Fuzz(func(t *testing.T, text string) {
 		_ = vm.loop.DoAdmitted(func(th *thread) error {
-			v, err := decodeJSON(th.L, []byte(text))
+			v, err := jsonlua.Decode(th.L, []byte(text))
 			if err != nil {
 				return nil
 			}
-			want, err := appendJSON(nil, nil, v)
+			want, err := jsonlua.Append(nil, nil, v)
 			if err != nil {
 				return nil
 			}
@@ -333,7 +334,7 @@ func FuzzPlain(f *testing.F) {
 				t.Errorf("%s counts for %d bytes", want, bytes)
 			}
 			copied := luaval.NewValue(th.L, p)
-			got, err := appendJSON(nil, nil, copied)
+			got, err := jsonlua.Append(nil, nil, copied)
 			if err != nil || string(got) != string(want) {
 				t.Errorf("copied %s: %s, %v", want, got, err)
 			}

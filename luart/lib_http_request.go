@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -85,7 +86,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 	case "form":
 		o.setBody("option form", o.encoded(key, v), "application/x-www-form-urlencoded")
 	case "json":
-		b, err := appendJSON(luaval.BudgetOf(o.L), nil, v)
+		b, err := jsonlua.Append(luaval.BudgetOf(o.L), nil, v)
 		if err != nil {
 			o.fail("option json: %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -83,7 +84,7 @@ func (r *httpResponse) decode(L *lua.LState) lua.LValue {
 	if err != nil || kind != "application/json" && kind != "text/json" && !strings.HasSuffix(kind, "+json") {
 		return lua.LNil
 	}
-	v, err := decodeJSON(L, []byte(body))
+	v, err := jsonlua.Decode(L, []byte(body))
 	if err != nil {
 		return lua.LNil
 	}
@@ -114,7 +115,7 @@ func (r *httpResponse) reader() *httpStream {
 // rover.parallel).
 var httpResponseMethods = map[string]lua.LGFunction{
 	"json": func(L *lua.LState) int {
-		v, err := decodeJSON(L, []byte(checkHTTPResponse(L).text(L)))
+		v, err := jsonlua.Decode(L, []byte(checkHTTPResponse(L).text(L)))
 		if err != nil {
 			return pushFailure(L, err)
 		}

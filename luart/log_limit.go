@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -250,7 +251,7 @@ func (w *logTables) append(dst []byte, v lua.LValue, depth int) []byte {
 	start := len(dst)
 	switch v := v.(type) {
 	case lua.LNumber:
-		dst = appendJSONNumber(dst, float64(v))
+		dst = jsonlua.AppendNumber(dst, float64(v))
 	case lua.LBool:
 		dst = strconv.AppendBool(dst, bool(v))
 	case *lua.LNilType:
@@ -281,7 +282,7 @@ func (w *logTables) text(dst []byte, s string) []byte {
 		w.cut = true
 		s = cutText(s, w.bytes)
 	}
-	dst = appendJSONString(dst, s)
+	dst = jsonlua.AppendString(dst, s)
 	w.bytes -= len(dst) - start
 	return dst
 }

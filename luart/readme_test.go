@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
@@ -96,7 +97,7 @@ func TestLimitsPage(t *testing.T) {
 		{"values that `unpack`", []string{count(maxResults)}},
 		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},
 		{"regular expressions", []string{kib(maxExprBytes), count(maxExprGroups) + " groups", count(maxExprSteps)}},
-		{"JSON", []string{count(maxJSONDepth) + " levels", mib(maxJSONBytes)}},
+		{"JSON", []string{count(jsonlua.MaxDepth) + " levels", mib(jsonlua.MaxBytes)}},
 		{"a template", []string{mib(htmlTemplateBytes), count(htmlTags) + " tags", kib(htmlCodeBytes)}},
 		{"source given to `load`", []string{kib(maxChunkBytes), count(maxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(maxModuleBytes)}},

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -94,7 +95,7 @@ func (r *response) restore(was response) {
 
 // errorResponse is {"error": message}.
 func errorResponse(status int, message string) response {
-	body := appendJSONString([]byte(`{"error":`), message)
+	body := jsonlua.AppendString([]byte(`{"error":`), message)
 	return response{status: status, ctype: typeJSON, body: append(body, '}')}
 }
 

@@ -15,12 +15,6 @@ import (
 // maxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
 const maxResults = 8000
 
-// Arrays end at 1,048,575 elements. gopher-lua's own limit of 67,108,863 lets the one statement t[67000000] = 1 fill
-// a gigabyte with nils, and ids that clients send become such keys. Past the limit a number is an ordinary key:
-// t[k], pairs and rawget work, # and ipairs end before it. The variable belongs to the process; it is written here,
-// before any Lua state exists, and only read afterwards.
-func init() { lua.MaxArrayIndex = 1 << 20 }
-
 // envHooks is what an environment needs of the VM.
 type envHooks struct {
 	// Print gets each line that print makes, without a newline.

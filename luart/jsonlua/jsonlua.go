@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"sync"
@@ -8,13 +8,13 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// openJSON returns a new rover.json table. Only the holder may call it.
+// Open returns a new rover.json table.
 //
 //	rover.json.encode(value) -> string
 //
 // The value as JSON, by the rules of a returned table: a table with [1] is an array up to its last
 // non-nil index (its other keys are left out), any other table is an object, {} is {}. Raises an error
-// with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see appendJSON
+// with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see Append
 // for all rules.
 //
 //	rover.json.decode(text) -> value | nil, message
@@ -32,29 +32,29 @@ import (
 //	rover.json.null
 //
 // Encodes as null. It is true in a condition, like every value but nil and false, and tostring gives "null".
-func openJSON(L *lua.LState) *lua.LTable {
+func Open(L *lua.LState) *lua.LTable {
 	lib := L.CreateTable(0, 4)
-	lib.RawSetString("encode", L.NewFunction(jsonEncode))
-	lib.RawSetString("decode", L.NewFunction(jsonDecode))
-	lib.RawSetString("array", L.NewFunction(jsonArray))
+	lib.RawSetString("encode", L.NewFunction(encode))
+	lib.RawSetString("decode", L.NewFunction(decode))
+	lib.RawSetString("array", L.NewFunction(markArray))
 	lib.RawSetString("null", luaval.JSONNull)
 	return lib
 }
 
-// maxPooledJSONBytes is what a buffer may have grown to and still be kept for the next encode.
-const maxPooledJSONBytes = 64 << 10
+// maxPooledBytes is what a buffer may have grown to and still be kept for the next encode.
+const maxPooledBytes = 64 << 10
 
-var jsonBuffers = sync.Pool{New: func() any { return new([]byte) }}
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// jsonEncode is rover.json.encode. Only the holder may call it.
-func jsonEncode(L *lua.LState) int {
+// encode is rover.json.encode.
+func encode(L *lua.LState) int {
 	v := L.CheckAny(1)
-	buf := jsonBuffers.Get().(*[]byte)
-	out, err := appendJSON(luaval.BudgetOf(L), (*buf)[:0], v)
+	buf := buffers.Get().(*[]byte)
+	out, err := Append(luaval.BudgetOf(L), (*buf)[:0], v)
 	text := string(out)
-	if cap(out) <= maxPooledJSONBytes {
+	if cap(out) <= maxPooledBytes {
 		*buf = out
-		jsonBuffers.Put(buf)
+		buffers.Put(buf)
 	}
 	if err != nil {
 		L.RaiseError("%s", err)
@@ -63,9 +63,9 @@ func jsonEncode(L *lua.LState) int {
 	return 1
 }
 
-// jsonDecode is rover.json.decode. Only the holder may call it.
-func jsonDecode(L *lua.LState) int {
-	v, err := decodeJSON(L, []byte(L.CheckString(1)))
+// decode is rover.json.decode.
+func decode(L *lua.LState) int {
+	v, err := Decode(L, []byte(L.CheckString(1)))
 	L.Push(v)
 	if err != nil {
 		L.Push(lua.LString(err.Error()))
@@ -74,8 +74,8 @@ func jsonDecode(L *lua.LState) int {
 	return 1
 }
 
-// jsonArray is rover.json.array. Only the holder may call it.
-func jsonArray(L *lua.LState) int {
+// markArray is rover.json.array.
+func markArray(L *lua.LState) int {
 	if L.GetTop() == 0 {
 		L.Push(luaval.NewJSONArray(L))
 		return 1

@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ import (
 func TestLoopsEndWithTheBurst(t *testing.T) {
 	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
 		"json values": func(L *lua.LState) {
-			_, _ = decodeJSON(L, []byte("["+strings.Repeat("1,", 5000)+"1]"))
+			_, _ = Decode(L, []byte("["+strings.Repeat("1,", 5000)+"1]"))
 		},
 		"json array": func(L *lua.LState) {
 			fillJSON(L, "["+strings.Repeat("1,", 1000)+"1]")
@@ -39,7 +39,7 @@ func TestLoopsEndWithTheBurst(t *testing.T) {
 
 // encodeOrRaise encodes as the library does.
 func encodeOrRaise(L *lua.LState, v lua.LValue) {
-	if _, err := appendJSON(luaval.BudgetOf(L), nil, v); err != nil {
+	if _, err := Append(luaval.BudgetOf(L), nil, v); err != nil {
 		L.RaiseError("%s", err)
 	}
 }
@@ -47,7 +47,7 @@ func encodeOrRaise(L *lua.LState, v lua.LValue) {
 // fillJSON decodes a text whose values are too few for a look at the burst, but for the loop
 // that puts them into their table.
 func fillJSON(L *lua.LState, text string) {
-	d := jsonDecoder{L: L, b: []byte(text)}
+	d := decoder{L: L, b: []byte(text)}
 	_, _ = d.value(0, "a value")
 }
 
@@ -57,11 +57,11 @@ func TestJSONArrayTooLong(t *testing.T) {
 	L := lua.NewState()
 	defer L.Close()
 	most := lua.MaxArrayIndex - 1
-	v, err := decodeJSON(L, []byte("["+strings.Repeat("1,", most-1)+"1]"))
+	v, err := Decode(L, []byte("["+strings.Repeat("1,", most-1)+"1]"))
 	if err != nil || v.(*lua.LTable).Len() != most {
 		t.Fatalf("%d items: %v", most, err)
 	}
-	_, err = decodeJSON(L, []byte("["+strings.Repeat("1,", most)+"1]"))
+	_, err = Decode(L, []byte("["+strings.Repeat("1,", most)+"1]"))
 	want := "invalid JSON at byte 2097153: an array of more than 1048575 items, the limit"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)

@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// jsonDecoder reads one JSON text. Not safe for concurrent use.
-type jsonDecoder struct {
+// decoder reads one JSON text. Not safe for concurrent use.
+type decoder struct {
 	L    *lua.LState
 	b    []byte
 	pos  int    // of the next byte to read
@@ -21,17 +21,17 @@ type jsonDecoder struct {
 	// Items of the arrays and members of the objects that are still open. A container is made when it
 	// closes and its size is known: NewTable reserves 32+32 slots, and a table that grows pays twice.
 	items   []lua.LValue
-	members []jsonMember
+	members []member
 
 	pace luaval.Pace // values read, and put into tables
 }
 
-type jsonMember struct {
+type member struct {
 	key   string
 	value lua.LValue
 }
 
-// decodeJSON returns the Lua value of the JSON text b, and keeps no reference to b.
+// Decode returns the Lua value of the JSON text b, and keeps no reference to b.
 //
 // The syntax is strict RFC 8259: one value, no comments, no trailing commas, no leading zeros, no raw
 // control characters in strings. What the RFC leaves open:
@@ -46,10 +46,10 @@ type jsonMember struct {
 //     hands on. An escaped surrogate without its partner becomes U+FFFD.
 //
 // Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from 1, as
-// in string.sub. More than maxJSONDepth levels are an error too, and an array of more items than
-// a table keeps as an array: behind those it costs a hundred times as much. Only the holder may call it.
-func decodeJSON(L *lua.LState, b []byte) (lua.LValue, error) {
-	d := jsonDecoder{L: L, b: b}
+// in string.sub. More than MaxDepth levels are an error too, and an array of more items than
+// a table keeps as an array: behind those it costs a hundred times as much.
+func Decode(L *lua.LState, b []byte) (lua.LValue, error) {
+	d := decoder{L: L, b: b}
 	v, err := d.value(0, "a value")
 	if err != nil {
 		return lua.LNil, err
@@ -64,7 +64,7 @@ func decodeJSON(L *lua.LState, b []byte) (lua.LValue, error) {
 }
 
 // next skips white space and returns the byte at pos, or 0 at the end: no token starts with a NUL.
-func (d *jsonDecoder) next() byte {
+func (d *decoder) next() byte {
 	for ; d.pos < len(d.b); d.pos++ {
 		switch c := d.b[d.pos]; c {
 		case ' ', '\n', '\t', '\r':
@@ -76,15 +76,15 @@ func (d *jsonDecoder) next() byte {
 }
 
 // value reads a value inside depth containers; null is luaval.JSONNull. what names the value in an error.
-func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
+func (d *decoder) value(depth int, what string) (lua.LValue, error) {
 	d.look()
 	switch c := d.next(); c {
 	case '"':
 		s, err := d.str()
 		return lua.LString(s), err
 	case '{', '[':
-		if depth == maxJSONDepth {
-			return nil, d.errorf("nested deeper than %d levels", maxJSONDepth)
+		if depth == MaxDepth {
+			return nil, d.errorf("nested deeper than %d levels", MaxDepth)
 		}
 		d.pos++
 		if c == '{' {
@@ -105,10 +105,10 @@ func (d *jsonDecoder) value(depth int, what string) (lua.LValue, error) {
 }
 
 // look asks the budget now and then.
-func (d *jsonDecoder) look() { d.pace.Step(d.L) }
+func (d *decoder) look() { d.pace.Step(d.L) }
 
 // array reads an array behind its opening bracket.
-func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
+func (d *decoder) array(depth int) (lua.LValue, error) {
 	if d.next() == ']' {
 		d.pos++
 		return luaval.NewJSONArray(d.L), nil
@@ -141,7 +141,7 @@ func (d *jsonDecoder) array(depth int) (lua.LValue, error) {
 }
 
 // object reads an object behind its opening brace.
-func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
+func (d *decoder) object(depth int) (lua.LValue, error) {
 	if d.next() == '}' {
 		d.pos++
 		return d.L.CreateTable(0, 0), nil
@@ -166,7 +166,7 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 		if v == lua.LValue(luaval.JSONNull) {
 			v = lua.LNil
 		}
-		d.members = append(d.members, jsonMember{key, v})
+		d.members = append(d.members, member{key, v})
 		switch d.next() {
 		case ',':
 			d.pos++
@@ -185,7 +185,7 @@ func (d *jsonDecoder) object(depth int) (lua.LValue, error) {
 	}
 }
 
-func (d *jsonDecoder) literal(word string) error {
+func (d *decoder) literal(word string) error {
 	for i := 0; i < len(word); i++ {
 		if d.pos == len(d.b) || d.b[d.pos] != word[i] {
 			return d.expected(word)
@@ -196,7 +196,7 @@ func (d *jsonDecoder) literal(word string) error {
 }
 
 // number reads a number; the byte at pos is its sign or first digit.
-func (d *jsonDecoder) number() (float64, error) {
+func (d *decoder) number() (float64, error) {
 	start := d.pos
 	negative := d.b[d.pos] == '-'
 	if negative {
@@ -244,7 +244,7 @@ func (d *jsonDecoder) number() (float64, error) {
 }
 
 // digits reads at least one digit. Its value is good for up to 18 of them.
-func (d *jsonDecoder) digits() (int64, error) {
+func (d *decoder) digits() (int64, error) {
 	start := d.pos
 	var n int64
 	for d.pos < len(d.b) && '0' <= d.b[d.pos] && d.b[d.pos] <= '9' {
@@ -258,7 +258,7 @@ func (d *jsonDecoder) digits() (int64, error) {
 }
 
 // str reads a string; the byte at pos is its opening quote.
-func (d *jsonDecoder) str() (string, error) {
+func (d *decoder) str() (string, error) {
 	d.pos++
 	start := d.pos // b[start:pos] waits to be copied as it is
 	d.text = d.text[:0]
@@ -286,7 +286,7 @@ func (d *jsonDecoder) str() (string, error) {
 }
 
 // escape appends to text what the escape behind a backslash stands for, and leaves pos on its last byte.
-func (d *jsonDecoder) escape() error {
+func (d *decoder) escape() error {
 	c := byte(0)
 	if d.pos < len(d.b) {
 		c = d.b[d.pos]
@@ -313,7 +313,7 @@ func (d *jsonDecoder) escape() error {
 }
 
 // unicode is escape for \uXXXX, and for the second half of a surrogate pair behind it.
-func (d *jsonDecoder) unicode() error {
+func (d *decoder) unicode() error {
 	r, bad := d.hex4(d.pos + 1)
 	if bad >= 0 {
 		d.pos = bad
@@ -339,7 +339,7 @@ func (d *jsonDecoder) unicode() error {
 
 // hex4 returns the value of the four hexadecimal digits from at on, and -1 or the place of the byte
 // that is not one.
-func (d *jsonDecoder) hex4(at int) (r rune, bad int) {
+func (d *decoder) hex4(at int) (r rune, bad int) {
 	for i := at; i < at+4; i++ {
 		c := byte(0)
 		if i < len(d.b) {
@@ -358,7 +358,7 @@ func (d *jsonDecoder) hex4(at int) (r rune, bad int) {
 }
 
 // expected is the error for the byte at pos where what should stand.
-func (d *jsonDecoder) expected(what string) error {
+func (d *decoder) expected(what string) error {
 	got := "end of input"
 	if d.pos < len(d.b) {
 		if c := d.b[d.pos]; ' ' <= c && c <= '~' {
@@ -370,6 +370,6 @@ func (d *jsonDecoder) expected(what string) error {
 	return d.errorf("expected %s, got %s", what, got)
 }
 
-func (d *jsonDecoder) errorf(format string, args ...any) error {
+func (d *decoder) errorf(format string, args ...any) error {
 	return fmt.Errorf("invalid JSON at byte %d: %s", d.pos+1, fmt.Sprintf(format, args...))
 }

@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"encoding/json"
@@ -88,18 +88,18 @@ func TestDecodeJSON(t *testing.T) {
 	L := newJSONState(t)
 	for _, tt := range tests {
 		in := []byte(tt.in)
-		got, err := decodeJSON(L, in)
+		got, err := Decode(L, in)
 		if err != nil {
 			t.Errorf("%s: %v", tt.in, err)
 			continue
 		}
 		clear(in) // the value must not look into the buffer
 		if !equalJSON(got, evalJSON(t, L, "return "+tt.want)) {
-			text, _ := appendJSON(nil, nil, got)
+			text, _ := Append(nil, nil, got)
 			t.Errorf("%s: got %s, want %s", tt.in, text, tt.want)
 		}
 	}
-	zero, err := decodeJSON(L, []byte("-0"))
+	zero, err := Decode(L, []byte("-0"))
 	if f, ok := zero.(lua.LNumber); err != nil || !ok || f != 0 || !math.Signbit(float64(f)) {
 		t.Errorf("-0: got %v, %v", zero, err)
 	}
@@ -161,7 +161,7 @@ func TestDecodeJSONErrors(t *testing.T) {
 	}
 	L := newJSONState(t)
 	for _, tt := range tests {
-		v, err := decodeJSON(L, []byte(tt.in))
+		v, err := Decode(L, []byte(tt.in))
 		if want := "invalid JSON at byte " + tt.want; err == nil || err.Error() != want {
 			t.Errorf("%q\ngot  %v\nwant %s", tt.in, err, want)
 		}
@@ -177,20 +177,20 @@ func TestDecodeJSONDepth(t *testing.T) {
 		nested := func(n int) []byte {
 			return []byte(strings.Repeat(pair[0], n) + "1" + strings.Repeat(pair[1], n))
 		}
-		v, err := decodeJSON(L, nested(64))
+		v, err := Decode(L, nested(64))
 		if err != nil {
 			t.Fatalf("64 levels: %v", err)
 		}
-		if out, err := appendJSON(nil, nil, v); err != nil || string(out) != string(nested(64)) {
+		if out, err := Append(nil, nil, v); err != nil || string(out) != string(nested(64)) {
 			t.Errorf("64 levels came back as %s, %v", out, err)
 		}
-		_, err = decodeJSON(L, nested(65))
+		_, err = Decode(L, nested(65))
 		want := map[string]string{"[": "65", `{"a":`: "321"}[pair[0]]
 		if err == nil || err.Error() != "invalid JSON at byte "+want+": nested deeper than 64 levels" {
 			t.Errorf("65 levels: %v", err)
 		}
 	}
-	if _, err := decodeJSON(L, []byte(strings.Repeat("[", 1<<20))); err == nil {
+	if _, err := Decode(L, []byte(strings.Repeat("[", 1<<20))); err == nil {
 		t.Error("a megabyte of brackets was accepted")
 	}
 }
@@ -198,11 +198,11 @@ func TestDecodeJSONDepth(t *testing.T) {
 func TestDecodeJSONLongString(t *testing.T) {
 	L := newJSONState(t)
 	for _, want := range []string{strings.Repeat("0123456789abcdef", 1<<16), strings.Repeat("é\n\"\x00abcdefghij", 1<<16)} {
-		text, err := appendJSON(nil, nil, lua.LString(want))
+		text, err := Append(nil, nil, lua.LString(want))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := decodeJSON(L, text); err != nil || got != lua.LString(want) {
+		if got, err := Decode(L, text); err != nil || got != lua.LString(want) {
 			t.Errorf("a string of %d bytes came back changed, %v", len(want), err)
 		}
 	}
@@ -215,14 +215,14 @@ var jsonSeeds = []string{
 	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
 }
 
-// FuzzJSONDecode holds decodeJSON against encoding/json, which must agree on what is JSON.
+// FuzzJSONDecode holds Decode against encoding/json, which must agree on what is JSON.
 func FuzzJSONDecode(f *testing.F) {
 	for _, seed := range jsonSeeds {
 		f.Add([]byte(seed))
 	}
 	L := newJSONState(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		_, err := decodeJSON(L, in)
+		_, err := Decode(L, in)
 		if !utf8.Valid(in) || err != nil && strings.HasSuffix(err.Error(), "nested deeper than 64 levels") {
 			return
 		}
@@ -240,13 +240,13 @@ func FuzzJSONRoundTrip(f *testing.F) {
 	}
 	L := newJSONState(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		v, err := decodeJSON(L, in)
+		v, err := Decode(L, in)
 		if err != nil {
 			return
 		}
-		out, err := appendJSON(nil, nil, v)
+		out, err := Append(nil, nil, v)
 		if err != nil {
-			if strings.Contains(err.Error(), "bytes") && len(in) > maxJSONBytes/6 {
+			if strings.Contains(err.Error(), "bytes") && len(in) > MaxBytes/6 {
 				return
 			}
 			t.Fatalf("%q decodes and does not encode: %v", in, err)
@@ -254,7 +254,7 @@ func FuzzJSONRoundTrip(f *testing.F) {
 		if !json.Valid(out) || !utf8.Valid(out) {
 			t.Fatalf("%q encodes as %q", in, out)
 		}
-		again, err := decodeJSON(L, out)
+		again, err := Decode(L, out)
 		if err != nil {
 			t.Fatalf("%q encodes as %q: %v", in, out, err)
 		}
@@ -269,14 +269,14 @@ func BenchmarkDecodeJSON(b *testing.B) {
 	for _, bb := range jsonBenchChunks {
 		b.Run(bb.name, func(b *testing.B) {
 			L := newJSONState(b)
-			in, err := appendJSON(nil, nil, evalJSON(b, L, bb.chunk))
+			in, err := Append(nil, nil, evalJSON(b, L, bb.chunk))
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(int64(len(in)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := decodeJSON(L, in); err != nil {
+				if _, err := Decode(L, in); err != nil {
 					b.Fatal(err)
 				}
 			}

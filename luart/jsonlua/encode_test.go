@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ func newJSONState(tb testing.TB) *lua.LState {
 	tb.Cleanup(L.Close)
 	L.Push(L.NewFunction(lua.OpenBase))
 	L.Call(0, 0)
-	L.SetGlobal("json", openJSON(L))
+	L.SetGlobal("json", Open(L))
 	return L
 }
 
@@ -77,7 +77,7 @@ func TestAppendJSON(t *testing.T) {
 	L := newJSONState(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := appendJSON(nil, []byte("dst:"), evalJSON(t, L, tt.chunk))
+			got, err := Append(nil, []byte("dst:"), evalJSON(t, L, tt.chunk))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestAppendJSONErrors(t *testing.T) {
 	L.SetGlobal("newchannel", lua.LChannel(make(chan lua.LValue)))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := appendJSON(nil, []byte("dst"), evalJSON(t, L, tt.chunk))
+			got, err := Append(nil, []byte("dst"), evalJSON(t, L, tt.chunk))
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
@@ -141,12 +141,12 @@ func TestAppendJSONDepth(t *testing.T) {
 	nested := func(n int, open string) lua.LValue {
 		return evalJSON(t, L, "return "+strings.Repeat(open, n-1)+"{}"+strings.Repeat("}", n-1))
 	}
-	got, err := appendJSON(nil, nil, nested(64, "{"))
+	got, err := Append(nil, nil, nested(64, "{"))
 	if want := strings.Repeat("[", 63) + "{}" + strings.Repeat("]", 63); err != nil || string(got) != want {
 		t.Errorf("64 levels: %s, %v", got, err)
 	}
 	for _, open := range []string{"{", "{a="} {
-		_, err := appendJSON(nil, nil, nested(65, open))
+		_, err := Append(nil, nil, nested(65, open))
 		step := map[string]string{"{": "[1]", "{a=": ".a"}[open]
 		want := "cannot encode a table as JSON: nested deeper than 64 levels (at " + strings.Repeat(step, 64) + ")"
 		if err == nil || err.Error() != want {
@@ -160,16 +160,16 @@ func TestAppendJSONSize(t *testing.T) {
 	L := newJSONState(t)
 	for _, leaf := range []string{`{}`, `{a=""}`, `json.array{}`} {
 		v := evalJSON(t, L, `local t = {`+leaf+`} for i = 1, 60 do t = {t, t} end return t`)
-		_, err := appendJSON(nil, nil, v)
+		_, err := Append(nil, nil, v)
 		if want := "longer than 16777216 bytes (at [1]"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("leaf %s: got %v, want %q in it", leaf, err, want)
 		}
 	}
 	long := L.CreateTable(2, 0)
 	for range 3 {
-		long.Append(lua.LString(strings.Repeat("x", maxJSONBytes/2)))
+		long.Append(lua.LString(strings.Repeat("x", MaxBytes/2)))
 	}
-	if _, err := appendJSON(nil, nil, long); err == nil || !strings.HasSuffix(err.Error(), "(at [2])") {
+	if _, err := Append(nil, nil, long); err == nil || !strings.HasSuffix(err.Error(), "(at [2])") {
 		t.Errorf("long strings: %v", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestAppendJSONNumber(t *testing.T) {
 		{math.Inf(-1), "null"},
 	}
 	for _, tt := range tests {
-		got := string(appendJSONNumber(nil, tt.f))
+		got := string(AppendNumber(nil, tt.f))
 		if got != tt.want {
 			t.Errorf("%v: got %s, want %s", tt.f, got, tt.want)
 		}
@@ -233,14 +233,14 @@ func TestAppendJSONString(t *testing.T) {
 		{"\xc0\xaf\uFFFD", "\"\uFFFD\uFFFD\uFFFD\""}, // overlong, then a real U+FFFD
 	}
 	for _, tt := range tests {
-		if got := string(appendJSONString(nil, tt.in)); got != tt.want {
+		if got := string(AppendString(nil, tt.in)); got != tt.want {
 			t.Errorf("%q: got %s, want %s", tt.in, got, tt.want)
 		}
 	}
 	for c := range 256 { // each byte alone, with encoding/json as the judge
 		in := "a" + string([]byte{byte(c)}) + "z"
 		var got, want string
-		if err := json.Unmarshal(appendJSONString(nil, in), &got); err != nil {
+		if err := json.Unmarshal(AppendString(nil, in), &got); err != nil {
 			t.Errorf("byte %#x: %v", c, err)
 		}
 		if want = strings.ToValidUTF8(in, "\uFFFD"); got != want {
@@ -249,7 +249,7 @@ func TestAppendJSONString(t *testing.T) {
 	}
 	megabyte := strings.Repeat("0123456789abcdé\n", 1<<16)
 	var back string
-	if err := json.Unmarshal(appendJSONString(nil, megabyte), &back); err != nil || back != megabyte {
+	if err := json.Unmarshal(AppendString(nil, megabyte), &back); err != nil || back != megabyte {
 		t.Errorf("a string of 1 MiB came back with %d bytes, %v", len(back), err)
 	}
 }
@@ -259,7 +259,7 @@ func TestAppendJSONAllocations(t *testing.T) {
 	dst := make([]byte, 0, 4096)
 	for _, chunk := range []string{`return {message="hello"}`, `return {1, 2.5, "x", {a={b=json.null}}}`} {
 		v := evalJSON(t, L, chunk)
-		if n := testing.AllocsPerRun(100, func() { dst, _ = appendJSON(nil, dst[:0], v) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { dst, _ = Append(nil, dst[:0], v) }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", chunk, n)
 		}
 	}
@@ -277,14 +277,14 @@ func BenchmarkAppendJSON(b *testing.B) {
 	for _, bb := range jsonBenchChunks {
 		b.Run(bb.name, func(b *testing.B) {
 			v := evalJSON(b, newJSONState(b), bb.chunk)
-			dst, err := appendJSON(nil, nil, v)
+			dst, err := Append(nil, nil, v)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(int64(len(dst)))
 			b.ReportAllocs()
 			for b.Loop() {
-				dst, _ = appendJSON(nil, dst[:0], v)
+				dst, _ = Append(nil, dst[:0], v)
 			}
 		})
 	}

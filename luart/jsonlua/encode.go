@@ -1,4 +1,4 @@
-package luart
+package jsonlua
 
 import (
 	"fmt"
@@ -12,32 +12,32 @@ import (
 )
 
 const (
-	// maxJSONDepth is how many arrays and objects may stand inside each other, in both directions.
+	// MaxDepth is how many arrays and objects may stand inside each other, in both directions.
 	// 64 is the contract's number; it keeps the Go stack of an encode or a decode under 64 KiB.
-	maxJSONDepth = 64
+	MaxDepth = 64
 
-	// maxJSONBytes bounds one encoded value. Lua tables may share subtables, so 64 small tables can
+	// MaxBytes bounds one encoded value. Lua tables may share subtables, so 64 small tables can
 	// describe 2^64 values. 16 MiB: the worst of those took 0.4 to 0.9s to fill it on a busy machine,
 	// still within the default burst of 1s.
-	maxJSONBytes = 16 << 20
+	MaxBytes = 16 << 20
 
-	// maxJSONHoles is how many nils an array may have beyond its number of items. It lets small
+	// maxHoles is how many nils an array may have beyond its number of items. It lets small
 	// arrays be as sparse as they like, and refuses {[1]=1, [60000000]=1}: 300 MB of "null,".
-	maxJSONHoles = 1024
+	maxHoles = 1024
 )
 
-// jsonEncoder is one run of appendJSON. It lives on the Go stack and costs no allocation. Its methods
+// encoder is one run of Append. It lives on the Go stack and costs no allocation. Its methods
 // are for the holder only.
-type jsonEncoder struct {
+type encoder struct {
 	budget luaval.Budget // nil: no slice of VM time ends it
 	work   int           // values since that was asked, and 64 bytes of strings each
 
-	limit int                       // length that dst may not pass
-	depth int                       // tables being encoded now,
-	open  [maxJSONDepth]*lua.LTable // and which, from the outermost to the innermost
+	limit int                   // length that dst may not pass
+	depth int                   // tables being encoded now,
+	open  [MaxDepth]*lua.LTable // and which, from the outermost to the innermost
 }
 
-// appendJSON appends v as JSON to dst and returns the extended slice; after an error it returns dst
+// Append appends v as JSON to dst and returns the extended slice; after an error it returns dst
 // as it was. It allocates only to grow dst, to print number keys, and for an error.
 //
 // Tables follow the contract of LUA_API.md, section 2:
@@ -57,12 +57,12 @@ type jsonEncoder struct {
 // application/json and not HTML, and escapes would only make it longer and its bytes surprising.
 //
 // Errors name the place: "cannot encode a function as JSON (at .items[3].run)". They are: a type JSON
-// does not have, a cycle, more than maxJSONDepth levels, more than maxJSONBytes bytes, and the table
+// does not have, a cycle, more than MaxDepth levels, more than MaxBytes bytes, and the table
 // errors above; and the end of the slice of VM time that b, unless it is nil, bounds. Only the
 // holder may call it.
-func appendJSON(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
+func Append(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
 	start := len(dst)
-	e := jsonEncoder{budget: b, limit: start + maxJSONBytes}
+	e := encoder{budget: b, limit: start + MaxBytes}
 	out, err := e.value(dst, v)
 	if err != nil {
 		return out[:start], err
@@ -71,27 +71,27 @@ func appendJSON(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
 }
 
 // look returns an error when the slice of VM time is over. It asks now and then.
-func (e *jsonEncoder) look(work int) *jsonError {
+func (e *encoder) look(work int) *encodeError {
 	if e.work += work; e.work < 1024 || e.budget == nil {
 		return nil
 	}
 	e.work = 0
 	if e.budget.Over() {
-		return jsonErrorf("%s", e.budget.Err())
+		return encodeErrorf("%s", e.budget.Err())
 	}
 	return nil
 }
 
-func (e *jsonEncoder) value(dst []byte, v lua.LValue) ([]byte, *jsonError) {
+func (e *encoder) value(dst []byte, v lua.LValue) ([]byte, *encodeError) {
 	if err := e.look(1); err != nil {
 		return dst, err
 	}
 	switch v := v.(type) {
 	case lua.LString:
-		dst = appendJSONString(dst, string(v))
+		dst = AppendString(dst, string(v))
 		e.work += len(v) / 64
 	case lua.LNumber:
-		dst = appendJSONNumber(dst, float64(v))
+		dst = AppendNumber(dst, float64(v))
 	case *lua.LTable:
 		return e.table(dst, v)
 	case lua.LBool:
@@ -100,31 +100,31 @@ func (e *jsonEncoder) value(dst []byte, v lua.LValue) ([]byte, *jsonError) {
 		dst = append(dst, "null"...)
 	default:
 		if v != lua.LValue(luaval.JSONNull) {
-			return dst, jsonErrorf("cannot encode a %s as JSON", v.Type())
+			return dst, encodeErrorf("cannot encode a %s as JSON", v.Type())
 		}
 		dst = append(dst, "null"...)
 	}
 	if len(dst) > e.limit {
-		return dst, jsonSizeError()
+		return dst, sizeError()
 	}
 	return dst, nil
 }
 
-func (e *jsonEncoder) table(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
+func (e *encoder) table(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	for _, outer := range e.open[:e.depth] {
 		if outer == t {
-			return dst, jsonErrorf("cannot encode a table as JSON: it contains itself")
+			return dst, encodeErrorf("cannot encode a table as JSON: it contains itself")
 		}
 	}
-	if e.depth == maxJSONDepth {
-		return dst, jsonErrorf("cannot encode a table as JSON: nested deeper than %d levels", maxJSONDepth)
+	if e.depth == MaxDepth {
+		return dst, encodeErrorf("cannot encode a table as JSON: nested deeper than %d levels", MaxDepth)
 	}
 	if len(dst) > e.limit { // tables without a single scalar in them come only here
-		return dst, jsonSizeError()
+		return dst, sizeError()
 	}
 	e.open[e.depth] = t
 	e.depth++
-	var err *jsonError
+	var err *encodeError
 	if t.RawGetInt(1) != lua.LNil || luaval.IsJSONArray(t) {
 		dst, err = e.array(dst, t)
 	} else {
@@ -134,9 +134,9 @@ func (e *jsonEncoder) table(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 	return dst, err
 }
 
-func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
+func (e *encoder) array(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	n := t.MaxN()
-	if n > maxJSONHoles {
+	if n > maxHoles {
 		items := 0
 		for i := 1; i <= n; i++ {
 			if err := e.look(1); err != nil {
@@ -146,8 +146,8 @@ func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 				items++
 			}
 		}
-		if n-items > items+maxJSONHoles {
-			return dst, jsonErrorf("cannot encode a table as JSON: too sparse for an array (%d items, last index %d)", items, n)
+		if n-items > items+maxHoles {
+			return dst, encodeErrorf("cannot encode a table as JSON: too sparse for an array (%d items, last index %d)", items, n)
 		}
 	}
 	dst = append(dst, '[')
@@ -155,7 +155,7 @@ func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 		if i > 1 {
 			dst = append(dst, ',')
 		}
-		var err *jsonError
+		var err *encodeError
 		if dst, err = e.value(dst, t.RawGetInt(i)); err != nil {
 			return dst, err.in("[" + strconv.Itoa(i) + "]")
 		}
@@ -168,8 +168,8 @@ func (e *jsonEncoder) array(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 // LTable.Next costs two map lookups a member (30 ns), and is still the best that gopher-lua exports: ForEach
 // boxes each key, is no faster, and ranges over Go maps, which shuffles the answer; see BenchmarkTableIteration.
 // Next boxes each index of the array part, so those are read by RawGetInt, and Next starts behind them.
-func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
-	var err *jsonError
+func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
+	var err *encodeError
 	dst = append(dst, '{')
 	first := len(dst)
 	n := t.MaxN()
@@ -195,7 +195,7 @@ func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 			if len(dst) > first {
 				dst = append(dst, ',')
 			}
-			dst = append(appendJSONString(dst, string(k)), ':')
+			dst = append(AppendString(dst, string(k)), ':')
 			e.work += len(k) / 64
 			if dst, err = e.value(dst, v); err != nil {
 				return dst, err.in(luaval.PathOfKey(string(k)))
@@ -207,16 +207,16 @@ func (e *jsonEncoder) object(dst []byte, t *lua.LTable) ([]byte, *jsonError) {
 		case *lua.LNilType:
 			return append(dst, '}'), nil
 		default:
-			return dst, jsonErrorf("cannot encode a table as JSON: keys must be strings or numbers, not a %s", k.Type())
+			return dst, encodeErrorf("cannot encode a table as JSON: keys must be strings or numbers, not a %s", k.Type())
 		}
 	}
 }
 
 // numberMember appends a member of t whose key is a number with the given text. An object that would
 // have the text twice is an error: readers disagree on which one counts.
-func (e *jsonEncoder) numberMember(dst []byte, first int, t *lua.LTable, text string, v lua.LValue) ([]byte, *jsonError) {
+func (e *encoder) numberMember(dst []byte, first int, t *lua.LTable, text string, v lua.LValue) ([]byte, *encodeError) {
 	if t.RawGetString(text) != lua.LNil {
-		return dst, jsonErrorf("cannot encode a table as JSON: it has both the number %s and the string %q as keys", text, text)
+		return dst, encodeErrorf("cannot encode a table as JSON: it has both the number %s and the string %q as keys", text, text)
 	}
 	if len(dst) > first {
 		dst = append(dst, ',')
@@ -229,8 +229,8 @@ func (e *jsonEncoder) numberMember(dst []byte, first int, t *lua.LTable, text st
 	return dst, nil
 }
 
-// appendJSONNumber appends f as appendJSON describes it. Any goroutine may call it.
-func appendJSONNumber(dst []byte, f float64) []byte {
+// AppendNumber appends f as Append describes it. Any goroutine may call it.
+func AppendNumber(dst []byte, f float64) []byte {
 	if n := int64(f); float64(n) == f && -luaval.MaxExact <= n && n <= luaval.MaxExact {
 		return strconv.AppendInt(dst, n, 10)
 	}
@@ -244,26 +244,26 @@ func appendJSONNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// jsonPlain has the bytes that stand for themselves in a JSON string and are characters of their own.
-var jsonPlain = func() (plain [256]bool) {
+// plainBytes has the bytes that stand for themselves in a JSON string and are characters of their own.
+var plainBytes = func() (plain [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\'
 	}
 	return plain
 }()
 
-// appendJSONString appends s quoted, as appendJSON describes it. Any goroutine may call it.
-func appendJSONString(dst []byte, s string) []byte {
+// AppendString appends s quoted, as Append describes it. Any goroutine may call it.
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0 // s[start:i] waits to be copied as it is
 	for i := 0; i < len(s); {
 		c := s[i]
-		if jsonPlain[c] {
+		if plainBytes[c] {
 			i++
 			continue
 		}
 		if c < utf8.RuneSelf {
-			dst = appendJSONEscape(append(dst, s[start:i]...), c)
+			dst = appendEscape(append(dst, s[start:i]...), c)
 			i++
 			start = i
 			continue
@@ -285,8 +285,8 @@ func appendJSONString(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// appendJSONEscape appends the escape of a quote, a backslash or a control character.
-func appendJSONEscape(dst []byte, c byte) []byte {
+// appendEscape appends the escape of a quote, a backslash or a control character.
+func appendEscape(dst []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
 	switch c {
 	case '"', '\\':
@@ -305,27 +305,27 @@ func appendJSONEscape(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
-// jsonError says what cannot be encoded, and where. Not safe for concurrent use.
-type jsonError struct {
+// encodeError says what cannot be encoded, and where. Not safe for concurrent use.
+type encodeError struct {
 	text string
 	path string // from the encoded value to the trouble, as Lua would write it; "" for the value itself
 }
 
-func jsonErrorf(format string, args ...any) *jsonError {
-	return &jsonError{text: fmt.Sprintf(format, args...)}
+func encodeErrorf(format string, args ...any) *encodeError {
+	return &encodeError{text: fmt.Sprintf(format, args...)}
 }
 
-func jsonSizeError() *jsonError {
-	return jsonErrorf("cannot encode a value as JSON: longer than %d bytes", maxJSONBytes)
+func sizeError() *encodeError {
+	return encodeErrorf("cannot encode a value as JSON: longer than %d bytes", MaxBytes)
 }
 
 // in returns e after the way out of one more table, by the given step.
-func (e *jsonError) in(step string) *jsonError {
+func (e *encodeError) in(step string) *encodeError {
 	e.path = step + e.path
 	return e
 }
 
-func (e *jsonError) Error() string {
+func (e *encodeError) Error() string {
 	if e.path == "" {
 		return e.text
 	}
