@@ -117,7 +117,7 @@ func (e expectation) checkFields(at *jsonPlace, fields *lua.LTable, v lua.LValue
 }
 
 func (e expectation) mismatch(at *jsonPlace, want string, v lua.LValue) {
-	raiseStatus(e.L, http.StatusBadRequest, fmt.Sprintf("%s: %s expected, got %s", at, want, jsonTypeName(v)))
+	luaval.RaiseStatus(e.L, http.StatusBadRequest, fmt.Sprintf("%s: %s expected, got %s", at, want, jsonTypeName(v)))
 }
 
 func isMissing(v lua.LValue) bool { return v == lua.LNil || v == lua.LValue(luaval.JSONNull) }

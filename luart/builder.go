@@ -82,7 +82,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		r.body, r.ctype = body, typeJSON
 	})
 	simple("text", func(L *lua.LState, at int, r *response) {
-		r.body, r.ctype = []byte(checkText(L, at)), typeText
+		r.body, r.ctype = []byte(luaval.CheckText(L, at)), typeText
 	})
 	simple("raw", func(L *lua.LState, at int, r *response) {
 		r.body, r.ctype = []byte(L.CheckString(at)), typeRaw
@@ -113,12 +113,12 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		if ud, ok := L.Get(2).(*lua.LUserData); !ok || ud.Metatable != g.vm.types.root {
 			L.RaiseError("call api:error(status, message) with a colon")
 		}
-		r := errorResponse(checkStatus(L, 3), checkText(L, 4))
+		r := errorResponse(checkStatus(L, 3), luaval.CheckText(L, 4))
 		if handled(L, 5) {
 			if r.status < 400 {
 				L.ArgError(3, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
 			}
-			r.handled = &ScriptError{Status: r.status, Message: checkText(L, 4), Deliberate: true, Handle: true}
+			r.handled = &ScriptError{Status: r.status, Message: luaval.CheckText(L, 4), Deliberate: true, Handle: true}
 		}
 		return g.pushResponse(L, &r)
 	}, nil)
@@ -155,15 +155,6 @@ func (g *Generation) pushResponse(L *lua.LState, r *response) int {
 	return 1
 }
 
-// checkText returns argument n, a string or a number, as text.
-func checkText(L *lua.LState, n int) string {
-	s, ok := luaval.StringValue(L.Get(n))
-	if !ok {
-		L.TypeError(n, lua.LTString)
-	}
-	return s
-}
-
 // html is api.html(s), and api.html(data)[[template]].
 func (g *Generation) html(L *lua.LState, r response, at int) int {
 	r.ctype = typeHTML
@@ -181,7 +172,7 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 	}
 	text, ok := htmlText(L.Get(at))
 	if !ok {
-		text = checkText(L, at)
+		text = luaval.CheckText(L, at)
 	}
 	r.body = []byte(text)
 	return g.pushResponse(L, &r)

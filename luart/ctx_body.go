@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 // body is a request's body as a script sees it. What ctx:body() returns is one whose
@@ -115,7 +116,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 	}
 	r, w, was := x.r, x.w, x.received
 	if r.ContentLength > limit {
-		raiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
+		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
 	}
 	s := &spool{open: &vm.spools}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || isExtendedConnect(r) {
@@ -172,7 +173,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 // a file, and raises a 413 when they are more than max_body.
 func (b *body) section(vm *VM, L *lua.LState, offset, size int64) []byte {
 	if limit := b.x.gen.maxBody; size > limit {
-		raiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
+		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
 	}
 	return b.piece(vm, L, offset, size)
 }
@@ -239,30 +240,11 @@ func asBodyError(err error) *bodyError {
 
 func raiseBodyError(L *lua.LState, err error) {
 	bad := asBodyError(err)
-	raiseStatus(L, bad.status, bad.text)
+	luaval.RaiseStatus(L, bad.status, bad.text)
 }
 
 func tooLarge(limit int64) string {
 	return "the request body is larger than " + strconv.FormatInt(limit, 10) + " bytes"
-}
-
-// raiseStatus is error{status=…, message=…}. tostring of it says where that was.
-func raiseStatus(L *lua.LState, status int, message string) {
-	text := message
-	if at := L.Where(1); at != "" { // "app.lua:12:"
-		text = at + " " + text
-	}
-	meta := L.CreateTable(0, 2)
-	meta.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
-		L.Push(lua.LString(text))
-		return 1
-	}))
-	meta.RawSetString("__metatable", lua.LFalse)
-	t := L.CreateTable(0, 2)
-	t.Metatable = meta
-	t.RawSetString("status", lua.LNumber(status))
-	t.RawSetString("message", lua.LString(message))
-	L.Error(t, 1)
 }
 
 func checkBody(L *lua.LState) *body {
@@ -313,11 +295,11 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			case kind == "multipart/form-data":
 				return b.form(vm, L)
 			case kind != "" && kind != "application/x-www-form-urlencoded":
-				raiseStatus(L, http.StatusUnsupportedMediaType, "request body: "+strconv.Quote(b.x.r.Header.Get("Content-Type"))+" is not a form")
+				luaval.RaiseStatus(L, http.StatusUnsupportedMediaType, "request body: "+strconv.Quote(b.x.r.Header.Get("Content-Type"))+" is not a form")
 			}
-			values, err := parsePairs(string(b.bytes))
+			values, err := urltext.ParsePairs(string(b.bytes))
 			if err != nil {
-				raiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
+				luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 			}
 			L.Push(luaval.ValuesTable(L, values))
 			return 1
@@ -333,7 +315,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 func bodyJSON(L *lua.LState, b *body) lua.LValue {
 	v, err := jsonlua.Decode(L, b.bytes)
 	if err != nil {
-		raiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
+		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}
 	return v
 }
@@ -352,7 +334,7 @@ var answerBodyMethods = map[string]lua.LGFunction{
 		}
 		v, err := jsonlua.Decode(L, b.bytes)
 		if err != nil {
-			raiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
+			luaval.RaiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
 		}
 		L.Push(v)
 		return 1

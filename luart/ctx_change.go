@@ -127,8 +127,6 @@ func (x *Exchange) setURL(u *url.URL) {
 // validHost reports whether host can be the Host of a request.
 func validHost(host string) bool { return host != "" && httpguts.ValidHostHeader(host) }
 
-func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f }
-
 // addressScheme returns "http" or "https", "" for an address that leaves it to the server.
 func addressScheme(address string) string {
 	scheme, _, ok := strings.Cut(address, "://")

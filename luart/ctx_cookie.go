@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 // eachCookie calls f with the cookies of a request, in order, until it returns false. Names
@@ -43,13 +44,13 @@ func ctxCookie(L *lua.LState) int {
 	return 1
 }
 
-// ctxCookies is ctx:cookies(). It raises a 400 where there are more than maxPairs.
+// ctxCookies is ctx:cookies(). It raises a 400 where there are more than urltext.MaxPairs.
 func ctxCookies(L *lua.LState) int {
 	values := map[string][]string{}
 	n := 0
 	eachCookie(checkCtx(L).r.Header, func(name, value string) bool {
-		if n++; n > maxPairs {
-			raiseStatus(L, http.StatusBadRequest, fmt.Sprintf("more than %d cookies", maxPairs))
+		if n++; n > urltext.MaxPairs {
+			luaval.RaiseStatus(L, http.StatusBadRequest, fmt.Sprintf("more than %d cookies", urltext.MaxPairs))
 		}
 		values[name] = append(values[name], value)
 		return true

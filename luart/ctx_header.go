@@ -22,7 +22,7 @@ var single = map[string]bool{
 // checkSingle raises a 400 for a header that is there several times and may not be.
 func checkSingle(L *lua.LState, name string, values []string) {
 	if len(values) > 1 && single[name] {
-		raiseStatus(L, http.StatusBadRequest, fmt.Sprintf("%d %s headers: a request has one", len(values), name))
+		luaval.RaiseStatus(L, http.StatusBadRequest, fmt.Sprintf("%d %s headers: a request has one", len(values), name))
 	}
 }
 

@@ -102,7 +102,7 @@ func (b *body) form(vm *VM, L *lua.LState) int {
 			continue
 		}
 		if left -= p.size; left < 0 {
-			raiseStatus(L, http.StatusRequestEntityTooLarge, "the fields of the form together: "+tooLarge(b.x.gen.maxBody))
+			luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, "the fields of the form together: "+tooLarge(b.x.gen.maxBody))
 		}
 		values.Add(p.name, string(b.piece(vm, L, p.offset, p.size)))
 	}

@@ -1,8 +1,6 @@
 package luart
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,57 +9,16 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
-
-// maxPairs is how many parameters a query or a form may have, and cookies a request: as
-// many as net/url reads. A request with more is refused, since no page sends that many and
-// each takes the VM some time.
-const maxPairs = 10_000
-
-// parsePairs returns the values of a query or of a form. It is strict: what a server behind
-// may see is there, or there is an error. A semicolon is a character like any other, as
-// browsers and most servers have it.
-func parsePairs(text string) (url.Values, error) {
-	values := url.Values{}
-	n := 0
-	for pair := range strings.SplitSeq(text, "&") {
-		if pair == "" {
-			continue
-		}
-		if n++; n > maxPairs {
-			return nil, fmt.Errorf("more than %d parameters", maxPairs)
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			return nil, err
-		}
-		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, err
-		}
-		values[name] = append(values[name], value)
-	}
-	return values, nil
-}
-
-// checkQueryText refuses the bytes that end a query for some servers, and for others do not.
-// net/http lets them through.
-func checkQueryText(query string) error {
-	if i := strings.IndexFunc(query, func(r rune) bool { return isControlOrSpace(r) || r == '#' }); i >= 0 {
-		return errors.New(strconv.Quote(query[i:i+1]) + " must be escaped, as " + escapeByte(query[i]))
-	}
-	return nil
-}
-
-func escapeByte(b byte) string { return fmt.Sprintf("%%%02X", b) }
 
 // ctxQuery is ctx:query(). It raises a 400 for a query that cannot be read, or that servers
 // read in different ways.
 func ctxQuery(L *lua.LState) int {
 	query := checkQuery(L, checkCtx(L))
-	values, err := parsePairs(query)
+	values, err := urltext.ParsePairs(query)
 	if err != nil {
-		raiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
+		luaval.RaiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
 	L.Push(luaval.ValuesTable(L, values))
 	return 1
@@ -70,8 +27,8 @@ func ctxQuery(L *lua.LState) int {
 // checkQuery returns the query as it is, or raises a 400 where nobody can say where it ends.
 func checkQuery(L *lua.LState, x *Exchange) string {
 	query := x.r.URL.RawQuery
-	if err := checkQueryText(query); err != nil {
-		raiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
+	if err := urltext.CheckQueryText(query); err != nil {
+		luaval.RaiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
 	return query
 }
@@ -97,7 +54,7 @@ func ctxSetQuery(L *lua.LState) int {
 			values = append(values, s)
 		}
 	default:
-		values = []string{checkText(L, 3)}
+		values = []string{luaval.CheckText(L, 3)}
 	}
 	u := *x.r.URL
 	u.RawQuery = setPairs(checkQuery(L, x), key, values)
@@ -152,7 +109,7 @@ func lenientUnescape(s string) string {
 		switch {
 		case s[i] == '+':
 			b = append(b, ' ')
-		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+		case s[i] == '%' && i+2 < len(s) && urltext.IsHex(s[i+1]) && urltext.IsHex(s[i+2]):
 			n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8) // both are digits
 			b = append(b, byte(n))
 			i += 2
@@ -161,8 +118,4 @@ func lenientUnescape(s string) string {
 		}
 	}
 	return string(b)
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 // What a server behind may see of a query, a guard sees too, or the request is refused.
@@ -114,14 +116,14 @@ func TestFormHidesNothing(t *testing.T) {
 	}
 }
 
-// FuzzPairs compares parsePairs with net/url where that reads all, and checks that nothing
+// FuzzPairs compares urltext.ParsePairs with net/url where that reads all, and checks that nothing
 // is lost elsewhere; then that setPairs changes one name only.
 func FuzzPairs(f *testing.F) {
 	for _, query := range []string{"", "a=1&b=2", "a;b=1", "%zz", "a=%4", "&&a", "a+b=c%2bd", "=&=&a==", "k=1&%6b=2&k%=3"} {
 		f.Add(query, "k", "v")
 	}
 	f.Fuzz(func(t *testing.T, query, key, value string) {
-		got, err := parsePairs(query)
+		got, err := urltext.ParsePairs(query)
 		want, wantErr := url.ParseQuery(query)
 		if !strings.Contains(query, ";") {
 			if (err == nil) != (wantErr == nil) || err == nil && !maps.EqualFunc(got, want, slices.Equal) {
@@ -145,7 +147,7 @@ func FuzzPairs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		after, err := parsePairs(set)
+		after, err := urltext.ParsePairs(set)
 		if err != nil {
 			t.Fatal(err)
 		}

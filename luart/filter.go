@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -91,8 +92,8 @@ func checkReplace(L *lua.LState) filter {
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {
-		if e, ok := ud.Value.(*expr); ok {
-			f.pattern, err = e.forReplace()
+		if e, ok := ud.Value.(*re.Expr); ok {
+			f.pattern, err = e.ForReplace()
 		}
 	} else if text, ok := luaval.StringValue(L.Get(2)); ok {
 		f.pattern, err = bodyfilter.NewPlain(text)

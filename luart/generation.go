@@ -14,6 +14,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/lib/crypto"
+	"github.com/caddy-rover/rover/luart/lib/encoding"
+	"github.com/caddy-rover/rover/luart/lib/re"
+	libtime "github.com/caddy-rover/rover/luart/lib/time"
+	liburl "github.com/caddy-rover/rover/luart/lib/url"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -281,12 +286,12 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	fn("semaphore", g.vm.openSemaphore)
 	fn("channel", g.vm.openChannel)
 	lib("json", jsonlua.Open(L))
-	lib("base64", openBase64(L))
-	lib("hex", openHex(L))
-	lib("crypto", openCrypto(L))
-	lib("url", openURL(L))
-	lib("re", openRE(L))
-	lib("time", openTime(L, g.vm.clock))
+	lib("base64", encoding.OpenBase64(L))
+	lib("hex", encoding.OpenHex(L))
+	lib("crypto", crypto.Open(L))
+	lib("url", liburl.Open(L))
+	lib("re", re.Open(L))
+	lib("time", libtime.Open(L, g.vm.clock))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("http", g.openHTTP(L))
 	lib("metrics", g.openMetrics(L))

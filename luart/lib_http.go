@@ -105,7 +105,7 @@ func withBody(method string) httpVerb {
 		o.method = method
 		o.setURL(n, L.CheckString(n))
 		if at > n+1 && L.Get(n+1) != lua.LNil {
-			o.setBody("the body argument", checkText(L, n+1), "")
+			o.setBody("the body argument", luaval.CheckText(L, n+1), "")
 		}
 		o.read(L.OptTable(at, nil))
 		return c.send(L, o)

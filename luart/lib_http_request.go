@@ -14,8 +14,10 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	liburl "github.com/caddy-rover/rover/luart/lib/url"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 const (
@@ -143,7 +145,7 @@ func (o *httpOptions) encoded(key string, v lua.LValue) string {
 	if !ok {
 		o.fail("option %s: table expected, got %s", key, luaval.TypeName(v))
 	}
-	s, err := urlFormEncode(o.L, t)
+	s, err := liburl.EncodeForm(o.L, t)
 	if err != nil {
 		o.fail("option %s: %v", key, err)
 	}
@@ -226,11 +228,11 @@ func parseHTTPURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("URL beginning with http:// or https:// and a host expected, got %q", text)
 	}
 	u.Fragment, u.RawFragment = "", ""
-	if why := leadsElsewhere(u.Path); why != "" {
-		return nil, &elsewhereError{pathError(u.EscapedPath(), why)}
+	if why := urltext.LeadsElsewhere(u.Path); why != "" {
+		return nil, &elsewhereError{urltext.PathError(u.EscapedPath(), why)}
 	}
 	if u.RawPath != "" {
-		u.RawPath = escapeUnsendable(u.RawPath)
+		u.RawPath = urltext.EscapeUnsendable(u.RawPath)
 	}
 	return u, nil
 }

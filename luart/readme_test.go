@@ -15,9 +15,12 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/lib/crypto"
+	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 // Every Lua block of the README and of docs is a script that loads, and answers as the
@@ -73,7 +76,7 @@ func TestLimitsPage(t *testing.T) {
 		numbers []string
 	}{
 		{"growth of the heap", []string{mib(defaultGrowth)}},
-		{"parameters of a query", []string{count(maxPairs)}},
+		{"parameters of a query", []string{count(urltext.MaxPairs)}},
 		{"background tasks that run or wait", []string{count(maxTasks)}},
 		{"armed timers", []string{count(maxTimers)}},
 		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},
@@ -96,12 +99,12 @@ func TestLimitsPage(t *testing.T) {
 		{"a string made by", []string{mib(luaval.MaxStringBytes)}},
 		{"values that `unpack`", []string{count(maxResults)}},
 		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},
-		{"regular expressions", []string{kib(maxExprBytes), count(maxExprGroups) + " groups", count(maxExprSteps)}},
+		{"regular expressions", []string{kib(re.MaxBytes), count(re.MaxGroups) + " groups", count(re.MaxSteps)}},
 		{"JSON", []string{count(jsonlua.MaxDepth) + " levels", mib(jsonlua.MaxBytes)}},
 		{"a template", []string{mib(htmlTemplateBytes), count(htmlTags) + " tags", kib(htmlCodeBytes)}},
 		{"source given to `load`", []string{kib(maxChunkBytes), count(maxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(maxModuleBytes)}},
-		{"bytes of `rover.crypto.random`", []string{kib(cryptoRandomBytes)}},
+		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
 		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
 		{"one entry of the log", []string{kib(maxLogBytes), count(maxLogFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(maxLineBytes)}},

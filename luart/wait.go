@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Why a call that waits returns early. A script may catch the error and clean up;
@@ -91,7 +93,7 @@ func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 			vm.budget.kill(err)
 		}
 		if errors.Is(err, errSlowBody) {
-			raiseStatus(L, http.StatusRequestTimeout, err.Error())
+			luaval.RaiseStatus(L, http.StatusRequestTimeout, err.Error())
 		}
 		L.RaiseError("%s", err)
 	}

@@ -82,3 +82,12 @@ func StartAt(L *lua.LState, n int) int {
 	}
 	return min(max(init, 1)-1, n)
 }
+
+// CheckText returns argument n, a string or a number, as text.
+func CheckText(L *lua.LState, n int) string {
+	s, ok := StringValue(L.Get(n))
+	if !ok {
+		L.TypeError(n, lua.LTString)
+	}
+	return s
+}

@@ -1,11 +1,10 @@
-package luart
+package re
 
 import (
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -14,7 +13,7 @@ import (
 
 func TestRE(t *testing.T) {
 	const wrong = "error: <string>:1: bad argument #"
-	luarttest.Run(t, "re", openRE, []luarttest.Case{
+	luarttest.Run(t, "re", Open, []luarttest.Case{
 		{"match, groups", `return rover.re.match("key = value", "(\\w+)\\s*=\\s*(\\w+)")`, "key | value"},
 		{"match, whole", `return rover.re.match("key = value", "\\w+")`, "key"},
 		{"match, none", `return rover.re.match("key", "\\d")`, "nil"},
@@ -83,45 +82,10 @@ func TestRE(t *testing.T) {
 	})
 }
 
-// A function of gsub may wait, and use the library meanwhile.
-func TestREWaits(t *testing.T) {
-	s := newServer(t, `
-		local api = rover.server {}
-		function api.get()
-			return rover.re.gsub("abc", "[ac]", function(c)
-				rover.sleep(0)
-				return (rover.re.gsub(c, "[ac]", "<$0>"))
-			end)
-		end
-		return api`)
-	s.expect("GET /", "200 <a>b<c>")
-}
-
-// What is read by way of a reader gives the same as what is not.
-func TestRELongSubject(t *testing.T) {
-	s := newServer(t, `
-		local api = rover.server {}
-		function api.get()
-			local s = ("x"):rep(2^19) .. " key\255=\195\164  " .. ("y "):rep(2^10)
-			local re = rover.re.compile("(?s)\\b(\\w{1,20}).=(..)\\B")
-			assert(re:find(s) == 2^19 + 2)
-			local k, v = re:match(s)
-			assert(k == "key" and v == "\195\164 ", k)
-			assert(select(2, rover.re.gsub(s, "\\b(y)(?: |$)", "$1")) == 2^10)
-			assert(not rover.re.find(s, "(z|[a-f]{1,20}){1,20}g"))
-			return "ok"
-		end
-		return api`, withBurst(20*time.Second))
-	s.expect("GET /", "200 ok")
-	for _, l := range s.logged("script error") {
-		t.Error(l.ContextMap()["error"])
-	}
-}
-
 func TestREKeeps(t *testing.T) {
 	L := lua.NewState()
 	defer L.Close()
-	lib := &reLib{compiled: map[string]*expr{}}
+	lib := &library{compiled: map[string]*Expr{}}
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		one := lib.check(L, 1)
 		if lib.check(L, 1) != one {
@@ -149,7 +113,7 @@ func FuzzRE(f *testing.F) {
 	f.Add("", "abc", "$", -1)
 	L := lua.NewState()
 	f.Cleanup(L.Close)
-	lib := openRE(L)
+	lib := Open(L)
 	call := func(t *testing.T, results int, fn string, args ...lua.LValue) bool {
 		L.SetTop(0)
 		L.Push(lib.RawGetString(fn))
@@ -194,7 +158,7 @@ func FuzzRE(f *testing.F) {
 		if want := re.Split(s, n); !slices.Equal(pieces, want) && s != "" {
 			t.Fatalf("%q splits %q at most %d into %q, want %q", source, s, n, pieces, want)
 		}
-		x, err := newExpr(source)
+		x, err := New(source)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package luart
+package time
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
-func openSystemTime(L *lua.LState) *lua.LTable { return openTime(L, nil) }
+func openSystemTime(L *lua.LState) *lua.LTable { return Open(L, nil) }
 
 func TestTimeClock(t *testing.T) {
 	before := time.Now()
@@ -132,7 +132,7 @@ func FuzzTimeParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, layout string) {
 		L := lua.NewState()
 		defer L.Close()
-		L.SetGlobal("time", openTime(L, nil))
+		L.SetGlobal("time", Open(L, nil))
 		L.SetGlobal("text", lua.LString(text))
 		L.SetGlobal("layout", lua.LString(layout))
 		if err := L.DoString(`

@@ -1,4 +1,4 @@
-package luart
+package encoding
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestBase64(t *testing.T) {
-	luarttest.Run(t, "base64", openBase64, []luarttest.Case{
+	luarttest.Run(t, "base64", OpenBase64, []luarttest.Case{
 		{"encode pads", `return rover.base64.encode("a"), rover.base64.encode("ab"), rover.base64.encode("abc")`, "YQ== | YWI= | YWJj"},
 		{"encode of nothing", `return "[" .. rover.base64.encode("") .. "]"`, "[]"},
 		{"encode takes any byte", `return rover.base64.encode("\0\255\254\10")`, "AP/+Cg=="},

@@ -1,4 +1,4 @@
-package luart
+package time
 
 import (
 	"fmt"
@@ -20,10 +20,10 @@ const (
 	timeLast  = 253402300799
 )
 
-// timeStart is what rover.time.monotonic counts from.
-var timeStart = time.Now()
+// processStart is what rover.time.monotonic counts from.
+var processStart = time.Now()
 
-// openTime returns the rover.time table. Only the holder may call it.
+// Open returns the rover.time table.
 //
 //	rover.time.now() -> number
 //		Seconds since 1970-01-01 UTC, with a fraction.
@@ -39,32 +39,32 @@ var timeStart = time.Now()
 // zone is "UTC" (the default), "local" or an IANA name ("Europe/Paris"): what to write in, and what to read text by
 // that names no zone itself. Parsing takes names in any case, reads what is missing as in 1970-01-01 00:00:00, and
 // wants the whole text to match.
-func openTime(L *lua.LState, c *clock.Clock) *lua.LTable {
-	zones := timeZones{}
-	began := timeStart
+func Open(L *lua.LState, c *clock.Clock) *lua.LTable {
+	zones := zones{}
+	began := processStart
 	if c != nil {
 		began = c.Start()
 	}
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"now":       func(L *lua.LState) int { L.Push(timeSeconds(c.Now())); return 1 },
+		"now":       func(L *lua.LState) int { L.Push(secondsOf(c.Now())); return 1 },
 		"monotonic": func(L *lua.LState) int { L.Push(lua.LNumber(c.Since(began).Seconds())); return 1 },
 		"format":    zones.format,
 		"parse":     zones.parse,
 	})
 }
 
-// timeSeconds returns t as Lua sees it. Any goroutine may call it.
-func timeSeconds(t time.Time) lua.LNumber {
+// secondsOf returns t as Lua sees it.
+func secondsOf(t time.Time) lua.LNumber {
 	return lua.LNumber(float64(t.Unix()) + float64(t.Nanosecond())/1e9)
 }
 
-// timeZones remembers zones by name: time.LoadLocation reads and parses a file each time. It holds at most as many
+// zones remembers zones by name: time.LoadLocation reads and parses a file each time. It holds at most as many
 // as there are zones, since an unknown name is not kept. Only the holder may use it.
-type timeZones map[string]*time.Location
+type zones map[string]*time.Location
 
 // check returns the zone that argument n names, and raises a bad argument when there is none. Only the holder may
 // call it.
-func (z timeZones) check(L *lua.LState, n int) *time.Location {
+func (z zones) check(L *lua.LState, n int) *time.Location {
 	name := L.OptString(n, "UTC")
 	switch name {
 	case "UTC":
@@ -83,8 +83,8 @@ func (z timeZones) check(L *lua.LState, n int) *time.Location {
 	return loc
 }
 
-// format is rover.time.format. Only the holder may call it.
-func (z timeZones) format(L *lua.LState) int {
+// format is rover.time.format.
+func (z zones) format(L *lua.LState) int {
 	seconds, layout, zone := float64(L.CheckNumber(1)), L.OptString(2, "rfc3339"), z.check(L, 3)
 	var t time.Time
 	outside := !(seconds >= timeFirst && seconds < timeLast+1)
@@ -108,15 +108,15 @@ func (z timeZones) format(L *lua.LState) int {
 	case layout == "date":
 		text = t.Format(time.DateOnly)
 	default:
-		timeCheckLayout(L, layout)
+		checkLayout(L, layout)
 		text = strftime(t, layout)
 	}
 	L.Push(lua.LString(text))
 	return 1
 }
 
-// parse is rover.time.parse. Only the holder may call it.
-func (z timeZones) parse(L *lua.LState) int {
+// parse is rover.time.parse.
+func (z zones) parse(L *lua.LState) int {
 	text, layout, zone := L.CheckString(1), L.OptString(2, "rfc3339"), z.check(L, 3)
 	var t time.Time
 	var err error
@@ -139,52 +139,52 @@ func (z timeZones) parse(L *lua.LState) int {
 	case "date":
 		t, err = time.ParseInLocation(time.DateOnly, text, zone)
 	default:
-		timeCheckLayout(L, layout)
-		p := timeParser{rest: text, year: 1970, month: 1, day: 1}
+		checkLayout(L, layout)
+		p := parser{rest: text, year: 1970, month: 1, day: 1}
 		if err = p.layout(layout); err == nil {
 			t, err = p.time(zone)
 		}
 		if err != nil {
-			return timeFailure(L, fmt.Sprintf("parsing time %q: %v", timeClip(text), err))
+			return failure(L, fmt.Sprintf("parsing time %q: %v", clip(text), err))
 		}
 	}
 	if err != nil {
-		return timeFailure(L, fmt.Sprintf("parsing time %q: not a time in the layout %q", timeClip(text), layout))
+		return failure(L, fmt.Sprintf("parsing time %q: not a time in the layout %q", clip(text), layout))
 	}
-	L.Push(timeSeconds(t))
+	L.Push(secondsOf(t))
 	return 1
 }
 
-// timeFailure returns nil and the message to Lua. Only the holder may call it.
-func timeFailure(L *lua.LState, message string) int {
+// failure returns nil and the message to Lua.
+func failure(L *lua.LState, message string) int {
 	L.Push(lua.LNil)
 	L.Push(lua.LString(message))
 	return 2
 }
 
-// timeClip shortens text from outside for an error message. Any goroutine may call it.
-func timeClip(text string) string {
+// clip shortens text from outside for an error message.
+func clip(text string) string {
 	if len(text) > 64 {
 		return text[:64] + "..."
 	}
 	return text
 }
 
-// timeDirectives are the directives that Go writes, and how Go's layouts spell them.
-var timeDirectives = map[byte]string{
+// directives are the directives that Go writes, and how Go's layouts spell them.
+var directives = map[byte]string{
 	'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'j': "002",
 	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'z': "-0700", 'Z': "MST",
 	'p': "PM", 'I': "03", 'e': "_2", 'y': "06", 'F': "2006-01-02", 'T': "15:04:05",
 }
 
-// timeLayoutBytes is the longest layout: one of 16 MiB would hold the VM for seconds.
-const timeLayoutBytes = 1024
+// maxLayoutBytes is the longest layout: one of 16 MiB would hold the VM for seconds.
+const maxLayoutBytes = 1024
 
-// timeCheckLayout raises a bad argument #2 unless layout is short, has directives and all of them are known. Only the holder
+// checkLayout raises a bad argument #2 unless layout is short, has directives and all of them are known. Only the holder
 // may call it.
-func timeCheckLayout(L *lua.LState, layout string) {
-	if len(layout) > timeLayoutBytes {
-		L.ArgError(2, fmt.Sprintf("layout too long: %d bytes, the limit is %d", len(layout), timeLayoutBytes))
+func checkLayout(L *lua.LState, layout string) {
+	if len(layout) > maxLayoutBytes {
+		L.ArgError(2, fmt.Sprintf("layout too long: %d bytes, the limit is %d", len(layout), maxLayoutBytes))
 	}
 	if !strings.Contains(layout, "%") {
 		L.ArgError(2, fmt.Sprintf("unknown layout %q: rfc3339, http, unix, date or one with %%Y and the like expected", layout))
@@ -196,13 +196,13 @@ func timeCheckLayout(L *lua.LState, layout string) {
 		if i++; i == len(layout) {
 			L.ArgError(2, fmt.Sprintf("layout %q ends in a lone %%", layout))
 		}
-		if _, ok := timeDirectives[layout[i]]; !ok && !strings.ContainsRune("sf%", rune(layout[i])) {
+		if _, ok := directives[layout[i]]; !ok && !strings.ContainsRune("sf%", rune(layout[i])) {
 			L.ArgError(2, fmt.Sprintf("unknown directive %q in layout %q", layout[i-1:i+1], layout))
 		}
 	}
 }
 
-// strftime writes t by a layout that timeCheckLayout has passed. Any goroutine may call it.
+// strftime writes t by a layout that checkLayout has passed.
 func strftime(t time.Time, layout string) string {
 	text := make([]byte, 0, 2*len(layout))
 	for i := 0; i < len(layout); i++ {
@@ -219,7 +219,7 @@ func strftime(t time.Time, layout string) string {
 		case 'f':
 			text = fmt.Appendf(text, "%06d", t.Nanosecond()/1000)
 		default:
-			text = t.AppendFormat(text, timeDirectives[layout[i]])
+			text = t.AppendFormat(text, directives[layout[i]])
 		}
 	}
 	return string(text)

@@ -1,4 +1,4 @@
-package luart
+package url
 
 import (
 	"testing"
@@ -21,7 +21,7 @@ const urlShow = `
 `
 
 func TestURLComponent(t *testing.T) {
-	luarttest.Run(t, "url", openURL, []luarttest.Case{
+	luarttest.Run(t, "url", Open, []luarttest.Case{
 		{"encode", `return rover.url.encode("a b+c/d?e=f&g~h-i_j.k%")`, "a%20b%2Bc%2Fd%3Fe%3Df%26g~h-i_j.k%25"},
 		{"encode takes any byte", `return rover.url.encode("\0\255é")`, "%00%FF%C3%A9"},
 		{"decode", `return rover.url.decode("a%20b+c%2fd")`, "a b+c/d"},
@@ -38,7 +38,7 @@ func TestURLComponent(t *testing.T) {
 
 func TestURLParse(t *testing.T) {
 	parse := func(url string) string { return urlShow + "return show(rover.url.parse(" + url + "))" }
-	luarttest.Run(t, "url", openURL, []luarttest.Case{
+	luarttest.Run(t, "url", Open, []luarttest.Case{
 		{
 			"everything", parse(`"HTTPS://me:s%40t@Example.com:8443/a%20b/c%2Fd?x=1&y=a+b&x=2#top%21"`),
 			"fragment=top! host=Example.com:8443 hostname=Example.com password=s@t path=/a b/c/d port=8443 query={x=1 y=a b} raw_path=/a%20b/c%2Fd raw_query=x=1&y=a+b&x=2 scheme=https user=me",
@@ -62,7 +62,7 @@ func TestURLBuild(t *testing.T) {
 	roundTrip := func(url string) luarttest.Case {
 		return luarttest.Case{url, `return rover.url.build(rover.url.parse("` + url + `"))`, url}
 	}
-	luarttest.Run(t, "url", openURL, []luarttest.Case{
+	luarttest.Run(t, "url", Open, []luarttest.Case{
 		roundTrip("https://me:s%40t@example.com:8443/a%20b/c%2Fd?x=1&y=a+b&x=2#top"),
 		roundTrip("http://[::1]:80/?"), roundTrip("/a/b?c"), roundTrip("mailto:a@b.c"), roundTrip("?q=100%"), roundTrip(""),
 		{"from parts", `return rover.url.build{scheme="http", hostname="h", port=81, path="/a b", query={z=1, a={"x y", true}}, fragment="f"}`, "http://h:81/a%20b?a=x+y&a=true&z=1#f"},
@@ -85,7 +85,7 @@ func TestURLBuild(t *testing.T) {
 }
 
 func TestURLQuery(t *testing.T) {
-	luarttest.Run(t, "url", openURL, []luarttest.Case{
+	luarttest.Run(t, "url", Open, []luarttest.Case{
 		{"encode sorts", `return rover.url.query_encode{b="x y", a=1, ["c&"]=false}`, "a=1&b=x+y&c%26=false"},
 		{"encode repeats arrays", `return rover.url.query_encode{a={1, "2", true}, b={}}`, "a=1&a=2&a=true"},
 		{"encode of nothing", `return #rover.url.query_encode{}`, "0"},

@@ -1,4 +1,4 @@
-package luart
+package url
 
 import (
 	"net/url"
@@ -12,12 +12,12 @@ import (
 
 func TestURLLoopsEndWithTheBurst(t *testing.T) {
 	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
-		"query_encode": func(L *lua.LState) { _, _ = urlFormEncode(L, luarttest.Names(L, 5000)) },
+		"query_encode": func(L *lua.LState) { _, _ = EncodeForm(L, luarttest.Names(L, 5000)) },
 		"query_decode": func(L *lua.LState) {
-			_, _ = urlFirstValues(L, strings.Repeat("a=1&", 5000))
+			_, _ = firstValues(L, strings.Repeat("a=1&", 5000))
 		},
 		"query_encode, what has been read": func(L *lua.LState) {
-			encodeForm(L, url.Values{"a": make([]string, 2000)})
+			encodeValues(L, url.Values{"a": make([]string, 2000)})
 		},
 	})
 }

@@ -1,4 +1,4 @@
-package luart
+package crypto
 
 import (
 	"crypto/hmac"
@@ -17,11 +17,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// cryptoRandomBytes is the most rover.crypto.random gives in one call: 64 KiB take 0.1 ms of VM time, and no key,
+// MaxRandomBytes is the most rover.crypto.random gives in one call: 64 KiB take 0.1 ms of VM time, and no key,
 // token or salt is longer.
-const cryptoRandomBytes = 64 << 10
+const MaxRandomBytes = 64 << 10
 
-// openCrypto returns the rover.crypto table. Only the holder may call it.
+// Open returns the rover.crypto table.
 //
 //	rover.crypto.sha256(bytes[, encoding]) -> string
 //	rover.crypto.sha1, .sha384, .sha512, .md5: the same
@@ -36,21 +36,21 @@ const cryptoRandomBytes = 64 << 10
 //
 // encoding is how the bytes are written: "hex" (the default but in random; lower case), "base64" (padded),
 // "base64url" (unpadded) or "raw"; another one is a bad argument. sha1 and md5 are here for old protocols.
-func openCrypto(L *lua.LState) *lua.LTable {
+func Open(L *lua.LState) *lua.LTable {
 	lib := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"hmac":   cryptoHMAC,
-		"random": cryptoRandom,
-		"uuid":   cryptoUUID,
-		"equal":  cryptoEqual,
+		"hmac":   hmacHex,
+		"random": random,
+		"uuid":   newUUID,
+		"equal":  equal,
 	})
 	for _, name := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
-		lib.RawSetString(name, L.NewFunction(cryptoDigest(cryptoHash(name))))
+		lib.RawSetString(name, L.NewFunction(digest(hashNamed(name))))
 	}
 	return lib
 }
 
-// cryptoHash returns the constructor of the named hash, nil for an unknown name. Any goroutine may call it.
-func cryptoHash(name string) func() hash.Hash {
+// hashNamed returns the constructor of the named hash, nil for an unknown name.
+func hashNamed(name string) func() hash.Hash {
 	switch name {
 	case "md5":
 		return md5.New
@@ -66,10 +66,10 @@ func cryptoHash(name string) func() hash.Hash {
 	return nil
 }
 
-// cryptoDigest returns the Lua function of one hash. Any goroutine may call it.
-func cryptoDigest(newHash func() hash.Hash) lua.LGFunction {
+// digest returns the Lua function of one hash.
+func digest(newHash func() hash.Hash) lua.LGFunction {
 	return func(L *lua.LState) int {
-		message, encode := L.CheckString(1), cryptoEncoding(L, 2, "hex")
+		message, encode := L.CheckString(1), encodingArg(L, 2, "hex")
 		h := newHash()
 		h.Write([]byte(message))
 		L.Push(encode(h.Sum(nil)))
@@ -77,11 +77,11 @@ func cryptoDigest(newHash func() hash.Hash) lua.LGFunction {
 	}
 }
 
-// cryptoHMAC is rover.crypto.hmac. Only the holder may call it.
-func cryptoHMAC(L *lua.LState) int {
+// hmacHex is rover.crypto.hmac.
+func hmacHex(L *lua.LState) int {
 	name, key, message := L.CheckString(1), L.CheckString(2), L.CheckString(3)
-	encode := cryptoEncoding(L, 4, "hex")
-	newHash := cryptoHash(name)
+	encode := encodingArg(L, 4, "hex")
+	newHash := hashNamed(name)
 	if newHash == nil {
 		L.ArgError(1, fmt.Sprintf("unknown algorithm %q: md5, sha1, sha256, sha384 or sha512 expected", name))
 	}
@@ -91,35 +91,34 @@ func cryptoHMAC(L *lua.LState) int {
 	return 1
 }
 
-// cryptoRandom is rover.crypto.random. Only the holder may call it.
-func cryptoRandom(L *lua.LState) int {
+// random is rover.crypto.random.
+func random(L *lua.LState) int {
 	n := L.CheckNumber(1)
-	if n != lua.LNumber(int(n)) || n < 1 || n > cryptoRandomBytes {
-		L.ArgError(1, fmt.Sprintf("whole number from 1 to %d expected, got %s", cryptoRandomBytes, n))
+	if n != lua.LNumber(int(n)) || n < 1 || n > MaxRandomBytes {
+		L.ArgError(1, fmt.Sprintf("whole number from 1 to %d expected, got %s", MaxRandomBytes, n))
 	}
-	encode := cryptoEncoding(L, 2, "raw")
+	encode := encodingArg(L, 2, "raw")
 	secret := make([]byte, int(n))
 	rand.Read(secret) // never fails: it ends the process when the system has no randomness to give
 	L.Push(encode(secret))
 	return 1
 }
 
-// cryptoUUID is rover.crypto.uuid. Only the holder may call it.
-func cryptoUUID(L *lua.LState) int {
+// newUUID is rover.crypto.uuid.
+func newUUID(L *lua.LState) int {
 	L.Push(lua.LString(uuid.NewString()))
 	return 1
 }
 
-// cryptoEqual is rover.crypto.equal. Only the holder may call it.
-func cryptoEqual(L *lua.LState) int {
+// equal is rover.crypto.equal.
+func equal(L *lua.LState) int {
 	a, b := L.CheckString(1), L.CheckString(2)
 	L.Push(lua.LBool(subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1))
 	return 1
 }
 
-// cryptoEncoding returns how argument n wants bytes written; it raises a bad argument when it does not know.
-// Only the holder may call it.
-func cryptoEncoding(L *lua.LState, n int, fallback string) func([]byte) lua.LString {
+// encodingArg returns how argument n wants bytes written; it raises a bad argument when it does not know.
+func encodingArg(L *lua.LState, n int, fallback string) func([]byte) lua.LString {
 	name := L.OptString(n, fallback)
 	switch name {
 	case "hex":

@@ -1,4 +1,4 @@
-package luart
+package encoding
 
 import (
 	"encoding/hex"
@@ -9,26 +9,26 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// openHex returns the rover.hex table. Only the holder may call it.
+// OpenHex returns the rover.hex table.
 //
 //	rover.hex.encode(bytes) -> string
 //		Two lower-case digits for each byte.
 //	rover.hex.decode(string) -> bytes | nil, message
 //		Takes digits of either case; nothing between them, no "0x" before them.
-func openHex(L *lua.LState) *lua.LTable {
+func OpenHex(L *lua.LState) *lua.LTable {
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"encode": hexEncode,
 		"decode": hexDecode,
 	})
 }
 
-// hexEncode is rover.hex.encode. Only the holder may call it.
+// hexEncode is rover.hex.encode.
 func hexEncode(L *lua.LState) int {
 	L.Push(lua.LString(hex.EncodeToString([]byte(L.CheckString(1)))))
 	return 1
 }
 
-// hexDecode is rover.hex.decode. Only the holder may call it.
+// hexDecode is rover.hex.decode.
 func hexDecode(L *lua.LState) int {
 	text := L.CheckString(1)
 	decoded, err := hex.DecodeString(text)
@@ -41,7 +41,7 @@ func hexDecode(L *lua.LState) int {
 	return 1
 }
 
-// hexMessage says what is wrong with the text, and at which byte counted from 1. Any goroutine may call it.
+// hexMessage says what is wrong with the text, and at which byte counted from 1.
 func hexMessage(err error, text string) string {
 	if errors.Is(err, hex.ErrLength) {
 		return fmt.Sprintf("invalid hex: odd number of digits (%d)", len(text))

@@ -1,4 +1,4 @@
-package luart
+package url
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// openURL returns the rover.url table. Only the holder may call it.
+// Open returns the rover.url table.
 //
 //	rover.url.encode(s) -> string
 //		For one component: all but letters, digits and "-_.~" become %XX (a space %20).
@@ -36,37 +36,37 @@ import (
 //		repeats the key. Anything else is a bad argument.
 //	rover.url.query_decode(string) -> table | nil, message
 //		First value of each name; "a" alone gives "".
-func openURL(L *lua.LState) *lua.LTable {
+func Open(L *lua.LState) *lua.LTable {
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"encode":       urlEncode,
-		"decode":       urlDecode,
-		"path":         urlPath,
-		"parse":        urlParse,
-		"build":        urlBuild,
-		"query_encode": urlQueryEncode,
-		"query_decode": urlQueryDecode,
+		"encode":       encode,
+		"decode":       decode,
+		"path":         joinPath,
+		"parse":        parse,
+		"build":        build,
+		"query_encode": queryEncode,
+		"query_decode": queryDecode,
 	})
 }
 
-// urlEncode is rover.url.encode. Only the holder may call it.
-func urlEncode(L *lua.LState) int {
+// encode is rover.url.encode.
+func encode(L *lua.LState) int {
 	// QueryEscape keeps exactly the unreserved characters; only its space is not a component's.
 	L.Push(lua.LString(strings.ReplaceAll(url.QueryEscape(L.CheckString(1)), "+", "%20")))
 	return 1
 }
 
-// urlDecode is rover.url.decode. Only the holder may call it.
-func urlDecode(L *lua.LState) int {
+// decode is rover.url.decode.
+func decode(L *lua.LState) int {
 	decoded, err := url.PathUnescape(L.CheckString(1))
 	if err != nil {
-		return urlFailure(L, err)
+		return failure(L, err)
 	}
 	L.Push(lua.LString(decoded))
 	return 1
 }
 
-// urlFailure returns nil and err's message to Lua. Only the holder may call it.
-func urlFailure(L *lua.LState, err error) int {
+// failure returns nil and err's message to Lua.
+func failure(L *lua.LState, err error) int {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = fmt.Errorf("invalid URL: %w", wrapped.Err)
@@ -76,11 +76,11 @@ func urlFailure(L *lua.LState, err error) int {
 	return 2
 }
 
-// urlParse is rover.url.parse. Only the holder may call it.
-func urlParse(L *lua.LState) int {
+// parse is rover.url.parse.
+func parse(L *lua.LState) int {
 	u, err := url.Parse(L.CheckString(1))
 	if err != nil {
-		return urlFailure(L, err)
+		return failure(L, err)
 	}
 	parts := L.NewTable()
 	set := func(name, value string, present bool) {
@@ -104,21 +104,21 @@ func urlParse(L *lua.LState) int {
 	if text := u.Port(); text != "" {
 		port, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
-			return urlFailure(L, fmt.Errorf("invalid URL: port %s is out of range", text))
+			return failure(L, fmt.Errorf("invalid URL: port %s is out of range", text))
 		}
 		parts.RawSetString("port", lua.LNumber(port))
 	}
-	query, err := urlFirstValues(L, u.RawQuery)
-	if errors.Is(err, errURLPairs) {
-		return urlFailure(L, err)
+	query, err := firstValues(L, u.RawQuery)
+	if errors.Is(err, errPairs) {
+		return failure(L, err)
 	}
 	parts.RawSetString("query", query)
 	L.Push(parts)
 	return 1
 }
 
-// urlBuild is rover.url.build. Only the holder may call it.
-func urlBuild(L *lua.LState) int {
+// build is rover.url.build.
+func build(L *lua.LState) int {
 	parts := L.CheckTable(1)
 	field := func(name string) (text string, present bool) {
 		switch v := L.GetField(parts, name).(type) {
@@ -150,27 +150,27 @@ func urlBuild(L *lua.LState) int {
 	port, hasPort := field("port")
 	u.Host = host
 	if !hasHost {
-		u.Host = urlHost(hostname, port)
+		u.Host = joinHost(hostname, port)
 	} else if (hasHostname && hostname != u.Hostname()) || (hasPort && port != u.Port()) {
-		return urlFailure(L, fmt.Errorf("host %q contradicts hostname and port %q: set host to nil, or both others",
-			host, urlHost(hostname, port)))
+		return failure(L, fmt.Errorf("host %q contradicts hostname and port %q: set host to nil, or both others",
+			host, joinHost(hostname, port)))
 	}
-	if err := urlBuildQuery(L, &u, parts, field); err != nil {
-		return urlFailure(L, err)
+	if err := buildQuery(L, &u, parts, field); err != nil {
+		return failure(L, err)
 	}
 
 	// The fields may hold what no URL can ("sch eme", "a/b" as a host): what is built must read back the same.
 	built := u.String()
 	back, err := url.Parse(built)
 	if err != nil || back.Scheme != strings.ToLower(u.Scheme) || back.Host != u.Host {
-		return urlFailure(L, fmt.Errorf("invalid URL: scheme %q and host %q do not make one", u.Scheme, u.Host))
+		return failure(L, fmt.Errorf("invalid URL: scheme %q and host %q do not make one", u.Scheme, u.Host))
 	}
 	L.Push(lua.LString(built))
 	return 1
 }
 
-// urlHost joins what the host field of a URL holds, IPv6 addresses in brackets. Any goroutine may call it.
-func urlHost(hostname, port string) string {
+// joinHost joins what the host field of a URL holds, IPv6 addresses in brackets.
+func joinHost(hostname, port string) string {
 	switch {
 	case port != "":
 		return net.JoinHostPort(hostname, port)
@@ -180,9 +180,9 @@ func urlHost(hostname, port string) string {
 	return hostname
 }
 
-// urlBuildQuery fills in the query of u: raw_query as it is while query has the values that raw_query decodes to
-// (it may hold repeated names, which query does not), else query. Only the holder may call it.
-func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string) (string, bool)) error {
+// buildQuery fills in the query of u: raw_query as it is while query has the values that raw_query decodes to
+// (it may hold repeated names, which query does not), else query.
+func buildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string) (string, bool)) error {
 	raw, hasRaw := field("raw_query")
 	query := L.GetField(parts, "query")
 	table, hasQuery := query.(*lua.LTable)
@@ -193,13 +193,13 @@ func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(stri
 	if !hasQuery {
 		return nil
 	}
-	encoded, err := urlFormEncode(L, table)
+	encoded, err := EncodeForm(L, table)
 	if err != nil {
 		L.ArgError(1, err.Error())
 	}
 	if hasRaw {
-		first, _ := urlFirstValues(L, raw)
-		if same, _ := urlFormEncode(L, first); same == encoded {
+		first, _ := firstValues(L, raw)
+		if same, _ := EncodeForm(L, first); same == encoded {
 			return nil
 		}
 	}
@@ -207,9 +207,9 @@ func urlBuildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(stri
 	return nil
 }
 
-// urlQueryEncode is rover.url.query_encode. Only the holder may call it.
-func urlQueryEncode(L *lua.LState) int {
-	encoded, err := urlFormEncode(L, L.CheckTable(1))
+// queryEncode is rover.url.query_encode.
+func queryEncode(L *lua.LState) int {
+	encoded, err := EncodeForm(L, L.CheckTable(1))
 	if err != nil {
 		L.ArgError(1, err.Error())
 	}
@@ -217,24 +217,23 @@ func urlQueryEncode(L *lua.LState) int {
 	return 1
 }
 
-// urlQueryDecode is rover.url.query_decode. Only the holder may call it.
-func urlQueryDecode(L *lua.LState) int {
-	values, err := urlFirstValues(L, L.CheckString(1))
+// queryDecode is rover.url.query_decode.
+func queryDecode(L *lua.LState) int {
+	values, err := firstValues(L, L.CheckString(1))
 	if err != nil {
-		return urlFailure(L, err)
+		return failure(L, err)
 	}
 	L.Push(values)
 	return 1
 }
 
-// urlMaxPairs is how many values a query is made of at most, and read of: no server takes more than some kilobytes.
-const urlMaxPairs = 100_000
+// maxPairs is how many values a query is made of at most, and read of: no server takes more than some kilobytes.
+const maxPairs = 100_000
 
-var errURLPairs = fmt.Errorf("query: more than %d values", urlMaxPairs)
+var errPairs = fmt.Errorf("query: more than %d values", maxPairs)
 
-// urlFormEncode writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
-// Only the holder may call it.
-func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
+// EncodeForm writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
+func EncodeForm(L *lua.LState, table *lua.LTable) (string, error) {
 	var err error
 	form := url.Values{}
 	size, pairs, full := 0, 0, false
@@ -247,8 +246,8 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 		case size > luaval.MaxStringBytes:
 			err, full = fmt.Errorf("query: longer than %d bytes", luaval.MaxStringBytes), true
 			return
-		case pairs > urlMaxPairs:
-			err, full = errURLPairs, true
+		case pairs > maxPairs:
+			err, full = errPairs, true
 			return
 		}
 		if s, ok := v.(lua.LString); ok {
@@ -292,11 +291,11 @@ func urlFormEncode(L *lua.LState, table *lua.LTable) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return encodeForm(L, form), nil
+	return encodeValues(L, form), nil
 }
 
-// encodeForm is form.Encode, which looks at the burst. Only the holder may call it.
-func encodeForm(L *lua.LState, form url.Values) string {
+// encodeValues is form.Encode, which looks at the burst.
+func encodeValues(L *lua.LState, form url.Values) string {
 	var out strings.Builder
 	var p luaval.Pace
 	for _, name := range slices.Sorted(maps.Keys(form)) {
@@ -312,9 +311,9 @@ func encodeForm(L *lua.LState, form url.Values) string {
 	return out.String()
 }
 
-// urlFirstValues decodes a query into a table of first values. A pair that does not decode keeps its raw text there
-// and gives an error. Only the holder may call it.
-func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
+// firstValues decodes a query into a table of first values. A pair that does not decode keeps its raw text there
+// and gives an error.
+func firstValues(L *lua.LState, query string) (*lua.LTable, error) {
 	var failed error
 	unescape := func(s string) string {
 		text, err := url.QueryUnescape(s)
@@ -331,8 +330,8 @@ func urlFirstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		if pair == "" {
 			continue
 		}
-		if pairs++; pairs > urlMaxPairs {
-			return values, errURLPairs
+		if pairs++; pairs > maxPairs {
+			return values, errPairs
 		}
 		p.Step(L)
 		if name = unescape(name); values.RawGetString(name) == lua.LNil {

@@ -1,4 +1,4 @@
-package luart
+package re
 
 import (
 	"fmt"
@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// maxExprBytes, maxExprSteps and maxExprRanges bound an expression: a{1000} is 7 bytes and 1000 steps, \pL is 3
+	// MaxBytes, MaxSteps and maxExprRanges bound an expression: a{1000} is 7 bytes and 1000 steps, \pL is 3
 	// bytes and 650 ranges of characters. One at all limits takes 0.2 s to compile.
-	maxExprBytes  = 4 << 10
-	maxExprSteps  = 20_000
+	MaxBytes      = 4 << 10
+	MaxSteps      = 20_000
 	maxExprRanges = 100_000
 
-	// maxExprGroups is how many groups an expression has at most: a match keeps all of them for each active step.
-	maxExprGroups = 100
+	// MaxGroups is how many groups an expression has at most: a match keeps all of them for each active step.
+	MaxGroups = 100
 
 	// maxExprs expressions of at most maxKeptExpr bytes are kept compiled by each generation, then it starts anew.
 	maxExprs    = 128
@@ -36,8 +36,8 @@ const (
 	workPerAsk = 100_000
 )
 
-// expr is a compiled regular expression. It does not change, but for replacing. Any goroutine may call its methods that take no LState.
-type expr struct {
+// Expr is a compiled regular expression. It does not change, but for replacing. Any goroutine may call its methods that take no LState.
+type Expr struct {
 	re     *regexp.Regexp
 	names  []string // of groups, "" for those without; names[0] is the whole match
 	prefix string   // every match begins with it
@@ -51,8 +51,8 @@ type expr struct {
 	replacing *bodyfilter.Pattern // the holder's: for res:replace, made once
 }
 
-// forReplace returns the pattern that res:replace looks for. Only the holder may call it.
-func (x *expr) forReplace() (*bodyfilter.Pattern, error) {
+// ForReplace returns the pattern that res:replace looks for.
+func (x *Expr) ForReplace() (*bodyfilter.Pattern, error) {
 	if x.replacing == nil {
 		p, err := bodyfilter.NewRegexp(x.re)
 		if err != nil {
@@ -63,26 +63,26 @@ func (x *expr) forReplace() (*bodyfilter.Pattern, error) {
 	return x.replacing, nil
 }
 
-// newExpr compiles an expression. Any goroutine may call it.
-func newExpr(source string) (*expr, error) {
-	if len(source) > maxExprBytes {
-		return nil, fmt.Errorf("%d bytes, the limit is %d", len(source), maxExprBytes)
+// New compiles an expression.
+func New(source string) (*Expr, error) {
+	if len(source) > MaxBytes {
+		return nil, fmt.Errorf("%d bytes, the limit is %d", len(source), MaxBytes)
 	}
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	size := exprSize{}
+	size := measure{}
 	steps := size.add(tree)
 	switch {
-	case steps > maxExprSteps:
-		return nil, fmt.Errorf("it is too large when its repetitions are written out: the limit is %d steps", maxExprSteps)
-	case tree.MaxCap() > maxExprGroups:
-		return nil, fmt.Errorf("%d groups, the limit is %d", tree.MaxCap(), maxExprGroups)
+	case steps > MaxSteps:
+		return nil, fmt.Errorf("it is too large when its repetitions are written out: the limit is %d steps", MaxSteps)
+	case tree.MaxCap() > MaxGroups:
+		return nil, fmt.Errorf("%d groups, the limit is %d", tree.MaxCap(), MaxGroups)
 	case size.ranges > maxExprRanges:
 		return nil, fmt.Errorf("its classes have %d ranges of characters, the limit is %d", size.ranges, maxExprRanges)
 	}
-	x := &expr{steps: steps}
+	x := &Expr{steps: steps}
 	if x.re, err = regexp.Compile(source); err != nil {
 		return nil, err
 	}
@@ -94,15 +94,15 @@ func newExpr(source string) (*expr, error) {
 	return x, err
 }
 
-// exprSize is what newExpr wants to know of an expression besides its steps.
-type exprSize struct {
+// measure is what New wants to know of an expression besides its steps.
+type measure struct {
 	ranges    int  // of characters, in all classes
 	looksBack bool // at what stands before the place where it is tried
 }
 
-// add returns about how many instructions a part of an expression is compiled to, maxExprSteps + 1 for more. The parser
-// bounds the depth. Any goroutine may call it.
-func (size *exprSize) add(tree *syntax.Regexp) (steps int) {
+// add returns about how many instructions a part of an expression is compiled to, MaxSteps + 1 for more. The parser
+// bounds the depth.
+func (size *measure) add(tree *syntax.Regexp) (steps int) {
 	switch tree.Op {
 	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
 		size.looksBack = true
@@ -117,18 +117,18 @@ func (size *exprSize) add(tree *syntax.Regexp) (steps int) {
 		steps = 2
 	}
 	for _, sub := range tree.Sub {
-		steps = min(steps+size.add(sub), maxExprSteps+1)
+		steps = min(steps+size.add(sub), MaxSteps+1)
 	}
 	if tree.Op == syntax.OpRepeat {
 		steps = (steps + 1) * max(tree.Max, tree.Min, 1)
 	}
-	return min(max(steps, 1), maxExprSteps+1)
+	return min(max(steps, 1), MaxSteps+1)
 }
 
 // find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:
 // two indexes of s for each, -1 for those without a part in the match; nil without a match. It raises the budget's error when
-// the slice of VM time is over. Only the holder may call it.
-func (x *expr) find(L *lua.LState, s string, from int) []int {
+// the slice of VM time is over.
+func (x *Expr) find(L *lua.LState, s string, from int) []int {
 	if x.prefix != "" {
 		skipped := strings.Index(s[from:], x.prefix)
 		if skipped < 0 {
@@ -194,14 +194,13 @@ func (r *exprReader) ReadRune() (rune, int, error) {
 
 // exprMatches goes from one match to the next as regexp's FindAll does: an empty match right behind another is none.
 type exprMatches struct {
-	x    *expr
+	x    *Expr
 	s    string
 	at   int // where the next search begins; beyond len(s): the end
 	last int // where the last match ended, -1 before the first one
 }
 
 // next returns the next match's groups, nil after the last one. It raises the budget's error when the slice of VM time is over.
-// Only the holder may call it.
 func (m *exprMatches) next(L *lua.LState) []int {
 	for m.at <= len(m.s) {
 		luaval.CheckBurst(L)

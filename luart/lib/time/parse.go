@@ -1,4 +1,4 @@
-package luart
+package time
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// timeParser is what was read of a text so far, and what is left of it. Not safe for concurrent use.
-type timeParser struct {
+// parser is what was read of a text so far, and what is left of it. Not safe for concurrent use.
+type parser struct {
 	rest             string
 	year, month, day int
 	yearDay          int // 0: not read
@@ -20,19 +20,19 @@ type timeParser struct {
 	zone             string // abbreviation
 }
 
-// layout reads the whole text by a layout that timeCheckLayout has passed. Not safe for concurrent use.
-func (p *timeParser) layout(layout string) error {
+// layout reads the whole text by a layout that checkLayout has passed. Not safe for concurrent use.
+func (p *parser) layout(layout string) error {
 	if err := p.directives(layout); err != nil {
 		return err
 	}
 	if p.rest != "" {
-		return fmt.Errorf("unexpected %q after the time", timeClip(p.rest))
+		return fmt.Errorf("unexpected %q after the time", clip(p.rest))
 	}
 	return nil
 }
 
 // directives reads the text that the layout describes. Not safe for concurrent use.
-func (p *timeParser) directives(layout string) error {
+func (p *parser) directives(layout string) error {
 	for i := 0; i < len(layout); i++ {
 		literal := layout[i]
 		if literal == '%' {
@@ -44,7 +44,7 @@ func (p *timeParser) directives(layout string) error {
 			}
 		}
 		if p.rest == "" || p.rest[0] != literal {
-			return fmt.Errorf("%q expected at %q", literal, timeClip(p.rest))
+			return fmt.Errorf("%q expected at %q", literal, clip(p.rest))
 		}
 		p.rest = p.rest[1:]
 	}
@@ -52,7 +52,7 @@ func (p *timeParser) directives(layout string) error {
 }
 
 // directive reads one field. Not safe for concurrent use.
-func (p *timeParser) directive(d byte) (err error) {
+func (p *parser) directive(d byte) (err error) {
 	switch d {
 	case 'Y':
 		p.year, err = p.number(d, 4, 4, 0, 9999)
@@ -92,7 +92,7 @@ func (p *timeParser) directive(d byte) (err error) {
 		if len(text) < len(p.rest) {
 			sign = -1
 		}
-		n := timeDigits(text, 12)
+		n := countDigits(text, 12)
 		seconds, err = strconv.ParseInt(text[:n], 10, 64)
 		if seconds *= sign; err != nil || seconds < timeFirst || seconds > timeLast {
 			return p.expected(d)
@@ -112,7 +112,7 @@ func (p *timeParser) directive(d byte) (err error) {
 	case 'Z':
 		end := strings.IndexFunc(p.rest+" ", func(r rune) bool { return r < 'A' || r > 'Z' })
 		if end == 0 && strings.IndexAny(p.rest, "+-") == 0 { // a zone without letters of its own: "-03"
-			end = 1 + timeDigits(p.rest[1:], 4)
+			end = 1 + countDigits(p.rest[1:], 4)
 		}
 		if end == 0 {
 			return p.expected(d)
@@ -127,13 +127,13 @@ func (p *timeParser) directive(d byte) (err error) {
 }
 
 // expected is the error for a field that the text does not have. Not safe for concurrent use.
-func (p *timeParser) expected(d byte) error {
-	return fmt.Errorf("%%%c expected at %q", d, timeClip(p.rest))
+func (p *parser) expected(d byte) error {
+	return fmt.Errorf("%%%c expected at %q", d, clip(p.rest))
 }
 
 // number reads atLeast to atMost digits. Not safe for concurrent use.
-func (p *timeParser) number(d byte, atLeast, atMost, low, high int) (int, error) {
-	digits := timeDigits(p.rest, atMost)
+func (p *parser) number(d byte, atLeast, atMost, low, high int) (int, error) {
+	digits := countDigits(p.rest, atMost)
 	n, err := strconv.Atoi(p.rest[:digits])
 	if err != nil || digits < atLeast || n < low || n > high {
 		return 0, p.expected(d)
@@ -142,8 +142,8 @@ func (p *timeParser) number(d byte, atLeast, atMost, low, high int) (int, error)
 	return n, nil
 }
 
-// timeDigits returns how many digits s starts with, at most as many as atMost. Any goroutine may call it.
-func timeDigits(s string, atMost int) int {
+// countDigits returns how many digits s starts with, at most as many as atMost.
+func countDigits(s string, atMost int) int {
 	n := 0
 	for n < len(s) && n < atMost && '0' <= s[n] && s[n] <= '9' {
 		n++
@@ -152,7 +152,7 @@ func timeDigits(s string, atMost int) int {
 }
 
 // name reads one of n names, whole or by its first three letters, and returns its index. Not safe for concurrent use.
-func (p *timeParser) name(d byte, n int, nameOf func(int) string) (int, error) {
+func (p *parser) name(d byte, n int, nameOf func(int) string) (int, error) {
 	for i := range n {
 		name := nameOf(i)
 		for _, form := range []string{name, name[:min(3, len(name))]} {
@@ -166,7 +166,7 @@ func (p *timeParser) name(d byte, n int, nameOf func(int) string) (int, error) {
 }
 
 // numericZone reads Z, +hhmm, +hh:mm or +hh. Not safe for concurrent use.
-func (p *timeParser) numericZone() error {
+func (p *parser) numericZone() error {
 	for _, layout := range []string{"Z0700", "Z07:00", "Z07"} {
 		for _, length := range []int{1, len(layout)} {
 			if length > len(p.rest) {
@@ -183,7 +183,7 @@ func (p *timeParser) numericZone() error {
 }
 
 // time returns what the fields say, read in zone unless they name one. Not safe for concurrent use.
-func (p *timeParser) time(zone *time.Location) (time.Time, error) {
+func (p *parser) time(zone *time.Location) (time.Time, error) {
 	if p.epoch != nil {
 		return time.Unix(*p.epoch, int64(p.nsec)), nil
 	}
@@ -213,7 +213,7 @@ func (p *timeParser) time(zone *time.Location) (time.Time, error) {
 
 // abbreviated returns t as its zone abbreviation has it: UTC or GMT, or what the clocks of the zone show then or half
 // a year before or after. Not safe for concurrent use.
-func (p *timeParser) abbreviated(t time.Time, zone *time.Location) (time.Time, error) {
+func (p *parser) abbreviated(t time.Time, zone *time.Location) (time.Time, error) {
 	east, known := 0, p.zone == "UTC" || p.zone == "GMT"
 	for _, months := range []int{0, -6, 6} {
 		if name, offset := t.AddDate(0, months, 0).Zone(); !known && name == p.zone {
@@ -221,7 +221,7 @@ func (p *timeParser) abbreviated(t time.Time, zone *time.Location) (time.Time, e
 		}
 	}
 	if !known {
-		return t, fmt.Errorf("zone %q is not one of %s", timeClip(p.zone), zone)
+		return t, fmt.Errorf("zone %q is not one of %s", clip(p.zone), zone)
 	}
 	_, shown := t.Zone()
 	return t.Add(time.Duration(shown-east) * time.Second), nil

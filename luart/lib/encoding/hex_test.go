@@ -1,4 +1,4 @@
-package luart
+package encoding
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestHex(t *testing.T) {
-	luarttest.Run(t, "hex", openHex, []luarttest.Case{
+	luarttest.Run(t, "hex", OpenHex, []luarttest.Case{
 		{"encode is lower case", `return rover.hex.encode("\0\171\255Z")`, "00abff5a"},
 		{"encode of nothing", `return #rover.hex.encode("")`, "0"},
 		{"decode takes either case", `return rover.hex.decode("4a4B"), rover.hex.decode("4A4b")`, "JK | JK"},

@@ -1,4 +1,4 @@
-package luart
+package re
 
 import (
 	"strings"
@@ -11,6 +11,6 @@ import (
 
 func TestRELoopsEndWithTheBurst(t *testing.T) {
 	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
-		"replacement": func(L *lua.LState) { (&expr{}).checkRepl(L, strings.Repeat("$$", 2000)) },
+		"replacement": func(L *lua.LState) { (&Expr{}).checkRepl(L, strings.Repeat("$$", 2000)) },
 	})
 }

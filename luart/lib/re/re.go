@@ -1,4 +1,4 @@
-package luart
+package re
 
 import (
 	"errors"
@@ -14,14 +14,14 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// reLib is rover.re of one generation: Go's regular expressions (RE2), which take time in proportion to the subject,
+// library is rover.re of one generation: Go's regular expressions (RE2), which take time in proportion to the subject,
 // whatever the expression is. Only the holder may call its methods.
-type reLib struct {
-	compiled map[string]*expr
+type library struct {
+	compiled map[string]*Expr
 	meta     *lua.LTable // of compiled expressions
 }
 
-// openRE returns the rover.re table. Only the holder may call it.
+// Open returns the rover.re table.
 //
 // An expression is a string in the syntax of RE2 (https://pkg.go.dev/regexp/syntax), or what compile returned. Strings
 // are matched as UTF-8; a byte that is none counts as one character U+FFFD, and stays as it is in results. Positions
@@ -51,8 +51,8 @@ type reLib struct {
 //	rover.re.compile(re) -> expression
 //		With the functions above as methods without their re: expression:match(s[, init]). Expressions that stay
 //		the same need no compile: 128 of them are kept. tostring shows the source.
-func openRE(L *lua.LState) *lua.LTable {
-	lib := &reLib{compiled: map[string]*expr{}}
+func Open(L *lua.LState) *lua.LTable {
+	lib := &library{compiled: map[string]*Expr{}}
 	functions := map[string]lua.LGFunction{
 		"match":  lib.match,
 		"find":   lib.find,
@@ -81,9 +81,9 @@ func openRE(L *lua.LState) *lua.LTable {
 }
 
 // check returns the expression that argument n is, or raises an error.
-func (lib *reLib) check(L *lua.LState, n int) *expr {
+func (lib *library) check(L *lua.LState, n int) *Expr {
 	if ud, ok := L.Get(n).(*lua.LUserData); ok {
-		if x, ok := ud.Value.(*expr); ok {
+		if x, ok := ud.Value.(*Expr); ok {
 			return x
 		}
 	}
@@ -91,7 +91,7 @@ func (lib *reLib) check(L *lua.LState, n int) *expr {
 	if x := lib.compiled[source]; x != nil {
 		return x
 	}
-	x, err := newExpr(source)
+	x, err := New(source)
 	if err != nil {
 		L.ArgError(n, "invalid regular expression: "+exprMessage(err))
 	}
@@ -104,7 +104,7 @@ func (lib *reLib) check(L *lua.LState, n int) *expr {
 	return x
 }
 
-// exprMessage is an error of newExpr without Go's preamble.
+// exprMessage is an error of New without Go's preamble.
 func exprMessage(err error) string {
 	var malformed *syntax.Error
 	if errors.As(err, &malformed) {
@@ -113,7 +113,7 @@ func exprMessage(err error) string {
 	return err.Error()
 }
 
-func (lib *reLib) compile(L *lua.LState) int {
+func (lib *library) compile(L *lua.LState) int {
 	L.Push(luaval.NewObject(lib.meta, lib.check(L, 1)))
 	return 1
 }
@@ -124,12 +124,12 @@ func reQuote(L *lua.LState) int {
 }
 
 // first returns the first match that arguments 1 to 3 mean.
-func (lib *reLib) first(L *lua.LState) (x *expr, s string, found []int) {
+func (lib *library) first(L *lua.LState) (x *Expr, s string, found []int) {
 	s, x = L.CheckString(1), lib.check(L, 2)
 	return x, s, x.find(L, s, luaval.StartAt(L, len(s)))
 }
 
-func (lib *reLib) match(L *lua.LState) int {
+func (lib *library) match(L *lua.LState) int {
 	_, s, found := lib.first(L)
 	if found == nil {
 		L.Push(lua.LNil)
@@ -138,7 +138,7 @@ func (lib *reLib) match(L *lua.LState) int {
 	return pushGroups(L, s, found, true, lua.LNil)
 }
 
-func (lib *reLib) find(L *lua.LState) int {
+func (lib *library) find(L *lua.LState) int {
 	_, s, found := lib.first(L)
 	if found == nil {
 		L.Push(lua.LNil)
@@ -149,7 +149,7 @@ func (lib *reLib) find(L *lua.LState) int {
 	return 2 + pushGroups(L, s, found, false, lua.LNil)
 }
 
-func (lib *reLib) named(L *lua.LState) int {
+func (lib *library) named(L *lua.LState) int {
 	x, s, found := lib.first(L)
 	if found == nil {
 		L.Push(lua.LNil)
@@ -165,7 +165,7 @@ func (lib *reLib) named(L *lua.LState) int {
 	return 1
 }
 
-func (lib *reLib) gmatch(L *lua.LState) int {
+func (lib *library) gmatch(L *lua.LState) int {
 	m := &exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		found := m.next(L)
@@ -178,7 +178,7 @@ func (lib *reLib) gmatch(L *lua.LState) int {
 	return 1
 }
 
-func (lib *reLib) gsub(L *lua.LState) int {
+func (lib *library) gsub(L *lua.LState) int {
 	m := exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
@@ -220,7 +220,7 @@ func (lib *reLib) gsub(L *lua.LState) int {
 	return 2
 }
 
-// replaced returns what a table or a function puts in the place of a match. Only the holder may call it.
+// replaced returns what a table or a function puts in the place of a match.
 func replaced(L *lua.LState, s string, found []int, repl lua.LValue) string {
 	top := L.GetTop()
 	var v lua.LValue
@@ -242,7 +242,7 @@ func replaced(L *lua.LState, s string, found []int, repl lua.LValue) string {
 	return v.String()
 }
 
-func (lib *reLib) split(L *lua.LState) int {
+func (lib *library) split(L *lua.LState) int {
 	m := exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
 	limit := luaval.OptInt(L, 3, math.MaxInt)
 	pieces := L.NewTable()
@@ -271,7 +271,7 @@ func (lib *reLib) split(L *lua.LState) int {
 }
 
 // pushGroups pushes the groups of a match, or the match itself if whole is true and there are none; missing stands for
-// a group without a part in it. It returns how many. Only the holder may call it.
+// a group without a part in it. It returns how many.
 func pushGroups(L *lua.LState, s string, found []int, whole bool, missing lua.LValue) int {
 	if len(found) == 2 && whole {
 		L.Push(lua.LString(s[found[0]:found[1]]))
@@ -297,8 +297,8 @@ type replPart struct {
 const maxReplGroups = 10_000
 
 // checkRepl reads gsub's replacement string, argument 3, as Go's Expand reads it, but for groups that the expression
-// does not have. Only the holder may call it.
-func (x *expr) checkRepl(L *lua.LState, repl string) []replPart {
+// does not have.
+func (x *Expr) checkRepl(L *lua.LState, repl string) []replPart {
 	parts := []replPart{}
 	var text strings.Builder
 	var p luaval.Pace
@@ -350,8 +350,8 @@ func groupName(s string) (name, rest string) {
 	return name, rest
 }
 
-// group returns the number of a group that a replacement names, -1 when there is none. Any goroutine may call it.
-func (x *expr) group(name string) int {
+// group returns the number of a group that a replacement names, -1 when there is none.
+func (x *Expr) group(name string) int {
 	for i, known := range x.names {
 		if name == known {
 			return i

@@ -1,4 +1,4 @@
-package luart
+package encoding
 
 import (
 	"encoding/base64"
@@ -9,7 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// openBase64 returns the rover.base64 table. Only the holder may call it.
+// OpenBase64 returns the rover.base64 table.
 //
 //	rover.base64.encode(bytes) -> string
 //		Standard alphabet (RFC 4648 section 4), padded.
@@ -20,7 +20,7 @@ import (
 //
 // Both decoders take padded and unpadded text and pass over CR and LF, as in mail and PEM. Anything else that is
 // not of the alphabet, a wrong padding included, gives nil and a message with the position of the first bad byte.
-func openBase64(L *lua.LState) *lua.LTable {
+func OpenBase64(L *lua.LState) *lua.LTable {
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"encode":     base64Encoder(base64.StdEncoding),
 		"decode":     base64Decoder(base64.StdEncoding, base64.RawStdEncoding),
@@ -29,7 +29,7 @@ func openBase64(L *lua.LState) *lua.LTable {
 	})
 }
 
-// base64Encoder returns encode for one alphabet. Any goroutine may call it.
+// base64Encoder returns encode for one alphabet.
 func base64Encoder(enc *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
 		L.Push(lua.LString(enc.EncodeToString([]byte(L.CheckString(1)))))
@@ -38,7 +38,6 @@ func base64Encoder(enc *base64.Encoding) lua.LGFunction {
 }
 
 // base64Decoder returns decode for one alphabet: text with a '=' must be padded right, text without needs none.
-// Any goroutine may call it.
 func base64Decoder(padded, raw *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
 		text, enc := L.CheckString(1), raw

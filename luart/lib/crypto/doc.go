@@ -1,0 +1,4 @@
+// Package crypto is rover.crypto: hashes, HMACs, random bytes.
+//
+// A function that takes an *lua.LState is for the goroutine that holds the VM.
+package crypto
