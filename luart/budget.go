@@ -36,11 +36,12 @@ type budget struct {
 	now        atomic.Int64               // nanoseconds since the VM was made, at the last tick
 	inspection atomic.Pointer[inspection] // what the holder is to do for an operator; nil: nothing
 
-	heap  atomic.Int64 // bytes on the process' heap, garbage included, at the last tick
-	live  atomic.Int64 // bytes that the last collection before that tick left
-	tick  time.Duration
-	burst time.Duration
-	made  time.Time
+	heap   atomic.Int64 // bytes on the process' heap, garbage included, at the last tick
+	live   atomic.Int64 // bytes that the last collection before that tick left
+	stopAt atomic.Int64 // when all slices end, by now; 0: nobody has said so
+	tick   time.Duration
+	burst  time.Duration
+	made   time.Time
 
 	// The holder's:
 	end       int64 // when the running slice must be over
@@ -113,6 +114,15 @@ func (b *budget) begin(burst time.Duration) {
 	b.heapSeen = b.heapLow
 	b.liveBegan = b.live.Load()
 	b.why = nil
+	if b.allEnd() {
+		b.kill(errStopping)
+	}
+}
+
+// allEnd reports whether the time has come at which all slices end. Any goroutine may call it.
+func (b *budget) allEnd() bool {
+	at := b.stopAt.Load()
+	return at != 0 && b.now.Load() >= at
 }
 
 // Done is called before every instruction.
@@ -134,6 +144,9 @@ func (b *budget) look() <-chan struct{} {
 	}
 	if i := b.inspection.Load(); i != nil && b.why == nil && b.inspection.CompareAndSwap(i, nil) {
 		i.carryOut(true)
+	}
+	if b.why == nil && b.allEnd() {
+		b.why = errStopping
 	}
 	if b.why == nil && now >= b.end {
 		b.why = errBurst

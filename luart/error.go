@@ -47,7 +47,7 @@ const maxTracebackBytes = 16 << 10
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	c.failed = true
 	why := vm.budget.why
-	killed := why != nil && !errors.Is(why, errKilled)
+	killed := why != nil && !errors.Is(why, errKilled) && !errors.Is(why, errStopping)
 	if killed {
 		vm.kills.Add(1)
 	}

@@ -159,7 +159,7 @@ func (g *Generation) locate(err *ScriptError) *explanation {
 	e := &explanation{}
 	err.about = e
 	message := err.Message
-	for _, why := range [...]error{errBurst, errMemory, errKilled} {
+	for _, why := range [...]error{errBurst, errMemory, errKilled, errStopping} {
 		message = strings.TrimPrefix(message, why.Error()+": ")
 	}
 	e.file, e.line, message = g.sources.position(message)

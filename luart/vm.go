@@ -81,6 +81,7 @@ type VM struct {
 
 	heartbeat, headPatience time.Duration // of event streams
 	bodyGrace               time.Duration
+	cleanupGrace            time.Duration
 
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // of HTTP responses
@@ -138,7 +139,7 @@ func NewVM(o VMOptions) (*VM, error) {
 
 		findModule: findModule,
 
-		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace,
+		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace, cleanupGrace: cleanupGrace,
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
@@ -207,11 +208,15 @@ func (vm *VM) Counters() Counters {
 }
 
 // Close retires what is loaded, lets what runs and waits finish, until ctx ends, and
-// then cuts the rest. It returns how many handlers were cut. The VM refuses everything
-// from now on.
+// then cuts the rest: waits fail, and what catches that has cleanupGrace, all of it together,
+// until it is ended. It returns how many handlers were cut. The VM refuses everything from
+// now on.
 func (vm *VM) Close(ctx context.Context) int {
 	vm.closeOnce.Do(func() {
-		defer context.AfterFunc(ctx, vm.stop)()
+		defer context.AfterFunc(ctx, func() {
+			vm.budget.stopAt.Store(vm.budget.now.Load() + int64(vm.cleanupGrace))
+			vm.stop()
+		})()
 		close(vm.memory.stop)
 		<-vm.memory.done
 		vm.retireAll()
@@ -245,6 +250,10 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 	}
 	vm.budget.begin(burst)
 }
+
+// cleanupGrace is how long handlers and background work that were cut may go on to clean up:
+// all of them, for there may be thousands, and the process is to end while somebody waits.
+const cleanupGrace = 2 * time.Second
 
 // minLoadBurst is the least burst of a script's top level. It is the operator's and not a
 // request's, and on a machine that is too busy a reload must not be refused for a short one.
