@@ -165,7 +165,9 @@ func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, esc
 	switch v.Type() {
 	case lua.LTNil:
 		return
-	case lua.LTString, lua.LTNumber, lua.LTBool:
+	case lua.LTNumber: // an id of 16 digits is not cut
+		text = luaval.ExactString(v.(lua.LNumber))
+	case lua.LTString, lua.LTBool:
 		text = luaval.ToString(L, v)
 	default:
 		if isFragment {

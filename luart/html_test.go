@@ -54,6 +54,7 @@ func TestTemplateTags(t *testing.T) {
 		{"a value is escaped", `return page{v = [[<a href="x">'&]]}[[{{ v }}]]`, "&lt;a href=&quot;x&quot;&gt;&#39;&amp;"},
 		{"a raw value is not", `return page{v = "<b>"}[[{{{ v }}}]]`, "<b>"},
 		{"values of all kinds", `return page{}[[{{ nil }}|{{ missing }}|{{ 1 }}|{{ 0.5 }}|{{ 1/0 }}|{{ true }}|{{ false }}|{{ "s" }}]]`, "||1|0.5|inf|true|false|s"},
+		{"all digits of a number", `return page{id = 2^53 - 1}[[{{ id }}|{{ 0.1 + 0.2 }}]]`, "9007199254740991|0.30000000000000004"},
 		{"__tostring is used and escaped", `return page{v = setmetatable({}, {__tostring = function() return "<t>" end})}[[{{ v }}{{{ v }}}]]`, "&lt;t&gt;<t>"},
 		{"a field", `return page{user = {name = "T"}}[[<h1>{{ user.name }}</h1>]]`, "<h1>T</h1>"},
 		{"a call shows its first result", `return page{}[[{{ ("abc"):gsub("b", "<") }}]]`, "a&lt;c"},
