@@ -225,7 +225,7 @@ func (x *Exchange) plainReply(v lua.LValue) (r response, ok bool, err error) {
 		x.buf = append(x.buf[:0], v...)
 		r.ctype, r.body = typeText, x.buf
 	case lua.LNumber, lua.LBool:
-		x.buf = append(x.buf[:0], v.String()...)
+		x.buf = append(x.buf[:0], luaval.ExactText(v)...)
 		r.ctype, r.body = typeText, x.buf
 	default:
 		text, isText := htmlText(v)

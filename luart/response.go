@@ -137,7 +137,7 @@ func checkHeader(L *lua.LState, n int) (name, value string) {
 	case lua.LString:
 		value = string(v)
 	case lua.LNumber:
-		value = v.String()
+		value = luaval.ExactString(v)
 	default:
 		L.TypeError(n+1, lua.LTString)
 	}

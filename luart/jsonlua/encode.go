@@ -47,7 +47,7 @@ type encoder struct {
 //     part. An array with over 1024 more holes than items is an error.
 //   - Any other table is an object; {} is an empty one. Members come in the order of next(): integer
 //     keys ascending, then the others in the order in which they were first set. A number key becomes
-//     its tostring text; if a string key has the same text, or a key is of another type, that is an error.
+//     its text with all digits; if a string key has the same text, or a key is of another type, that is an error.
 //   - No metamethod is called and no metatable is looked at, but for the array mark.
 //
 // Numbers are JSON integers when they are integral and within ±2^53 (-0 is 0); all others print the
@@ -201,7 +201,7 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 				return dst, err.in(luaval.PathOfKey(string(k)))
 			}
 		case lua.LNumber:
-			if dst, err = e.numberMember(dst, first, t, k.String(), v); err != nil {
+			if dst, err = e.numberMember(dst, first, t, luaval.ExactString(k), v); err != nil {
 				return dst, err
 			}
 		case *lua.LNilType:

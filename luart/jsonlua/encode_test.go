@@ -69,7 +69,7 @@ func TestAppendJSON(t *testing.T) {
 
 		{
 			"number keys", `local t = {} t[0]=1 t[-1]=2 t[1.5]=3 t[67108864]=4 t[1e300]=5 t[1/0]=6 return t`,
-			`{"0":1,"-1":2,"1.5":3,"67108864":4,"1e+300":5,"+Inf":6}`,
+			`{"0":1,"-1":2,"1.5":3,"67108864":4,"1e+300":5,"inf":6}`,
 		},
 		{"no metamethods", `return setmetatable({a=1}, {__index={[1]="x"}, __len=error, __pairs=error, __tostring=error})`, `{"a":1}`},
 		{"shared subtable", `local s = {1} return {s, s, {s}}`, `[[1],[1],[[1]]]`},

@@ -102,6 +102,14 @@ func ExactString(n lua.LNumber) string {
 	return n.String()
 }
 
+// ExactText is ExactString of a number, and of any other value what gopher-lua shows. Any goroutine may call it.
+func ExactText(v lua.LValue) string {
+	if n, ok := v.(lua.LNumber); ok {
+		return ExactString(n)
+	}
+	return v.String()
+}
+
 // unusualString is an infinity or NaN as a text.
 func unusualString(f float64) (string, bool) {
 	switch {

@@ -239,7 +239,7 @@ func replaced(L *lua.LState, s string, found []int, repl lua.LValue) string {
 	if lua.LVIsFalse(v) {
 		return s[found[0]:found[1]]
 	}
-	return v.String()
+	return luaval.ExactText(v)
 }
 
 func (lib *library) split(L *lua.LState) int {

@@ -125,7 +125,7 @@ func build(L *lua.LState) int {
 		case *lua.LNilType:
 			return "", false
 		case lua.LString, lua.LNumber:
-			return v.String(), true
+			return luaval.ExactText(v), true
 		default:
 			L.ArgError(1, fmt.Sprintf("field '%s': string expected, got %s", name, v.Type()))
 			return "", false
@@ -255,7 +255,7 @@ func EncodeForm(L *lua.LState, table *lua.LTable) (string, error) {
 		}
 		switch v.Type() {
 		case lua.LTString, lua.LTNumber, lua.LTBool:
-			form.Add(name, v.String())
+			form.Add(name, luaval.ExactText(v))
 		default:
 			err = fmt.Errorf("query '%s': string, number, boolean or an array of them expected, got %s", name, v.Type())
 		}
