@@ -149,14 +149,14 @@ func (x *Exchange) miss() {
 // callHandler calls a function of the tree with ctx, or with ctx and res. Only the holder may
 // call it.
 func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (lua.LValue, *ScriptError) {
-	if x.story == nil {
+	if x.trace == nil {
 		return x.callFunction(h, res)
 	}
 	began := time.Now()
 	v, err := x.callFunction(h, res)
-	x.story.add(Step{
-		At: began.Sub(x.story.began), Took: time.Since(began),
-		What: h.route + " (" + h.where + ")", Result: told(v, err),
+	x.trace.add(Step{
+		At: began.Sub(x.trace.began), Took: time.Since(began),
+		What: h.route + " (" + h.where + ")", Result: describeResult(v, err),
 	})
 	return v, err
 }

@@ -105,7 +105,7 @@ type Exchange struct {
 	// functions of rover.parallel. A pick may still run when somebody asks for the Summary.
 	others atomic.Int64
 
-	story *Story // nil: nobody is told
+	trace *Trace // nil: nobody has asked for it
 
 	running   *handler        // the function that runs, or ran last
 	mirrored  []*mirroredBody // the copies that wait for the request's body

@@ -25,8 +25,8 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		t.RawSetString("status", lua.LNumber(err.Status))
 		t.RawSetString("traceback", lua.LString(err.Traceback))
 		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
-		if x.story != nil {
-			x.story.Note("on_error ("+on.where+") about "+err.Message, told(v, failed))
+		if x.trace != nil {
+			x.trace.Record("on_error ("+on.where+") about "+err.Message, describeResult(v, failed))
 		}
 		if failed != nil {
 			x.logError(failed, on)

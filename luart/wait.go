@@ -71,8 +71,8 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	}
 	c.began = vm.nanotime()
 	c.cost.Wait += time.Duration(c.began - left)
-	if c.x != nil && c.x.story != nil {
-		c.x.story.waited(on.String(), callerLine(L), time.Duration(c.began-left))
+	if c.x != nil && c.x.trace != nil {
+		c.x.trace.waited(on.String(), callerLine(L), time.Duration(c.began-left))
 	}
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)

@@ -83,7 +83,7 @@ func runExplain(fl caddycmd.Flags) (int, error) {
 	}
 	fmt.Printf("%s %s: %s\n", r.Method, r.URL, resp.Status)
 	for _, story := range stories {
-		if err := printStory(story); err != nil {
+		if err := printTrace(story); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 	}
@@ -119,8 +119,8 @@ func explainRequest(key string, fl caddycmd.Flags) (*http.Request, error) {
 	return r, nil
 }
 
-// printStory prints a story for people.
-func printStory(text string) error {
+// printTrace prints a trace for people.
+func printTrace(text string) error {
 	var t handler.Trace
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return fmt.Errorf("reading the story: %w", err)

@@ -44,7 +44,7 @@ type Handler struct {
 	vm         *scripts.VM // nil: none acquired
 	script     scripts.Script
 	proxy      *upstream.Proxy
-	explainKey string // "": nobody is told the story of a request
+	explainKey string // "": no request is traced
 	logger     *zap.Logger
 	stand      *standIns    // of a test of the script; nil: it serves
 	refusing   atomic.Int64 // unix time of the last log line about refused requests

@@ -4,25 +4,57 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 )
 
+// host gives scripts what Caddy knows of a request.
+type host struct{ *Handler }
+
+// ClientIP implements luart.Host.
+func (host) ClientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+// Var implements luart.Host: a placeholder of the request.
+func (host) Var(r *http.Request, name string) (any, bool) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return nil, false
+	}
+	return repl.Get(name)
+}
+
+// SetVar implements luart.Host.
+func (host) SetVar(r *http.Request, name string, value any) {
+	caddyhttp.SetVar(r.Context(), name, value)
+}
+
+// LogField implements luart.Host: a field of the access log.
+func (host) LogField(r *http.Request, name string, value any) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Add(zap.Any(name, value))
+	}
+}
+
 // Serve implements luart.Host: next is the caddyhttp.Handler behind the directive.
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
-	onward := next.(caddyhttp.Handler)
-	if set := luart.UpstreamsOf(r.Context()); set != nil {
-		upstream.Choose(r.Context(), set)
-	}
-	if to != nil && to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
-		onward = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	target := next.(caddyhttp.Handler)
+	if addresses := luart.UpstreamsOf(r.Context()); addresses != nil {
+		upstream.Choose(r.Context(), addresses)
 	}
 	if to == nil {
-		return onward.ServeHTTP(w, r)
+		return target.ServeHTTP(w, r)
 	}
-	return h.proxy.Serve(w, r, onward, upstream.NewTarget(to))
+	if to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
+		target = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	}
+	return h.proxy.Serve(w, r, target, upstream.NewTarget(to))
 }
 
 // ErrorStatus implements luart.Host.
@@ -33,3 +65,6 @@ func (host) ErrorStatus(err error) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// Interface guard
+var _ luart.Host = host{}

@@ -16,14 +16,17 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// track is what others may know of a request's way through a script: the placeholders
+// observer is what others may know of a request's way through a script: the placeholders
 // {rover.*}, the fields of the access log, and a span where there is a trace. It outlives
 // the exchange. The request's goroutine uses it.
-type track struct {
+type observer struct {
 	luart.Summary // as far as it is known
-	h             *Handler
-	gen           *luart.Generation
-	log           *caddyhttp.ExtraLogFields // nil: there is no access log
+
+	h   *Handler
+	gen *luart.Generation
+	r   *http.Request
+	x   *luart.Exchange           // nil: it has ended
+	log *caddyhttp.ExtraLogFields // nil: there is no access log
 
 	span        trace.Span // nil: there is no trace
 	header      http.Header
@@ -31,44 +34,49 @@ type track struct {
 	outer       string // what was there before
 }
 
-// track begins to follow a request that a script has something to do with.
-func (h *Handler) track(r *http.Request, gen *luart.Generation, x *luart.Exchange) *track {
-	t := &track{h: h, gen: gen}
-	t.Route = x.Route()
+// observe begins to follow a request that a script has something to do with. t is told about it,
+// if it is not nil.
+func (h *Handler) observe(r *http.Request, gen *luart.Generation, x *luart.Exchange, t *tracer) *observer {
+	o := &observer{h: h, gen: gen, r: r, x: x}
+	o.Route = x.Route()
 	ctx := r.Context()
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(t.placeholder)
+		repl.Map(o.placeholder)
 	}
 	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && s.Logs != nil {
-		t.log, _ = ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+		o.log, _ = ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	}
 	if outer := trace.SpanFromContext(ctx); outer.IsRecording() {
-		t.begin(r, outer)
+		o.startSpan(outer)
 	}
-	return t
+	if t != nil {
+		t.observer = o
+		x.Explain(t.record)
+	}
+	return o
 }
 
 // placeholder returns the value of {rover.*}.
-func (t *track) placeholder(key string) (any, bool) {
+func (o *observer) placeholder(key string) (any, bool) {
 	name, ok := strings.CutPrefix(key, "rover.")
 	if !ok {
 		return nil, false
 	}
 	switch name {
 	case "vm":
-		return t.h.vm.Name, true
+		return o.h.vm.Name, true
 	case "version":
-		return t.gen.Version(), true
+		return o.gen.Version(), true
 	case "route":
-		return t.Route, true
+		return o.Route, true
 	case "outcome":
-		return t.Outcome, true
+		return o.Outcome, true
 	case "lua_ms":
-		return milliseconds(t.Lua), true
+		return milliseconds(o.Lua), true
 	case "wait_ms":
-		return milliseconds(t.Wait), true
+		return milliseconds(o.Wait), true
 	case "queue_ms":
-		return milliseconds(t.Queue), true
+		return milliseconds(o.Queue), true
 	}
 	return nil, false
 }
@@ -78,76 +86,73 @@ func milliseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 3, 64)
 }
 
-// decided is told that Run has returned.
-func (t *track) decided(x *luart.Exchange) {
-	t.Summary = x.Summary()
-	if t.span != nil && t.header.Get("Traceparent") == t.traceparent {
-		t.header.Set("Traceparent", t.outer)
+// inMilliseconds returns d as it stands in logs and traces: to the microsecond.
+func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
+
+// decided is told that the exchange's Run has returned.
+func (o *observer) decided() {
+	o.Summary = o.x.Summary()
+	if o.span != nil && o.header.Get("Traceparent") == o.traceparent {
+		o.header.Set("Traceparent", o.outer)
 	}
 }
 
-// end ends the exchange.
-func (t *track) end(x *luart.Exchange) {
-	t.Summary = x.End()
-	if t.log != nil {
-		ms := func(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
-		t.log.Set(zap.String("rover.route", t.Route))
-		t.log.Set(zap.String("rover.outcome", t.Outcome))
-		t.log.Set(zap.Float64("rover.lua_ms", ms(t.Lua)))
-		t.log.Set(zap.Float64("rover.wait_ms", ms(t.Wait)))
-		t.log.Set(zap.Float64("rover.queue_ms", ms(t.Queue)))
+// end ends the exchange, if it has not ended yet. err is what the handler returns: then the site's
+// routes for errors answer the request, and until they have it holds what it has taken.
+func (o *observer) end(err error) {
+	if o.x == nil {
+		return
 	}
-	if t.span != nil {
-		t.endSpan()
-	}
-}
-
-// heldVar is the variable of a request that has failed which says what locks and places of
-// semaphores it holds while it is answered for.
-const heldVar = "rover.held"
-
-// endAnswered is end when the request has been answered, or *err says that the site's routes for
-// errors answer it: until they have it holds what it has taken.
-func (t *track) endAnswered(r *http.Request, x *luart.Exchange, err *error) {
-	if *err != nil {
-		if held := x.AnswerElsewhere(); held != nil {
-			caddyhttp.SetVar(r.Context(), heldVar, held)
+	if err != nil {
+		if held := o.x.AnswerElsewhere(); held != nil {
+			caddyhttp.SetVar(o.r.Context(), heldVar, held)
 		}
 	}
-	t.end(x)
+	o.Summary = o.x.End()
+	o.x = nil
+	if o.log != nil {
+		o.log.Set(zap.String("rover.route", o.Route))
+		o.log.Set(zap.String("rover.outcome", o.Outcome))
+		o.log.Set(zap.Float64("rover.lua_ms", inMilliseconds(o.Lua)))
+		o.log.Set(zap.Float64("rover.wait_ms", inMilliseconds(o.Wait)))
+		o.log.Set(zap.Float64("rover.queue_ms", inMilliseconds(o.Queue)))
+	}
+	if o.span != nil {
+		o.endSpan()
+	}
 }
 
-// begin begins a span below outer, for what the script does. Calls of rover.http have it as
+// startSpan starts a span below outer, for what the script does. Calls of rover.http have it as
 // their parent, by the header that they carry on.
-func (t *track) begin(r *http.Request, outer trace.Span) {
+func (o *observer) startSpan(outer trace.Span) {
 	name := "rover"
-	if t.Route != "" {
-		name += " " + t.Route
+	if o.Route != "" {
+		name += " " + o.Route
 	}
-	_, t.span = outer.TracerProvider().Tracer("github.com/caddy-rover/rover").Start(r.Context(), name)
-	t.header = r.Header
-	t.outer = r.Header.Get("Traceparent")
-	if c := t.span.SpanContext(); t.outer != "" && c.IsValid() {
-		t.traceparent = "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-" + c.TraceFlags().String()
-		r.Header.Set("Traceparent", t.traceparent)
+	_, o.span = outer.TracerProvider().Tracer("github.com/caddy-rover/rover").Start(o.r.Context(), name)
+	o.header = o.r.Header
+	o.outer = o.header.Get("Traceparent")
+	if c := o.span.SpanContext(); o.outer != "" && c.IsValid() {
+		o.traceparent = "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-" + c.TraceFlags().String()
+		o.header.Set("Traceparent", o.traceparent)
 	}
 }
 
-func (t *track) endSpan() {
-	t.span.SetAttributes(
-		attribute.String("rover.vm", t.h.vm.Name),
-		attribute.String("rover.route", t.Route),
-		attribute.String("rover.outcome", t.Outcome),
-		attribute.Float64("rover.lua_ms", float64(t.Lua)/float64(time.Millisecond)),
-		attribute.Float64("rover.wait_ms", float64(t.Wait)/float64(time.Millisecond)),
-		attribute.Float64("rover.queue_ms", float64(t.Queue)/float64(time.Millisecond)),
+func (o *observer) endSpan() {
+	o.span.SetAttributes(
+		attribute.String("rover.vm", o.h.vm.Name),
+		attribute.String("rover.route", o.Route),
+		attribute.String("rover.outcome", o.Outcome),
+		attribute.Float64("rover.lua_ms", float64(o.Lua)/float64(time.Millisecond)),
+		attribute.Float64("rover.wait_ms", float64(o.Wait)/float64(time.Millisecond)),
+		attribute.Float64("rover.queue_ms", float64(o.Queue)/float64(time.Millisecond)),
 	)
-	if t.Outcome == luart.Failed || t.Outcome == luart.TimedOut {
-		message := t.Outcome
-		if t.Failure != nil {
-			message = t.Failure.Message
+	if o.Outcome == luart.Failed || o.Outcome == luart.TimedOut {
+		message := o.Outcome
+		if o.Failure != nil {
+			message = o.Failure.Message
 		}
-		t.span.SetStatus(codes.Error, message)
+		o.span.SetStatus(codes.Error, message)
 	}
-	t.span.End()
+	o.span.End()
 }

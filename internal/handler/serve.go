@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
@@ -17,49 +15,79 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	luart.FrameConnect(r)
-	luart.HoldToLength(r)
-	if h.explainKey != "" && h.asksForStory(r) {
-		return h.serveTelling(w, r, next)
+	if h.explainKey != "" && h.wantsTrace(r) {
+		return h.serveTraced(w, r, next)
 	}
 	return h.serve(w, r, next, nil)
 }
 
-// serve is ServeHTTP; s is told what happens, if it is not nil.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, s *storyteller) (err error) {
-	if answersError(r) {
-		// Nobody is there to be answered when the client has left: no hook runs, and no error
-		// of the error route says so, which Caddy would log as one of the site.
-		if r.Context().Err() != nil {
-			w.WriteHeader(luart.StatusClientClosed)
-			return nil
-		}
-		defer func() {
-			if err != nil && r.Context().Err() != nil {
-				w.WriteHeader(luart.StatusClientClosed)
-				err = nil
-			}
-		}()
+// serve is ServeHTTP; t is told what happens, if it is not nil.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, t *tracer) error {
+	if !answersError(r) {
+		return h.run(w, r, next, t)
 	}
-	gen := h.script.Live()
-	if gen == nil {
-		if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
-			return err
-		}
-		gen = h.script.Live()
+	// Nobody is there to be answered when the client has left: no hook runs, and no error
+	// of the error route says so, which Caddy would log as one of the site.
+	if clientLeft(r) {
+		w.WriteHeader(luart.StatusClientClosed)
+		return nil
+	}
+	err := h.run(w, r, next, t)
+	if err != nil && clientLeft(r) {
+		w.WriteHeader(luart.StatusClientClosed)
+		return nil
+	}
+	return err
+}
+
+// run matches the request, runs Lua if the script wants it, and answers, passes on or proxies.
+func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, t *tracer) (err error) {
+	gen, err := h.generation(r)
+	if err != nil {
+		return err
 	}
 	x := gen.Begin(w, r, host{h}, next)
 	if x == nil {
-		if s != nil {
-			s.story.Note("no route, no hook", "untouched")
-		}
+		t.untouched()
 		return next.ServeHTTP(w, r)
 	}
-	t := h.track(r, gen, x)
-	if s != nil {
-		s.track = t
-		x.Explain(s.story)
+	o := h.observe(r, gen, x, t)
+	defer func() { o.end(err) }()
+
+	h.prepare(r, x)
+	decision, err := x.Run()
+	o.decided()
+	switch {
+	case err != nil:
+		return h.refuse(w, r, err)
+	case decision == luart.Answer:
+		return h.answer(w, r, x)
+	case x.WantsAfter(): // of the response, too, Lua makes an answer
+		if err := x.PassOn(); err != nil {
+			return h.refuse(w, r, err)
+		}
+		return h.answer(w, r, x)
+	case decision == luart.Proxy:
+		return h.forward(w, r, x, o, h.proxyHandler(x.ProxyTo(), next))
+	default:
+		return h.forward(w, r, x, o, next)
 	}
+}
+
+// generation returns what serves, once the config has started.
+func (h *Handler) generation(r *http.Request) (*luart.Generation, error) {
+	if gen := h.script.Live(); gen != nil {
+		return gen, nil
+	}
+	if err := h.app.await(r.Context(), time.Duration(h.Timeout)); err != nil {
+		return nil, err
+	}
+	return h.script.Live(), nil
+}
+
+// prepare tells an exchange what Caddy knows: which error the request answers for, and its class
+// in the queue of the VM.
+func (h *Handler) prepare(r *http.Request, x *luart.Exchange) {
 	if failed, ok := r.Context().Value(caddyhttp.ErrorCtxKey).(error); ok {
 		x.AnswersFor(host{h}.ErrorStatus(failed))
 		if held, ok := caddyhttp.GetVar(r.Context(), heldVar).(*luart.Held); ok {
@@ -69,59 +97,49 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if h.Priority != "" {
 		x.SetPriority(h.priority(r))
 	}
-	outcome, err := x.Run()
-	t.decided(x)
-	if err != nil {
-		defer t.end(x)
-		return h.refuse(w, r, err)
-	}
-	if outcome == luart.Answer {
-		defer t.endAnswered(r, x, &err)
-		return h.answer(w, r, x)
-	}
+}
 
-	if x.WantsAfter() {
-		defer t.endAnswered(r, x, &err)
-		if err := x.PassOn(); err != nil {
-			return h.refuse(w, r, err)
-		}
-		return h.answer(w, r, x)
-	}
-	if to := x.Upstreams(); to != nil {
-		upstream.Choose(r.Context(), to)
-	}
-	onward := next
-	if outcome == luart.Proxy {
-		to := upstream.NewTarget(x.ProxyTo())
-		onward = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			return h.proxy.Serve(w, r, next, to)
-		})
+// forward has target answer a request as Lua has left it, with the VM released. The response
+// streams through untouched.
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, x *luart.Exchange, o *observer, target caddyhttp.Handler) error {
+	if addresses := x.Upstreams(); addresses != nil {
+		upstream.Choose(r.Context(), addresses)
 	}
 	holds := x.Holds()
-	keep := x.KeepsBody() || x.Picks() || holds
-	if !keep {
-		t.end(x) // nothing of it is needed while the response streams
-		return onward.ServeHTTP(w, r)
+	if !holds && !x.KeepsBody() && !x.Picks() {
+		o.end(nil) // nothing of the exchange is needed while the response streams
+		return target.ServeHTTP(w, r)
 	}
-	defer t.endAnswered(r, x, &err)
 	if holds {
-		onward = heldHandler{onward, x}
+		target = holdingHandler{target, x}
 	}
-	err = onward.ServeHTTP(w, r)
+	err := target.ServeHTTP(w, r)
 	if x.PickFailed() {
 		return h.answer(w, r, x)
 	}
 	return err
 }
 
-// heldHandler passes on a request that holds locks or places of semaphores.
-type heldHandler struct {
+// proxyHandler returns the handler that hands a request over to upstreams of the script's choice.
+func (h *Handler) proxyHandler(to *luart.ProxyTo, next caddyhttp.Handler) caddyhttp.Handler {
+	target := upstream.NewTarget(to)
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		return h.proxy.Serve(w, r, next, target)
+	})
+}
+
+// heldVar is the variable of a request that has failed which says what locks and places of
+// semaphores it holds while it is answered for.
+const heldVar = "rover.held"
+
+// holdingHandler passes on a request that holds locks or places of semaphores.
+type holdingHandler struct {
 	caddyhttp.Handler
 	x *luart.Exchange
 }
 
 // ServeHTTP implements caddyhttp.Handler.
-func (h heldHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+func (h holdingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	inner := h.x.Onward(r)
 	err := h.Handler.ServeHTTP(w, inner)
 	*r = *inner.WithContext(r.Context()) // what handlers behind have changed the routes for errors see
@@ -157,35 +175,12 @@ func answersError(r *http.Request) bool {
 	return failed
 }
 
+// clientLeft reports whether nobody waits for the response any more.
+func clientLeft(r *http.Request) bool { return r.Context().Err() != nil }
+
 // hasErrorRoutes reports whether the site answers errors itself. If it does not,
 // Caddy would send an empty body.
 func hasErrorRoutes(r *http.Request) bool {
 	s, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return ok && s.Errors != nil && len(s.Errors.Routes) > 0
-}
-
-// host gives scripts what Caddy knows of a request.
-type host struct{ *Handler }
-
-func (host) ClientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
-}
-
-func (host) Var(r *http.Request, name string) (any, bool) {
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return nil, false
-	}
-	return repl.Get(name)
-}
-
-func (host) SetVar(r *http.Request, name string, value any) {
-	caddyhttp.SetVar(r.Context(), name, value)
-}
-
-func (host) LogField(r *http.Request, name string, value any) {
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Add(zap.Any(name, value))
-	}
 }

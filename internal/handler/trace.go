@@ -21,23 +21,23 @@ import (
 	"github.com/caddy-rover/rover/luart"
 )
 
-// TraceHeader asks for the story of a request, and brings it back: see Config.Explain. The
+// TraceHeader asks for the trace of a request, and brings it back: see Config.Explain. The
 // question is "<unix time>:<signature>", valid until then: the HMAC-SHA256, in hexadecimal, of
 // what explainText makes.
 const TraceHeader = "Rover-Explain"
 
 const (
-	// leastExplainKey bytes cannot be guessed, if they are random.
-	leastExplainKey = 16
+	// minExplainKey bytes cannot be guessed, if they are random.
+	minExplainKey = 16
 
 	// A signature is no longer valid than maxExplain, whatever it says.
 	maxExplain = time.Hour
 
-	// maxStoryBytes of a story fit into a header that every proxy takes.
-	maxStoryBytes = 6 << 10
+	// maxTraceHeader bytes of a trace fit into a header that every proxy takes.
+	maxTraceHeader = 6 << 10
 
-	// maxStoryLog bytes of a story are logged.
-	maxStoryLog = 32 << 10
+	// maxTraceLog bytes of a trace are logged.
+	maxTraceLog = 32 << 10
 )
 
 // explainText is what is signed: the request, and how long it may be explained.
@@ -45,7 +45,7 @@ func explainText(method, host, uri string, until int64) string {
 	return strings.Join([]string{"rover-explain", method, host, uri, strconv.FormatInt(until, 10)}, "\n")
 }
 
-// SignTrace returns the header of a request that asks for its story.
+// SignTrace returns the header of a request that asks for its trace.
 func SignTrace(key, method, host, uri string, until time.Time) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	io.WriteString(mac, explainText(method, host, uri, until.Unix())) //nolint:errcheck // a hash takes all
@@ -58,8 +58,8 @@ func (h *Handler) newExplainKey(repl *caddy.Replacer) (string, error) {
 		return "", nil
 	}
 	key := repl.ReplaceAll(h.Explain, "")
-	if len(key) < leastExplainKey {
-		return "", fmt.Errorf("explain: the key has %d bytes, at least %d are needed, at random: openssl rand -hex 16", len(key), leastExplainKey)
+	if len(key) < minExplainKey {
+		return "", fmt.Errorf("explain: the key has %d bytes, at least %d are needed, at random: openssl rand -hex 16", len(key), minExplainKey)
 	}
 	return key, nil
 }
@@ -67,10 +67,10 @@ func (h *Handler) newExplainKey(repl *caddy.Replacer) (string, error) {
 // explainVar is where the question of a request is kept, once it is taken out of its headers.
 const explainVar = "rover.explain"
 
-// asksForStory reports whether a request asks for its story and may have it. The question
+// wantsTrace reports whether a request asks for its trace and may have it. The question
 // then goes no further than to other rover directives of the site: it is valid for everybody
 // who sees it.
-func (h *Handler) asksForStory(r *http.Request) bool {
+func (h *Handler) wantsTrace(r *http.Request) bool {
 	header := r.Header.Get(TraceHeader)
 	if header == "" {
 		header, _ = caddyhttp.GetVar(r.Context(), explainVar).(string)
@@ -104,38 +104,39 @@ func (h *Handler) signed(r *http.Request, header string) bool {
 	return hmac.Equal([]byte(header), []byte(SignTrace(h.explainKey, method, r.Host, uri, until)))
 }
 
-// storyteller serves one request whose story is told. The request's goroutine uses it.
-type storyteller struct {
+// tracer is the response writer of a request whose trace is sent along. The request's goroutine
+// uses it.
+type tracer struct {
 	*caddyhttp.ResponseWriterWrapper
-	h     *Handler
-	story *luart.Story
-	track *track // nil: the script had nothing to do with it
-	sent  bool   // the header
+	h        *Handler
+	record   *luart.Trace
+	observer *observer // nil: the script had nothing to do with the request
+	sent     bool      // the header is
 }
 
-// serveTelling is serve for a request that asks for its story. It gets it in a header of
+// serveTraced is serve for a request that asks for its trace. It gets it in a header of
 // the response, also of an error's, as far as it is known when the response begins; the
 // log gets it all.
-func (h *Handler) serveTelling(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	s := &storyteller{
+func (h *Handler) serveTraced(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	t := &tracer{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		h:                     h, story: luart.NewStory(),
+		h:                     h, record: luart.NewTrace(),
 	}
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), s.connections()))
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), t.connections()))
 	defer func() {
 		luart.BoundLog(h.logger).Info("request explained",
-			zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", s.tell().fit(maxStoryLog)))
+			zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", t.trace().fit(maxTraceLog)))
 	}()
-	err := h.serve(s, r, next, s)
+	err := h.serve(t, r, next, t)
 	if err != nil {
-		s.story.Note("error", err.Error())
-		s.begin()
+		t.record.Record("error", err.Error())
+		t.sendHeader()
 	}
 	return err
 }
 
 // connections notes what becomes of connections to upstreams, those of rover.http included.
-func (s *storyteller) connections() *httptrace.ClientTrace {
+func (t *tracer) connections() *httptrace.ClientTrace {
 	result := func(err error) string {
 		if err != nil {
 			return err.Error()
@@ -143,63 +144,73 @@ func (s *storyteller) connections() *httptrace.ClientTrace {
 		return "done"
 	}
 	return &httptrace.ClientTrace{
-		ConnectDone: func(_, addr string, err error) { s.story.Note("connect to "+addr, result(err)) },
+		ConnectDone: func(_, addr string, err error) { t.record.Record("connect to "+addr, result(err)) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			s.story.Note("TLS handshake", result(err))
+			t.record.Record("TLS handshake", result(err))
 		},
 		GotConn: func(c httptrace.GotConnInfo) {
 			how := "a new connection"
 			if c.Reused {
 				how = "a connection that was open"
 			}
-			s.story.Note("request to "+c.Conn.RemoteAddr().String(), how)
+			t.record.Record("request to "+c.Conn.RemoteAddr().String(), how)
 		},
-		GotFirstResponseByte: func() { s.story.Note("first byte of the response", "") },
+		GotFirstResponseByte: func() { t.record.Record("first byte of the response", "") },
 	}
 }
 
-// Trace is a story as JSON.
+// Trace is what has become of one request, as JSON. The log and the documentation call it the
+// story of the request.
 type Trace struct {
-	VM        string  `json:"vm"`
-	Script    string  `json:"script"`
-	Version   int     `json:"version,omitempty"`
-	Route     string  `json:"route,omitempty"`
-	Outcome   string  `json:"outcome"`
-	LuaMS     float64 `json:"lua_ms"`
-	WaitMS    float64 `json:"wait_ms"`
-	QueueMS   float64 `json:"queue_ms"`
-	TotalMS   float64 `json:"total_ms"`
-	Steps     []step  `json:"steps"`
-	Truncated bool    `json:"truncated,omitempty"` // there were more steps than fit
+	VM        string      `json:"vm"`
+	Script    string      `json:"script"`
+	Version   int         `json:"version,omitempty"`
+	Route     string      `json:"route,omitempty"`
+	Outcome   string      `json:"outcome"`
+	LuaMS     float64     `json:"lua_ms"`
+	WaitMS    float64     `json:"wait_ms"`
+	QueueMS   float64     `json:"queue_ms"`
+	TotalMS   float64     `json:"total_ms"`
+	Steps     []TraceStep `json:"steps"`
+	Truncated bool        `json:"truncated,omitempty"` // there were more steps than fit
 }
 
-type step struct {
+// TraceStep is one of the things that happened.
+type TraceStep struct {
 	AtMS   float64 `json:"at_ms"`
 	TookMS float64 `json:"took_ms,omitempty"`
 	What   string  `json:"what"`
 	Result string  `json:"result,omitempty"`
 }
 
-func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
-
-// tell returns the story so far.
-func (s *storyteller) tell() *Trace {
-	steps, total := s.story.Steps()
-	t := &Trace{VM: s.h.vm.Name, Script: s.h.script.Path(), Outcome: "untouched", TotalMS: inMilliseconds(total), Steps: []step{}}
-	if k := s.track; k != nil {
-		t.Version, t.Route, t.Outcome = k.gen.Version(), k.Route, k.Outcome
-		t.LuaMS, t.WaitMS, t.QueueMS = inMilliseconds(k.Lua), inMilliseconds(k.Wait), inMilliseconds(k.Queue)
+// trace returns what has happened so far.
+func (t *tracer) trace() *Trace {
+	steps, total := t.record.Steps()
+	trace := &Trace{
+		VM: t.h.vm.Name, Script: t.h.script.Path(), Outcome: "untouched",
+		TotalMS: inMilliseconds(total), Steps: []TraceStep{},
+	}
+	if o := t.observer; o != nil {
+		trace.Version, trace.Route, trace.Outcome = o.gen.Version(), o.Route, o.Outcome
+		trace.LuaMS, trace.WaitMS, trace.QueueMS = inMilliseconds(o.Lua), inMilliseconds(o.Wait), inMilliseconds(o.Queue)
 	}
 	for _, st := range steps {
-		t.Steps = append(t.Steps, step{inMilliseconds(st.At), inMilliseconds(st.Took), st.What, st.Result})
+		trace.Steps = append(trace.Steps, TraceStep{inMilliseconds(st.At), inMilliseconds(st.Took), st.What, st.Result})
 	}
-	return t
+	return trace
 }
 
-// header returns the story in ASCII, with as many steps as fit.
-func (t *Trace) header() string { return t.fit(maxStoryBytes).ascii() }
+// untouched records that the script has nothing to do with the request. t may be nil.
+func (t *tracer) untouched() {
+	if t != nil {
+		t.record.Record("no route, no hook", "untouched")
+	}
+}
 
-// fit returns the story with as many steps as fit into so many bytes.
+// header returns the trace in ASCII, with as many steps as fit.
+func (t *Trace) header() string { return t.fit(maxTraceHeader).ascii() }
+
+// fit returns the trace with as many steps as fit into so many bytes.
 func (t *Trace) fit(limit int) *Trace {
 	for len(t.Steps) > 0 && len(t.ascii()) > limit {
 		t.Steps, t.Truncated = t.Steps[:len(t.Steps)*3/4], true
@@ -233,36 +244,36 @@ func escapeNonASCII(text []byte) string {
 	return b.String()
 }
 
-// begin puts the story into the response's header, once.
-func (s *storyteller) begin() {
-	if !s.sent {
-		s.sent = true
-		s.Header().Add(TraceHeader, s.tell().header())
+// sendHeader puts the trace into the response's header, once.
+func (t *tracer) sendHeader() {
+	if !t.sent {
+		t.sent = true
+		t.Header().Add(TraceHeader, t.trace().header())
 	}
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (s *storyteller) WriteHeader(status int) {
+func (t *tracer) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		s.begin()
+		t.sendHeader()
 	}
-	s.ResponseWriterWrapper.WriteHeader(status)
+	t.ResponseWriterWrapper.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (s *storyteller) Write(p []byte) (int, error) {
-	s.begin()
-	return s.ResponseWriterWrapper.Write(p)
+func (t *tracer) Write(p []byte) (int, error) {
+	t.sendHeader()
+	return t.ResponseWriterWrapper.Write(p)
 }
 
 // ReadFrom implements io.ReaderFrom.
-func (s *storyteller) ReadFrom(r io.Reader) (int64, error) {
-	s.begin()
-	return s.ResponseWriterWrapper.ReadFrom(r)
+func (t *tracer) ReadFrom(r io.Reader) (int64, error) {
+	t.sendHeader()
+	return t.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError is for http.ResponseController.
-func (s *storyteller) FlushError() error {
-	s.begin()
-	return http.NewResponseController(s.ResponseWriter).Flush()
+func (t *tracer) FlushError() error {
+	t.sendHeader()
+	return http.NewResponseController(t.ResponseWriter).Flush()
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-rover/rover/internal/caddyenv"
 )
 
-func TestAsksForStory(t *testing.T) {
+func TestWantsTrace(t *testing.T) {
 	const key = "0123456789abcdef"
 	now := time.Now()
 	sign := func(key, method, host, uri string, until time.Time) string {
@@ -40,22 +40,22 @@ func TestAsksForStory(t *testing.T) {
 			r.Header.Set(TraceHeader, c.header)
 			h := &Handler{explainKey: key}
 			r = caddyenv.Prepare(r, httptest.NewRecorder())
-			if got := h.asksForStory(r); got != c.want {
+			if got := h.wantsTrace(r); got != c.want {
 				t.Errorf("%v for %q", got, c.header)
 			}
 			if left := r.Header.Get(TraceHeader); c.want && left != "" {
 				t.Errorf("the upstream gets %q", left)
 			}
-			if got := h.asksForStory(r); got != c.want { // a directive behind
+			if got := h.wantsTrace(r); got != c.want { // a directive behind
 				t.Errorf("the second time: %v", got)
 			}
 		})
 	}
 }
 
-// A story fits into a header, and is JSON whatever is in it.
-func TestStoryHeader(t *testing.T) {
-	want := Trace{VM: "vm\r\n\x00", Steps: []step{{What: "ünï\x7f🎉", Result: "\xff"}}}
+// A trace fits into a header, and is JSON whatever is in it.
+func TestTraceHeader(t *testing.T) {
+	want := Trace{VM: "vm\r\n\x00", Steps: []TraceStep{{What: "ünï\x7f🎉", Result: "\xff"}}}
 	header := want.header()
 	var got Trace
 	if err := json.Unmarshal([]byte(header), &got); err != nil {
@@ -70,14 +70,14 @@ func TestStoryHeader(t *testing.T) {
 		}
 	}
 	for range 100 {
-		want.Steps = append(want.Steps, step{What: strings.Repeat("é", 100)})
+		want.Steps = append(want.Steps, TraceStep{What: strings.Repeat("é", 100)})
 	}
 	header = want.header()
 	got = Trace{}
 	if err := json.Unmarshal([]byte(header), &got); err != nil {
 		t.Fatal(err, header)
 	}
-	if len(header) > maxStoryBytes || !got.Truncated || len(got.Steps) == 0 {
+	if len(header) > maxTraceHeader || !got.Truncated || len(got.Steps) == 0 {
 		t.Errorf("%d bytes, %d steps, truncated %v", len(header), len(got.Steps), got.Truncated)
 	}
 }

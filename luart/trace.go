@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// Story is what happened to one request, step by step, for whoever may know. Any goroutine
+// Trace is what happened to one request, step by step, for whoever may know. Any goroutine
 // may use it.
-type Story struct {
+type Trace struct {
 	began time.Time
 
 	mu    sync.Mutex
@@ -22,68 +22,68 @@ type Story struct {
 
 // Step is one of the things that happened.
 type Step struct {
-	At     time.Duration // since the story began
+	At     time.Duration // since the trace began
 	Took   time.Duration // 0: no time worth telling
 	What   string
 	Result string // "": nothing to add
 }
 
-// NewStory returns a story that begins now.
-func NewStory() *Story { return &Story{began: time.Now()} }
+// NewTrace returns a Trace that begins now.
+func NewTrace() *Trace { return &Trace{began: time.Now()} }
 
 const (
-	// maxSteps of a story are kept.
+	// maxSteps of a trace are kept.
 	maxSteps = 100
 
 	// maxStepBytes of each text of a step are kept.
 	maxStepBytes = 512
 )
 
-// Note adds a step that happens now.
-func (s *Story) Note(what, result string) {
-	s.add(Step{At: time.Since(s.began), What: what, Result: result})
+// Record adds a step that happens now.
+func (t *Trace) Record(what, result string) {
+	t.add(Step{At: time.Since(t.began), What: what, Result: result})
 }
 
 // waited adds a wait that has ended.
-func (s *Story) waited(on, at string, d time.Duration) {
-	s.add(Step{At: time.Since(s.began) - d, Took: d, What: "wait for " + on, Result: at})
+func (t *Trace) waited(on, at string, d time.Duration) {
+	t.add(Step{At: time.Since(t.began) - d, Took: d, What: "wait for " + on, Result: at})
 }
 
-func (s *Story) add(step Step) {
+func (t *Trace) add(step Step) {
 	step.What, step.Result = cutText(step.What, maxStepBytes), cutText(step.Result, maxStepBytes)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.steps) < maxSteps {
-		s.steps = append(s.steps, step)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.steps) < maxSteps {
+		t.steps = append(t.steps, step)
 	}
 }
 
-// Steps returns what has happened so far, and how long ago the story began.
-func (s *Story) Steps() ([]Step, time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Step(nil), s.steps...), time.Since(s.began)
+// Steps returns what has happened so far, and how long ago the trace began.
+func (t *Trace) Steps() ([]Step, time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Step(nil), t.steps...), time.Since(t.began)
 }
 
 // Explain has the exchange tell what it does. It may be called before Run.
-func (x *Exchange) Explain(s *Story) {
-	x.story = s
+func (x *Exchange) Explain(t *Trace) {
+	x.trace = t
 	m := &x.match
 	switch {
 	case m.handler != nil:
-		s.Note("route "+m.handler.route, m.handler.where)
+		t.Record("route "+m.handler.route, m.handler.where)
 	case len(m.known) > 0:
-		s.Note("no route for the method", "the path has "+allow(m.known))
+		t.Record("no route for the method", "the path has "+allow(m.known))
 	default:
-		s.Note("no route", "")
+		t.Record("no route", "")
 	}
 	for _, p := range m.params {
-		s.Note("parameter "+p.name, fmt.Sprintf("%q", p.value))
+		t.Record("parameter "+p.name, fmt.Sprintf("%q", p.value))
 	}
 }
 
-// told says what a function has returned.
-func told(v lua.LValue, err *ScriptError) string {
+// describeResult says what a function has returned.
+func describeResult(v lua.LValue, err *ScriptError) string {
 	if err != nil {
 		return "error: " + err.Message
 	}

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// The texts of a story are bounded: what a script raises may be as long as it likes.
+// The texts of a trace are bounded: what a script raises may be as long as it likes.
 func TestStepsAreBounded(t *testing.T) {
-	s := NewStory()
-	s.Note(strings.Repeat("ä", 1<<20), strings.Repeat("\x00", 1<<20))
+	s := NewTrace()
+	s.Record(strings.Repeat("ä", 1<<20), strings.Repeat("\x00", 1<<20))
 	steps, _ := s.Steps()
 	if what, result := steps[0].What, steps[0].Result; len(what) > maxStepBytes || !strings.HasSuffix(what, "ä…") || len(result) > maxStepBytes {
 		t.Errorf("%d and %d bytes", len(what), len(result))
