@@ -29,9 +29,17 @@ func VMs() (list []*VM) {
 	return list
 }
 
+// errExiting refuses a config that Caddy takes after it has stopped the last one to exit. Nobody
+// would stop this one: what its scripts answered until the end of the process would not be
+// saved.
+var errExiting = errors.New("Caddy is exiting: no script is loaded any more")
+
 // Acquire returns the VM in use that has a name, or a new one. It has the limits of o from now
 // on, and that of memory, in bytes; 0: none. Each call needs a Release.
 func Acquire(name string, o luart.VMOptions, memory int64) (*VM, error) {
+	if caddy.Exiting() {
+		return nil, errExiting
+	}
 	v, loaded, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
 		vm, err := luart.NewVM(o)
 		return &VM{VM: vm, Name: name}, err
