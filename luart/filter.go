@@ -66,7 +66,8 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 		case bodyfilter.Undecodable:
 			L.RaiseError("the response has the Content-Encoding %q, which cannot be decoded", coding)
 		case bodyfilter.NoBody:
-			if r.from != nil && r.from.came == http.StatusPartialContent { // of a HEAD: the GET would be made again for the whole
+			// The part of a HEAD: the GET would be made again for the whole.
+			if r.from != nil && r.from.came == http.StatusPartialContent {
 				r.from.came = http.StatusOK
 			}
 			if r.status == http.StatusPartialContent {

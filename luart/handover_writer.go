@@ -20,7 +20,7 @@ type handoverWriter struct {
 	decision
 	pause func()      // returns with the decision; nil: it comes over a channel
 	wrote bool        // the head
-	came  int         // its status, whatever the script has made of it; 0: there is none yet
+	came  int         // its status, whatever the script makes of it (but see addFilter); 0: none yet
 	mute  bool        // by its status there is no body, or was none: none is sent
 	due   bool        // that is a 101 to be sent, which leaves when the handler takes the connection
 	late  http.Header // for what comes behind the head of a response that is not sent
