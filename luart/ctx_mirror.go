@@ -108,7 +108,7 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Expect"} {
 		delete(c.r.Header, name)
 	}
-	c.r = x.host.Apart(&nowhere{header: http.Header{}}, c.r)
+	c.r = x.host.CloneRequest(&nowhere{header: http.Header{}}, c.r)
 	switch {
 	case !hasBody:
 		c.send(nil)

@@ -19,13 +19,13 @@ type Host interface {
 	SetVar(r *http.Request, name string, value any)
 	LogField(r *http.Request, name string, value any)
 
-	// Apart returns a copy of a request, to be given to Serve, that shares nothing with it
-	// that either may change. The holder calls it.
-	Apart(w http.ResponseWriter, r *http.Request) *http.Request
-	// Rejoin is told that the response of apart, which Apart has made of r, is the one that
-	// is sent: when its head is there, and when Serve has returned. Whoever Serve has called
-	// does nothing meanwhile. The goroutine that serves the request calls it.
-	Rejoin(r, apart *http.Request)
+	// CloneRequest returns a copy of a request, to be given to Serve, that shares nothing with
+	// it that either may change. The holder calls it.
+	CloneRequest(w http.ResponseWriter, r *http.Request) *http.Request
+	// AdoptClone is told that the response of clone, which CloneRequest has made of r, is the
+	// one that is sent: when its head is there, and when Serve has returned. Whoever Serve has
+	// called does nothing meanwhile. The goroutine that serves the request calls it.
+	AdoptClone(r, clone *http.Request)
 	// Serve passes a request on to what Begin was told comes next, or hands it over to
 	// upstreams if to is not nil. Several may be under way at once for one request, each
 	// on a goroutine of its own.

@@ -41,7 +41,7 @@ type handover struct {
 	cancel   context.CancelFunc // nil: it runs inside PassOn, and cannot be waited for
 	start    func()             // of a coroutine: runs it to the head
 	resume   func()             // of a coroutine: runs it to its end; later calls wait for that
-	rejoin   func()             // apart: see Host.Rejoin
+	adopt    func()             // apart: see Host.AdoptClone
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
@@ -199,8 +199,8 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 	h.cancel = cancel
 	host, next := x.host, x.next
 	mine := x.r
-	r = host.Apart(h, r.WithContext(ctx))
-	h.rejoin = func() { host.Rejoin(mine, r) }
+	r = host.CloneRequest(h, r.WithContext(ctx))
+	h.adopt = func() { host.AdoptClone(mine, r) }
 	x.handovers = append(x.handovers, h)
 	go func() {
 		defer close(h.done)
@@ -227,7 +227,7 @@ func (h *handover) awaitHead(ctx context.Context) {
 // join tells the host that the response of h is the one that is sent, unless the handler is
 // running. The goroutine that serves the request calls it; h may be nil.
 func (h *handover) join() {
-	if h == nil || h.rejoin == nil {
+	if h == nil || h.adopt == nil {
 		return
 	}
 	select {
@@ -237,7 +237,7 @@ func (h *handover) join() {
 			return
 		}
 	}
-	h.rejoin()
+	h.adopt()
 }
 
 // serve runs the handler.

@@ -38,7 +38,7 @@ func (x *Exchange) PassOn() error {
 		if mayBeAskedAgain(r, to) {
 			// Handlers behind change the request, and what the server keeps about it.
 			h.again = &handover{}
-			h.again.asked = x.host.Apart(h.again, x.askedWhole(r))
+			h.again.asked = x.host.CloneRequest(h.again, x.askedWhole(r))
 			r.Body = x.replayBody(nil) // r has the request's own trailers
 		}
 		x.coroutine(h, r)

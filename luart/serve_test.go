@@ -109,9 +109,9 @@ func (s *server) LogField(_ *http.Request, name string, v any) {
 	s.fields[name] = v
 }
 
-func (s *server) Apart(_ http.ResponseWriter, r *http.Request) *http.Request { return r }
+func (s *server) CloneRequest(_ http.ResponseWriter, r *http.Request) *http.Request { return r }
 
-func (s *server) Rejoin(_, _ *http.Request) {}
+func (s *server) AdoptClone(_, _ *http.Request) {}
 
 func (s *server) Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
 	if to == nil {

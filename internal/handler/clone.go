@@ -16,11 +16,11 @@ import (
 // uuidVar is the variable of {http.request.uuid}, which Caddy makes when it is asked for.
 const uuidVar = "uuid"
 
-// Apart implements luart.Host. It returns r with what Caddy keeps about a request
-// (variables, placeholders, fields of the access log) apart from the request's own, since
-// several handings over of one request may be under way. Variables and placeholders begin
-// with the values that they have; what handlers behind set is seen behind only, until Rejoin.
-func (host) Apart(w http.ResponseWriter, r *http.Request) *http.Request {
+// CloneRequest implements luart.Host. What Caddy keeps about a request (variables, placeholders,
+// fields of the access log) is another one's in the clone, since several handings over of one
+// request may be under way. Variables and placeholders begin with the values that they have; what
+// handlers behind set is seen behind only, until AdoptClone.
+func (host) CloneRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	was := r.Context()
 	server, ok := was.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -59,11 +59,11 @@ func newUUID(w http.ResponseWriter, r *http.Request, server *caddyhttp.Server) a
 	return caddyhttp.GetVar(r.Context(), uuidVar)
 }
 
-// Rejoin implements luart.Host. Variables (log_skip), placeholders (the user of basic_auth,
+// AdoptClone implements luart.Host. Variables (log_skip), placeholders (the user of basic_auth,
 // what reverse_proxy says of the upstream) and fields of the access log that handlers behind
 // have set are those of r from now on, as if it had been passed on itself.
-func (host) Rejoin(r, apart *http.Request) {
-	was, is := r.Context(), apart.Context()
+func (host) AdoptClone(r, clone *http.Request) {
+	was, is := r.Context(), clone.Context()
 	vars, _ := was.Value(caddyhttp.VarsCtxKey).(map[string]any)
 	set, _ := is.Value(caddyhttp.VarsCtxKey).(map[string]any)
 	if vars == nil || set == nil {
@@ -93,7 +93,7 @@ func (host) Rejoin(r, apart *http.Request) {
 // staticPlaceholders returns what has been set of a replacer, and extraLogFields what has
 // been added for the access log. Caddy has no way to ask, so they look: nobody may use either
 // meanwhile. Where a version of Caddy keeps them otherwise they return nothing, and
-// TestRejoin fails.
+// TestAdoptClone fails.
 func staticPlaceholders(repl *caddy.Replacer) map[string]any {
 	return fieldOf[map[string]any](repl, "static")
 }

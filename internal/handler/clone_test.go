@@ -12,7 +12,7 @@ import (
 )
 
 // A version of Caddy that keeps placeholders or log fields elsewhere fails here.
-func TestRejoin(t *testing.T) {
+func TestAdoptClone(t *testing.T) {
 	w := httptest.NewRecorder()
 	repl := caddy.NewReplacer()
 	r := caddyhttp.PrepareRequest(httptest.NewRequest("GET", "/", nil), repl, w, &caddyhttp.Server{})
@@ -21,14 +21,14 @@ func TestRejoin(t *testing.T) {
 	caddyhttp.SetVar(r.Context(), "both", "front")
 	caddyhttp.SetVar(r.Context(), "front", "kept")
 
-	apart := host{}.Apart(w, r)
-	dropped := host{}.Apart(w, r)
-	caddyhttp.SetVar(apart.Context(), caddyhttp.LogSkipVar, true)
-	caddyhttp.SetVar(apart.Context(), "both", "behind")
-	upstream.Choose(apart.Context(), []string{"behind"})
+	clone := host{}.CloneRequest(w, r)
+	dropped := host{}.CloneRequest(w, r)
+	caddyhttp.SetVar(clone.Context(), caddyhttp.LogSkipVar, true)
+	caddyhttp.SetVar(clone.Context(), "both", "behind")
+	upstream.Choose(clone.Context(), []string{"behind"})
 	caddyhttp.SetVar(dropped.Context(), "both", "dropped")
-	apart.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("http.auth.user.id", "behind")
-	apart.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields).Add(zap.String("behind", "behind"))
+	clone.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Set("http.auth.user.id", "behind")
+	clone.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields).Add(zap.String("behind", "behind"))
 	placeholders := func() string {
 		return repl.ReplaceAll("{http.vars.both} {http.vars.front} {http.auth.user.id}", "-")
 	}
@@ -36,7 +36,7 @@ func TestRejoin(t *testing.T) {
 		t.Errorf("before: %s", got)
 	}
 
-	host{}.Rejoin(r, apart)
+	host{}.AdoptClone(r, clone)
 	if got := placeholders(); got != "behind kept behind" {
 		t.Errorf("after: %s", got)
 	}
@@ -57,13 +57,13 @@ func TestRejoin(t *testing.T) {
 
 // Nobody has to ask for the id in front for it to be the same behind, and it is logged only
 // where somebody asks.
-func TestApartHasTheSameUUID(t *testing.T) {
+func TestCloneHasTheSameUUID(t *testing.T) {
 	w := httptest.NewRecorder()
 	repl := caddy.NewReplacer()
 	r := caddyhttp.PrepareRequest(httptest.NewRequest("GET", "/", nil), repl, w, &caddyhttp.Server{})
 	ids := map[string]bool{}
 	for range 2 {
-		behind := host{}.Apart(w, r).Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		behind := host{}.CloneRequest(w, r).Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 		ids[behind.ReplaceAll("{http.request.uuid}", "")] = true
 	}
 	log := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
