@@ -116,7 +116,7 @@ func (s Script) dryRun() Script {
 		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }
 	}
 	if s.Net == nil {
-		s.Net, s.StandIn = outbound.NewPolicy(), noNetwork{}
+		s.Net, s.FakeNetwork = outbound.NewPolicy(), noNetwork{}
 	}
 	return s
 }

@@ -43,11 +43,11 @@ type Script struct {
 	OnFailure  FailPolicy  // what becomes of a request whose route or after hook failed
 	Quarantine *FailPolicy // of one whose function uses up its burst over and over; nil: it is called
 
-	AllowEnv bool                             // whether rover.env may read the environment
-	Getenv   func(name string) (string, bool) // what rover.env reads
-	Net      *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
-	StandIn  http.RoundTripper                // what rover.http asks in place of the network; nil: the network
-	Config   map[string]string                // rover.config
+	AllowEnv    bool                             // whether rover.env may read the environment
+	Getenv      func(name string) (string, bool) // what rover.env reads
+	Net         *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
+	FakeNetwork http.RoundTripper                // what rover.http asks in place of the network; nil: the network
+	Config      map[string]string                // rover.config
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
@@ -143,7 +143,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.life.hooks = map[string][]definition{}
 	g.snapshot.Script = s.Source
 	g.functions = functions{}
-	g.http = newHTTPClients(vm, s.Net, s.StandIn)
+	g.http = newHTTPClients(vm, s.Net, s.FakeNetwork)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compileFor(ctx, s.Source, g.name)
 	g.sources.add(g.name, s.Source, err)

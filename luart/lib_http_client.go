@@ -21,11 +21,11 @@ const maxTLSSettings = 64
 // httpClients are the connections of a generation: one pool for each TLS setting. They
 // are the holder's.
 type httpClients struct {
-	vm      *VM
-	policy  *outbound.Policy  // nil: not granted
-	standIn http.RoundTripper // nil: the network
-	pools   map[tlsSetting]*outbound.Client
-	retired bool
+	vm          *VM
+	policy      *outbound.Policy  // nil: not granted
+	fakeNetwork http.RoundTripper // nil: the network
+	pools       map[tlsSetting]*outbound.Client
+	retired     bool
 }
 
 // tlsSetting is how a client makes its connections secure.
@@ -45,8 +45,8 @@ type httpClient struct {
 	maxBody   int64 // 0: the default
 }
 
-func newHTTPClients(vm *VM, policy *outbound.Policy, standIn http.RoundTripper) *httpClients {
-	return &httpClients{vm: vm, policy: policy, standIn: standIn, pools: map[tlsSetting]*outbound.Client{}}
+func newHTTPClients(vm *VM, policy *outbound.Policy, fakeNetwork http.RoundTripper) *httpClients {
+	return &httpClients{vm: vm, policy: policy, fakeNetwork: fakeNetwork, pools: map[tlsSetting]*outbound.Client{}}
 }
 
 // HTTPStats returns what rover.http has done in the VM, in all generations.
@@ -160,7 +160,7 @@ func (h *httpClients) pool(s tlsSetting) (*outbound.Client, error) {
 	}
 	p := outbound.NewClient(outbound.Options{
 		Policy: h.policy, TLS: config, Counters: &h.vm.http, Context: h.vm.stopping,
-		StandIn: h.standIn, WithTimeout: h.vm.clock.WithTimeout,
+		FakeNetwork: h.fakeNetwork, WithTimeout: h.vm.clock.WithTimeout,
 	})
 	if h.retired {
 		p.Close()

@@ -46,7 +46,7 @@ type Handler struct {
 	proxy      *upstream.Proxy
 	explainKey string // "": no request is traced
 	logger     *zap.Logger
-	stand      *standIns    // of a test of the script; nil: it serves
+	fakes      *fakes       // of a test of the script; nil: it serves
 	refusing   atomic.Int64 // unix time of the last log line about refused requests
 }
 
@@ -78,8 +78,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	h.app = app
 	h.logger = ctx.Logger()
-	if h.stand != nil {
-		h.logger = h.stand.Logger
+	if h.fakes != nil {
+		h.logger = h.fakes.Logger
 	}
 	h.SetDefaults()
 	if err := h.Validate(); err != nil { // Caddy validates after provisioning: too late for us
@@ -98,7 +98,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
 	}
 	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
-		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.stand.clock()}, h.Memory)
+		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.fakes.clock()}, h.Memory)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		interval, maxSize := h.Persist.Settings()
 		h.script.Persist = &scripts.Persist{Interval: interval, MaxSize: maxSize}
 	}
-	if h.stand != nil {
-		h.stand.replace(h)
+	if h.fakes != nil {
+		h.fakes.install(h)
 	}
 	return app.add(h)
 }

@@ -6,83 +6,19 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
-	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
-
-// standIns take the place of the world around a handler, in tests of its script: the time,
-// the network, the environment, the log.
-type standIns struct{ scripttest.Options }
-
-// clock returns the time that scripts go by; nil is the system's.
-func (s *standIns) clock() *clock.Clock {
-	if s == nil {
-		return nil
-	}
-	return s.Clock
-}
-
-// replace puts the stand-ins into a handler that is being provisioned.
-func (s *standIns) replace(h *Handler) {
-	h.script.Settings.Getenv = func(name string) (string, bool) { v, ok := s.Env[name]; return v, ok }
-	h.script.Settings.StandIn = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
-		return s.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
-	})
-	h.proxy.UseFake(s.Clock, func(r *http.Request, t upstream.Try) (*http.Response, error) {
-		u := scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Proxied}
-		if t.Dial != "" {
-			u.Names = namesOf(t.Scheme, t.Dial)
-		}
-		if t.SRV {
-			u.Names = append(u.Names, "srv+"+u.Names[len(u.Names)-1])
-		}
-		if t.Mirror {
-			u.Kind = scripttest.Copied
-		}
-		resp, err := s.Upstream(r, u)
-		if refused := new(scripttest.RefusedError); errors.As(err, &refused) {
-			err = reverseproxy.NewDialError(err) // the next upstream may have any request
-		}
-		return resp, err
-	})
-}
-
-// namesOf returns what an address may be called in a test: with its port, without, with the
-// scheme.
-func namesOf(scheme, address string) []string {
-	host, _, err := net.SplitHostPort(address)
-	if scheme == "" {
-		scheme = "http"
-	}
-	if err != nil { // without a port, or a socket
-		if strings.HasPrefix(address, "unix/") {
-			return []string{address}
-		}
-		host = address
-		address = net.JoinHostPort(strings.Trim(host, "[]"), map[string]string{"http": "80", "https": "443"}[scheme])
-	}
-	return []string{address, host, scheme + "://" + address, scheme + "://" + host}
-}
-
-// roundTripperFunc is an http.RoundTripper.
-type roundTripperFunc func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (f roundTripperFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Test is a handler in a test of its script.
 type Test struct {
@@ -119,7 +55,7 @@ func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string
 		config.Unmatched = o.Unmatched
 	}
 	t := &Test{
-		h:   &Handler{Config: config, stand: &standIns{o}},
+		h:   &Handler{Config: config, fakes: &fakes{o}},
 		app: new(App), cancel: cancel, files: files,
 	}
 	t.app.init(o.Logger, nil)
@@ -143,21 +79,21 @@ func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
 	err := t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
 	var herr caddyhttp.HandlerError
 	if errors.As(err, &herr) && herr.Err != nil {
-		return &plainError{herr}
+		return &bareError{herr}
 	}
 	return err
 }
 
-// plainError says what went wrong, and not where in Caddy.
-type plainError struct{ caddyhttp.HandlerError }
+// bareError says what went wrong, and not where in Caddy.
+type bareError struct{ caddyhttp.HandlerError }
 
-func (e *plainError) Error() string { return e.Err.Error() }
+func (e *bareError) Error() string { return e.Err.Error() }
 
-func (e *plainError) Unwrap() error { return e.HandlerError }
+func (e *bareError) Unwrap() error { return e.HandlerError }
 
 // behind is the next handler: the fake upstream "next".
 func (t *Test) behind(w http.ResponseWriter, r *http.Request) error {
-	resp, err := t.h.stand.Upstream(r, scripttest.Upstream{
+	resp, err := t.h.fakes.Upstream(r, scripttest.Upstream{
 		Names: []string{"next"}, Kind: scripttest.Behind, Others: upstream.Chosen(r.Context()),
 	})
 	if err != nil {

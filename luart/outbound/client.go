@@ -46,9 +46,9 @@ type Options struct {
 	Counters *Counters       // shared with other clients; nil: its own
 	Context  context.Context // ends requests and closes connections; nil: nothing does
 
-	// StandIn takes the place of the network: it answers requests that the policy allows,
+	// FakeNetwork takes the place of the network: it answers requests that the policy allows,
 	// by the host in the URL, at once and whole. nil: the network answers.
-	StandIn http.RoundTripper
+	FakeNetwork http.RoundTripper
 
 	// WithTimeout is context.WithTimeoutCause by another clock. nil: by the system's.
 	WithTimeout func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
@@ -57,21 +57,21 @@ type Options struct {
 // Client sends requests over pooled connections, by HTTP/1.1 or HTTP/2. Any goroutine
 // may call its methods.
 type Client struct {
-	policy    *Policy
-	tls       *tls.Config
-	counters  *Counters
-	ctx       context.Context
-	transport *http.Transport
-	standIn   http.RoundTripper // nil: there is none
-	within    func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
-	resolver  *net.Resolver // nil: the system's; tests have their own
-	closed    atomic.Bool
+	policy      *Policy
+	tls         *tls.Config
+	counters    *Counters
+	ctx         context.Context
+	transport   *http.Transport
+	fakeNetwork http.RoundTripper // nil: there is none
+	within      func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
+	resolver    *net.Resolver // nil: the system's; tests have their own
+	closed      atomic.Bool
 }
 
 // NewClient returns a client. It keeps connections until Close. Any goroutine may call
 // it.
 func NewClient(o Options) *Client {
-	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context, standIn: o.StandIn, within: o.WithTimeout}
+	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context, fakeNetwork: o.FakeNetwork, within: o.WithTimeout}
 	if c.within == nil {
 		c.within = context.WithTimeoutCause
 	}
@@ -126,8 +126,8 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	if c.standIn != nil {
-		return c.standIn.RoundTrip(r)
+	if c.fakeNetwork != nil {
+		return c.fakeNetwork.RoundTrip(r)
 	}
 	return c.transport.RoundTrip(r)
 }

@@ -101,7 +101,7 @@ func (c *Client) start(ctx context.Context, req *Request) (*Response, error) {
 	unbind := r.bind(ctx)
 	defer unbind()
 	hctx := r.ctx
-	if c.standIn != nil {
+	if c.fakeNetwork != nil {
 		hctx = ctx // what it answers is there then, and ctx ends without another goroutine
 	}
 	hr, err := http.NewRequestWithContext(hctx, req.Method, req.URL.String(), strings.NewReader(req.Body))
