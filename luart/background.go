@@ -170,7 +170,7 @@ func (g *Generation) launch(t *backgroundTask, premature bool) {
 
 // runTask calls t's function and logs its error. Only the holder may call it.
 func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
-	c := &call{gen: g, ctx: g.ctx, retired: g.retired, doing: t.kind, where: t.where}
+	c := &call{gen: g, ctx: g.ctx, retired: g.retired, kind: t.kind, where: t.where}
 	g.vm.start(c, th)
 	defer c.done()
 	_, err := g.vm.call1(c, t.fn, lua.LBool(premature))
@@ -178,7 +178,7 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 		return
 	}
 	log := g.logger.Error
-	if c.ended != nil { // it was told to end
+	if c.waitErr != nil { // it was told to end
 		log = g.logger.Debug
 	} else {
 		g.noteFailure(c.name(), t.where, err)

@@ -49,7 +49,7 @@ func BenchmarkVM(b *testing.B) {
 		err := s.vm.loop.Do(context.Background(), func(th *thread) error {
 			for b.Loop() {
 				s.gen.vm.start(&x.call, th)
-				x.handle()
+				x.runPhase()
 			}
 			return nil
 		})

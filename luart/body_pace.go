@@ -68,9 +68,9 @@ func (s *sender) cut() {
 	}
 }
 
-// end is told that the exchange is over. It returns when w is not touched any more. nil is
+// releaseWriter is told that the exchange is over. It returns when w is not touched any more. nil is
 // for a request whose body nobody has read. Any goroutine may call it.
-func (s *sender) end() {
+func (s *sender) releaseWriter() {
 	if s != nil {
 		s.mu.Lock()
 		s.over = true

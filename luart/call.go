@@ -21,16 +21,16 @@ type call struct {
 	ctx      context.Context // ends when the client leaves; its cause may say more
 	retired  context.Context // ends when idle waits are to end; nil: never
 	deadline int64           // nanoseconds since the VM was made, by its clock; 0: none
-	ended    error           // why a wait was refused or cut short, if one was
+	waitErr  error           // why a wait was refused or cut short, if one was
 	failed   bool            // a function of it has raised an error
-	picks    bool            // it is a picker's: the request is on its way
+	isPick   bool            // it is a picker's: the request is on its way
 	th       *thread
-	doing    string // a hook of the generation's life, or what began a background task; "": something else
+	kind     string // a hook of the generation's life, or what began a background task; "": something else
 	where    string // file:line of what began a background task
 
-	came  int64 // when it came to the VM, by budget.now; 0: it has not yet. It does not change any more
-	began int64 // when it got the VM last: nanotime
-	cost  Cost
+	arrived    int64 // at the VM, by budget.now; 0: it has not yet. It does not change any more
+	sliceStart int64 // when it got the VM last, by nanotime
+	cost       Cost
 
 	printed *[]string   // takes what print prints; nil: the log does
 	written *lineBuffer // what io.write has not printed yet; nil: it was not called
@@ -42,7 +42,7 @@ type call struct {
 	parallel int // functions of rover.parallel that run on its behalf, on all levels
 
 	waitsFor resource // what it is parked for, without a timeout
-	below    []*call  // those that it waits for, in rover.parallel, and that are parked so
+	children []*call  // those that it waits for, in rover.parallel, and that are parked so
 }
 
 // ending is something to do when a call ends.
@@ -76,8 +76,8 @@ func (c *call) forget(key any) {
 	}
 }
 
-// end does what there is to do at the end of c. Only the holder may call it.
-func (c *call) end() {
+// runEndings does what there is to do at the end of c. Only the holder may call it.
+func (c *call) runEndings() {
 	for len(c.endings) > 0 {
 		last := len(c.endings) - 1
 		e := c.endings[last]
@@ -86,8 +86,8 @@ func (c *call) end() {
 	}
 }
 
-// endEarly is end, but for what waits for the end of the response. Only the holder may call it.
-func (c *call) endEarly() {
+// runEarlyEndings is runEndings, but for what waits for the end of the response. Only the holder may call it.
+func (c *call) runEarlyEndings() {
 	for i := len(c.endings) - 1; i >= 0; i = min(i, len(c.endings)) - 1 {
 		if e := c.endings[i]; !e.late {
 			c.endings = slices.Delete(c.endings, i, i+1)
@@ -103,8 +103,8 @@ func (c *call) name() string {
 		return c.x.match.handler.route
 	case c.x != nil:
 		return "hooks of " + c.gen.name
-	case c.doing != "":
-		return c.doing + " of " + c.gen.name
+	case c.kind != "":
+		return c.kind + " of " + c.gen.name
 	case c.gen.tree == nil:
 		return "top level of " + c.gen.name
 	default:
@@ -131,9 +131,9 @@ func (c *call) retiring() <-chan struct{} {
 // start makes c what runs now. Only the holder may call it, before any Lua code of c.
 func (vm *VM) start(c *call, th *thread) {
 	c.th = th
-	c.began = vm.nanotime()
-	if c.came == 0 {
-		c.came = max(vm.budget.now.Load(), 1)
+	c.sliceStart = vm.nanotime()
+	if c.arrived == 0 {
+		c.arrived = max(vm.budget.now.Load(), 1)
 	}
 	th.serve(c.gen)
 	vm.resume(c, th.L)
@@ -142,9 +142,9 @@ func (vm *VM) start(c *call, th *thread) {
 // setDeadline begins a phase of a request, or another call on its behalf, whose time in Lua
 // is its own.
 func (c *call) setDeadline() {
-	c.ended = nil
-	if c.came == 0 {
-		c.came = max(c.gen.vm.budget.now.Load(), 1)
+	c.waitErr = nil
+	if c.arrived == 0 {
+		c.arrived = max(c.gen.vm.budget.now.Load(), 1)
 	}
 	if c.gen.timeout > 0 {
 		c.deadline = c.gen.vm.deadline(c.gen.timeout)

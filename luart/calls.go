@@ -43,7 +43,7 @@ func (vm *VM) describe(c *call) Call {
 	now := vm.budget.now.Load()
 	d := Call{
 		ID: vm.inflight.of(c).id, Name: c.name(), Version: c.gen.number,
-		Age: seconds(now - c.came),
+		Age: seconds(now - c.arrived),
 	}
 	if c.parent != nil {
 		d.Parent = vm.inflight.of(c.parent).id

@@ -22,13 +22,13 @@ type Cost struct {
 // nanotime is the VM's clock: nanoseconds since it was made.
 func (vm *VM) nanotime() int64 { return int64(time.Since(vm.budget.made)) }
 
-// leave ends a slice, which start or the end of a wait began, and adds what it took to the
+// endSlice ends what start or the end of a wait began, and adds what it took to the
 // call's cost and to the time that the VM was in use. It returns when that was. Only the
 // holder may call it.
-func (c *call) leave() (now int64) {
+func (c *call) endSlice() (now int64) {
 	vm := c.gen.vm
 	now = vm.nanotime()
-	took := time.Duration(now - c.began)
+	took := time.Duration(now - c.sliceStart)
 	c.cost.Lua += took
 	vm.loop.Spent(took)
 	return now
@@ -37,8 +37,8 @@ func (c *call) leave() (now int64) {
 // done ends a call that is not a request's own, and adds its cost to that of the request, or
 // of the background work, that it was for. Only the holder may call it.
 func (c *call) done() {
-	c.end()
-	c.leave()
+	c.runEndings()
+	c.endSlice()
 	switch {
 	case c.x != nil:
 		c.x.others.Add(int64(c.cost.Lua))
@@ -46,8 +46,8 @@ func (c *call) done() {
 		c.parent.cost.Lua += c.cost.Lua
 	default:
 		s := Summary{Outcome: Answered, Cost: c.cost}
-		r := c.gen.vm.costs.background(cmp.Or(c.doing, "load"))
-		if c.failed && c.ended == nil {
+		r := c.gen.vm.costs.background(cmp.Or(c.kind, "load"))
+		if c.failed && c.waitErr == nil {
 			s.Outcome = Failed
 			r.errors.Add(1)
 		}
@@ -89,15 +89,15 @@ func (x *Exchange) summary() Summary {
 	return s
 }
 
-// account is where the request's costs are counted.
-func (x *Exchange) account() *routeCosts {
+// routeStats is where the request's costs are counted.
+func (x *Exchange) routeStats() *routeStats {
 	switch h := x.match.handler; {
 	case h == nil:
 		return x.gen.unrouted
-	case x.asked:
+	case x.asked != nil:
 		return x.gen.vm.costs.background(h.route)
 	default:
-		return h.costs
+		return h.stats
 	}
 }
 
@@ -129,8 +129,8 @@ func (x *Exchange) result() string {
 	return Answered
 }
 
-// refusal remembers that Run has refused the request.
-func (x *Exchange) refusal(err error) {
+// setRefused remembers that Run has refused the request.
+func (x *Exchange) setRefused(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		x.left = true
 	} else {
@@ -145,8 +145,8 @@ var luaBounds = [...]time.Duration{
 	time.Second,
 }
 
-// routeCosts is what the requests of a route have cost together. Any goroutine may use it.
-type routeCosts struct {
+// routeStats is what the requests of a route have cost together. Any goroutine may use it.
+type routeStats struct {
 	lua      [len(luaBounds) + 1]atomic.Uint64 // requests by Lua time; those that were not run are not among them
 	luaTotal atomic.Int64                      // nanoseconds, as are the next two
 	wait     atomic.Int64
@@ -155,7 +155,7 @@ type routeCosts struct {
 	errors   atomic.Uint64
 }
 
-func (r *routeCosts) add(s Summary) {
+func (r *routeStats) add(s Summary) {
 	r.outcomes[slices.Index(Outcomes, s.Outcome)].Add(1)
 	if s.Outcome == Refused {
 		return
@@ -181,8 +181,8 @@ const Unrouted = "(none)"
 // costs is what a VM's routes cost, by route. It outlives generations.
 type costs struct {
 	mu     sync.Mutex
-	routes map[string]*routeCosts
-	work   map[string]*routeCosts // background work, by its kind
+	routes map[string]*routeStats
+	work   map[string]*routeStats // background work, by its kind
 }
 
 // maxOldRoutes are kept that no generation has any more: their counters go on when a script
@@ -190,55 +190,55 @@ type costs struct {
 const maxOldRoutes = 1000
 
 // route returns what a route costs. Any goroutine may call it.
-func (c *costs) route(name string) *routeCosts {
+func (c *costs) route(name string) *routeStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return entry(&c.routes, name)
 }
 
 // background returns what a kind of background work costs. Any goroutine may call it.
-func (c *costs) background(kind string) *routeCosts {
+func (c *costs) background(kind string) *routeStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return entry(&c.work, kind)
 }
 
-func entry(m *map[string]*routeCosts, name string) *routeCosts {
+func entry(m *map[string]*routeStats, name string) *routeStats {
 	r := (*m)[name]
 	if r == nil {
-		r = &routeCosts{}
+		r = &routeStats{}
 		if *m == nil {
-			*m = map[string]*routeCosts{}
+			*m = map[string]*routeStats{}
 		}
 		(*m)[name] = r
 	}
 	return r
 }
 
-// openAccounts gives the routes of a generation what they cost so far. Only the holder may
+// openRouteStats gives the routes of a generation what they cost so far. Only the holder may
 // call it.
-func (g *Generation) openAccounts() {
+func (g *Generation) openRouteStats() {
 	c := &g.vm.costs
 	g.unrouted = c.route(Unrouted)
-	g.tree.eachRoute(func(h *handler) { h.costs = c.route(h.route) })
+	g.tree.eachRoute(func(h *handler) { h.stats = c.route(h.route) })
 }
 
-// keepCosts forgets routes that no generation has, if they are many. Only the holder may call
+// forgetOldCosts forgets routes that no generation has, if they are many. Only the holder may call
 // it.
-func (vm *VM) keepCosts() {
+func (vm *VM) forgetOldCosts() {
 	used := map[string]bool{Unrouted: true}
 	for g := range vm.live {
 		g.tree.eachRoute(func(h *handler) { used[h.route] = true })
 	}
-	vm.costs.keep(used)
+	vm.costs.forgetOld(used)
 }
 
-// keep forgets what is not among the routes in use, if it is too much.
-func (c *costs) keep(used map[string]bool) {
+// forgetOld forgets what is not among the routes in use, if it is too much.
+func (c *costs) forgetOld(used map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.routes) > len(used)+maxOldRoutes {
-		maps.DeleteFunc(c.routes, func(name string, _ *routeCosts) bool { return !used[name] })
+		maps.DeleteFunc(c.routes, func(name string, _ *routeStats) bool { return !used[name] })
 	}
 }
 
@@ -257,7 +257,7 @@ type Histogram struct {
 	Counts []uint64 // those up to the bound; one more than Bounds, for the rest
 }
 
-func (r *routeCosts) read(name string) RouteCost {
+func (r *routeStats) read(name string) RouteCost {
 	cost := RouteCost{
 		Route: name, Requests: make(map[string]uint64, len(Outcomes)), Errors: r.errors.Load(),
 		Total: Cost{
@@ -288,7 +288,7 @@ func (vm *VM) Costs() (routes, background []RouteCost) {
 	return readCosts(c.routes), readCosts(c.work)
 }
 
-func readCosts(m map[string]*routeCosts) []RouteCost {
+func readCosts(m map[string]*routeStats) []RouteCost {
 	list := make([]RouteCost, 0, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		list = append(list, m[name].read(name))

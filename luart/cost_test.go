@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// costOf returns the account of one route.
+// costOf returns the stats of one route.
 func costOf(t *testing.T, list []RouteCost, route string) RouteCost {
 	t.Helper()
 	for _, c := range list {
@@ -16,7 +16,7 @@ func costOf(t *testing.T, list []RouteCost, route string) RouteCost {
 			return c
 		}
 	}
-	t.Fatalf("no account of %q among %v", route, list)
+	t.Fatalf("no stats of %q among %v", route, list)
 	return RouteCost{}
 }
 
@@ -137,7 +137,7 @@ func TestCostsOfRefusedRequests(t *testing.T) {
 	}
 }
 
-// Background work has accounts of its own, by what began it.
+// Background work has stats of its own, by what began it.
 func TestCostsOfBackgroundWork(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

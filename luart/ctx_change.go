@@ -106,7 +106,7 @@ var ctxChanges = map[string]lua.LGFunction{
 // one as often as it likes, and the answer must not depend on that.
 func unlessAsked(name string, method lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
-		if x := checkCtx(L); x.asked {
+		if x := checkCtx(L); x.asked != nil {
 			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, strings.Fields(x.match.handler.route)[0])
 		}
 		return method(L)

@@ -27,12 +27,12 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct
 	c := vm.cur
 	c.waitsFor = r
 	for p := c.above(); p != nil; p = p.above() {
-		p.below = append(p.below, c)
+		p.children = append(p.children, c)
 	}
 	defer func() {
 		c.waitsFor = nil
 		for p := c.above(); p != nil; p = p.above() {
-			p.below = slices.DeleteFunc(p.below, func(b *call) bool { return b == c })
+			p.children = slices.DeleteFunc(p.children, func(b *call) bool { return b == c })
 		}
 	}()
 	vm.park(L, on, ready, forever)
@@ -58,14 +58,14 @@ func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
 		msg.WriteString(" is " + r.verb() + " by ")
 	}
 	switch {
-	case d.end.c != d.c:
-		msg.WriteString(d.c.relation(d.end.c))
+	case d.last.c != d.c:
+		msg.WriteString(d.c.relation(d.last.c))
 	case len(d.found) == 1:
 		msg.WriteString("this handler already")
 	default:
 		msg.WriteString("this one")
 	}
-	L.RaiseError("deadlock: %s (%s)", msg.String(), d.end.where)
+	L.RaiseError("deadlock: %s (%s)", msg.String(), d.last.where)
 }
 
 // above returns the call that keeps what it holds until c has ended, nil if there is none: the
@@ -89,7 +89,7 @@ func (c *call) relation(above *call) string {
 		switch {
 		case c.x != nil && c == &c.x.call:
 			return "the request that this one goes on with"
-		case c.picks || c.parent == nil:
+		case c.isPick || c.parent == nil:
 			return "the request that this function is for"
 		}
 	}
@@ -102,7 +102,7 @@ type deadlock struct {
 	known map[*call]bool // whether a call waits for c; false while that is not known
 	path  []resource     // from the one asked for to the one looked at
 	found []resource     // a path that ends at c
-	end   *place
+	last  *place
 }
 
 // stuck says whether all that hold r wait for c.
@@ -121,8 +121,8 @@ func (d *deadlock) stuck(r resource) bool {
 func (d *deadlock) waits(p *place) bool {
 	for c := d.c; c != nil; c = c.above() {
 		if c == p.c {
-			if d.end == nil {
-				d.end, d.found = p, slices.Clone(d.path)
+			if d.last == nil {
+				d.last, d.found = p, slices.Clone(d.path)
 			}
 			return true
 		}
@@ -132,7 +132,7 @@ func (d *deadlock) waits(p *place) bool {
 	}
 	d.known[p.c] = false
 	waits := p.c.waitsFor != nil && d.stuck(p.c.waitsFor)
-	for _, b := range p.c.below {
+	for _, b := range p.c.children {
 		waits = waits || d.stuck(b.waitsFor)
 	}
 	d.known[p.c] = waits

@@ -11,16 +11,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// handle is the first phase. Only the holder may call it.
-func (x *Exchange) handle() {
-	x.decide()
-	x.finish()
-	x.dropHandovers()
-}
-
-// finish runs the after hooks of Lua's own answer, and begins its stream if it is one.
+// runAfter runs the after hooks of Lua's own answer, and begins its stream if it is one.
 // Only the holder may call it.
-func (x *Exchange) finish() {
+func (x *Exchange) runAfter() {
 	made := x.reply.stream
 	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
 		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
@@ -30,7 +23,7 @@ func (x *Exchange) finish() {
 		if res.from == nil { // the script may return it again
 			res = x.reply.clone()
 		}
-		if x.after(&res) {
+		if x.callAfterHooks(&res) {
 			x.reply = res
 		}
 	}
@@ -40,26 +33,26 @@ func (x *Exchange) finish() {
 	switch {
 	case x.outcome != Answer && len(x.match.after) > 0:
 	case x.Picks():
-		x.endEarly() // ctx lives on
+		x.runEarlyEndings() // ctx lives on
 	default:
-		x.inert()
+		x.closeCtx()
 	}
 }
 
 func (x *Exchange) clientGone() bool { return x.err != nil && x.err.Status == StatusClientClosed }
 
-// decide runs the before hooks and the handler. Only the holder may call it.
-func (x *Exchange) decide() {
+// runHandlers runs the before hooks and the handler. Only the holder may call it.
+func (x *Exchange) runHandlers() {
 	params := x.match.params
 	for i := 0; i < len(x.match.before); i++ { // ctx:rewrite can add to them
 		h := x.match.before[i]
 		v, err := x.callHandler(h)
 		if err != nil {
-			x.fail(err, h)
+			x.setErrorReply(err, h)
 			return
 		}
 		if v != lua.LNil {
-			x.take(v, h)
+			x.setReply(v, h)
 			return
 		}
 		if x.rewritten {
@@ -86,12 +79,12 @@ func (x *Exchange) decide() {
 	v, err := x.callHandler(h)
 	switch {
 	case err != nil:
-		x.fail(err, h)
+		x.setErrorReply(err, h)
 	case v == lua.LNil:
 		x.reply = response{status: http.StatusNoContent, byDefault: true}
 		x.inheritStatus(x.answersFor)
 	default:
-		x.take(v, h)
+		x.setReply(v, h)
 	}
 }
 
@@ -181,8 +174,8 @@ func (x *Exchange) ctxValue() lua.LValue {
 	return x.ud
 }
 
-// take makes the reply of what a function returned. Only the holder may call it.
-func (x *Exchange) take(v lua.LValue, h *handler) {
+// setReply makes the reply of what a function returned. Only the holder may call it.
+func (x *Exchange) setReply(v lua.LValue, h *handler) {
 	x.outcome = Answer
 	defer func() { x.inheritStatus(x.answersFor) }()
 	reply, ok, err := x.plainReply(v)
@@ -191,7 +184,7 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 		x.reply = reply
 		return
 	case err != nil:
-		x.fail(&ScriptError{
+		x.setErrorReply(&ScriptError{
 			Status:  http.StatusInternalServerError,
 			Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
 			killed:  x.gen.vm.budget.why != nil,
@@ -207,7 +200,7 @@ func (x *Exchange) take(v lua.LValue, h *handler) {
 			return
 		}
 	}
-	x.fail(&ScriptError{
+	x.setErrorReply(&ScriptError{
 		Status:  http.StatusInternalServerError,
 		Message: h.where + ": " + h.route + " returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
 	}, h)

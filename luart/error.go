@@ -85,9 +85,9 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		if !strings.Contains(e.Message, why.Error()) {
 			e.Message = why.Error() + ": " + e.Message
 		}
-	case c.ended != nil && strings.Contains(e.Message, c.ended.Error()):
-		e.Status = endedStatus(c.ended)
-		e.refused = errors.Is(c.ended, errReceiving)
+	case c.waitErr != nil && strings.Contains(e.Message, c.waitErr.Error()):
+		e.Status = endedStatus(c.waitErr)
+		e.refused = errors.Is(c.waitErr, errReceiving)
 	case strings.Contains(e.Message, "lua callstack overflow"):
 		e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
 	}

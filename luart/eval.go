@@ -60,10 +60,10 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 	if errors.As(err, &syntax) {
 		g.sources.add(evalName, []byte(text), err)
 		g.explainSyntax(syntax)
-		e.fail(syntax.Error(), syntax.about)
+		e.setError(syntax.Error(), syntax.about)
 		return e, nil
 	}
-	c := &call{gen: g, ctx: ctx, doing: evalName, printed: &e.Printed}
+	c := &call{gen: g, ctx: ctx, kind: evalName, printed: &e.Printed}
 	if g.timeout > 0 {
 		c.deadline = g.vm.deadline(g.timeout)
 	}
@@ -78,7 +78,7 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 		if err := vm.pcallN(c, fn, lua.MultRet, nil); err != nil {
 			serr := vm.scriptError(c, err)
 			about := g.explain(serr)
-			e.fail(serr.Message, about)
+			e.setError(serr.Message, about)
 			e.Traceback = serr.Traceback
 			return nil
 		}
@@ -91,7 +91,7 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 	return e, err
 }
 
-func (e *Evaluation) fail(message string, about *explanation) {
+func (e *Evaluation) setError(message string, about *explanation) {
 	e.Error = message
 	if about != nil {
 		e.Hint, e.Excerpt = about.hint, strings.Join(about.lines(), "\n")

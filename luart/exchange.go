@@ -44,16 +44,15 @@ type Exchange struct {
 	host  Host
 	next  any // the host's: what comes after the script
 
-	phase       func() // what the next entry into the VM does
-	enter       func(*thread) error
-	handlePhase func()         // x.handle, made once
-	ud          *lua.LUserData // ctx; made when a function wants it
-	values      *lua.LTable    // ctx:set
-	body        *body
-	bodies      []*body  // x.body, and those before ctx:set_body
-	spools      []*spool // what has been read of the request's body
-	sender      *sender  // who sends it; nil: nobody has waited for that
-	id          string   // the request id, once somebody asked
+	phase  phase               // what the next entry into the VM does
+	enter  func(*thread) error // the entry; made once
+	ud     *lua.LUserData      // ctx; made when a function wants it
+	values *lua.LTable         // ctx:set
+	body   *body
+	bodies []*body  // x.body, and those before ctx:set_body
+	spools []*spool // what has been read of the request's body
+	sender *sender  // who sends it; nil: nobody has waited for that
+	id     string   // the request id, once somebody asked
 
 	class eventloop.Class
 
@@ -81,8 +80,8 @@ type Exchange struct {
 
 	absent *lua.LTable // the error that an after hook ends with which wants a body where there is none
 
-	asked     bool     // by Function.ask, not served: ctx cannot change the request
-	upstreams []string // ctx:upstream
+	asked     *question // of a matcher or a policy: ctx cannot change the request; nil: it is served
+	upstreams []string  // ctx:upstream
 
 	// What the request holds beyond End, and what others do who go on with it (held.go).
 	held      *Held // what they know x by; nil: there are none, or it held nothing
@@ -118,12 +117,11 @@ func newExchange(g *Generation) *Exchange {
 	x := &Exchange{}
 	x.gen = g
 	x.x = x
-	x.handlePhase = x.handle
 	x.enter = func(th *thread) error {
 		x.cost.Queue += g.vm.loop.Waited()
 		g.vm.start(&x.call, th)
-		x.phase()
-		x.leave()
+		x.runPhase()
+		x.endSlice()
 		return nil
 	}
 	return x
@@ -160,12 +158,12 @@ func (x *Exchange) Run() (Outcome, error) {
 	err := x.run()
 	x.decision = x.outcome
 	if err != nil {
-		x.refusal(err)
+		x.setRefused(err)
 	}
 	x.decided = x.summary()
 	if err == nil && x.streaming != nil {
 		if err = x.openStreams(); err != nil {
-			x.refusal(err)
+			x.setRefused(err)
 		}
 	}
 	if x.client != nil {
@@ -179,7 +177,7 @@ func (x *Exchange) Run() (Outcome, error) {
 
 // run enters the VM, if Lua has to decide.
 func (x *Exchange) run() error {
-	x.phase = x.handlePhase
+	x.phase = phaseHandlers
 	if x.match.unclear || x.match.handler == nil && len(x.match.before) == 0 {
 		if x.match.unclear {
 			x.unclear()
@@ -189,7 +187,7 @@ func (x *Exchange) run() error {
 		if x.outcome != Answer || len(x.match.after) == 0 {
 			return nil
 		}
-		x.phase = x.finish
+		x.phase = phaseAfter
 	}
 	if x.gen.vm.memory.over.Load() {
 		x.gen.vm.memory.refused.Add(1)
@@ -248,12 +246,12 @@ func (x *Exchange) End() Summary {
 	vm := x.gen.vm
 	x.endHandovers()
 	x.reply.origin.join()
-	x.sender.end()
+	x.sender.releaseWriter()
 	if x.streaming != nil {
 		x.stopStream()
 	}
 	s := x.summary()
-	x.account().add(s)
+	x.routeStats().add(s)
 	for _, s := range x.spools {
 		s.close()
 	}
@@ -261,18 +259,17 @@ func (x *Exchange) End() Summary {
 		b.abandon()
 	}
 	if x.ud != nil || len(x.endings) > 0 || x.held != nil || x.streaming != nil {
-		if vm.loop.DoAdmitted(func(*thread) error { x.inert(); x.giveBack(); return nil }) != nil {
+		if vm.loop.DoAdmitted(func(*thread) error { x.closeCtx(); x.giveBack(); return nil }) != nil {
 			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
 	}
 	x.match.reset()
 	reusable := x.inflight.reuse()
 	*x = Exchange{
-		call:        call{gen: x.gen, x: x},
-		match:       x.match,
-		enter:       x.enter,
-		handlePhase: x.handlePhase,
-		buf:         x.buf[:0],
+		call:  call{gen: x.gen, x: x},
+		match: x.match,
+		enter: x.enter,
+		buf:   x.buf[:0],
 	}
 	x.inflight = reusable
 	if cap(x.buf) > maxKeptBuffer {
@@ -301,10 +298,10 @@ func (x *Exchange) contain(err error) error {
 	return nil
 }
 
-// inert ends the request's Lua work and all use of ctx, but keeps what is held until the
+// closeCtx ends the request's Lua work and all use of ctx, but keeps what is held until the
 // response has ended. Only the holder may call it.
-func (x *Exchange) inert() {
-	x.endEarly()
+func (x *Exchange) closeCtx() {
+	x.runEarlyEndings()
 	if x.streaming != nil {
 		x.endStream()
 	}

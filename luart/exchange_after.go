@@ -8,9 +8,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// after runs the after hooks on res, which is what is to be sent if it returns true; else
+// callAfterHooks runs the after hooks on res, which is what is to be sent if it returns true; else
 // the reply is, an error. Only the holder may call it.
-func (x *Exchange) after(res *response) bool {
+func (x *Exchange) callAfterHooks(res *response) bool {
 	vm := x.gen.vm
 	x.answering = true
 	ud := luaval.NewObject(vm.types.response, res)
@@ -18,11 +18,11 @@ func (x *Exchange) after(res *response) bool {
 	replaced := false
 	for i := len(x.match.after) - 1; i >= 0; i-- {
 		h := x.match.after[i]
-		if x.away(h) {
+		if x.inQuarantine(h) {
 			if *x.gen.quarantine == FailPass {
 				continue
 			}
-			x.refuse(h)
+			x.setQuarantineReply(h)
 			return false
 		}
 		var was response
@@ -37,16 +37,16 @@ func (x *Exchange) after(res *response) bool {
 			continue
 		}
 		if err != nil {
-			x.fail(err, h)
+			x.setErrorReply(err, h)
 			return false
 		}
 		if v == lua.LNil || v == lua.LValue(ud) {
 			continue
 		}
 		x.err = nil
-		x.take(v, h)
+		x.setReply(v, h)
 		if x.outcome != Answer {
-			x.fail(&ScriptError{
+			x.setErrorReply(&ScriptError{
 				Status:  http.StatusInternalServerError,
 				Message: h.where + ": " + h.route + " cannot pass on or proxy: the response is there already",
 			}, h)

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// fail answers with an error: what on_error returns, what error{status=…} said, or
+// setErrorReply answers with an error: what on_error returns, what error{status=…} said, or
 // {"error":"internal error"}. Only the holder may call it.
-func (x *Exchange) fail(err *ScriptError, h *handler) {
+func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 	x.outcome = Answer
 	x.logFailure(err, h)
 	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
-		x.ended = nil
+		x.waitErr = nil
 		t := vm.main.CreateTable(0, 3)
 		t.RawSetString("message", lua.LString(err.Message))
 		t.RawSetString("status", lua.LNumber(err.Status))
@@ -30,7 +30,7 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 		}
 		if failed != nil {
 			x.logError(failed, on)
-		} else if v != lua.LNil && x.takeErrorAnswer(v, err, on) {
+		} else if v != lua.LNil && x.setOnErrorReply(v, err, on) {
 			return
 		}
 	}
@@ -44,10 +44,10 @@ func (x *Exchange) fail(err *ScriptError, h *handler) {
 	}
 }
 
-// takeErrorAnswer makes the reply of what on_error returned, with the status of the error
+// setOnErrorReply makes the reply of what on_error returned, with the status of the error
 // unless it says another. It reports whether that can be the answer. Only the holder may call
 // it.
-func (x *Exchange) takeErrorAnswer(v lua.LValue, err *ScriptError, on *handler) bool {
+func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) bool {
 	reply, ok, wrong := x.plainReply(v)
 	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
 		r, isResponse := ud.Value.(*response)
@@ -84,7 +84,7 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 		return res
 	case err.Deliberate:
 		return errorResponse(err.Status, err.Message)
-	case x.gen.debug && !x.asked:
+	case x.gen.debug && x.asked == nil:
 		return x.debugReply(err)
 	case err.Status == http.StatusGatewayTimeout:
 		message = "timeout"
@@ -113,7 +113,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 		log = x.log().Debug
 	} else {
 		more = x.gen.explain(err).fields()
-		x.account().errors.Add(1)
+		x.routeStats().errors.Add(1)
 		x.gen.noteFailure(h.route, h.where, err)
 	}
 	log("script error", append(more,

@@ -61,8 +61,8 @@ func (g *Generation) killed(h *handler) {
 		zap.Int("times", quarantineAfter), zap.Duration("for", quarantineFor))
 }
 
-// away reports whether h is in quarantine.
-func (x *Exchange) away(h *handler) bool {
+// inQuarantine reports whether h is in quarantine.
+func (x *Exchange) inQuarantine(h *handler) bool {
 	return x.gen.quarantine != nil && x.gen.vm.budget.now.Load() < h.quarantine.until.Load()
 }
 
@@ -73,15 +73,15 @@ func (x *Exchange) quarantined() bool {
 		return false
 	}
 	for _, h := range x.match.before {
-		if x.away(h) {
-			x.refuse(h)
+		if x.inQuarantine(h) {
+			x.setQuarantineReply(h)
 			return true
 		}
 	}
 	h := x.match.handler
 	pass := *x.gen.quarantine == FailPass
 	switch {
-	case h == nil || !x.away(h):
+	case h == nil || !x.inQuarantine(h):
 		return false
 	case pass && len(x.match.before) > 0:
 		x.skip = true // the guards run, and then nothing
@@ -89,13 +89,13 @@ func (x *Exchange) quarantined() bool {
 	case pass:
 		x.outcome = Pass
 	default:
-		x.refuse(h)
+		x.setQuarantineReply(h)
 	}
 	return true
 }
 
-// refuse answers that h is in quarantine.
-func (x *Exchange) refuse(h *handler) {
+// setQuarantineReply answers that h is in quarantine.
+func (x *Exchange) setQuarantineReply(h *handler) {
 	x.outcome = Answer
 	x.err = &ScriptError{
 		Status:  http.StatusInternalServerError,

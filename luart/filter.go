@@ -193,7 +193,7 @@ func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
 		body = out
 	}
 	if r.from != nil {
-		r.leave()
+		r.makeOwn()
 	}
 	r.body, r.filters = body, nil
 	return body

@@ -28,9 +28,9 @@ type filterWriter struct {
 	client http.ResponseWriter
 	before http.Header // the client's, as it was
 
-	decoder *bodyfilter.Decoder
-	end     func() error // tells each filter, in order, that the body is over
-	calls   call         // of the filters' functions
+	decoder      *bodyfilter.Decoder
+	closeFilters func() error // tells each filter, in order, that the body is over
+	calls        call         // of the filters' functions
 
 	status int         // of the head; 0: it is not there yet
 	late   http.Header // what was set behind the head, while that has not left
@@ -87,11 +87,11 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 			x.logFailure(f.failed, f.by)
 		} else {
 			x.received = nil // it cannot be passed on any more
-			x.fail(f.failed, f.by)
+			x.setErrorReply(f.failed, f.by)
 			x.reply.filters = nil
 		}
-		x.inert()
-		x.leave()
+		x.closeCtx()
+		x.endSlice()
 		return nil
 	}))
 	switch {
@@ -136,7 +136,7 @@ func (f *filterWriter) build(list *filters) error {
 			return ends()
 		}
 	}
-	f.end = end
+	f.closeFilters = end
 	var err error
 	f.decoder, err = bodyfilter.NewDecoder(list.coding, 0, next)
 	return err
@@ -168,7 +168,7 @@ func (f *filterWriter) call(step *filter, p []byte, last bool, next func([]byte)
 		failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 	}
 	if failed != nil {
-		return f.fail(step, failed)
+		return f.setFailed(step, failed)
 	}
 	if text == "" {
 		return nil
@@ -176,8 +176,8 @@ func (f *filterWriter) call(step *filter, p []byte, last bool, next func([]byte)
 	return next([]byte(text))
 }
 
-// fail remembers the first failure, and returns an error for whoever writes the response.
-func (f *filterWriter) fail(step *filter, err *ScriptError) error {
+// setFailed remembers the first failure, and returns an error for whoever writes the response.
+func (f *filterWriter) setFailed(step *filter, err *ScriptError) error {
 	if f.failed == nil {
 		f.failed, f.by = err, step.by
 		if f.by == nil { // it was asked for while another request was served
@@ -191,7 +191,7 @@ func (f *filterWriter) fail(step *filter, err *ScriptError) error {
 // behind it.
 func (f *filterWriter) blame(step *filter, err error) error {
 	if errors.Is(err, bodyfilter.ErrSlowPattern) {
-		return f.fail(step, &ScriptError{Status: http.StatusInternalServerError, Message: "res:replace: " + err.Error()})
+		return f.setFailed(step, &ScriptError{Status: http.StatusInternalServerError, Message: "res:replace: " + err.Error()})
 	}
 	return err
 }
@@ -200,7 +200,7 @@ func (f *filterWriter) blame(step *filter, err error) error {
 func (f *filterWriter) decoded(err error) error {
 	var wrong *bodyfilter.DecodeError
 	if errors.As(err, &wrong) {
-		return f.fail(&filter{}, &ScriptError{Status: http.StatusBadGateway, Message: "filtering the response: " + err.Error()})
+		return f.setFailed(&filter{}, &ScriptError{Status: http.StatusBadGateway, Message: "filtering the response: " + err.Error()})
 	}
 	return err
 }
@@ -239,7 +239,7 @@ func (f *filterWriter) close() error {
 	if err := f.decoded(f.decoder.Close()); err != nil {
 		return err
 	}
-	if err := f.end(); err != nil {
+	if err := f.closeFilters(); err != nil {
 		return err
 	}
 	f.sendHead()

@@ -169,9 +169,15 @@ func (c *choice) index(v lua.LValue) (at int, wrong string) {
 	return -1, "returned a " + luaval.TypeName(v) + ": an upstream of the list, its number, its dial or nil expected"
 }
 
-// ask enters the VM once and calls f with ctx and what arg makes. take gets the result
-// and says what is wrong with it. Both are called by the holder.
-func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg func(*lua.LState) lua.LValue, take func(lua.LValue) (wrong string)) error {
+// question is what a matcher or a policy is asked about a request. The holder calls its
+// functions.
+type question struct {
+	arg   func(*lua.LState) lua.LValue    // makes what the function gets beside ctx; nil: nothing
+	check func(lua.LValue) (wrong string) // gets the result, and says what is wrong with it
+}
+
+// ask enters the VM once and calls the function.
+func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg func(*lua.LState) lua.LValue, check func(lua.LValue) (wrong string)) error {
 	vm, h := f.gen.vm, f.handler
 	if vm.memory.over.Load() {
 		vm.memory.refused.Add(1)
@@ -181,29 +187,13 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	defer x.End()
 	x.begin(nil, withoutConnectionHeaders(r), host, nil)
 	x.match.handler = h
-	x.asked = true
-	if x.away(h) {
-		x.refuse(h)
+	x.asked = &question{arg, check}
+	if x.inQuarantine(h) {
+		x.setQuarantineReply(h)
 		return x.err
 	}
 	x.setDeadline()
-	x.phase = func() {
-		defer x.inert()
-		args := []lua.LValue{x.ctxValue()}
-		if arg != nil {
-			args = append(args, arg(vm.main))
-		}
-		v, serr := vm.call1(&x.call, h.fn, args...)
-		if serr == nil {
-			wrong := take(v)
-			if wrong == "" {
-				return
-			}
-			serr = &ScriptError{Status: http.StatusInternalServerError, Message: h.where + ": " + h.route + " " + wrong}
-		}
-		x.logFailure(serr, h)
-		x.err = serr
-	}
+	x.phase = phaseQuestion
 	if err := x.contain(vm.loop.DoClass(x.ctx, class, x.share(), x.enter)); err != nil {
 		return err
 	}
@@ -211,4 +201,24 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 		return x.err
 	}
 	return nil
+}
+
+// answerQuestion calls the function that is asked. Only the holder may call it.
+func (x *Exchange) answerQuestion() {
+	defer x.closeCtx()
+	vm, h := x.gen.vm, x.match.handler
+	args := []lua.LValue{x.ctxValue()}
+	if x.asked.arg != nil {
+		args = append(args, x.asked.arg(vm.main))
+	}
+	v, err := vm.call1(&x.call, h.fn, args...)
+	if err == nil {
+		wrong := x.asked.check(v)
+		if wrong == "" {
+			return
+		}
+		err = &ScriptError{Status: http.StatusInternalServerError, Message: h.where + ": " + h.route + " " + wrong}
+	}
+	x.logFailure(err, h)
+	x.err = err
 }

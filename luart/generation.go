@@ -108,7 +108,7 @@ type Generation struct {
 	functions functions
 	tree      *tree
 	callbacks *lua.LTable // of a Tool
-	unrouted  *routeCosts // of requests that only hooks see
+	unrouted  *routeStats // of requests that only hooks see
 
 	http      *httpClients
 	sources   sources
@@ -164,7 +164,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 		}
 		if err == nil {
 			vm.live[g] = struct{}{}
-			vm.keepCosts()
+			vm.forgetOldCosts()
 		} else {
 			g.retireHeld()
 		}
@@ -246,7 +246,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	}
 	g.misreads = nil
 	g.tree = newTree(g.api.Value.(*apiNode))
-	g.openAccounts()
+	g.openRouteStats()
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (x *Exchange) giveBack() {
 	}
 	later := x.elsewhere
 	if later == nil {
-		x.end()
+		x.runEndings()
 		return
 	}
 	c := &call{gen: x.gen, endings: x.endings} // x is another request's soon
@@ -84,7 +84,7 @@ func (x *Exchange) giveBack() {
 	vm := x.gen.vm
 	context.AfterFunc(x.r.Context(), func() {
 		_ = vm.loop.DoAdmitted(func(*thread) error { // an error: the VM is closed
-			c.end()
+			c.runEndings()
 			later.c = nil
 			return nil
 		})

@@ -115,14 +115,14 @@ func (f *inflight) state() string {
 	return CallWaits
 }
 
-// begin notes that c waits in L.
-func (l *inflightList) begin(c *call, L *lua.LState, on waitsOn) {
+// startWait notes that c waits in L.
+func (l *inflightList) startWait(c *call, L *lua.LState, on waitsOn) {
 	l.add(c)
 	c.inflight.L, c.inflight.on = L, on
 }
 
-// end notes that c waits no more.
-func (l *inflightList) end(c *call) {
+// endWait notes that c waits no more.
+func (l *inflightList) endWait(c *call) {
 	if c.x != nil && c.x.streaming != nil && c == &c.x.call {
 		l.add(c)
 		return

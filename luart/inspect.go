@@ -12,16 +12,16 @@ import (
 type inspection struct {
 	// do gets whether Lua code is running: then that is vm.cur, and do is called between two
 	// of its instructions.
-	do    func(running bool)
-	leave context.CancelFunc // ends the operator's wait for the hold
-	done  chan struct{}      // closed when do has returned
+	do          func(running bool)
+	stopWaiting context.CancelFunc // ends the operator's wait for the hold
+	done        chan struct{}      // closed when do has returned
 }
 
 // carryOut calls do. Only the holder may call it.
 func (i *inspection) carryOut(running bool) {
 	defer close(i.done)
 	i.do(running)
-	i.leave()
+	i.stopWaiting()
 }
 
 // inspect has do called by the holder, and returns when it has returned: at once, on an idle
@@ -33,7 +33,7 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 	defer vm.inspecting.Unlock()
 	queued, leave := context.WithCancel(ctx)
 	defer leave()
-	i := &inspection{do: do, leave: leave, done: make(chan struct{})}
+	i := &inspection{do: do, stopWaiting: leave, done: make(chan struct{})}
 	b := vm.budget
 	b.inspection.Store(i)
 	b.clock.Store(alarm)

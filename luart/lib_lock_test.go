@@ -104,7 +104,7 @@ func TestLockEndsWithTheTimeout(t *testing.T) {
 	})
 	s.once("GET /wait", `504 {"error":"timeout"}`)
 	s.once("GET /free", "200 false")
-	s.held(func() { s.vm.shared.locks["l"].held[0].c.end() })
+	s.held(func() { s.vm.shared.locks["l"].held[0].c.runEndings() })
 	s.once("GET /wait", "200 got it")
 	s.expectNoneInUse()
 }

@@ -94,7 +94,7 @@ func newLifeHooks(g *Generation) map[string]*lua.LUserData {
 // ends with ctx. Only the holder may call it, with the results until its next call.
 func (g *Generation) callHook(ctx context.Context, th *thread, d definition, args ...lua.LValue) (first, second lua.LValue, err *ScriptError) {
 	vm := g.vm
-	c := &call{gen: g, ctx: ctx, doing: d.name}
+	c := &call{gen: g, ctx: ctx, kind: d.name}
 	if g.timeout > 0 {
 		c.deadline = int64(vm.clock.Since(vm.made) + g.timeout)
 	}

@@ -225,7 +225,10 @@ func TestGoPanicIsContained(t *testing.T) {
 	s.expect("GET /lua", `500 {"error":"internal error"}`)
 	s.expect("GET /caught", "200 false")
 	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/fine", nil), s, s.next)
-	x.handlePhase = func() { panic("outside of Lua") }
+	x.enter = func(th *thread) error {
+		s.vm.start(&x.call, th)
+		panic("outside of Lua")
+	}
 	if outcome, err := x.Run(); outcome != Answer || err != nil || x.Err() == nil {
 		t.Errorf("%v, %v, %v", outcome, err, x.Err())
 	}

@@ -116,7 +116,7 @@ func (vm *VM) watchMemory() {
 // and false when the VM is closed or memory.stop. Any goroutine but the holder may call
 // it.
 func (vm *VM) countMemory() (steps uint64, ok bool) {
-	var a *account
+	var a *heapCount
 	var grew map[string]int64
 	for done := false; !done; steps++ {
 		err := vm.loop.DoAdmitted(func(*thread) error {
@@ -146,7 +146,7 @@ func (vm *VM) countMemory() (steps uint64, ok bool) {
 }
 
 // counted takes the result of a count. Any goroutine may call it.
-func (vm *VM) counted(a *account, grew map[string]int64) {
+func (vm *VM) counted(a *heapCount, grew map[string]int64) {
 	m := &vm.memory
 	m.kept.Store(a.bytes)
 	var state int64

@@ -57,8 +57,8 @@ func TestCompactGivesBackDeletedKeys(t *testing.T) {
 	}
 }
 
-// The account is an estimate: it stays within a third of what the heap shows.
-func TestAccountIsNearTheHeap(t *testing.T) {
+// The count is an estimate: it stays within a third of what the heap shows.
+func TestHeapCountIsNearTheHeap(t *testing.T) {
 	for name, fill := range map[string]string{
 		"strings by name":  `for i = 1, 100000 do s["key number " .. i] = "value number " .. i end`,
 		"numbers by name":  `for i = 1, 200000 do s["k" .. i] = i + 0.5 end`,
@@ -76,12 +76,12 @@ func TestAccountIsNearTheHeap(t *testing.T) {
 				function api.fill.post() `+fill+` end
 				return api`, withBurst(time.Minute), func(s *Script) { s.Timeout = 0 })
 			before := heapInUse()
-			counted := accountOf(t, s.vm)
+			counted := heapCountOf(t, s.vm)
 			if got := answer(s.do("POST /fill", "")); got != "204 " {
 				t.Fatal(got, s.logged("script error"))
 			}
 			heap := heapInUse() - before
-			estimate := accountOf(t, s.vm) - counted
+			estimate := heapCountOf(t, s.vm) - counted
 			if ratio := float64(estimate) / float64(heap); ratio < 0.66 || ratio > 1.5 {
 				t.Errorf("the estimate is %d, the heap grew by %d: %.2f", estimate, heap, ratio)
 			}
@@ -99,7 +99,7 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func accountOf(t *testing.T, vm *VM) int64 {
+func heapCountOf(t *testing.T, vm *VM) int64 {
 	t.Helper()
 	if _, ok := vm.countMemory(); !ok {
 		t.Fatal("not counted")
@@ -115,9 +115,9 @@ func TestAccountCountsCachesAndChannels(t *testing.T) {
 		function api.channel.post() rover.channel("ch", 5):send(("x"):rep(1e6)) end
 		return api`)
 	for _, path := range []string{"/cache", "/channel"} {
-		before := accountOf(t, s.vm)
+		before := heapCountOf(t, s.vm)
 		s.do("POST "+path, "")
-		if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+		if got := heapCountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
 			t.Errorf("%s counts %d", path, got)
 		}
 	}
@@ -136,14 +136,14 @@ func TestAccountCountsOnce(t *testing.T) {
 			a.f = function() return t, a end
 		end
 		return api`)
-	before := accountOf(t, s.vm)
+	before := heapCountOf(t, s.vm)
 	s.do("POST /big", "")
-	if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+	if got := heapCountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
 		t.Errorf("a string of a million bytes counts %d", got)
 	}
-	before = accountOf(t, s.vm)
+	before = heapCountOf(t, s.vm)
 	s.do("POST /share", "")
-	if got := accountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
+	if got := heapCountOf(t, s.vm) - before; got < 1e6 || got > 1.01e6 {
 		t.Errorf("a table known by two names counts %d", got)
 	}
 }
@@ -164,12 +164,12 @@ func TestMemoryLimitRefuses(t *testing.T) {
 		function api.get() return "here" end
 		return api`)
 	s.vm.SetMemory(32 << 20)
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.expect("GET /", "200 here")
 	for range 12 {
 		s.do("POST /grow", "")
 	}
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
 	s.expect("GET /unrouted", "200 GET /unrouted ")
 	_ = s.vm.loop.DoAdmitted(func(*thread) error {
@@ -177,11 +177,11 @@ func TestMemoryLimitRefuses(t *testing.T) {
 		return nil
 	})
 	for s.vm.memory.over.Load() { // until the task has made room
-		accountOf(t, s.vm)
+		heapCountOf(t, s.vm)
 	}
 	s.expect("GET /", "200 here")
 	s.vm.SetMemory(1)
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
 	s.vm.SetMemory(0) // the operator takes the limit away
 	s.expect("GET /", "200 here")
@@ -202,10 +202,10 @@ func TestMemoryLimitForgetsWhatHasExpired(t *testing.T) {
 	s.vm.SetMemory(4 << 20)
 	s.vm.budget.maxGrowth.Store(1 << 40) // a race detector's heap grows by more
 	s.do("POST /fill", "")
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
 	clock.advance(1999 * time.Millisecond)
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
 	clock.advance(time.Millisecond)
 	for answer(s.do("GET /", "")) != "200 here" { // until the VM has counted, by itself
@@ -232,7 +232,7 @@ func TestMemoryLimitLog(t *testing.T) {
 	vm.logger = s.gen.logger
 	vm.SetMemory(1 << 20)
 	s.do("POST /grow", "")
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	logs := s.logged("the scripts' memory is beyond the limit, requests are refused until it is not")
 	if len(logs) != 1 {
 		t.Fatalf("%d lines logged", len(logs))
@@ -319,7 +319,7 @@ func TestCountDropsSpareThreads(t *testing.T) {
 	if n := again(before); n != 3 {
 		t.Errorf("%d of 3 threads were used again", n)
 	}
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	if n := again(before); n > 1 { // the count itself used one
 		t.Errorf("%d of 3 threads outlived the count", n)
 	}

@@ -34,8 +34,8 @@ const (
 func (vm *VM) parallel(L *lua.LState) int {
 	names, fns := checkFunctions(L)
 	parent := vm.cur
-	leave := vm.enterParallel(L, parent, len(fns))
-	defer leave()
+	release := vm.acquireParallel(L, parent, len(fns))
+	defer release()
 	ctx, cancel := context.WithCancelCause(parent.ctx)
 	defer cancel(nil)
 	results := make([]lua.LValue, len(fns))
@@ -51,7 +51,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 			vm.start(child, th)
 			defer child.done()
 			if err := vm.over(child); err != nil { // before it has begun
-				child.ended = err
+				child.waitErr = err
 				return err
 			}
 			v, err := vm.pcall(child, fns[i])
@@ -65,7 +65,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 		_ = err // only an end that detachAll finds for the parent too, or errSibling
 	})
 	if failure != nil {
-		parent.ended = failed.ended
+		parent.waitErr = failed.waitErr
 		if killed != nil {
 			vm.budget.kill(killed) // it cannot be caught here either
 		}
@@ -85,9 +85,9 @@ func (vm *VM) parallel(L *lua.LState) int {
 	return 1
 }
 
-// enterParallel counts n functions that c is about to run, until leave is called. It raises
+// acquireParallel counts n functions that c is about to run, until release is called. It raises
 // in L when there would be too many. Only the holder may call both.
-func (vm *VM) enterParallel(L *lua.LState, c *call, n int) (leave func()) {
+func (vm *VM) acquireParallel(L *lua.LState, c *call, n int) (release func()) {
 	origin := c.origin()
 	switch {
 	case origin.parallel+n > maxRequestParallel:

@@ -106,9 +106,9 @@ func (x *Exchange) answerBy(h *handover) error {
 		return nil
 	}
 	x.setDeadline()
-	x.phase = x.finish
+	x.phase = phaseAfter
 	if x.picker != nil && x.picker.failed != nil {
-		x.phase = x.failPick
+		x.phase = phasePickFailed
 	}
 	err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
 	if err == nil && x.streaming != nil {

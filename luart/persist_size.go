@@ -24,11 +24,11 @@ func (vm *VM) StateSizes() []StateSize {
 
 // CountState is StateSizes, and says how many turns of the VM it took.
 func (vm *VM) CountState() (sizes []StateSize, turns uint64) {
-	var a *account
+	var a *heapCount
 	for done := false; !done; turns++ {
 		err := vm.visit(func() error {
 			if a == nil {
-				a = &account{seen: map[any]struct{}{}}
+				a = &heapCount{seen: map[any]struct{}{}}
 				for name, t := range vm.states {
 					a.roots = append(a.roots, root{stateRoot + name, t})
 				}

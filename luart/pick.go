@@ -57,7 +57,7 @@ type picker struct {
 // pick is ProxyTo.Pick.
 func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address string, err error) {
 	x, vm := p.x, p.x.gen.vm
-	c := &call{gen: x.gen, x: x, parent: p.parent, ctx: ctx, deadline: p.deadline, picks: true}
+	c := &call{gen: x.gen, x: x, parent: p.parent, ctx: ctx, deadline: p.deadline, isPick: true}
 	if c.deadline == 0 && x.gen.timeout > 0 {
 		c.deadline = vm.deadline(x.gen.timeout)
 	}
@@ -66,7 +66,7 @@ func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address
 		vm.start(c, th)
 		defer c.done()
 		if err := vm.over(c); err != nil { // before it has begun: ctx may be over, too
-			c.ended = err
+			c.waitErr = err
 			p.raised = err
 			p.failed = &ScriptError{Status: endedStatus(err), Message: err.Error()}
 			return p.failed
@@ -126,7 +126,7 @@ func (p *picker) raise(L *lua.LState) {
 		return
 	}
 	vm := p.x.gen.vm
-	vm.cur.ended = p.call.ended
+	vm.cur.waitErr = p.call.waitErr
 	if p.killed != nil {
 		vm.budget.kill(p.killed) // it cannot be caught here either
 	}
@@ -161,22 +161,21 @@ func (x *Exchange) PickFailed() bool {
 		return false
 	}
 	x.setDeadline()
-	x.phase = x.failPick
+	x.phase = phasePickFailed
 	return x.contain(x.gen.vm.loop.DoAdmitted(x.enter)) == nil // an error: the VM is closed
 }
 
-// failPick is the phase that answers for a pick that has failed. Only the holder may call it.
-func (x *Exchange) failPick() {
+// setPickReply answers for a pick that has failed. Only the holder may call it.
+func (x *Exchange) setPickReply() {
 	x.answering = true // on_error cannot send the request anywhere either
 	x.received = nil
-	x.fail(x.picker.failed, x.streamer)
-	x.finish()
+	x.setErrorReply(x.picker.failed, x.streamer)
 }
 
 // inPick reports whether what runs has been called by a pick. Only the holder may call it.
 func (vm *VM) inPick() bool {
 	for c := vm.cur; c != nil; c = c.parent {
-		if c.picks {
+		if c.isPick {
 			return true
 		}
 	}

@@ -114,7 +114,7 @@ func (r *response) bodiless() bool {
 // setBody makes text the body.
 func (r *response) setBody(text []byte) {
 	if r.from != nil {
-		r.leave()
+		r.makeOwn()
 	}
 	r.filters = nil
 	h := r.headerMap()
@@ -123,9 +123,9 @@ func (r *response) setBody(text []byte) {
 	r.body, r.stream = text, nil
 }
 
-// leave makes r a response of the script's own. What it was is dropped when it is clear
+// makeOwn makes r a response of the script's own. What it was is dropped when it is clear
 // that it is not sent after all.
-func (r *response) leave() {
+func (r *response) makeOwn() {
 	if r.from.mayTrail() {
 		r.trailing = r.from
 	}

@@ -82,7 +82,7 @@ func TestPairsMissesNoKeyWhileTheMemoryIsCounted(t *testing.T) {
 		function api.counted.post() counted:send(true) end
 		return api`)
 	drain := s.beginWaiting("GET /drain")
-	accountOf(t, s.vm)
+	heapCountOf(t, s.vm)
 	s.once("POST /counted", "204 ")
 	drain.expect("200 3000 nil")
 }

@@ -60,7 +60,7 @@ func (vm *VM) StateKeys(ctx context.Context, name string, from, limit int) (keys
 // keysOf is StateKeys for a table. Only the holder may call it.
 func keysOf(t *lua.LTable, from, limit int) (keys []StateKey, next int) {
 	f := glua.TableOf(t)
-	size := &account{seen: map[any]struct{}{t: {}}}
+	size := &heapCount{seen: map[any]struct{}{t: {}}}
 	work := keysWork
 	end := len(f.Array) + len(f.Keys)
 	// Places of keys that are gone cost time, too.

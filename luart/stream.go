@@ -54,7 +54,7 @@ func (x *Exchange) beginStream(hook bool) bool {
 		return false
 	}
 	if vm.closing {
-		x.fail(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.streamer)
+		x.setErrorReply(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.streamer)
 		return false
 	}
 	st := &streaming{stream: s, by: x.streamer, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
@@ -117,25 +117,29 @@ func (x *Exchange) openStreams() error {
 		case st.failed == nil:
 			return nil
 		}
-		x.phase = func() {
-			failed, by, hook := st.failed, st.by, st.hook
-			st.release()
-			x.endStream()
-			x.answering = hook // on_error may pass the request on instead
-			x.fail(failed, by)
-			if hook {
-				x.inert()
-				return
-			}
-			x.finish()
-			x.dropHandovers()
-		}
+		x.phase = phaseStreamFailed
 		x.setDeadline()
 		if err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// setStreamReply answers for a producer that has failed before anything was sent. Only the
+// holder may call it.
+func (x *Exchange) setStreamReply() {
+	st := x.streaming
+	st.release()
+	x.endStream()
+	x.answering = st.hook // on_error may pass the request on instead
+	x.setErrorReply(st.failed, st.by)
+	if st.hook {
+		x.closeCtx()
+		return
+	}
+	x.runAfter()
+	x.dropHandovers()
 }
 
 // pullFirst calls the producer for the first time. That of an event stream may be pending
@@ -172,7 +176,7 @@ func (x *Exchange) pull() {
 	st := x.streaming
 	st.piece, st.more, st.failed, st.gone = "", false, nil, nil
 	x.setDeadline()
-	x.phase = x.produce
+	x.phase = phaseProduce
 	var p *eventloop.PanicError
 	err := x.gen.vm.loop.DoAdmitted(x.enter)
 	switch {
@@ -184,7 +188,7 @@ func (x *Exchange) pull() {
 	}
 }
 
-// produce is the phase in which the producer runs. Only the holder may call it.
+// produce calls the producer. Only the holder may call it.
 func (x *Exchange) produce() {
 	st := x.streaming
 	v, failed := x.gen.vm.call1(&x.call, st.producer)

@@ -86,7 +86,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 		if !ok {
 			return fmt.Errorf("the tool has no function %q", name)
 		}
-		c := &call{gen: g, ctx: ctx, doing: name}
+		c := &call{gen: g, ctx: ctx, kind: name}
 		vm.start(c, th)
 		defer c.done()
 		list := make([]lua.LValue, len(args))

@@ -49,7 +49,7 @@ type handler struct {
 	route string          // "GET /users/:id", or "before auth at /admin"
 	share eventloop.Share // its requests that wait for the VM
 	noCtx bool            // it takes no parameter, so that no ctx need be made
-	costs *routeCosts     // of a route
+	stats *routeStats     // of a route
 
 	quarantine quarantine
 }

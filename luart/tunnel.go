@@ -59,7 +59,7 @@ func (r *response) refuseTunnel(L *lua.LState, status int) {
 	if r.from.socket && status < 300 {
 		L.ArgError(3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
 	}
-	r.leave()
+	r.makeOwn()
 	for name := range r.header { // the proxy writes WebSocket, not Websocket
 		switch strings.ToLower(name) {
 		case "connection", "upgrade", "content-length", "sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions":

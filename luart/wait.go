@@ -56,23 +56,23 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 		L.RaiseError("%s", why)
 	}
 	vm.raiseIfOver(L, c)
-	vm.inflight.begin(c, L, on)
-	defer vm.inflight.end(c)
-	left := c.leave()
+	vm.inflight.startWait(c, L, on)
+	defer vm.inflight.endWait(c)
+	left := c.endSlice()
 	if on.receives {
 		if vm.loop.Receive(c.share(), func() { wait(c) }) != nil {
-			c.began = vm.nanotime()
+			c.sliceStart = vm.nanotime()
 			vm.noteReceiving(c)
-			c.ended = errReceiving
+			c.waitErr = errReceiving
 			L.RaiseError("%s", errReceiving)
 		}
 	} else {
 		vm.loop.Detach(c.share(), func() { wait(c) })
 	}
-	c.began = vm.nanotime()
-	c.cost.Wait += time.Duration(c.began - left)
+	c.sliceStart = vm.nanotime()
+	c.cost.Wait += time.Duration(c.sliceStart - left)
 	if c.x != nil && c.x.trace != nil {
-		c.x.trace.waited(on.String(), callerLine(L), time.Duration(c.began-left))
+		c.x.trace.waited(on.String(), callerLine(L), time.Duration(c.sliceStart-left))
 	}
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)
@@ -88,7 +88,7 @@ func (vm *VM) detachIdle(L *lua.LState, on waitsOn, wait func(c *call)) {
 
 func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 	if err := vm.over(c); err != nil {
-		c.ended = err
+		c.waitErr = err
 		if errors.Is(err, errKilled) {
 			vm.budget.kill(err)
 		}
@@ -115,7 +115,7 @@ func (vm *VM) noteReceiving(c *call) {
 
 func (vm *VM) raiseIfRetired(L *lua.LState, c *call) {
 	if c.retired != nil && c.retired.Err() != nil {
-		c.ended = errRetired
+		c.waitErr = errRetired
 		L.RaiseError("%s", errRetired)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // What values cost, in bytes, as gopher-lua 1.1.2 and Go's maps keep them: estimates,
-// within some 30% of what the heap shows (see TestAccountIsNearTheHeap).
+// within some 30% of what the heap shows (see TestHeapCountIsNearTheHeap).
 const (
 	tableBytes    = 112
 	slotBytes     = 16 // of an array: an interface
@@ -41,14 +41,14 @@ func contentsOf(f *glua.Table) int {
 		mapBytes(len(f.Values), 32) + mapBytes(len(f.Strings), 32) + mapBytes(len(f.Places), 24)
 }
 
-// account counts what a VM's scripts keep alive: the values that can be reached from
+// heapCount counts what a VM's scripts keep alive: the values that can be reached from
 // rover.state, from globals, and from the locals that handlers, hooks and timers use, and
 // the contents of caches and channels. It
 // goes in steps, between which scripts run and change what is counted, so the sum is an
 // estimate for that reason too. What only a handler in flight knows is not counted.
 //
 // Only the holder may use it.
-type account struct {
+type heapCount struct {
 	caches []knownCache
 	roots  []root
 	sizes  []rootSize // of the roots counted, in order
@@ -91,8 +91,8 @@ type visit struct {
 }
 
 // newAccount begins to count. Only the holder may call it.
-func newAccount(vm *VM) *account {
-	a := &account{seen: map[any]struct{}{}}
+func newAccount(vm *VM) *heapCount {
+	a := &heapCount{seen: map[any]struct{}{}}
 	for name, t := range vm.states {
 		a.roots = append(a.roots, root{stateRoot + name, t})
 	}
@@ -116,14 +116,14 @@ func newAccount(vm *VM) *account {
 }
 
 // addKnown counts what keeps an account of its own.
-func (a *account) addKnown(name string, bytes, entries int) {
+func (a *heapCount) addKnown(name string, bytes, entries int) {
 	a.bytes += int64(bytes)
 	a.sizes = append(a.sizes, rootSize{name, int64(bytes), int64(entries)})
 }
 
 // step goes on counting until all is counted, or for about a duration. It reports
 // whether all is. Only the holder may call it.
-func (a *account) step(d time.Duration) (done bool) {
+func (a *heapCount) step(d time.Duration) (done bool) {
 	end := time.Now().Add(d)
 	for n := 0; ; n++ {
 		if n%64 == 63 && time.Now().After(end) {
@@ -156,7 +156,7 @@ func (a *account) step(d time.Duration) (done bool) {
 }
 
 // count adds bytes and table entries to the root being counted.
-func (a *account) count(bytes, entries int) {
+func (a *heapCount) count(bytes, entries int) {
 	a.bytes += int64(bytes)
 	size := &a.sizes[len(a.sizes)-1]
 	size.bytes += int64(bytes)
@@ -164,7 +164,7 @@ func (a *account) count(bytes, entries int) {
 }
 
 // add counts v; a table's contents are counted later.
-func (a *account) add(v lua.LValue) {
+func (a *heapCount) add(v lua.LValue) {
 	switch v := v.(type) {
 	case lua.LNumber:
 		a.count(numberBytes, 0)
@@ -193,7 +193,7 @@ func (a *account) add(v lua.LValue) {
 const entriesAtOnce = 64
 
 // walk counts some entries of the table on top of the stack.
-func (a *account) walk() {
+func (a *heapCount) walk() {
 	top := len(a.stack) - 1
 	v := &a.stack[top]
 	t, index, key := v.t, v.index, v.key
