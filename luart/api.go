@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // definition is a function that a script assigned below api, and where.
@@ -16,25 +17,17 @@ type definition struct {
 	read  bool   // the script has read it back: what it assigns then may wrap it
 }
 
-type nodeKind int
-
-const (
-	kindStatic nodeKind = iota
-	kindParam
-	kindWildcard
-)
-
 // apiNode is a place below api while the script defines its routes. When the script
 // has loaded, the nodes are made into a tree and cannot be changed any more.
 type apiNode struct {
 	gen      *Generation
 	parent   *apiNode
-	kind     nodeKind
+	kind     route.Kind
 	name     string // the segment, or the parameter's name
 	where    string // file:line of its first mention
 	spelled  bool   // by api:at, whose segments are what they look like
 	children []*apiNode
-	handlers [methodCount]definition
+	handlers [route.MethodCount]definition
 	before   hookList
 	after    hookList
 	ud       *lua.LUserData
@@ -64,18 +57,18 @@ func isNameRune(r rune) bool {
 
 // child returns the node for a key, made if need be; it raises for a mistake.
 func (n *apiNode) child(L *lua.LState, key string) *apiNode {
-	kind, name := kindStatic, key
+	kind, name := route.Static, key
 	if rest, ok := strings.CutPrefix(key, "p_"); ok {
-		kind, name = kindParam, rest
+		kind, name = route.Parameter, rest
 	} else if rest, ok := strings.CutPrefix(key, "w_"); ok {
-		kind, name = kindWildcard, rest
+		kind, name = route.Wildcard, rest
 	}
 	return n.place(L, kind, name, n.lua()+luaKey(key))
 }
 
 // place returns the node of a segment below n, made if need be; it raises for a mistake in what
 // the script has written.
-func (n *apiNode) place(L *lua.LState, kind nodeKind, name, written string) *apiNode {
+func (n *apiNode) place(L *lua.LState, kind route.Kind, name, written string) *apiNode {
 	for _, c := range n.children {
 		if c.kind != kind {
 			continue
@@ -83,15 +76,15 @@ func (n *apiNode) place(L *lua.LState, kind nodeKind, name, written string) *api
 		if c.name == name {
 			return c
 		}
-		if kind != kindStatic {
+		if kind != route.Static {
 			L.RaiseError("%s: this place already has the parameter %q (%s)", written, c.name, c.where)
 		}
 	}
 	n.gen.checkOpen(L)
 	switch {
-	case n.kind == kindWildcard:
+	case n.kind == route.Wildcard:
 		L.RaiseError("%s: a wildcard takes the rest of the path, nothing can follow it", written)
-	case kind != kindStatic && name == "":
+	case kind != route.Static && name == "":
 		L.RaiseError("%s: the parameter needs a name", written)
 	case strings.Contains(name, "/"):
 		L.RaiseError("%s: a key is one segment of the path; it cannot contain a slash; a whole path is %s", written, atCall("/…"))
@@ -125,7 +118,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		L.RaiseError("%s.ws: WebSocket handlers in Lua are not available; hand the request over with api.proxy or api.pass%s",
 			n.lua(), n.insteadOf(key))
 	}
-	if m := methodIndex(key); m >= 0 {
+	if m := route.MethodIndex(key); m >= 0 {
 		fn, ok := value.(*lua.LFunction)
 		if !ok {
 			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, luaval.TypeName(value), n.meantPath(key, value))
@@ -140,7 +133,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		c := n.child(L, key)
 		eachSorted(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
-		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(methodNames[:], ", "))
+		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(route.MethodNames[:], ", "))
 	default:
 		L.RaiseError("%s%s must be a function or a table, not a %s", n.lua(), luaKey(key), luaval.TypeName(value))
 	}
@@ -212,7 +205,7 @@ func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 		n.gen.noteRead(L, misread{node: n, key: key})
 		return lua.LNil
 	}
-	if m := methodIndex(key); m >= 0 {
+	if m := route.MethodIndex(key); m >= 0 {
 		n.gen.noteRead(L, misread{node: n, key: key})
 		if fn := n.handlers[m].fn; fn != nil {
 			n.handlers[m].read = true

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // Some segments cannot be written as a field of api: get, post, before and their like mean
@@ -19,7 +20,7 @@ import (
 
 // segment is one segment of a pattern.
 type segment struct {
-	kind nodeKind
+	kind route.Kind
 	name string // decoded; of a parameter or a wildcard its name
 }
 
@@ -43,7 +44,7 @@ func parsePattern(pattern string) ([]segment, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.kind == kindWildcard && i < len(parts)-1 {
+		if s.kind == route.Wildcard && i < len(parts)-1 {
 			return nil, fmt.Errorf("%q takes the rest of the path, nothing can follow it; a segment that begins with * has it as %%2A", part)
 		}
 		list = append(list, s)
@@ -53,9 +54,9 @@ func parsePattern(pattern string) ([]segment, error) {
 
 func parseSegment(part string) (segment, error) {
 	if part != "" && (part[0] == ':' || part[0] == '*') {
-		kind, what := kindParam, "parameter"
+		kind, what := route.Parameter, "parameter"
 		if part[0] == '*' {
-			kind, what = kindWildcard, "wildcard"
+			kind, what = route.Wildcard, "wildcard"
 		}
 		if name := part[1:]; name == "" || word(name) != name {
 			return segment{}, fmt.Errorf("%q: a %s is a whole segment, and its name consists of letters, digits and _; "+
@@ -75,15 +76,15 @@ func parseSegment(part string) (segment, error) {
 	case name == "." || name == "..":
 		return segment{}, fmt.Errorf("%q: clients resolve . and .. before they ask", part)
 	}
-	return segment{kindStatic, name}, nil
+	return segment{route.Static, name}, nil
 }
 
 // pattern is the node's part of a route, as api:at reads it.
 func (n *apiNode) pattern() string {
 	switch n.kind {
-	case kindParam:
+	case route.Parameter:
 		return "/:" + n.name
-	case kindWildcard:
+	case route.Wildcard:
 		return "/*" + n.name
 	}
 	return "/" + escapeSegment(n.name)
@@ -121,9 +122,9 @@ func (n *apiNode) lua() string {
 	}
 	key := n.name
 	switch n.kind {
-	case kindParam:
+	case route.Parameter:
 		key = "p_" + key
-	case kindWildcard:
+	case route.Wildcard:
 		key = "w_" + key
 	default:
 		if n.parent.takes(key) {
@@ -167,7 +168,7 @@ func (n *apiNode) meantPath(key string, value lua.LValue) string {
 // takes reports whether a key of n is no segment: n[key] is something else.
 func (n *apiNode) takes(key string) bool {
 	switch {
-	case methodIndex(key) >= 0, key == "before", key == "after", key == "ws",
+	case route.MethodIndex(key) >= 0, key == "before", key == "after", key == "ws",
 		strings.HasPrefix(key, "p_"), strings.HasPrefix(key, "w_"):
 		return true
 	case n.parent != nil:
@@ -275,7 +276,7 @@ func (m misread) message(key string) string {
 		what = fmt.Sprintf("%s.%s is the list of %[2]s hooks, which holds functions", n.lua(), m.list)
 	case m.key == "ws":
 		what = "ws is kept for WebSocket handlers and is no segment"
-	case m.key == methodNames[methodAny]:
+	case m.key == route.MethodNames[route.Any]:
 		what = "any is the handler of all methods and no segment"
 	default:
 		what = fmt.Sprintf("%s is the handler of %s and no segment", m.key, strings.ToUpper(m.key))

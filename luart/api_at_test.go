@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // A name that means something is no segment. What is written there says how it is: the message
@@ -54,7 +56,7 @@ func TestReservedSegments(t *testing.T) {
 // A message that says what to write is right: it loads.
 func TestReservedSegmentsCanBeWritten(t *testing.T) {
 	s := newServer(t, "return rover.server {}")
-	reservedNames := append(slices.Clone(methodNames[:]), "before", "after", "ws", "p_x", "w_x", "idempotent")
+	reservedNames := append(slices.Clone(route.MethodNames[:]), "before", "after", "ws", "p_x", "w_x", "idempotent")
 	for name := range s.gen.builders {
 		reservedNames = append(reservedNames, name)
 	}
@@ -194,7 +196,7 @@ func FuzzPattern(f *testing.F) {
 			at.children = []*apiNode{{gen: g, parent: at, kind: s.kind, name: s.name}}
 			at = at.children[0]
 			value := s.name
-			if s.kind != kindStatic {
+			if s.kind != route.Static {
 				value = fmt.Sprintf("v%d", i)
 			}
 			target += "/" + value
@@ -204,7 +206,7 @@ func FuzzPattern(f *testing.F) {
 		if err != nil && len(segments) > 0 || !slices.Equal(again, segments) {
 			t.Fatalf("%q is %v, is written %q, is %v, %v", pattern, segments, at.pathOf(), again, err)
 		}
-		at.handlers[methodGet].fn = &lua.LFunction{}
+		at.handlers[route.Get].fn = &lua.LFunction{}
 		tree := newTree(root)
 		if len(segments) == 0 {
 			target, raw = "/", "/"
@@ -214,8 +216,8 @@ func FuzzPattern(f *testing.F) {
 			return // what begins with two slashes names a host
 		}
 		var m routeMatch
-		tree.find(&http.Request{Method: "GET", URL: u}, &m)
-		if m.handler == nil {
+		tree.Find(&http.Request{Method: "GET", URL: u}, &m)
+		if m.Handler == nil {
 			t.Fatalf("%q does not match %q", pattern, raw)
 		}
 	})

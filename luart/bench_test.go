@@ -101,8 +101,8 @@ func BenchmarkMatch(b *testing.B) {
 			var m routeMatch
 			b.ReportAllocs()
 			for b.Loop() {
-				m.reset()
-				s.gen.tree.find(r, &m)
+				m.Reset()
+				s.gen.tree.Find(r, &m)
 			}
 		})
 	}
@@ -163,8 +163,8 @@ func BenchmarkGuards(b *testing.B) {
 				m := &routeMatch{}
 				b.ReportAllocs()
 				for b.Loop() {
-					g.tree.find(r, m)
-					m.reset()
+					g.tree.Find(r, m)
+					m.Reset()
 				}
 			})
 		}

@@ -99,8 +99,8 @@ func (c *call) runEarlyEndings() {
 // name says what c is, in the log. Only the holder may call it.
 func (c *call) name() string {
 	switch {
-	case c.x != nil && c.x.match.handler != nil:
-		return c.x.match.handler.route
+	case c.x != nil && c.x.match.Handler != nil:
+		return c.x.match.Handler.route
 	case c.x != nil:
 		return "hooks of " + c.gen.name
 	case c.kind != "":

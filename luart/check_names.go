@@ -8,6 +8,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // resFields are what responseField knows.
@@ -280,7 +282,7 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 	switch {
 	case c.g.env == nil || c.g.lifeHooks[name] != nil:
 	case c.builder(name) == nil:
-		if methodIndex(name) >= 0 || name == "before" || name == "after" || reserved[name] != "" {
+		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || reserved[name] != "" {
 			return
 		}
 		names := append(slices.Collect(maps.Keys(c.g.builders)), slices.Collect(maps.Keys(c.g.lifeHooks))...)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // made returns the builder that an expression calls, "api.json" or "api:error", with what is
@@ -165,7 +167,7 @@ func (c *checker) function(f *checkedFile, n *function) {
 // answersGet reports whether a function of the source is a GET route.
 func (c *checker) answersGet(f *checkedFile, n *function) bool {
 	for _, r := range c.routesOf(f, n) {
-		if r.method == methodGet {
+		if r.method == route.Get {
 			return true
 		}
 	}

@@ -3,10 +3,13 @@ package luart
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // override is a definition that took the place of another one.
@@ -75,7 +78,7 @@ func (n *apiNode) each(f func(*apiNode)) {
 // paramNames are the parameters on the way to n.
 func (n *apiNode) paramNames() (names []string) {
 	for ; n.parent != nil; n = n.parent {
-		if n.kind != kindStatic {
+		if n.kind != route.Static {
 			names = append(names, n.name)
 		}
 	}
@@ -170,8 +173,8 @@ func (c *checker) tree() {
 		c.lonely(n)
 		c.hookNames(&n.before)
 		c.hookNames(&n.after)
-		if n.hasOther() && n.handlers[methodAny].fn != nil {
-			c.addAt(n.handlers[methodAny].where, Warning, "covered-any",
+		if n.hasOther() && n.handlers[route.Any].fn != nil {
+			c.addAt(n.handlers[route.Any].where, Warning, "covered-any",
 				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.lua()), "")
 		}
 	})
@@ -180,7 +183,7 @@ func (c *checker) tree() {
 // hasOther reports whether n has a handler for each method but any.
 func (n *apiNode) hasOther() bool {
 	for i, d := range n.handlers {
-		if d.fn == nil && i != methodAny && i != methodHead { // get serves HEAD
+		if d.fn == nil && i != route.Any && i != route.Head { // get serves HEAD
 			return false
 		}
 	}
@@ -192,9 +195,9 @@ func (c *checker) segment(n *apiNode) {
 	if n.parent == nil || !n.used() {
 		return
 	}
-	if n.kind != kindStatic {
+	if n.kind != route.Static {
 		for up := n.parent; up.parent != nil; up = up.parent {
-			if up.kind != kindStatic && up.name == n.name {
+			if up.kind != route.Static && up.name == n.name {
 				c.addAt(n.where, Error, "clashing-parameter", fmt.Sprintf("%s has two parameters %q", n.pathOf(), n.name), "give each a name of its own")
 			}
 		}
@@ -228,7 +231,7 @@ func (c *checker) segment(n *apiNode) {
 // hardly meant to run for everything here and below.
 func (c *checker) hookNames(l *hookList) {
 	for _, d := range l.list {
-		if methodIndex(d.name) < 0 && d.name != "ws" && d.name != "before" && d.name != "after" {
+		if route.MethodIndex(d.name) < 0 && d.name != "ws" && d.name != "before" && d.name != "after" {
 			continue
 		}
 		here := l.node.pathOf()
@@ -241,8 +244,7 @@ func (c *checker) hookNames(l *hookList) {
 
 // unescaped is a segment without percent-encoding, as it is if it has none.
 func unescaped(segment string) string {
-	s := search{escaped: true}
-	if decoded, ok := s.decode(segment); ok {
+	if decoded, err := url.PathUnescape(segment); err == nil {
 		return decoded
 	}
 	return segment
@@ -268,12 +270,12 @@ func (n *apiNode) used() (found bool) {
 // lonely is for guards where nothing is routed, beside a name that is nearly the same and has
 // routes.
 func (c *checker) lonely(n *apiNode) {
-	if n.parent == nil || n.kind != kindStatic || n.routed() || !n.used() {
+	if n.parent == nil || n.kind != route.Static || n.routed() || !n.used() {
 		return
 	}
 	var names []string
 	for _, sibling := range n.parent.children {
-		if sibling.kind == kindStatic && sibling.routed() {
+		if sibling.kind == route.Static && sibling.routed() {
 			names = append(names, sibling.name)
 		}
 	}

@@ -91,7 +91,7 @@ func (x *Exchange) summary() Summary {
 
 // routeStats is where the request's costs are counted.
 func (x *Exchange) routeStats() *routeStats {
-	switch h := x.match.handler; {
+	switch h := x.match.Handler; {
 	case h == nil:
 		return x.gen.unrouted
 	case x.asked != nil:
@@ -220,7 +220,7 @@ func entry(m *map[string]*routeStats, name string) *routeStats {
 func (g *Generation) openRouteStats() {
 	c := &g.vm.costs
 	g.unrouted = c.route(Unrouted)
-	g.tree.eachRoute(func(h *handler) { h.stats = c.route(h.route) })
+	eachRoute(g.tree, func(h *handler) { h.stats = c.route(h.route) })
 }
 
 // forgetOldCosts forgets routes that no generation has, if they are many. Only the holder may call
@@ -228,7 +228,7 @@ func (g *Generation) openRouteStats() {
 func (vm *VM) forgetOldCosts() {
 	used := map[string]bool{Unrouted: true}
 	for g := range vm.live {
-		g.tree.eachRoute(func(h *handler) { used[h.route] = true })
+		eachRoute(g.tree, func(h *handler) { used[h.route] = true })
 	}
 	vm.costs.forgetOld(used)
 }

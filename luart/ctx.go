@@ -130,9 +130,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"query":   ctxQuery,
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
-			t := L.CreateTable(0, len(x.match.params))
-			for _, p := range x.match.params {
-				t.RawSetString(p.name, lua.LString(p.value))
+			t := L.CreateTable(0, len(x.match.Params))
+			for _, p := range x.match.Params {
+				t.RawSetString(p.Name, lua.LString(p.Value))
 			}
 			L.Push(t)
 			return 1
@@ -140,9 +140,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"param": func(L *lua.LState) int {
 			x := checkCtx(L)
 			name := L.CheckString(2)
-			for _, p := range x.match.params {
-				if p.name == name {
-					L.Push(lua.LString(p.value))
+			for _, p := range x.match.Params {
+				if p.Name == name {
+					L.Push(lua.LString(p.Value))
 					return 1
 				}
 			}

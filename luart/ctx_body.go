@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -108,7 +109,7 @@ func (x *Exchange) checkOwn(L *lua.LState) {
 func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *spool) error) {
 	x := b.x
 	x.checkOwn(L)
-	if x.sent && !isExtendedConnect(x.r) { // whose body is a tunnel, and stays what it is
+	if x.sent && !route.IsExtendedConnect(x.r) { // whose body is a tunnel, and stays what it is
 		L.RaiseError("the request body has gone on: read it with ctx:body() or ctx:multipart() before the request is passed on or proxied")
 	}
 	if why := b.failed[how]; why != nil {
@@ -119,7 +120,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
 	}
 	s := &spool{open: &vm.spools}
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || isExtendedConnect(r) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || route.IsExtendedConnect(r) {
 		if err := read(http.NoBody, s); err != nil {
 			raiseBodyError(L, err)
 		}

@@ -107,7 +107,7 @@ var ctxChanges = map[string]lua.LGFunction{
 func unlessAsked(name string, method lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		if x := checkCtx(L); x.asked != nil {
-			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, strings.Fields(x.match.handler.route)[0])
+			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, strings.Fields(x.match.Handler.route)[0])
 		}
 		return method(L)
 	}

@@ -9,13 +9,14 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // runAfter runs the after hooks of Lua's own answer, and begins its stream if it is one.
 // Only the holder may call it.
 func (x *Exchange) runAfter() {
 	made := x.reply.stream
-	if x.outcome == Answer && len(x.match.after) > 0 && !x.clientGone() {
+	if x.outcome == Answer && len(x.match.After) > 0 && !x.clientGone() {
 		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
 		}
@@ -31,7 +32,7 @@ func (x *Exchange) runAfter() {
 		return
 	}
 	switch {
-	case x.outcome != Answer && len(x.match.after) > 0:
+	case x.outcome != Answer && len(x.match.After) > 0:
 	case x.Picks():
 		x.runEarlyEndings() // ctx lives on
 	default:
@@ -43,9 +44,9 @@ func (x *Exchange) clientGone() bool { return x.err != nil && x.err.Status == St
 
 // runHandlers runs the before hooks and the handler. Only the holder may call it.
 func (x *Exchange) runHandlers() {
-	params := x.match.params
-	for i := 0; i < len(x.match.before); i++ { // ctx:rewrite can add to them
-		h := x.match.before[i]
+	params := x.match.Params
+	for i := 0; i < len(x.match.Before); i++ { // ctx:rewrite can add to them
+		h := x.match.Before[i]
 		v, err := x.callHandler(h)
 		if err != nil {
 			x.setErrorReply(err, h)
@@ -57,14 +58,14 @@ func (x *Exchange) runHandlers() {
 		}
 		if x.rewritten {
 			x.rewritten = false
-			if x.coverRewritten(params); x.match.unclear {
+			if x.coverRewritten(params); x.match.Unclear {
 				x.unclear()
 				return
 			}
 		}
 	}
-	x.match.params = params
-	h := x.match.handler
+	x.match.Params = params
+	h := x.match.Handler
 	if h == nil {
 		x.miss()
 		return
@@ -98,14 +99,11 @@ func (x *Exchange) inheritStatus(status int) {
 
 // coverRewritten adds the hooks of the path that a before hook has rewritten the request to. They
 // see its parameters first, and those of the route, which stays. Only the holder may call it.
-func (x *Exchange) coverRewritten(route []param) {
+func (x *Exchange) coverRewritten(params []route.Param) {
 	m := &x.match
-	m.params = nil
-	node := m.node
-	m.node = nil // the route is not one of the new path: it switches no hooks off
-	x.gen.tree.collect(x.r, m)
-	m.node = node
-	m.params = append(m.params, route...)
+	m.Params = nil
+	x.gen.tree.CollectRewritten(x.r, m)
+	m.Params = append(m.Params, params...)
 }
 
 // unclear answers a request whose target no hook can be looked up for.
@@ -120,7 +118,7 @@ func (x *Exchange) unclear() {
 
 // miss decides about a request that no route matches.
 func (x *Exchange) miss() {
-	known := len(x.match.known) > 0
+	known := len(x.match.Known) > 0
 	switch {
 	case !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
 		x.outcome = Pass
@@ -136,7 +134,7 @@ func (x *Exchange) miss() {
 		x.reply = errorResponse(http.StatusNotFound, "Route not found")
 		return
 	}
-	x.reply.headerMap()["Allow"] = []string{allow(x.match.known)}
+	x.reply.headerMap()["Allow"] = []string{route.Allow(x.match.Known)}
 }
 
 // callHandler calls a function of the tree with ctx, or with ctx and res. Only the holder may

@@ -141,12 +141,12 @@ func (x *Exchange) SetPriority(c eventloop.Class) { x.class = c }
 func (x *Exchange) share() *eventloop.Share {
 	m := &x.match
 	switch {
-	case m.handler != nil:
-		return &m.handler.share
-	case len(m.before) > 0:
-		return &m.before[len(m.before)-1].share
-	case len(m.after) > 0:
-		return &m.after[len(m.after)-1].share
+	case m.Handler != nil:
+		return &m.Handler.share
+	case len(m.Before) > 0:
+		return &m.Before[len(m.Before)-1].share
+	case len(m.After) > 0:
+		return &m.After[len(m.After)-1].share
 	}
 	return nil
 }
@@ -178,13 +178,13 @@ func (x *Exchange) Run() (Outcome, error) {
 // run enters the VM, if Lua has to decide.
 func (x *Exchange) run() error {
 	x.phase = phaseHandlers
-	if x.match.unclear || x.match.handler == nil && len(x.match.before) == 0 {
-		if x.match.unclear {
+	if x.match.Unclear || x.match.Handler == nil && len(x.match.Before) == 0 {
+		if x.match.Unclear {
 			x.unclear()
 		} else {
 			x.miss() // no Lua decides
 		}
-		if x.outcome != Answer || len(x.match.after) == 0 {
+		if x.outcome != Answer || len(x.match.After) == 0 {
 			return nil
 		}
 		x.phase = phaseAfter
@@ -220,10 +220,10 @@ func (x *Exchange) Upstreams() []string { return x.upstreams }
 
 // Route returns "GET /users/:id", or "" when no route matched.
 func (x *Exchange) Route() string {
-	if x.match.handler == nil {
+	if x.match.Handler == nil {
 		return ""
 	}
-	return x.match.handler.route
+	return x.match.Handler.route
 }
 
 // KeepsBody reports whether the request's body is in a file, or is copied for ctx:mirror.
@@ -263,7 +263,7 @@ func (x *Exchange) End() Summary {
 			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
 	}
-	x.match.reset()
+	x.match.Reset()
 	reusable := x.inflight.reuse()
 	*x = Exchange{
 		call:  call{gen: x.gen, x: x},

@@ -16,8 +16,8 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 	ud := luaval.NewObject(vm.types.response, res)
 	defer func() { res.over = true }()
 	replaced := false
-	for i := len(x.match.after) - 1; i >= 0; i-- {
-		h := x.match.after[i]
+	for i := len(x.match.After) - 1; i >= 0; i-- {
+		h := x.match.After[i]
 		if x.inQuarantine(h) {
 			if *x.gen.quarantine == FailPass {
 				continue

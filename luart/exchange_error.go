@@ -34,7 +34,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 			return
 		}
 	}
-	if h == x.match.handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.passFailed() {
+	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.passFailed() {
 		return
 	}
 	x.reply = x.errorReply(err)

@@ -72,18 +72,18 @@ func (x *Exchange) quarantined() bool {
 	if x.gen.quarantine == nil {
 		return false
 	}
-	for _, h := range x.match.before {
+	for _, h := range x.match.Before {
 		if x.inQuarantine(h) {
 			x.setQuarantineReply(h)
 			return true
 		}
 	}
-	h := x.match.handler
+	h := x.match.Handler
 	pass := *x.gen.quarantine == FailPass
 	switch {
 	case h == nil || !x.inQuarantine(h):
 		return false
-	case pass && len(x.match.before) > 0:
+	case pass && len(x.match.Before) > 0:
 		x.skip = true // the guards run, and then nothing
 		return false
 	case pass:

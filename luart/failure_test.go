@@ -110,7 +110,7 @@ func TestQuarantine(t *testing.T) {
 			}
 			s.expect("GET /unrouted?guard=1", refused)
 			if c.policy != nil { // the time is over
-				for _, h := range s.gen.tree.handlers() {
+				for _, h := range handlersOf(s.gen.tree) {
 					h.quarantine.until.Store(s.vm.budget.now.Load())
 				}
 				s.do("GET /loop", "")
@@ -128,7 +128,7 @@ func TestQuarantineNeedsSeveralInAWhile(t *testing.T) {
 	s := newServer(t, failing, withBurst(30*time.Millisecond), func(s *Script) { s.Quarantine = &closed })
 	for range 6 {
 		s.do("GET /loop", "")
-		for _, h := range s.gen.tree.handlers() { // it was a while ago
+		for _, h := range handlersOf(s.gen.tree) { // it was a while ago
 			for i := range h.quarantine.kills {
 				h.quarantine.kills[i] -= int64(quarantineWithin/2) + 1
 			}

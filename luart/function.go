@@ -186,7 +186,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	x := f.gen.exchanges.Get().(*Exchange)
 	defer x.End()
 	x.begin(nil, withoutConnectionHeaders(r), host, nil)
-	x.match.handler = h
+	x.match.Handler = h
 	x.asked = &question{arg, check}
 	if x.inQuarantine(h) {
 		x.setQuarantineReply(h)
@@ -206,7 +206,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 // answerQuestion calls the function that is asked. Only the holder may call it.
 func (x *Exchange) answerQuestion() {
 	defer x.closeCtx()
-	vm, h := x.gen.vm, x.match.handler
+	vm, h := x.gen.vm, x.match.Handler
 	args := []lua.LValue{x.ctxValue()}
 	if x.asked.arg != nil {
 		args = append(args, x.asked.arg(vm.main))

@@ -348,9 +348,9 @@ func (g *Generation) server(L *lua.LState) int {
 // must be ended with End.
 func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, next any) *Exchange {
 	x := g.exchanges.Get().(*Exchange)
-	g.tree.find(r, &x.match)
-	if !x.match.wanted() && !g.respond && !(r.Method == http.MethodOptions && len(x.match.known) > 0) {
-		x.match.reset()
+	g.tree.Find(r, &x.match)
+	if !x.match.Wanted() && !g.respond && !(r.Method == http.MethodOptions && len(x.match.Known) > 0) {
+		x.match.Reset()
 		g.exchanges.Put(x)
 		return nil
 	}

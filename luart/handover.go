@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // handover is a request on its way through the next handler (ctx:next, or because nobody
@@ -29,7 +30,7 @@ type handover struct {
 
 	to     *ProxyTo // nil: the next handler
 	method string   // of the request that was handed over
-	socket bool     // that is a CONNECT for a WebSocket (see isExtendedConnect)
+	socket bool     // that is a CONNECT for a WebSocket (see route.IsExtendedConnect)
 
 	header http.Header
 	before http.Header // unless apart: header is the client's, and was this before
@@ -187,7 +188,7 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 	cur := x.gen.vm.cur
 	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, method: r.Method, socket: isExtendedConnect(r), picker: picker, header: x.client.header(x.w),
+		to: to, method: r.Method, socket: route.IsExtendedConnect(r), picker: picker, header: x.client.header(x.w),
 		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}

@@ -105,7 +105,7 @@ func newAccount(vm *VM) *heapCount {
 	for g := range vm.live {
 		add := func(v lua.LValue) { a.roots = append(a.roots, root{g.name, v}) }
 		add(g.env)
-		for _, h := range g.tree.handlers() {
+		for _, h := range handlersOf(g.tree) {
 			add(h.fn)
 		}
 		for t := range g.timers {

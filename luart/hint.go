@@ -9,6 +9,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // hinter finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
@@ -45,7 +47,7 @@ func (g *Generation) hint(err *ScriptError) string {
 		return "write " + m[1]
 	}
 	if m := notMethod.FindStringSubmatch(message); m != nil {
-		names := methodNames[:]
+		names := route.MethodNames[:]
 		if strings.HasPrefix(message, "api."+m[1]+":") {
 			names = append(slices.Clone(names), append([]string{"on_error"}, lifeHooks...)...)
 		}

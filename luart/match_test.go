@@ -23,7 +23,7 @@ func find(g *Generation, method, path string) (*routeMatch, bool) {
 		return nil, false
 	}
 	m := &routeMatch{}
-	g.tree.find(&http.Request{Method: method, URL: u}, m)
+	g.tree.Find(&http.Request{Method: method, URL: u}, m)
 	return m, true
 }
 
@@ -42,9 +42,9 @@ func FuzzMatch(f *testing.F) {
 		if !ok {
 			return
 		}
-		for _, p := range m.params {
-			if p.value == "" {
-				t.Errorf("%s %q: parameter %s is empty", method, path, p.name)
+		for _, p := range m.Params {
+			if p.Value == "" {
+				t.Errorf("%s %q: parameter %s is empty", method, path, p.Name)
 			}
 		}
 	})
@@ -54,16 +54,16 @@ func TestUnroutedPathsHaveAllGuards(t *testing.T) {
 	g := newServer(t, matchScript).gen
 	for path, guards := range map[string]int{"/admin": 1, "/admin/x": 1, "/t/admin": 1, "/t/admin/x": 1, "/admin/admin": 2, "/t": 0, "/a/x": 0} {
 		m, _ := find(g, "GET", path)
-		if len(m.before) != guards {
-			t.Errorf("%s: %d guards, want %d", path, len(m.before), guards)
+		if len(m.Before) != guards {
+			t.Errorf("%s: %d guards, want %d", path, len(m.Before), guards)
 		}
 	}
 }
 
 // beforeNames returns the hooks that run before, each by the name it was given.
 func beforeNames(m *routeMatch) string {
-	names := make([]string, len(m.before))
-	for i, h := range m.before {
+	names := make([]string, len(m.Before))
+	for i, h := range m.Before {
 		names[i] = h.name
 	}
 	return strings.Join(names, " ")
@@ -108,13 +108,13 @@ func TestGuardCoversEveryReading(t *testing.T) {
 		if !ok {
 			u := &url.URL{Path: path} // what net/http refuses other servers in front may send
 			m = &routeMatch{}
-			g.tree.find(&http.Request{Method: "GET", URL: u}, m)
+			g.tree.Find(&http.Request{Method: "GET", URL: u}, m)
 		}
-		if got := beforeNames(m); got != "root admin" && !m.unclear {
+		if got := beforeNames(m); got != "root admin" && !m.Unclear {
 			t.Errorf("%q: guards %q", path, got)
 		}
-		if !m.unclear && len(m.after) != 1 {
-			t.Errorf("%q: %d after hooks", path, len(m.after))
+		if !m.Unclear && len(m.After) != 1 {
+			t.Errorf("%q: %d after hooks", path, len(m.After))
 		}
 	}
 }
@@ -144,8 +144,8 @@ func TestGuardCoversNoMore(t *testing.T) {
 		"/public/..%252fadmin": "root admin",
 	} {
 		m, ok := find(g, "GET", path)
-		if got := beforeNames(m); !ok || got != want || m.unclear {
-			t.Errorf("%q: guards %q, want %q (unclear: %v)", path, got, want, m.unclear)
+		if got := beforeNames(m); !ok || got != want || m.Unclear {
+			t.Errorf("%q: guards %q, want %q (unclear: %v)", path, got, want, m.Unclear)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestCatchAllKeepsGuardsOfPatterns(t *testing.T) {
 		"/users/me/a%2fb": "", "/users/me/a//b": "", "/x": "",
 	} {
 		m, _ := find(g, "GET", path)
-		if got := beforeNames(m); got != want || m.handler == nil {
+		if got := beforeNames(m); got != want || m.Handler == nil {
 			t.Errorf("%q: guards %q, want %q", path, got, want)
 		}
 	}
@@ -193,14 +193,14 @@ func TestParameterThatCanBeReadInTwoWays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.tree.find(&http.Request{Method: "GET", URL: u}, m)
-		if m.unclear != unclear {
-			t.Errorf("%q: unclear %v, want %v (params %v)", path, m.unclear, unclear, m.params)
+		g.tree.Find(&http.Request{Method: "GET", URL: u}, m)
+		if m.Unclear != unclear {
+			t.Errorf("%q: unclear %v, want %v (params %v)", path, m.Unclear, unclear, m.Params)
 		}
 	}
 	m, _ := find(g, "GET", "/users/a%2fb")
-	if len(m.params) != 1 || m.params[0].value != "a/b" {
-		t.Errorf("params %v", m.params)
+	if len(m.Params) != 1 || m.Params[0].Value != "a/b" {
+		t.Errorf("params %v", m.Params)
 	}
 }
 
@@ -248,12 +248,12 @@ func TestPathsWithTooManyReadings(t *testing.T) {
 		"long, with an escaped slash": "/a%2fb/" + strings.Repeat("x", 8<<10),
 		"long, with capitals":         "/a/" + strings.Repeat("X", 1<<20),
 	} {
-		if m, _ := find(g, "GET", path); m.unclear {
+		if m, _ := find(g, "GET", path); m.Unclear {
 			t.Errorf("%s: refused", name)
 		}
 	}
 	odd := strings.Repeat("/a;b%2f..%5c//.%2e/%25%32%66", 400)
-	if m, _ := find(g, "GET", odd); !m.unclear {
+	if m, _ := find(g, "GET", odd); !m.Unclear {
 		t.Error("a path with no end of readings is not refused")
 	}
 }

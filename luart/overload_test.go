@@ -74,7 +74,7 @@ func TestRunRefusals(t *testing.T) {
 	s.expect("GET /ran", "200 4")
 
 	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/guarded/x", nil), s, s.next)
-	if x.share() != &x.match.before[0].share {
+	if x.share() != &x.match.Before[0].share {
 		t.Error("an unrouted request does not count towards its guard")
 	}
 	x.End()

@@ -11,10 +11,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // WantsAfter reports whether a request that goes on to somebody else must do so by PassOn.
-func (x *Exchange) WantsAfter() bool { return len(x.match.after) > 0 }
+func (x *Exchange) WantsAfter() bool { return len(x.match.After) > 0 }
 
 // PassOn passes a request on, or hands it over to upstreams, as Run decided, and runs the
 // after hooks when the head of the response is there. Write sends what has become of it.
@@ -67,7 +68,7 @@ func (x *Exchange) PassOn() error {
 // the headers of the client's response themselves.
 func (x *Exchange) alone(h *handover, to *ProxyTo, r *http.Request) {
 	x.client = &x.clientHead
-	h.method, h.socket = r.Method, isExtendedConnect(r)
+	h.method, h.socket = r.Method, route.IsExtendedConnect(r)
 	h.to, h.header, h.before = to, x.w.Header(), noHeader
 	if len(h.header) > 0 {
 		h.before = maps.Clone(h.header)

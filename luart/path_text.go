@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -99,7 +100,7 @@ func stripPrefix(path, prefix string) (rest string, ok bool) {
 		if !strings.HasPrefix(path, "/") {
 			return "", false
 		}
-		have, after, last := cut(path[1:])
+		have, after, last := route.CutSegment(path[1:])
 		decoded, err := url.PathUnescape(have)
 		if wanted, bad := url.PathUnescape(segment); err != nil || bad != nil || decoded != wanted {
 			return "", false

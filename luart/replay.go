@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // replay is a request body that may be read several times: it keeps the first limit bytes.
@@ -38,7 +40,7 @@ func (x *Exchange) replayBody(trailer http.Header) io.ReadCloser {
 	if whole, ok := body.(Replayable); ok { // Lua has read it
 		return whole.Again()
 	}
-	if isExtendedConnect(x.r) {
+	if route.IsExtendedConnect(x.r) {
 		return body // a tunnel: nothing of it is kept, and closing it is how its end is told
 	}
 	old, ok := body.(*replayReader)

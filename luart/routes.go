@@ -1,9 +1,10 @@
 package luart
 
 import (
-	"maps"
 	"slices"
 	"strings"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // Route is a function that answers requests, as people and tools are told of it.
@@ -34,14 +35,14 @@ func (r Route) Name() string { return r.Method + " " + r.Pattern }
 // may call it.
 func (g *Generation) Routes() []Route {
 	list := []Route{}
-	g.tree.root.each(func(n *node) {
-		for i, h := range n.handlers {
+	g.tree.Each(func(n *route.Node[*handler]) {
+		for i, h := range n.Handlers {
 			if h == nil {
 				continue
 			}
-			r := Route{Method: strings.ToUpper(methodNames[i]), Pattern: n.route, At: h.where, Before: []Hook{}, After: []Hook{}}
-			for _, on := range n.path {
-				before, after := on.hooks()
+			r := Route{Method: strings.ToUpper(route.MethodNames[i]), Pattern: n.Pattern, At: h.where, Before: []Hook{}, After: []Hook{}}
+			for _, on := range n.Path {
+				before, after := hooksOf(on)
 				r.Before = append(r.Before, before...)
 				r.After = append(r.After, after...)
 			}
@@ -56,44 +57,20 @@ func (g *Generation) Routes() []Route {
 // Routes: also those that stand where nothing is routed. Any goroutine may call it.
 func (g *Generation) Hooks() []Hook {
 	list := []Hook{}
-	g.tree.root.each(func(n *node) {
-		before, after := n.hooks()
+	g.tree.Each(func(n *route.Node[*handler]) {
+		before, after := hooksOf(n)
 		list = append(append(list, before...), after...)
 	})
 	return list
 }
 
-// hooks returns the node's own, in the order of definition.
-func (n *node) hooks() (before, after []Hook) {
-	for _, h := range n.before {
-		before = append(before, Hook{"before", h.name, n.route, h.where})
+// hooksOf returns a node's own, in the order of definition.
+func hooksOf(n *route.Node[*handler]) (before, after []Hook) {
+	for _, h := range n.Before {
+		before = append(before, Hook{"before", h.name, n.Pattern, h.where})
 	}
-	for _, h := range n.after {
-		after = append(after, Hook{"after", h.name, n.route, h.where})
+	for _, h := range n.After {
+		after = append(after, Hook{"after", h.name, n.Pattern, h.where})
 	}
 	return before, after
-}
-
-// each calls f for n and all nodes below, in the order of matching.
-func (n *node) each(f func(*node)) {
-	f(n)
-	for _, name := range slices.Sorted(maps.Keys(n.static)) {
-		n.static[name].each(f)
-	}
-	for _, c := range [...]*node{n.param, n.wildcard} {
-		if c != nil {
-			c.each(f)
-		}
-	}
-}
-
-// eachRoute calls f for every function that answers requests.
-func (t *tree) eachRoute(f func(*handler)) {
-	t.root.each(func(n *node) {
-		for _, h := range n.handlers {
-			if h != nil {
-				f(h)
-			}
-		}
-	})
 }

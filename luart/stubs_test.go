@@ -16,6 +16,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // stubClasses say which class of types/rover.lua stands for which type of luaval.NewType.
@@ -126,7 +127,7 @@ func realNames(t *testing.T) map[string]bool {
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(s.gen.lifeHooks)), slices.Collect(maps.Keys(reserved))) {
 		names["rover.Api."+name] = true
 	}
-	for _, name := range append(methodNames[:], "before", "after") {
+	for _, name := range append(route.MethodNames[:], "before", "after") {
 		names["rover.Node."+name] = true
 	}
 

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // Trace is what happened to one request, step by step, for whoever may know. Any goroutine
@@ -70,15 +71,15 @@ func (x *Exchange) Explain(t *Trace) {
 	x.trace = t
 	m := &x.match
 	switch {
-	case m.handler != nil:
-		t.Record("route "+m.handler.route, m.handler.where)
-	case len(m.known) > 0:
-		t.Record("no route for the method", "the path has "+allow(m.known))
+	case m.Handler != nil:
+		t.Record("route "+m.Handler.route, m.Handler.where)
+	case len(m.Known) > 0:
+		t.Record("no route for the method", "the path has "+route.Allow(m.Known))
 	default:
 		t.Record("no route", "")
 	}
-	for _, p := range m.params {
-		t.Record("parameter "+p.name, fmt.Sprintf("%q", p.value))
+	for _, p := range m.Params {
+		t.Record("parameter "+p.Name, fmt.Sprintf("%q", p.Value))
 	}
 }
 

@@ -1,4 +1,4 @@
-package luart
+package route
 
 import (
 	"net/http"
@@ -7,55 +7,58 @@ import (
 	"strings"
 )
 
-// param is one path parameter.
-type param struct{ name, value string }
+// Param is a path parameter.
+type Param struct{ Name, Value string }
 
-// routeMatch is what the tree says about a request.
-type routeMatch struct {
-	handler *handler // nil: no route
-	node    *node    // the handler's
-	params  []param
-	known   []*node // without a handler: the nodes with routes at this path, for Allow
-	covers  []*node // the nodes whose hooks cover the request
-	before  []*handler
-	after   []*handler
+// Match is what a tree says about a request. It can be used again for another one.
+type Match[H comparable] struct {
+	Handler H // the zero value: no route
+	Params  []Param
+	Known   []*Node[H] // without a handler: the nodes with routes at this path, for Allow
+	Before  []H        // of the hooks that cover the request, in the order in which they run
+	After   []H
 
-	// unclear: the target is none that a hook can be looked up for, or gives a parameter of a
+	// Unclear: the target is none that a hook can be looked up for, or gives a parameter of a
 	// hook two values. Nobody must get to see the request.
-	unclear bool
+	Unclear bool
+
+	node   *Node[H]   // the handler's
+	covers []*Node[H] // the nodes whose hooks cover the request
 }
 
-func (m *routeMatch) reset() {
-	clear(m.params)
-	clear(m.known)
+// Reset makes m empty. It keeps what is allocated.
+func (m *Match[H]) Reset() {
+	clear(m.Params)
+	clear(m.Known)
 	clear(m.covers)
-	clear(m.before)
-	clear(m.after)
-	*m = routeMatch{
-		params: m.params[:0], known: m.known[:0], covers: m.covers[:0],
-		before: m.before[:0], after: m.after[:0],
+	clear(m.Before)
+	clear(m.After)
+	*m = Match[H]{
+		Params: m.Params[:0], Known: m.Known[:0], covers: m.covers[:0],
+		Before: m.Before[:0], After: m.After[:0],
 	}
 }
 
-// wanted reports whether the request has anything to do with this tree.
-func (m *routeMatch) wanted() bool {
-	return m.handler != nil || len(m.before) > 0 || len(m.after) > 0 || m.unclear
+// Wanted reports whether the request has anything to do with the tree.
+func (m *Match[H]) Wanted() bool {
+	var none H
+	return m.Handler != none || len(m.Before) > 0 || len(m.After) > 0 || m.Unclear
 }
 
-// find fills m for a request. Any goroutine may call it.
-func (t *tree) find(r *http.Request, m *routeMatch) {
+// Find fills m, which is empty, for a request.
+func (t *Tree[H]) Find(r *http.Request, m *Match[H]) {
 	p, escaped := matchedPath(r)
 	if strings.HasPrefix(p, "/") {
-		s := search{method: requestMethod(r), escaped: escaped, m: m}
-		m.handler = s.walk(t.root, p[1:], p == "/")
-		if m.handler == nil {
-			m.params = m.params[:0]
+		s := search[H]{method: methodOf(r), escaped: escaped, m: m}
+		s.walk(t.root, p[1:], p == "/")
+		if m.node == nil {
+			m.Params = m.Params[:0]
 		} else {
-			m.known = m.known[:0]
+			m.Known = m.Known[:0]
 		}
 	}
 	if t.root.covers {
-		t.collect(r, m)
+		t.Collect(r, m)
 	}
 }
 
@@ -73,56 +76,52 @@ func matchedPath(r *http.Request) (p string, escaped bool) {
 }
 
 // search is one walk down the tree.
-type search struct {
+type search[H comparable] struct {
 	method  int
 	escaped bool
-	m       *routeMatch
+	m       *Match[H]
 }
 
 // walk looks for a handler below n for the rest of a path: statics before the
 // parameter before the wildcard, with backtracking. end says that the path ends at n.
-func (s *search) walk(n *node, rest string, end bool) *handler {
+func (s *search[H]) walk(n *Node[H], rest string, end bool) bool {
 	if end {
 		if !n.hasRoutes {
-			return nil
+			return false
 		}
-		h := n.handler(s.method)
-		if h == nil {
-			s.m.known = append(s.m.known, n)
-		} else {
-			s.m.node = n
+		h, ok := n.handler(s.method)
+		if !ok {
+			s.m.Known = append(s.m.Known, n)
+			return false
 		}
-		return h
+		s.m.Handler, s.m.node = h, n
+		return true
 	}
-	seg, after, last := cut(rest)
+	seg, after, last := CutSegment(rest)
 	if seg, ok := s.decode(seg); ok {
-		if c := n.static[seg]; c != nil {
-			if h := s.walk(c, after, last); h != nil {
-				return h
-			}
+		if c := n.static[seg]; c != nil && s.walk(c, after, last) {
+			return true
 		}
 		// A dot segment is no value: a path made of it would lead elsewhere.
 		if c := n.param; c != nil && seg != "" && seg != "." && seg != ".." {
-			s.m.params = append(s.m.params, param{c.name, seg})
-			if h := s.walk(c, after, last); h != nil {
-				return h
+			s.m.Params = append(s.m.Params, Param{c.Name, seg})
+			if s.walk(c, after, last) {
+				return true
 			}
-			s.m.params = s.m.params[:len(s.m.params)-1]
+			s.m.Params = s.m.Params[:len(s.m.Params)-1]
 		}
 	}
 	if c := n.wildcard; c != nil && rest != "" {
-		if value, ok := s.decode(rest); ok {
-			if h := s.walk(c, "", true); h != nil {
-				s.m.params = append(s.m.params, param{c.name, value})
-				return h
-			}
+		if value, ok := s.decode(rest); ok && s.walk(c, "", true) {
+			s.m.Params = append(s.m.Params, Param{c.Name, value})
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // decode removes percent-encoding; false for a bad escape.
-func (s *search) decode(seg string) (string, bool) {
+func (s *search[H]) decode(seg string) (string, bool) {
 	if !s.escaped || strings.IndexByte(seg, '%') < 0 {
 		return seg, true
 	}
@@ -130,18 +129,19 @@ func (s *search) decode(seg string) (string, bool) {
 	return d, err == nil
 }
 
-// cut splits the first segment off; last says that it was the last one.
-func cut(rest string) (seg, after string, last bool) {
+// CutSegment splits the first segment off a path without its leading slash; last says that it was
+// the last one.
+func CutSegment(rest string) (seg, after string, last bool) {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		return rest[:i], rest[i+1:], false
 	}
 	return rest, "", true
 }
 
-// collect adds the hooks that cover a request. A hook covers its node and everything below: it
+// Collect adds the hooks that cover a request. A hook covers its node and everything below: it
 // applies when any reading of the path (see readings.go) lies there. It can be called
-// again when the URL has changed; m.before and m.after then get what is new at their ends.
-func (t *tree) collect(r *http.Request, m *routeMatch) {
+// again when the URL has changed; m.Before and m.After then get what is new at their ends.
+func (t *Tree[H]) Collect(r *http.Request, m *Match[H]) {
 	p, escaped := matchedPath(r)
 	if !strings.HasPrefix(p, "/") {
 		// A server behind may make any path of such a target (x:admin). Two have a meaning:
@@ -149,12 +149,12 @@ func (t *tree) collect(r *http.Request, m *routeMatch) {
 		// latter is below no node, and may lead anywhere: only a hook for everything covers it.
 		asterisk := p == "*" && r.Method == http.MethodOptions
 		authority := p == "" && r.Method == http.MethodConnect && r.URL.Opaque == "" && !t.deepHooks
-		m.unclear = !asterisk && !authority
+		m.Unclear = !asterisk && !authority
 		m.addHooks(t.root)
 		return
 	}
 	known := len(m.covers)
-	c := coverage{m: m, exact: p, escaped: escaped}
+	c := coverage[H]{m: m, exact: p, escaped: escaped}
 	m.covers = addOnce(m.covers, t.root)
 	if t.deepHooks {
 		one, folded := false, false
@@ -169,9 +169,9 @@ func (t *tree) collect(r *http.Request, m *routeMatch) {
 				c.walk(t.root, reading, false, false)
 			}
 			found := m.covers[known:]
-			slices.SortFunc(found, func(a, b *node) int { return a.rank - b.rank })
+			slices.SortFunc(found, func(a, b *Node[H]) int { return a.rank - b.rank })
 		} else {
-			m.unclear = true
+			m.Unclear = true
 		}
 	}
 	for _, n := range m.covers[known:] {
@@ -179,9 +179,18 @@ func (t *tree) collect(r *http.Request, m *routeMatch) {
 	}
 }
 
+// CollectRewritten is Collect for a path that the request has been rewritten to. The route that
+// answers stays. It is none of the new path, so it switches no hooks off.
+func (t *Tree[H]) CollectRewritten(r *http.Request, m *Match[H]) {
+	node := m.node
+	m.node = nil
+	t.Collect(r, m)
+	m.node = node
+}
+
 // coverage is one lookup of the nodes whose hooks cover a request.
-type coverage struct {
-	m       *routeMatch
+type coverage[H comparable] struct {
+	m       *Match[H]
 	exact   string // the path that the route was found with
 	escaped bool
 }
@@ -189,28 +198,28 @@ type coverage struct {
 // walk adds the nodes that a reading lies at or below, by depth, statics before parameters before
 // wildcards. exact: it is the reading that routes are matched with. folded: case does not matter,
 // and all servers look for one name of a segment.
-func (c *coverage) walk(root *node, r reading, exact, folded bool) {
+func (c *coverage[H]) walk(root *Node[H], r reading, exact, folded bool) {
 	if r.path == "/" {
 		return
 	}
-	s := search{escaped: exact && c.escaped || !exact && r.decodes == 0}
-	var buf [8]*node
+	s := search[H]{escaped: exact && c.escaped || !exact && r.decodes == 0}
+	var buf [8]*Node[H]
 	level := append(buf[:0], root)
 	rest, last := strings.TrimPrefix(r.path, "/"), false
 	same, exactRest := true, c.exact[1:] // whether the reading is the exact one up to here
 	var seg, exactSeg string
 	for depth := 1; !last && len(level) > 0; depth++ {
 		whole := rest
-		seg, rest, last = cut(rest)
+		seg, rest, last = CutSegment(rest)
 		if same && !exact {
-			exactSeg, exactRest, _ = cut(exactRest)
+			exactSeg, exactRest, _ = CutSegment(exactRest)
 			same = unescape(seg, false) == unescape(exactSeg, false)
 		}
 		value, ok := s.decode(seg)
 		if !ok {
 			value = seg
 		}
-		var next []*node
+		var next []*Node[H]
 		static := func(name string) {
 			for _, n := range level {
 				for _, child := range n.folded[name] {
@@ -229,7 +238,7 @@ func (c *coverage) walk(root *node, r reading, exact, folded bool) {
 		for _, n := range level {
 			if p := n.param; p != nil && p.covers && seg != "" && c.applies(depth, same) {
 				next = append(next, p)
-				c.param(p.name, value, r.dots)
+				c.param(p.Name, value, r.dots)
 			}
 		}
 		for _, n := range next {
@@ -239,7 +248,7 @@ func (c *coverage) walk(root *node, r reading, exact, folded bool) {
 			if w := n.wildcard; w != nil && w.covers && whole != "" && c.applies(depth, same) {
 				c.m.covers = addOnce(c.m.covers, w)
 				if value, ok := s.decode(whole); ok {
-					c.param(w.name, value, r.dots)
+					c.param(w.Name, value, r.dots)
 				}
 			}
 		}
@@ -250,34 +259,34 @@ func (c *coverage) walk(root *node, r reading, exact, folded bool) {
 // applies reports whether the hooks of a parameter or a wildcard at this depth apply. They do
 // not where the route that answers has a static segment in that place: /users/me is not
 // /users/:id. same says that the reading has what the route was found with up to here.
-func (c *coverage) applies(depth int, same bool) bool {
+func (c *coverage[H]) applies(depth int, same bool) bool {
 	n := c.m.node
-	return n == nil || !same || depth >= len(n.path) || n.path[depth].kind != kindStatic
+	return n == nil || !same || depth >= len(n.Path) || n.Path[depth].Kind != Static
 }
 
 // param says what a parameter of a hook is. Where servers that remove dot segments see another
 // value than those that do not, a hook could be shown one and the server behind take the other.
-func (c *coverage) param(name, value string, dots bool) {
+func (c *coverage[H]) param(name, value string, dots bool) {
 	if value == "." || value == ".." {
 		return // nobody asks for that by its name
 	}
-	for _, have := range c.m.params {
-		if have.name == name {
-			if dots && have.value != value {
-				c.m.unclear = true
+	for _, have := range c.m.Params {
+		if have.Name == name {
+			if dots && have.Value != value {
+				c.m.Unclear = true
 			}
 			return
 		}
 	}
-	c.m.params = append(c.m.params, param{name, value})
+	c.m.Params = append(c.m.Params, Param{name, value})
 }
 
-func (m *routeMatch) addHooks(n *node) {
-	for _, h := range n.before {
-		m.before = addOnce(m.before, h)
+func (m *Match[H]) addHooks(n *Node[H]) {
+	for _, h := range n.Before {
+		m.Before = addOnce(m.Before, h)
 	}
-	for _, h := range n.after {
-		m.after = addOnce(m.after, h)
+	for _, h := range n.After {
+		m.After = addOnce(m.After, h)
 	}
 }
 

@@ -1,4 +1,4 @@
-package luart
+package route
 
 import (
 	"net/url"

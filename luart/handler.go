@@ -1,0 +1,88 @@
+package luart
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/route"
+)
+
+// tree is the route tree of a generation, made of the definitions under api.
+type tree = route.Tree[*handler]
+
+type routeMatch = route.Match[*handler]
+
+// handler is a Lua function of the tree.
+type handler struct {
+	fn    *lua.LFunction
+	name  string          // what it was assigned to: "get", "auth"
+	where string          // file:line of its definition
+	route string          // "GET /users/:id", or "before auth at /admin"
+	share eventloop.Share // its requests that wait for the VM
+	noCtx bool            // it takes no parameter, so that no ctx need be made
+	stats *routeStats     // of a route
+
+	quarantine quarantine
+}
+
+// newHook returns the handler of a hook, or of another function that decides about requests
+// of all routes: of the places for what waits, some are kept for those.
+func newHook(d definition, route string) *handler {
+	h := newHandler(d, route)
+	h.share.Reserved = true
+	return h
+}
+
+func newHandler(d definition, route string) *handler {
+	h := &handler{fn: d.fn, name: d.name, where: d.where, route: route}
+	if p := d.fn.Proto; p != nil {
+		h.noCtx = p.NumParameters == 0 && p.IsVarArg == 0
+	}
+	return h
+}
+
+// newTree makes the tree of the definitions below root.
+func newTree(root *apiNode) *tree { return route.New(newPlace(root, "")) }
+
+// newPlace returns what is defined at and below a node; path is its pattern, "" of the root.
+func newPlace(def *apiNode, path string) *route.Place[*handler] {
+	p := &route.Place[*handler]{Kind: def.kind, Name: def.name, Pattern: path}
+	if path == "" {
+		p.Pattern = "/"
+	}
+	for i, d := range def.handlers {
+		if d.fn != nil {
+			p.Handlers[i] = newHandler(d, strings.ToUpper(route.MethodNames[i])+" "+p.Pattern)
+		}
+	}
+	for _, d := range def.before.list {
+		p.Before = append(p.Before, newHook(d, "before "+d.name+" at "+p.Pattern))
+	}
+	for _, d := range def.after.list {
+		p.After = append(p.After, newHook(d, "after "+d.name+" at "+p.Pattern))
+	}
+	for _, child := range def.children {
+		p.Children = append(p.Children, newPlace(child, path+child.pattern()))
+	}
+	return p
+}
+
+// handlersOf returns every function of a tree.
+func handlersOf(t *tree) (list []*handler) {
+	t.Each(func(n *route.Node[*handler]) { list = append(append(list, n.Before...), n.After...) })
+	eachRoute(t, func(h *handler) { list = append(list, h) })
+	return list
+}
+
+// eachRoute calls f for every function that answers requests.
+func eachRoute(t *tree, f func(*handler)) {
+	t.Each(func(n *route.Node[*handler]) {
+		for _, h := range n.Handlers {
+			if h != nil {
+				f(h)
+			}
+		}
+	})
+}
