@@ -128,9 +128,9 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	}
 	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
-	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{outcome: Pass, status: 200}) }, nil)
+	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{decision: Pass, status: 200}) }, nil)
 	add("proxy", func(L *lua.LState) int {
-		return g.pushResponse(L, &response{outcome: Proxy, status: 200, proxy: g.checkProxy(L, "api.proxy")})
+		return g.pushResponse(L, &response{decision: Proxy, status: 200, proxy: g.checkProxy(L, "api.proxy")})
 	}, nil)
 	return list
 }

@@ -117,9 +117,9 @@ func (x *Exchange) result() string {
 		return Cancelled
 	case failed != nil:
 		return Failed
-	case x.decision == Pass:
+	case x.firstDecision == Pass:
 		return Passed
-	case x.decision == Proxy:
+	case x.firstDecision == Proxy:
 		return Proxied
 	case x.reply.from != nil && x.reply.from.to == nil:
 		return Passed

@@ -205,9 +205,9 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 	}
 	t.Run("panic", func(t *testing.T) {
 		x := begin(httptest.NewRequest("POST", "/panic", strings.NewReader(huge)), badHost{s})
-		outcome, err := x.Run()
-		if outcome != Answer || err != nil || x.Err() == nil || !x.KeepsBody() || s.vm.spools.Load() != 1 {
-			t.Error(outcome, err, x.Err(), x.KeepsBody(), s.vm.spools.Load())
+		decision, err := x.Run()
+		if decision != Answer || err != nil || x.Err() == nil || !x.KeepsBody() || s.vm.spools.Load() != 1 {
+			t.Error(decision, err, x.Err(), x.KeepsBody(), s.vm.spools.Load())
 		}
 		x.End()
 	})
@@ -215,17 +215,17 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 		ctx, leave := context.WithCancel(context.Background())
 		body := &leaving{rest: huge[:150_000], leave: leave, ctx: ctx}
 		x := begin(httptest.NewRequestWithContext(ctx, "POST", "/on", body), s)
-		outcome, err := x.Run()
-		if outcome != Answer || err != nil || x.Err() == nil || x.Err().Status != StatusClientClosed {
-			t.Error(outcome, err, x.Err())
+		decision, err := x.Run()
+		if decision != Answer || err != nil || x.Err() == nil || x.Err().Status != StatusClientClosed {
+			t.Error(decision, err, x.Err())
 		}
 		x.End()
 	})
 	t.Run("passed on", func(t *testing.T) {
 		x := begin(httptest.NewRequest("POST", "/on", strings.NewReader(huge)), s)
 		r := x.r
-		if outcome, err := x.Run(); outcome != Pass || err != nil || !x.KeepsBody() {
-			t.Error(outcome, err, x.KeepsBody())
+		if decision, err := x.Run(); decision != Pass || err != nil || !x.KeepsBody() {
+			t.Error(decision, err, x.KeepsBody())
 		}
 		again := r.Body.(Replayable).Again()
 		first := make([]byte, 10)

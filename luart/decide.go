@@ -16,7 +16,7 @@ import (
 // Only the holder may call it.
 func (x *Exchange) runAfter() {
 	made := x.reply.stream
-	if x.outcome == Answer && len(x.match.After) > 0 && !x.clientGone() {
+	if x.decision == Answer && len(x.match.After) > 0 && !x.clientGone() {
 		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
 		}
@@ -28,11 +28,11 @@ func (x *Exchange) runAfter() {
 			x.reply = res
 		}
 	}
-	if x.outcome == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
+	if x.decision == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
 		return
 	}
 	switch {
-	case x.outcome != Answer && len(x.match.After) > 0:
+	case x.decision != Answer && len(x.match.After) > 0:
 	case x.Picks():
 		x.runEarlyEndings() // ctx lives on
 	default:
@@ -71,7 +71,7 @@ func (x *Exchange) runHandlers() {
 		return
 	}
 	if x.skip {
-		x.outcome = Pass
+		x.decision = Pass
 		return
 	}
 	if x.gen.onFailure == FailPass {
@@ -108,7 +108,7 @@ func (x *Exchange) coverRewritten(params []route.Param) {
 
 // unclear answers a request whose target no hook can be looked up for.
 func (x *Exchange) unclear() {
-	x.outcome = Answer
+	x.decision = Answer
 	message := "The path can be read in several ways"
 	if !strings.HasPrefix(x.r.URL.Path, "/") {
 		message = "The target of the request is no path"
@@ -121,7 +121,7 @@ func (x *Exchange) miss() {
 	known := len(x.match.Known) > 0
 	switch {
 	case !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
-		x.outcome = Pass
+		x.decision = Pass
 		return
 	case x.answersFor != 0:
 		x.reply = errorResponse(x.answersFor, http.StatusText(x.answersFor))
@@ -174,7 +174,7 @@ func (x *Exchange) ctxValue() lua.LValue {
 
 // setReply makes the reply of what a function returned. Only the holder may call it.
 func (x *Exchange) setReply(v lua.LValue, h *handler) {
-	x.outcome = Answer
+	x.decision = Answer
 	defer func() { x.inheritStatus(x.answersFor) }()
 	reply, ok, err := x.plainReply(v)
 	switch {
@@ -192,7 +192,7 @@ func (x *Exchange) setReply(v lua.LValue, h *handler) {
 	if ud, ok := v.(*lua.LUserData); ok {
 		if r, ok := ud.Value.(*response); ok && !r.over {
 			x.reply = *r
-			x.outcome = r.outcome
+			x.decision = r.decision
 			x.streamer = h
 			x.err = r.handled
 			return

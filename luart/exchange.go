@@ -88,14 +88,14 @@ type Exchange struct {
 	elsewhere *Held // its response begins after End
 	over      *Held // of the request that x goes on with, if the host has said so
 
-	sent    bool // the request went on to somebody, who may be reading its body
-	outcome Outcome
-	reply   response
-	buf     []byte // the reply's body when it was made of a returned value; reused
-	err     *ScriptError
+	sent     bool // the request went on to somebody, who may be reading its body
+	decision Decision
+	reply    response
+	buf      []byte // the reply's body when it was made of a returned value; reused
+	err      *ScriptError
 
 	// What Summary tells.
-	decision      Outcome      // outcome at the end of Run
+	firstDecision Decision     // decision at the end of Run
 	failure       *ScriptError // of a function of the request, whatever on_error has made of it
 	refused, left bool         // Run returned an error
 	decided       Summary      // at the end of Run
@@ -154,9 +154,9 @@ func (x *Exchange) share() *eventloop.Share {
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
 // the after hooks. The error is one of eventloop's refusals, ErrMemory, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
-func (x *Exchange) Run() (Outcome, error) {
+func (x *Exchange) Run() (Decision, error) {
 	err := x.run()
-	x.decision = x.outcome
+	x.firstDecision = x.decision
 	if err != nil {
 		x.setRefused(err)
 	}
@@ -168,11 +168,11 @@ func (x *Exchange) Run() (Outcome, error) {
 	}
 	if x.client != nil {
 		x.client.begin()
-		if x.outcome != Answer { // somebody else goes on with the request
+		if x.decision != Answer { // somebody else goes on with the request
 			x.endHandovers()
 		}
 	}
-	return x.outcome, err
+	return x.decision, err
 }
 
 // run enters the VM, if Lua has to decide.
@@ -184,7 +184,7 @@ func (x *Exchange) run() error {
 		} else {
 			x.miss() // no Lua decides
 		}
-		if x.outcome != Answer || len(x.match.After) == 0 {
+		if x.decision != Answer || len(x.match.After) == 0 {
 			return nil
 		}
 		x.phase = phaseAfter
@@ -208,7 +208,7 @@ func (x *Exchange) AnswersFor(status int) { x.answersFor = status }
 // was none or the script itself chose the answer. It has been logged.
 func (x *Exchange) Err() *ScriptError { return x.err }
 
-// ProxyTo returns where to hand the request over, when the outcome is Proxy.
+// ProxyTo returns where to hand the request over, when the decision is Proxy.
 func (x *Exchange) ProxyTo() (to *ProxyTo) {
 	to, x.picker = x.reply.proxy.bind(x, &x.call, 0)
 	return to
@@ -292,7 +292,7 @@ func (x *Exchange) contain(err error) error {
 		return err
 	}
 	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
-	x.outcome = Answer
+	x.decision = Answer
 	x.err = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 	x.reply = x.errorReply(x.err)
 	return nil

@@ -45,7 +45,7 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 		}
 		x.err = nil
 		x.setReply(v, h)
-		if x.outcome != Answer {
+		if x.decision != Answer {
 			x.setErrorReply(&ScriptError{
 				Status:  http.StatusInternalServerError,
 				Message: h.where + ": " + h.route + " cannot pass on or proxy: the response is there already",

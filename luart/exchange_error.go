@@ -14,7 +14,7 @@ import (
 // setErrorReply answers with an error: what on_error returns, what error{status=…} said, or
 // {"error":"internal error"}. Only the holder may call it.
 func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
-	x.outcome = Answer
+	x.decision = Answer
 	x.logFailure(err, h)
 	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
 		vm := x.gen.vm
@@ -52,7 +52,7 @@ func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) 
 	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
 		r, isResponse := ud.Value.(*response)
 		switch {
-		case isResponse && r.outcome != Answer: // the request has failed, and does not go on
+		case isResponse && r.decision != Answer: // the request has failed, and does not go on
 			return false
 		case isResponse && r.stream != nil:
 			x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))

@@ -66,7 +66,7 @@ func (x *Exchange) inQuarantine(h *handler) bool {
 	return x.gen.quarantine != nil && x.gen.vm.budget.now.Load() < h.quarantine.until.Load()
 }
 
-// quarantined reports whether the request's outcome has been decided because a function
+// quarantined reports whether the request has been decided because a function
 // that it needs is in quarantine. No Lua runs for it.
 func (x *Exchange) quarantined() bool {
 	if x.gen.quarantine == nil {
@@ -87,7 +87,7 @@ func (x *Exchange) quarantined() bool {
 		x.skip = true // the guards run, and then nothing
 		return false
 	case pass:
-		x.outcome = Pass
+		x.decision = Pass
 	default:
 		x.setQuarantineReply(h)
 	}
@@ -96,7 +96,7 @@ func (x *Exchange) quarantined() bool {
 
 // setQuarantineReply answers that h is in quarantine.
 func (x *Exchange) setQuarantineReply(h *handler) {
-	x.outcome = Answer
+	x.decision = Answer
 	x.err = &ScriptError{
 		Status:  http.StatusInternalServerError,
 		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
@@ -149,6 +149,6 @@ func (x *Exchange) passFailed() bool {
 	}
 	x.upstreams = was.upstreams
 	x.reply = response{}
-	x.outcome = Pass
+	x.decision = Pass
 	return true
 }

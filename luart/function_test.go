@@ -330,8 +330,8 @@ func TestUpstreamMethod(t *testing.T) {
 		{"/fails", "[first:80]"}, // passed on as it was before the handler
 	} {
 		x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", tt.path, nil), s, nil)
-		if outcome, err := x.Run(); outcome != Pass || err != nil {
-			t.Errorf("%s: %v, %v", tt.path, outcome, err)
+		if decision, err := x.Run(); decision != Pass || err != nil {
+			t.Errorf("%s: %v, %v", tt.path, decision, err)
 		}
 		if got := fmt.Sprint(x.Upstreams()); got != tt.want {
 			t.Errorf("%s: %s", tt.path, got)

@@ -229,8 +229,8 @@ func TestGoPanicIsContained(t *testing.T) {
 		s.vm.start(&x.call, th)
 		panic("outside of Lua")
 	}
-	if outcome, err := x.Run(); outcome != Answer || err != nil || x.Err() == nil {
-		t.Errorf("%v, %v, %v", outcome, err, x.Err())
+	if decision, err := x.Run(); decision != Answer || err != nil || x.Err() == nil {
+		t.Errorf("%v, %v, %v", decision, err, x.Err())
 	}
 	s.expect("GET /fine", "200 fine")
 	if len(s.logged("panic in the VM")) != 1 {

@@ -81,7 +81,7 @@ func TestRunRefusals(t *testing.T) {
 }
 
 // serve runs a request up to the decision.
-func (g *Generation) serve(r *http.Request) (Outcome, error) {
+func (g *Generation) serve(r *http.Request) (Decision, error) {
 	x := g.Begin(httptest.NewRecorder(), r, nil, nil)
 	defer x.End()
 	return x.Run()

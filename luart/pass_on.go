@@ -27,7 +27,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.After) > 0 }
 // cost 10 µs in a load of small ones, for the threads that had to be woken up.
 func (x *Exchange) PassOn() error {
 	var to *ProxyTo
-	if x.outcome == Proxy {
+	if x.decision == Proxy {
 		to = x.ProxyTo()
 	}
 	x.sent = true
@@ -101,7 +101,7 @@ func (x *Exchange) coroutine(h *handover, r *http.Request) {
 // answerBy makes a handover's response the reply, and runs the after hooks on it.
 func (x *Exchange) answerBy(h *handover) error {
 	x.client.begin()
-	x.outcome = Answer
+	x.decision = Answer
 	x.reply = h.response(x)
 	if h.status == 0 && (h.panicked != nil || x.reply.status == StatusClientClosed) {
 		return nil

@@ -150,7 +150,7 @@ func (to *ProxyTo) bind(x *Exchange, parent *call, deadline int64) (*ProxyTo, *p
 
 // Picks reports whether Lua is asked for the upstreams of the request while it is handed
 // over: End must not be called before.
-func (x *Exchange) Picks() bool { return x.outcome == Proxy && x.reply.proxy.pick != nil }
+func (x *Exchange) Picks() bool { return x.decision == Proxy && x.reply.proxy.pick != nil }
 
 // PickFailed reports whether the pick of ProxyTo has failed. It has been answered for then,
 // as for an error of the function that returned it, after hooks included, and Write sends

@@ -76,8 +76,8 @@ func TestReplacedGenerationsAreGarbage(t *testing.T) {
 		done.Go(func() {
 			x := g.Begin(httptest.NewRecorder(), r, s, s.next)
 			defer x.End()
-			if outcome, err := x.Run(); outcome != Answer || err != nil || x.Err() != nil {
-				t.Error(outcome, err, x.Err())
+			if decision, err := x.Run(); decision != Answer || err != nil || x.Err() != nil {
+				t.Error(decision, err, x.Err())
 			}
 		})
 		<-lines

@@ -13,13 +13,13 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// Outcome is what a script decided about a request.
-type Outcome int
+// Decision is what a script decided about a request.
+type Decision int
 
 const (
-	Answer Outcome = iota // Lua answers; Exchange.Write sends it
-	Pass                  // go on to the next handler
-	Proxy                 // hand over to the upstreams in Exchange.ProxyTo
+	Answer Decision = iota // Lua answers; Exchange.Write sends it
+	Pass                   // go on to the next handler
+	Proxy                  // hand over to the upstreams in Exchange.ProxyTo
 )
 
 // ProxyTo is what a script gave to api.proxy.
@@ -43,8 +43,8 @@ type ProxyTo struct {
 // the one about to be sent. A response that a script built may be returned any number
 // of times, so sending one does not change it.
 type response struct {
-	outcome Outcome
-	status  int
+	decision Decision
+	status   int
 
 	byDefault bool         // the script has not said which status
 	handled   *ScriptError // whoever handles errors is to answer instead; nil: no

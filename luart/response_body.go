@@ -92,7 +92,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 // checkAnswer returns argument 1 as a response that has a body.
 func checkAnswer(L *lua.LState) *response {
 	r := checkResponse(L, 1)
-	if r.outcome != Answer {
+	if r.decision != Answer {
 		L.RaiseError("there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook")
 	}
 	return r

@@ -130,17 +130,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer x.End()
-	outcome, err := x.Run()
+	decision, err := x.Run()
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-	case outcome == Answer:
+	case decision == Answer:
 		s.write(x, w)
-	case outcome == Proxy && x.Picks() && !x.WantsAfter():
+	case decision == Proxy && x.Picks() && !x.WantsAfter():
 		if s.proxied(x.ProxyTo(), w, x.Onward(r)) != nil && x.PickFailed() {
 			_ = x.Write(w)
 		}
-	case outcome == Proxy && !x.Picks():
+	case decision == Proxy && !x.Picks():
 		fmt.Fprintf(w, "proxy to %v", x.ProxyTo().Upstreams)
 	case x.WantsAfter():
 		if err := x.PassOn(); err != nil {

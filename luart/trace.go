@@ -91,11 +91,11 @@ func describeResult(v lua.LValue, err *ScriptError) string {
 	if ud, ok := v.(*lua.LUserData); ok {
 		if r, ok := ud.Value.(*response); ok {
 			switch {
-			case r.outcome == Pass:
+			case r.decision == Pass:
 				return "pass"
-			case r.outcome == Proxy && r.proxy.pick != nil:
+			case r.decision == Proxy && r.proxy.pick != nil:
 				return "proxy to what pick says"
-			case r.outcome == Proxy:
+			case r.decision == Proxy:
 				return fmt.Sprint("proxy to ", r.proxy.Upstreams)
 			default:
 				return fmt.Sprintf("answer %d %s", r.status, http.StatusText(r.status))
