@@ -181,7 +181,7 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	if c.waitErr != nil { // it was told to end
 		log = g.logger.Debug
 	} else {
-		g.noteFailure(c.name(), t.where, err)
+		g.recordError(c.name(), t.where, err)
 	}
 	log("background task failed", append(g.explain(err).fields(),
 		zap.String("task", t.kind),

@@ -184,7 +184,7 @@ func (g *Generation) callHooks(ctx context.Context, name string) {
 	for _, d := range g.life.hooks[name] {
 		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 			if _, _, err := g.callHook(ctx, th, d); err != nil {
-				g.noteFailure(name+" of "+g.name, d.where, err)
+				g.recordError(name+" of "+g.name, d.where, err)
 				g.logger.Error("hook failed", append(g.explain(err).fields(),
 					zap.String("hook", name),
 					zap.String("defined_at", d.where),

@@ -100,7 +100,7 @@ func TestLogEntriesAreBounded(t *testing.T) {
 			t.Errorf("%s: cut %v, %.300s … %s", path, entry[cutField], line, line[max(0, len(line)-300):])
 		}
 	}
-	for _, f := range s.vm.Failures() {
+	for _, f := range s.vm.RecentErrors() {
 		if len(f.Message)+len(f.Traceback)+len(f.Hint)+len(f.Excerpt) > 32<<10 {
 			t.Errorf("a failure of %d bytes", len(f.Message)+len(f.Traceback)+len(f.Hint)+len(f.Excerpt))
 		}

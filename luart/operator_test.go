@@ -29,7 +29,7 @@ func TestFailures(t *testing.T) {
 	s.do("GET /bad", "")
 	s.do("GET /told", "")
 	s.do("GET /bad", "")
-	list := s.vm.Failures()
+	list := s.vm.RecentErrors()
 	if len(list) != 2 || list[0].Times != 2 || list[1].In != "on_start of app.lua" || list[1].Times != 1 {
 		t.Fatalf("%+v", list)
 	}
@@ -41,18 +41,18 @@ func TestFailures(t *testing.T) {
 	}
 	s.do("GET /spawn", "")
 	s.awaitLine("background task failed")
-	if f := s.vm.Failures()[0]; f.In != "rover.spawn of app.lua" || !strings.Contains(f.Message, "in the background") {
+	if f := s.vm.RecentErrors()[0]; f.In != "rover.spawn of app.lua" || !strings.Contains(f.Message, "in the background") {
 		t.Errorf("%+v", f)
 	}
 	s.do("GET /long", "")
-	if f := s.vm.Failures()[0]; len(f.Message) > maxFailureBytes+10 {
+	if f := s.vm.RecentErrors()[0]; len(f.Message) > maxRecentErrorBytes+10 {
 		t.Errorf("a message of %d bytes is kept", len(f.Message))
 	}
-	for n := range 2 * maxFailures {
+	for n := range 2 * maxRecentErrors {
 		s.do(fmt.Sprintf("GET /n/%d", n), "")
 	}
-	list = s.vm.Failures()
-	if len(list) != maxFailures || !strings.Contains(list[0].Message, "number 99") || !strings.Contains(list[maxFailures-1].Message, "number 50") {
+	list = s.vm.RecentErrors()
+	if len(list) != maxRecentErrors || !strings.Contains(list[0].Message, "number 99") || !strings.Contains(list[maxRecentErrors-1].Message, "number 50") {
 		t.Errorf("%d are kept, from %q to %q", len(list), list[0].Message, list[len(list)-1].Message)
 	}
 }

@@ -47,7 +47,7 @@ type VM struct {
 
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
-	failures                   failures
+	recentErrors               recentErrors
 	metrics                    scriptMetrics
 
 	logger  *zap.Logger

@@ -30,11 +30,11 @@ type Live struct {
 	QueueWait scripts.Histogram `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
 	Batches   scripts.Histogram `json:"batches"`    // bounds in requests
 
-	Routes     []Cost          `json:"routes"`
-	Background []Cost          `json:"background"` // by what began it
-	Errors     []luart.Failure `json:"errors"`     // the latest, at most maxLiveErrors
-	Calls      []luart.Call    `json:"calls"`      // at most maxLiveCalls
-	MoreCalls  int             `json:"more_calls,omitempty"`
+	Routes     []Cost              `json:"routes"`
+	Background []Cost              `json:"background"` // by what began it
+	Errors     []luart.RecentError `json:"errors"`     // the latest, at most maxLiveErrors
+	Calls      []luart.Call        `json:"calls"`      // at most maxLiveCalls
+	MoreCalls  int                 `json:"more_calls,omitempty"`
 }
 
 // maxLiveCalls of those in flight are shown: the longest waiting.
@@ -95,7 +95,7 @@ func newLive(vm *scripts.VM, calls []luart.Call, more int) Live {
 		Routes: newCosts(routes), Background: newCosts(background),
 		Calls: calls, MoreCalls: more,
 	}
-	l.Errors = vm.Failures()
+	l.Errors = vm.RecentErrors()
 	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]
 	if l.Calls == nil {
 		l.Calls = []luart.Call{}

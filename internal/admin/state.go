@@ -13,8 +13,8 @@ import (
 
 // vmErrors is the answer of GET /rover/errors for one VM.
 type vmErrors struct {
-	VM     string          `json:"vm"`
-	Errors []luart.Failure `json:"errors"` // the last one first
+	VM     string              `json:"vm"`
+	Errors []luart.RecentError `json:"errors"` // the last one first
 }
 
 // getErrors is GET /rover/errors[?vm=name].
@@ -25,7 +25,7 @@ func getErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) err
 	}
 	list := make([]vmErrors, 0, len(sets))
 	for _, set := range sets {
-		list = append(list, vmErrors{set.VM().Name, set.VM().Failures()})
+		list = append(list, vmErrors{set.VM().Name, set.VM().RecentErrors()})
 	}
 	return writeJSON(w, map[string]any{"vms": list})
 }

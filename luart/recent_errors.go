@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// maxFailures of a VM are kept: the latest of those that differ.
-	maxFailures = 50
+	// maxRecentErrors of a VM are kept: the latest of those that differ.
+	maxRecentErrors = 50
 
-	// maxFailureBytes of a message are kept.
-	maxFailureBytes = 1 << 10
+	// maxRecentErrorBytes of a message are kept.
+	maxRecentErrorBytes = 1 << 10
 )
 
-// Failure is a script error, as often as it has come since the VM began. It has nothing of
+// RecentError is a script error, as often as it has come since the VM began. It has nothing of
 // a request but what the script put into the message.
-type Failure struct {
+type RecentError struct {
 	At      time.Time `json:"at"`    // the last time
 	Times   uint64    `json:"times"` // while it was among the latest
 	In      string    `json:"in"`    // "GET /users/:id", "rover.every of app.lua"
@@ -32,33 +32,33 @@ type Failure struct {
 	Traceback string `json:"traceback,omitempty"`
 }
 
-// failures are the latest script errors of a VM. Any goroutine may use it.
-type failures struct {
+// recentErrors are the latest script errors of a VM. Any goroutine may use it.
+type recentErrors struct {
 	mu   sync.Mutex
-	list []*Failure // the latest last
+	list []*RecentError // the latest last
 }
 
-// Failures returns the latest script errors, the last one first. Any goroutine may call it.
-func (vm *VM) Failures() []Failure {
-	f := &vm.failures
+// RecentErrors returns the latest script errors, the last one first. Any goroutine may call it.
+func (vm *VM) RecentErrors() []RecentError {
+	f := &vm.recentErrors
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	list := make([]Failure, 0, len(f.list))
+	list := make([]RecentError, 0, len(f.list))
 	for _, e := range slices.Backward(f.list) {
 		list = append(list, *e)
 	}
 	return list
 }
 
-// noteFailure remembers an error of g that was logged. Only the holder may call it, since
+// recordError remembers an error of g that was logged. Only the holder may call it, since
 // the error's hint may have to be found.
-func (g *Generation) noteFailure(in, defined string, err *ScriptError) {
+func (g *Generation) recordError(in, defined string, err *ScriptError) {
 	about := g.explain(err)
-	message := cutText(err.Message, maxFailureBytes)
-	f := &g.vm.failures
+	message := cutText(err.Message, maxRecentErrorBytes)
+	f := &g.vm.recentErrors
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	same := func(e *Failure) bool {
+	same := func(e *RecentError) bool {
 		return e.In == in && e.Message == message && e.Version == g.number && e.Place == about.at()
 	}
 	if i := slices.IndexFunc(f.list, same); i >= 0 {
@@ -68,12 +68,12 @@ func (g *Generation) noteFailure(in, defined string, err *ScriptError) {
 		f.list = append(slices.Delete(f.list, i, i+1), e)
 		return
 	}
-	if len(f.list) >= maxFailures {
-		f.list = slices.Delete(f.list, 0, len(f.list)-maxFailures+1)
+	if len(f.list) >= maxRecentErrors {
+		f.list = slices.Delete(f.list, 0, len(f.list)-maxRecentErrors+1)
 	}
-	f.list = append(f.list, &Failure{
+	f.list = append(f.list, &RecentError{
 		At: time.Now(), Times: 1, In: in, Defined: defined, Version: g.number, Status: err.Status,
-		Message: message, Place: about.at(), Hint: cutText(about.hint, maxFailureBytes),
+		Message: message, Place: about.at(), Hint: cutText(about.hint, maxRecentErrorBytes),
 		Excerpt: strings.Join(about.lines(), "\n"), Traceback: err.Traceback,
 	})
 }

@@ -114,7 +114,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 	} else {
 		more = x.gen.explain(err).fields()
 		x.routeStats().errors.Add(1)
-		x.gen.noteFailure(h.route, h.where, err)
+		x.gen.recordError(h.route, h.where, err)
 	}
 	log("script error", append(more,
 		zap.String("error", err.Message),
