@@ -15,6 +15,8 @@ import (
 // VM that decides, then the decision, with the VM released, and for a response that
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	luart.FrameConnect(r)
+	luart.HoldToLength(r)
 	if h.explainKey != "" && h.wantsTrace(r) {
 		return h.serveTraced(w, r, next)
 	}
