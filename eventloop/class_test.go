@@ -9,7 +9,7 @@ import (
 )
 
 // queueClass is queue for DoClass.
-func queueClass(ctx context.Context, l *Loop[*int], c Class, s *Share, fn func(*int) error) <-chan error {
+func queueClass(ctx context.Context, l *Loop[*int], c Class, s *Quota, fn func(*int) error) <-chan error {
 	done := make(chan error, 1)
 	r := &l.rings[c]
 	place := r.tail.Load()
@@ -165,7 +165,7 @@ func TestClassesHaveQueuesOfTheirOwn(t *testing.T) {
 func TestClassOfAnIdleLoopDoesNotMatter(t *testing.T) {
 	l := newIntLoop(2, 4)
 	defer l.Close(background)
-	var s Share
+	var s Quota
 	for _, c := range []Class{Low, High, Normal, 200} {
 		if err := l.DoClass(background, c, &s, func(*int) error { return nil }); err != nil {
 			t.Error(err)

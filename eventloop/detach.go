@@ -7,36 +7,36 @@ import "sync/atomic"
 // have changed. wait must not touch it, and must return soon after Stopping is
 // closed. A panic in wait goes on when the hold is back.
 //
-// The task counts as one that waits, towards share unless that is nil, until it has the
+// The task counts as one that waits, towards quota unless that is nil, until it has the
 // hold back.
 //
 // Only the holder may call it, from inside a task.
-func (l *Loop[T]) Detach(share *Share, wait func()) {
-	if share != nil {
-		share.waiting.Add(1)
-		defer share.waiting.Add(-1)
+func (l *Loop[T]) Detach(quota *Quota, wait func()) {
+	if quota != nil {
+		quota.waiting.Add(1)
+		defer quota.waiting.Add(-1)
 	}
 	l.detach(wait)
 }
 
 // Receive is Detach for a task that waits for what it was asked with, which only who asked
 // can end. Such waits are counted apart, so that those who ask slowly take no places from
-// other waits, and share gets as many of them as of the others. It returns
+// other waits, and quota gets as many of them as of the others. It returns
 // ErrTooManyReceiving at once, without having called wait, when there is no place.
 //
 // Only the holder may call it, from inside a task.
-func (l *Loop[T]) Receive(share *Share, wait func()) error {
+func (l *Loop[T]) Receive(quota *Quota, wait func()) error {
 	max := l.maxReceiving.Load()
 	free := max - l.receiving.Load()
-	if free <= 0 || share != nil && !share.fits(share.receiving.Load(), free, max) {
+	if free <= 0 || quota != nil && !quota.fits(quota.receiving.Load(), free, max) {
 		l.refusals.receiving.Add(1)
 		return ErrTooManyReceiving
 	}
 	l.receiving.Add(1)
 	defer l.receiving.Add(-1)
-	if share != nil {
-		share.receiving.Add(1)
-		defer share.receiving.Add(-1)
+	if quota != nil {
+		quota.receiving.Add(1)
+		defer quota.receiving.Add(-1)
 	}
 	l.detach(wait)
 	return nil

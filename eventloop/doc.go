@@ -39,7 +39,7 @@
 //     Detached tasks get the hold back in the order in which they asked for it. When
 //     both kinds are pending they take turns, at most Batch of a kind in a row.
 //   - Bounded: a full ring refuses with [ErrOverloaded] before anything runs, also the
-//     tasks of one [Share] that have more than half of it. So do too many detached
+//     tasks of one [Quota] that have more than half of it. So do too many detached
 //     tasks ([ErrTooManyWaiting]), and too long a time in the queue
 //     ([ErrQueueTimeout], even while the holder is in a long task). A detached task is
 //     never refused: it was admitted before.

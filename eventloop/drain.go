@@ -87,7 +87,7 @@ func (l *Loop[T]) runBatch() {
 			break
 		}
 		l.own.popped++
-		t.share.leave(t.class)
+		t.quota.release(t.class)
 		c := &l.own.counters
 		if !t.state.CompareAndSwap(queued, taken) {
 			c.Cancelled++
@@ -102,8 +102,8 @@ func (l *Loop[T]) runBatch() {
 			continue
 		}
 		// Since it was queued others may have begun to wait.
-		if s := l.state.Load() &^ closedBit; s >= l.crowded.Load() || t.share.waits() {
-			t.err = l.admit(s, t.share)
+		if s := l.state.Load() &^ closedBit; s >= l.crowded.Load() || t.quota.waits() {
+			t.err = l.admit(s, t.quota)
 		}
 		if t.err != nil {
 			t.done <- struct{}{} // as above

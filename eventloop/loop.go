@@ -41,7 +41,7 @@ type Limits struct {
 
 	// MaxWaiting is how many tasks may be detached before new ones are refused with
 	// ErrTooManyWaiting, 10000 by default and 2^31-1 at most. Those that run or are
-	// detached already may detach again. See Share for what one kind may have of it.
+	// detached already may detach again. See Quota for what one kind may have of it.
 	MaxWaiting int
 
 	// MaxReceiving is how many tasks may be detached with Receive, apart from the others.
@@ -139,7 +139,7 @@ type Loop[T any] struct {
 	stopOnce  sync.Once
 	endOnce   sync.Once
 
-	refusals  struct{ full, share, waiting, waitingShare, receiving, queueTimeout, cancelled atomic.Uint64 } // counted by others than the holder
+	refusals  struct{ full, quota, waiting, waitingQuota, receiving, queueTimeout, cancelled atomic.Uint64 } // counted by others than the holder
 	published struct {
 		sync.Mutex
 		counters Counters
@@ -221,19 +221,19 @@ func (l *Loop[T]) Do(ctx context.Context, fn func(T) error) error {
 }
 
 // DoClass is Do for a task of a class (one that is unknown means Normal), which counts
-// towards share unless that is nil: when share has more than half of the class's queue
-// DoClass returns ErrShareUsed, which is an ErrOverloaded; when it has more detached tasks
-// than there are places left, ErrWaitingShareUsed, which is an ErrTooManyWaiting.
+// towards quota unless that is nil: when quota has more than half of the class's queue
+// DoClass returns ErrQuotaUsed, which is an ErrOverloaded; when it has more detached tasks
+// than there are places left, ErrWaitingQuotaUsed, which is an ErrTooManyWaiting.
 //
 // Any goroutine may call it, but not a task of the same loop.
-func (l *Loop[T]) DoClass(ctx context.Context, class Class, share *Share, fn func(T) error) error {
+func (l *Loop[T]) DoClass(ctx context.Context, class Class, quota *Quota, fn func(T) error) error {
 	for {
 		s := l.state.Load()
-		if s >= l.crowded.Load() || share.waits() { // waiting and the closed bit stand above pending
+		if s >= l.crowded.Load() || quota.waits() { // waiting and the closed bit stand above pending
 			if s&closedBit != 0 {
 				return ErrClosed
 			}
-			if err := l.admit(s, share); err != nil {
+			if err := l.admit(s, quota); err != nil {
 				return err
 			}
 		}
@@ -242,7 +242,7 @@ func (l *Loop[T]) DoClass(ctx context.Context, class Class, share *Share, fn fun
 			if pending(s) == 0 {
 				return l.runClaimed(fn)
 			}
-			return l.enqueue(ctx, class, share, fn)
+			return l.enqueue(ctx, class, quota, fn)
 		}
 	}
 }
@@ -299,22 +299,22 @@ func (l *Loop[T]) DropSpare() {
 
 // enqueue puts fn into its class's ring and waits for it. The caller has announced it,
 // so the holder cannot leave without having seen it.
-func (l *Loop[T]) enqueue(ctx context.Context, class Class, share *Share, fn func(T) error) error {
+func (l *Loop[T]) enqueue(ctx context.Context, class Class, quota *Quota, fn func(T) error) error {
 	if class >= classes {
 		class = Normal
 	}
 	ring := &l.rings[class]
-	if !share.enter(class, ring.limit.Load()) {
+	if !quota.acquire(class, ring.limit.Load()) {
 		l.state.Add(^uint64(0)) // as below
-		l.refusals.share.Add(1)
-		return ErrShareUsed
+		l.refusals.quota.Add(1)
+		return ErrQuotaUsed
 	}
-	t := l.newTask(class, share, fn)
+	t := l.newTask(class, quota, fn)
 	if !ring.push(t) {
 		// Take the announcement back. The hold is not ours, so pending stays above
 		// zero, and the holder, if it has begun to look for the task, sees the count.
 		l.state.Add(^uint64(0))
-		share.leave(class)
+		quota.release(class)
 		l.recycle(t)
 		l.refusals.full.Add(1)
 		return ErrOverloaded

@@ -44,15 +44,15 @@ var WaitBounds = [...]time.Duration{
 // has run.
 type Refusals struct {
 	Full         uint64 // ErrOverloaded: the queue was full
-	Share        uint64 // ErrShareUsed: its kind had more than half of the queue
+	Quota        uint64 // ErrQuotaUsed: its kind had more than half of the queue
 	Waiting      uint64 // ErrTooManyWaiting: too many tasks were detached
-	WaitingShare uint64 // ErrWaitingShareUsed: too many of its kind were
+	WaitingQuota uint64 // ErrWaitingQuotaUsed: too many of its kind were
 	Receiving    uint64 // ErrTooManyReceiving. These have run until then
 	QueueTimeout uint64 // ErrQueueTimeout: it was queued for too long
 }
 
 // Total returns how many were refused, for whatever reason.
-func (r Refusals) Total() uint64 { return r.Full + r.Share + r.Waiting + r.QueueTimeout }
+func (r Refusals) Total() uint64 { return r.Full + r.Quota + r.Waiting + r.QueueTimeout }
 
 // Stats is what a loop has done and does.
 type Stats struct {
@@ -87,9 +87,9 @@ func (l *Loop[T]) Stats() Stats {
 	s := l.state.Load()
 	st.Refused = Refusals{
 		Full:         l.refusals.full.Load(),
-		Share:        l.refusals.share.Load(),
+		Quota:        l.refusals.quota.Load(),
 		Waiting:      l.refusals.waiting.Load(),
-		WaitingShare: l.refusals.waitingShare.Load(),
+		WaitingQuota: l.refusals.waitingQuota.Load(),
 		Receiving:    l.refusals.receiving.Load(),
 		QueueTimeout: l.refusals.queueTimeout.Load(),
 	}

@@ -137,7 +137,7 @@ func (l *Loop[T]) refuseBefore(tails [classes]uint64) {
 				break
 			}
 			popped++
-			t.share.leave(t.class)
+			t.quota.release(t.class)
 			if !t.state.CompareAndSwap(queued, taken) {
 				l.refusals.cancelled.Add(1)
 				l.recycle(t)

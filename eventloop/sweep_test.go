@@ -213,7 +213,7 @@ func TestSweepRaces(t *testing.T) {
 				NewThread: func() *int { return new(int) },
 				Limits:    Limits{Queue: 16, Batch: 4, QueueTimeout: time.Millisecond},
 			}, math.MaxUint64-100)
-			var shares [2]Share
+			var quotas [2]Quota
 			var wg sync.WaitGroup
 			const producers, each = 32, 500
 			inside := 0
@@ -227,7 +227,7 @@ func TestSweepRaces(t *testing.T) {
 							go cancel()
 						}
 						runs := 0
-						err := l.DoClass(ctx, Class(i%classes), &shares[p%2], func(*int) error {
+						err := l.DoClass(ctx, Class(i%classes), &quotas[p%2], func(*int) error {
 							inside++
 							runs++
 							if i%4 == 0 {
@@ -271,8 +271,8 @@ func TestSweepRaces(t *testing.T) {
 			if state := l.state.Load(); state != closedBit {
 				t.Errorf("state after Close: %x", state)
 			}
-			if a, b := shares[0].Queued(), shares[1].Queued(); a != 0 || b != 0 {
-				t.Errorf("%d and %d left in the shares", a, b)
+			if a, b := quotas[0].Queued(), quotas[1].Queued(); a != 0 || b != 0 {
+				t.Errorf("%d and %d left in the quotas", a, b)
 			}
 		})
 	}

@@ -10,20 +10,20 @@ import (
 var (
 	// ErrOverloaded says that the queue was full. Nothing of the task has run.
 	ErrOverloaded = errors.New("the queue is full")
-	// ErrShareUsed is the ErrOverloaded of a task whose Share had more than half of
+	// ErrQuotaUsed is the ErrOverloaded of a task whose Quota had more than half of
 	// the queue already. Nothing of the task has run.
-	ErrShareUsed = fmt.Errorf("%w for tasks of one kind", ErrOverloaded)
+	ErrQuotaUsed = fmt.Errorf("%w for tasks of one kind", ErrOverloaded)
 	// ErrQueueTimeout says that the task was queued for longer than
 	// Limits.QueueTimeout. Nothing of it has run, and nothing will.
 	ErrQueueTimeout = errors.New("the task was queued for too long")
 	// ErrTooManyWaiting says that Limits.MaxWaiting tasks were detached. Nothing of
 	// the task has run.
 	ErrTooManyWaiting = errors.New("too many tasks are waiting")
-	// ErrWaitingShareUsed is the ErrTooManyWaiting of a task whose Share had more
+	// ErrWaitingQuotaUsed is the ErrTooManyWaiting of a task whose Quota had more
 	// detached tasks than there were places left. Nothing of the task has run.
-	ErrWaitingShareUsed = fmt.Errorf("%w of one kind", ErrTooManyWaiting)
+	ErrWaitingQuotaUsed = fmt.Errorf("%w of one kind", ErrTooManyWaiting)
 	// ErrTooManyReceiving says that a task cannot be detached with Receive, because
-	// Limits.MaxReceiving are, or as many of its Share as there were places left.
+	// Limits.MaxReceiving are, or as many of its Quota as there were places left.
 	ErrTooManyReceiving = errors.New("too many tasks are receiving")
 	// ErrClosed says that the loop no longer admits tasks. Nothing of the task has run.
 	ErrClosed = errors.New("the loop is closed")
@@ -57,7 +57,7 @@ func (e *PanicError) Unwrap() error {
 type task[T any] struct {
 	fn     func(T) error
 	err    error
-	share  *Share // nil: none; left by whoever pops the task
+	quota  *Quota // nil: none; released by whoever pops the task
 	class  Class
 	pushed int64 // nanotime of the push
 	state  atomic.Uint32
@@ -115,13 +115,13 @@ func (a *answers[T]) send() {
 }
 
 // newTask takes a task from the pool. Any goroutine may call it.
-func (l *Loop[T]) newTask(class Class, share *Share, fn func(T) error) *task[T] {
+func (l *Loop[T]) newTask(class Class, quota *Quota, fn func(T) error) *task[T] {
 	t, _ := l.tasks.Get().(*task[T])
 	if t == nil {
 		t = &task[T]{done: make(chan struct{}, 1)}
 	}
 	t.fn = fn
-	t.class, t.share = class, share
+	t.class, t.quota = class, quota
 	t.pushed = nanotime()
 	t.state.Store(queued)
 	return t
@@ -130,6 +130,6 @@ func (l *Loop[T]) newTask(class Class, share *Share, fn func(T) error) *task[T] 
 // recycle gives t back to the pool. Only its owner may call it, and only when the
 // ring no longer refers to it.
 func (l *Loop[T]) recycle(t *task[T]) {
-	t.fn, t.err, t.share = nil, nil, nil
+	t.fn, t.err, t.quota = nil, nil, nil
 	l.tasks.Put(t)
 }

@@ -10,16 +10,16 @@ import (
 
 // wait begins a task of a kind that is detached until free is called, and returns when it
 // waits, or with the error of Do.
-func wait(l *Loop[*int], s *Share) (free func(), err error) {
+func wait(l *Loop[*int], s *Quota) (free func(), err error) {
 	return occupyPlace(l, s, func(wait func()) error { l.Detach(s, wait); return nil })
 }
 
 // receive is wait for a task that receives.
-func receive(l *Loop[*int], s *Share) (free func(), err error) {
+func receive(l *Loop[*int], s *Quota) (free func(), err error) {
 	return occupyPlace(l, s, func(wait func()) error { return l.Receive(s, wait) })
 }
 
-func occupyPlace(l *Loop[*int], s *Share, detach func(wait func()) error) (free func(), err error) {
+func occupyPlace(l *Loop[*int], s *Quota, detach func(wait func()) error) (free func(), err error) {
 	waits, resume, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- l.DoClass(background, Normal, s, func(*int) error {
@@ -35,7 +35,7 @@ func occupyPlace(l *Loop[*int], s *Share, detach func(wait func()) error) (free 
 }
 
 // fill begins tasks of a kind until one is refused, and returns how many wait.
-func fill(l *Loop[*int], s *Share, begin func(*Loop[*int], *Share) (func(), error)) (n int, free []func(), refused error) {
+func fill(l *Loop[*int], s *Quota, begin func(*Loop[*int], *Quota) (func(), error)) (n int, free []func(), refused error) {
 	for {
 		f, err := begin(l, s)
 		if err != nil {
@@ -52,7 +52,7 @@ func newWaitLoop(limits Limits) *Loop[*int] {
 
 // One kind gets half of the places for waiting tasks, and one, another the same of the
 // rest: some are left for the first task of each further one, and for what has Reserved.
-func TestWaitingShare(t *testing.T) {
+func TestWaitingQuota(t *testing.T) {
 	for _, test := range []struct {
 		max  int
 		want []int // of the first kind, the second, …
@@ -67,17 +67,17 @@ func TestWaitingShare(t *testing.T) {
 	} {
 		l := newWaitLoop(Limits{MaxWaiting: test.max})
 		var all []func()
-		var shares []*Share
+		var quotas []*Quota
 		for i, want := range test.want {
-			s := new(Share)
-			shares = append(shares, s)
+			s := new(Quota)
+			quotas = append(quotas, s)
 			n, free, err := fill(l, s, wait)
 			if n != want || !errors.Is(err, ErrTooManyWaiting) {
 				t.Errorf("max_waiting %d, kind %d: %d wait, want %d, refused with %v", test.max, i+1, n, want, err)
 			}
 			all = append(all, free...)
 		}
-		hook := &Share{Reserved: true}
+		hook := &Quota{Reserved: true}
 		n, free, err := fill(l, hook, wait)
 		if n != test.last || !errors.Is(err, ErrTooManyWaiting) {
 			t.Errorf("max_waiting %d, reserved: %d wait, want %d, refused with %v", test.max, n, test.last, err)
@@ -85,12 +85,12 @@ func TestWaitingShare(t *testing.T) {
 		for _, free := range append(all, free...) {
 			free()
 		}
-		for i, s := range append(shares, hook) {
+		for i, s := range append(quotas, hook) {
 			if n := s.waiting.Load(); n != 0 {
 				t.Errorf("max_waiting %d: kind %d has %d places left", test.max, i, n)
 			}
 		}
-		if n, free, _ := fill(l, shares[0], wait); n != test.want[0] {
+		if n, free, _ := fill(l, quotas[0], wait); n != test.want[0] {
 			t.Errorf("max_waiting %d, once all is over: %d wait", test.max, n)
 		} else {
 			for _, free := range free {
@@ -103,11 +103,11 @@ func TestWaitingShare(t *testing.T) {
 
 // Tasks that were queued while there was a place are refused when their turn comes and
 // there is none: no queue is a way round the limit.
-func TestWaitingShareAfterTheQueue(t *testing.T) {
+func TestWaitingQuotaAfterTheQueue(t *testing.T) {
 	l := newWaitLoop(Limits{MaxWaiting: 8, Queue: 64})
 	defer l.Close(background)
 	release := occupy(t, l)
-	var s, other Share
+	var s, other Quota
 	resume := make(chan struct{})
 	var done []<-chan error
 	for range 20 {
@@ -128,13 +128,13 @@ func TestWaitingShareAfterTheQueue(t *testing.T) {
 	refused := 0
 	for _, d := range done {
 		switch err := <-d; {
-		case errors.Is(err, ErrWaitingShareUsed):
+		case errors.Is(err, ErrWaitingQuotaUsed):
 			refused++
 		case err != nil:
 			t.Error(err)
 		}
 	}
-	if got := l.Stats().Refused; refused != 15 || got != (Refusals{WaitingShare: 15}) {
+	if got := l.Stats().Refused; refused != 15 || got != (Refusals{WaitingQuota: 15}) {
 		t.Errorf("%d refused, counted %+v", refused, got)
 	}
 }
@@ -143,7 +143,7 @@ func TestWaitingShareAfterTheQueue(t *testing.T) {
 func TestReceivingIsApart(t *testing.T) {
 	l := newWaitLoop(Limits{MaxWaiting: 10, MaxReceiving: 6})
 	defer l.Close(background)
-	var slow, another Share
+	var slow, another Quota
 	n, receiving, err := fill(l, &slow, receive)
 	if n != 4 || err != ErrTooManyReceiving {
 		t.Errorf("%d of one kind receive, refused with %v", n, err)
@@ -175,7 +175,7 @@ func TestReceivingIsApart(t *testing.T) {
 func TestPlacesAfterAPanic(t *testing.T) {
 	l := newWaitLoop(Limits{MaxWaiting: 1, MaxReceiving: 1})
 	defer l.Close(background)
-	var s Share
+	var s Quota
 	for range 2 {
 		var p *PanicError
 		if err := l.DoClass(background, Normal, &s, func(*int) error { l.Detach(&s, func() { panic("x") }); return nil }); !errors.As(err, &p) {

@@ -112,12 +112,12 @@ func (c *call) name() string {
 	}
 }
 
-// share is what the waits of c count towards, nil for none: background work.
-func (c *call) share() *eventloop.Share {
+// quota is what the waits of c count towards, nil for none: background work.
+func (c *call) quota() *eventloop.Quota {
 	if c.x == nil {
 		return nil
 	}
-	return c.x.share()
+	return c.x.quota()
 }
 
 // retiring is closed when idle waits of c are to end. Any goroutine may call it.

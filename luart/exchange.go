@@ -136,17 +136,17 @@ func (x *Exchange) begin(w http.ResponseWriter, r *http.Request, host Host, next
 // called before Run. It matters only while the VM is busy.
 func (x *Exchange) SetPriority(c eventloop.Class) { x.class = c }
 
-// share returns the share in the VM's queue that the request counts towards: its
+// quota returns the part of the VM's queue that the request counts towards: its
 // route's, or without one that of the hook nearest to it.
-func (x *Exchange) share() *eventloop.Share {
+func (x *Exchange) quota() *eventloop.Quota {
 	m := &x.match
 	switch {
 	case m.Handler != nil:
-		return &m.Handler.share
+		return &m.Handler.quota
 	case len(m.Before) > 0:
-		return &m.Before[len(m.Before)-1].share
+		return &m.Before[len(m.Before)-1].quota
 	case len(m.After) > 0:
-		return &m.After[len(m.After)-1].share
+		return &m.After[len(m.After)-1].quota
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (x *Exchange) run() error {
 		return nil
 	}
 	x.setDeadline()
-	return x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.share(), x.enter))
+	return x.contain(x.gen.vm.loop.DoClass(x.ctx, x.class, x.quota(), x.enter))
 }
 
 // AnswersFor says that the request has failed elsewhere, with a status that the script's

@@ -194,7 +194,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	}
 	x.setDeadline()
 	x.phase = phaseQuestion
-	if err := x.contain(vm.loop.DoClass(x.ctx, class, x.share(), x.enter)); err != nil {
+	if err := x.contain(vm.loop.DoClass(x.ctx, class, x.quota(), x.enter)); err != nil {
 		return err
 	}
 	if x.err != nil {

@@ -20,7 +20,7 @@ type handler struct {
 	name  string          // what it was assigned to: "get", "auth"
 	where string          // file:line of its definition
 	route string          // "GET /users/:id", or "before auth at /admin"
-	share eventloop.Share // its requests that wait for the VM
+	quota eventloop.Quota // its requests that wait for the VM
 	noCtx bool            // it takes no parameter, so that no ctx need be made
 	stats *routeStats     // of a route
 
@@ -31,7 +31,7 @@ type handler struct {
 // of all routes: of the places for what waits, some are kept for those.
 func newHook(d definition, route string) *handler {
 	h := newHandler(d, route)
-	h.share.Reserved = true
+	h.quota.Reserved = true
 	return h
 }
 

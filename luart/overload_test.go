@@ -62,7 +62,7 @@ func TestRunRefusals(t *testing.T) {
 	for _, path := range []string{"/count/1", "/count/2", "/count/3"} {
 		queue("GET", path)
 	}
-	if _, err := s.gen.serve(httptest.NewRequest("GET", "/count/4", nil)); err != eventloop.ErrShareUsed {
+	if _, err := s.gen.serve(httptest.NewRequest("GET", "/count/4", nil)); err != eventloop.ErrQuotaUsed {
 		t.Errorf("a fourth of one route: %v", err)
 	}
 	queue("POST", "/count/1")
@@ -74,7 +74,7 @@ func TestRunRefusals(t *testing.T) {
 	s.expect("GET /ran", "200 4")
 
 	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/guarded/x", nil), s, s.next)
-	if x.share() != &x.match.Before[0].share {
+	if x.quota() != &x.match.Before[0].quota {
 		t.Error("an unrouted request does not count towards its guard")
 	}
 	x.End()

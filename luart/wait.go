@@ -60,14 +60,14 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	defer vm.inflight.endWait(c)
 	left := c.endSlice()
 	if on.receives {
-		if vm.loop.Receive(c.share(), func() { wait(c) }) != nil {
+		if vm.loop.Receive(c.quota(), func() { wait(c) }) != nil {
 			c.sliceStart = vm.nanotime()
 			vm.noteReceiving(c)
 			c.waitErr = errReceiving
 			L.RaiseError("%s", errReceiving)
 		}
 	} else {
-		vm.loop.Detach(c.share(), func() { wait(c) })
+		vm.loop.Detach(c.quota(), func() { wait(c) })
 	}
 	c.sliceStart = vm.nanotime()
 	c.cost.Wait += time.Duration(c.sliceStart - left)

@@ -76,22 +76,22 @@ func (h *Handler) logRefusal(err error) {
 		zap.Int("queued", st.Depth),
 		zap.Int("waiting", st.Waiting),
 		zap.Uint64("refused_queue", st.Refused.Full),
-		zap.Uint64("refused_share", st.Refused.Share),
+		zap.Uint64("refused_share", st.Refused.Quota),
 		zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
 		zap.Uint64("refused_max_waiting", st.Refused.Waiting),
-		zap.Uint64("refused_waiting_share", st.Refused.WaitingShare))
+		zap.Uint64("refused_waiting_share", st.Refused.WaitingQuota))
 }
 
 // remedy returns what an operator can do about a refusal, "" if it is not overload.
 func remedy(err error) string {
 	switch {
-	case errors.Is(err, eventloop.ErrShareUsed):
+	case errors.Is(err, eventloop.ErrQuotaUsed):
 		return "make the handlers of this route faster; one route gets half of the queue, so a longer queue is a longer half"
 	case errors.Is(err, eventloop.ErrOverloaded):
 		return "make handlers faster, raise queue, or lower queue_timeout, so that the queue holds only requests that can be served"
 	case errors.Is(err, eventloop.ErrQueueTimeout):
 		return "make handlers faster, lower burst, which bounds what one of them may cost the others, or raise queue_timeout"
-	case errors.Is(err, eventloop.ErrWaitingShareUsed):
+	case errors.Is(err, eventloop.ErrWaitingQuotaUsed):
 		return "make the services that handlers of this route wait for faster, or lower timeout; one route gets half of max_waiting, so a higher one is a higher half"
 	case errors.Is(err, eventloop.ErrTooManyWaiting):
 		return "make the services that handlers wait for faster, lower timeout, or raise max_waiting if there is memory"

@@ -43,8 +43,8 @@ func TestPriorityIsEvaluatedPerRequest(t *testing.T) {
 func TestEachOverloadHasARemedy(t *testing.T) {
 	seen := map[string]bool{"": true}
 	for _, err := range []error{
-		eventloop.ErrOverloaded, eventloop.ErrShareUsed, eventloop.ErrQueueTimeout,
-		fmt.Errorf("wrapped: %w", eventloop.ErrTooManyWaiting), eventloop.ErrWaitingShareUsed,
+		eventloop.ErrOverloaded, eventloop.ErrQuotaUsed, eventloop.ErrQueueTimeout,
+		fmt.Errorf("wrapped: %w", eventloop.ErrTooManyWaiting), eventloop.ErrWaitingQuotaUsed,
 	} {
 		if got := remedy(err); seen[got] {
 			t.Errorf("%v: remedy %q", err, got)

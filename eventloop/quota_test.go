@@ -10,29 +10,29 @@ import (
 )
 
 // One kind gets half of a queue and one more; what is left is for the others.
-func TestShareLeavesRoomForOthers(t *testing.T) {
-	for _, test := range []struct{ queue, share int }{{1, 1}, {2, 2}, {3, 2}, {4, 3}, {8, 5}, {100, 51}} {
+func TestQuotaLeavesRoomForOthers(t *testing.T) {
+	for _, test := range []struct{ queue, quota int }{{1, 1}, {2, 2}, {3, 2}, {4, 3}, {8, 5}, {100, 51}} {
 		l := newIntLoop(test.queue, 4)
 		free := occupy(t, l)
 		nothing := func(*int) error { return nil }
-		var a, b Share
+		var a, b Quota
 		var done []<-chan error
-		for range test.share {
+		for range test.quota {
 			done = append(done, queueClass(background, l, Normal, &a, nothing))
 		}
 		err := l.DoClass(background, Normal, &a, nothing)
-		if err != ErrShareUsed || !errors.Is(err, ErrOverloaded) {
-			t.Errorf("queue of %d, task %d of one kind: %v", test.queue, test.share+1, err)
+		if err != ErrQuotaUsed || !errors.Is(err, ErrOverloaded) {
+			t.Errorf("queue of %d, task %d of one kind: %v", test.queue, test.quota+1, err)
 		}
-		for range test.queue - test.share {
+		for range test.queue - test.quota {
 			done = append(done, queueClass(background, l, Normal, &b, nothing))
 		}
 		if err := l.Do(background, nothing); err != ErrOverloaded {
 			t.Errorf("queue of %d, full: %v", test.queue, err)
 		}
-		// Another class has a queue, and so a share, of its own.
+		// Another class has a queue, and so a quota, of its own.
 		done = append(done, queueClass(background, l, High, &a, nothing))
-		if got := a.Queued(); got != test.share+1 {
+		if got := a.Queued(); got != test.quota+1 {
 			t.Errorf("queue of %d: %d queued of the kind", test.queue, got)
 		}
 		free()
@@ -44,15 +44,15 @@ func TestShareLeavesRoomForOthers(t *testing.T) {
 		if a.Queued() != 0 || b.Queued() != 0 {
 			t.Errorf("queue of %d: %d and %d left", test.queue, a.Queued(), b.Queued())
 		}
-		if s := l.Stats(); s.Refused != (Refusals{Full: 1, Share: 1}) || s.InFlight != 0 {
+		if s := l.Stats(); s.Refused != (Refusals{Full: 1, Quota: 1}) || s.InFlight != 0 {
 			t.Errorf("queue of %d: %+v", test.queue, s.Refused)
 		}
 		l.Close(background)
 	}
 }
 
-// Whatever becomes of a task, its place in the share is given back when its slot is.
-func TestShareIsGivenBack(t *testing.T) {
+// Whatever becomes of a task, its place in the quota is given back when its slot is.
+func TestQuotaIsGivenBack(t *testing.T) {
 	cancelled, cancel := context.WithCancel(background)
 	for _, test := range []struct {
 		name  string
@@ -77,7 +77,7 @@ func TestShareIsGivenBack(t *testing.T) {
 				defer func() { cancel() }()
 			}
 			free := occupy(t, l)
-			var s Share
+			var s Quota
 			fn := test.fn
 			if fn == nil {
 				fn = func(*int) error { t.Error("ran"); return nil }
@@ -105,21 +105,21 @@ func TestShareIsGivenBack(t *testing.T) {
 			}
 			until(func() bool { return l.Stats().InFlight == 0 })
 			if s.Queued() != 0 {
-				t.Errorf("%d left in the share", s.Queued())
+				t.Errorf("%d left in the quota", s.Queued())
 			}
 		})
 	}
 	cancel()
 }
 
-// A cancelled task takes a slot up to its turn, and a place in the share as long: a kind
+// A cancelled task takes a slot up to its turn, and a place in the quota as long: a kind
 // whose clients leave at once cannot fill the queue either.
-func TestCancelledTasksCountInTheShare(t *testing.T) {
+func TestCancelledTasksCountInTheQuota(t *testing.T) {
 	l := newIntLoop(8, 4)
 	defer l.Close(background)
 	free := occupy(t, l)
 	ctx, cancel := context.WithCancel(background)
-	var s Share
+	var s Quota
 	var gone []<-chan error
 	for range 5 {
 		gone = append(gone, queueClass(ctx, l, Normal, &s, func(*int) error { t.Error("ran"); return nil }))
@@ -130,7 +130,7 @@ func TestCancelledTasksCountInTheShare(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := l.DoClass(background, Normal, &s, func(*int) error { return nil }); err != ErrShareUsed {
+	if err := l.DoClass(background, Normal, &s, func(*int) error { return nil }); err != ErrQuotaUsed {
 		t.Errorf("task 6: %v", err)
 	}
 	other := queue(background, l, func(*int) error { return nil })
@@ -142,18 +142,18 @@ func TestCancelledTasksCountInTheShare(t *testing.T) {
 
 // Producers of one kind race for its places: the rest of the queue stays free, so that
 // another kind is never refused.
-func TestShareUnderRaces(t *testing.T) {
+func TestQuotaUnderRaces(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 		l := newIntLoop(8, 2)
-		var many, few Share
+		var many, few Quota
 		var wg sync.WaitGroup
-		produce := func(s *Share, mayRefuse bool) {
+		produce := func(s *Quota, mayRefuse bool) {
 			defer wg.Done()
 			for range 2000 {
 				ran := false
 				err := l.DoClass(background, Normal, s, func(*int) error { ran = true; return nil })
-				if ran != (err == nil) || err != nil && (!mayRefuse || err != ErrShareUsed) {
+				if ran != (err == nil) || err != nil && (!mayRefuse || err != ErrQuotaUsed) {
 					t.Errorf("ran %v, error %v", ran, err)
 					return
 				}
