@@ -91,7 +91,7 @@ func (n *apiNode) place(L *lua.LState, kind route.Kind, name, written string) *a
 	}
 	c := newAPINode(n.gen, n, name)
 	c.kind = kind
-	c.where = callerLine(L)
+	c.where = luaval.CallerLine(L)
 	n.children = append(n.children, c)
 	return c
 }
@@ -123,7 +123,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		if !ok {
 			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, luaval.TypeName(value), n.meantPath(key, value))
 		}
-		d := definition{name: key, fn: fn, where: callerLine(L)}
+		d := definition{name: key, fn: fn, where: luaval.CallerLine(L)}
 		n.gen.override(n.handlers[m], d, n.lua()+"."+key)
 		n.handlers[m] = d
 		return
@@ -157,7 +157,7 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	if !ok {
 		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
 	}
-	d := definition{name: key, fn: fn, where: callerLine(L)}
+	d := definition{name: key, fn: fn, where: luaval.CallerLine(L)}
 	for i := range l.list {
 		if l.list[i].name == key {
 			l.node.gen.override(l.list[i], d, l.node.lua()+"."+l.kind+"."+key)
@@ -167,9 +167,6 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	}
 	l.list = append(l.list, d)
 }
-
-// callerLine returns file:line of the Lua code that runs.
-func callerLine(L *lua.LState) string { return strings.TrimSuffix(strings.TrimSpace(L.Where(1)), ":") }
 
 const errRoutesFixed = "routes cannot be changed after the script has loaded"
 

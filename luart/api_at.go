@@ -222,7 +222,7 @@ func (g *Generation) noteRead(L *lua.LState, m misread) {
 	if g.misreads == nil {
 		g.misreads = map[misreadAt]misread{}
 	}
-	g.misreads[misreadAt{callerLine(L), m.key}] = m
+	g.misreads[misreadAt{luaval.CallerLine(L), m.key}] = m
 }
 
 // misreadAt is where a script reads which key.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 )
@@ -85,6 +86,9 @@ func (g *Generation) retireHeld() {
 	g.replaced = true
 	g.vm.loop.DropSpare()
 	g.http.closeIdle()
+	for _, do := range g.onRetire {
+		do()
+	}
 	delete(g.vm.live, g)
 	for _, t := range g.timersInOrder() {
 		t.drop()
@@ -122,7 +126,7 @@ func (vm *VM) retireAll() {
 // While the script loads f is kept until the server starts. Errors: more than maxTasks
 // tasks.
 func (g *Generation) spawnLua(L *lua.LState) int {
-	g.spawn(L, &backgroundTask{kind: "rover.spawn", fn: L.CheckFunction(1), where: callerLine(L)})
+	g.spawn(L, &backgroundTask{kind: "rover.spawn", fn: L.CheckFunction(1), where: luaval.CallerLine(L)})
 	return 0
 }
 

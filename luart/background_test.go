@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/zap"
 )
 
@@ -48,7 +49,7 @@ func TestAGenerationNotStartedDoesNothing(t *testing.T) {
 	if err := s.load(source); err != nil { // it starts this one
 		t.Fatal(err)
 	}
-	g, err := vm.Load(context.Background(), Script{Path: "/x/app.lua", Source: []byte(source), Burst: time.Second})
+	g, err := vm.Load(context.Background(), Script{Libraries: all.Libraries(), Path: "/x/app.lua", Source: []byte(source), Burst: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

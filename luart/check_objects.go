@@ -2,6 +2,7 @@ package luart
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,14 +12,25 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// makers are the functions of rover that return an object, or nil, and its type.
+// makers are the functions of rover that return an object, or nil, and its type; those of
+// libraries say so themselves.
 var makers = map[string]string{
 	"cache": "cache", "lock": "lock", "semaphore": "lock", "channel": "channel",
-	"after": "timer", "every": "timer", "cron": "timer", "re.compile": "regular expression",
-	"metrics.counter": "counter", "metrics.gauge": "gauge", "metrics.histogram": "histogram",
+	"after": "timer", "every": "timer", "cron": "timer",
 	"http.create": "HTTP client", "http.get": "HTTP response", "http.post": "HTTP response", "http.put": "HTTP response",
 	"http.patch": "HTTP response", "http.delete": "HTTP response", "http.head": "HTTP response",
 	"http.options": "HTTP response", "http.request": "HTTP response",
+}
+
+// makers returns makers with those of the libraries that the script has.
+func (g *Generation) makers() map[string]string {
+	all := maps.Clone(makers)
+	for _, l := range g.libraries {
+		for function, kind := range l.Makes {
+			all[strings.TrimSuffix(l.Name+"."+function, ".")] = kind
+		}
+	}
+	return all
 }
 
 // objectType returns the type of luaval.NewType that an expression has for a value, if it has one
@@ -47,7 +59,7 @@ func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *binding) string 
 		if !known || made == lua.LNil || !isTable {
 			return ""
 		}
-		for path, kind := range makers {
+		for path, kind := range c.g.makers() {
 			var v lua.LValue = rover
 			for _, key := range strings.Split(path, ".") {
 				if t, ok := v.(*lua.LTable); ok {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 // checkFile checks a script as it is, with what change sets.
@@ -19,7 +21,7 @@ func checkFile(t *testing.T, path string, change ...func(*Script)) []Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Script{Path: path, Source: source}
+	s := Script{Libraries: all.Libraries(), Path: path, Source: source}
 	for _, f := range change {
 		f(&s)
 	}
@@ -162,7 +164,7 @@ func TestCheckDocs(t *testing.T) {
 				continue
 			}
 			set := map[string]string{"token": "s3cret", "upstream": "http://127.0.0.1:1"}
-			for _, f := range Check(context.Background(), Script{Path: page, Source: []byte(b[1]), Config: set}) {
+			for _, f := range Check(context.Background(), Script{Libraries: all.Libraries(), Path: page, Source: []byte(b[1]), Config: set}) {
 				t.Errorf("%s", f)
 			}
 		}

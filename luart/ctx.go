@@ -330,7 +330,7 @@ func (g *Generation) openLog(L *lua.LState) *lua.LTable {
 		"error": (*zap.Logger).Error,
 	} {
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			write(g.vm.cur.log(), luaval.CheckText(L, 1), append(logFields(L, 2), zap.String("at", callerLine(L)))...)
+			write(g.vm.cur.log(), luaval.CheckText(L, 1), append(logFields(L, 2), zap.String("at", luaval.CallerLine(L)))...)
 			return 0
 		}))
 	}

@@ -138,20 +138,3 @@ func (d *deadlock) waits(p *place) bool {
 	d.known[p.c] = waits
 	return waits
 }
-
-// luaLine returns "file:line" of the innermost Lua code that runs in L. Only the holder
-// may call it.
-func luaLine(L *lua.LState) string {
-	for at := L; at != nil; at = at.Parent {
-		for level := 0; ; level++ {
-			where := at.Where(level)
-			if where == "" {
-				break
-			}
-			if !strings.HasPrefix(where, "[G]") {
-				return strings.TrimSuffix(strings.TrimSpace(where), ":")
-			}
-		}
-	}
-	return "?"
-}

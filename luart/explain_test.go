@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -91,7 +92,7 @@ func TestExplainLoadErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := func(source string) error {
-		_, err := vm.Load(t.Context(), Script{Path: filepath.Join(dir, "app.lua"), Source: []byte(source), Burst: time.Minute})
+		_, err := vm.Load(t.Context(), Script{Libraries: all.Libraries(), Path: filepath.Join(dir, "app.lua"), Source: []byte(source), Burst: time.Minute})
 		return err
 	}
 	for _, tt := range []struct{ source, want string }{

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 // frozen is a server whose VM goes by a clock that stands still; the caller is at work.
@@ -22,7 +23,8 @@ func frozen(t *testing.T, source string) (*server, *clock.Clock) {
 	t.Cleanup(func() { s.vm.Close(context.Background()) })
 	core, logs := observer.New(zap.DebugLevel)
 	g, err := s.vm.Load(context.Background(), Script{
-		Path: filepath.Join(t.TempDir(), "app.lua"), Source: []byte(source),
+		Libraries: all.Libraries(),
+		Path:      filepath.Join(t.TempDir(), "app.lua"), Source: []byte(source),
 		Timeout: 30 * time.Second, Burst: time.Minute, MaxBody: 1 << 20, Logger: zap.New(core),
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func (g *Generation) register(kind FunctionKind) lua.LGFunction {
 		if g.functions[kind] == nil {
 			g.functions[kind] = map[string]*handler{}
 		}
-		d := definition{name: name, fn: fn, where: callerLine(L)}
+		d := definition{name: name, fn: fn, where: luaval.CallerLine(L)}
 		g.functions[kind][name] = newHook(d, string(kind)+" "+name)
 		return 0
 	}

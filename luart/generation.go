@@ -13,12 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart/jsonlua"
-	"github.com/caddy-rover/rover/luart/lib/crypto"
-	"github.com/caddy-rover/rover/luart/lib/encoding"
-	"github.com/caddy-rover/rover/luart/lib/re"
-	libtime "github.com/caddy-rover/rover/luart/lib/time"
-	liburl "github.com/caddy-rover/rover/luart/lib/url"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -48,6 +43,8 @@ type Script struct {
 	Net         *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
 	FakeNetwork http.RoundTripper                // what rover.http asks in place of the network; nil: the network
 	Config      map[string]string                // rover.config
+
+	Libraries []*lib.Library // what it finds in rover beside the VM's own, in this order
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
@@ -111,6 +108,8 @@ type Generation struct {
 	unrouted  *routeStats // of requests that only hooks see
 
 	http      *httpClients
+	libraries []*lib.Library
+	onRetire  []func() // of libraries
 	sources   sources
 	exchanges sync.Pool
 
@@ -142,7 +141,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.background = newBackground(vm)
 	g.life.hooks = map[string][]definition{}
 	g.snapshot.Script = s.Source
-	g.functions = functions{}
+	g.functions, g.libraries = functions{}, s.Libraries
 	g.http = newHTTPClients(vm, s.Net, s.FakeNetwork)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := compileFor(ctx, s.Source, g.name)
@@ -210,7 +209,11 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.templates = newTemplates(g.env)
 	g.builders = newBuilders(g)
 	g.lifeHooks = newLifeHooks(g)
-	g.env.RawSetString("rover", g.openRover(s))
+	rover, err := g.openRover(s)
+	if err != nil {
+		return err
+	}
+	g.env.RawSetString("rover", rover)
 
 	c := &call{gen: g, ctx: ctx}
 	if g.timeout > 0 {
@@ -263,14 +266,13 @@ func (g *Generation) unfinished(message string) *ScriptError {
 }
 
 // openRover makes the rover table. Only the holder may call it.
-func (g *Generation) openRover(s Script) *lua.LTable {
+func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	L := g.vm.main
 	defer func(env *lua.LTable) { L.Env = env }(L.Env)
 	L.Env = g.env
 	rover := L.NewTable()
 	set := func(name string, v lua.LValue) { rover.RawSetString(name, v) }
 	fn := func(name string, f lua.LGFunction) { set(name, L.NewFunction(f)) }
-	lib := func(name string, table *lua.LTable) { bound(table); set(name, table) }
 	fn("server", g.server)
 	fn("state", g.vm.state)
 	fn("matcher", g.register(MatcherFunction))
@@ -285,16 +287,8 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	fn("lock", g.vm.openLock)
 	fn("semaphore", g.vm.openSemaphore)
 	fn("channel", g.vm.openChannel)
-	lib("json", jsonlua.Open(L))
-	lib("base64", encoding.OpenBase64(L))
-	lib("hex", encoding.OpenHex(L))
-	lib("crypto", crypto.Open(L))
-	lib("url", liburl.Open(L))
-	lib("re", re.Open(L))
-	lib("time", libtime.Open(L, g.vm.clock))
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("http", g.openHTTP(L))
-	lib("metrics", g.openMetrics(L))
 	set("html", g.templates.open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()
@@ -306,7 +300,7 @@ func (g *Generation) openRover(s Script) *lua.LTable {
 	if s.dry {
 		fn("sleep", drySleep)
 	}
-	return rover
+	return rover, g.openLibraries(rover, &s)
 }
 
 // server is rover.server {options}: it returns api. Options that are the server's
@@ -335,7 +329,7 @@ func (g *Generation) server(L *lua.LState) int {
 				see = "timeout in the rover block"
 			}
 			g.logger.Info("an option of rover.server is Caddy's job and has no effect",
-				zap.String("option", key), zap.String("see", see), zap.String("at", callerLine(L)))
+				zap.String("option", key), zap.String("see", see), zap.String("at", luaval.CallerLine(L)))
 		})
 	}
 	g.api = luaval.NewObject(g.vm.types.root, newAPINode(g, nil, ""))

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 // A new generation has the old state, by reference, and nothing else of the old.
@@ -119,7 +121,7 @@ func TestLoadUnderTraffic(t *testing.T) {
 		}()
 	}
 	for range 50 {
-		g, err := s.vm.Load(context.Background(), Script{Path: "app.lua", Source: []byte(source), Timeout: time.Minute, Burst: time.Second})
+		g, err := s.vm.Load(context.Background(), Script{Libraries: all.Libraries(), Path: "app.lua", Source: []byte(source), Timeout: time.Minute, Burst: time.Second})
 		if err != nil {
 			t.Error(err)
 			break

@@ -2,8 +2,8 @@ package luart
 
 import (
 	"context"
-	"strconv"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -16,12 +16,7 @@ type waitsOn struct {
 	receives bool // the request's body: that is counted apart
 }
 
-func (w waitsOn) String() string {
-	if w.which == "" {
-		return w.what
-	}
-	return w.what + " " + strconv.Quote(w.which)
-}
+func (w waitsOn) String() string { return lib.WaitsOn{What: w.what, Which: w.which}.String() }
 
 // onClient is what a stream waits for between two calls of its producer.
 var onClient = waitsOn{what: "the client, to take what was sent"}

@@ -52,7 +52,7 @@ func (vm *VM) cacheFetch(L *lua.LState) int {
 	var own *place
 	if f == nil {
 		f = sc.newFlight(key)
-		own = f.give(vm.cur, luaLine(L))
+		own = f.give(vm.cur, luaval.LuaLine(L))
 	} else {
 		var v luaval.DataCopy
 		if v, own = vm.join(L, f); own == nil {
@@ -215,7 +215,7 @@ func (f *flight) land(own *place, p luaval.DataCopy, bytes int, ttl, stale time.
 // Only the holder may call it.
 func (vm *VM) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *place) {
 	vm.checkDeadlock(L, f)
-	w := &flightWaiter{c: vm.cur, where: luaLine(L), ready: make(chan struct{})}
+	w := &flightWaiter{c: vm.cur, where: luaval.LuaLine(L), ready: make(chan struct{})}
 	el := f.waiters.PushBack(w)
 	returned := false
 	defer func() {
@@ -238,7 +238,7 @@ func (vm *VM) refresh(L *lua.LState, sc *sharedCache, key cacheKey, o fetchOptio
 		return
 	}
 	f := sc.newFlight(key)
-	where := luaLine(L)
+	where := luaval.LuaLine(L)
 	body := L.NewFunction(func(L *lua.LState) int {
 		f.fly(L, f.give(vm.cur, where), o, fn)
 		return 0

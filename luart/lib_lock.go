@@ -144,7 +144,7 @@ func (s *semaphore) dropIdle() {
 func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 	c := s.vm.cur
 	if len(s.held) < s.places { // then nobody waits: see next
-		return s.give(c, luaLine(L))
+		return s.give(c, luaval.LuaLine(L))
 	}
 	if d == forever || s.kind == "lock" && s.belongsTo(c) { // a mistake, whatever the time
 		s.vm.checkDeadlock(L, s)
@@ -152,7 +152,7 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 	if d == 0 {
 		return nil
 	}
-	w := &placeWaiter{c: c, where: luaLine(L), ready: make(chan struct{})}
+	w := &placeWaiter{c: c, where: luaval.LuaLine(L), ready: make(chan struct{})}
 	el := s.queue.PushBack(w)
 	returned := false
 	defer func() {

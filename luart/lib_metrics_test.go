@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -14,7 +15,7 @@ import (
 func collected(t *testing.T, vm *VM) (lines []string) {
 	t.Helper()
 	r := prometheus.NewPedanticRegistry()
-	for _, m := range vm.ScriptMetrics() {
+	for _, m := range metrics.In(vm) {
 		if err := r.Register(m.Collector); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func TestMetricSeriesAreLimited(t *testing.T) {
 	}
 	s.expectOnce("GET /", "200 ok")
 	lines := collected(t, s.vm)
-	if len(lines) != maxSeries || !slices.Contains(lines, "rover_c{id=1} 2") {
+	if len(lines) != metrics.MaxSeries || !slices.Contains(lines, "rover_c{id=1} 2") {
 		t.Errorf("%d series", len(lines))
 	}
 	if n := len(s.logged("metrics have too many combinations of label values, new ones are not counted")); n != 1 {

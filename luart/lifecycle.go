@@ -70,7 +70,7 @@ func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more
 	if g.tree != nil {
 		L.RaiseError("api.%s: the script has loaded; hooks are given at its top level", name)
 	}
-	d := definition{name: name, fn: fn, where: callerLine(L)}
+	d := definition{name: name, fn: fn, where: luaval.CallerLine(L)}
 	switch {
 	case name == "on_error":
 		g.onError = newHandler(d, name)

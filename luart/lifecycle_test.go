@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -189,7 +190,7 @@ func TestStopIsBounded(t *testing.T) {
 		t.Error("not retired")
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
-	g, err := s.vm.Load(context.Background(), Script{Path: "app.lua", Source: []byte(source), Logger: zap.New(core)})
+	g, err := s.vm.Load(context.Background(), Script{Libraries: all.Libraries(), Path: "app.lua", Source: []byte(source), Logger: zap.New(core)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -59,7 +60,8 @@ func TestReplacedGenerationsAreGarbage(t *testing.T) {
 	var gens []weak.Pointer[Generation]
 	reload := func(version int) {
 		g, err := s.vm.Load(ctx, Script{
-			Path: "app.lua", Source: source, Version: version, MaxBody: 1 << 20, Timeout: 30e9, Burst: 1e9,
+			Libraries: all.Libraries(),
+			Path:      "app.lua", Source: source, Version: version, MaxBody: 1 << 20, Timeout: 30e9, Burst: 1e9,
 			Net: net, Config: map[string]string{"upstream": upstream.URL}, Logger: logger,
 		})
 		if err != nil {
@@ -135,7 +137,7 @@ func TestReplacedGenerationsAreGarbage(t *testing.T) {
 
 // release sends a value to a channel of the scripts.
 func (s *server) release(channel string) error {
-	g, err := s.vm.Load(context.Background(), Script{Path: "release.lua", Timeout: 30e9, Burst: 1e9, Source: []byte(
+	g, err := s.vm.Load(context.Background(), Script{Libraries: all.Libraries(), Path: "release.lua", Timeout: 30e9, Burst: 1e9, Source: []byte(
 		`rover.channel("` + channel + `", 1):send(true) return rover.server {}`)})
 	if err == nil {
 		g.Retire()

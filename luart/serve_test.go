@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -70,7 +71,8 @@ func (s *server) load(source string, change ...func(*Script)) error {
 	lines := make(chan string, 10_000)
 	core = zapcore.RegisterHooks(core, func(e zapcore.Entry) error { lines <- e.Message; return nil })
 	script := Script{
-		Path: filepath.Join(s.t.TempDir(), "app.lua"), Source: []byte(source),
+		Libraries: all.Libraries(),
+		Path:      filepath.Join(s.t.TempDir(), "app.lua"), Source: []byte(source),
 		Timeout: 30 * time.Second, Burst: time.Second, MaxBody: 1 << 20,
 		Logger: zap.New(core),
 	}

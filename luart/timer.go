@@ -106,7 +106,7 @@ func checkDelay(L *lua.LState, least time.Duration) time.Duration {
 // holder may call it.
 func (g *Generation) addTimer(L *lua.LState, kind string, t *timer) int {
 	g.checkBackground(L, kind)
-	t.g, t.backgroundTask = g, backgroundTask{kind: kind, fn: L.CheckFunction(2), where: callerLine(L)}
+	t.g, t.backgroundTask = g, backgroundTask{kind: kind, fn: L.CheckFunction(2), where: luaval.CallerLine(L)}
 	if g.vm.timers >= maxTimers {
 		L.RaiseError("%s: %d timers are armed, the limit", kind, maxTimers)
 	}

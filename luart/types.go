@@ -19,8 +19,6 @@ type types struct {
 	channel             *lua.LTable
 
 	httpClient, httpResponse *lua.LTable
-
-	metrics map[string]*lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -51,6 +49,5 @@ func newTypes(vm *VM) types {
 	t.lifeHook = luaval.NewType(L, "hook", nil, noHookField)
 	t.lifeHook.RawSetString("__newindex", L.NewFunction(noHookField))
 	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))
-	t.metrics = newMetricTypes(vm)
 	return t
 }

@@ -48,7 +48,7 @@ type VM struct {
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
 	recentErrors               recentErrors
-	metrics                    scriptMetrics
+	libraries                  libraryStates
 
 	logger  *zap.Logger
 	http    outbound.Counters
@@ -84,7 +84,7 @@ type VM struct {
 	cleanupGrace            time.Duration
 
 	background sync.WaitGroup // background tasks and armed timers
-	closings   sync.WaitGroup // of HTTP responses
+	closings   sync.WaitGroup // what libraries have begun with VM.Go
 
 	profiling  sync.Mutex // held while a profile is made
 	inspecting sync.Mutex // held by whoever has stored budget.inspection
@@ -226,6 +226,9 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.stop()
 		vm.mirrors.close()
 		vm.closings.Wait()
+		if err := vm.libraries.close(); err != nil {
+			vm.logger.Error("a library could not be closed", zap.Error(err))
+		}
 		vm.budget.close()
 		vm.closed.Store(true)
 	})

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -170,7 +171,7 @@ func (w *waiting) post(target string, body io.Reader) string {
 
 // loadTop loads the script that waits while it loads.
 func (w *waiting) loadTop(source, context string, c *waitingCell) string {
-	script := Script{Source: []byte(source)}
+	script := Script{Libraries: all.Libraries(), Source: []byte(source)}
 	w.script("top", map[string]string{"context": context, "place": c.place, "call": c.call, "id": c.id})(&script)
 	g, err := w.vm.Load(c.t.Context(), script)
 	if err != nil {

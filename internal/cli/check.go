@@ -18,6 +18,7 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -115,7 +116,7 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, error) {
 	if err != nil {
 		return luart.Script{}, err
 	}
-	s := luart.Script{Config: config.Set, CheckUpstream: upstream.CheckAddress}
+	s := luart.Script{Config: config.Set, Libraries: all.Libraries(), CheckUpstream: upstream.CheckAddress}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowEnv) {
 		s.AllowEnv, s.Getenv = true, os.LookupEnv
 	}

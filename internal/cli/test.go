@@ -19,6 +19,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/handler"
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -56,7 +57,7 @@ var errTestsFailed = errors.New("tests have failed")
 // runTests runs the tests that arguments and flags name. It returns the exit code, and an
 // error to print with it.
 func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error) {
-	runner := &scripttest.Runner{Timeout: fl.Duration("timeout"), Open: (&scriptConfigs{}).open}
+	runner := &scripttest.Runner{Timeout: fl.Duration("timeout"), Open: (&scriptConfigs{}).open, Libraries: all.Libraries()}
 	if runner.Timeout <= 0 {
 		return exitUsage, errors.New("--timeout: a duration above 0 expected")
 	}

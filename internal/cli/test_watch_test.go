@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -58,7 +59,7 @@ func TestWatchTests(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	out := printed{make(chan string, 1000)}
 	run := &testRun{
-		runner: &scripttest.Runner{Timeout: time.Minute, Open: (&scriptConfigs{}).open},
+		runner: &scripttest.Runner{Timeout: time.Minute, Open: (&scriptConfigs{}).open, Libraries: all.Libraries()},
 		paths:  []string{dir}, report: scripttest.Report{W: out},
 	}
 	ended := make(chan error)

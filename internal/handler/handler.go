@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -144,6 +145,7 @@ func (h *Handler) newSettings(repl *caddy.Replacer, path string) (luart.Script, 
 		Getenv:        os.LookupEnv,
 		Net:           net,
 		Config:        config,
+		Libraries:     all.Libraries(),
 		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,
 	}, nil

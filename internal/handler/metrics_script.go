@@ -5,6 +5,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/internal/scripts"
+	"github.com/caddy-rover/rover/luart/lib/metrics"
 )
 
 // scriptMetrics collects what the scripts of a config have made with rover.metrics. It tells
@@ -21,7 +22,7 @@ func (s scriptMetrics) Collect(ch chan<- prometheus.Metric) {
 	type owner struct{ vm, signature string }
 	seen := map[string]owner{}
 	for _, vm := range scripts.VMs() {
-		for _, m := range vm.ScriptMetrics() {
+		for _, m := range metrics.In(vm) {
 			first, ok := seen[m.Name]
 			switch {
 			case !ok:

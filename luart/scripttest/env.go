@@ -68,7 +68,7 @@ func newEnv(ctx context.Context, f *file) (*env, error) {
 		return e, err
 	}
 	e.gen, err = e.vm.Load(e.ctx, luart.Script{
-		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30,
+		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30, Libraries: f.libs,
 		Logger: zap.New(core),
 		Opened: func(path string, _ []byte) { e.opened(path) },
 		Tool: &luart.Tool{Name: preludeName, Prelude: prelude, Natives: map[string]luart.Native{

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
 // suffix of files of tests.
@@ -51,6 +52,8 @@ type Runner struct {
 	Open    Opener
 	Run     *regexp.Regexp // only tests whose name matches; nil: all
 	Timeout time.Duration  // of the system's time, of each test
+
+	Libraries []*lib.Library // that the files of tests have; what scripts have Open says
 }
 
 // FileResult is how the tests of a file have ended.
@@ -91,6 +94,7 @@ type file struct {
 	script  string
 	timeout time.Duration
 	open    Opener
+	libs    []*lib.Library
 	deps    map[string]bool
 }
 
@@ -98,7 +102,7 @@ type file struct {
 func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	began := time.Now()
 	result.Path = path
-	f := &file{timeout: r.Timeout, open: r.Open, deps: map[string]bool{}}
+	f := &file{timeout: r.Timeout, open: r.Open, libs: r.Libraries, deps: map[string]bool{}}
 	defer func() {
 		result.Took = time.Since(began)
 		result.Files = slices.Sorted(maps.Keys(f.deps))

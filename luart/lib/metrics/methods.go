@@ -1,4 +1,4 @@
-package luart
+package metrics
 
 import (
 	"math"
@@ -9,13 +9,13 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// newMetricTypes makes what scripts have of metrics, by kind.
-func newMetricTypes(vm *VM) map[string]*lua.LTable {
-	L := vm.main
+// newTypes makes what scripts have of metrics, by kind.
+func newTypes(s *state) map[string]*lua.LTable {
+	L := s.vm.L()
 	return map[string]*lua.LTable{
-		"counter":   luaval.NewType(L, "counter", map[string]lua.LGFunction{"inc": vm.incCounter}, nil),
-		"gauge":     luaval.NewType(L, "gauge", map[string]lua.LGFunction{"set": vm.setGauge, "inc": vm.incGauge, "dec": vm.decGauge}, nil),
-		"histogram": luaval.NewType(L, "histogram", map[string]lua.LGFunction{"observe": vm.observe}, nil),
+		"counter":   luaval.NewType(L, "counter", map[string]lua.LGFunction{"inc": s.incCounter}, nil),
+		"gauge":     luaval.NewType(L, "gauge", map[string]lua.LGFunction{"set": s.setGauge, "inc": s.incGauge, "dec": s.decGauge}, nil),
+		"histogram": luaval.NewType(L, "histogram", map[string]lua.LGFunction{"observe": s.observe}, nil),
 	}
 }
 
@@ -47,49 +47,49 @@ func checkFinite(L *lua.LState, at int, n lua.LNumber) float64 {
 }
 
 // incCounter is counter:inc([n][, labels]): n, 1 by default, is not negative.
-func (vm *VM) incCounter(L *lua.LState) int {
+func (s *state) incCounter(L *lua.LState) int {
 	m := checkMetric(L, "counter")
 	by, labels := checkSteps(L)
 	if by < 0 {
 		L.ArgError(2, "a counter cannot go down; a gauge can")
 	}
-	if s := vm.one(L, m, labels); s != nil {
-		s.(prometheus.Counter).Add(by)
+	if one := s.one(L, m, labels); one != nil {
+		one.(prometheus.Counter).Add(by)
 	}
 	return 0
 }
 
 // setGauge is gauge:set(n[, labels]).
-func (vm *VM) setGauge(L *lua.LState) int {
+func (s *state) setGauge(L *lua.LState) int {
 	m := checkMetric(L, "gauge")
 	to := checkFinite(L, 2, L.CheckNumber(2))
-	if s := vm.one(L, m, 3); s != nil {
-		s.(prometheus.Gauge).Set(to)
+	if one := s.one(L, m, 3); one != nil {
+		one.(prometheus.Gauge).Set(to)
 	}
 	return 0
 }
 
 // incGauge is gauge:inc([n][, labels]).
-func (vm *VM) incGauge(L *lua.LState) int { return vm.moveGauge(L, 1) }
+func (s *state) incGauge(L *lua.LState) int { return s.moveGauge(L, 1) }
 
 // decGauge is gauge:dec([n][, labels]).
-func (vm *VM) decGauge(L *lua.LState) int { return vm.moveGauge(L, -1) }
+func (s *state) decGauge(L *lua.LState) int { return s.moveGauge(L, -1) }
 
-func (vm *VM) moveGauge(L *lua.LState, sign float64) int {
+func (s *state) moveGauge(L *lua.LState, sign float64) int {
 	m := checkMetric(L, "gauge")
 	by, labels := checkSteps(L)
-	if s := vm.one(L, m, labels); s != nil {
-		s.(prometheus.Gauge).Add(sign * by)
+	if one := s.one(L, m, labels); one != nil {
+		one.(prometheus.Gauge).Add(sign * by)
 	}
 	return 0
 }
 
 // observe is histogram:observe(n[, labels]).
-func (vm *VM) observe(L *lua.LState) int {
+func (s *state) observe(L *lua.LState) int {
 	m := checkMetric(L, "histogram")
 	n := checkFinite(L, 2, L.CheckNumber(2))
-	if s := vm.one(L, m, 3); s != nil {
-		s.(prometheus.Observer).Observe(n)
+	if one := s.one(L, m, 3); one != nil {
+		one.(prometheus.Observer).Observe(n)
 	}
 	return 0
 }

@@ -1,4 +1,4 @@
-package luart
+package metrics
 
 import (
 	"fmt"
@@ -13,26 +13,30 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// The library rover.metrics: figures of the script's own, beside those of the server.
-//
-//	local orders = rover.metrics.counter("orders_total", { help = "Orders taken.", labels = { "kind" } })
-//	orders:inc { kind = "gift" }
-//
-// A metric belongs to the VM, as rover.state does: it goes on when the script is reloaded.
-// It is rover_<name> where metrics are read, so that it cannot be taken for one of the
-// server's.
-const metricPrefix = "rover_"
+// Library is rover.metrics.
+var Library = &lib.Library{
+	Name:     name,
+	Makes:    map[string]string{"counter": "counter", "gauge": "gauge", "histogram": "histogram"},
+	NewState: newState,
+	Open:     open,
+}
 
 const (
+	name = "metrics"
+
+	// prefix begins the names of metrics where they are read.
+	prefix = "rover_"
+
 	maxMetrics = 200
 	maxLabels  = 10
 
-	// maxSeries are the combinations of label values that a VM's metrics have together. Values
+	// MaxSeries are the combinations of label values that a VM's metrics have together. Values
 	// that come from requests are without end, and each combination stays.
-	maxSeries = 10_000
+	MaxSeries = 10_000
 
 	maxLabelBytes = 128
 	maxBuckets    = 64
@@ -46,8 +50,11 @@ var (
 // ownLabels cannot be a script's: vm is added to all, le is a histogram's.
 var ownLabels = []string{"vm", "le"}
 
-// scriptMetrics are those of a VM's scripts.
-type scriptMetrics struct {
+// state is the metrics of a VM's scripts.
+type state struct {
+	vm    lib.VM
+	types map[string]*lua.LTable // of what scripts have of a metric, by kind
+
 	mu     sync.Mutex         // guards byName, which the holder alone changes
 	byName map[string]*metric // without the prefix
 	series int                // the holder's
@@ -69,50 +76,62 @@ type metric struct {
 	series map[string]prometheus.Metric
 }
 
-// ScriptMetric is a metric that a script has made.
-type ScriptMetric struct {
+// Metric is a metric that a script has made.
+type Metric struct {
 	Name      string // with the prefix
 	Signature string // metrics of one name but another signature cannot be collected together
 	Collector prometheus.Collector
 }
 
-// ScriptMetrics returns the metrics of the VM's scripts. Any goroutine may call it.
-func (vm *VM) ScriptMetrics() []ScriptMetric {
-	vm.metrics.mu.Lock()
-	defer vm.metrics.mu.Unlock()
-	list := make([]ScriptMetric, 0, len(vm.metrics.byName))
-	for _, m := range vm.metrics.byName {
-		list = append(list, ScriptMetric{metricPrefix + m.name, fmt.Sprintf("%s %q %q", m.kind, m.help, m.labels), m.vec})
+// In returns the metrics of a VM's scripts. Any goroutine may call it.
+func In(vm interface{ LibraryState(name string) any }) []Metric {
+	s, ok := vm.LibraryState(name).(*state)
+	if !ok {
+		return nil
 	}
-	slices.SortFunc(list, func(a, b ScriptMetric) int { return strings.Compare(a.Name, b.Name) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Metric, 0, len(s.byName))
+	for _, m := range s.byName {
+		list = append(list, Metric{prefix + m.name, fmt.Sprintf("%s %q %q", m.kind, m.help, m.labels), m.vec})
+	}
+	slices.SortFunc(list, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
 
-// openMetrics makes rover.metrics. Only the holder may call it.
-func (g *Generation) openMetrics(L *lua.LState) *lua.LTable {
-	t := L.CreateTable(0, 3)
-	for _, kind := range []string{"counter", "gauge", "histogram"} {
-		t.RawSetString(kind, L.NewFunction(func(L *lua.LState) int { return g.defineMetric(L, kind) }))
+// newState is the library's NewState.
+func newState(vm lib.VM) any {
+	s := &state{vm: vm, byName: map[string]*metric{}}
+	s.types = newTypes(s)
+	return s
+}
+
+// open is the library's Open.
+func open(scope *lib.Scope) lua.LValue {
+	s := scope.State.(*state)
+	kinds := []string{"counter", "gauge", "histogram"}
+	t := scope.L().CreateTable(0, len(kinds))
+	for _, kind := range kinds {
+		t.RawSetString(kind, scope.L().NewFunction(func(L *lua.LState) int { return s.define(L, scope, kind) }))
 	}
 	return t
 }
 
-// defineMetric is rover.metrics.counter(name[, {help, labels}]), gauge likewise, and
+// define is rover.metrics.counter(name[, {help, labels}]), gauge likewise, and
 // histogram, which also takes buckets, upper bounds in ascending order (default: those of
 // Prometheus, 0.005 to 10, for seconds). Defined again alike, it is the same metric. Errors:
 // a name or label that is none, more than 10 labels or 200 metrics, another kind or other
 // labels than the script itself has given before. A later version of the script may give
 // others: the metric then begins anew.
-func (g *Generation) defineMetric(L *lua.LState, kind string) int {
-	m := &metric{name: L.CheckString(1), kind: kind, where: callerLine(L), script: g.name, by: g.serial}
+func (s *state) define(L *lua.LState, scope *lib.Scope, kind string) int {
+	m := &metric{name: L.CheckString(1), kind: kind, where: luaval.CallerLine(L), script: scope.Script, by: scope.Serial}
 	if !metricNames.MatchString(m.name) {
 		L.ArgError(1, fmt.Sprintf("a metric name of letters, digits and _ expected, got %q", m.name))
 	}
 	if v := L.Get(2); v != lua.LNil {
 		m.readOptions(L, L.CheckTable(2))
 	}
-	all := &g.vm.metrics
-	was := all.byName[m.name]
+	was := s.byName[m.name]
 	switch same := was != nil && was.alike(m); {
 	case same:
 		was.by, was.script, was.where = m.by, m.script, m.where
@@ -120,21 +139,18 @@ func (g *Generation) defineMetric(L *lua.LState, kind string) int {
 	case was != nil && (was.by == m.by || was.script != m.script):
 		L.RaiseError("rover.metrics.%s: %q is a %s with labels {%s} at %s, it cannot be a %s with labels {%s} here",
 			kind, m.name, was.kind, strings.Join(was.labels, ", "), was.where, kind, strings.Join(m.labels, ", "))
-	case was == nil && len(all.byName) >= maxMetrics:
+	case was == nil && len(s.byName) >= maxMetrics:
 		L.RaiseError("rover.metrics.%s: there are %d metrics, the limit; labels tell cases apart, not names", kind, maxMetrics)
 	default:
 		if was != nil {
-			all.series -= len(was.series)
+			s.series -= len(was.series)
 		}
 		m.make()
-		all.mu.Lock()
-		if all.byName == nil {
-			all.byName = map[string]*metric{}
-		}
-		all.byName[m.name] = m
-		all.mu.Unlock()
+		s.mu.Lock()
+		s.byName[m.name] = m
+		s.mu.Unlock()
 	}
-	L.Push(luaval.NewObject(g.vm.types.metrics[kind], m))
+	L.Push(luaval.NewObject(s.types[kind], m))
 	return 1
 }
 
@@ -196,7 +212,7 @@ func (m *metric) alike(other *metric) bool {
 // make makes what Prometheus collects.
 func (m *metric) make() {
 	m.series = map[string]prometheus.Metric{}
-	opts := prometheus.Opts{Name: metricPrefix + m.name, Help: m.help}
+	opts := prometheus.Opts{Name: prefix + m.name, Help: m.help}
 	switch m.kind {
 	case "counter":
 		vec := prometheus.NewCounterVec(prometheus.CounterOpts(opts), m.labels)
@@ -212,7 +228,7 @@ func (m *metric) make() {
 
 // one returns the series of the label values in argument n, nil when there are too many. It
 // raises in L. Only the holder may call it.
-func (vm *VM) one(L *lua.LState, m *metric, n int) prometheus.Metric {
+func (s *state) one(L *lua.LState, m *metric, n int) prometheus.Metric {
 	values := make([]string, len(m.labels))
 	given := 0
 	if v := L.Get(n); v != lua.LNil {
@@ -230,22 +246,22 @@ func (vm *VM) one(L *lua.LState, m *metric, n int) prometheus.Metric {
 		L.ArgError(n, fmt.Sprintf("%s needs a value for each of its labels {%s}", m.name, strings.Join(m.labels, ", ")))
 	}
 	key := strings.Join(values, "\xff") // which no UTF-8 has
-	s := m.series[key]
+	one := m.series[key]
 	switch {
-	case s != nil:
-	case vm.metrics.series >= maxSeries:
-		if !vm.metrics.full {
-			vm.metrics.full = true
-			vm.logger.Error("metrics have too many combinations of label values, new ones are not counted",
+	case one != nil:
+	case s.series >= MaxSeries:
+		if !s.full {
+			s.full = true
+			s.vm.Logger().Error("metrics have too many combinations of label values, new ones are not counted",
 				zap.String("metric", m.name), zap.String("defined_at", m.where), zap.Strings("labels", m.labels),
-				zap.Strings("values", values), zap.Int("limit", maxSeries))
+				zap.Strings("values", values), zap.Int("limit", MaxSeries))
 		}
 	default:
-		s = m.with(values...)
-		m.series[key] = s
-		vm.metrics.series++
+		one = m.with(values...)
+		m.series[key] = one
+		s.series++
 	}
-	return s
+	return one
 }
 
 // labelValue returns v as a label: valid UTF-8 of at most maxLabelBytes.

@@ -1,0 +1,42 @@
+// Package all is the list of the libraries that every script has. The VM gets it from whoever
+// loads a script: it names no library itself.
+package all
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/crypto"
+	"github.com/caddy-rover/rover/luart/lib/encoding"
+	"github.com/caddy-rover/rover/luart/lib/metrics"
+	"github.com/caddy-rover/rover/luart/lib/re"
+	libtime "github.com/caddy-rover/rover/luart/lib/time"
+	"github.com/caddy-rover/rover/luart/lib/url"
+)
+
+// Libraries returns the list. Any goroutine may call it; it must not be changed.
+func Libraries() []*lib.Library { return libraries }
+
+var libraries = []*lib.Library{
+	plain("json", jsonlua.Open),
+	plain("base64", encoding.OpenBase64),
+	plain("hex", encoding.OpenHex),
+	plain("crypto", crypto.Open),
+	plain("url", url.Open),
+	{
+		Name:  "re",
+		Makes: map[string]string{"compile": "regular expression"},
+		Open:  func(s *lib.Scope) lua.LValue { return re.Open(s.L()) },
+	},
+	{
+		Name: "time",
+		Open: func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
+	},
+	metrics.Library,
+}
+
+// plain is a library of functions that need nothing but their arguments.
+func plain(name string, open func(*lua.LState) *lua.LTable) *lib.Library {
+	return &lib.Library{Name: name, Open: func(s *lib.Scope) lua.LValue { return open(s.L()) }}
+}

@@ -1,0 +1,112 @@
+package lib
+
+import (
+	"context"
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// Library is what gives scripts rover.<Name>. It is not changed once a VM has it.
+type Library struct {
+	// Name is a Lua name. No other library of a script has it, and nothing else in rover.
+	Name string
+
+	// Stubs are definitions for lua-language-server (LuaCATS) of what scripts see. "": none.
+	Stubs string
+
+	// Makes names the functions that return an object, or nil, and the type of the object, as
+	// luaval.NewType was given it: {"compile": "regular expression"}; "" is the library itself,
+	// where that is a function. With it "caddy rover check" finds methods that there are not.
+	Makes map[string]string
+
+	// Explains says that the functions return nil and a message where something fails. With it
+	// errors about such a nil say so.
+	Explains bool
+
+	// NewState makes what the library keeps in a VM from one generation to the next; nil: it
+	// keeps nothing. Where a later script has another Library of the name, that gets the state
+	// which is there. It must not keep an argument of Open, and so a whole generation.
+	NewState func(vm VM) any
+
+	// Open makes rover.<Name> for one generation: a table of functions, as a rule, or a function.
+	Open func(s *Scope) lua.LValue
+}
+
+// Scope is the generation that a library is opened in.
+type Scope struct {
+	VM
+	State any // what NewState has returned; nil without one
+
+	Script string // the name of the script's file, for messages
+	Serial uint64 // of the generation: later ones of the VM have larger ones
+	Grants Grants
+
+	// OnRetire has the holder call a function when the generation is replaced or ends; requests
+	// that it serves still go on then. It is called while the library is opened only.
+	OnRetire func(do func())
+}
+
+// Grants are what the operator lets a script have of the world outside.
+type Grants struct {
+	// Net says where connections may go ("allow net"); nil: nowhere.
+	Net *outbound.Policy
+
+	// Transport is asked in place of the network, in tests of scripts; nil: the network.
+	Transport http.RoundTripper
+
+	// Getenv reads the environment ("allow env"); nil: it is not granted.
+	Getenv func(name string) (value string, ok bool)
+}
+
+// VM is the Lua VM that a library is used in.
+type VM interface {
+	// L makes values, types and functions. No script runs in it: a function of Lua is called in
+	// the Lua state that the caller has. Only the holder may use it.
+	L() *lua.LState
+
+	// Caller returns the call that runs now. Only the holder may call it.
+	Caller() Caller
+
+	// Clock is what scripts go by; tests move it. nil is the system's. Any goroutine may use it.
+	Clock() *clock.Clock
+
+	// Logger is for what is about no script. Any goroutine may use it.
+	Logger() *zap.Logger
+
+	// Context ends when what waits must not go on: the VM ends. Any goroutine may use it.
+	Context() context.Context
+
+	// Go calls a function on a goroutine of its own, for which the VM waits when it ends. Only
+	// the holder may call it; the function must not touch Lua values.
+	Go(do func())
+}
+
+// Provider is a Caddy module in the namespace rover.libraries, the last part of whose name is the
+// library's. Library is called once the module is provisioned and validated, and also for one
+// that is neither and has no configuration: for its Stubs alone.
+type Provider interface {
+	Library() *Library
+}
+
+// Keeper is a state that keeps data of scripts outside of Lua's values. It is counted with them,
+// every few seconds, against the operator's limit of memory.
+type Keeper interface {
+	// Keeps lists what is kept. Only the holder may call it.
+	Keeps() []Kept
+}
+
+// Kept is something that a library keeps for scripts. Its functions are the holder's.
+type Kept struct {
+	Name string // for the log, where it is the largest: "rover.cache sessions"
+
+	// Expire drops at most n items that nobody can get any more, and returns how many it has
+	// dropped. It is called until it drops fewer. nil: there are no such items.
+	Expire func(n int) int
+
+	Size func() (bytes, items int)
+}

@@ -1,0 +1,157 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/lib"
+)
+
+// counting is a library with a state, whose function returns how often it was called in the VM.
+func counting() (l *lib.Library, made, closed, retired *int) {
+	made, closed, retired = new(int), new(int), new(int)
+	type state struct {
+		closer
+		calls int
+	}
+	return &lib.Library{
+		Name: "counting",
+		NewState: func(lib.VM) any {
+			*made++
+			return &state{closer: closer{closed}}
+		},
+		Open: func(s *lib.Scope) lua.LValue {
+			s.OnRetire(func() { *retired++ })
+			st := s.State.(*state)
+			return s.L().NewFunction(func(L *lua.LState) int {
+				st.calls++
+				L.Push(lua.LNumber(st.calls))
+				return 1
+			})
+		},
+	}, made, closed, retired
+}
+
+type closer struct{ n *int }
+
+func (c closer) Close() error { *c.n++; return errors.New("it was closed") }
+
+func withLibrary(l *lib.Library) func(*Script) {
+	return func(s *Script) { s.Libraries = []*lib.Library{l} }
+}
+
+const counts = `local api = rover.server {}
+	function api.get() return rover.counting() end
+	return api`
+
+// The state of a library goes on with the VM, and ends with it; what it has opened for a
+// generation ends with that.
+func TestLibraryLife(t *testing.T) {
+	l, made, closed, retired := counting()
+	s := newServer(t, counts, withLibrary(l))
+	s.get("1")
+	first := s.gen
+	other, _, _, _ := counting() // as for another config
+	if err := s.load(counts, withLibrary(other)); err != nil {
+		t.Fatal(err)
+	}
+	first.Retire()
+	s.get("2")
+	if *made != 1 || *retired != 1 || *closed != 0 {
+		t.Errorf("%d states, %d generations retired, %d states closed", *made, *retired, *closed)
+	}
+	s.vm.Close(t.Context())
+	if *closed != 1 {
+		t.Errorf("the state was closed %d times with the VM", *closed)
+	}
+}
+
+func (s *server) get(want string) {
+	s.t.Helper()
+	if w := s.do("GET /", ""); w.Body.String() != want {
+		s.t.Errorf("answer %q, want %q", w.Body, want)
+	}
+}
+
+// A library that cannot be opened is an error of the load that names it, and the VM goes on.
+func TestLibraryThatDoesNotOpen(t *testing.T) {
+	good, _, _, _ := counting()
+	s := newServer(t, counts, withLibrary(good))
+	for want, list := range map[string][]*lib.Library{
+		`library "server": rover.server is there already`:      {{Name: "server", Open: good.Open}},
+		`library "counting": rover.counting is there already`:  {good, good},
+		`opening library "empty": it is nil`:                   {{Name: "empty", Open: func(*lib.Scope) lua.LValue { return nil }}},
+		`opening library "rash": runtime error: index out of`:  {{Name: "rash", Open: func(*lib.Scope) lua.LValue { return []lua.LValue{}[0] }}},
+		`opening library "early": runtime error: index out of`: {{Name: "early", NewState: func(lib.VM) any { return []int{}[0] }, Open: good.Open}},
+	} {
+		err := s.load(counts, func(s *Script) { s.Libraries = list })
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+	s.get("1")
+}
+
+// What a library knows of its caller, and how it waits.
+func TestLibraryCaller(t *testing.T) {
+	var kept lib.Caller
+	asking := &lib.Library{Name: "ask", Open: func(s *lib.Scope) lua.LValue {
+		t := s.L().NewTable()
+		s.L().SetFuncs(t, map[string]lua.LGFunction{
+			"wait": func(L *lua.LState) int {
+				c := s.Caller()
+				id, header, ok := c.Request()
+				var left time.Duration
+				c.Await(L, lib.WaitsOn{What: "the answer", Which: "x"}, func(ctx context.Context) {
+					if end, ok := ctx.Deadline(); ok {
+						left = time.Until(end)
+					}
+				})
+				L.Push(lua.LString(id))
+				L.Push(lua.LString(header.Get("X-Ask")))
+				L.Push(lua.LBool(ok && s.Caller() == c && left > time.Minute && c.PatienceElsewhere() == 0))
+				return 3
+			},
+			"patience": func(L *lua.LState) int {
+				kept = s.Caller()
+				_, _, ok := s.Caller().Request()
+				L.Push(lua.LBool(!ok))
+				L.Push(lua.LNumber(s.Caller().PatienceElsewhere().Seconds()))
+				return 2
+			},
+			"misuse": func(L *lua.LState) int {
+				kept.Park(L, lib.WaitsOn{What: "nothing"}, nil, time.Millisecond)
+				return 0
+			},
+		})
+		return t
+	}}
+	s := newServer(t, `local api = rover.server {}
+		local state = rover.state("s")
+		function api.get(ctx)
+			local id, header, ok = rover.ask.wait()
+			return id .. " " .. header .. " " .. tostring(ok)
+		end
+		function api.task.get()
+			rover.spawn(function() state.alone, state.patience = rover.ask.patience() end)
+		end
+		function api.told.get() return tostring(state.alone) .. " " .. tostring(state.patience) end
+		function api.misuse.get() return select(2, pcall(rover.ask.misuse)) end
+		return api`, withLibrary(asking), func(s *Script) { s.Timeout = time.Hour })
+	if got := s.do("GET /", "", "X-Request-Id: 7", "X-Ask: why").Body.String(); got != "7 why true" {
+		t.Errorf("the request is %q", got)
+	}
+	s.do("GET /task", "")
+	s.vm.background.Wait()
+	if got := s.do("GET /told", "").Body.String(); got != "true 3600" {
+		t.Errorf("the background task is %q", got)
+	}
+	if got := s.do("GET /misuse", "").Body.String(); !strings.Contains(got, "waits for a caller that does not run") {
+		t.Errorf("a caller that does not run: %q", got)
+	}
+}
