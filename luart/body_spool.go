@@ -100,32 +100,32 @@ func (s *spool) close() {
 	}
 }
 
-// Replayable is the body of a request that a script has read to its end. Who sends the
+// Rereadable is the body of a request that a script has read to its end. Who sends the
 // request more than once gives every try after the first a body of its own: the one
 // before may still be in use by a transport that has given up on it.
-type Replayable interface {
+type Rereadable interface {
 	io.ReadCloser
-	// Again returns the body from its beginning. Any goroutine may call it, until the
+	// NewReader returns the body from its beginning. Any goroutine may call it, until the
 	// exchange ends.
-	Again() io.ReadCloser
+	NewReader() io.ReadCloser
 }
 
-// replayed is a request's body that begins with what was read before. Like net/http's it
+// prefixedBody is a request's body that begins with what was read before. Like net/http's it
 // cannot be read once it is closed: the rest of it must not pass for the whole.
-type replayed struct {
+type prefixedBody struct {
 	io.Reader
 	rest   io.Closer // the connection's own body; nil: there is none
 	closed atomic.Bool
 }
 
-func (r *replayed) Read(p []byte) (int, error) {
+func (r *prefixedBody) Read(p []byte) (int, error) {
 	if r.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	return r.Reader.Read(p)
 }
 
-func (r *replayed) Close() error {
+func (r *prefixedBody) Close() error {
 	r.closed.Store(true)
 	if r.rest == nil {
 		return nil
@@ -133,15 +133,15 @@ func (r *replayed) Close() error {
 	return r.rest.Close()
 }
 
-// replayedWhole is replayed when nothing is left to be read of the connection.
-type replayedWhole struct {
-	replayed
+// spooledBody is prefixedBody when nothing is left to be read of the connection.
+type spooledBody struct {
+	prefixedBody
 	s *spool
 }
 
-func (s *spool) body(rest io.Closer) Replayable {
-	return &replayedWhole{replayed{Reader: s.reader(), rest: rest}, s}
+func (s *spool) body(rest io.Closer) Rereadable {
+	return &spooledBody{prefixedBody{Reader: s.reader(), rest: rest}, s}
 }
 
-// Again implements Replayable.
-func (r *replayedWhole) Again() io.ReadCloser { return r.s.body(r.rest) }
+// NewReader implements Rereadable.
+func (r *spooledBody) NewReader() io.ReadCloser { return r.s.body(r.rest) }

@@ -109,7 +109,7 @@ func (x *Exchange) checkOwn(L *lua.LState) {
 func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *spool) error) {
 	x := b.x
 	x.checkOwn(L)
-	if x.sent && !route.IsExtendedConnect(x.r) { // whose body is a tunnel, and stays what it is
+	if x.forward.sent && !route.IsExtendedConnect(x.r) { // whose body is a tunnel, and stays what it is
 		L.RaiseError("the request body has gone on: read it with ctx:body() or ctx:multipart() before the request is passed on or proxied")
 	}
 	if why := b.failed[how]; why != nil {
@@ -143,7 +143,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		case b.kept != nil:
 			r.Body = s.body(rest)
 		default:
-			r.Body = &replayed{Reader: io.MultiReader(s.reader(), left), rest: rest}
+			r.Body = &prefixedBody{Reader: io.MultiReader(s.reader(), left), rest: rest}
 		}
 	}()
 	var err error

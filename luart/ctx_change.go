@@ -83,7 +83,7 @@ var ctxChanges = map[string]lua.LGFunction{
 				L.RaiseError("ctx:upstream: the upstreams of a list have one scheme, these have %q and %q", a, b)
 			}
 		}
-		x.upstreams = to
+		x.forward.upstreams = to
 		return chain(L)
 	},
 	"set_body": func(L *lua.LState) int {

@@ -79,7 +79,7 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	r := x.r
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 	read := x.body != nil && x.body.kept != nil
-	if hasBody && !read && (x.sent || x.body != nil && x.body.busy != nil) {
+	if hasBody && !read && (x.forward.sent || x.body != nil && x.body.busy != nil) {
 		L.RaiseError("ctx:mirror: the request body has gone on: call it before ctx:next and ctx:proxy, or read it with ctx:body() first")
 	}
 	if o.sample < 1 && rand.Float64() >= o.sample {

@@ -227,7 +227,7 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 		if decision, err := x.Run(); decision != Pass || err != nil || !x.KeepsBody() {
 			t.Error(decision, err, x.KeepsBody())
 		}
-		again := r.Body.(Replayable).Again()
+		again := r.Body.(Rereadable).NewReader()
 		first := make([]byte, 10)
 		if _, err := io.ReadFull(r.Body, first); err != nil {
 			t.Error(err)
@@ -237,7 +237,7 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 			if err != nil || !bytes.Equal(got, []byte(huge)) {
 				t.Errorf("again: %d bytes, %v", len(got), err)
 			}
-			again = again.(Replayable).Again()
+			again = again.(Rereadable).NewReader()
 		}
 		if err := r.Body.Close(); err != nil {
 			t.Error(err)

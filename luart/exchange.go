@@ -64,13 +64,7 @@ type Exchange struct {
 	received *received // the request as it came; nil unless it may be passed on after a failure
 	skip     bool      // the handler is in quarantine: after the guards the request is passed on
 
-	handovers []*handover // ctx:next and ctx:proxy
-	client    *clientHead // nil: the request was not handed over
-
-	// Spare allocations: what most requests that are handed over need.
-	passed      handover // PassOn's
-	oneHandover [1]*handover
-	clientHead  clientHead
+	forward forwarding
 
 	answering bool // there is a response: the request cannot go on any more
 
@@ -80,15 +74,13 @@ type Exchange struct {
 
 	absent *lua.LTable // the error that an after hook ends with which wants a body where there is none
 
-	asked     *question // of a matcher or a policy: ctx cannot change the request; nil: it is served
-	upstreams []string  // ctx:upstream
+	asked *question // of a matcher or a policy: ctx cannot change the request; nil: it is served
 
 	// What the request holds beyond End, and what others do who go on with it (held.go).
 	held      *Held // what they know x by; nil: there are none, or it held nothing
 	elsewhere *Held // its response begins after End
 	over      *Held // of the request that x goes on with, if the host has said so
 
-	sent     bool // the request went on to somebody, who may be reading its body
 	decision Decision
 	reply    response
 	buf      []byte // the reply's body when it was made of a returned value; reused
@@ -108,7 +100,6 @@ type Exchange struct {
 
 	running   *handler        // the function that runs, or ran last
 	mirrored  []*mirroredBody // the copies that wait for the request's body
-	picker    *picker         // of the reply, when it is to proxy
 	streamer  *handler        // the function that returned the reply
 	streaming *streaming      // the reply's stream, from finish or After to End
 }
@@ -166,10 +157,10 @@ func (x *Exchange) Run() (Decision, error) {
 			x.setRefused(err)
 		}
 	}
-	if x.client != nil {
-		x.client.begin()
+	if x.forward.client != nil {
+		x.forward.client.commit()
 		if x.decision != Answer { // somebody else goes on with the request
-			x.endHandovers()
+			x.forward.dropAll(&x.reply, x.gen.logger)
 		}
 	}
 	return x.decision, err
@@ -210,13 +201,13 @@ func (x *Exchange) Err() *ScriptError { return x.err }
 
 // ProxyTo returns where to hand the request over, when the decision is Proxy.
 func (x *Exchange) ProxyTo() (to *ProxyTo) {
-	to, x.picker = x.reply.proxy.bind(x, &x.call, 0)
+	to, x.forward.picker = x.reply.proxy.bind(x, &x.call, 0)
 	return to
 }
 
 // Upstreams returns what the script gave to ctx:upstream, for a request that is passed
 // on; nil for nothing.
-func (x *Exchange) Upstreams() []string { return x.upstreams }
+func (x *Exchange) Upstreams() []string { return x.forward.upstreams }
 
 // Route returns "GET /users/:id", or "" when no route matched.
 func (x *Exchange) Route() string {
@@ -244,8 +235,8 @@ func (x *Exchange) KeepsBody() bool {
 // raises from now on.
 func (x *Exchange) End() Summary {
 	vm := x.gen.vm
-	x.endHandovers()
-	x.reply.origin.join()
+	x.forward.dropAll(&x.reply, x.gen.logger)
+	x.reply.origin.adopt()
 	x.sender.releaseWriter()
 	if x.streaming != nil {
 		x.stopStream()

@@ -12,7 +12,7 @@ import (
 // It returns the error of the next handler, or of proxying, when the script returned a
 // response that is none, and panics as they did; ErrReplaced means that nothing was sent.
 func (x *Exchange) Write(w http.ResponseWriter) error {
-	x.reply.origin.join()
+	x.reply.origin.adopt()
 	x.closeRefused()
 	if x.reply.filters != nil && !x.reply.isTunnel() && !x.reply.cameBodyless() &&
 		bodyfilter.HasBody(x.filteredMethod(), x.reply.status) {

@@ -44,7 +44,7 @@ type filterWriter struct {
 // when one fails after the head has left, so that no client takes the response for whole.
 func (x *Exchange) writeFiltered(w http.ResponseWriter) (err error) {
 	f := &filterWriter{x: x, client: w, calls: call{gen: x.gen, x: x, ctx: x.ctx}}
-	if h := x.reply.from; h != nil && h.before != nil {
+	if h := x.reply.from; h != nil && h.alone() {
 		f.before = h.before
 	} else {
 		f.before = maps.Clone(w.Header())
@@ -100,7 +100,7 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 	case err != nil:
 		return err
 	}
-	x.dropHandovers()
+	x.forward.dropUnsent(&x.reply)
 	return ErrReplaced
 }
 

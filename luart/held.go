@@ -18,8 +18,8 @@ type heldKey struct{}
 // must not be called before whoever the request goes on to has returned.
 func (x *Exchange) Holds() bool { return len(x.endings) > 0 }
 
-// Onward returns r as others get it who go on with the request, while that Holds something.
-func (x *Exchange) Onward(r *http.Request) *http.Request {
+// WithHeld returns r as others get it who go on with the request, while that Holds something.
+func (x *Exchange) WithHeld(r *http.Request) *http.Request {
 	return r.WithContext(x.heldContext(r.Context()))
 }
 

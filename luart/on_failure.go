@@ -38,7 +38,7 @@ func (x *Exchange) remember() {
 	x.received = &received{
 		method: r.Method, uri: r.RequestURI, host: r.Host, url: *r.URL, header: r.Header.Clone(),
 		body: r.Body, length: r.ContentLength, encoding: r.TransferEncoding,
-		upstreams: x.upstreams,
+		upstreams: x.forward.upstreams,
 	}
 }
 
@@ -59,7 +59,7 @@ func (x *Exchange) passFailed() bool {
 	if was.kept != nil {
 		r.Body = was.kept.body(was.body)
 	}
-	x.upstreams = was.upstreams
+	x.forward.upstreams = was.upstreams
 	x.reply = response{}
 	x.decision = Pass
 	return true

@@ -20,7 +20,7 @@ func (x *Exchange) runPhase() {
 	case phaseHandlers:
 		x.runHandlers()
 		x.runAfter()
-		x.dropHandovers()
+		x.forward.dropUnsent(&x.reply)
 	case phaseAfter:
 		x.runAfter()
 	case phasePickFailed:

@@ -139,7 +139,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case decision == Answer:
 		s.write(x, w)
 	case decision == Proxy && x.Picks() && !x.WantsAfter():
-		if s.proxied(x.ProxyTo(), w, x.Onward(r)) != nil && x.PickFailed() {
+		if s.proxied(x.ProxyTo(), w, x.WithHeld(r)) != nil && x.PickFailed() {
 			_ = x.Write(w)
 		}
 	case decision == Proxy && !x.Picks():
@@ -151,7 +151,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.write(x, w)
 	default:
-		s.next.ServeHTTP(w, x.Onward(r))
+		s.next.ServeHTTP(w, x.WithHeld(r))
 	}
 }
 

@@ -139,7 +139,7 @@ func (x *Exchange) setStreamReply() {
 		return
 	}
 	x.runAfter()
-	x.dropHandovers()
+	x.forward.dropUnsent(&x.reply)
 }
 
 // pullFirst calls the producer for the first time. That of an event stream may be pending

@@ -142,7 +142,7 @@ type holdingHandler struct {
 
 // ServeHTTP implements caddyhttp.Handler.
 func (h holdingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	inner := h.x.Onward(r)
+	inner := h.x.WithHeld(r)
 	err := h.Handler.ServeHTTP(w, inner)
 	*r = *inner.WithContext(r.Context()) // what handlers behind have changed the routes for errors see
 	return err

@@ -58,7 +58,7 @@ func (to *Target) keepBody(r *http.Request) error {
 	return err
 }
 
-// keptBody implements luart.Replayable.
+// keptBody implements luart.Rereadable.
 type keptBody struct {
 	*bytes.Reader
 	whole []byte
@@ -69,8 +69,8 @@ func newKeptBody(whole []byte) keptBody { return keptBody{bytes.NewReader(whole)
 // Close implements io.Closer.
 func (keptBody) Close() error { return nil }
 
-// Again implements luart.Replayable.
-func (b keptBody) Again() io.ReadCloser { return newKeptBody(b.whole) }
+// NewReader implements luart.Rereadable.
+func (b keptBody) NewReader() io.ReadCloser { return newKeptBody(b.whole) }
 
 // Interface guard
 var _ http.RoundTripper = fakeTransport(nil)

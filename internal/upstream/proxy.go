@@ -104,7 +104,7 @@ func (p *Proxy) Cleanup() error {
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
 	caddyhttp.SetVar(r.Context(), targetVar, to)
-	to.body, _ = r.Body.(luart.Replayable)
+	to.body, _ = r.Body.(luart.Rereadable)
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)
 	}

@@ -190,8 +190,10 @@ func (a *again) Read(p []byte) (int, error) {
 	}
 	return a.Reader.Read(p)
 }
-func (a *again) Close() error         { a.closed = true; return nil }
-func (a *again) Again() io.ReadCloser { return &again{Reader: strings.NewReader(a.data), data: a.data} }
+func (a *again) Close() error { a.closed = true; return nil }
+func (a *again) NewReader() io.ReadCloser {
+	return &again{Reader: strings.NewReader(a.data), data: a.data}
+}
 
 // resetting is an upstream that takes a connection, reads some of the request, and resets.
 func resetting(t testing.TB) string {
@@ -211,7 +213,7 @@ func resetting(t testing.TB) string {
 
 // A body that the script has read goes to the next upstream whole, even if the one before
 // has had some of it.
-func TestProxyReplaysTheBody(t *testing.T) {
+func TestProxySendsTheBodyAgain(t *testing.T) {
 	p := testProxy(t, "")
 	body := strings.Repeat("0123456789", 50_000)
 	for _, chunked := range []bool{false, true} {

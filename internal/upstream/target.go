@@ -33,7 +33,7 @@ type Target struct {
 	status  int              // with pick: what the client gets for that
 	over    bool             // there is no further try
 	pickErr error            // of pick, which has failed
-	body    luart.Replayable // the request's, if the script has read it
+	body    luart.Rereadable // the request's, if the script has read it
 	sent    int              // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.

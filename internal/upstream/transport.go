@@ -31,7 +31,7 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.RoundTripper.RoundTrip(req)
 	}
 	if to.sent++; to.sent > 1 && to.body != nil && req.Body != nil && req.Body != http.NoBody {
-		req.Body = to.body.Again() // the try before has read from the first
+		req.Body = to.body.NewReader() // the try before has read from the first
 	}
 	switch {
 	case to.host != "": // also where the transport or the proxy block has set another

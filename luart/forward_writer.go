@@ -12,13 +12,12 @@ import (
 )
 
 // handoverWriter is where a handler writes its response to. It stops at the head until the
-// decision. It is the handler's.
+// verdict. It is the handler's.
 type handoverWriter struct {
 	h      *handover
 	client http.ResponseWriter
 	*clientHead
-	decision
-	pause func()      // returns with the decision; nil: it comes over a channel
+	verdict
 	wrote bool        // the head
 	came  int         // its status, whatever the script makes of it (but see addFilter); 0: none yet
 	mute  bool        // by its status there is no body, or was none: none is sent
@@ -44,7 +43,7 @@ func (w *handoverWriter) Header() http.Header {
 	return w.h.header
 }
 
-// WriteHeader waits for the decision. Informational responses go through at once.
+// WriteHeader waits for the verdict. Informational responses go through at once.
 func (w *handoverWriter) WriteHeader(status int) {
 	if w.wrote {
 		return
@@ -54,15 +53,15 @@ func (w *handoverWriter) WriteHeader(status int) {
 		return
 	}
 	tunnel := opensTunnel(w.h.socket, status, w.h.header)
-	w.begin(status)
+	w.submitHead(status)
 	if w.to == nil && (tunnel || w.limit == 0 && w.h.mayTunnel()) {
 		panic(http.ErrAbortHandler) // the only way to keep the handler from opening it
 	}
 }
 
-// begin takes a head to its decision.
-func (w *handoverWriter) begin(status int) {
-	w.await(status)
+// submitHead takes a head to its verdict.
+func (w *handoverWriter) submitHead(status int) {
+	w.stopAtHead(status)
 	switch {
 	case w.to == nil:
 		w.late = http.Header{}
@@ -76,16 +75,11 @@ func (w *handoverWriter) begin(status int) {
 	}
 }
 
-// await stops the handler until the decision about a response whose head has a status.
-func (w *handoverWriter) await(status int) {
+// stopAtHead stops the handler until the verdict on a response whose head has a status.
+func (w *handoverWriter) stopAtHead(status int) {
 	w.wrote = true
 	w.h.status, w.came = status, status
-	if w.pause != nil {
-		w.pause()
-		return
-	}
-	close(w.h.head)
-	w.decision = <-w.h.deciding
+	w.verdict = w.h.stop()
 }
 
 func (w *handoverWriter) sendHead() {
@@ -110,11 +104,11 @@ func (w *handoverWriter) inform(status int) {
 	c := w.clientHead
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.begun {
+	if c.committed {
 		return
 	}
 	header := w.client.Header()
-	if w.h.before != nil {
+	if w.h.alone() {
 		w.client.WriteHeader(status)
 		return
 	}
@@ -123,16 +117,6 @@ func (w *handoverWriter) inform(status int) {
 	w.client.WriteHeader(status)
 	clear(header)
 	maps.Copy(header, was)
-}
-
-// ended is called when the handler has returned.
-func (w *handoverWriter) ended() {
-	if !w.wrote && w.h.err == nil && w.h.panicked == nil {
-		w.begin(http.StatusOK) // what net/http would send
-	}
-	if !w.wrote && w.h.head != nil {
-		close(w.h.head)
-	}
 }
 
 func (w *handoverWriter) Write(p []byte) (int, error) {
@@ -186,7 +170,7 @@ func (w *handoverWriter) Flush() { _ = w.FlushError() }
 // not change.
 func (w *handoverWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.wrote {
-		w.await(http.StatusSwitchingProtocols)
+		w.stopAtHead(http.StatusSwitchingProtocols)
 		if w.to == nil {
 			panic(http.ErrAbortHandler)
 		}

@@ -77,11 +77,7 @@ func (x *Exchange) closeRefused() {
 	if x.r.ProtoMajor > 1 || x.reply.isTunnel() {
 		return
 	}
-	refused := x.r.Method == http.MethodConnect
-	for _, h := range x.handovers {
-		refused = refused || h.tunnel
-	}
-	if refused {
+	if x.r.Method == http.MethodConnect || x.forward.hasTunnel() {
 		x.reply = x.reply.clone() // the script may return it again
 		x.reply.header["Connection"] = []string{"close"}
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-
-	"go.uber.org/zap"
 )
 
 // StatusError is an error of the next handler that is to be answered with another
@@ -26,7 +24,7 @@ var errNoTunnel = errors.New("a handler behind has answered 101 without taking o
 // what the handler returned, or a *StatusError. It panics with what the handler panicked
 // with. The goroutine that serves the request calls it.
 func (h *handover) send(w http.ResponseWriter, status int, header http.Header, head bool) error {
-	h.settled = true
+	h.headFixed = true
 	if h.kept {
 		return h.sendKept(w, status, header, head)
 	}
@@ -36,17 +34,17 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header, h
 	}
 	late := h.header // where the handler may still put trailers
 	h.status, h.header = status, header
-	h.decide(decision{to: w})
+	h.resolve(verdict{to: w})
 	h.wait()
 	switch {
 	case h.mute && (h.panicked == nil || h.panicked == http.ErrAbortHandler): //nolint:errorlint // as net/http compares it
 		return nil // the head was all, however the body has ended
 	case h.panicked != nil:
 		panic(h.panic())
-	case h.wrote && h.decision.to == nil: // it was dropped, and must not look like an empty one
+	case h.wrote && h.verdict.to == nil: // it was dropped, and must not look like an empty one
 		panic(http.ErrAbortHandler)
 	case h.due: // a 101 that no tunnel follows: what the client would send into it is no request
-		if h.before != nil {
+		if h.alone() {
 			setHeader(w.Header(), h.before)
 		}
 		w.Header()["Connection"] = []string{"close"}
@@ -93,29 +91,4 @@ func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Heade
 	_, err := w.Write(h.answer.Bytes())
 	sendTrailers(w, h.trailers())
 	return err
-}
-
-// endHandovers drops what was not sent, and waits for all. The goroutine that serves the
-// request calls it, without the hold.
-func (x *Exchange) endHandovers() {
-	for _, h := range x.handovers {
-		h.drop()
-	}
-	for _, h := range x.handovers {
-		h.wait()
-		if h.panicked != nil && h.panicked != http.ErrAbortHandler && x.reply.from != h { //nolint:errorlint // as net/http compares it
-			x.gen.logger.Error("panic in a handler whose response was dropped",
-				zap.Any("panic", h.panicked), zap.ByteString("stack", h.stack))
-		}
-	}
-}
-
-// dropHandovers ends what is not the reply. Only the holder may call it, and after the VM
-// the goroutine that serves the request.
-func (x *Exchange) dropHandovers() {
-	for _, h := range x.handovers {
-		if x.reply.from != h && x.reply.trailing != h {
-			h.drop()
-		}
-	}
 }

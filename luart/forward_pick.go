@@ -156,7 +156,7 @@ func (x *Exchange) Picks() bool { return x.decision == Proxy && x.reply.proxy.pi
 // as for an error of the function that returned it, after hooks included, and Write sends
 // that; the request has gone nowhere since, whatever on_failure says.
 func (x *Exchange) PickFailed() bool {
-	p := x.picker
+	p := x.forward.picker
 	if p == nil || p.failed == nil {
 		return false
 	}
@@ -169,7 +169,7 @@ func (x *Exchange) PickFailed() bool {
 func (x *Exchange) setPickReply() {
 	x.answering = true // on_error cannot send the request anywhere either
 	x.received = nil
-	x.setErrorReply(x.picker.failed, x.streamer)
+	x.setErrorReply(x.forward.picker.failed, x.streamer)
 }
 
 // inPick reports whether what runs has been called by a pick. Only the holder may call it.

@@ -10,54 +10,54 @@ import (
 	"github.com/caddy-rover/rover/luart/route"
 )
 
-// replay is a request body that may be read several times: it keeps the first limit bytes.
+// rereadBody is a request body that may be read several times: it keeps the first limit bytes.
 // Its readers may be used by several goroutines, also at once.
-type replay struct {
+type rereadBody struct {
 	mu    sync.Mutex
 	src   io.ReadCloser
 	kept  []byte
 	limit int64
 	err   error         // of src
 	sent  http.Header   // the request's trailers, which the server fills in when src is at its end
-	gone  *replayReader // beyond limit there is one reader only, this one
+	gone  *rereadReader // beyond limit there is one reader only, this one
 }
 
-// replayReader reads a replay from its beginning.
-type replayReader struct {
-	*replay
+// rereadReader reads a rereadBody from its beginning.
+type rereadReader struct {
+	*rereadBody
 	at      int
 	trailer http.Header // of the request that it is the body of: filled in at the end of it
 }
 
-// replayBody returns a body for a further handing over of the request, whose announced
+// rereadBody returns a body for a further handing over of the request, whose announced
 // trailers have a map of their own: somebody else may read theirs while this one's values
 // come. Only the holder may call it.
-func (x *Exchange) replayBody(trailer http.Header) io.ReadCloser {
+func (x *Exchange) rereadBody(trailer http.Header) io.ReadCloser {
 	body := x.r.Body
 	if body == nil || body == http.NoBody {
 		return body
 	}
-	if whole, ok := body.(Replayable); ok { // Lua has read it
-		return whole.Again()
+	if whole, ok := body.(Rereadable); ok { // Lua has read it
+		return whole.NewReader()
 	}
 	if route.IsExtendedConnect(x.r) {
 		return body // a tunnel: nothing of it is kept, and closing it is how its end is told
 	}
-	old, ok := body.(*replayReader)
+	old, ok := body.(*rereadReader)
 	if !ok {
-		old = &replayReader{replay: &replay{src: x.paced(body), limit: x.gen.maxBody, sent: x.r.Trailer}}
+		old = &rereadReader{rereadBody: &rereadBody{src: x.paced(body), limit: x.gen.maxBody, sent: x.r.Trailer}}
 		x.r.Trailer = x.r.Trailer.Clone() // the server writes to the other one while the body is read
 		old.trailer = x.r.Trailer
 		if x.received != nil && x.received.body == body {
-			x.received.body = &replayReader{replay: old.replay, trailer: x.r.Trailer}
+			x.received.body = &rereadReader{rereadBody: old.rereadBody, trailer: x.r.Trailer}
 		}
 		x.r.Body = old // for who gets the request when the script passes it on after all
 	}
-	return &replayReader{replay: old.replay, trailer: trailer}
+	return &rereadReader{rereadBody: old.rereadBody, trailer: trailer}
 }
 
 // Read returns bytes that are kept, or further ones of the body.
-func (r *replayReader) Read(p []byte) (int, error) {
+func (r *rereadReader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n, err := r.read(p)
@@ -69,7 +69,7 @@ func (r *replayReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *replayReader) read(p []byte) (int, error) {
+func (r *rereadReader) read(p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
 		return 0, nil
@@ -94,7 +94,7 @@ func (r *replayReader) read(p []byte) (int, error) {
 }
 
 // Close leaves the body as it is: there may be other readers, and the server closes it.
-func (r *replayReader) Close() error { return nil }
+func (r *rereadReader) Close() error { return nil }
 
 func tooLong(limit int64) string {
 	return "longer than max_body (" + strconv.FormatInt(limit, 10) + " bytes)"

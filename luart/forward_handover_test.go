@@ -203,7 +203,7 @@ func TestHandOverCut(t *testing.T) {
 }
 
 // A body of up to max_body can be sent again; a longer one goes once.
-func TestHandOverReplaysTheBody(t *testing.T) {
+func TestHandOverSendsTheBodyAgain(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		function api.twice.post(ctx)

@@ -1,12 +1,9 @@
 package luart
 
 import (
-	"context"
-	"iter"
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -30,77 +27,58 @@ func (x *Exchange) PassOn() error {
 	if x.decision == Proxy {
 		to = x.ProxyTo()
 	}
-	x.sent = true
-	h := &x.passed
-	x.alone(h, to, x.r)
+	x.forward.sent = true
+	h := &x.forward.passed
+	x.handOverAlone(h, to, x.r)
 	if x.gen.wantsBodies.Load() {
-		r := x.r.WithContext(x.onwardContext())
+		r := x.r.WithContext(x.forwardContext())
 		r.Header = narrowed(x.r.Header)
 		if mayBeAskedAgain(r, to) {
 			// Handlers behind change the request, and what the server keeps about it.
 			h.again = &handover{}
 			h.again.asked = x.host.CloneRequest(h.again, x.askedWhole(r))
-			r.Body = x.replayBody(nil) // r has the request's own trailers
+			r.Body = x.rereadBody(nil) // r has the request's own trailers
 		}
-		x.coroutine(h, r)
-		h.start()
+		co := asCoroutine(x, h, r)
+		co.run()
 		return x.answerBy(h)
 	}
 	r := x.r
-	if x.upstreams != nil || x.Holds() {
-		r = r.WithContext(x.onwardContext())
+	if x.forward.upstreams != nil || x.Holds() {
+		r = r.WithContext(x.forwardContext())
 	}
-	var err error
-	h.pause = func() {
-		if err = x.answerBy(h); x.reply.from == h {
-			h.status, h.header = x.reply.status, x.reply.header
-			h.decide(decision{to: x.w})
-		}
-	}
+	in := &x.forward.inline
+	in.x, in.h = x, h
+	h.runner = in
 	h.serve(x.host, x.next, r)
-	if h.ended(); !h.wrote {
-		err = x.answerBy(h)
+	if !h.wrote {
+		return x.answerBy(h)
 	}
-	return err
+	return in.err
 }
 
-// alone makes h a handover of r that is the only one under way, and may change the request and
-// the headers of the client's response themselves.
-func (x *Exchange) alone(h *handover, to *ProxyTo, r *http.Request) {
-	x.client = &x.clientHead
+// handOverAlone makes h a handover of r that is the only one under way, and may change the
+// request and the headers of the client's response.
+func (x *Exchange) handOverAlone(h *handover, to *ProxyTo, r *http.Request) {
+	x.forward.client = &x.forward.clientHead
 	h.method, h.socket = r.Method, route.IsExtendedConnect(r)
 	h.to, h.header, h.before = to, x.w.Header(), noHeader
 	if len(h.header) > 0 {
 		h.before = maps.Clone(h.header)
 	}
-	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}
-	if x.handovers == nil {
-		x.handovers = x.oneHandover[:0]
+	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.forward.client}
+	if x.forward.handovers == nil {
+		x.forward.handovers = x.forward.oneHandover[:0]
 	}
-	x.handovers = append(x.handovers, h)
+	x.forward.handovers = append(x.forward.handovers, h)
 }
 
 // noHeader is never changed.
 var noHeader = http.Header{}
 
-// coroutine makes h one, which hands r over.
-func (x *Exchange) coroutine(h *handover, r *http.Request) {
-	ctx, cancel := context.WithCancel(r.Context())
-	h.cancel = cancel
-	r = r.WithContext(ctx)
-	host, next := x.host, x.next
-	run, _ := iter.Pull(func(yield func(struct{}) bool) {
-		h.pause = func() { yield(struct{}{}) }
-		h.serve(host, next, r)
-		h.ended()
-	})
-	h.start = func() { run() }
-	h.resume = sync.OnceFunc(h.start)
-}
-
 // answerBy makes a handover's response the reply, and runs the after hooks on it.
 func (x *Exchange) answerBy(h *handover) error {
-	x.client.begin()
+	x.forward.client.commit()
 	x.decision = Answer
 	x.reply = h.response(x)
 	if h.status == 0 && (h.panicked != nil || x.reply.status == StatusClientClosed) {
@@ -108,7 +86,7 @@ func (x *Exchange) answerBy(h *handover) error {
 	}
 	x.setDeadline()
 	x.phase = phaseAfter
-	if x.picker != nil && x.picker.failed != nil {
+	if x.forward.picker != nil && x.forward.picker.failed != nil {
 		x.phase = phasePickFailed
 	}
 	err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
@@ -118,7 +96,7 @@ func (x *Exchange) answerBy(h *handover) error {
 	if err != nil {
 		x.reply = response{}
 	}
-	x.dropHandovers()
+	x.forward.dropUnsent(&x.reply)
 	return err
 }
 

@@ -85,7 +85,7 @@ func (x *Exchange) trailers() http.Header {
 			ctx, cancel = x.gen.vm.clock.WithTimeout(ctx, patience, nil)
 			defer cancel()
 		}
-		h.decide(decision{})
+		h.resolve(verdict{})
 		done = h.waitWithin(ctx)
 	}
 	var t http.Header

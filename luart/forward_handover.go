@@ -17,32 +17,25 @@ import (
 
 // handover is a request on its way through the next handler (ctx:next, or because nobody
 // else answers) or to upstreams (ctx:proxy), whose response a script or its after hooks
-// decide about when its head is there. The handler stops at the head until the decision.
+// decide about when its head is there. The handler stops at the head until the verdict.
 //
-// Several may be under way at once for one request: each runs apart, on a goroutine of its
-// own, which the exchange waits for. The one of PassOn is alone (pass_on.go).
+// Several may be under way at once for one request: each has a goroutine of its own, which
+// the exchange waits for. That of PassOn is the only one (see runner).
 //
 // What belongs to whom: status and header are the handler's until it stops at the head,
-// then the holder's, and with the decision the handler's again. The rest of the answer is
+// then the holder's, and with the verdict the handler's again. The rest of the answer is
 // written to the client by the handler while the goroutine that serves the request waits.
 type handover struct {
 	handoverWriter
+	runner
 
 	to     *ProxyTo // nil: the next handler
 	method string   // of the request that was handed over
 	socket bool     // that is a CONNECT for a WebSocket (see route.IsExtendedConnect)
 
 	header http.Header
-	before http.Header // unless apart: header is the client's, and was this before
+	before http.Header // if it is alone: header is the client's, and was this before
 	status int         // of the head; 0: the handler returned without one
-
-	head     signal             // apart: the head is there, or the handler has returned
-	done     signal             // apart: the handler has returned
-	deciding chan decision      // apart
-	cancel   context.CancelFunc // nil: it runs inside PassOn, and cannot be waited for
-	start    func()             // of a coroutine: runs it to the head
-	resume   func()             // of a coroutine: runs it to its end; later calls wait for that
-	adopt    func()             // apart: see Host.AdoptClone
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
@@ -51,16 +44,18 @@ type handover struct {
 	// The same: names of trailers, and whether the request says that its client takes any.
 	announced     []string
 	wantsTrailers bool
-	decided       bool // the holder's, and after the VM the serving goroutine's
-	kept          bool // the same: the decision was to keep the body
-	settled       bool // the same: its headers are the client's for good, or have been taken back
+	resolved      bool // the holder's, and after the VM the serving goroutine's: there is a verdict
+	kept          bool // the same: the verdict was to keep the body
+	headFixed     bool // the same: its headers are the client's for good, or have been taken back
 
-	err      error // after done: what the handler returned
-	panicked any   // after done: what it panicked with
+	// Once the handler has returned:
+	err      error // what it returned
+	panicked any   // what it panicked with
 	stack    []byte
-	broken   error         // after done: the answer was not taken whole
-	answer   *bytes.Buffer // after done, if that was the decision: the body
-	picker   *picker       // nil: the upstreams were named
+	broken   error         // the answer was not taken whole
+	answer   *bytes.Buffer // if that was the verdict: the body
+
+	picker *picker // nil: the upstreams were named
 
 	// asked is the request as it was handed over, to be made again by askAgain; nil: it cannot
 	// be. again has that of a handover that is alone: handlers behind change the request itself.
@@ -71,8 +66,8 @@ type handover struct {
 // clientHead guards the head of the client's response, which informational responses of
 // several handovers may come before.
 type clientHead struct {
-	mu    sync.Mutex
-	begun bool // nothing informational may be sent any more
+	mu        sync.Mutex
+	committed bool // nothing informational may be sent any more
 }
 
 // header returns a copy of the headers that others have set so far.
@@ -87,19 +82,16 @@ func (c *clientHead) header(w http.ResponseWriter) http.Header {
 
 // begin says that the response begins. Any goroutine may call it; nil is for a request
 // that was not handed over.
-func (c *clientHead) begin() {
+func (c *clientHead) commit() {
 	if c != nil {
 		c.mu.Lock()
-		c.begun = true
+		c.committed = true
 		c.mu.Unlock()
 	}
 }
 
-// signal is a channel that is closed once.
-type signal chan struct{}
-
-// decision says what becomes of a response whose head is there.
-type decision struct {
+// verdict says what becomes of a response whose head is there.
+type verdict struct {
 	to    http.ResponseWriter // send it there; nil: see limit
 	limit int64               // keep so many bytes of its body at most; 0: drop it
 }
@@ -125,7 +117,7 @@ func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	if x.answering {
 		L.RaiseError("there is a response already: the request can be passed on before that only")
 	}
-	if len(x.handovers) >= maxHandovers {
+	if len(x.forward.handovers) >= maxHandovers {
 		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 	}
 	h := x.handOver(to)
@@ -165,115 +157,59 @@ func (h *handover) response(x *Exchange) response {
 // maxHandovers is how often one request may be passed on or proxied by its script.
 const maxHandovers = 64
 
-// handOver starts a handover, apart, of the request as it is. Only the holder may call it.
+// handOver starts a handover of the request as it is, on a goroutine of its own. Only the
+// holder may call it.
 func (x *Exchange) handOver(to *ProxyTo) *handover {
-	r := x.r.Clone(x.onwardContext())
-	r.Body = x.replayBody(r.Trailer)
+	r := x.r.Clone(x.forwardContext())
+	r.Body = x.rereadBody(r.Trailer)
 	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
 	return x.handOverRequest(to, r)
 }
 
 // onwardContext returns the request's context with what others are to know who get it.
-func (x *Exchange) onwardContext() context.Context {
+func (x *Exchange) forwardContext() context.Context {
 	ctx := x.heldContext(x.r.Context())
-	if x.upstreams != nil {
-		ctx = context.WithValue(ctx, upstreamsKey{}, x.upstreams)
+	if x.forward.upstreams != nil {
+		ctx = context.WithValue(ctx, upstreamsKey{}, x.forward.upstreams)
 	}
 	return ctx
 }
 
-// handOverRequest starts a handover, apart, of r, which is its own. Only the holder may call it.
+// handOverRequest starts a handover of r, which is its own, on a goroutine of its own. Only the
+// holder may call it.
 func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
-	x.client = &x.clientHead
+	x.forward.client = &x.forward.clientHead
 	cur := x.gen.vm.cur
 	to, picker := to.bind(x, cur, cur.deadline)
 	h := &handover{
-		to: to, method: r.Method, socket: route.IsExtendedConnect(r), picker: picker, header: x.client.header(x.w),
-		head: make(signal), done: make(signal), deciding: make(chan decision, 1),
+		to: to, method: r.Method, socket: route.IsExtendedConnect(r), picker: picker, header: x.forward.client.header(x.w),
 	}
-	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.client}
-	x.sent = x.body == nil || x.body.kept == nil
+	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.forward.client}
+	x.forward.sent = x.body == nil || x.body.kept == nil
 	if mayBeAskedAgain(r, to) {
 		h.asked = x.askedWhole(r)
 	}
 	ctx, cancel := context.WithCancel(r.Context())
-	h.cancel = cancel
-	host, next := x.host, x.next
-	mine := x.r
-	r = host.CloneRequest(h, r.WithContext(ctx))
-	h.adopt = func() { host.AdoptClone(mine, r) }
-	x.handovers = append(x.handovers, h)
-	go func() {
-		defer close(h.done)
-		defer h.ended()
-		h.serve(host, next, r)
-	}()
+	r = x.host.CloneRequest(h, r.WithContext(ctx))
+	h.runner = asGoroutine(x, r, cancel)
+	x.forward.handovers = append(x.forward.handovers, h)
+	go h.serve(x.host, x.next, r)
 	return h
 }
 
-// awaitHead waits until the head is there, or the handler has returned, or ctx ends: then
-// the end of the request drops it. Any goroutine may call it.
-func (h *handover) awaitHead(ctx context.Context) {
-	if h.start != nil {
-		defer context.AfterFunc(ctx, h.cancel)()
-		h.start()
-		return
-	}
-	select {
-	case <-h.head:
-	case <-ctx.Done():
-	}
-}
-
-// join tells the host that the response of h is the one that is sent, unless the handler is
-// running. The goroutine that serves the request calls it; h may be nil.
-func (h *handover) join() {
-	if h == nil || h.adopt == nil {
-		return
-	}
-	select {
-	case <-h.done:
-	default:
-		if h.decided { // it goes on
-			return
-		}
-	}
-	h.adopt()
-}
-
-// serve runs the handler.
+// serve runs the handler to its end.
 func (h *handover) serve(host Host, next any, r *http.Request) {
-	defer func() {
-		if h.panicked = recover(); h.panicked != nil {
-			h.stack = debug.Stack()
-		}
+	defer h.runner.returned()
+	func() {
+		defer func() {
+			if h.panicked = recover(); h.panicked != nil {
+				h.stack = debug.Stack()
+			}
+		}()
+		h.err = host.Serve(next, h.to, h, r)
 	}()
-	h.err = host.Serve(next, h.to, h, r)
-}
-
-// wait returns when the handler has, after the decision. Any goroutine may call it.
-func (h *handover) wait() {
-	if h.resume != nil {
-		h.resume()
-	}
-	if h.done != nil {
-		<-h.done
-	}
-}
-
-// waitWithin is wait, as long as ctx lasts: it reports whether the handler has returned. A
-// coroutine is cancelled when ctx ends.
-func (h *handover) waitWithin(ctx context.Context) bool {
-	if h.resume != nil {
-		defer context.AfterFunc(ctx, h.cancel)()
-		h.resume()
-		return true
-	}
-	select {
-	case <-h.done:
-		return true
-	case <-ctx.Done():
-		return false
+	if !h.wrote && h.err == nil && h.panicked == nil {
+		h.submitHead(http.StatusOK) // what net/http would send
 	}
 }
 
@@ -284,6 +220,14 @@ type upstreamsKey struct{}
 func UpstreamsOf(ctx context.Context) []string {
 	to, _ := ctx.Value(upstreamsKey{}).([]string)
 	return to
+}
+
+// adopt tells the host that the response of h is the one that is sent, unless the handler
+// is running. The goroutine that serves the request calls it; h may be nil.
+func (h *handover) adopt() {
+	if h != nil {
+		h.adoptClone(h.resolved)
+	}
 }
 
 // failure says why there is no response, after done.
@@ -297,30 +241,24 @@ func (h *handover) failure() error {
 	return h.err
 }
 
-// decide says what becomes of the response. Only the first decision counts. Only the
-// holder may call it, and after the VM the goroutine that serves the request.
-func (h *handover) decide(d decision) bool {
-	if h.decided {
+// resolve says what becomes of the response. Only the first verdict counts. Only the holder
+// may call it, and after the VM the goroutine that serves the request.
+func (h *handover) resolve(v verdict) bool {
+	if h.resolved {
 		return false
 	}
-	h.decided = true
-	if h.deciding == nil {
-		h.decision = d
-	} else {
-		h.deciding <- d
-	}
+	h.resolved = true
+	h.deliver(v)
 	return true
 }
 
 // drop ends the handover. Only the holder may call it, and after the VM the goroutine that
 // serves the request.
 func (h *handover) drop() {
-	if h.cancel != nil {
-		h.cancel()
-	}
-	h.decide(decision{})
-	if h.before != nil && !h.settled {
-		h.settled = true
+	h.cancel()
+	h.resolve(verdict{})
+	if h.alone() && !h.headFixed {
+		h.headFixed = true
 		setHeader(h.header, h.before)
 	}
 }
@@ -331,7 +269,7 @@ func (h *handover) drop() {
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	if !h.kept {
 		h.checkOpen(L)
-		h.decide(decision{limit: limit})
+		h.resolve(verdict{limit: limit})
 		h.kept = true
 	}
 	var decoded []byte
@@ -353,9 +291,9 @@ func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 // holder may call it.
 func (h *handover) checkOpen(L *lua.LState) {
 	switch {
-	case h.cancel == nil:
+	case !h.canWait():
 		L.RaiseError("the script must name body, set_body, on_chunk and replace as such to use them in an after hook, not only in code that load makes")
-	case h.decided && !h.kept:
+	case h.resolved && !h.kept:
 		L.RaiseError("the response is over: it was dropped or sent")
 	}
 }

@@ -25,7 +25,7 @@ func mayBeAskedAgain(r *http.Request, to *ProxyTo) bool {
 func (x *Exchange) askedWhole(r *http.Request) *http.Request {
 	r = r.Clone(r.Context())
 	r.Method = http.MethodGet
-	r.Body = x.replayBody(r.Trailer)
+	r.Body = x.rereadBody(r.Trailer)
 	bodyfilter.StripRange(r.Header)
 	return r
 }
@@ -83,11 +83,11 @@ func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 // handOverWhole asks again for the whole of which h was a part, or the head. h must have
 // ended. Only the holder may call it.
 func (x *Exchange) handOverWhole(h *handover) *handover {
-	if h.before == nil {
+	if !h.alone() {
 		return x.handOverRequest(h.to, h.asked)
 	}
 	r := h.again.asked
-	x.alone(h.again, h.to, r)
-	x.coroutine(h.again, r)
+	x.handOverAlone(h.again, h.to, r)
+	asCoroutine(x, h.again, r)
 	return h.again
 }
