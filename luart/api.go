@@ -51,10 +51,6 @@ func newAPINode(g *Generation, parent *apiNode, name string) *apiNode {
 	return n
 }
 
-func isNameRune(r rune) bool {
-	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-}
-
 // child returns the node for a key, made if need be; it raises for a mistake.
 func (n *apiNode) child(L *lua.LState, key string) *apiNode {
 	kind, name := route.Static, key

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -58,7 +59,7 @@ func parseSegment(part string) (segment, error) {
 		if part[0] == '*' {
 			kind, what = route.Wildcard, "wildcard"
 		}
-		if name := part[1:]; name == "" || word(name) != name {
+		if name := part[1:]; name == "" || chunk.Word(name) != name {
 			return segment{}, fmt.Errorf("%q: a %s is a whole segment, and its name consists of letters, digits and _; "+
 				"a segment that begins with %c has it as %%%02X", part, what, part[0], part[0])
 		}
@@ -136,7 +137,7 @@ func (n *apiNode) lua() string {
 
 // luaKey is the access to a field: ".x", or ["well-known"]. Any goroutine may call it.
 func luaKey(key string) string {
-	if key == "" || word(key) != key || '0' <= key[0] && key[0] <= '9' || slices.Contains(keywords, key) {
+	if key == "" || chunk.Word(key) != key || '0' <= key[0] && key[0] <= '9' || slices.Contains(keywords, key) {
 		return "[" + luaval.Quote(key) + "]"
 	}
 	return "." + key
@@ -231,28 +232,28 @@ type misreadAt struct{ where, key string }
 // explainMisread makes the message about a key of nil or of a function say what was taken for
 // a segment, where that is sure. Only the holder may call it.
 func (g *Generation) explainMisread(err *ScriptError) {
-	file, line, message := g.sources.position(err.Message)
+	file, line, message := g.sources.Position(err.Message)
 	index := notTable.FindStringSubmatch(message)
 	if file == nil || index == nil {
 		return
 	}
-	h := hinter{g: g, sites: file.sitesOf(), line: line}
+	h := hinter{g: g, sites: file.Sites(), line: line}
 	var found []misread
-	for _, s := range h.sites.indexes[line] {
-		if s.keyed && s.key != index[2] {
+	for _, s := range h.sites.Indexes[line] {
+		if s.Keyed && s.Key != index[2] {
 			continue
 		}
-		m, ok := g.misreadOf(h.origin(s.expr, s.scope), file.name)
+		m, ok := g.misreadOf(h.origin(s.Expr, s.Scope), file.Name)
 		if ok {
 			found = append(found, m)
-		} else if _, node := below(s.expr, s.scope); !node { // a node can be indexed
+		} else if _, node := chunk.Below(s.Expr, s.Scope); !node { // a node can be indexed
 			return
 		}
 	}
 	if len(found) != 1 {
 		return
 	}
-	err.Message = fmt.Sprintf("%s:%d: %s", file.name, line, found[0].message(index[2]))
+	err.Message = fmt.Sprintf("%s:%d: %s", file.Name, line, found[0].message(index[2]))
 }
 
 // misreadOf returns what an expression in a file has read.

@@ -187,7 +187,7 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	} else {
 		g.recordError(c.name(), t.where, err)
 	}
-	log("background task failed", append(g.explain(err).fields(),
+	log("background task failed", append(fieldsOf(g.explain(err)),
 		zap.String("task", t.kind),
 		zap.String("defined_at", t.where),
 		zap.Error(err),

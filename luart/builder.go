@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -21,12 +22,9 @@ type builder struct {
 	method map[string]*lua.LFunction
 }
 
-// nodeBuilder is the name of the one builder that makes no response, but a node of the api tree.
-const nodeBuilder = "at"
-
 // does says what the builder is for.
 func (b *builder) does() string {
-	if b.name == nodeBuilder {
+	if b.name == chunk.NodeBuilder {
 		return "names a path"
 	}
 	return "builds responses"
@@ -122,8 +120,8 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		}
 		return g.pushResponse(L, &r)
 	}, nil)
-	add(nodeBuilder, g.at, nil)
-	for _, name := range [...]string{"error", nodeBuilder} {
+	add(chunk.NodeBuilder, g.at, nil)
+	for _, name := range [...]string{"error", chunk.NodeBuilder} {
 		list[name].Value.(*builder).colon = true
 	}
 	streamBuilders(g, add)

@@ -16,6 +16,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -50,7 +51,7 @@ func (f Finding) String() string {
 	text := fmt.Sprintf("%s: %s: %s [%s]\n", at, f.Severity, f.Message, f.Code)
 	if f.Source != "" {
 		text += fmt.Sprintf("  %d | %s\n", f.Line, f.Source)
-		if pad := caret(f.Source, f.Column); pad != "" {
+		if pad := chunk.Caret(f.Source, f.Column); pad != "" {
 			text += strings.Repeat(" ", len(fmt.Sprintf("  %d ", f.Line))) + "| " + pad + "\n"
 		}
 	}
@@ -160,14 +161,14 @@ func (c *checker) check(err error) {
 // addFiles takes what was loaded, and the modules that it names but has not required yet.
 func (c *checker) addFiles() {
 	known := map[string]bool{}
-	add := func(f *sourceFile) {
-		known[f.name] = true
-		checked := &checkedFile{c: c, sourceFile: f, tokens: f.tokens(), roles: map[ast.Expr]role{}}
+	add := func(f *chunk.File) {
+		known[f.Name] = true
+		checked := &checkedFile{c: c, File: f, tokens: f.Lexemes(), roles: map[ast.Expr]role{}}
 		checked.walk()
 		c.files = append(c.files, checked)
 	}
-	for _, name := range c.g.sources.names() {
-		add(c.g.sources.get(name))
+	for _, name := range c.g.sources.Names() {
+		add(c.g.sources.Get(name))
 	}
 	for i := 0; i < len(c.files); i++ { // the list grows
 		for _, name := range c.files[i].modules {
@@ -175,28 +176,28 @@ func (c *checker) addFiles() {
 			if err != nil || known[m.path] {
 				continue // what is not there is an error when it is asked for, or is asked for by pcall
 			}
-			_, err = compile(m.source, m.path)
-			c.g.sources.add(m.path, m.source, err)
-			f := c.g.sources.get(m.path)
+			_, err = chunk.Compile(m.source, m.path)
+			c.g.sources.Add(m.path, m.source, err)
+			f := c.g.sources.Get(m.path)
 			if f == nil {
 				continue
 			}
 			add(f)
-			if f.broken != nil {
-				c.add(f, min(f.broken.Line, len(f.split())), f.broken.Column, Error, "syntax", f.broken.Message, f.syntaxHint(f.broken))
+			if f.Broken != nil {
+				c.add(f, min(f.Broken.Line, len(f.Lines())), f.Broken.Column, Error, "syntax", f.Broken.Message, f.SyntaxHint(f.Broken))
 			}
 		}
 	}
 }
 
 // add notes a finding, unless a comment turns it off.
-func (c *checker) add(f *sourceFile, line, column int, severity Severity, code, message, hint string) {
-	if f.ignores(line, code) {
+func (c *checker) add(f *chunk.File, line, column int, severity Severity, code, message, hint string) {
+	if f.Ignores(line, code) {
 		return
 	}
 	c.found = append(c.found, Finding{
-		File: filepath.Join(c.dir, filepath.FromSlash(f.name)), Line: line, Column: column,
-		Severity: severity, Code: code, Message: message, Hint: hint, Source: f.at(line),
+		File: filepath.Join(c.dir, filepath.FromSlash(f.Name)), Line: line, Column: column,
+		Severity: severity, Code: code, Message: message, Hint: hint, Source: f.LineAt(line),
 	})
 }
 
@@ -231,16 +232,16 @@ var loadCodes = []struct {
 // loadError makes a finding of why the script did not load. What has been found on its line
 // says more.
 func (c *checker) loadError(err error) {
-	var syntax *SyntaxError
+	var syntax *chunk.SyntaxError
 	var script *ScriptError
-	var about *explanation
+	var about *chunk.Explanation
 	code, message := "load-error", err.Error()
 	switch {
 	case errors.As(err, &syntax):
-		code, message, about = "syntax", syntax.Message, syntax.about
+		code, message, about = "syntax", syntax.Message, syntax.About
 	case errors.As(err, &script):
 		about = script.about
-		if _, _, rest := c.g.sources.position(script.Message); rest != script.Message {
+		if _, _, rest := c.g.sources.Position(script.Message); rest != script.Message {
 			message = rest
 		} else if rest, ok := strings.CutPrefix(script.Message, c.g.name+": "); ok {
 			message = rest
@@ -251,39 +252,39 @@ func (c *checker) loadError(err error) {
 				break
 			}
 		}
-		if about != nil && about.file != nil && about.file.broken != nil && about.file.broken.Line == about.line {
-			code, message = "syntax", about.file.broken.Message
+		if about != nil && about.File != nil && about.File.Broken != nil && about.File.Broken.Line == about.Line {
+			code, message = "syntax", about.File.Broken.Message
 		}
 	}
-	if about == nil || about.file == nil {
+	if about == nil || about.File == nil {
 		c.found = append(c.found, Finding{File: filepath.Join(c.dir, c.g.name), Line: 1, Severity: Error, Code: code, Message: message})
 		return
 	}
-	file := filepath.Join(c.dir, filepath.FromSlash(about.file.name))
+	file := filepath.Join(c.dir, filepath.FromSlash(about.File.Name))
 	if code == "load-error" && slices.ContainsFunc(c.found, func(f Finding) bool {
-		return f.File == file && f.Line == about.line && f.Severity == Error
+		return f.File == file && f.Line == about.Line && f.Severity == Error
 	}) {
 		return
 	}
-	column := about.column
+	column := about.Column
 	if column == 0 { // the first thing on the line
-		source := about.file.at(about.line)
+		source := about.File.LineAt(about.Line)
 		column = len(source) - len(strings.TrimLeft(source, " \t")) + 1
 	}
-	hint := about.hint
+	hint := about.Hint
 	if strings.Contains(message, errDry.Error()) {
 		code, hint = "load-needs-network", "--allow net lets check use it"
 	}
-	c.add(about.file, about.line, column, Error, code, message, hint)
+	c.add(about.File, about.Line, column, Error, code, message, hint)
 }
 
 // IsServerScript reports whether a source calls rover.server, so that it is not a module.
 // Any goroutine may call it.
 func IsServerScript(source []byte) bool {
-	f := &sourceFile{text: strings.TrimPrefix(string(source), "\xef\xbb\xbf")}
-	list := f.tokens()
+	f := &chunk.File{Text: strings.TrimPrefix(string(source), "\xef\xbb\xbf")}
+	list := f.Lexemes()
 	for i := 2; i < len(list); i++ {
-		if list[i].text == "server" && list[i-1].text == "." && list[i-2].text == "rover" {
+		if list[i].Text == "server" && list[i-1].Text == "." && list[i-2].Text == "rover" {
 			return true
 		}
 	}
@@ -298,18 +299,18 @@ func CheckSyntax(path string) ([]Finding, error) {
 		return nil, err
 	}
 	name := filepath.Base(path)
-	_, err = compile(source, name)
-	var syntax *SyntaxError
+	_, err = chunk.Compile(source, name)
+	var syntax *chunk.SyntaxError
 	if !errors.As(err, &syntax) {
 		return nil, nil
 	}
 	g := &Generation{}
-	g.sources.add(name, source, syntax)
-	f := g.sources.get(name)
+	g.sources.Add(name, source, syntax)
+	f := g.sources.Get(name)
 	if f == nil {
 		return []Finding{{File: path, Line: syntax.Line, Severity: Error, Code: "syntax", Message: syntax.Message}}, nil
 	}
 	c := &checker{dir: filepath.Dir(path)}
-	c.add(f, min(syntax.Line, len(f.split())), syntax.Column, Error, "syntax", syntax.Message, f.syntaxHint(syntax))
+	c.add(f, min(syntax.Line, len(f.Lines())), syntax.Column, Error, "syntax", syntax.Message, f.SyntaxHint(syntax))
 	return c.found, nil
 }

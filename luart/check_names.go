@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -43,7 +44,7 @@ func (c *checker) hinter(f *checkedFile) *hinter { return &hinter{g: c.g, sites:
 // global is for a name that is no local variable.
 func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
 	env := c.g.env
-	if s.scope.find(e.Value) != nil || env == nil || c.foreign || env.Metatable != lua.LNil ||
+	if s.scope.Find(e.Value) != nil || env == nil || c.foreign || env.Metatable != lua.LNil ||
 		e.Value == "arg" || env.RawGetString(e.Value) != lua.LNil {
 		return
 	}
@@ -54,7 +55,7 @@ func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
 			return
 		}
 		line, column := at()
-		c.add(f.sourceFile, line, column, Warning, "global-write",
+		c.add(f.File, line, column, Warning, "global-write",
 			fmt.Sprintf("%s is assigned to and is no local variable: all requests share it, and a reload forgets it", e.Value),
 			"write local "+e.Value+"; for what requests share, rover.state")
 	case c.assigned[e.Value] || c.tested[e.Value]:
@@ -67,7 +68,7 @@ func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
 		} else if hint == "" {
 			hint = strings.TrimPrefix(didYouMean(c.hinter(f).meant(e.Value, s.scope)), "; ")
 		}
-		c.add(f.sourceFile, line, column, Error, "undefined-global", "undefined global "+e.Value, hint)
+		c.add(f.File, line, column, Error, "undefined-global", "undefined global "+e.Value, hint)
 	}
 }
 
@@ -77,17 +78,17 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 	if !ok {
 		return
 	}
-	kind := s.scope.kindOf(e.Object)
+	kind := s.scope.KindOf(e.Object)
 	report := func(code, message, hint string) {
 		words := []string{".", key.Value}
 		if object := wordsOf(e.Object); object != nil {
 			words = append(object, words...)
 		}
 		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
-		c.add(f.sourceFile, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, hint)
 	}
 	object := text(e.Object)
-	if kind == kindAPI || !s.scope.sure(e.Object) {
+	if kind == chunk.KindAPI || !s.scope.Sure(e.Object) {
 		if kind == "" {
 			c.libraryField(f, e.Object, key.Value, s, report)
 		}
@@ -95,7 +96,7 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 	}
 	names, fields := methods(kind), ctxFields
 	settable := []string(nil)
-	if kind == kindRes {
+	if kind == chunk.KindRes {
 		fields, settable = resFields, []string{"status"}
 	}
 	isMethod, isField := slices.Contains(names, key.Value), slices.Contains(fields, key.Value)
@@ -106,13 +107,13 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 		}
 		hint := ""
 		switch {
-		case isMethod && kind == kindRes && strings.HasPrefix(key.Value, "header"):
+		case isMethod && kind == chunk.KindRes && strings.HasPrefix(key.Value, "header"):
 			hint = "headers are set with " + object + ":set_header(name, value)"
 		case slices.Contains(names, "set_"+key.Value):
 			hint = fmt.Sprintf("write %s:set_%s(…)", object, key.Value)
-		case kind == kindCtx && key.Value == "path":
+		case kind == chunk.KindCtx && key.Value == "path":
 			hint = "write " + object + ":rewrite(path)"
-		case kind == kindCtx && !isMethod && !isField:
+		case kind == chunk.KindCtx && !isMethod && !isField:
 			hint = fmt.Sprintf("what belongs to the request is kept with %s:set(%q, value)", object, key.Value)
 		}
 		report("read-only-field", fmt.Sprintf("%s.%s cannot be set", object, key.Value), hint)
@@ -141,18 +142,18 @@ func (c *checker) lateRoute(f *checkedFile, to ast.Expr, s sighting) {
 		case *ast.AttrGetExpr:
 			root = e.Object
 		case *ast.FuncCallExpr: // api:at("/x")
-			if more = isAtCall(e); more {
+			if more = chunk.IsAtCall(e); more {
 				root = e.Receiver
 			}
 		default:
 			more = false
 		}
 	}
-	if s.scope.kindOf(root) != kindAPI || !s.scope.sure(root) {
+	if s.scope.KindOf(root) != chunk.KindAPI || !s.scope.Sure(root) {
 		return
 	}
 	line, column := f.place(line, line, 0, text(root))
-	c.add(f.sourceFile, line, column, Error, "late-route", "routes and hooks cannot be defined while requests are served",
+	c.add(f.File, line, column, Error, "late-route", "routes and hooks cannot be defined while requests are served",
 		"define them at the top level of the script, when it loads")
 }
 
@@ -196,19 +197,19 @@ func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	report := func(code, message, hint string) {
 		words := append(wordsOf(e.Receiver), ":", e.Method)
 		line, column := f.place(e.Line(), e.LastLine()+e.Line(), len(words)-1, words...)
-		c.add(f.sourceFile, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, hint)
 	}
 	object := text(e.Receiver)
-	kind := s.scope.kindOf(e.Receiver)
+	kind := s.scope.KindOf(e.Receiver)
 	switch {
-	case kind == kindAPI:
+	case kind == chunk.KindAPI:
 		c.apiCall(e.Method, true, object, report)
-	case kind != "" && s.scope.sure(e.Receiver):
+	case kind != "" && s.scope.Sure(e.Receiver):
 		if slices.Contains(methods(kind), e.Method) {
 			return
 		}
 		fields := ctxFields
-		if kind == kindRes {
+		if kind == chunk.KindRes {
 			fields = resFields
 		}
 		if slices.Contains(fields, e.Method) {
@@ -218,7 +219,7 @@ func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method),
 			strings.TrimPrefix(didYouMean(nearest(e.Method, methods(kind))), "; "))
 	case kind == "":
-		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.kindOf(get.Object) == kindAPI {
+		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.KindOf(get.Object) == chunk.KindAPI {
 			if key, ok := get.Key.(*ast.StringExpr); ok && c.builder(key.Value) != nil {
 				c.builderMethod(key.Value, e.Method, object, report)
 			}
@@ -239,21 +240,21 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 	report := func(code, message, hint string) {
 		words := append(wordsOf(get.Object), ".", key.Value)
 		line, column := f.place(e.Line(), key.Line(), len(words)-1, words...)
-		c.add(f.sourceFile, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, hint)
 	}
-	kind := s.scope.kindOf(get.Object)
-	if kind == kindAPI {
+	kind := s.scope.KindOf(get.Object)
+	if kind == chunk.KindAPI {
 		c.apiCall(key.Value, false, object, report)
 		return
 	}
-	if inner, ok := get.Object.(*ast.AttrGetExpr); ok && s.scope.kindOf(inner.Object) == kindAPI {
+	if inner, ok := get.Object.(*ast.AttrGetExpr); ok && s.scope.KindOf(inner.Object) == chunk.KindAPI {
 		name, ok := inner.Key.(*ast.StringExpr)
 		if ok && c.builder(name.Value) != nil && c.builder(name.Value).method[key.Value] != nil {
 			report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, key.Value), fmt.Sprintf("write %s:%s(…) with a colon", object, key.Value))
 		}
 		return
 	}
-	if kind == "" || !s.scope.sure(get.Object) || !slices.Contains(methods(kind), key.Value) {
+	if kind == "" || !s.scope.Sure(get.Object) || !slices.Contains(methods(kind), key.Value) {
 		return
 	}
 	if len(e.Args) == 0 || isLiteral(e.Args[0]) {
@@ -309,13 +310,13 @@ func (c *checker) neverEqual(f *checkedFile, e *ast.RelationalOpExpr, s sighting
 	for _, pair := range [...][2]ast.Expr{{e.Lhs, e.Rhs}, {e.Rhs, e.Lhs}} {
 		get, ok := pair[0].(*ast.AttrGetExpr)
 		value, isString := pair[1].(*ast.StringExpr)
-		if !ok || !isString || s.scope.kindOf(get.Object) != kindRes || !s.scope.sure(get.Object) {
+		if !ok || !isString || s.scope.KindOf(get.Object) != chunk.KindRes || !s.scope.Sure(get.Object) {
 			continue
 		}
 		if key, ok := get.Key.(*ast.StringExpr); ok && key.Value == "status" {
 			object := text(get.Object)
 			line, column := f.place(get.Line(), key.Line(), 2, object, ".", "status")
-			c.add(f.sourceFile, line, column, Error, "never-equal", object+".status is a number, and is compared with a string",
+			c.add(f.File, line, column, Error, "never-equal", object+".status is a number, and is compared with a string",
 				"leave out the quotes: "+value.Value)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -35,20 +36,20 @@ func (g *Generation) makers() map[string]string {
 
 // objectType returns the type of luaval.NewType that an expression has for a value, if it has one
 // and that is sure.
-func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *binding) string {
+func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *chunk.Binding) string {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
-		if b := scope.find(e.Value); b != nil && !b.changed && b.value != nil {
-			if call, ok := b.value.(*ast.FuncCallExpr); ok {
-				return c.objectType(f, call, b.outer)
+		if b := scope.Find(e.Value); b != nil && !b.Changed && b.Value != nil {
+			if call, ok := b.Value.(*ast.FuncCallExpr); ok {
+				return c.objectType(f, call, b.Outer)
 			}
 		}
 	case *ast.FuncCallExpr:
 		if e.Receiver != nil {
-			if e.Method != "body" || !scope.sure(e.Receiver) {
+			if e.Method != "body" || !scope.Sure(e.Receiver) {
 				return ""
 			}
-			return map[objectKind]string{kindCtx: "body", kindRes: "response body"}[scope.kindOf(e.Receiver)]
+			return map[chunk.ObjectKind]string{chunk.KindCtx: "body", chunk.KindRes: "response body"}[scope.KindOf(e.Receiver)]
 		}
 		get, ok := e.Func.(*ast.AttrGetExpr)
 		if !ok || !fromLibrary(get, scope) {
@@ -109,19 +110,19 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 func (c *checker) settleHelpers(f *checkedFile) {
 	type use struct {
 		args  []ast.Expr
-		scope *binding
+		scope *chunk.Binding
 	}
-	calls, escapes := map[*binding][]use{}, map[*binding]bool{}
+	calls, escapes := map[*chunk.Binding][]use{}, map[*chunk.Binding]bool{}
 	for _, s := range f.sightings {
 		switch n := s.node.(type) {
 		case *ast.FuncCallExpr:
 			if ident, ok := n.Func.(*ast.IdentExpr); ok && n.Receiver == nil {
-				if b := s.scope.find(ident.Value); b != nil {
+				if b := s.scope.Find(ident.Value); b != nil {
 					calls[b] = append(calls[b], use{n.Args, s.scope})
 				}
 			}
 		case *ast.IdentExpr:
-			if b := s.scope.find(n.Value); b != nil && s.role != roleCalled {
+			if b := s.scope.Find(n.Value); b != nil && s.role != roleCalled {
 				escapes[b] = true
 			}
 		}
@@ -135,19 +136,19 @@ func (c *checker) settleHelpers(f *checkedFile) {
 	for again := true; again; { // a helper may call others
 		again = false
 		for b, uses := range calls {
-			fn := functions[b.value]
-			if fn == nil || b.changed || escapes[b] {
+			fn := functions[b.Value]
+			if fn == nil || b.Changed || escapes[b] {
 				continue
 			}
 			for i, param := range fn.params {
-				if param.kind != kindCtx || !param.likely || param.changed {
+				if param.Kind != chunk.KindCtx || !param.Likely || param.Changed {
 					continue
 				}
 				sure := !slices.ContainsFunc(uses, func(u use) bool {
-					return i >= len(u.args) || u.scope.kindOf(u.args[i]) != kindCtx || !u.scope.sure(u.args[i])
+					return i >= len(u.args) || u.scope.KindOf(u.args[i]) != chunk.KindCtx || !u.scope.Sure(u.args[i])
 				})
 				if sure {
-					param.likely, again = false, true
+					param.Likely, again = false, true
 				}
 			}
 		}

@@ -8,19 +8,20 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
 // made returns the builder that an expression calls, "api.json" or "api:error", with what is
 // chained to it; empty if it calls none. api:at makes no response.
-func (c *checker) made(e ast.Expr, scope *binding) (builder string, call *ast.FuncCallExpr) {
+func (c *checker) made(e ast.Expr, scope *chunk.Binding) (builder string, call *ast.FuncCallExpr) {
 	n, ok := e.(*ast.FuncCallExpr)
 	if !ok {
 		return "", nil
 	}
 	callee, separator := n.Func, "."
 	if n.Receiver != nil {
-		if scope.kindOf(n.Receiver) == kindAPI { // api:error
+		if scope.KindOf(n.Receiver) == chunk.KindAPI { // api:error
 			callee, separator = &ast.AttrGetExpr{Object: n.Receiver, Key: &ast.StringExpr{Value: n.Method}}, ":"
 		} else if get, ok := n.Receiver.(*ast.AttrGetExpr); ok { // api.json:status
 			callee = get
@@ -31,7 +32,7 @@ func (c *checker) made(e ast.Expr, scope *binding) (builder string, call *ast.Fu
 	switch callee := callee.(type) {
 	case *ast.AttrGetExpr:
 		key, ok := callee.Key.(*ast.StringExpr)
-		if ok && key.Value != nodeBuilder && scope.kindOf(callee.Object) == kindAPI && c.builder(key.Value) != nil {
+		if ok && key.Value != chunk.NodeBuilder && scope.KindOf(callee.Object) == chunk.KindAPI && c.builder(key.Value) != nil {
 			return text(callee.Object) + separator + key.Value, n
 		}
 	case *ast.FuncCallExpr: // api.html(data)[[template]]
@@ -48,14 +49,14 @@ func (c *checker) dropped(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	}
 	object, key := name[:strings.IndexAny(name, ".:")], name[strings.IndexAny(name, ".:")+1:]
 	line, column := f.place(call.Line(), call.Line()+20, 0, object, name[len(object):len(object)+1], key)
-	c.add(f.sourceFile, line, column, Error, "dropped-response", "the response of "+name+" is made and dropped", "write return "+name+"(…)")
+	c.add(f.File, line, column, Error, "dropped-response", "the response of "+name+" is made and dropped", "write return "+name+"(…)")
 }
 
 // arguments is for literal arguments of builders that cannot be right.
 func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if e.Receiver == nil {
 		get, ok := e.Func.(*ast.AttrGetExpr)
-		if !ok || s.scope.kindOf(get.Object) != kindAPI || c.g.env == nil {
+		if !ok || s.scope.KindOf(get.Object) != chunk.KindAPI || c.g.env == nil {
 			return
 		}
 		key, ok := get.Key.(*ast.StringExpr)
@@ -64,7 +65,7 @@ func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		}
 		report := func(message, hint string) {
 			line, column := f.place(e.Line(), key.Line(), 2, text(get.Object), ".", key.Value)
-			c.add(f.sourceFile, line, column, Error, "bad-argument", message, hint)
+			c.add(f.File, line, column, Error, "bad-argument", message, hint)
 		}
 		name := text(get)
 		switch key.Value {
@@ -80,10 +81,10 @@ func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		return
 	}
 	get, isBuilder := e.Receiver.(*ast.AttrGetExpr)
-	isError := e.Method == "error" && s.scope.kindOf(e.Receiver) == kindAPI
+	isError := e.Method == "error" && s.scope.KindOf(e.Receiver) == chunk.KindAPI
 	if isBuilder {
 		key, ok := get.Key.(*ast.StringExpr)
-		isBuilder = ok && e.Method == "status" && s.scope.kindOf(get.Object) == kindAPI && c.builder(key.Value) != nil
+		isBuilder = ok && e.Method == "status" && s.scope.KindOf(get.Object) == chunk.KindAPI && c.builder(key.Value) != nil
 	}
 	if !isError && !isBuilder {
 		return
@@ -92,7 +93,7 @@ func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	report := func(message string) {
 		words := append(wordsOf(e.Receiver), ":", e.Method)
 		line, column := f.place(e.Line(), e.Line()+20, len(words)-1, words...)
-		c.add(f.sourceFile, line, column, Error, "bad-argument", message, "the arguments are a status from 200 to 599, and what to answer")
+		c.add(f.File, line, column, Error, "bad-argument", message, "the arguments are a status from 200 to 599, and what to answer")
 	}
 	if len(e.Args) == 0 {
 		report(name + " is called without a status")
@@ -134,7 +135,7 @@ func (c *checker) function(f *checkedFile, n *function) {
 				return
 			}
 			line, column := f.place(r.Line(), r.Line(), 0, "return", word)
-			c.add(f.sourceFile, line, column, Error, "boolean-guard", fmt.Sprintf("a guard that returns %s answers the request with the text %[1]q", word),
+			c.add(f.File, line, column, Error, "boolean-guard", fmt.Sprintf("a guard that returns %s answers the request with the text %[1]q", word),
 				"return nothing to let the request go on, and a response such as api:error(403, …) to refuse it")
 		})
 	}
@@ -160,7 +161,7 @@ func (c *checker) function(f *checkedFile, n *function) {
 	}
 	line := n.expr.LastLine()
 	_, column := f.place(line, line, 0, "end")
-	c.add(f.sourceFile, line, column, Warning, "missing-return", "the handler returns a value on some ways, and ends without one on others: 204 No Content",
+	c.add(f.File, line, column, Warning, "missing-return", "the handler returns a value on some ways, and ends without one on others: 204 No Content",
 		"return what it answers there; write return api.no_content() if it is nothing")
 }
 

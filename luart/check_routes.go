@@ -45,7 +45,7 @@ func (c *checker) addRoutes() {
 	for _, f := range c.files {
 		for _, s := range f.sightings {
 			if fn, ok := s.node.(*function); ok {
-				c.funcs[funcLine{f.name, fn.expr.Line()}]++
+				c.funcs[funcLine{f.Name, fn.expr.Line()}]++
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func (n *apiNode) paramNames() (names []string) {
 
 // routesOf returns the routes of a function of the source, nil if that is not sure.
 func (c *checker) routesOf(f *checkedFile, n *function) []routeOf {
-	at := funcLine{f.name, n.expr.Line()}
+	at := funcLine{f.Name, n.expr.Line()}
 	if c.hooks[at] || c.funcs[at] != 1 {
 		return nil
 	}
@@ -123,10 +123,10 @@ func (c *checker) parameterField(f *checkedFile, e *ast.AttrGetExpr, s sighting)
 
 func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sighting, line, column int) {
 	ident, ok := ctx.(*ast.IdentExpr)
-	if !ok || !s.scope.sure(ctx) {
+	if !ok || !s.scope.Sure(ctx) {
 		return
 	}
-	b := s.scope.find(ident.Value)
+	b := s.scope.Find(ident.Value)
 	for in := s.in; in != nil; in = in.outer {
 		if len(in.params) == 0 || in.params[0] != b {
 			continue
@@ -146,18 +146,18 @@ func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sight
 		if hint == "" && len(known) == 1 {
 			hint = "did you mean " + known[0] + "?"
 		}
-		c.add(f.sourceFile, line, column, Error, "unknown-parameter", fmt.Sprintf("the route has no parameter %q", name), hint)
+		c.add(f.File, line, column, Error, "unknown-parameter", fmt.Sprintf("the route has no parameter %q", name), hint)
 		return
 	}
 }
 
 // addAt is add for "file:line". The column is that of the first thing on the line.
 func (c *checker) addAt(where string, severity Severity, code, message, hint string) {
-	f, line, _ := c.g.sources.position(where + ": ")
+	f, line, _ := c.g.sources.Position(where + ": ")
 	if f == nil {
 		return
 	}
-	source := f.at(line)
+	source := f.LineAt(line)
 	c.add(f, line, len(source)-len(strings.TrimLeft(source, " \t"))+1, severity, code, message, hint)
 }
 

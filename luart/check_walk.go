@@ -4,14 +4,16 @@ import (
 	"slices"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // checkedFile is a file in Check, with what has been seen in it. Not safe for concurrent use.
 type checkedFile struct {
-	*sourceFile
+	*chunk.File
 	c         *checker
-	tokens    []lexeme
-	sites     *sites
+	tokens    []chunk.Lexeme
+	sites     *chunk.Sites
 	sightings []sighting
 	modules   []string // that it requires by a constant name
 
@@ -23,7 +25,7 @@ type checkedFile struct {
 type function struct {
 	expr    *ast.FunctionExpr
 	outer   *function // around it; nil: the file
-	params  []*binding
+	params  []*chunk.Binding
 	handler bool   // it is assigned to something below api
 	hook    string // of which list of hooks it is, "before" or "after"
 }
@@ -44,7 +46,7 @@ func (f *function) late() bool {
 // sighting is a statement, an expression or a function, to be judged when all is known.
 type sighting struct {
 	node  any
-	scope *binding
+	scope *chunk.Binding
 	in    *function
 	role  role
 }
@@ -63,19 +65,19 @@ const (
 )
 
 func (f *checkedFile) walk() {
-	f.sites = &sites{calls: map[int][]site{}, indexes: map[int][]site{}}
-	w := siteWalk{sites: f.sites, watch: f}
-	w.block(f.statements())
+	f.sites = &chunk.Sites{Calls: map[int][]chunk.Site{}, Indexes: map[int][]chunk.Site{}}
+	w := chunk.SiteWalk{Sites: f.sites, Watch: f}
+	w.Block(f.Statements())
 }
 
-func (f *checkedFile) enter(fn *ast.FunctionExpr, params []*binding, handler bool, hook string) {
+func (f *checkedFile) Enter(fn *ast.FunctionExpr, params []*chunk.Binding, handler bool, hook string) {
 	f.in = &function{expr: fn, outer: f.in, params: params, handler: handler, hook: hook}
 	f.sightings = append(f.sightings, sighting{node: f.in, in: f.in})
 }
 
-func (f *checkedFile) leave(*ast.FunctionExpr) { f.in = f.in.outer }
+func (f *checkedFile) Leave(*ast.FunctionExpr) { f.in = f.in.outer }
 
-func (f *checkedFile) see(node any, scope *binding) {
+func (f *checkedFile) See(node any, scope *chunk.Binding) {
 	s := sighting{node: node, scope: scope, in: f.in}
 	if e, ok := node.(ast.Expr); ok {
 		s.role = f.roles[e]
@@ -124,7 +126,7 @@ func (f *checkedFile) see(node any, scope *binding) {
 		f.call(n, scope)
 	case *ast.IdentExpr:
 		switch {
-		case scope.find(n.Value) != nil:
+		case scope.Find(n.Value) != nil:
 		case n.Value == "_G":
 			f.c.foreign = f.c.foreign || s.role != roleIndexed
 		case slices.Contains([]string{"setfenv", "getfenv", "load", "loadstring"}, n.Value):
@@ -165,14 +167,14 @@ func (f *checkedFile) compare(n *ast.RelationalOpExpr) {
 	}
 }
 
-func (f *checkedFile) call(n *ast.FuncCallExpr, scope *binding) {
+func (f *checkedFile) call(n *ast.FuncCallExpr, scope *chunk.Binding) {
 	if n.Receiver != nil {
 		f.roles[n.Receiver] = roleIndexed
 		return
 	}
 	f.roles[n.Func] = roleCalled
 	ident, ok := n.Func.(*ast.IdentExpr)
-	if !ok || scope.find(ident.Value) != nil || len(n.Args) == 0 {
+	if !ok || scope.Find(ident.Value) != nil || len(n.Args) == 0 {
 		return
 	}
 	switch ident.Value {

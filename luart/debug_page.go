@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 //go:embed debug_page.html
@@ -30,9 +32,9 @@ func (x *Exchange) debugReply(err *ScriptError) response {
 		Source    []string `json:"source,omitempty"`
 		Traceback []string `json:"traceback,omitempty"`
 		Hint      string   `json:"hint,omitempty"`
-	}{Error: err.Message, At: e.at(), Source: e.lines(), Hint: e.hint}
-	for _, f := range e.frames {
-		answer.Traceback = append(answer.Traceback, f.text)
+	}{Error: err.Message, At: e.Position(), Source: e.Lines(), Hint: e.Hint}
+	for _, f := range e.Frames {
+		answer.Traceback = append(answer.Traceback, f.Text)
 	}
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
@@ -43,26 +45,26 @@ func (x *Exchange) debugReply(err *ScriptError) response {
 	return response{status: err.Status, ctype: typeJSON, body: bytes.TrimSpace(body.Bytes())}
 }
 
-func (x *Exchange) debugHTML(err *ScriptError, e *explanation) (page []byte, ok bool) {
+func (x *Exchange) debugHTML(err *ScriptError, e *chunk.Explanation) (page []byte, ok bool) {
 	type pageFrame struct{ Text, Source string }
 	data := struct {
 		Status                      int
 		Reason, Message, At, Hint   string
 		Method, URI, Route, Request string
 		Function                    string
-		Excerpt                     []excerptLine
+		Excerpt                     []chunk.ExcerptLine
 		Frames                      []pageFrame
 	}{
 		Status: err.Status, Reason: http.StatusText(err.Status),
-		Message: strings.ToValidUTF8(err.Message, "\uFFFD"), At: e.at(), Hint: e.hint,
+		Message: strings.ToValidUTF8(err.Message, "\uFFFD"), At: e.Position(), Hint: e.Hint,
 		Method: x.r.Method, URI: strings.ToValidUTF8(x.r.URL.RequestURI(), "\uFFFD"),
-		Route: x.Route(), Request: x.requestID(), Excerpt: e.excerpt(),
+		Route: x.Route(), Request: x.requestID(), Excerpt: e.Excerpt(),
 	}
 	if x.running != nil && x.running.route != data.Route {
 		data.Function = x.running.route
 	}
-	for _, f := range e.frames {
-		data.Frames = append(data.Frames, pageFrame{f.text, f.source})
+	for _, f := range e.Frames {
+		data.Frames = append(data.Frames, pageFrame{f.Text, f.Source})
 	}
 	var b bytes.Buffer
 	if debugPage.Execute(&b, data) != nil {

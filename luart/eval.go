@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -51,16 +52,16 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 		return e, nil
 	}
 	text := "return " + source
-	proto, err := compile([]byte(text), evalName)
+	proto, err := chunk.Compile([]byte(text), evalName)
 	if err != nil {
 		text = source
-		proto, err = compile([]byte(text), evalName)
+		proto, err = chunk.Compile([]byte(text), evalName)
 	}
-	var syntax *SyntaxError
+	var syntax *chunk.SyntaxError
 	if errors.As(err, &syntax) {
-		g.sources.add(evalName, []byte(text), err)
+		g.sources.Add(evalName, []byte(text), err)
 		g.explainSyntax(syntax)
-		e.setError(syntax.Error(), syntax.about)
+		e.setError(syntax.Error(), syntax.About)
 		return e, nil
 	}
 	c := &call{gen: g, ctx: ctx, kind: evalName, printed: &e.Printed}
@@ -69,7 +70,7 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 	}
 	err = g.vm.loop.DoAdmitted(func(th *thread) error {
 		vm := g.vm
-		g.sources.add(evalName, []byte(text), nil)
+		g.sources.Add(evalName, []byte(text), nil)
 		th.spent = true // what the chunk leaves behind may refer to it
 		vm.start(c, th)
 		defer c.done()
@@ -91,10 +92,10 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 	return e, err
 }
 
-func (e *Evaluation) setError(message string, about *explanation) {
+func (e *Evaluation) setError(message string, about *chunk.Explanation) {
 	e.Error = message
 	if about != nil {
-		e.Hint, e.Excerpt = about.hint, strings.Join(about.lines(), "\n")
+		e.Hint, e.Excerpt = about.Hint, strings.Join(about.Lines(), "\n")
 	}
 }
 

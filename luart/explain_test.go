@@ -9,77 +9,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-rover/rover/luart/lib/all"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
-
-func TestSourcePosition(t *testing.T) {
-	var s sources
-	s.add("app.lua", []byte("1\n2\r\n3\n\r4\r5\n"), nil)
-	s.add("lib/x.lua", []byte("only"), nil)
-	s.add("app.lua:3", []byte("odd\nname"), nil)
-	for _, tt := range []struct {
-		message, file string
-		line          int
-		rest          string
-	}{
-		{"app.lua:2: boom", "app.lua", 2, "boom"},
-		{"app.lua:5:boom", "app.lua", 5, "boom"},
-		{"app.lua:6: at the end", "app.lua", 6, "at the end"},
-		{"lib/x.lua:1: no", "lib/x.lua", 1, "no"},
-		{"app.lua:3:2: odd", "app.lua:3", 2, "odd"},
-		{"app.lua:3:9: odd", "", 0, ""},
-		{"app.lua:7: behind the end", "", 0, ""},
-		{"app.lua:0: x", "", 0, ""},
-		{"app.lua:-1: x", "", 0, ""},
-		{"app.lua:+1: x", "", 0, ""},
-		{"app.lua:01: x", "", 0, ""},
-		{"app.lua:99999999999999999999: x", "", 0, ""},
-		{"app.lua:1", "", 0, ""},
-		{"app.lua", "", 0, ""},
-		{"other.lua:1: x", "", 0, ""},
-		{"boom app.lua:1: x", "", 0, ""},
-		{"", "", 0, ""},
-	} {
-		file, line, rest := s.position(tt.message)
-		if tt.file == "" {
-			if file != nil || line != 0 || rest != tt.message {
-				t.Errorf("%q: got %v, %d, %q, want no position", tt.message, file, line, rest)
-			}
-			continue
-		}
-		if file == nil || file.name != tt.file || line != tt.line || rest != tt.rest {
-			t.Errorf("%q: got %v, %d, %q", tt.message, file, line, rest)
-		}
-	}
-	if got := s.get("app.lua").split(); !slices.Equal(got, []string{"1", "2", "3", "4", "5", ""}) {
-		t.Errorf("lines: got %q", got)
-	}
-}
-
-// A generation keeps no more than maxSourceBytes, and a file that is loaded again once.
-func TestSourcesAreBounded(t *testing.T) {
-	var s sources
-	half := make([]byte, maxSourceBytes/2)
-	for range 3 {
-		s.add("a", half, nil)
-	}
-	s.add("b", half, nil)
-	s.add("c", []byte("x"), nil)
-	if s.get("a") == nil || s.get("b") == nil || s.get("c") != nil || s.bytes != maxSourceBytes {
-		t.Errorf("got %d bytes in %d files", s.bytes, len(s.files))
-	}
-	s.add("a", []byte("x"), nil)
-	s.add("c", []byte("x"), nil)
-	if s.get("c") == nil || s.bytes != maxSourceBytes/2+2 {
-		t.Errorf("got %d bytes in %d files", s.bytes, len(s.files))
-	}
-}
 
 // What a client and the log are told is of the source as it was loaded.
 func TestExplainLoadErrors(t *testing.T) {
@@ -288,13 +226,13 @@ func FuzzPosition(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message, traceback string) {
 		g := &Generation{env: &lua.LTable{}}
-		g.sources.add("app.lua", []byte("local a\r\n\xffb()\n"), nil)
-		g.sources.add("m.lua", []byte("x"), &SyntaxError{File: "m.lua", Line: 1, Column: 9})
+		g.sources.Add("app.lua", []byte("local a\r\n\xffb()\n"), nil)
+		g.sources.Add("m.lua", []byte("x"), &chunk.SyntaxError{File: "m.lua", Line: 1, Column: 9})
 		e := g.locate(&ScriptError{Message: message, Traceback: traceback})
-		if e.file != nil && (e.line < 1 || e.line > len(e.file.split())) {
-			t.Fatalf("line %d of %s", e.line, e.file.name)
+		if e.File != nil && (e.Line < 1 || e.Line > len(e.File.Lines())) {
+			t.Fatalf("line %d of %s", e.Line, e.File.Name)
 		}
-		if _, err := json.Marshal(e.lines()); err != nil || strings.Contains(e.String(), "\xff") && !strings.Contains(message+traceback, "\xff") {
+		if _, err := json.Marshal(e.Lines()); err != nil || strings.Contains(e.String(), "\xff") && !strings.Contains(message+traceback, "\xff") {
 			t.Fatalf("%v: %q", err, e.String())
 		}
 		g.explain(&ScriptError{Message: message, Traceback: traceback})

@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -110,7 +111,7 @@ type Generation struct {
 	http      *httpClients
 	libraries []*lib.Library
 	onRetire  []func() // of libraries
-	sources   sources
+	sources   chunk.Files
 	exchanges sync.Pool
 
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
@@ -144,10 +145,10 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.functions, g.libraries = functions{}, s.Libraries
 	g.http = newHTTPClients(vm, s.Net, s.FakeNetwork)
 	g.exchanges.New = func() any { return newExchange(g) }
-	proto, err := compileFor(ctx, s.Source, g.name)
-	g.sources.add(g.name, s.Source, err)
+	proto, err := chunk.CompileFor(ctx, s.Source, g.name)
+	g.sources.Add(g.name, s.Source, err)
 	if err != nil {
-		var syntax *SyntaxError
+		var syntax *chunk.SyntaxError
 		if errors.As(err, &syntax) {
 			g.explainSyntax(syntax)
 		}
@@ -202,7 +203,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Resolve: g.snapshot.resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,
 		Loaded:  g.loaded,
-		Read:    g.sources.add,
+		Read:    g.sources.Add,
 		Clock:   vm.clock,
 		Domain:  &g.domain,
 	})
@@ -259,8 +260,8 @@ func (g *Generation) Version() int { return g.number }
 // unfinished is the error of a script that has run to its end and is none.
 func (g *Generation) unfinished(message string) *ScriptError {
 	err := &ScriptError{Status: http.StatusInternalServerError, Message: g.name + ": " + message}
-	if f := g.sources.get(g.name); f != nil {
-		err.about = &explanation{file: f, line: f.lastLine(), hint: f.endHint()}
+	if f := g.sources.Get(g.name); f != nil {
+		err.about = &chunk.Explanation{File: f, Line: f.LastLine(), Hint: f.EndHint()}
 	}
 	return err
 }
@@ -355,7 +356,7 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, ne
 
 // IsScript reports whether err is about the script, and not about the VM.
 func IsScript(err error) bool {
-	var syntax *SyntaxError
+	var syntax *chunk.SyntaxError
 	var script *ScriptError
 	return errors.As(err, &syntax) || errors.As(err, &script)
 }

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -17,7 +18,7 @@ import (
 // a message, or the script may have changed what decides, there is none. Only the holder may use it.
 type hinter struct {
 	g     *Generation
-	sites *sites
+	sites *chunk.Sites
 	line  int
 }
 
@@ -36,10 +37,10 @@ var (
 // may call it.
 func (g *Generation) hint(err *ScriptError) string {
 	e := err.about
-	if e.file == nil || err.killed {
+	if e.File == nil || err.killed {
 		return ""
 	}
-	file, _, message := g.sources.position(err.Message)
+	file, _, message := g.sources.Position(err.Message)
 	if file == nil {
 		return ""
 	}
@@ -49,7 +50,7 @@ func (g *Generation) hint(err *ScriptError) string {
 	if m := notMethod.FindStringSubmatch(message); m != nil {
 		names := route.MethodNames[:]
 		if strings.HasPrefix(message, "api."+m[1]+":") {
-			names = append(slices.Clone(names), append([]string{"on_error"}, lifeHooks...)...)
+			names = append(slices.Clone(names), append([]string{"on_error"}, chunk.LifeHooks...)...)
 		}
 		if near := nearest(m[1], names); near != "" {
 			return "did you mean " + near + "?"
@@ -63,7 +64,7 @@ func (g *Generation) hint(err *ScriptError) string {
 		}
 		return ""
 	}
-	h := hinter{g: g, sites: e.file.sitesOf(), line: e.line}
+	h := hinter{g: g, sites: e.File.Sites(), line: e.Line}
 	index := notTable.FindStringSubmatch(message)
 	self := badSelf.FindStringSubmatch(message)
 	switch {
@@ -86,9 +87,9 @@ func (g *Generation) hint(err *ScriptError) string {
 // builderWithColon is for api:json({…}).
 func (h *hinter) builderWithColon() string {
 	hint := ""
-	for _, s := range h.sites.calls[h.line] {
-		get, ok := s.expr.(*ast.AttrGetExpr)
-		if !ok || !s.colon || s.scope.kindOf(get.Object) != kindAPI {
+	for _, s := range h.sites.Calls[h.line] {
+		get, ok := s.Expr.(*ast.AttrGetExpr)
+		if !ok || !s.Colon || s.Scope.KindOf(get.Object) != chunk.KindAPI {
 			continue
 		}
 		name := get.Key.(*ast.StringExpr).Value
@@ -103,65 +104,65 @@ func (h *hinter) builderWithColon() string {
 // lateRoute is for a route defined when it is too late, and for builders that there are
 // not, which are taken for routes.
 func (h *hinter) lateRoute() string {
-	if len(h.sites.indexes[h.line]) == 0 {
+	if len(h.sites.Indexes[h.line]) == 0 {
 		return ""
 	}
-	var calls []site
-	for _, s := range h.sites.calls[h.line] {
-		if get, ok := s.expr.(*ast.AttrGetExpr); ok && s.scope.kindOf(get.Object) == kindAPI {
+	var calls []chunk.Site
+	for _, s := range h.sites.Calls[h.line] {
+		if get, ok := s.Expr.(*ast.AttrGetExpr); ok && s.Scope.KindOf(get.Object) == chunk.KindAPI {
 			if key, ok := get.Key.(*ast.StringExpr); ok && h.g.builders[key.Value] == nil {
 				calls = append(calls, s)
 			}
 		}
 	}
-	writes := slices.ContainsFunc(h.sites.indexes[h.line], func(s site) bool { return s.write })
+	writes := slices.ContainsFunc(h.sites.Indexes[h.line], func(s chunk.Site) bool { return s.Write })
 	switch {
 	case len(calls) == 0:
 		return "define routes and hooks at the top level of the script, when it loads"
 	case len(calls) == 1 && !writes:
-		return h.noField(calls[0].expr.(*ast.AttrGetExpr), kindAPI)
+		return h.noField(calls[0].Expr.(*ast.AttrGetExpr), chunk.KindAPI)
 	}
 	return ""
 }
 
 // call is for a value that is no function.
 func (h *hinter) call() string {
-	failed, ok := h.only(h.sites.calls[h.line], func(v lua.LValue) bool {
+	failed, ok := h.only(h.sites.Calls[h.line], func(v lua.LValue) bool {
 		return v.Type() == lua.LTFunction || h.g.vm.main.GetMetaField(v, "__call") != lua.LNil
 	})
 	if !ok {
 		return ""
 	}
-	name := text(failed.expr)
-	switch e := failed.expr.(type) {
+	name := text(failed.Expr)
+	switch e := failed.Expr.(type) {
 	case *ast.IdentExpr:
-		if failed.loop {
+		if failed.Loop {
 			return fmt.Sprintf("for … in needs an iterator: write pairs(%s) or ipairs(%[1]s) if it is a table", name)
 		}
-		if failed.scope.find(e.Value) == nil {
-			switch _, known := h.value(e, failed.scope); {
+		if failed.Scope.Find(e.Value) == nil {
+			switch _, known := h.value(e, failed.Scope); {
 			case !known:
 				return ""
-			case h.isNil(e, failed.scope):
-				return h.noGlobal(e.Value, failed.scope)
+			case h.isNil(e, failed.Scope):
+				return h.noGlobal(e.Value, failed.Scope)
 			}
 		}
 	case *ast.AttrGetExpr:
 		key, isString := e.Key.(*ast.StringExpr)
-		switch kind := failed.scope.kindOf(e.Object); {
-		case failed.loop || !isString:
-		case kind != "" && !failed.scope.sure(e.Object):
-		case kind == kindCtx && slices.Contains(ctxFields, key.Value):
+		switch kind := failed.Scope.KindOf(e.Object); {
+		case failed.Loop || !isString:
+		case kind != "" && !failed.Scope.Sure(e.Object):
+		case kind == chunk.KindCtx && slices.Contains(ctxFields, key.Value):
 			return fmt.Sprintf("%s.%s is a field: leave out the parentheses", text(e.Object), key.Value)
 		case kind != "":
 			return h.noField(e, kind)
 		default:
-			if owner, known := h.value(e.Object, failed.scope); known && h.isNil(e, failed.scope) {
+			if owner, known := h.value(e.Object, failed.Scope); known && h.isNil(e, failed.Scope) {
 				return h.noKey(e, owner)
 			}
 		}
 	}
-	if name == "" || failed.loop {
+	if name == "" || failed.Loop {
 		return ""
 	}
 	return name + " is not a function here"
@@ -169,9 +170,9 @@ func (h *hinter) call() string {
 
 // index is for a value of a type that has no keys.
 func (h *hinter) index(kind, key string) string {
-	var sites []site
-	for _, s := range h.sites.indexes[h.line] {
-		if !s.keyed || s.key == key {
+	var sites []chunk.Site
+	for _, s := range h.sites.Indexes[h.line] {
+		if !s.Keyed || s.Key == key {
 			sites = append(sites, s)
 		}
 	}
@@ -179,27 +180,27 @@ func (h *hinter) index(kind, key string) string {
 	if !ok {
 		return ""
 	}
-	origin := h.origin(failed.expr, failed.scope)
-	name := text(failed.expr)
+	origin := h.origin(failed.Expr, failed.Scope)
+	name := text(failed.Expr)
 	switch kind {
 	case "function":
 		return h.methodIndexed(origin, failed)
 	case "nil":
-		if why := h.whyNil(origin, failed.scope); why != "" {
+		if why := h.whyNil(origin, failed.Scope); why != "" {
 			return why
 		}
-		if ident, ok := failed.expr.(*ast.IdentExpr); ok && failed.scope.find(ident.Value) == nil {
-			if !h.isNil(ident, failed.scope) {
+		if ident, ok := failed.Expr.(*ast.IdentExpr); ok && failed.Scope.Find(ident.Value) == nil {
+			if !h.isNil(ident, failed.Scope) {
 				return ""
 			}
-			return h.noGlobal(ident.Value, failed.scope)
+			return h.noGlobal(ident.Value, failed.Scope)
 		}
-		if get, ok := failed.expr.(*ast.AttrGetExpr); ok {
-			if owner, known := h.value(get.Object, failed.scope); known && h.isNil(get, failed.scope) {
+		if get, ok := failed.Expr.(*ast.AttrGetExpr); ok {
+			if owner, known := h.value(get.Object, failed.Scope); known && h.isNil(get, failed.Scope) {
 				return h.noKey(get, owner)
 			}
-			if failed.scope.kindOf(get.Object) == kindCtx && failed.scope.sure(get.Object) {
-				return h.noField(get, kindCtx)
+			if failed.Scope.KindOf(get.Object) == chunk.KindCtx && failed.Scope.Sure(get.Object) {
+				return h.noField(get, chunk.KindCtx)
 			}
 		}
 		if name != "" {
@@ -210,18 +211,18 @@ func (h *hinter) index(kind, key string) string {
 }
 
 // methodIndexed is for ctx.params.id and res.headers["X"].
-func (h *hinter) methodIndexed(origin ast.Expr, failed site) string {
+func (h *hinter) methodIndexed(origin ast.Expr, failed chunk.Site) string {
 	get, ok := origin.(*ast.AttrGetExpr)
 	if !ok {
 		return ""
 	}
-	kind := failed.scope.kindOf(get.Object)
+	kind := failed.Scope.KindOf(get.Object)
 	key, ok := get.Key.(*ast.StringExpr)
 	if !ok || !slices.Contains(methods(kind), key.Value) {
 		return ""
 	}
 	object := text(get.Object)
-	if kind == kindRes && failed.write && (key.Value == "header" || key.Value == "headers") {
+	if kind == chunk.KindRes && failed.Write && (key.Value == "header" || key.Value == "headers") {
 		return "headers are set with " + object + ":set_header(name, value)"
 	}
 	return methodHint(object, key.Value)
@@ -234,14 +235,14 @@ func methodHint(object, name string) string {
 // methodAsValue is for pairs(ctx.params) and ctx.path .. ctx.request_id.
 func (h *hinter) methodAsValue() string {
 	hint := ""
-	for _, s := range h.sites.indexes[h.line] {
-		if s.used || s.write || !s.keyed || !slices.Contains(methods(s.scope.kindOf(s.expr)), s.key) {
+	for _, s := range h.sites.Indexes[h.line] {
+		if s.Used || s.Write || !s.Keyed || !slices.Contains(methods(s.Scope.KindOf(s.Expr)), s.Key) {
 			continue
 		}
 		if hint != "" {
 			return ""
 		}
-		hint = methodHint(text(s.expr), s.key)
+		hint = methodHint(text(s.Expr), s.Key)
 	}
 	return hint
 }
@@ -249,8 +250,8 @@ func (h *hinter) methodAsValue() string {
 // selfless is for ctx.header("x").
 func (h *hinter) selfless(method string) string {
 	hint := ""
-	for _, s := range h.sites.calls[h.line] {
-		get, ok := s.expr.(*ast.AttrGetExpr)
+	for _, s := range h.sites.Calls[h.line] {
+		get, ok := s.Expr.(*ast.AttrGetExpr)
 		if !ok {
 			continue
 		}
@@ -258,7 +259,7 @@ func (h *hinter) selfless(method string) string {
 		if !ok || key.Value != method {
 			continue
 		}
-		if s.colon || hint != "" || text(get.Object) == "" {
+		if s.Colon || hint != "" || text(get.Object) == "" {
 			return ""
 		}
 		hint = fmt.Sprintf("write %s:%s(…) with a colon", text(get.Object), method)
@@ -267,13 +268,13 @@ func (h *hinter) selfless(method string) string {
 }
 
 // only returns the one site that can have failed: values that are known and fine cannot.
-func (h *hinter) only(sites []site, fine func(lua.LValue) bool) (failed site, ok bool) {
+func (h *hinter) only(sites []chunk.Site, fine func(lua.LValue) bool) (failed chunk.Site, ok bool) {
 	n := 0
 	for _, s := range sites {
 		if h.sound(s) {
 			continue
 		}
-		if v, known := h.value(s.expr, s.scope); known && fine(v) {
+		if v, known := h.value(s.Expr, s.Scope); known && fine(v) {
 			continue
 		}
 		failed = s
@@ -284,28 +285,28 @@ func (h *hinter) only(sites []site, fine func(lua.LValue) bool) (failed site, ok
 
 // sound reports whether a site's value is right whatever happens: what has no value in
 // this generation's tables.
-func (h *hinter) sound(s site) bool {
-	if s.loop {
-		call, isCall := s.expr.(*ast.FuncCallExpr)
+func (h *hinter) sound(s chunk.Site) bool {
+	if s.Loop {
+		call, isCall := s.Expr.(*ast.FuncCallExpr)
 		if !isCall {
 			return false
 		}
 		ident, isIdent := call.Func.(*ast.IdentExpr)
-		return isIdent && s.scope.find(ident.Value) == nil && (ident.Value == "pairs" || ident.Value == "ipairs")
+		return isIdent && s.Scope.Find(ident.Value) == nil && (ident.Value == "pairs" || ident.Value == "ipairs")
 	}
-	if s.args == nil && s.scope.sure(s.expr) { // ctx.x, res.x, api.x
+	if s.Args == nil && s.Scope.Sure(s.Expr) { // ctx.x, res.x, api.x
 		return true
 	}
-	if get, ok := s.expr.(*ast.AttrGetExpr); ok {
+	if get, ok := s.Expr.(*ast.AttrGetExpr); ok {
 		key, isString := get.Key.(*ast.StringExpr)
-		return isString && s.args != nil && s.scope.sure(get.Object) && slices.Contains(methods(s.scope.kindOf(get.Object)), key.Value)
+		return isString && s.Args != nil && s.Scope.Sure(get.Object) && slices.Contains(methods(s.Scope.KindOf(get.Object)), key.Value)
 	}
-	if ident, ok := s.expr.(*ast.IdentExpr); ok && s.args != nil {
-		b := s.scope.find(ident.Value)
-		if b == nil || b.changed {
+	if ident, ok := s.Expr.(*ast.IdentExpr); ok && s.Args != nil {
+		b := s.Scope.Find(ident.Value)
+		if b == nil || b.Changed {
 			return false
 		}
-		_, isFunction := b.value.(*ast.FunctionExpr)
+		_, isFunction := b.Value.(*ast.FunctionExpr)
 		return isFunction
 	}
 	return false
@@ -313,25 +314,25 @@ func (h *hinter) sound(s site) bool {
 
 // value returns what an expression has for a value by now. Of locals it knows those that
 // hold api, or something of a library: what they were declared with is what they are.
-func (h *hinter) value(e ast.Expr, scope *binding) (v lua.LValue, known bool) {
+func (h *hinter) value(e ast.Expr, scope *chunk.Binding) (v lua.LValue, known bool) {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
-		b := scope.find(e.Value)
+		b := scope.Find(e.Value)
 		switch {
 		case b == nil:
-			if h.sites.foreign || h.g.env.Metatable != lua.LNil {
+			if h.sites.Foreign || h.g.env.Metatable != lua.LNil {
 				return nil, false
 			}
 			return h.g.env.RawGetString(e.Value), true
-		case b.changed || b.value == nil:
+		case b.Changed || b.Value == nil:
 			return nil, false
-		case b.kind == kindAPI && !b.likely && h.g.api != nil:
+		case b.Kind == chunk.KindAPI && !b.Likely && h.g.api != nil:
 			return h.g.api, true
 		}
-		if !fromLibrary(b.value, b.outer) {
+		if !fromLibrary(b.Value, b.Outer) {
 			return nil, false
 		}
-		return h.value(b.value, b.outer)
+		return h.value(b.Value, b.Outer)
 	case *ast.AttrGetExpr:
 		key, ok := e.Key.(*ast.StringExpr)
 		if !ok {
@@ -359,29 +360,29 @@ func (h *hinter) value(e ast.Expr, scope *binding) (v lua.LValue, known bool) {
 }
 
 // fromLibrary reports whether an expression is rover, string, rover.json, string.format …
-func fromLibrary(e ast.Expr, scope *binding) bool {
+func fromLibrary(e ast.Expr, scope *chunk.Binding) bool {
 	switch e := e.(type) {
 	case *ast.AttrGetExpr:
 		return fromLibrary(e.Object, scope)
 	case *ast.IdentExpr:
-		if b := scope.find(e.Value); b != nil {
-			return !b.changed && b.value != nil && fromLibrary(b.value, b.outer)
+		if b := scope.Find(e.Value); b != nil {
+			return !b.Changed && b.Value != nil && fromLibrary(b.Value, b.Outer)
 		}
 		return e.Value == "rover" || slices.ContainsFunc(sandbox, func(lib library) bool { return lib.name == e.Value })
 	}
 	return false
 }
 
-func (h *hinter) isNil(e ast.Expr, scope *binding) bool {
+func (h *hinter) isNil(e ast.Expr, scope *chunk.Binding) bool {
 	v, known := h.value(e, scope)
 	return known && v == lua.LNil
 }
 
 // origin follows a local to what it was declared with.
-func (h *hinter) origin(e ast.Expr, scope *binding) ast.Expr {
+func (h *hinter) origin(e ast.Expr, scope *chunk.Binding) ast.Expr {
 	if ident, ok := e.(*ast.IdentExpr); ok {
-		if b := scope.find(ident.Value); b != nil && !b.changed && b.value != nil {
-			return b.value
+		if b := scope.Find(ident.Value); b != nil && !b.Changed && b.Value != nil {
+			return b.Value
 		}
 	}
 	return e

@@ -9,6 +9,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // ctxFields are what ctxField knows.
@@ -26,17 +28,17 @@ var elsewhere = map[string]string{
 }
 
 // methods returns those that an object of ours has. Any goroutine may call it.
-func methods(kind objectKind) []string { return methodsByKind()[kind] }
+func methods(kind chunk.ObjectKind) []string { return methodsByKind()[kind] }
 
-var methodsByKind = sync.OnceValue(func() map[objectKind][]string {
-	return map[objectKind][]string{ // their names are the same in every VM
-		kindCtx: slices.Sorted(maps.Keys(ctxMethods(nil))),
-		kindRes: slices.Sorted(maps.Keys(responseBodyMethods(nil))),
+var methodsByKind = sync.OnceValue(func() map[chunk.ObjectKind][]string {
+	return map[chunk.ObjectKind][]string{ // their names are the same in every VM
+		chunk.KindCtx: slices.Sorted(maps.Keys(ctxMethods(nil))),
+		chunk.KindRes: slices.Sorted(maps.Keys(responseBodyMethods(nil))),
 	}
 })
 
 // whyNil says why what an expression asks the request for may be nil.
-func (h *hinter) whyNil(e ast.Expr, scope *binding) string {
+func (h *hinter) whyNil(e ast.Expr, scope *chunk.Binding) string {
 	switch e := e.(type) {
 	case *ast.FuncCallExpr:
 		if e.Receiver == nil {
@@ -45,7 +47,7 @@ func (h *hinter) whyNil(e ast.Expr, scope *binding) string {
 			}
 			return ""
 		}
-		if scope.kindOf(e.Receiver) != kindCtx {
+		if scope.KindOf(e.Receiver) != chunk.KindCtx {
 			return ""
 		}
 		what := map[string]string{"header": "header", "cookie": "cookie", "param": "path parameter"}[e.Method]
@@ -59,7 +61,7 @@ func (h *hinter) whyNil(e ast.Expr, scope *binding) string {
 	case *ast.AttrGetExpr:
 		call, ok := e.Object.(*ast.FuncCallExpr)
 		key, isString := e.Key.(*ast.StringExpr)
-		if !ok || !isString || call.Receiver == nil || scope.kindOf(call.Receiver) != kindCtx || len(call.Args) > 0 {
+		if !ok || !isString || call.Receiver == nil || scope.KindOf(call.Receiver) != chunk.KindCtx || len(call.Args) > 0 {
 			return ""
 		}
 		what := map[string]string{"headers": "header", "cookies": "cookie", "params": "path parameter", "query": "query parameter"}[call.Method]
@@ -72,7 +74,7 @@ func (h *hinter) whyNil(e ast.Expr, scope *binding) string {
 }
 
 // isHTTP reports whether an expression is a function of rover.http.
-func (h *hinter) isHTTP(get *ast.AttrGetExpr, scope *binding) bool {
+func (h *hinter) isHTTP(get *ast.AttrGetExpr, scope *chunk.Binding) bool {
 	rover, _ := h.g.env.RawGetString("rover").(*lua.LTable)
 	if rover == nil {
 		return false
@@ -82,7 +84,7 @@ func (h *hinter) isHTTP(get *ast.AttrGetExpr, scope *binding) bool {
 }
 
 // noGlobal says what to do about a global that is nil.
-func (h *hinter) noGlobal(name string, scope *binding) string {
+func (h *hinter) noGlobal(name string, scope *chunk.Binding) string {
 	if why := elsewhere[name]; why != "" {
 		return why
 	}
@@ -94,7 +96,7 @@ func (h *hinter) noGlobal(name string, scope *binding) string {
 
 // meant returns what somebody may have meant by a name that there is not, empty for nothing
 // that is sure.
-func (h *hinter) meant(name string, scope *binding) string {
+func (h *hinter) meant(name string, scope *chunk.Binding) string {
 	rover, _ := h.g.env.RawGetString("rover").(*lua.LTable)
 	if rover != nil && rover.RawGetString(name) != lua.LNil {
 		return "rover." + name
@@ -103,14 +105,14 @@ func (h *hinter) meant(name string, scope *binding) string {
 		return "api." + name
 	}
 	names := keys(h.g.env)
-	for b := scope; b != nil; b = b.outer {
-		names = append(names, b.name)
+	for b := scope; b != nil; b = b.Outer {
+		names = append(names, b.Name)
 	}
 	return nearest(name, names)
 }
 
 // noField says what to do about a field that an object of ours has not.
-func (h *hinter) noField(get *ast.AttrGetExpr, kind objectKind) string {
+func (h *hinter) noField(get *ast.AttrGetExpr, kind chunk.ObjectKind) string {
 	key, ok := get.Key.(*ast.StringExpr)
 	if !ok {
 		return ""
@@ -118,9 +120,9 @@ func (h *hinter) noField(get *ast.AttrGetExpr, kind objectKind) string {
 	object := text(get.Object)
 	what, names := "method", slices.Clone(methods(kind))
 	switch kind {
-	case kindAPI:
+	case chunk.KindAPI:
 		what, names = "builder", slices.Collect(maps.Keys(h.g.builders))
-	case kindCtx:
+	case chunk.KindCtx:
 		what, names = "field or method", append(names, ctxFields...)
 	}
 	if slices.Contains(names, key.Value) {
@@ -165,7 +167,7 @@ func text(e ast.Expr) string {
 		return e.Value
 	case *ast.AttrGetExpr:
 		object := text(e.Object)
-		if key, ok := e.Key.(*ast.StringExpr); ok && object != "" && word(key.Value) == key.Value && key.Value != "" {
+		if key, ok := e.Key.(*ast.StringExpr); ok && object != "" && chunk.Word(key.Value) == key.Value && key.Value != "" {
 			return object + "." + key.Value
 		}
 	}

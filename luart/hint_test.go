@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -58,12 +59,12 @@ func TestSyntaxHints(t *testing.T) {
 		{"x = 1 y z", ""},
 	} {
 		err := s.load(tt.source)
-		var syntax *SyntaxError
+		var syntax *chunk.SyntaxError
 		if !errors.As(err, &syntax) {
 			t.Errorf("%q: got %v, want a syntax error", tt.source, err)
 			continue
 		}
-		if got := syntax.about.hint; got != tt.hint {
+		if got := syntax.About.Hint; got != tt.hint {
 			t.Errorf("%q: %v\ngot  %q\nwant %q", tt.source, err, got, tt.hint)
 		}
 	}
@@ -80,7 +81,7 @@ func TestEndHints(t *testing.T) {
 		var script *ScriptError
 		if err := s.load(source); !errors.As(err, &script) {
 			t.Errorf("%q: got %v", source, err)
-		} else if got := script.about.hint; got != hint {
+		} else if got := script.about.Hint; got != hint {
 			t.Errorf("%q:\ngot  %q\nwant %q", source, got, hint)
 		}
 	}
@@ -288,17 +289,17 @@ func FuzzHint(f *testing.F) {
 		if len(source) > 1000 {
 			return
 		}
-		_, err := compile([]byte(source), "app.lua")
+		_, err := chunk.Compile([]byte(source), "app.lua")
 		g := &Generation{vm: s.vm, env: s.gen.env, builders: s.gen.builders}
-		g.sources.add("app.lua", []byte(source), err)
-		file := g.sources.get("app.lua")
-		if file.broken != nil {
-			g.explainSyntax(file.broken)
-			_ = file.broken.about.String()
+		g.sources.Add("app.lua", []byte(source), err)
+		file := g.sources.Get("app.lua")
+		if file.Broken != nil {
+			g.explainSyntax(file.Broken)
+			_ = file.Broken.About.String()
 			return
 		}
 		err = s.vm.loop.DoAdmitted(func(*thread) error {
-			for n := range file.split() {
+			for n := range file.Lines() {
 				_ = g.explain(&ScriptError{Message: fmt.Sprintf("app.lua:%d: %s", n+1, message)}).String()
 			}
 			return nil

@@ -8,6 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // compileTemplate makes a function prototype of a template, nil when it has no tags. Every error is a *SyntaxError.
@@ -31,8 +33,8 @@ func compileTemplate(src string) (*lua.FunctionProto, error) {
 			return nil, err
 		}
 	}
-	proto, err := compile([]byte(c.lua.String()), "template")
-	var syntax *SyntaxError
+	proto, err := chunk.Compile([]byte(c.lua.String()), "template")
+	var syntax *chunk.SyntaxError
 	if errors.As(err, &syntax) {
 		syntax.Message = strings.Replace(syntax.Message, "near '"+htmlOut+"'", "at the end of the tag", 1)
 		syntax.Message = strings.Replace(syntax.Message, "near '<eof>'", "at the end of the template: '{{ end }}' may be missing", 1)
@@ -52,7 +54,7 @@ type templateCompiler struct {
 
 // templateError returns a *SyntaxError. Any goroutine may call it.
 func templateError(line int, format string, args ...any) error {
-	return &SyntaxError{File: "template", Line: line, Message: fmt.Sprintf(format, args...)}
+	return &chunk.SyntaxError{File: "template", Line: line, Message: fmt.Sprintf(format, args...)}
 }
 
 // text writes a piece of text. Not safe for concurrent use.
@@ -130,7 +132,7 @@ func (c *templateCompiler) expression(code string, line int) error {
 	source := "return " + code
 	stmts, err := parse.Parse(strings.NewReader(source), "template")
 	if err != nil {
-		syntax := parseError(err, []byte(source), "template")
+		syntax := chunk.ParseError(err, []byte(source), "template")
 		syntax.Line += line - 1
 		syntax.Message = strings.Replace(syntax.Message, "near '<eof>'", "at the end of the tag", 1)
 		return syntax

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
@@ -175,7 +176,7 @@ func TestTemplateLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := compileTemplate(c.src)
-			var syntax *SyntaxError
+			var syntax *chunk.SyntaxError
 			if !errors.As(err, &syntax) || err.Error() != c.want {
 				t.Errorf("got %v\nwant %s", err, c.want)
 			}
@@ -252,7 +253,7 @@ func FuzzTemplate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		proto, err := compileTemplate(src)
 		if err != nil {
-			var syntax *SyntaxError
+			var syntax *chunk.SyntaxError
 			if !errors.As(err, &syntax) || syntax.File != "template" || syntax.Line < 1 || syntax.Line > strings.Count(src, "\n")+strings.Count(src, "\r")+1 {
 				t.Fatalf("%q: %v", src, err)
 			}

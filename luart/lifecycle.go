@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -21,8 +22,6 @@ const (
 	onReady  = "on_ready"  // when the server serves
 	onStop   = "on_stop"   // when the generation ends
 )
-
-var lifeHooks = []string{onCheck, onReload, onStart, onReady, onStop}
 
 // lifecycle is what a generation has been told to do in the course of its life, and how
 // far it has come.
@@ -83,8 +82,8 @@ func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more
 
 // newLifeHooks makes api.on_check and its kin. Only the holder may call it.
 func newLifeHooks(g *Generation) map[string]*lua.LUserData {
-	list := make(map[string]*lua.LUserData, len(lifeHooks)+1)
-	for _, name := range append([]string{"on_error"}, lifeHooks...) {
+	list := make(map[string]*lua.LUserData, len(chunk.LifeHooks)+1)
+	for _, name := range append([]string{"on_error"}, chunk.LifeHooks...) {
 		list[name] = luaval.NewObject(g.vm.types.lifeHook, &lifeHook{g, name})
 	}
 	return list
@@ -185,7 +184,7 @@ func (g *Generation) callHooks(ctx context.Context, name string) {
 		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 			if _, _, err := g.callHook(ctx, th, d); err != nil {
 				g.recordError(name+" of "+g.name, d.where, err)
-				g.logger.Error("hook failed", append(g.explain(err).fields(),
+				g.logger.Error("hook failed", append(fieldsOf(g.explain(err)),
 					zap.String("hook", name),
 					zap.String("defined_at", d.where),
 					zap.Error(err),

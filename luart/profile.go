@@ -228,9 +228,9 @@ func (p *profile) function(g *Generation, proto *lua.FunctionProto) *pprof.Funct
 	return p.named(proto, func() pprof.Function {
 		f := pprof.Function{Filename: proto.SourceName, StartLine: int64(proto.LineDefined)}
 		name := "function"
-		if file := g.sources.get(proto.SourceName); file != nil {
+		if file := g.sources.Get(proto.SourceName); file != nil {
 			f.Filename = filepath.Join(g.dir, proto.SourceName)
-			name = definedAs(file.at(proto.LineDefined))
+			name = definedAs(file.LineAt(proto.LineDefined))
 		}
 		if proto.LineDefined == 0 {
 			f.Name = "main chunk " + proto.SourceName

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/re"
@@ -102,14 +103,14 @@ func TestLimitsPage(t *testing.T) {
 		{"regular expressions", []string{kib(re.MaxBytes), count(re.MaxGroups) + " groups", count(re.MaxSteps)}},
 		{"JSON", []string{count(jsonlua.MaxDepth) + " levels", mib(jsonlua.MaxBytes)}},
 		{"a template", []string{mib(htmlTemplateBytes), count(htmlTags) + " tags", kib(htmlCodeBytes)}},
-		{"source given to `load`", []string{kib(maxChunkBytes), count(maxSyntaxLevels) + " levels"}},
+		{"source given to `load`", []string{kib(maxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(maxModuleBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
 		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
 		{"one entry of the log", []string{kib(maxLogBytes), count(maxLogFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(maxLineBytes)}},
 		{"the story of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
-		{"source that is kept for errors", []string{mib(maxSourceBytes), kib(maxHintBytes)}},
+		{"source that is kept for errors", []string{mib(chunk.MaxSourceBytes), kib(chunk.MaxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
 	} {
 		i := slices.IndexFunc(rows, func(row string) bool { return strings.HasPrefix(row, "| "+want.row) })

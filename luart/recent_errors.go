@@ -59,7 +59,7 @@ func (g *Generation) recordError(in, defined string, err *ScriptError) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	same := func(e *RecentError) bool {
-		return e.In == in && e.Message == message && e.Version == g.number && e.Place == about.at()
+		return e.In == in && e.Message == message && e.Version == g.number && e.Place == about.Position()
 	}
 	if i := slices.IndexFunc(f.list, same); i >= 0 {
 		e := f.list[i]
@@ -73,7 +73,7 @@ func (g *Generation) recordError(in, defined string, err *ScriptError) {
 	}
 	f.list = append(f.list, &RecentError{
 		At: time.Now(), Times: 1, In: in, Defined: defined, Version: g.number, Status: err.Status,
-		Message: message, Place: about.at(), Hint: cutText(about.hint, maxRecentErrorBytes),
-		Excerpt: strings.Join(about.lines(), "\n"), Traceback: err.Traceback,
+		Message: message, Place: about.Position(), Hint: cutText(about.Hint, maxRecentErrorBytes),
+		Excerpt: strings.Join(about.Lines(), "\n"), Traceback: err.Traceback,
 	})
 }

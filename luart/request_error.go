@@ -112,7 +112,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed || err.refused {
 		log = x.log().Debug
 	} else {
-		more = x.gen.explain(err).fields()
+		more = fieldsOf(x.gen.explain(err))
 		x.routeStats().errors.Add(1)
 		x.gen.recordError(h.route, h.where, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // newRequire makes require(name): the value of a module, which runs once per generation. It is what package.loaded
@@ -128,7 +130,7 @@ const shortModule = 64 << 10
 
 func (r *requirer) compileModule(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error) {
 	if r.compile == nil || len(source) <= shortModule {
-		return compile(source, path)
+		return chunk.Compile(source, path)
 	}
 	return r.compile(L, source, path)
 }
@@ -136,7 +138,7 @@ func (r *requirer) compileModule(L *lua.LState, source []byte, path string) (*lu
 // compileAside is compile while others hold the VM. It ends with the call that runs in L. Only the holder may call it.
 func (vm *VM) compileAside(L *lua.LState, source []byte, path string) (proto *lua.FunctionProto, err error) {
 	vm.await(L, waitsOn{what: "compiling", which: path}, func(ctx context.Context) {
-		proto, err = compileFor(ctx, source, path)
+		proto, err = chunk.CompileFor(ctx, source, path)
 	})
 	return proto, err
 }

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -51,7 +52,7 @@ func newCoroutine(L *lua.LState, fn *lua.LFunction, d *trustDomain) *lua.LState 
 
 // goBody is a Lua function that calls its upvalue. Any goroutine may call it.
 var goBody = sync.OnceValue(func() *lua.FunctionProto {
-	proto, err := compile([]byte("local f; return function(...) local g = f; return g(...) end"), "coroutine")
+	proto, err := chunk.Compile([]byte("local f; return function(...) local g = f; return g(...) end"), "coroutine")
 	if err != nil {
 		panic(err)
 	}

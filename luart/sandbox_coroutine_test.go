@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // TestCoroutineContext: a coroutine must run on its creator's very context. One derived from it would stay registered
@@ -80,7 +82,7 @@ func BenchmarkSandbox(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			L := sandboxThread(b, envHooks{})
-			proto, err := compile([]byte(source), "bench.lua")
+			proto, err := chunk.Compile([]byte(source), "bench.lua")
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -119,18 +119,11 @@ func (l level) what() string {
 		return "tail"
 	case l.fn.IsG:
 		return "C"
-	case isMain(l.fn.Proto):
+	case glua.IsMain(l.fn.Proto):
 		return "main"
 	}
 	return "Lua"
 }
-
-// mainChunk is a bit of FunctionProto.IsVarArg, whose own bits are 1, 2 and 4: the prototype is that of a whole chunk,
-// and not of a function in it. Whole chunks take "..." in any case.
-const mainChunk = 1 << 7
-
-func markMain(p *lua.FunctionProto)    { p.IsVarArg |= mainChunk }
-func isMain(p *lua.FunctionProto) bool { return p.IsVarArg&mainChunk != 0 }
 
 // threadArg returns the Lua thread that the first argument may be, and how many arguments it takes. Only the holder may
 // call it.

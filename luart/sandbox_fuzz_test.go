@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -97,7 +98,7 @@ func FuzzNumber(f *testing.F) {
 			t.Errorf("%q spells NaN", s)
 		}
 		// What Lua source accepts as a number must be one for tonumber, too, and the same.
-		proto, err := compile([]byte("return "+s), "fuzz.lua")
+		proto, err := chunk.Compile([]byte("return "+s), "fuzz.lua")
 		if err != nil || len(proto.Code) != 3 || len(proto.Constants) != 1 {
 			return
 		}

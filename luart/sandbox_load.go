@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -61,9 +62,9 @@ func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 		L.Push(lua.LString(chunkName(name, maxSyntaxNameBytes) + ": chunk too long: the limit of load is 65536 bytes"))
 		return 2
 	}
-	proto, err := compile([]byte(source), chunkName(name, maxNameBytes))
+	proto, err := chunk.Compile([]byte(source), chunkName(name, maxNameBytes))
 	if err != nil {
-		var syntax *SyntaxError
+		var syntax *chunk.SyntaxError
 		if errors.As(err, &syntax) {
 			syntax.File = chunkName(name, maxSyntaxNameBytes)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // sandboxThread returns a Lua thread with a fresh environment, as a VM makes them.
@@ -32,7 +34,7 @@ func sandboxThread(t testing.TB, h envHooks) *lua.LState {
 // runSandboxed runs a chunk and returns its error.
 func runSandboxed(t testing.TB, L *lua.LState, source, name string) error {
 	t.Helper()
-	proto, err := compile([]byte(source), name)
+	proto, err := chunk.Compile([]byte(source), name)
 	if err != nil {
 		return err
 	}

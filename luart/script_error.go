@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // StatusClientClosed is the status of a request whose client has left; nobody
@@ -28,9 +30,9 @@ type ScriptError struct {
 	// there is anybody: error{status=404, handle=true}.
 	Handle bool
 
-	killed  bool         // it was ended because of its burst or memory
-	refused bool         // the VM is overloaded, which is not the script's fault
-	about   *explanation // nil: nobody has asked
+	killed  bool               // it was ended because of its burst or memory
+	refused bool               // the VM is overloaded, which is not the script's fault
+	about   *chunk.Explanation // nil: nobody has asked
 }
 
 func (e *ScriptError) Error() string { return e.Message }

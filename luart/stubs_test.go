@@ -15,6 +15,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
@@ -35,7 +36,7 @@ func TestStubs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := compile(source, "rover.lua"); err != nil {
+	if _, err := chunk.Compile(source, "rover.lua"); err != nil {
 		t.Fatal(err)
 	}
 	declared, compared := declaredNames(t, string(source))

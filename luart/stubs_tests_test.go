@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/chunk"
 )
 
 // What is written for editors in types/rover_test.lua is what scripttest/prelude.lua makes,
@@ -20,7 +22,7 @@ func TestStubsOfTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := compile(source, "rover_test.lua"); err != nil {
+	if _, err := chunk.Compile(source, "rover_test.lua"); err != nil {
 		t.Fatal(err)
 	}
 	var declared []string

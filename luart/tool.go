@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -29,7 +30,7 @@ type Native func(ctx context.Context, args []any) ([]any, error)
 // openTool runs the prelude. Only the holder may call it, within a call.
 func (g *Generation) openTool(c *call, t *Tool) *ScriptError {
 	vm := g.vm
-	proto, err := compile(t.Prelude, t.Name)
+	proto, err := chunk.Compile(t.Prelude, t.Name)
 	if err != nil {
 		return &ScriptError{Message: err.Error()}
 	}

@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ func TestCompileErrors(t *testing.T) {
 		{manyLocals(201), "app.lua:1: main function has more than 200 local variables"},
 		{manyUpvalues(256), "app.lua:"},
 	} {
-		proto, err := compile([]byte(tt.source), "app.lua")
+		proto, err := Compile([]byte(tt.source), "app.lua")
 		var syntax *SyntaxError
 		if !errors.As(err, &syntax) || proto != nil {
 			t.Errorf("%.40q: got %v, want a SyntaxError", tt.source, err)
@@ -84,7 +84,7 @@ func TestCompileAccepts(t *testing.T) {
 		manyLocals(200), manyUpvalues(200),
 		"return {" + chain("1,", "", 20000) + "}",
 	} {
-		if _, err := compile([]byte(source), "app.lua"); err != nil {
+		if _, err := Compile([]byte(source), "app.lua"); err != nil {
 			t.Errorf("%.40q: %v", source, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestCompileDepth(t *testing.T) {
 	} {
 		deepest := 5000
 		if name == "not" || name == "paren" {
-			deepest = maxChunkBytes
+			deepest = 64 << 10 // the longest source of load
 		}
 		for _, n := range []int{250, 3000, deepest} {
 			closing := map[string]string{
@@ -138,7 +138,7 @@ func TestCompileDepth(t *testing.T) {
 				unit[0] + rep(unit[1], n) + unit[2] + rep(closing, n),
 				unit[0] + rep(unit[1], n) + rep(closing, n),
 			} {
-				_, err := compile([]byte(source), "deep.lua")
+				_, err := Compile([]byte(source), "deep.lua")
 				var syntax *SyntaxError
 				if err != nil && !errors.As(err, &syntax) {
 					t.Errorf("%s %d: %v", name, n, err)
@@ -151,14 +151,14 @@ func TestCompileDepth(t *testing.T) {
 	}
 	// Many levels of arithmetic below many others: each is looked at once.
 	big := "x = " + rep("(", 900) + "(" + rep("a+", 900) + "a)" + rep("+("+rep("a+", 900)+"a))", 900)
-	if _, err := compile([]byte(big), "deep.lua"); err != nil {
+	if _, err := Compile([]byte(big), "deep.lua"); err != nil {
 		t.Error(err)
 	}
 }
 
 // TestCompileTidies holds down what a prototype keeps of the compiler's buffers.
 func TestCompileTidies(t *testing.T) {
-	proto, err := compile([]byte("return function() return 1 end"), "app.lua")
+	proto, err := Compile([]byte("return function() return 1 end"), "app.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,35 +174,10 @@ func FuzzCompile(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {
-		_, err := compile(source, "fuzz.lua")
+		_, err := Compile(source, "fuzz.lua")
 		var syntax *SyntaxError
 		if err != nil && (!errors.As(err, &syntax) || syntax.Line < 1 || syntax.Message == "") {
 			t.Errorf("%q", err)
 		}
 	})
-}
-
-// A keyed field at the end of a table constructor is no list.
-func TestTableConstructorEndsWithAKey(t *testing.T) {
-	s := newServer(t, `
-		local api = rover.server {}
-		local function two() return "a", "b" end
-		local function count(t) local n = 0 for _ in pairs(t) do n = n + 1 end return n end
-		function api.call.get() return count { 1, 2, x = two() } end
-		function api.key.get() return count { two(), [3] = two() } end
-		function api.dots.get() local function f(...) return count { 1, x = ... } end return f(7, 8, 9) end
-		function api.value.get() local t = { 1, x = two() } return t[1] .. t.x .. tostring(t[2]) end
-		function api.many.get()
-			local t = { 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,
-				26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50, x = two() }
-			return count(t) .. " " .. t[50]
-		end
-		function api.last.get() return count { x = 1, two() } end
-		return api`)
-	s.expect("GET /call", "200 3")
-	s.expect("GET /key", "200 2")
-	s.expect("GET /dots", "200 2")
-	s.expect("GET /value", "200 1anil")
-	s.expect("GET /many", "200 51 50")
-	s.expect("GET /last", "200 3")
 }

@@ -1,101 +1,101 @@
-package luart
+package chunk
 
 import "github.com/yuin/gopher-lua/ast"
 
 // gopher-lua's messages do not say what was called or indexed. sites are the places in a file where that happens, by
 // line; which of them failed is found by leaving out those that cannot have.
-type sites struct {
-	calls   map[int][]site
-	indexes map[int][]site
-	foreign bool // some function may have other globals: setfenv is there
+type Sites struct {
+	Calls   map[int][]Site
+	Indexes map[int][]Site
+	Foreign bool // some function may have other globals: setfenv is there
 }
 
-// site is a value that is called, or indexed. Not safe for concurrent use.
-type site struct {
-	expr  ast.Expr // the value; of x:f() an index like that of x.f
-	scope *binding // what is visible there
-	args  []ast.Expr
-	colon bool   // x:f()
-	key   string // of an index
-	keyed bool   // the key is a constant
-	write bool   // an assignment to the index
-	used  bool   // the index is called or indexed itself
-	loop  bool   // the call is that of a for loop
+// Site is a value that is called, or indexed. Not safe for concurrent use.
+type Site struct {
+	Expr  ast.Expr // the value; of x:f() an index like that of x.f
+	Scope *Binding // what is visible there
+	Args  []ast.Expr
+	Colon bool   // x:f()
+	Key   string // of an index
+	Keyed bool   // the key is a constant
+	Write bool   // an assignment to the index
+	Used  bool   // the index is called or indexed itself
+	Loop  bool   // the call is that of a for loop
 }
 
-// sitesOf finds the sites of a file. Any goroutine may call it.
-func (f *sourceFile) sitesOf() *sites {
+// Sites finds the sites of a file. Any goroutine may call it.
+func (f *File) Sites() *Sites {
 	stmts := f.stmts()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sites == nil {
-		w := siteWalk{sites: &sites{calls: map[int][]site{}, indexes: map[int][]site{}}}
-		w.block(stmts)
-		f.sites = w.sites
+		w := SiteWalk{Sites: &Sites{Calls: map[int][]Site{}, Indexes: map[int][]Site{}}}
+		w.Block(stmts)
+		f.sites = w.Sites
 	}
 	return f.sites
 }
 
 // stmts are the file's statements, as long as its sites have not been found. Any goroutine may call it.
-func (f *sourceFile) stmts() []ast.Stmt {
+func (f *File) stmts() []ast.Stmt {
 	f.mu.Lock()
 	known := f.sites != nil
 	f.mu.Unlock()
 	if known {
 		return nil
 	}
-	return f.statements()
+	return f.Statements()
 }
 
-// statements parses the file, if it is not too long. They are nil where it does not parse. Any goroutine may call it.
-func (f *sourceFile) statements() []ast.Stmt {
-	if len(f.text) > maxHintBytes || f.broken != nil {
+// Statements parses the file, if it is not too long. They are nil where it does not parse. Any goroutine may call it.
+func (f *File) Statements() []ast.Stmt {
+	if len(f.Text) > MaxHintBytes || f.Broken != nil {
 		return nil
 	}
-	text := f.text
+	text := f.Text
 	if len(text) > 1 && text[:2] == "#!" {
 		text = "--" + text[2:]
 	}
 	return f.parses(text)
 }
 
-// siteWalk collects sites. Not safe for concurrent use.
-type siteWalk struct {
-	sites *sites
-	scope *binding
-	watch watcher // nil: nobody watches
+// SiteWalk collects sites. Not safe for concurrent use.
+type SiteWalk struct {
+	Sites *Sites
+	scope *Binding
+	Watch watcher // nil: nobody watches
 }
 
 // watcher is told what a walk comes by. Only when it is over is it known which locals are
 // assigned to.
 type watcher interface {
-	// see gets each statement and expression before what is in it, and what is visible there.
-	see(node any, scope *binding)
-	// enter gets each function before its body, with its parameters. handler says that it is
+	// See gets each statement and expression before what is in it, and what is visible there.
+	See(node any, scope *Binding)
+	// Enter gets each function before its body, with its parameters. handler says that it is
 	// assigned to something below api, and hook in which list of hooks.
-	enter(fn *ast.FunctionExpr, params []*binding, handler bool, hook string)
-	leave(fn *ast.FunctionExpr)
+	Enter(fn *ast.FunctionExpr, params []*Binding, handler bool, hook string)
+	Leave(fn *ast.FunctionExpr)
 }
 
-func (w *siteWalk) see(node any) {
-	if w.watch != nil {
-		w.watch.see(node, w.scope)
+func (w *SiteWalk) see(node any) {
+	if w.Watch != nil {
+		w.Watch.See(node, w.scope)
 	}
 }
 
-func (w *siteWalk) declare(name string, value ast.Expr) *binding {
-	w.scope = &binding{outer: w.scope, name: name, value: value}
+func (w *SiteWalk) declare(name string, value ast.Expr) *Binding {
+	w.scope = &Binding{Outer: w.scope, Name: name, Value: value}
 	return w.scope
 }
 
-func (w *siteWalk) block(stmts []ast.Stmt) {
-	defer func(outer *binding) { w.scope = outer }(w.scope)
+func (w *SiteWalk) Block(stmts []ast.Stmt) {
+	defer func(outer *Binding) { w.scope = outer }(w.scope)
 	for _, stmt := range stmts {
 		w.stmt(stmt)
 	}
 }
 
-func (w *siteWalk) stmt(stmt ast.Stmt) {
+func (w *SiteWalk) stmt(stmt ast.Stmt) {
 	w.see(stmt)
 	switch s := stmt.(type) {
 	case *ast.AssignStmt:
@@ -119,15 +119,15 @@ func (w *siteWalk) stmt(stmt ast.Stmt) {
 		w.exprs(s.Exprs)
 		for i, name := range s.Names {
 			b := w.declare(name, valueAt(s.Exprs, i))
-			b.kind, b.likely = w.kindOf(b.value, b.outer)
+			b.Kind, b.Likely = w.KindOf(b.Value, b.Outer)
 		}
 	case *ast.FuncCallStmt:
 		w.expr(s.Expr)
 	case *ast.DoBlockStmt:
-		w.block(s.Stmts)
+		w.Block(s.Stmts)
 	case *ast.WhileStmt:
 		w.expr(s.Condition)
-		w.block(s.Stmts)
+		w.Block(s.Stmts)
 	case *ast.RepeatStmt:
 		outer := w.scope
 		for _, stmt := range s.Stmts {
@@ -137,21 +137,21 @@ func (w *siteWalk) stmt(stmt ast.Stmt) {
 		w.scope = outer
 	case *ast.IfStmt:
 		w.expr(s.Condition)
-		w.block(s.Then)
-		w.block(s.Else)
+		w.Block(s.Then)
+		w.Block(s.Else)
 	case *ast.NumberForStmt:
 		w.exprs([]ast.Expr{s.Init, s.Limit, s.Step})
 		w.loop([]string{s.Name}, s.Stmts)
 	case *ast.GenericForStmt:
 		w.exprs(s.Exprs)
-		w.sites.calls[s.Line()] = append(w.sites.calls[s.Line()], site{expr: s.Exprs[0], scope: w.scope, loop: true})
+		w.Sites.Calls[s.Line()] = append(w.Sites.Calls[s.Line()], Site{Expr: s.Exprs[0], Scope: w.scope, Loop: true})
 		w.loop(s.Names, s.Stmts)
 	case *ast.FuncDefStmt:
 		if s.Name.Func == nil {
 			w.expr(s.Name.Receiver)
-			w.scope = &binding{outer: w.scope, name: "self"}
+			w.scope = &Binding{Outer: w.scope, Name: "self"}
 			w.function(s.Func, nil)
-			w.scope = w.scope.outer
+			w.scope = w.scope.Outer
 			return
 		}
 		w.assign(s.Name.Func)
@@ -168,57 +168,57 @@ func valueAt(exprs []ast.Expr, i int) ast.Expr {
 	return nil
 }
 
-func (w *siteWalk) loop(names []string, stmts []ast.Stmt) {
-	defer func(outer *binding) { w.scope = outer }(w.scope)
+func (w *SiteWalk) loop(names []string, stmts []ast.Stmt) {
+	defer func(outer *Binding) { w.scope = outer }(w.scope)
 	for _, name := range names {
 		w.declare(name, nil)
 	}
-	w.block(stmts)
+	w.Block(stmts)
 }
 
-func (w *siteWalk) assign(lhs ast.Expr) {
+func (w *SiteWalk) assign(lhs ast.Expr) {
 	switch e := lhs.(type) {
 	case *ast.IdentExpr:
 		w.see(e)
-		if b := w.scope.find(e.Value); b != nil {
-			b.changed = true
+		if b := w.scope.Find(e.Value); b != nil {
+			b.Changed = true
 		}
 	case *ast.AttrGetExpr:
-		w.attr(e).write = true
+		w.attr(e).Write = true
 	}
 }
 
 // function walks a function; to is what it is assigned to, nil for anything else.
-func (w *siteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
-	defer func(outer *binding) { w.scope = outer }(w.scope)
+func (w *SiteWalk) function(fn *ast.FunctionExpr, to ast.Expr) {
+	defer func(outer *Binding) { w.scope = outer }(w.scope)
 	hook, isHandler := w.isHandler(to)
-	var params []*binding
+	var params []*Binding
 	for i, name := range fn.ParList.Names {
 		b := w.declare(name, nil)
 		params = append(params, b)
 		switch {
 		case isHandler && i == 0:
-			b.kind = kindCtx
+			b.Kind = KindCtx
 		case isHandler && i == 1 && hook == "after":
-			b.kind = kindRes
-		case name == string(kindCtx), name == string(kindAPI):
-			b.kind, b.likely = objectKind(name), true
+			b.Kind = KindRes
+		case name == string(KindCtx), name == string(KindAPI):
+			b.Kind, b.Likely = ObjectKind(name), true
 		}
 	}
-	if w.watch != nil {
-		w.watch.enter(fn, params, isHandler, hook)
-		defer w.watch.leave(fn)
+	if w.Watch != nil {
+		w.Watch.Enter(fn, params, isHandler, hook)
+		defer w.Watch.Leave(fn)
 	}
-	w.block(fn.Stmts)
+	w.Block(fn.Stmts)
 }
 
-func (w *siteWalk) exprs(exprs []ast.Expr) {
+func (w *SiteWalk) exprs(exprs []ast.Expr) {
 	for _, e := range exprs {
 		w.expr(e)
 	}
 }
 
-func (w *siteWalk) expr(expr ast.Expr) {
+func (w *SiteWalk) expr(expr ast.Expr) {
 	switch expr.(type) {
 	case nil, *ast.AttrGetExpr: // attr says it
 	default:
@@ -227,7 +227,7 @@ func (w *siteWalk) expr(expr ast.Expr) {
 	switch e := expr.(type) {
 	case *ast.IdentExpr:
 		if e.Value == "setfenv" {
-			w.sites.foreign = true
+			w.Sites.Foreign = true
 		}
 	case *ast.AttrGetExpr:
 		w.attr(e)
@@ -258,39 +258,39 @@ func (w *siteWalk) expr(expr ast.Expr) {
 }
 
 // attr adds the site of an index, which is good until the next of its line.
-func (w *siteWalk) attr(e *ast.AttrGetExpr) *site {
+func (w *SiteWalk) attr(e *ast.AttrGetExpr) *Site {
 	w.see(e)
 	w.inner(e.Object)
 	w.expr(e.Key)
-	s := site{expr: e.Object, scope: w.scope}
+	s := Site{Expr: e.Object, Scope: w.scope}
 	if key, ok := e.Key.(*ast.StringExpr); ok {
-		s.key, s.keyed = key.Value, true
+		s.Key, s.Keyed = key.Value, true
 	}
-	list := append(w.sites.indexes[e.Line()], s)
-	w.sites.indexes[e.Line()] = list
+	list := append(w.Sites.Indexes[e.Line()], s)
+	w.Sites.Indexes[e.Line()] = list
 	return &list[len(list)-1]
 }
 
 // inner walks what is called or indexed.
-func (w *siteWalk) inner(e ast.Expr) {
+func (w *SiteWalk) inner(e ast.Expr) {
 	if get, ok := e.(*ast.AttrGetExpr); ok {
-		w.attr(get).used = true
+		w.attr(get).Used = true
 		return
 	}
 	w.expr(e)
 }
 
-func (w *siteWalk) call(e *ast.FuncCallExpr) {
-	s := site{expr: e.Func, scope: w.scope, args: e.Args}
+func (w *SiteWalk) call(e *ast.FuncCallExpr) {
+	s := Site{Expr: e.Func, Scope: w.scope, Args: e.Args}
 	if e.Receiver != nil {
 		w.inner(e.Receiver)
 		key := &ast.StringExpr{Value: e.Method}
-		s.expr, s.colon = &ast.AttrGetExpr{Object: e.Receiver, Key: key}, true
-		w.sites.indexes[e.Line()] = append(w.sites.indexes[e.Line()],
-			site{expr: e.Receiver, scope: w.scope, key: e.Method, keyed: true, used: true})
+		s.Expr, s.Colon = &ast.AttrGetExpr{Object: e.Receiver, Key: key}, true
+		w.Sites.Indexes[e.Line()] = append(w.Sites.Indexes[e.Line()],
+			Site{Expr: e.Receiver, Scope: w.scope, Key: e.Method, Keyed: true, Used: true})
 	} else {
 		w.inner(e.Func)
 	}
 	w.exprs(e.Args)
-	w.sites.calls[e.Line()] = append(w.sites.calls[e.Line()], s)
+	w.Sites.Calls[e.Line()] = append(w.Sites.Calls[e.Line()], s)
 }

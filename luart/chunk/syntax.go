@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 )
 
 // The compiler calls itself for each level of the syntax tree, and a Go stack that overflows ends
-// the process. maxSyntaxLevels is C Lua's limit. A level costs levelCost, a link of a chain 1: a +
+// the process. MaxSyntaxLevels is C Lua's limit. A level costs levelCost, a link of a chain 1: a +
 // b + c, a.b.c, f()() and elseif are chains, which nest in the tree but not for the reader.
 const (
-	maxSyntaxLevels = 200
+	MaxSyntaxLevels = 200
 	levelCost       = 10
 )
 
@@ -29,13 +29,13 @@ func (c *syntaxCheck) fail(line int, format string, args ...any) {
 
 // deep says whether the walk must not go deeper. Not safe for concurrent use.
 func (c *syntaxCheck) deep(line, depth int) bool {
-	if depth > maxSyntaxLevels*levelCost {
-		c.fail(line, "chunk has too many syntax levels (limit %d)", maxSyntaxLevels)
+	if depth > MaxSyntaxLevels*levelCost {
+		c.fail(line, "chunk has too many syntax levels (limit %d)", MaxSyntaxLevels)
 	}
 	return c.err != nil
 }
 
-func (c *syntaxCheck) block(stmts []ast.Stmt, depth int) {
+func (c *syntaxCheck) Block(stmts []ast.Stmt, depth int) {
 	for _, stmt := range stmts {
 		*c.line = max(stmt.Line(), *c.line)
 		if c.deep(stmt.Line(), depth) {
@@ -56,32 +56,32 @@ func (c *syntaxCheck) stmt(stmt ast.Stmt, depth int) {
 	case *ast.FuncCallStmt:
 		c.expr(s.Expr, in)
 	case *ast.DoBlockStmt:
-		c.block(s.Stmts, in)
+		c.Block(s.Stmts, in)
 	case *ast.WhileStmt:
 		c.expr(s.Condition, in)
-		c.block(s.Stmts, in)
+		c.Block(s.Stmts, in)
 	case *ast.RepeatStmt:
-		c.block(s.Stmts, in)
+		c.Block(s.Stmts, in)
 		c.expr(s.Condition, in)
 	case *ast.IfStmt:
 		c.expr(s.Condition, in)
-		c.block(s.Then, in)
+		c.Block(s.Then, in)
 		if len(s.Else) == 1 {
 			if _, ok := s.Else[0].(*ast.IfStmt); ok {
 				in = depth + 1 // elseif
 			}
 		}
-		c.block(s.Else, in)
+		c.Block(s.Else, in)
 	case *ast.NumberForStmt:
 		c.exprs([]ast.Expr{s.Init, s.Limit, s.Step}, in)
-		c.block(s.Stmts, in)
+		c.Block(s.Stmts, in)
 	case *ast.GenericForStmt:
 		c.exprs(s.Exprs, in)
-		c.block(s.Stmts, in)
+		c.Block(s.Stmts, in)
 	case *ast.FuncDefStmt:
 		c.expr(s.Name.Func, in)
 		c.expr(s.Name.Receiver, in)
-		c.block(s.Func.Stmts, in)
+		c.Block(s.Func.Stmts, in)
 	case *ast.ReturnStmt:
 		c.exprs(s.Exprs, in)
 	}
@@ -131,6 +131,6 @@ func (c *syntaxCheck) expr(expr ast.Expr, depth int) {
 	case *ast.UnaryLenOpExpr:
 		c.expr(e.Expr, in)
 	case *ast.FunctionExpr:
-		c.block(e.Stmts, in)
+		c.Block(e.Stmts, in)
 	}
 }

@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"bytes"
@@ -49,7 +49,10 @@ func TestReadSourceAccepts(t *testing.T) {
 
 // Only blanks are written over source: places in messages are those in the file.
 func FuzzReadSource(f *testing.F) {
-	for _, chunk := range diffChunks {
+	for _, chunk := range []string{
+		`return '\300'`, "return 'a\\\r\nb'", "return [==[\n]] ]=] ]==]", "--[==[\n]]\n]==] return 2", "--[=x\nreturn 3",
+		"return 1e+", "return 3..2", "return 0X1F", "return 1and 2", "local f = print\n(f)(1)", "return {1,,2}", "\f\v\rx = 1",
+	} {
 		f.Add([]byte(chunk))
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {

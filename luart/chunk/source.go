@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"bytes"
@@ -10,70 +10,70 @@ import (
 	"unicode/utf8"
 )
 
-// maxSourceBytes is how much source a generation keeps to show errors in: that of 100,000 lines. What is loaded beyond
+// MaxSourceBytes is how much source a generation keeps to show errors in: that of 100,000 lines. What is loaded beyond
 // that has errors without their source line.
-const maxSourceBytes = 4 << 20
+const MaxSourceBytes = 4 << 20
 
-// sources are the files of one generation as they were loaded: the disk may have others by the time of an error. Any
+// Files are the files of one generation as they were loaded: the disk may have others by the time of an error. Any
 // goroutine may call its methods.
-type sources struct {
+type Files struct {
 	mu    sync.Mutex
-	files map[string]*sourceFile
+	files map[string]*File
 	bytes int
 }
 
-// sourceFile is one file. What is made of its text is made when an error first asks for it.
-type sourceFile struct {
-	name   string // in messages
-	text   string
-	broken *SyntaxError // why it did not compile
+// File is one file. What is made of its text is made when an error first asks for it.
+type File struct {
+	Name   string // in messages
+	Text   string
+	Broken *SyntaxError // why it did not compile
 
 	mu    sync.Mutex
 	lines []string
-	sites *sites
+	sites *Sites
 }
 
-// add keeps a file, in the place of an earlier one of that name.
-func (s *sources) add(name string, text []byte, broken error) {
+// Add keeps a file, in the place of an earlier one of that name.
+func (s *Files) Add(name string, text []byte, broken error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.files == nil {
-		s.files = map[string]*sourceFile{}
+		s.files = map[string]*File{}
 	}
 	if old := s.files[name]; old != nil {
-		s.bytes -= len(old.text)
+		s.bytes -= len(old.Text)
 		delete(s.files, name)
 	}
-	if s.bytes+len(text) > maxSourceBytes {
+	if s.bytes+len(text) > MaxSourceBytes {
 		return
 	}
 	s.bytes += len(text)
-	f := &sourceFile{name: name, text: string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))}
-	f.broken, _ = broken.(*SyntaxError) //nolint:errorlint // compile returns no other, and wraps none
+	f := &File{Name: name, Text: string(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))}
+	f.Broken, _ = broken.(*SyntaxError) //nolint:errorlint // compile returns no other, and wraps none
 	s.files[name] = f
 }
 
-// get returns the file of a name, nil if there is none.
-func (s *sources) get(name string) *sourceFile {
+// Get returns the file of a name, nil if there is none.
+func (s *Files) Get(name string) *File {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.files[name]
 }
 
-// names returns the names of the files, sorted.
-func (s *sources) names() []string {
+// Names returns the names of the files, sorted.
+func (s *Files) Names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.files))
 }
 
-// position returns the file and line that a message begins with, "app.lua:12: …", and what follows. A message may
+// Position returns the file and line that a message begins with, "app.lua:12: …", and what follows. A message may
 // contain anything: only files and lines that exist count. Otherwise file is nil.
-func (s *sources) position(message string) (file *sourceFile, line int, rest string) {
+func (s *Files) Position(message string) (file *File, line int, rest string) {
 	s.mu.Lock()
 	for name, f := range s.files {
 		after, ok := strings.CutPrefix(message, name)
-		if !ok || file != nil && len(name) < len(file.name) {
+		if !ok || file != nil && len(name) < len(file.Name) {
 			continue
 		}
 		if n, text, ok := lineNumber(after); ok {
@@ -81,7 +81,7 @@ func (s *sources) position(message string) (file *sourceFile, line int, rest str
 		}
 	}
 	s.mu.Unlock()
-	if file == nil || line > len(file.split()) {
+	if file == nil || line > len(file.Lines()) {
 		return nil, 0, message
 	}
 	return file, line, rest
@@ -101,14 +101,14 @@ func lineNumber(s string) (line int, rest string, ok bool) {
 	return line, strings.TrimPrefix(rest, " "), err == nil
 }
 
-// split returns the file's lines. Their ends are those that gopher-lua's scanner counts: LF, CR, and pairs of both.
-func (f *sourceFile) split() []string {
+// Lines returns the file's lines. Their ends are those that gopher-lua's scanner counts: LF, CR, and pairs of both.
+func (f *File) Lines() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lines != nil {
 		return f.lines
 	}
-	text := f.text
+	text := f.Text
 	for {
 		end := strings.IndexAny(text, "\r\n")
 		if end < 0 {
@@ -124,9 +124,9 @@ func (f *sourceFile) split() []string {
 	}
 }
 
-// lastLine is the last line with something in it.
-func (f *sourceFile) lastLine() int {
-	lines := f.split()
+// LastLine is the last line with something in it.
+func (f *File) LastLine() int {
+	lines := f.Lines()
 	for n := len(lines); n > 1; n-- {
 		if strings.TrimSpace(lines[n-1]) != "" {
 			return n
@@ -135,10 +135,10 @@ func (f *sourceFile) lastLine() int {
 	return 1
 }
 
-// at returns a line, from 1, as it is shown: its beginning, and what is no UTF-8 replaced. It is "" for a line that
+// LineAt returns a line, from 1, as it is shown: its beginning, and what is no UTF-8 replaced. It is "" for a line that
 // there is not.
-func (f *sourceFile) at(line int) string {
-	lines := f.split()
+func (f *File) LineAt(line int) string {
+	lines := f.Lines()
 	if line < 1 || line > len(lines) {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"strings"
@@ -7,8 +7,8 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// maxHintBytes is the longest source that is parsed for a hint: it takes 20 ms.
-const maxHintBytes = 256 << 10
+// MaxHintBytes is the longest source that is parsed for a hint: it takes 20 ms.
+const MaxHintBytes = 256 << 10
 
 // tokenHints are what people write who come from other languages, where Lua's parser gives
 // up at it.
@@ -24,16 +24,16 @@ var tokenHints = []struct{ token, hint string }{
 	{"/=", "Lua has no /=: write n = n / 2; not equal is ~="},
 }
 
-// syntaxHint says what to do about source that does not parse, empty when nothing is sure.
+// SyntaxHint says what to do about source that does not parse, empty when nothing is sure.
 // Any goroutine may call it.
-func (f *sourceFile) syntaxHint(err *SyntaxError) string {
-	if len(f.text) > maxHintBytes || strings.HasPrefix(f.text, "#!") {
+func (f *File) SyntaxHint(err *SyntaxError) string {
+	if len(f.Text) > MaxHintBytes || strings.HasPrefix(f.Text, "#!") {
 		return ""
 	}
 	if strings.HasSuffix(err.Message, "near '<eof>'") {
 		return f.missingHint()
 	}
-	lines := f.split()
+	lines := f.Lines()
 	if err.Line > len(lines) || err.Column < 1 || err.Column > len(lines[err.Line-1]) {
 		return ""
 	}
@@ -55,9 +55,9 @@ func (f *sourceFile) syntaxHint(err *SyntaxError) string {
 }
 
 // missingHint finds what a source that ends too early lacks: what makes it parse.
-func (f *sourceFile) missingHint() string {
+func (f *File) missingHint() string {
 	for _, missing := range [...]string{"end", "end end", "end end end", "end)", ")", "}", "until true"} {
-		if f.parses(f.text+"\n"+missing) == nil {
+		if f.parses(f.Text+"\n"+missing) == nil {
 			continue
 		}
 		switch missing {
@@ -75,11 +75,11 @@ func (f *sourceFile) missingHint() string {
 
 // tooMuchHint tells what is wrong with a token behind a chunk that is complete without it,
 // or would be with the ends that follow.
-func (f *sourceFile) tooMuchHint(err *SyntaxError, rest string) string {
-	lines := f.split()
+func (f *File) tooMuchHint(err *SyntaxError, rest string) string {
+	lines := f.Lines()
 	inLine := lines[err.Line-1][:err.Column-1]
 	before := strings.Join(lines[:err.Line-1], "\n") + "\n" + inLine
-	isEnd := word(rest) == "end"
+	isEnd := Word(rest) == "end"
 	for open := range 4 { // blocks
 		if stmts := f.parses(before + strings.Repeat(" end", open)); stmts != nil {
 			switch {
@@ -125,8 +125,8 @@ func returns(stmts []ast.Stmt, blocks int) bool {
 	return false
 }
 
-// word returns the letters that a text begins with.
-func word(text string) string {
+// Word returns the letters that a text begins with.
+func Word(text string) string {
 	for i, r := range text {
 		if !isNameRune(r) {
 			return text[:i]
@@ -137,27 +137,27 @@ func word(text string) string {
 
 // parses returns the statements of a source, nil if it does not parse or has none. Any
 // goroutine may call it.
-func (f *sourceFile) parses(source string) (stmts []ast.Stmt) {
+func (f *File) parses(source string) (stmts []ast.Stmt) {
 	defer func() {
 		if recover() != nil { // gopher-lua's parser panics for its errors
 			stmts = nil
 		}
 	}()
-	stmts, err := parse.Parse(strings.NewReader(source), f.name)
+	stmts, err := parse.Parse(strings.NewReader(source), f.Name)
 	if err != nil {
 		return nil
 	}
 	return stmts
 }
 
-// endHint says how a script ends that ran to its end and is none. Any goroutine may call
+// EndHint says how a script ends that ran to its end and is none. Any goroutine may call
 // it.
-func (f *sourceFile) endHint() string {
+func (f *File) EndHint() string {
 	const begin = `a script begins with "local api = rover.server {}" and ends with "return api"`
-	if len(f.text) > maxHintBytes {
+	if len(f.Text) > MaxHintBytes {
 		return begin
 	}
-	stmts := f.parses(f.text)
+	stmts := f.parses(f.Text)
 	for _, stmt := range stmts {
 		s, ok := stmt.(*ast.LocalAssignStmt)
 		if !ok || len(s.Names) != 1 || len(s.Exprs) != 1 || !isServerCall(s.Exprs[0]) {
@@ -184,4 +184,8 @@ func isServerCall(e ast.Expr) bool {
 	object, isIdent := get.Object.(*ast.IdentExpr)
 	key, isString := get.Key.(*ast.StringExpr)
 	return isIdent && isString && object.Value == "rover" && key.Value == "server"
+}
+
+func isNameRune(r rune) bool {
+	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }

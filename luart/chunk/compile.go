@@ -1,4 +1,4 @@
-package luart
+package chunk
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
 
+	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luac"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -22,21 +23,21 @@ type SyntaxError struct {
 	Message string // "syntax error near 'x'"
 	Column  int    // in bytes from 1; 0: not known
 
-	about *explanation // nil: there is no more to say
+	About *Explanation // nil: there is no more to say
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
 
-// compile makes a function prototype of Lua source; name stands for it in messages and tracebacks.
+// Compile makes a function prototype of Lua source; name stands for it in messages and tracebacks.
 // A first line that starts with "#!" and a UTF-8 byte order mark are passed over. Every error is a
 // *SyntaxError. Any goroutine may call it.
-func compile(source []byte, name string) (*lua.FunctionProto, error) {
-	return compileFor(context.Background(), source, name)
+func Compile(source []byte, name string) (*lua.FunctionProto, error) {
+	return CompileFor(context.Background(), source, name)
 }
 
-// compileFor is compile until a context ends: then it returns that one's error. Any goroutine may
+// CompileFor is compile until a context ends: then it returns that one's error. Any goroutine may
 // call it.
-func compileFor(ctx context.Context, source []byte, name string) (proto *lua.FunctionProto, err error) {
+func CompileFor(ctx context.Context, source []byte, name string) (proto *lua.FunctionProto, err error) {
 	line := 1
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -63,10 +64,10 @@ func compileFor(ctx context.Context, source []byte, name string) (proto *lua.Fun
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, parseError(err, source, name)
+		return nil, ParseError(err, source, name)
 	}
 	check := syntaxCheck{file: name, line: &line}
-	if check.block(stmts, 0); check.err != nil {
+	if check.Block(stmts, 0); check.err != nil {
 		return nil, check.err
 	}
 	proto, err = luac.Compile(ctx, stmts, name, numeral)
@@ -75,7 +76,7 @@ func compileFor(ctx context.Context, source []byte, name string) (proto *lua.Fun
 		return nil, &SyntaxError{File: name, Line: max(refused.Line, 1), Message: refused.Message}
 	}
 	if err == nil {
-		markMain(proto)
+		glua.MarkMain(proto)
 	}
 	return proto, err
 }
@@ -102,8 +103,8 @@ func numeral(spelled string) (float64, error) {
 	return n, nil
 }
 
-// parseError gives gopher-lua's syntax errors C Lua's form. Any goroutine may call it.
-func parseError(err error, source []byte, name string) *SyntaxError {
+// ParseError gives gopher-lua's syntax errors C Lua's form. Any goroutine may call it.
+func ParseError(err error, source []byte, name string) *SyntaxError {
 	var p *parse.Error
 	if !errors.As(err, &p) {
 		return &SyntaxError{File: name, Line: 1, Message: err.Error()}
@@ -121,8 +122,8 @@ func parseError(err error, source []byte, name string) *SyntaxError {
 		e.Message += " near '<eof>'"
 	case p.Token != "":
 		e.Message += " near '" + luaval.Shown(p.Token) + "'"
-		f := sourceFile{text: string(source)}
-		if lines := f.split(); e.Line == p.Pos.Line && e.Line <= len(lines) {
+		f := File{Text: string(source)}
+		if lines := f.Lines(); e.Line == p.Pos.Line && e.Line <= len(lines) {
 			e.Column = tokenColumn(lines[e.Line-1], p.Token, p.Pos.Column)
 		}
 	}
