@@ -23,11 +23,14 @@ func init() {
 // that runs, whatever config was running when the endpoints were made.
 type API struct{}
 
-// endpoint is a method of a path. What handles it gets the scripts of the config that runs.
+// endpoint is a method of a path.
 type endpoint struct {
 	method, path string
-	handle       func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error
+	handle       handlerFunc
 }
+
+// handlerFunc answers a request. It gets the scripts of the config that runs.
+type handlerFunc func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error
 
 // endpoints are all there are.
 var endpoints = []endpoint{
@@ -123,21 +126,35 @@ func setsOf(group *scripts.Group, r *http.Request) ([]*scripts.Set, error) {
 	}
 }
 
-// getStatus is GET /rover/status[?vm=name].
-func getStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+// describe returns what of returns for each VM that a request is about.
+func describe[T any](group *scripts.Group, r *http.Request, of func(*scripts.Set) (T, error)) ([]T, error) {
 	sets, err := setsOf(group, r)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]T, 0, len(sets))
+	for _, set := range sets {
+		description, err := of(set)
+		if err != nil {
+			return nil, vmError(err)
+		}
+		list = append(list, description)
+	}
+	return list, nil
+}
+
+// writeDescriptions answers with what of returns for each VM that a request is about.
+func writeDescriptions[T any](group *scripts.Group, w http.ResponseWriter, r *http.Request, of func(*scripts.Set) (T, error)) error {
+	list, err := describe(group, r, of)
 	if err != nil {
 		return err
 	}
-	return writeStatus(w, sets)
+	return writeJSON(w, map[string]any{"vms": list})
 }
 
-func writeStatus(w http.ResponseWriter, sets []*scripts.Set) error {
-	list := make([]scripts.Status, 0, len(sets))
-	for _, set := range sets {
-		list = append(list, set.Status())
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+// getStatus is GET /rover/status[?vm=name].
+func getStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (scripts.Status, error) { return set.Status(), nil })
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {
@@ -151,7 +168,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 // replace is POST /rover/reload[?vm=name] and POST /rover/rollback[?vm=name]. The
 // answer is the status of the VMs; an error says what was refused. A VM whose reload is
 // refused does not hold up the others.
-func replace(replace func(*scripts.Set, context.Context) error) func(*scripts.Group, http.ResponseWriter, *http.Request) error {
+func replace(replace func(*scripts.Set, context.Context) error) handlerFunc {
 	return func(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 		sets, err := setsOf(group, r)
 		if err != nil {
@@ -186,7 +203,7 @@ func replace(replace func(*scripts.Set, context.Context) error) func(*scripts.Gr
 		if len(errs) > 0 {
 			return caddy.APIError{HTTPStatus: status, Err: errors.Join(errs...)}
 		}
-		return writeStatus(w, sets)
+		return getStatus(group, w, r)
 	}
 }
 

@@ -63,25 +63,17 @@ const maxInFlight = 1000
 
 // getInFlight is GET /rover/inflight[?vm=name][&limit=n].
 func getInFlight(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	sets, err := setsOf(group, r)
-	if err != nil {
-		return err
-	}
 	limit := maxInFlight
 	if text := r.URL.Query().Get("limit"); text != "" {
+		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxInFlight {
 			return badRequest("parameter limit: a whole number between 1 and %d expected, got %q", maxInFlight, text)
 		}
 	}
-	list := make([]inFlight, 0, len(sets))
-	for _, set := range sets {
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (inFlight, error) {
 		calls, more, err := set.VM().InFlight(r.Context(), limit)
-		if err != nil {
-			return vmError(err)
-		}
-		list = append(list, inFlight{set.VM().Name, set.VM().Stats().Depth, append([]luart.Call{}, calls...), more})
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+		return inFlight{set.VM().Name, set.VM().Stats().Depth, append([]luart.Call{}, calls...), more}, err
+	})
 }
 
 // kill is POST /rover/kill?id=n[&vm=name]. The answer says what was ended.

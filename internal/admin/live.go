@@ -65,17 +65,12 @@ func newCosts(list []luart.RouteCost) []Cost {
 
 // getLive is GET /rover/live[?vm=name].
 func getLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	sets, err := setsOf(group, r)
+	list, err := describe(group, r, func(set *scripts.Set) (Live, error) {
+		calls, more, err := set.VM().InFlight(r.Context(), maxLiveCalls)
+		return newLive(set.VM(), calls, more), err
+	})
 	if err != nil {
 		return err
-	}
-	list := make([]Live, 0, len(sets))
-	for _, set := range sets {
-		calls, more, err := set.VM().InFlight(r.Context(), maxLiveCalls)
-		if err != nil {
-			return vmError(err)
-		}
-		list = append(list, newLive(set.VM(), calls, more))
 	}
 	return writeJSON(w, map[string]any{"at": time.Now(), "vms": list})
 }

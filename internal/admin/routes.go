@@ -26,15 +26,7 @@ type VMRoutes struct {
 
 // getRoutes is GET /rover/routes[?vm=name].
 func getRoutes(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	sets, err := setsOf(group, r)
-	if err != nil {
-		return err
-	}
-	list := make([]VMRoutes, 0, len(sets))
-	for _, set := range sets {
-		list = append(list, routesOf(set))
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (VMRoutes, error) { return routesOf(set), nil })
 }
 
 // routesOf returns what the scripts of a set route that serve now. Any goroutine may call it.

@@ -19,15 +19,9 @@ type vmErrors struct {
 
 // getErrors is GET /rover/errors[?vm=name].
 func getErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	sets, err := setsOf(group, r)
-	if err != nil {
-		return err
-	}
-	list := make([]vmErrors, 0, len(sets))
-	for _, set := range sets {
-		list = append(list, vmErrors{set.VM().Name, set.VM().RecentErrors()})
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (vmErrors, error) {
+		return vmErrors{set.VM().Name, set.VM().RecentErrors()}, nil
+	})
 }
 
 // vmDescription is the answer of GET /rover/vms for one VM.
@@ -41,19 +35,11 @@ type vmDescription struct {
 
 // getVMs is GET /rover/vms[?vm=name].
 func getVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	sets, err := setsOf(group, r)
-	if err != nil {
-		return err
-	}
-	list := make([]vmDescription, 0, len(sets))
-	for _, set := range sets {
-		d, err := set.VM().Describe(r.Context())
-		if err != nil {
-			return vmError(err)
-		}
-		list = append(list, vmDescription{set.Status(), d, set.VM().Stats().Depth, set.VM().Memory(), set.VM().StateBytes()})
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (vmDescription, error) {
+		vm := set.VM()
+		d, err := vm.Describe(r.Context())
+		return vmDescription{set.Status(), d, vm.Stats().Depth, vm.Memory(), vm.StateBytes()}, err
+	})
 }
 
 // stateSize is what a name of rover.state keeps.
@@ -75,19 +61,13 @@ func getState(group *scripts.Group, w http.ResponseWriter, r *http.Request) erro
 	if r.URL.Query().Has("name") {
 		return getStateKeys(group, w, r)
 	}
-	sets, err := setsOf(group, r)
-	if err != nil {
-		return err
-	}
-	list := make([]vmState, 0, len(sets))
-	for _, set := range sets {
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (vmState, error) {
 		s := vmState{set.VM().Name, []stateSize{}}
 		for _, size := range set.VM().StateSizes() {
 			s.States = append(s.States, stateSize(size))
 		}
-		list = append(list, s)
-	}
-	return writeJSON(w, map[string]any{"vms": list})
+		return s, nil
+	})
 }
 
 const (
