@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -207,62 +206,4 @@ func findScripts(args []string) (scripts, modules []string, err error) {
 	}
 	slices.Sort(scripts)
 	return slices.Compact(scripts), modules, nil
-}
-
-// setsBeside returns the values of rover.config that a Caddyfile in the script's folder
-// gives it, each different set once. Without one there is an empty set.
-func setsBeside(script string) (sets []map[string]string, err error) {
-	none := []map[string]string{{}}
-	file := filepath.Join(filepath.Dir(script), "Caddyfile")
-	source, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return none, nil
-	}
-	if err != nil {
-		return none, err
-	}
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(source, map[string]any{"filename": file})
-	if err != nil {
-		return none, err
-	}
-	var config any
-	if err := json.Unmarshal(adapted, &config); err != nil {
-		return none, err
-	}
-	seen := map[string]bool{}
-	eachHandler(config, func(h map[string]any) {
-		if path, _ := h["script"].(string); filepath.Clean(path) != filepath.Clean(script) {
-			return
-		}
-		set := map[string]string{}
-		values, _ := h["set"].(map[string]any)
-		for k, v := range values {
-			set[k], _ = v.(string)
-		}
-		if key := fmt.Sprint(set); !seen[key] {
-			seen[key] = true
-			sets = append(sets, set)
-		}
-	})
-	if len(sets) == 0 {
-		return none, nil
-	}
-	return sets, nil
-}
-
-// eachHandler calls f for each rover handler in a config.
-func eachHandler(config any, f func(handler map[string]any)) {
-	switch c := config.(type) {
-	case map[string]any:
-		if c["handler"] == "rover" {
-			f(c)
-		}
-		for _, v := range c {
-			eachHandler(v, f)
-		}
-	case []any:
-		for _, v := range c {
-			eachHandler(v, f)
-		}
-	}
 }

@@ -30,7 +30,7 @@ the ids. A request is answered with 503.`,
 			if _, err := strconv.ParseUint(id, 10, 64); err != nil {
 				return caddy.ExitCodeFailedStartup, fmt.Errorf("id %q is no number: caddy rover top shows the ids", id)
 			}
-			body, err := tellAdmin(fl, http.MethodPost, "/rover/kill", url.Values{"id": {id}}, nil)
+			body, err := askAdmin(fl, http.MethodPost, "/rover/kill", url.Values{"id": {id}}, nil)
 			if err != nil {
 				return caddy.ExitCodeFailedStartup, err
 			}
@@ -63,7 +63,7 @@ The config must have admin_eval in the global option rover. The exit code is 2 f
 				}
 				chunk = string(text)
 			}
-			body, err := tellAdmin(fl, http.MethodPost, "/rover/eval", nil, strings.NewReader(chunk))
+			body, err := askAdmin(fl, http.MethodPost, "/rover/eval", nil, strings.NewReader(chunk))
 			if err != nil {
 				return caddy.ExitCodeFailedStartup, err
 			}
@@ -117,7 +117,7 @@ func profileCommand() *cobra.Command {
 go tool pprof -top rover.pb.gz, or -http=: for flame graphs.`,
 		Args: cobra.NoArgs,
 		RunE: caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
-			body, err := tellAdmin(fl, http.MethodGet, "/rover/profile", url.Values{"seconds": {strconv.Itoa(fl.Int("seconds"))}}, nil)
+			body, err := askAdmin(fl, http.MethodGet, "/rover/profile", url.Values{"seconds": {strconv.Itoa(fl.Int("seconds"))}}, nil)
 			if err != nil {
 				return caddy.ExitCodeFailedStartup, err
 			}
@@ -134,27 +134,4 @@ go tool pprof -top rover.pb.gz, or -http=: for flame graphs.`,
 	flags.StringP("output", "o", "rover.pb.gz", "The file to write")
 	adminFlags(flags)
 	return cmd
-}
-
-// tellAdmin asks the admin API that adminFlags name, with a body.
-func tellAdmin(fl caddycmd.Flags, method, path string, query url.Values, body io.Reader) ([]byte, error) {
-	address, err := adminAddress(fl)
-	if err != nil {
-		return nil, err
-	}
-	if query == nil {
-		query = url.Values{}
-	}
-	if vm := fl.String("vm"); vm != "" {
-		query.Set("vm", vm)
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	resp, err := caddycmd.AdminAPIRequest(address, method, path, oneRequest, body)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
 }

@@ -157,7 +157,7 @@ func (r *repl) order(ctx context.Context, name, rest string) {
 type liveEvaluator struct{ caddycmd.Flags }
 
 func (l liveEvaluator) eval(_ context.Context, source string) (e luart.Evaluation, err error) {
-	body, err := tellAdmin(l.Flags, http.MethodPost, "/rover/eval", nil, strings.NewReader(source))
+	body, err := askAdmin(l.Flags, http.MethodPost, "/rover/eval", nil, strings.NewReader(source))
 	if err == nil {
 		err = json.Unmarshal(body, &e)
 	}
@@ -167,10 +167,10 @@ func (l liveEvaluator) eval(_ context.Context, source string) (e luart.Evaluatio
 func (l liveEvaluator) command(_ context.Context, out io.Writer, name, _ string) (bool, error) {
 	switch name {
 	case "reload":
-		_, err := askAdmin(l.Flags, http.MethodPost, "/rover/reload")
+		_, err := askAdmin(l.Flags, http.MethodPost, "/rover/reload", nil, nil)
 		return true, err
 	case "routes":
-		body, err := askAdmin(l.Flags, http.MethodGet, "/rover/routes")
+		body, err := askAdmin(l.Flags, http.MethodGet, "/rover/routes", nil, nil)
 		if err == nil {
 			_, err = out.Write(body)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 		VMs []admin.VMRoutes `json:"vms"`
 	}
 	if len(args) == 0 {
-		body, err := askAdmin(fl, "GET", "/rover/routes")
+		body, err := askAdmin(fl, http.MethodGet, "/rover/routes", nil, nil)
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +11,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
-	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -136,89 +131,4 @@ func (t *testRun) files(ctx context.Context, files []string) (results []scriptte
 		results = append(results, r)
 	}
 	return results
-}
-
-// scriptConfigs finds the configuration of scripts, in the Caddyfiles beside them. Not safe
-// for concurrent use.
-type scriptConfigs struct {
-	path    string // of the last one that was adapted
-	body    []byte
-	adapted any
-}
-
-// open is a scripttest.Opener.
-func (c *scriptConfigs) open(_ context.Context, o scripttest.Options) (scripttest.App, []string, error) {
-	file := filepath.Join(filepath.Dir(o.Script), "Caddyfile")
-	files := []string{o.Script, file}
-	config, err := c.find(file, o.Script)
-	if err != nil {
-		return nil, files, err
-	}
-	t, err := handler.OpenTest(o, config, files)
-	if err != nil {
-		if t != nil {
-			files = t.Files()
-		}
-		return nil, files, err
-	}
-	return t, files, nil
-}
-
-// unconfigured is the configuration of a script that no Caddyfile names: it may do what does
-// no harm in a test.
-var unconfigured = rovercaddyfile.Config{Allow: []string{rovercaddyfile.AllowEnv, rovercaddyfile.AllowNet}}
-
-// find returns what the first rover directive in a Caddyfile says that names a script, or
-// unconfigured if there is none, or no Caddyfile.
-func (c *scriptConfigs) find(file, script string) (config rovercaddyfile.Config, err error) {
-	body, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return unconfigured, nil
-	}
-	if err != nil {
-		return config, err
-	}
-	if c.path != file || !bytes.Equal(c.body, body) {
-		adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(body, map[string]any{"filename": file})
-		if err != nil {
-			return config, fmt.Errorf("the Caddyfile beside the script: %w", err)
-		}
-		c.path, c.body, c.adapted = file, body, nil
-		if err := json.Unmarshal(adapted, &c.adapted); err != nil {
-			return config, err
-		}
-	}
-	directive := findDirective(c.adapted, script)
-	if directive == nil {
-		return unconfigured, nil
-	}
-	text, err := json.Marshal(directive)
-	if err == nil {
-		err = json.Unmarshal(text, &config)
-	}
-	return config, err
-}
-
-// findDirective returns the rover handler of a script in a config, nil if there is none.
-func findDirective(v any, script string) map[string]any {
-	switch v := v.(type) {
-	case []any:
-		for _, item := range v {
-			if found := findDirective(item, script); found != nil {
-				return found
-			}
-		}
-	case map[string]any:
-		if name, ok := v["script"].(string); ok && v["handler"] == "rover" {
-			if path, err := filepath.Abs(name); err == nil && path == script {
-				return v
-			}
-		}
-		for _, item := range v {
-			if found := findDirective(item, script); found != nil {
-				return found
-			}
-		}
-	}
-	return nil
 }

@@ -53,7 +53,7 @@ func runTop(fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("interval %v is too short: at least 100ms", interval)
 	}
 	ask := func() (l look, err error) {
-		body, err := askAdmin(fl, http.MethodGet, "/rover/live")
+		body, err := askAdmin(fl, http.MethodGet, "/rover/live", nil, nil)
 		if err == nil {
 			err = json.Unmarshal(body, &l)
 		}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/handler"
+	"github.com/caddy-rover/rover/luart/scripttest"
+)
+
+// scriptConfigs finds the configuration of scripts, in the Caddyfiles beside them. Not safe
+// for concurrent use.
+type scriptConfigs struct {
+	path    string // of the last one that was adapted
+	body    []byte
+	adapted any
+}
+
+// open is a scripttest.Opener.
+func (c *scriptConfigs) open(_ context.Context, o scripttest.Options) (scripttest.App, []string, error) {
+	file := filepath.Join(filepath.Dir(o.Script), "Caddyfile")
+	files := []string{o.Script, file}
+	config, err := c.find(file, o.Script)
+	if err != nil {
+		return nil, files, err
+	}
+	t, err := handler.OpenTest(o, config, files)
+	if err != nil {
+		if t != nil {
+			files = t.Files()
+		}
+		return nil, files, err
+	}
+	return t, files, nil
+}
+
+// unconfigured is the configuration of a script that no Caddyfile names: it may do what does
+// no harm in a test.
+var unconfigured = rovercaddyfile.Config{Allow: []string{rovercaddyfile.AllowEnv, rovercaddyfile.AllowNet}}
+
+// find returns what the first rover directive in a Caddyfile says that names a script, or
+// unconfigured if there is none, or no Caddyfile.
+func (c *scriptConfigs) find(file, script string) (config rovercaddyfile.Config, err error) {
+	body, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return unconfigured, nil
+	}
+	if err != nil {
+		return config, err
+	}
+	if c.path != file || !bytes.Equal(c.body, body) {
+		adapted, err := adapt(file, body)
+		if err != nil {
+			return config, fmt.Errorf("the Caddyfile beside the script: %w", err)
+		}
+		c.path, c.body, c.adapted = file, body, adapted
+	}
+	directive := findDirective(c.adapted, script)
+	if directive == nil {
+		return unconfigured, nil
+	}
+	text, err := json.Marshal(directive)
+	if err == nil {
+		err = json.Unmarshal(text, &config)
+	}
+	return config, err
+}
+
+// findDirective returns the rover handler of a script in a config, nil if there is none.
+func findDirective(config any, script string) (found map[string]any) {
+	eachHandler(config, func(h map[string]any) {
+		name, ok := h["script"].(string)
+		if !ok || found != nil {
+			return
+		}
+		if path, err := filepath.Abs(name); err == nil && path == script {
+			found = h
+		}
+	})
+	return found
+}
+
+// setsBeside returns the values of rover.config that a Caddyfile in the script's folder
+// gives it, each different set once. Without one there is an empty set.
+func setsBeside(script string) (sets []map[string]string, err error) {
+	none := []map[string]string{{}}
+	file := filepath.Join(filepath.Dir(script), "Caddyfile")
+	source, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	config, err := adapt(file, source)
+	if err != nil {
+		return none, err
+	}
+	seen := map[string]bool{}
+	eachHandler(config, func(h map[string]any) {
+		if path, _ := h["script"].(string); filepath.Clean(path) != filepath.Clean(script) {
+			return
+		}
+		set := map[string]string{}
+		values, _ := h["set"].(map[string]any)
+		for k, v := range values {
+			set[k], _ = v.(string)
+		}
+		if key := fmt.Sprint(set); !seen[key] {
+			seen[key] = true
+			sets = append(sets, set)
+		}
+	})
+	if len(sets) == 0 {
+		return none, nil
+	}
+	return sets, nil
+}
+
+// adapt returns the config that a Caddyfile makes.
+func adapt(file string, source []byte) (config any, err error) {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(source, map[string]any{"filename": file})
+	if err == nil {
+		err = json.Unmarshal(adapted, &config)
+	}
+	return config, err
+}
+
+// eachHandler calls f for each rover handler in a config.
+func eachHandler(config any, f func(handler map[string]any)) {
+	switch c := config.(type) {
+	case map[string]any:
+		if c["handler"] == "rover" {
+			f(c)
+		}
+		for _, v := range c {
+			eachHandler(v, f)
+		}
+	case []any:
+		for _, v := range c {
+			eachHandler(v, f)
+		}
+	}
+}

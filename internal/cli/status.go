@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-rover/rover/internal/scripts"
+)
+
+// printStatus prints the status of VMs for people.
+func printStatus(body []byte) (int, error) {
+	var answer struct {
+		VMs []scripts.Status `json:"vms"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
+	}
+	for _, s := range answer.VMs {
+		var out strings.Builder
+		w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+		row := func(name, format string, args ...any) {
+			fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+		}
+		fmt.Fprintf(w, "%s\n", s.VM)
+		if len(s.Scripts) > 1 || s.Scripts[0] != s.VM {
+			row("scripts", "%s", strings.Join(s.Scripts, ", "))
+		}
+		row("version", "%d, since %s", s.Version, s.LoadedAt.Format(time.DateTime))
+		row("reloads", "%d, refused %d", s.Reloads.Done, s.Reloads.Failed)
+		row("rollback", "%s", map[bool]string{true: "possible", false: "nothing to go back to"}[s.Rollback])
+		if s.Watch {
+			row("watch", "reloads when a file changes")
+		}
+		if s.Persist != nil {
+			printPersist(s.Persist, row)
+		}
+		if e := s.LastError; e != nil {
+			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
+		}
+		_ = w.Flush() // a strings.Builder takes all
+		fmt.Print(out.String())
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// printPersist prints how rover.state is saved, for people.
+func printPersist(s *scripts.PersistStatus, row func(name, format string, args ...any)) {
+	when, hold := "every "+s.Interval, time.Duration(s.Hold*float64(time.Second))
+	if s.Interval == "0s" {
+		when = "only at the end"
+	}
+	switch {
+	case s.Saved != nil:
+		row("persist", "%s; %d bytes saved at %s, which held the VM for %v", when, s.Bytes, s.Saved.Format(time.DateTime), hold.Round(time.Microsecond))
+	case s.Restored != nil:
+		row("persist", "%s; restored as it was at %s", when, s.Restored.Format(time.DateTime))
+	default:
+		row("persist", "%s; nothing saved yet", when)
+	}
+	row("", "%s in the storage", s.Folder)
+	for _, key := range s.SetAside {
+		row("set aside", "%s", key)
+	}
+	if e := s.LastError; e != nil {
+		row("not saved", "%s: %s", e.At.Format(time.DateTime), e.Message)
+	}
+}
