@@ -1,7 +1,7 @@
 // Package caddyfile turns the rover directive into its configuration.
 //
 // It holds [Config], the one description of what an operator may set, and the
-// parser that fills it from Caddyfile tokens. The root package embeds Config in
+// parser that fills it from Caddyfile tokens. Package internal/handler embeds Config in
 // its handler, so the JSON of the handler is the JSON of Config.
 //
 // # Who does what, in order

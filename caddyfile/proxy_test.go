@@ -84,7 +84,7 @@ func TestProxyWithoutOptions(t *testing.T) {
 	}
 }
 
-// adapted stands in for the handler of the root package: it embeds Config.
+// adapted stands in for the handler of internal/handler: it embeds Config.
 type adapted struct{ Config }
 
 func (adapted) CaddyModule() caddy.ModuleInfo {

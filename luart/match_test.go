@@ -28,7 +28,7 @@ func find(g *Generation, method, path string) (*routeMatch, bool) {
 }
 
 // Matching never panics, and parameters are what stands in the path. (That guards hold is
-// fuzzed beside real servers' code in the root package.)
+// fuzzed beside real servers' code in internal/handler.)
 func FuzzMatch(f *testing.F) {
 	g := newServer(f, matchScript).gen
 	for _, p := range []string{
