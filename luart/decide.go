@@ -28,7 +28,7 @@ func (x *Exchange) runAfter() {
 			x.reply = res
 		}
 	}
-	if x.decision == Answer && (x.beginStream(x.reply.stream != made) || x.reply.filters != nil) {
+	if x.decision == Answer && (x.startStream(x.reply.stream != made) || x.reply.filters != nil) {
 		return
 	}
 	switch {

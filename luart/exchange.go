@@ -98,10 +98,10 @@ type Exchange struct {
 
 	trace *Trace // nil: nobody has asked for it
 
-	running   *handler        // the function that runs, or ran last
-	mirrored  []*mirroredBody // the copies that wait for the request's body
-	streamer  *handler        // the function that returned the reply
-	streaming *streaming      // the reply's stream, from finish or After to End
+	running  *handler        // the function that runs, or ran last
+	mirrored []*mirroredBody // the copies that wait for the request's body
+	streamer *handler        // the function that returned the reply
+	stream   *streaming      // the reply's stream, from finish or After to End
 }
 
 func newExchange(g *Generation) *Exchange {
@@ -152,7 +152,7 @@ func (x *Exchange) Run() (Decision, error) {
 		x.setRefused(err)
 	}
 	x.decided = x.summary()
-	if err == nil && x.streaming != nil {
+	if err == nil && x.stream != nil {
 		if err = x.openStreams(); err != nil {
 			x.setRefused(err)
 		}
@@ -238,8 +238,8 @@ func (x *Exchange) End() Summary {
 	x.forward.dropAll(&x.reply, x.gen.logger)
 	x.reply.origin.adopt()
 	x.sender.releaseWriter()
-	if x.streaming != nil {
-		x.stopStream()
+	if x.stream != nil {
+		x.stream.stop()
 	}
 	s := x.summary()
 	x.routeStats().add(s)
@@ -249,7 +249,7 @@ func (x *Exchange) End() Summary {
 	for _, b := range x.mirrored {
 		b.abandon()
 	}
-	if x.ud != nil || len(x.endings) > 0 || x.held != nil || x.streaming != nil {
+	if x.ud != nil || len(x.endings) > 0 || x.held != nil || x.stream != nil {
 		if vm.loop.DoAdmitted(func(*thread) error { x.closeCtx(); x.giveBack(); return nil }) != nil {
 			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
@@ -293,8 +293,8 @@ func (x *Exchange) contain(err error) error {
 // response has ended. Only the holder may call it.
 func (x *Exchange) closeCtx() {
 	x.runEarlyEndings()
-	if x.streaming != nil {
-		x.endStream()
+	if x.stream != nil {
+		x.stream.unregister()
 	}
 	if x.ud != nil {
 		x.ud.Value = nil

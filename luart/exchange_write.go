@@ -27,8 +27,8 @@ func (x *Exchange) Write(w http.ResponseWriter) error {
 }
 
 func (x *Exchange) write(w http.ResponseWriter) error {
-	if x.streaming != nil {
-		return x.writeStream(w)
+	if x.stream != nil {
+		return x.stream.write(w)
 	}
 	if h := x.reply.from; h != nil {
 		return h.send(w, x.reply.status, x.reply.headerMap(), x.r.Method == http.MethodHead)

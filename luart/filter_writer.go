@@ -78,8 +78,8 @@ func (x *Exchange) writeFiltered(w http.ResponseWriter) (err error) {
 
 // replaceFailed makes the reply of a filter's failure, or ends the response.
 func (x *Exchange) replaceFailed(f *filterWriter) error {
-	if x.streaming != nil {
-		x.stopStream()
+	if x.stream != nil {
+		x.stream.stop()
 	}
 	err := x.contain(x.gen.vm.loop.DoAdmitted(func(th *thread) error {
 		x.gen.vm.start(&x.call, th)

@@ -90,7 +90,7 @@ func (x *Exchange) answerBy(h *handover) error {
 		x.phase = phasePickFailed
 	}
 	err := x.contain(x.gen.vm.loop.DoAdmitted(x.enter))
-	if err == nil && x.streaming != nil {
+	if err == nil && x.stream != nil {
 		err = x.openStreams()
 	}
 	if err != nil {

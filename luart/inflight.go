@@ -118,7 +118,7 @@ func (l *inflightList) startWait(c *call, L *lua.LState, on waitsOn) {
 
 // endWait notes that c waits no more.
 func (l *inflightList) endWait(c *call) {
-	if c.x != nil && c.x.streaming != nil && c == &c.x.call {
+	if c.x != nil && c.x.stream != nil && c == &c.x.call {
 		l.add(c)
 		return
 	}
@@ -134,7 +134,7 @@ func (f *inflight) kill() {
 	if f.on.cancel != nil {
 		f.on.cancel()
 	}
-	if c := f.c; c != nil && c.x != nil && c.x.streaming != nil && c == &c.x.call {
-		c.x.killStream()
+	if c := f.c; c != nil && c.x != nil && c.x.stream != nil && c == &c.x.call {
+		c.x.stream.kill()
 	}
 }

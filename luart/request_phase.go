@@ -27,7 +27,7 @@ func (x *Exchange) runPhase() {
 		x.setPickReply()
 		x.runAfter()
 	case phaseProduce:
-		x.produce()
+		x.stream.produce()
 	case phaseStreamFailed:
 		x.setStreamReply()
 	case phaseQuestion:

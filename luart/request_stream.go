@@ -27,6 +27,7 @@ const (
 // the producer, the goroutine of the request or, while pending, one of its own; sending
 // on done gives them back.
 type streaming struct {
+	x *Exchange
 	*stream
 	by      *handler // the function that returned the stream: whose failure it is
 	hook    bool     // by is an after hook
@@ -43,11 +44,11 @@ type streaming struct {
 	gone   error        // the VM is closed
 }
 
-// beginStream makes the reply's stream the one that Run or After opens and Write sends,
+// startStream makes the reply's stream the one that Run or After opens and Write sends,
 // and reports whether there is one: a reply without a body has none. The stream's
 // resources, ctx and what the handler took, are the request's until End. Only the holder
 // may call it.
-func (x *Exchange) beginStream(hook bool) bool {
+func (x *Exchange) startStream(hook bool) bool {
 	vm := x.gen.vm
 	s := x.reply.stream
 	if s == nil || x.r.Method == http.MethodHead || bodyless(x.reply.status) {
@@ -57,23 +58,24 @@ func (x *Exchange) beginStream(hook bool) bool {
 		x.setErrorReply(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.streamer)
 		return false
 	}
-	st := &streaming{stream: s, by: x.streamer, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
+	st := &streaming{x: x, stream: s, by: x.streamer, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	x.ctx, st.cancel = ctx, cancel
 	st.unstop = context.AfterFunc(vm.stopping, func() { cancel(errStopping) })
-	x.streaming = st
+	x.stream = st
 	x.answering = true
 	vm.streams++
 	vm.inflight.add(&x.call)
 	return true
 }
 
-// endStream ends what beginStream began. Only the holder may call it, when no call of the
+// unregister ends what startStream began. Only the holder may call it, when no call of the
 // producer is under way.
-func (x *Exchange) endStream() {
+func (st *streaming) unregister() {
+	x := st.x
 	vm := x.gen.vm
-	x.ctx = x.streaming.parent
-	x.streaming = nil
+	x.ctx = st.parent
+	x.stream = nil
 	vm.inflight.remove(&x.call)
 	vm.streams--
 	if vm.streams == 0 && vm.noStreams != nil {
@@ -106,9 +108,9 @@ func (vm *VM) awaitStreams(ctx context.Context) {
 // error of its producer is answered as any other. For that answer after hooks run again,
 // unless it is they who returned the stream. The error is a refusal of the VM.
 func (x *Exchange) openStreams() error {
-	for x.streaming != nil { // after hooks may return another stream in place of the error
-		st := x.streaming
-		x.pullFirst()
+	for x.stream != nil { // after hooks may return another stream in place of the error
+		st := x.stream
+		st.pullFirst()
 		switch {
 		case st.pending:
 			return nil
@@ -129,9 +131,9 @@ func (x *Exchange) openStreams() error {
 // setStreamReply answers for a producer that has failed before anything was sent. Only the
 // holder may call it.
 func (x *Exchange) setStreamReply() {
-	st := x.streaming
+	st := x.stream
 	st.release()
-	x.endStream()
+	st.unregister()
 	x.answering = st.hook // on_error may pass the request on instead
 	x.setErrorReply(st.failed, st.by)
 	if st.hook {
@@ -144,14 +146,13 @@ func (x *Exchange) setStreamReply() {
 
 // pullFirst calls the producer for the first time. That of an event stream may be pending
 // afterwards.
-func (x *Exchange) pullFirst() {
-	st := x.streaming
+func (st *streaming) pullFirst() {
 	if !st.events {
-		x.pull()
+		st.pull()
 		return
 	}
-	x.startPull()
-	t := time.NewTimer(x.gen.vm.headPatience)
+	st.startPull()
+	t := time.NewTimer(st.x.gen.vm.headPatience)
 	defer t.Stop()
 	select {
 	case <-st.done:
@@ -161,20 +162,19 @@ func (x *Exchange) pullFirst() {
 }
 
 // startPull has the producer called on another goroutine, which awaitPull waits for, or End.
-func (x *Exchange) startPull() {
-	st := x.streaming
+func (st *streaming) startPull() {
 	st.pending = true
 	go func() {
-		x.pull()
+		st.pull()
 		st.done <- struct{}{}
 	}()
 }
 
 // pull calls the producer once: one entry into the VM, with a burst and a timeout of its
 // own.
-func (x *Exchange) pull() {
-	st := x.streaming
+func (st *streaming) pull() {
 	st.piece, st.more, st.failed, st.gone = "", false, nil, nil
+	x := st.x
 	x.setDeadline()
 	x.phase = phaseProduce
 	var p *eventloop.PanicError
@@ -189,8 +189,8 @@ func (x *Exchange) pull() {
 }
 
 // produce calls the producer. Only the holder may call it.
-func (x *Exchange) produce() {
-	st := x.streaming
+func (st *streaming) produce() {
+	x := st.x
 	v, failed := x.gen.vm.call1(&x.call, st.producer)
 	if failed != nil {
 		st.failed = failed
@@ -210,63 +210,65 @@ func (st *streaming) release() {
 	st.cancel(nil)
 }
 
-// stopStream ends the producer's waits and returns when it has ended.
-func (x *Exchange) stopStream() {
-	st := x.streaming
+// stop ends the producer's waits and returns when it has ended.
+func (st *streaming) stop() {
 	st.release()
+	st.awaitProducer()
+}
+
+// awaitProducer returns when no call of the producer is under way.
+func (st *streaming) awaitProducer() {
 	if st.pending {
 		<-st.done
 		st.pending = false
 	}
 }
 
-// writeStream sends the stream that has been opened: each piece and a flush, and then the
+// write sends the stream that has been opened: each piece and a flush, and then the
 // next call of the producer. That is what holds the producer back: nothing is called
 // before the client has taken what was made. It panics with http.ErrAbortHandler when the
 // stream does not come to its end, so that the client never takes it for whole.
-func (x *Exchange) writeStream(w http.ResponseWriter) error {
-	st := x.streaming
+func (st *streaming) write(w http.ResponseWriter) error {
 	flush := http.NewResponseController(w).Flush
-	x.reply.setHeaders(w.Header())
-	w.WriteHeader(x.reply.status)
+	st.x.reply.setHeaders(w.Header())
+	w.WriteHeader(st.x.reply.status)
 	if st.retry >= 0 {
-		x.send(w, string(appendEvent(nil, event{retry: st.retry})))
+		st.send(w, string(appendEvent(nil, event{retry: st.retry})))
 	}
 	if st.pending {
-		x.flush(flush)
-		x.awaitPull(w, flush)
+		st.flush(flush)
+		st.awaitPull(w, flush)
 	}
 	for {
 		if st.failed != nil || st.gone != nil {
-			x.cut()
+			st.cut()
 		}
 		if st.piece != "" {
-			x.send(w, st.piece)
-			x.flush(flush)
+			st.send(w, st.piece)
+			st.flush(flush)
 		}
 		if !st.more {
 			return nil
 		}
 		// A client may leave, or the VM stop, while nothing runs in the VM. A last call
 		// lets the producer clean up: what it waits for raises the reason.
-		left := x.ctx.Err() != nil
+		left := st.x.ctx.Err() != nil
 		if st.events {
-			x.startPull()
-			x.awaitPull(w, flush)
+			st.startPull()
+			st.awaitPull(w, flush)
 		} else {
-			x.pull()
+			st.pull()
 		}
 		if left {
-			x.cut()
+			st.cut()
 		}
 	}
 }
 
 // awaitPull waits for the call of the producer that is under way, and keeps the connection in
 // use meanwhile.
-func (x *Exchange) awaitPull(w http.ResponseWriter, flush func() error) {
-	st := x.streaming
-	t := time.NewTicker(x.gen.vm.heartbeat)
+func (st *streaming) awaitPull(w http.ResponseWriter, flush func() error) {
+	t := time.NewTicker(st.x.gen.vm.heartbeat)
 	defer t.Stop()
 	for {
 		select {
@@ -274,51 +276,50 @@ func (x *Exchange) awaitPull(w http.ResponseWriter, flush func() error) {
 			st.pending = false
 			return
 		case <-t.C:
-			x.send(w, comment)
-			x.flush(flush)
+			st.send(w, comment)
+			st.flush(flush)
 		}
 	}
 }
 
-// killStream ends the stream: what its producer waits for raises the reason, and a client
+// kill ends the stream: what its producer waits for raises the reason, and a client
 // that takes nothing does not hold it up. Only the holder may call it.
-func (x *Exchange) killStream() {
-	x.streaming.cancel(errKilled)
-	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Unix(1, 0)) // if the server can
+func (st *streaming) kill() {
+	st.cancel(errKilled)
+	_ = http.NewResponseController(st.x.w).SetWriteDeadline(time.Unix(1, 0)) // if the server can
 }
 
 // send writes to the client. When that fails the stream is over.
-func (x *Exchange) send(w http.ResponseWriter, s string) {
+func (st *streaming) send(w http.ResponseWriter, s string) {
 	if _, err := io.WriteString(w, s); err != nil {
-		x.lose(err)
+		st.lose(err)
 	}
 }
 
 // flush sends what has been written, where the server can.
-func (x *Exchange) flush(flush func() error) {
+func (st *streaming) flush(flush func() error) {
 	if err := flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		x.lose(err)
+		st.lose(err)
 	}
 }
 
 // lose ends a stream that the client does not take. The producer's wait says that the
 // client has gone; if it is not waiting now, the one in its last call does.
-func (x *Exchange) lose(err error) {
-	st := x.streaming
+func (st *streaming) lose(err error) {
 	st.cancel(err)
 	if st.pending {
-		<-st.done
-		st.pending = false
+		st.awaitProducer()
 	} else if st.more {
-		x.pull()
+		st.pull()
 	}
-	x.cut()
+	st.cut()
 }
 
-// cut ends a stream that cannot come to its end, after the last call of its producer.
-func (x *Exchange) cut() {
-	if st := x.streaming; st.failed != nil {
+// cut breaks a stream off that cannot come to its end, after the last call of its producer.
+func (st *streaming) cut() {
+	if st.failed != nil {
 		// Only the holder may count it. Should the VM be closed, the reason is that.
+		x := st.x
 		_ = x.gen.vm.loop.DoAdmitted(func(*thread) error { x.logFailure(st.failed, st.by); return nil })
 	}
 	panic(http.ErrAbortHandler)
