@@ -54,7 +54,7 @@ luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/luac (lua): luart/glua
 luart/luarttest (lua): luart/luaval
-luart/luaval (lua):
+luart/luaval (lua x):
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup

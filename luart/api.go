@@ -104,7 +104,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		case *lua.LFunction:
 			list.set(L, key, v)
 		case *lua.LTable:
-			eachSorted(L, v, func(k string, v lua.LValue) { list.set(L, k, v) })
+			luaval.EachField(L, v, func(k string, v lua.LValue) { list.set(L, k, v) })
 		default:
 			L.RaiseError("%s.%s must be a function, not a %s%s", n.lua(), key, luaval.TypeName(value), n.meantPath(key, value))
 		}
@@ -127,21 +127,11 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 	switch v := value.(type) {
 	case *lua.LTable:
 		c := n.child(L, key)
-		eachSorted(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
+		luaval.EachField(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
 		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.lua(), luaKey(key), key, strings.Join(route.MethodNames[:], ", "))
 	default:
 		L.RaiseError("%s%s must be a function or a table, not a %s", n.lua(), luaKey(key), luaval.TypeName(value))
-	}
-}
-
-// eachSorted calls f for each string key of t, in gopher-lua's order, which is that
-// of insertion.
-func eachSorted(L *lua.LState, t *lua.LTable, f func(key string, v lua.LValue)) {
-	var p luaval.Pace
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		p.Step(L)
-		f(lua.LVAsString(k), v)
 	}
 }
 

@@ -138,7 +138,7 @@ func handled(L *lua.LState, n int) (handle bool) {
 	if L.Get(n) == lua.LNil {
 		return false
 	}
-	eachSorted(L, L.CheckTable(n), func(key string, v lua.LValue) {
+	luaval.EachField(L, L.CheckTable(n), func(key string, v lua.LValue) {
 		b, ok := v.(lua.LBool)
 		if key != "handle" || !ok {
 			L.RaiseError("api:error has the option handle only, true or false, not %s (%s)", key, v.String())
@@ -214,7 +214,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
 	to := &ProxyTo{}
 	if L.Get(3) != lua.LNil {
-		eachSorted(L, L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+		luaval.EachField(L, L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
 	if to.pick == nil || L.Get(2) != lua.LNil {
 		to.Upstreams = g.checkAddresses(L, 2, 1, name)
@@ -241,11 +241,11 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		}
 	case "host":
 		to.Host, ok = luaval.StringValue(v)
-		ok = ok && validHost(to.Host)
+		ok = ok && luaval.ValidHost(to.Host)
 	case "headers":
 		var t *lua.LTable
 		if t, ok = v.(*lua.LTable); ok {
-			to.Header = checkRequestHeaders(L, t, func(why string) { L.RaiseError("%s: %s", name, why) })
+			to.Header = luaval.CheckRequestHeaders(L, t, func(why string) { L.RaiseError("%s: %s", name, why) })
 		}
 	case "pick":
 		to.pick, ok = v.(*lua.LFunction)

@@ -2,7 +2,6 @@ package luart
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -30,9 +29,6 @@ func (k cacheKey) String() string {
 	}
 	return fmt.Sprintf("%q", k.text)
 }
-
-// forever is the ttl of what does not expire.
-const forever time.Duration = math.MaxInt64
 
 // cacheOptions are the bounds of a cache, and how long an item lives when nobody says.
 type cacheOptions struct {
@@ -167,7 +163,7 @@ func (c *cache[V]) set(key cacheKey, value V, bytes int, ttl, stale time.Duratio
 	*it = cacheItem[V]{
 		key: it.key, value: value, bytes: cacheItemBytes + key.bytes() + bytes, stale: stale, place: it.place,
 	}
-	if ttl != forever {
+	if ttl != luaval.Forever {
 		it.expires = c.now().Add(ttl)
 	}
 	c.timed.note(it)

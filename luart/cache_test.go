@@ -57,7 +57,7 @@ func (m *modelCache) set(key cacheKey, value, bytes int, ttl, stale time.Duratio
 		return
 	}
 	it := modelItem{key: key, value: value, bytes: cacheItemBytes + key.bytes() + bytes, stale: stale}
-	if ttl != forever {
+	if ttl != luaval.Forever {
 		it.expires = m.now.Add(ttl)
 	}
 	m.items = append(m.items, it)
@@ -88,7 +88,7 @@ func (m *modelCache) find(key cacheKey, stale time.Duration) (value int, found, 
 func TestCacheModel(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		o := cacheOptions{maxItems: 1 + r.IntN(8), maxBytes: 400 + r.IntN(2000), ttl: forever}
+		o := cacheOptions{maxItems: 1 + r.IntN(8), maxBytes: 400 + r.IntN(2000), ttl: luaval.Forever}
 		m := &modelCache{cacheOptions: o, now: time.Unix(1000, 0)}
 		c := newCache[int](o, func() time.Time { return m.now })
 		for step := range 300 {
@@ -98,7 +98,7 @@ func TestCacheModel(t *testing.T) {
 			}
 			switch op := r.IntN(20); {
 			case op < 8:
-				ttl := []time.Duration{forever, time.Second, 5 * time.Second, 0}[r.IntN(4)]
+				ttl := []time.Duration{luaval.Forever, time.Second, 5 * time.Second, 0}[r.IntN(4)]
 				stale := time.Duration(r.IntN(2)) * 3 * time.Second
 				bytes := r.IntN(min(1000, c.room(key)+1))
 				c.set(key, step, bytes, ttl, stale)

@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		x := checkCtx(L)
 		name, value := checkHeader(L, 2)
 		if name == "Host" {
-			if !validHost(value) {
+			if !luaval.ValidHost(value) {
 				L.ArgError(3, strconv.Quote(value)+" is not a host")
 			}
 			x.r.Host = value
@@ -64,7 +63,7 @@ var ctxChanges = map[string]lua.LGFunction{
 	"set_host": func(L *lua.LState) int {
 		x := checkCtx(L)
 		host := L.CheckString(2)
-		if !validHost(host) {
+		if !luaval.ValidHost(host) {
 			L.ArgError(2, strconv.Quote(host)+" is not a host")
 		}
 		x.r.Host = host
@@ -124,9 +123,6 @@ func (x *Exchange) setURL(u *url.URL) {
 	x.r.RequestURI = u.RequestURI()
 }
 
-// validHost reports whether host can be the Host of a request.
-func validHost(host string) bool { return host != "" && httpguts.ValidHostHeader(host) }
-
 // addressScheme returns "http" or "https", "" for an address that leaves it to the server.
 func addressScheme(address string) string {
 	scheme, _, ok := strings.Cut(address, "://")
@@ -134,45 +130,6 @@ func addressScheme(address string) string {
 		return ""
 	}
 	return strings.TrimPrefix(scheme, "srv+")
-}
-
-// checkHeaderTable returns a table of name = value, or name = {values}, as headers.
-func checkHeaderTable(L *lua.LState, t *lua.LTable) http.Header {
-	h := http.Header{}
-	eachSorted(L, t, func(name string, v lua.LValue) {
-		list, ok := v.(*lua.LTable)
-		if !ok {
-			list = L.CreateTable(1, 0)
-			list.Append(v)
-		}
-		if !httpguts.ValidHeaderFieldName(name) {
-			L.RaiseError("%q is not a header name", name)
-		}
-		for i := 1; i <= list.Len(); i++ {
-			luaval.CheckBurst(L) // a value may be long
-			value, ok := luaval.StringValue(list.RawGetInt(i))
-			if !ok || !httpguts.ValidHeaderFieldValue(value) {
-				L.RaiseError("header %s: value %q is not allowed", name, list.RawGetInt(i).String())
-			}
-			h.Add(name, value)
-		}
-	})
-	return h
-}
-
-// checkRequestHeaders is checkHeaderTable for a request's: none says how it is framed. fail
-// raises.
-func checkRequestHeaders(L *lua.LState, t *lua.LTable, fail func(string)) http.Header {
-	h := checkHeaderTable(L, t)
-	for name := range h {
-		if isFraming(name) {
-			fail(name + " follows from the message and cannot be changed")
-		}
-	}
-	if host := h["Host"]; host != nil && (len(host) != 1 || !validHost(host[0])) {
-		fail("option headers: a request has one Host")
-	}
-	return h
 }
 
 // responseField is res.name for what is not a method.

@@ -51,7 +51,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	if L.Get(3) == lua.LNil {
 		return o
 	}
-	eachSorted(L, L.CheckTable(3), func(key string, v lua.LValue) {
+	luaval.EachField(L, L.CheckTable(3), func(key string, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		switch key {
 		case "sample":

@@ -197,7 +197,7 @@ func partMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"chunks": func(L *lua.LState) int {
 			p := checkPart(L)
-			size := int64(checkStreamSize(L, 2, defaultPartChunkBytes))
+			size := int64(luaval.CheckReadSize(L, 2, defaultPartChunkBytes))
 			var done int64
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				p.b.check(L)

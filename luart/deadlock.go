@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // resource is what one call holds while others wait for it.
@@ -35,7 +37,7 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct
 			p.children = slices.DeleteFunc(p.children, func(b *call) bool { return b == c })
 		}
 	}()
-	vm.park(L, on, ready, forever)
+	vm.park(L, on, ready, luaval.Forever)
 }
 
 // checkDeadlock raises in L when r will not be free before the running call has gone on:

@@ -89,7 +89,7 @@ const maxReplaceWindow = 1 << 20
 func checkReplace(L *lua.LState) filter {
 	f := filter{replacement: L.CheckString(3)}
 	if t := L.Get(4); t != lua.LNil {
-		eachSorted(L, L.CheckTable(4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
+		luaval.EachField(L, L.CheckTable(4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {

@@ -13,7 +13,7 @@ import (
 const maxCacheItems = 10_000_000
 
 // defaultCache are the options of a cache that is given none.
-var defaultCache = cacheOptions{maxItems: 10_000, maxBytes: 16 << 20, ttl: forever}
+var defaultCache = cacheOptions{maxItems: 10_000, maxBytes: 16 << 20, ttl: luaval.Forever}
 
 // sharedCache is a cache of the VM. It is the holder's.
 type sharedCache struct {
@@ -61,7 +61,7 @@ func (vm *VM) openCache(L *lua.LState) int {
 
 // read takes the options of rover.cache from a table. It raises in L when one is wrong.
 func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
-	eachOption(L, t, 2, "max_items, max_bytes and ttl", func(name string, v lua.LValue) string {
+	luaval.EachOption(L, t, 2, "max_items, max_bytes and ttl", func(name string, v lua.LValue) string {
 		switch name {
 		case "max_items":
 			n, ok := v.(lua.LNumber)
@@ -77,7 +77,7 @@ func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
 			o.maxBytes = n
 		case "ttl":
 			n, ok := v.(lua.LNumber)
-			d, positive := duration(float64(n))
+			d, positive := luaval.Seconds(float64(n))
 			if !ok || !positive || d == 0 {
 				return "seconds, more than 0,"
 			}
@@ -87,33 +87,6 @@ func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
 		}
 		return "ok"
 	})
-}
-
-// eachOption calls read for each option in t, argument n, by name. read returns "ok", what
-// it wants instead of the value, or "" when it does not know the name; then eachOption
-// raises in L.
-func eachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(name string, v lua.LValue) string) {
-	t.ForEach(func(key, v lua.LValue) {
-		name, ok := key.(lua.LString)
-		if !ok {
-			L.ArgError(n, "options by name expected, got a "+luaval.TypeName(key)+" as a name")
-		}
-		switch want := read(string(name), v); want {
-		case "ok":
-		case "":
-			L.ArgError(n, "there is no option '"+string(name)+"': "+known+" are known")
-		default:
-			L.ArgError(n, "option '"+string(name)+"': "+want+" expected, got "+describe(v))
-		}
-	})
-}
-
-// describe shows a wrong value: numbers and strings as they are, else the type.
-func describe(v lua.LValue) string {
-	if text, ok := luaval.StringValue(v); ok {
-		return text
-	}
-	return luaval.TypeName(v)
 }
 
 func bytesOption(v lua.LValue) (int, bool) {
@@ -141,7 +114,7 @@ func cacheMethods(vm *VM) map[string]lua.LGFunction {
 }
 
 func checkCache(L *lua.LState, example string) *sharedCache {
-	return checkSelf[*sharedCache](L, "cache", example)
+	return luaval.CheckSelf[*sharedCache](L, "cache", example)
 }
 
 func checkKey(L *lua.LState) cacheKey {
@@ -180,7 +153,7 @@ func cacheGet(L *lua.LState) int {
 // larger than the cache.
 func cacheSet(L *lua.LState) int {
 	sc, key := checkCache(L, "c:set(key, value)"), checkKey(L)
-	ttl := checkSeconds(L, 4, sc.ttl)
+	ttl := luaval.CheckSeconds(L, 4, sc.ttl)
 	if L.Get(3) == lua.LNil {
 		ttl = 0
 	}
@@ -208,7 +181,7 @@ func cacheDelete(L *lua.LState) int {
 func cacheIncr(L *lua.LState) int {
 	sc, key := checkCache(L, "c:incr(key)"), checkKey(L)
 	n := L.OptNumber(3, 1)
-	ttl := checkSeconds(L, 4, sc.ttl)
+	ttl := luaval.CheckSeconds(L, 4, sc.ttl)
 	it, _ := sc.find(key, 0)
 	sc.supersede(key)
 	if it == nil || it.value == luaval.DataCopy(lua.LNil) {

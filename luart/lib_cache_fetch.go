@@ -77,9 +77,9 @@ func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) 
 	if t == nil {
 		return o, fn
 	}
-	eachOption(L, t, 3, "ttl, stale and negative", func(name string, v lua.LValue) string {
+	luaval.EachOption(L, t, 3, "ttl, stale and negative", func(name string, v lua.LValue) string {
 		n, ok := v.(lua.LNumber)
-		d, positive := duration(float64(n))
+		d, positive := luaval.Seconds(float64(n))
 		switch name {
 		case "ttl":
 			o.ttl = d
@@ -175,7 +175,7 @@ func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunctio
 	case *lua.LNilType:
 	case lua.LNumber:
 		var ok bool
-		if ttl, ok = duration(float64(t)); !ok {
+		if ttl, ok = luaval.Seconds(float64(t)); !ok {
 			L.RaiseError("%s: the function returned %s as ttl: seconds, 0 or more, expected", f, t)
 		}
 	default:

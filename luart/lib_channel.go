@@ -163,7 +163,7 @@ func (vm *VM) waitIn(L *lua.LState, on waitsOn, queue *list.List, w *channelWait
 }
 
 func checkChannel(L *lua.LState, example string) *channel {
-	return checkSelf[*channel](L, "channel", example)
+	return luaval.CheckSelf[*channel](L, "channel", example)
 }
 
 // channelMethods are those of what rover.channel returns.
@@ -178,7 +178,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 		// channel is closed and empty.
 		"recv": func(L *lua.LState) int {
 			ch := checkChannel(L, "ch:recv()")
-			v, reason := vm.receive(L, ch, checkSeconds(L, 2, forever))
+			v, reason := vm.receive(L, ch, luaval.CheckSeconds(L, 2, luaval.Forever))
 			if reason != "" {
 				L.Push(lua.LNil)
 				L.Push(lua.LString(reason))
@@ -192,7 +192,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 		"iter": func(L *lua.LState) int {
 			ch := checkChannel(L, "ch:iter()")
 			L.Push(L.NewFunction(func(L *lua.LState) int {
-				v, _ := vm.receive(L, ch, forever)
+				v, _ := vm.receive(L, ch, luaval.Forever)
 				L.Push(luaval.NewValue(L, v))
 				return 1
 			}))
@@ -223,7 +223,7 @@ func channelLen(L *lua.LState) int {
 // channelSend is ch:send. Only the holder may call it.
 func (vm *VM) channelSend(L *lua.LState) int {
 	ch := checkChannel(L, "ch:send(value)")
-	d := checkSeconds(L, 3, forever)
+	d := luaval.CheckSeconds(L, 3, luaval.Forever)
 	if L.Get(2) == lua.LNil {
 		luaval.ArgTypeError(L, 2, "value other than nil")
 	}

@@ -129,7 +129,7 @@ func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
 		body = string(b)
 	})
 	if err != nil {
-		return pushFailure(L, err)
+		return luaval.PushFailure(L, err)
 	}
 	r := newHTTPResponse(resp)
 	r.body = body
@@ -147,19 +147,12 @@ func (c *httpClient) sendStream(L *lua.LState, o *httpOptions) int {
 	vm.await(L, waitsOn{what: "rover.http " + o.Method, which: o.URL.Host}, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
 	if err != nil {
 		s.owner.forget(s)
-		return pushFailure(L, err)
+		return luaval.PushFailure(L, err)
 	}
 	r := newHTTPResponse(s.resp)
 	r.stream = s
 	L.Push(luaval.NewObject(vm.types.httpResponse, r))
 	return 1
-}
-
-// pushFailure returns nil and err's message to Lua.
-func pushFailure(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
-	return 2
 }
 
 // httpClientMethods are the methods of a client.

@@ -99,7 +99,7 @@ func (h *httpClients) create(L *lua.LState) int {
 		}
 		return string(t)
 	}
-	eachSorted(L, L.OptTable(1, L.NewTable()), func(key string, v lua.LValue) {
+	luaval.EachField(L, L.OptTable(1, L.NewTable()), func(key string, v lua.LValue) {
 		switch key {
 		case "base_url":
 			c.base = checkBaseURL(L, text(key, v))

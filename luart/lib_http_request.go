@@ -65,7 +65,7 @@ func (o *httpOptions) fail(format string, args ...any) {
 // read reads the table. Only the holder may call it.
 func (o *httpOptions) read(t *lua.LTable) {
 	if t != nil {
-		eachSorted(o.L, t, o.set)
+		luaval.EachField(o.L, t, o.set)
 	}
 	if o.URL == nil {
 		o.fail("option url is missing")
@@ -246,7 +246,7 @@ func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	if !ok {
 		L.ArgError(n, "option headers: table expected, got "+luaval.TypeName(v))
 	}
-	return checkRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
+	return luaval.CheckRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
 }
 
 // httpSeconds returns v, the option timeout in argument n.

@@ -117,20 +117,20 @@ var httpResponseMethods = map[string]lua.LGFunction{
 	"json": func(L *lua.LState) int {
 		v, err := jsonlua.Decode(L, []byte(checkHTTPResponse(L).text(L)))
 		if err != nil {
-			return pushFailure(L, err)
+			return luaval.PushFailure(L, err)
 		}
 		L.Push(v)
 		return 1
 	},
 	"lines": func(L *lua.LState) int {
 		s := checkHTTPResponse(L).reader()
-		most := checkStreamSize(L, 2, defaultLineBytes)
+		most := luaval.CheckReadSize(L, 2, defaultLineBytes)
 		L.Push(L.NewFunction(func(L *lua.LState) int { return s.line(L, most) }))
 		return 1
 	},
 	"chunks": func(L *lua.LState) int {
 		s := checkHTTPResponse(L).reader()
-		size := checkStreamSize(L, 2, streamReadBytes)
+		size := luaval.CheckReadSize(L, 2, streamReadBytes)
 		L.Push(L.NewFunction(func(L *lua.LState) int { return s.chunk(L, size) }))
 		return 1
 	},
@@ -139,7 +139,7 @@ var httpResponseMethods = map[string]lua.LGFunction{
 		if L.Get(2) == lua.LNil {
 			return s.rest(L)
 		}
-		return s.read(L, checkStreamSize(L, 2, 0))
+		return s.read(L, luaval.CheckReadSize(L, 2, 0))
 	},
 	"close": func(L *lua.LState) int {
 		checkHTTPResponse(L).reader().close()

@@ -18,9 +18,6 @@ const (
 	streamReadBytes = 64 << 10
 
 	defaultLineBytes = 1 << 20
-
-	// maxStreamBytes may be asked for at once: as long as strings get elsewhere.
-	maxStreamBytes = 16 << 20
 )
 
 // httpStream is a body read piece by piece. It is the holder's.
@@ -37,17 +34,6 @@ type httpStream struct {
 }
 
 var errStreamClosed = &outbound.Error{Step: outbound.StepCancelled, Err: errors.New("the response was closed")}
-
-func checkStreamSize(L *lua.LState, n, otherwise int) int {
-	size := otherwise
-	if otherwise == 0 || L.Get(n) != lua.LNil {
-		size = L.CheckInt(n)
-	}
-	if size < 1 || size > maxStreamBytes {
-		L.ArgError(n, fmt.Sprintf("number of bytes from 1 to %d expected, got %d", maxStreamBytes, size))
-	}
-	return size
-}
 
 // fill reads more into buf, or finds the end. It raises when it cannot. Only the holder
 // may call it.

@@ -146,7 +146,7 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 	if len(s.held) < s.places { // then nobody waits: see next
 		return s.give(c, luaval.LuaLine(L))
 	}
-	if d == forever || s.kind == "lock" && s.belongsTo(c) { // a mistake, whatever the time
+	if d == luaval.Forever || s.kind == "lock" && s.belongsTo(c) { // a mistake, whatever the time
 		s.vm.checkDeadlock(L, s)
 	}
 	if d == 0 {
@@ -163,7 +163,7 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 		s.dropIdle()
 	}()
 	on := waitsOn{what: "rover." + s.kind, which: s.name}
-	if d == forever {
+	if d == luaval.Forever {
 		s.vm.parkFor(L, on, s, w.ready)
 	} else {
 		s.vm.park(L, on, w.ready, d)
@@ -195,7 +195,7 @@ func (s *semaphore) lastOf(c *call) *place {
 // semaphoreMethods are those of what rover.lock and rover.semaphore return.
 func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
 	check := func(L *lua.LState, example string) *semaphoreRef {
-		return checkSelf[*semaphoreRef](L, "lock or semaphore", example)
+		return luaval.CheckSelf[*semaphoreRef](L, "lock or semaphore", example)
 	}
 	return map[string]lua.LGFunction{
 		// l:acquire([seconds]): true, or false when the time is over; 0 does not wait. Who
@@ -204,7 +204,7 @@ func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
 		// handlers that wait for each other ("deadlock: …").
 		"acquire": func(L *lua.LState) int {
 			ref := check(L, "l:acquire()")
-			d := checkSeconds(L, 2, forever)
+			d := luaval.CheckSeconds(L, 2, luaval.Forever)
 			L.Push(lua.LBool(vm.find(L, ref).acquire(L, d) != nil))
 			return 1
 		},
@@ -228,7 +228,7 @@ func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
 			ref := check(L, "l:with(f)")
 			fn := L.CheckFunction(2)
 			s := vm.find(L, ref)
-			p := s.acquire(L, forever)
+			p := s.acquire(L, luaval.Forever)
 			defer s.release(p)
 			base := L.GetTop()
 			L.Push(fn)

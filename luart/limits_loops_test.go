@@ -17,11 +17,11 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 	const n = 5000
 	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
 		"maxn":    func(L *lua.LState) { callGo(L, tabMaxn, luarttest.Names(L, n)) },
-		"options": func(L *lua.LState) { eachSorted(L, luarttest.Names(L, n), func(string, lua.LValue) {}) },
+		"options": func(L *lua.LState) { luaval.EachField(L, luarttest.Names(L, n), func(string, lua.LValue) {}) },
 		"header values": func(L *lua.LState) {
 			h := L.NewTable()
 			h.RawSetString("x", luarttest.Strings(L, n))
-			checkHeaderTable(L, h)
+			luaval.CheckHeaders(L, h)
 		},
 		"expect": func(L *lua.LState) {
 			schema := L.NewTable()
@@ -34,7 +34,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 		"cache, fewer items": func(L *lua.LState) {
 			c := newCache[int](cacheOptions{maxItems: n, maxBytes: 1 << 20}, time.Now)
 			for i := range n {
-				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, forever, 0)
+				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, luaval.Forever, 0)
 			}
 			var p luaval.Pace
 			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })

@@ -84,7 +84,7 @@ func TestLimitsPage(t *testing.T) {
 		{"background tasks of a replaced script", []string{fmt.Sprintf("%.0f s", retireGrace.Seconds())}},
 		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
 		{"response of `rover.http`", []string{mib(defaultBodyLimit), fmt.Sprintf("%d GiB", largestBodyLimit>>30)}},
-		{"line of a stream", []string{mib(defaultLineBytes), mib(maxStreamBytes)}},
+		{"line of a stream", []string{mib(defaultLineBytes), mib(luaval.MaxStringBytes)}},
 		{"redirects of `rover.http`", []string{count(defaultRedirects), count(maxRedirects)}},
 		{"clients with different TLS options", []string{count(maxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},

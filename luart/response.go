@@ -210,17 +210,9 @@ var responseMethods = map[string]lua.LGFunction{
 // checkFraming refuses headers that say how a message is framed: they follow from
 // the body, in Go.
 func checkFraming(L *lua.LState, n int, name string) {
-	if isFraming(name) {
+	if luaval.IsFraming(name) {
 		L.ArgError(n, name+" follows from the message and cannot be changed")
 	}
-}
-
-func isFraming(name string) bool {
-	switch name {
-	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Trailer", "Te":
-		return true
-	}
-	return false
 }
 
 // checkCookie returns argument n, a table, as a cookie: name and value (required),

@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"math"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -41,41 +40,6 @@ func checkNames(L *lua.LState, kind string, names int) {
 	}
 }
 
-// checkSeconds returns argument n, a time in seconds; otherwise if there is none.
-func checkSeconds(L *lua.LState, n int, otherwise time.Duration) time.Duration {
-	if L.Get(n) == lua.LNil {
-		return otherwise
-	}
-	d, ok := duration(float64(L.CheckNumber(n)))
-	if !ok {
-		L.ArgError(n, "seconds, 0 or more, expected")
-	}
-	return d
-}
-
-// duration returns so many seconds. A hundred years and more are forever.
-func duration(seconds float64) (time.Duration, bool) {
-	switch {
-	case !(seconds >= 0):
-		return 0, false
-	case seconds >= 100*365*24*3600:
-		return forever, true
-	default:
-		return time.Duration(math.Ceil(seconds * float64(time.Second))), true
-	}
-}
-
-// checkSelf returns the object that a method was called on.
-func checkSelf[T any](L *lua.LState, kind, example string) T {
-	if ud, ok := L.Get(1).(*lua.LUserData); ok {
-		if v, ok := ud.Value.(T); ok {
-			return v
-		}
-	}
-	L.ArgError(1, kind+" expected, got "+luaval.TypeName(L.Get(1))+" (call "+example+" with a colon)")
-	panic("ArgError returned")
-}
-
 // park gives up the hold until ready is closed or d is over, forever at most. It
 // raises in L, as every wait does, when the call must not wait any longer: what the
 // caller was given meanwhile it must then pass on. Only the holder may call it.
@@ -89,7 +53,7 @@ func (vm *VM) park(L *lua.LState, on waitsOn, ready <-chan struct{}, d time.Dura
 			d = min(d, time.Until(vm.made.Add(time.Duration(c.deadline)))+time.Millisecond)
 		}
 		var over <-chan time.Time
-		if d != forever {
+		if d != luaval.Forever {
 			t := time.NewTimer(d)
 			defer t.Stop()
 			over = t.C

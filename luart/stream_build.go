@@ -105,7 +105,7 @@ func checkContentType(L *lua.LState, n int) string {
 
 // addHeaders sets the headers in argument n, a table.
 func (r *response) addHeaders(L *lua.LState, n int) {
-	added := checkHeaderTable(L, L.CheckTable(n))
+	added := luaval.CheckHeaders(L, L.CheckTable(n))
 	h := r.headerMap()
 	for name, values := range added {
 		checkFraming(L, n, name)

@@ -69,7 +69,7 @@ func (vm *VM) callNative(L *lua.LState, native Native) int {
 	var err error
 	vm.await(L, waitsOn{what: "function of Go"}, func(ctx context.Context) { results, err = native(ctx, args) })
 	if err != nil {
-		return pushFailure(L, err)
+		return luaval.PushFailure(L, err)
 	}
 	for _, v := range results {
 		L.Push(luaval.NewValue(L, plainOf(v)))

@@ -2,7 +2,6 @@ package lib
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,7 +19,7 @@ type Caller interface {
 	// It is for work under way elsewhere, which the end of a generation does not interrupt.
 	Await(L *lua.LState, on WaitsOn, wait func(context.Context))
 
-	// Park gives up the hold until ready is closed, or d is over; Forever never is. It is for
+	// Park gives up the hold until ready is closed, or d is over; luaval.Forever never is. It is for
 	// waits in which nothing is under way: in background tasks they end with the generation.
 	// Whoever closes ready for a caller that Park raises for must take back what it gave.
 	Park(L *lua.LState, on WaitsOn, ready <-chan struct{}, d time.Duration)
@@ -45,9 +44,6 @@ type Caller interface {
 	// reports false, and does nothing, where no background task can be begun.
 	Spawn(L *lua.LState, kind string, fn *lua.LFunction) bool
 }
-
-// Forever is a wait that no time ends.
-const Forever time.Duration = math.MaxInt64
 
 // WaitsOn says what a call waits for, to operators who look at what is in flight.
 type WaitsOn struct {
