@@ -102,11 +102,11 @@ func (x *Exchange) paced(body io.ReadCloser) io.ReadCloser {
 	if rate <= 0 {
 		return body
 	}
-	if x.sender == nil {
+	if x.upload.sender == nil {
 		vm := x.gen.vm
 		s := &sender{w: x.w}
 		s.pace = bodyPace{clock: vm.clock, rate: rate, grace: vm.bodyGrace, left: vm.bodyGrace, expire: s.cut}
-		x.sender = s
+		x.upload.sender = s
 	}
-	return &paced{body, x.sender}
+	return &paced{body, x.upload.sender}
 }

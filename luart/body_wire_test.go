@@ -130,7 +130,7 @@ func TestBodyClientLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = io.WriteString(conn, "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 90000\r\n\r\n"+upload("f", 80_000))
+		_, err = io.WriteString(conn, "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 90000\r\n\r\n"+filePart("f", 80_000))
 		if err != nil {
 			t.Fatal(err)
 		}

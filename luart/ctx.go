@@ -158,11 +158,11 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"get": func(L *lua.LState) int {
 			x := checkCtx(L)
 			key := L.CheckAny(2)
-			if x.values == nil {
+			if x.luaCtx.values == nil {
 				L.Push(lua.LNil)
 				return 1
 			}
-			L.Push(x.values.RawGet(key))
+			L.Push(x.luaCtx.values.RawGet(key))
 			return 1
 		},
 		"set": func(L *lua.LState) int {
@@ -171,10 +171,10 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 			if key == lua.LNil {
 				L.ArgError(2, "a key cannot be nil")
 			}
-			if x.values == nil {
-				x.values = L.CreateTable(0, 4)
+			if x.luaCtx.values == nil {
+				x.luaCtx.values = L.CreateTable(0, 4)
 			}
-			x.values.RawSet(key, value)
+			x.luaCtx.values.RawSet(key, value)
 			return 0
 		},
 		"var": func(L *lua.LState) int {
@@ -275,29 +275,29 @@ func toPlain(v lua.LValue) (any, bool) {
 // logField adds a field to the request's line in the access log, with the limits of one entry.
 // Only the holder may call it.
 func (x *Exchange) logField(key string, value any) {
-	if x.logged.full {
+	if x.luaCtx.logged.full {
 		return
 	}
 	n, took := logWidth(key, maxLogKeyBytes)
 	whole := n == len(key)
 	key = cutText(key, maxLogKeyBytes)
-	room := max(maxLogBytes-x.logged.bytes-took, 0)
+	room := max(maxLogBytes-x.luaCtx.logged.bytes-took, 0)
 	if text, ok := value.(string); ok {
 		n, width := logWidth(text, room)
 		took += width
 		whole = whole && n == len(text)
 		value = cutText(text, room)
 	}
-	if x.logged.fields++; x.logged.fields <= maxLogFields {
-		x.logged.bytes += took
+	if x.luaCtx.logged.fields++; x.luaCtx.logged.fields <= maxLogFields {
+		x.luaCtx.logged.bytes += took
 		x.host.LogField(x.r, key, value)
 	} else {
 		whole = false
 	}
 	if !whole {
-		x.logged.full = x.logged.fields > maxLogFields || x.logged.bytes >= maxLogBytes-utf8.UTFMax
-		if !x.logged.cut {
-			x.logged.cut = true
+		x.luaCtx.logged.full = x.luaCtx.logged.fields > maxLogFields || x.luaCtx.logged.bytes >= maxLogBytes-utf8.UTFMax
+		if !x.luaCtx.logged.cut {
+			x.luaCtx.logged.cut = true
 			x.host.LogField(x.r, cutField, true)
 		}
 	}
@@ -335,4 +335,31 @@ func (g *Generation) openLog(L *lua.LState) *lua.LTable {
 		}))
 	}
 	return t
+}
+
+// luaCtx is what scripts know of a request as ctx. It is the holder's.
+type luaCtx struct {
+	ud     *lua.LUserData // made when a function wants it
+	values *lua.LTable    // ctx:set
+	logged struct {       // by ctx:log_field
+		fields, bytes int
+		cut, full     bool // something is missing; nothing more is added
+	}
+}
+
+// invalidate has every use of ctx raise that the request is over.
+func (c *luaCtx) invalidate() {
+	if c.ud != nil {
+		c.ud.Value = nil
+		c.ud = nil
+	}
+	c.values = nil
+}
+
+// ctxValue returns ctx. Only the holder may call it.
+func (x *Exchange) ctxValue() lua.LValue {
+	if x.luaCtx.ud == nil {
+		x.luaCtx.ud = luaval.NewObject(x.gen.vm.types.ctx, x)
+	}
+	return x.luaCtx.ud
 }

@@ -72,12 +72,12 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 // settledBody returns the request's body when nobody is reading it.
 func (vm *VM) settledBody(L *lua.LState, x *Exchange) *body {
 	for {
-		b := x.body
+		b := x.upload.body
 		switch {
 		case b == nil:
 			b = &body{x: x}
-			x.body = b
-			x.bodies = append(x.bodies, b)
+			x.upload.body = b
+			x.upload.bodies = append(x.upload.bodies, b)
 		case b.busy != nil: // another function of rover.parallel
 			x.checkOwn(L)
 			busy := b.busy
@@ -115,7 +115,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 	if why := b.failed[how]; why != nil {
 		raiseBodyError(L, why)
 	}
-	r, w, was := x.r, x.w, x.received
+	r, w, was := x.r, x.w, x.upload.received
 	if r.ContentLength > limit {
 		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
 	}
@@ -129,7 +129,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 	}
 	rest := r.Body
 	left := io.Reader(rest)
-	x.spools = append(x.spools, s)
+	x.upload.spools = append(x.upload.spools, s)
 	busy := make(chan struct{})
 	b.busy = busy
 	if was != nil {
@@ -139,7 +139,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		close(busy)
 		b.busy = nil
 		switch {
-		case x.body != b: // ctx:set_body, meanwhile
+		case x.upload.body != b: // ctx:set_body, meanwhile
 		case b.kept != nil:
 			r.Body = s.body(rest)
 		default:

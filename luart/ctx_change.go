@@ -73,7 +73,7 @@ var ctxChanges = map[string]lua.LGFunction{
 	// request is passed on to one, also by ctx:next. A later call replaces them.
 	"upstream": func(L *lua.LState) int {
 		x := checkCtx(L)
-		if x.answering {
+		if x.outcome.replied {
 			L.RaiseError("ctx:upstream: there is a response already: call it before")
 		}
 		to := x.gen.checkAddresses(L, 2, 2, "ctx:upstream")
@@ -95,8 +95,8 @@ var ctxChanges = map[string]lua.LGFunction{
 		r.TransferEncoding = nil
 		r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
 		delete(r.Header, "Content-Encoding")
-		x.body = &body{x: x, bytes: b, loaded: true, kept: s}
-		x.bodies = append(x.bodies, x.body)
+		x.upload.body = &body{x: x, bytes: b, loaded: true, kept: s}
+		x.upload.bodies = append(x.upload.bodies, x.upload.body)
 		return chain(L)
 	},
 }

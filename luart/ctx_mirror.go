@@ -34,7 +34,7 @@ func (vm *VM) mirror(L *lua.LState) int {
 	x := checkCtx(L)
 	x.checkOwn(L)
 	o := x.gen.checkMirror(L)
-	if x.answering {
+	if x.outcome.replied {
 		L.RaiseError("ctx:mirror: there is a response already: call it before")
 	}
 	L.Push(lua.LBool(x.mirror(vm, L, o)))
@@ -78,8 +78,8 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	r := x.r
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
-	read := x.body != nil && x.body.kept != nil
-	if hasBody && !read && (x.forward.sent || x.body != nil && x.body.busy != nil) {
+	read := x.upload.body != nil && x.upload.body.kept != nil
+	if hasBody && !read && (x.forward.sent || x.upload.body != nil && x.upload.body.busy != nil) {
 		L.RaiseError("ctx:mirror: the request body has gone on: call it before ctx:next and ctx:proxy, or read it with ctx:body() first")
 	}
 	if o.sample < 1 && rand.Float64() >= o.sample {
@@ -90,13 +90,13 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	case r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect:
 		vm.dropMirror(log, "upgrades are not copied")
 		return false
-	case hasBody && (r.ContentLength > o.maxBody || read && x.body.kept.size > o.maxBody):
+	case hasBody && (r.ContentLength > o.maxBody || read && x.upload.body.kept.size > o.maxBody):
 		vm.dropMirror(log, "the body is longer than max_body")
 		return false
 	}
 	var body []byte
 	if hasBody && read {
-		body = bytes.Clone(x.body.piece(vm, L, 0, x.body.kept.size))
+		body = bytes.Clone(x.upload.body.piece(vm, L, 0, x.upload.body.kept.size))
 	}
 	if !vm.mirrors.reserve() {
 		vm.dropMirror(log, "too many are under way")
@@ -117,11 +117,11 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 		if rate := x.gen.bodyMinRate; rate > 0 {
 			b.pace = &bodyPace{clock: vm.clock, rate: rate, grace: vm.bodyGrace, left: vm.bodyGrace, expire: b.tooSlow}
 		}
-		if x.received != nil && x.received.body == r.Body {
-			x.received.body = b
+		if x.upload.received != nil && x.upload.received.body == r.Body {
+			x.upload.received.body = b
 		}
 		r.Body = b
-		x.mirrored = append(x.mirrored, b)
+		x.upload.mirrored = append(x.upload.mirrored, b)
 	case !vm.mirrors.grow(len(body)):
 		c.drop(0, "too many bytes of bodies are kept")
 		return false

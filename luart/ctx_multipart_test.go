@@ -105,7 +105,7 @@ func newUploads(t *testing.T, change ...func(*Script)) *server {
 	return s
 }
 
-func upload(name string, size int) string {
+func filePart(name string, size int) string {
 	return lines("--B", `Content-Disposition: form-data; name="`+name+`"; filename="x.bin"`, "Content-Type: application/x", "", strings.Repeat("x", size), "")
 }
 
@@ -113,9 +113,9 @@ const formHeader = `Content-Type: multipart/form-data; boundary="B"`
 
 func TestMultipart(t *testing.T) {
 	s := newUploads(t)
-	small := field("a", "1") + upload("pic", 3) + field("a", "2") + upload("pic", 2) + "--B--\r\n"
-	big := field("a", "1") + upload("big", 70_000) + "--B--\r\n"
-	huge := upload("big", 200_000) + field("a", "1") + "--B--\r\n"
+	small := field("a", "1") + filePart("pic", 3) + field("a", "2") + filePart("pic", 2) + "--B--\r\n"
+	big := field("a", "1") + filePart("big", 70_000) + "--B--\r\n"
+	huge := filePart("big", 200_000) + field("a", "1") + "--B--\r\n"
 	const ctype = "Content-Type: "
 	for _, c := range []struct{ request, body, header, want string }{
 		{"POST /upload", small, "", "200 a=nil,nil,1,1 pic=x.bin,application/x,3,3 a=nil,nil,1,1 pic=x.bin,application/x,2,2"},
@@ -140,9 +140,9 @@ func TestMultipart(t *testing.T) {
 		{"POST /spawn", big, "", "200 app.lua:69: the request body must be read by the request's own functions: read it before rover.spawn"},
 
 		{"POST /upload", huge, "", `413 {"error":"the request body is larger than 100000 bytes"}`}, // text() of the file
-		{"POST /on", upload("big", 1_000_000) + "--B--", "", `413 {"error":"the request body is larger than 1000000 bytes"}`},
-		{"POST /caught", upload("big", 1_000_000) + "--B--", "", "200 POST /caught " + upload("big", 1_000_000) + "--B--"},
-		{"POST /on", upload("big", 70_000), "", `400 {"error":"the multipart body is malformed: it ends without the closing boundary"}`},
+		{"POST /on", filePart("big", 1_000_000) + "--B--", "", `413 {"error":"the request body is larger than 1000000 bytes"}`},
+		{"POST /caught", filePart("big", 1_000_000) + "--B--", "", "200 POST /caught " + filePart("big", 1_000_000) + "--B--"},
+		{"POST /on", filePart("big", 70_000), "", `400 {"error":"the multipart body is malformed: it ends without the closing boundary"}`},
 		{"POST /caught", huge[100_000:], "", "200 POST /caught " + huge[100_000:]},
 		{"POST /on", "", "", `400 {"error":"the multipart body is malformed: the boundary that Content-Type names is not in it"}`},
 		{"POST /on", small, ctype + "text/plain", `415 {"error":"request body: \"text/plain\" is not a multipart form"}`},
@@ -180,7 +180,7 @@ func TestMultipart(t *testing.T) {
 // With on_failure pass a body in a file goes on, as it came.
 func TestMultipartOnFailurePass(t *testing.T) {
 	s := newUploads(t, func(s *Script) { s.OnFailure = FailPass })
-	huge := upload("big", 200_000) + field("a", "1") + "--B--\r\n"
+	huge := filePart("big", 200_000) + field("a", "1") + "--B--\r\n"
 	for _, path := range []string{"/fail", "/changed"} {
 		if got := answer(s.do("POST "+path, huge, formHeader)); got != "200 POST "+path+" "+huge {
 			t.Errorf("%s: %.100q", path, got)
@@ -198,7 +198,7 @@ func (badHost) Var(*http.Request, string) (any, bool) { panic("a bug of ours") }
 
 func TestMultipartFilesAreClosed(t *testing.T) {
 	s := newUploads(t)
-	huge := upload("big", 200_000) + "--B--\r\n"
+	huge := filePart("big", 200_000) + "--B--\r\n"
 	begin := func(r *http.Request, h Host) *Exchange {
 		r.Header.Set("Content-Type", `multipart/form-data; boundary="B"`)
 		return s.gen.Begin(httptest.NewRecorder(), r, h, nil)
@@ -277,7 +277,7 @@ func (l *leaving) Read(p []byte) (int, error) {
 func TestMultipartWithoutDisk(t *testing.T) {
 	s := newUploads(t)
 	t.Setenv("TMPDIR", "/nowhere")
-	huge := upload("big", 200_000) + "--B--\r\n"
+	huge := filePart("big", 200_000) + "--B--\r\n"
 	if got := answer(s.do("POST /on", huge, formHeader)); got != `500 {"error":"internal error"}` {
 		t.Errorf("got %.100q", got)
 	}
@@ -298,7 +298,7 @@ func TestMultipartTimeout(t *testing.T) {
 	defer srv.Close()
 	pr, pw := io.Pipe()
 	defer pw.Close()
-	go func() { _, _ = io.WriteString(pw, upload("big", 100_000)) }()
+	go func() { _, _ = io.WriteString(pw, filePart("big", 100_000)) }()
 	r, _ := http.NewRequest("POST", srv.URL+"/on", pr)
 	r.Header.Set("Content-Type", `multipart/form-data; boundary="B"`)
 	resp, err := srv.Client().Do(r)

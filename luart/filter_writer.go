@@ -44,12 +44,12 @@ type filterWriter struct {
 // when one fails after the head has left, so that no client takes the response for whole.
 func (x *Exchange) writeFiltered(w http.ResponseWriter) (err error) {
 	f := &filterWriter{x: x, client: w, calls: call{gen: x.gen, x: x, ctx: x.ctx}}
-	if h := x.reply.from; h != nil && h.alone() {
+	if h := x.outcome.reply.from; h != nil && h.alone() {
 		f.before = h.before
 	} else {
 		f.before = maps.Clone(w.Header())
 	}
-	if err := f.build(x.reply.filters); err != nil {
+	if err := f.build(x.outcome.reply.filters); err != nil {
 		return err
 	}
 	defer f.decoder.Abort()
@@ -86,9 +86,9 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 		if f.sent {
 			x.logFailure(f.failed, f.by)
 		} else {
-			x.received = nil // it cannot be passed on any more
+			x.upload.received = nil // it cannot be passed on any more
 			x.setErrorReply(f.failed, f.by)
-			x.reply.filters = nil
+			x.outcome.reply.filters = nil
 		}
 		x.closeCtx()
 		x.endSlice()
@@ -100,7 +100,7 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 	case err != nil:
 		return err
 	}
-	x.forward.dropUnsent(&x.reply)
+	x.forward.dropUnsent(&x.outcome.reply)
 	return ErrReplaced
 }
 

@@ -48,8 +48,8 @@ func (x *Exchange) rereadBody(trailer http.Header) io.ReadCloser {
 		old = &rereadReader{rereadBody: &rereadBody{src: x.paced(body), limit: x.gen.maxBody, sent: x.r.Trailer}}
 		x.r.Trailer = x.r.Trailer.Clone() // the server writes to the other one while the body is read
 		old.trailer = x.r.Trailer
-		if x.received != nil && x.received.body == body {
-			x.received.body = &rereadReader{rereadBody: old.rereadBody, trailer: x.r.Trailer}
+		if x.upload.received != nil && x.upload.received.body == body {
+			x.upload.received.body = &rereadReader{rereadBody: old.rereadBody, trailer: x.r.Trailer}
 		}
 		x.r.Body = old // for who gets the request when the script passes it on after all
 	}

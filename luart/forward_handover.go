@@ -114,7 +114,7 @@ func (vm *VM) proxy(L *lua.LState) int {
 
 func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
 	x := checkCtx(L)
-	if x.answering {
+	if x.outcome.replied {
 		L.RaiseError("there is a response already: the request can be passed on before that only")
 	}
 	if len(x.forward.handovers) >= maxHandovers {
@@ -185,7 +185,7 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 		to: to, method: r.Method, socket: route.IsExtendedConnect(r), picker: picker, header: x.forward.client.header(x.w),
 	}
 	h.handoverWriter = handoverWriter{h: h, client: x.w, clientHead: x.forward.client}
-	x.forward.sent = x.body == nil || x.body.kept == nil
+	x.forward.sent = x.upload.body == nil || x.upload.body.kept == nil
 	if mayBeAskedAgain(r, to) {
 		h.asked = x.askedWhole(r)
 	}

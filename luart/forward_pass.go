@@ -24,7 +24,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.After) > 0 }
 // cost 10 µs in a load of small ones, for the threads that had to be woken up.
 func (x *Exchange) PassOn() error {
 	var to *ProxyTo
-	if x.decision == Proxy {
+	if x.outcome.decision == Proxy {
 		to = x.ProxyTo()
 	}
 	x.forward.sent = true
@@ -79,9 +79,9 @@ var noHeader = http.Header{}
 // answerBy makes a handover's response the reply, and runs the after hooks on it.
 func (x *Exchange) answerBy(h *handover) error {
 	x.forward.client.commit()
-	x.decision = Answer
-	x.reply = h.response(x)
-	if h.status == 0 && (h.panicked != nil || x.reply.status == StatusClientClosed) {
+	x.outcome.decision = Answer
+	x.outcome.reply = h.response(x)
+	if h.status == 0 && (h.panicked != nil || x.outcome.reply.status == StatusClientClosed) {
 		return nil
 	}
 	x.setDeadline()
@@ -94,9 +94,9 @@ func (x *Exchange) answerBy(h *handover) error {
 		err = x.openStreams()
 	}
 	if err != nil {
-		x.reply = response{}
+		x.outcome.reply = response{}
 	}
-	x.forward.dropUnsent(&x.reply)
+	x.forward.dropUnsent(&x.outcome.reply)
 	return err
 }
 

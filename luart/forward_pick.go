@@ -150,7 +150,9 @@ func (to *ProxyTo) bind(x *Exchange, parent *call, deadline int64) (*ProxyTo, *p
 
 // Picks reports whether Lua is asked for the upstreams of the request while it is handed
 // over: End must not be called before.
-func (x *Exchange) Picks() bool { return x.decision == Proxy && x.reply.proxy.pick != nil }
+func (x *Exchange) Picks() bool {
+	return x.outcome.decision == Proxy && x.outcome.reply.proxy.pick != nil
+}
 
 // PickFailed reports whether the pick of ProxyTo has failed. It has been answered for then,
 // as for an error of the function that returned it, after hooks included, and Write sends
@@ -167,9 +169,9 @@ func (x *Exchange) PickFailed() bool {
 
 // setPickReply answers for a pick that has failed. Only the holder may call it.
 func (x *Exchange) setPickReply() {
-	x.answering = true // on_error cannot send the request anywhere either
-	x.received = nil
-	x.setErrorReply(x.forward.picker.failed, x.streamer)
+	x.outcome.replied = true // on_error cannot send the request anywhere either
+	x.upload.received = nil
+	x.setErrorReply(x.forward.picker.failed, x.outcome.by)
 }
 
 // inPick reports whether what runs has been called by a pick. Only the holder may call it.
@@ -195,7 +197,7 @@ func unlessPicked(name string, method lua.LGFunction) lua.LGFunction {
 // unlessUnread is a method of ctx that can be used in pick when the body has been read.
 func unlessUnread(name string, method lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
-		if x := checkCtx(L); x.gen.vm.inPick() && (x.body == nil || x.body.kept == nil) {
+		if x := checkCtx(L); x.gen.vm.inPick() && (x.upload.body == nil || x.upload.body.kept == nil) {
 			L.RaiseError("ctx:%s: the request is on its way: pick can use the body if it was read before", name)
 		}
 		return method(L)

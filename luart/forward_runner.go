@@ -64,8 +64,8 @@ func (i *inline) deliver(v verdict)             { i.verdict = v }
 // stop runs the after hooks.
 func (i *inline) stop() verdict {
 	x, h := i.x, i.h
-	if i.err = x.answerBy(h); x.reply.from == h {
-		h.status, h.header = x.reply.status, x.reply.header
+	if i.err = x.answerBy(h); x.outcome.reply.from == h {
+		h.status, h.header = x.outcome.reply.status, x.outcome.reply.header
 		h.resolve(verdict{to: x.w})
 	}
 	return i.verdict

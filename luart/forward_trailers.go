@@ -69,7 +69,7 @@ func wantsTrailers(r *http.Request) bool {
 // bytes of it, and for the timeout of a request, or trailerPatience if nobody has announced or
 // asked for trailers.
 func (x *Exchange) trailers() http.Header {
-	h := x.reply.trailing
+	h := x.outcome.reply.trailing
 	if h == nil {
 		return nil
 	}

@@ -74,11 +74,11 @@ func (r *response) refuseTunnel(L *lua.LState, status int) {
 // what is not meant for us. So it is with a CONNECT that anybody answers. Over HTTP/2 and 3
 // the stream is all there is to close.
 func (x *Exchange) closeRefused() {
-	if x.r.ProtoMajor > 1 || x.reply.isTunnel() {
+	if x.r.ProtoMajor > 1 || x.outcome.reply.isTunnel() {
 		return
 	}
 	if x.r.Method == http.MethodConnect || x.forward.hasTunnel() {
-		x.reply = x.reply.clone() // the script may return it again
-		x.reply.header["Connection"] = []string{"close"}
+		x.outcome.reply = x.outcome.reply.clone() // the script may return it again
+		x.outcome.reply.header["Connection"] = []string{"close"}
 	}
 }

@@ -185,20 +185,20 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	}
 	x := f.gen.exchanges.Get().(*Exchange)
 	defer x.End()
-	x.begin(nil, withoutConnectionHeaders(r), host, nil)
+	x.init(nil, withoutConnectionHeaders(r), host, nil)
 	x.match.Handler = h
 	x.asked = &question{arg, check}
 	if x.inQuarantine(h) {
 		x.setQuarantineReply(h)
-		return x.err
+		return x.outcome.err
 	}
 	x.setDeadline()
 	x.phase = phaseQuestion
 	if err := x.contain(vm.loop.DoClass(x.ctx, class, x.quota(), x.enter)); err != nil {
 		return err
 	}
-	if x.err != nil {
-		return x.err
+	if x.outcome.err != nil {
+		return x.outcome.err
 	}
 	return nil
 }
@@ -220,5 +220,5 @@ func (x *Exchange) answerQuestion() {
 		err = &ScriptError{Status: http.StatusInternalServerError, Message: h.where + ": " + h.route + " " + wrong}
 	}
 	x.logFailure(err, h)
-	x.err = err
+	x.outcome.err = err
 }

@@ -350,7 +350,7 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, ne
 		return nil
 	}
 	dropConnectionHeaders(r.Header)
-	x.begin(w, r, host, next)
+	x.init(w, r, host, next)
 	return x
 }
 

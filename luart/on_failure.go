@@ -35,7 +35,7 @@ type received struct {
 // remember keeps the request as it is now. Only the holder may call it.
 func (x *Exchange) remember() {
 	r := x.r
-	x.received = &received{
+	x.upload.received = &received{
 		method: r.Method, uri: r.RequestURI, host: r.Host, url: *r.URL, header: r.Header.Clone(),
 		body: r.Body, length: r.ContentLength, encoding: r.TransferEncoding,
 		upstreams: x.forward.upstreams,
@@ -45,7 +45,7 @@ func (x *Exchange) remember() {
 // passFailed passes the request on as it came, after a handler has failed, if the policy
 // says so and the request is whole. Only the holder may call it.
 func (x *Exchange) passFailed() bool {
-	was := x.received
+	was := x.upload.received
 	if was == nil || was.lost {
 		return false
 	}
@@ -60,7 +60,7 @@ func (x *Exchange) passFailed() bool {
 		r.Body = was.kept.body(was.body)
 	}
 	x.forward.upstreams = was.upstreams
-	x.reply = response{}
-	x.decision = Pass
+	x.outcome.reply = response{}
+	x.outcome.decision = Pass
 	return true
 }

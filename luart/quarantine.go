@@ -75,7 +75,7 @@ func (x *Exchange) quarantined() bool {
 		x.skip = true // the guards run, and then nothing
 		return false
 	case pass:
-		x.decision = Pass
+		x.outcome.decision = Pass
 	default:
 		x.setQuarantineReply(h)
 	}
@@ -84,10 +84,10 @@ func (x *Exchange) quarantined() bool {
 
 // setQuarantineReply answers that h is in quarantine.
 func (x *Exchange) setQuarantineReply(h *handler) {
-	x.decision = Answer
-	x.err = &ScriptError{
+	x.outcome.decision = Answer
+	x.outcome.err = &ScriptError{
 		Status:  http.StatusInternalServerError,
 		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
 	}
-	x.reply = x.errorReply(x.err)
+	x.outcome.reply = x.errorReply(x.outcome.err)
 }

@@ -14,7 +14,7 @@ import (
 // setErrorReply answers with an error: what on_error returns, what error{status=…} said, or
 // {"error":"internal error"}. Only the holder may call it.
 func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
-	x.decision = Answer
+	x.outcome.decision = Answer
 	x.logFailure(err, h)
 	if on := x.gen.onError; on != nil && err.Status != StatusClientClosed {
 		vm := x.gen.vm
@@ -37,10 +37,10 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.passFailed() {
 		return
 	}
-	x.reply = x.errorReply(err)
-	x.err = err
+	x.outcome.reply = x.errorReply(err)
+	x.outcome.err = err
 	if err.Deliberate && !err.Handle {
-		x.err = nil
+		x.outcome.err = nil
 	}
 }
 
@@ -48,7 +48,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 // unless it says another. It reports whether that can be the answer. Only the holder may call
 // it.
 func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) bool {
-	reply, ok, wrong := x.plainReply(v)
+	reply, ok, wrong := x.outcome.plainReply(x.gen.vm.budget, v)
 	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
 		r, isResponse := ud.Value.(*response)
 		switch {
@@ -69,8 +69,8 @@ func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) 
 		x.logError(&ScriptError{Status: http.StatusInternalServerError, Message: on.where + ": " + text}, on)
 		return false
 	}
-	x.reply, x.err = reply, reply.handled
-	x.inheritStatus(err.Status)
+	x.outcome.reply, x.outcome.err = reply, reply.handled
+	x.outcome.inheritStatus(err.Status)
 	return true
 }
 
@@ -99,7 +99,7 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 	x.logError(err, h)
 	if !err.Deliberate {
-		x.failure = err
+		x.record.failure = err
 	}
 	if err.killed {
 		x.gen.killed(h)

@@ -20,7 +20,7 @@ func (x *Exchange) runPhase() {
 	case phaseHandlers:
 		x.runHandlers()
 		x.runAfter()
-		x.forward.dropUnsent(&x.reply)
+		x.forward.dropUnsent(&x.outcome.reply)
 	case phaseAfter:
 		x.runAfter()
 	case phasePickFailed:

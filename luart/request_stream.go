@@ -50,20 +50,20 @@ type streaming struct {
 // may call it.
 func (x *Exchange) startStream(hook bool) bool {
 	vm := x.gen.vm
-	s := x.reply.stream
-	if s == nil || x.r.Method == http.MethodHead || bodyless(x.reply.status) {
+	s := x.outcome.reply.stream
+	if s == nil || x.r.Method == http.MethodHead || bodyless(x.outcome.reply.status) {
 		return false
 	}
 	if vm.closing {
-		x.setErrorReply(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.streamer)
+		x.setErrorReply(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.outcome.by)
 		return false
 	}
-	st := &streaming{x: x, stream: s, by: x.streamer, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
+	st := &streaming{x: x, stream: s, by: x.outcome.by, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	x.ctx, st.cancel = ctx, cancel
 	st.unstop = context.AfterFunc(vm.stopping, func() { cancel(errStopping) })
 	x.stream = st
-	x.answering = true
+	x.outcome.replied = true
 	vm.streams++
 	vm.inflight.add(&x.call)
 	return true
@@ -134,14 +134,14 @@ func (x *Exchange) setStreamReply() {
 	st := x.stream
 	st.release()
 	st.unregister()
-	x.answering = st.hook // on_error may pass the request on instead
+	x.outcome.replied = st.hook // on_error may pass the request on instead
 	x.setErrorReply(st.failed, st.by)
 	if st.hook {
 		x.closeCtx()
 		return
 	}
 	x.runAfter()
-	x.forward.dropUnsent(&x.reply)
+	x.forward.dropUnsent(&x.outcome.reply)
 }
 
 // pullFirst calls the producer for the first time. That of an event stream may be pending
@@ -230,8 +230,8 @@ func (st *streaming) awaitProducer() {
 // stream does not come to its end, so that the client never takes it for whole.
 func (st *streaming) write(w http.ResponseWriter) error {
 	flush := http.NewResponseController(w).Flush
-	st.x.reply.setHeaders(w.Header())
-	w.WriteHeader(st.x.reply.status)
+	st.x.outcome.reply.setHeaders(w.Header())
+	w.WriteHeader(st.x.outcome.reply.status)
 	if st.retry >= 0 {
 		st.send(w, string(appendEvent(nil, event{retry: st.retry})))
 	}

@@ -14,6 +14,13 @@ type Held struct {
 
 type heldKey struct{}
 
+// holding is what a request holds beyond End, and what others do who go on with it.
+type holding struct {
+	held       *Held // what they know it by; nil: there are none, or it held nothing
+	elsewhere  *Held // its response begins after End
+	forRequest *Held // of the request that this one goes on with, if the host has said so
+}
+
 // Holds reports whether the request holds what it gives back when its response has ended. End
 // must not be called before whoever the request goes on to has returned.
 func (x *Exchange) Holds() bool { return len(x.endings) > 0 }
@@ -28,10 +35,10 @@ func (x *Exchange) heldContext(ctx context.Context) context.Context {
 	if !x.Holds() {
 		return ctx
 	}
-	if x.held == nil {
-		x.held = &Held{&x.call}
+	if x.holding.held == nil {
+		x.holding.held = &Held{&x.call}
 	}
-	return context.WithValue(ctx, heldKey{}, x.held)
+	return context.WithValue(ctx, heldKey{}, x.holding.held)
 }
 
 // AnswerElsewhere says that the response begins after End: the server has routes for errors. What
@@ -41,18 +48,18 @@ func (x *Exchange) AnswerElsewhere() *Held {
 	if !x.Holds() || x.r.Context().Done() == nil {
 		return nil
 	}
-	x.elsewhere = &Held{}
-	return x.elsewhere
+	x.holding.elsewhere = &Held{}
+	return x.holding.elsewhere
 }
 
 // GoesOn says that the request has been given up by another exchange, which held what
 // AnswerElsewhere returned. Run must not have been called.
-func (x *Exchange) GoesOn(h *Held) { x.over = h }
+func (x *Exchange) GoesOn(h *Held) { x.holding.forRequest = h }
 
 // heldAbove returns the call of the request that x goes on with, nil if it goes on with none or
 // that is of another VM. Only the holder may call it.
 func (x *Exchange) heldAbove() *call {
-	h := x.over
+	h := x.holding.forRequest
 	if h == nil {
 		h, _ = x.r.Context().Value(heldKey{}).(*Held)
 	}
@@ -65,10 +72,10 @@ func (x *Exchange) heldAbove() *call {
 // giveBack frees what the request holds, or sees to it that this is done when somebody else has
 // answered it. Only the holder may call it.
 func (x *Exchange) giveBack() {
-	if x.held != nil {
-		x.held.c = nil
+	if x.holding.held != nil {
+		x.holding.held.c = nil
 	}
-	later := x.elsewhere
+	later := x.holding.elsewhere
 	if later == nil {
 		x.runEndings()
 		return

@@ -2,10 +2,7 @@ package luart
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,7 +38,7 @@ func (c *call) done() {
 	c.endSlice()
 	switch {
 	case c.x != nil:
-		c.x.others.Add(int64(c.cost.Lua))
+		c.x.record.others.Add(int64(c.cost.Lua))
 	case c.parent != nil:
 		c.parent.cost.Lua += c.cost.Lua
 	default:
@@ -54,88 +51,6 @@ func (c *call) done() {
 		r.add(s)
 	}
 	c.cost = Cost{}
-}
-
-// What has become of a request.
-const (
-	Answered  = "answered"  // by Lua
-	Passed    = "passed"    // to the next handler, or by ctx:next
-	Proxied   = "proxied"   // to upstreams that Lua chose, by api.proxy or ctx:proxy
-	Failed    = "failed"    // a script error, or a handler in quarantine
-	TimedOut  = "timeout"   // its time in Lua was over
-	Cancelled = "cancelled" // the client left, or the server stopped
-	Refused   = "refused"   // before any Lua ran
-)
-
-// Outcomes are all of them.
-var Outcomes = []string{Answered, Passed, Proxied, Failed, TimedOut, Cancelled, Refused}
-
-// Summary is what has become of a request, and what it took.
-type Summary struct {
-	Route   string // "GET /users/:id"; "": only hooks ran
-	Outcome string // one of Outcomes
-	Cost
-	Failure *ScriptError // the last error of a function, whatever on_error has made of it; nil: none
-}
-
-// Summary says how the request had gone when Run returned. It may be called between Run
-// and End, which says the rest: meanwhile the request's stream may be running.
-func (x *Exchange) Summary() Summary { return x.decided }
-
-// summary says how the request has gone so far. Nothing of it may be running but pick.
-func (x *Exchange) summary() Summary {
-	s := Summary{Route: x.Route(), Outcome: x.result(), Cost: x.cost, Failure: x.failure}
-	s.Lua += time.Duration(x.others.Load())
-	return s
-}
-
-// routeStats is where the request's costs are counted.
-func (x *Exchange) routeStats() *routeStats {
-	switch h := x.match.Handler; {
-	case h == nil:
-		return x.gen.unrouted
-	case x.asked != nil:
-		return x.gen.vm.costs.background(h.route)
-	default:
-		return h.stats
-	}
-}
-
-func (x *Exchange) result() string {
-	failed := x.failure
-	if failed == nil && (x.err == nil || !x.err.Deliberate) {
-		failed = x.err
-	}
-	switch {
-	case x.refused:
-		return Refused
-	case x.left:
-		return Cancelled
-	case failed != nil && failed.Status == http.StatusGatewayTimeout:
-		return TimedOut
-	case failed != nil && (failed.Status == StatusClientClosed || failed.Status == http.StatusServiceUnavailable):
-		return Cancelled
-	case failed != nil:
-		return Failed
-	case x.firstDecision == Pass:
-		return Passed
-	case x.firstDecision == Proxy:
-		return Proxied
-	case x.reply.from != nil && x.reply.from.to == nil:
-		return Passed
-	case x.reply.from != nil:
-		return Proxied
-	}
-	return Answered
-}
-
-// setRefused remembers that Run has refused the request.
-func (x *Exchange) setRefused(err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		x.left = true
-	} else {
-		x.refused = true
-	}
 }
 
 // luaBounds are the bounds of the histogram of a route's Lua time.

@@ -12,14 +12,14 @@ import (
 // It returns the error of the next handler, or of proxying, when the script returned a
 // response that is none, and panics as they did; ErrReplaced means that nothing was sent.
 func (x *Exchange) Write(w http.ResponseWriter) error {
-	x.reply.origin.adopt()
+	x.outcome.reply.origin.adopt()
 	x.closeRefused()
-	if x.reply.filters != nil && !x.reply.isTunnel() && !x.reply.cameBodyless() &&
-		bodyfilter.HasBody(x.filteredMethod(), x.reply.status) {
+	if x.outcome.reply.filters != nil && !x.outcome.reply.isTunnel() && !x.outcome.reply.cameBodyless() &&
+		bodyfilter.HasBody(x.filteredMethod(), x.outcome.reply.status) {
 		return x.writeFiltered(w)
 	}
 	err := x.write(w)
-	if err == nil && x.reply.filters != nil && x.r.Method == http.MethodHead {
+	if err == nil && x.outcome.reply.filters != nil && x.r.Method == http.MethodHead {
 		// Nobody knows the length. Over HTTP/3 a head that leaves at the end says that it is 0.
 		_ = http.NewResponseController(w).Flush()
 	}
@@ -30,17 +30,17 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 	if x.stream != nil {
 		return x.stream.write(w)
 	}
-	if h := x.reply.from; h != nil {
-		return h.send(w, x.reply.status, x.reply.headerMap(), x.r.Method == http.MethodHead)
+	if h := x.outcome.reply.from; h != nil {
+		return h.send(w, x.outcome.reply.status, x.outcome.reply.headerMap(), x.r.Method == http.MethodHead)
 	}
-	return x.reply.write(w, x.r.Method == http.MethodHead, x.trailers())
+	return x.outcome.reply.write(w, x.r.Method == http.MethodHead, x.trailers())
 }
 
 // SetHeaders adds the headers of Lua's answer to h, for an error that somebody else
 // answers.
 func (x *Exchange) SetHeaders(h http.Header) {
 	x.closeRefused()
-	x.reply.setHeaders(h)
+	x.outcome.reply.setHeaders(h)
 	delete(h, "Content-Type")
 }
 

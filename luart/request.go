@@ -1,0 +1,166 @@
+package luart
+
+import (
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/eventloop"
+)
+
+// Host is what an exchange needs to know of the server it runs in. Its methods are
+// called by the goroutine that serves the request, or by the VM on its behalf.
+type Host interface {
+	ClientIP(r *http.Request) string
+	Var(r *http.Request, name string) (value any, ok bool)
+	SetVar(r *http.Request, name string, value any)
+	LogField(r *http.Request, name string, value any)
+
+	// CloneRequest returns a copy of a request, to be given to Serve, that shares nothing with
+	// it that either may change. The holder calls it.
+	CloneRequest(w http.ResponseWriter, r *http.Request) *http.Request
+	// AdoptClone is told that the response of clone, which CloneRequest has made of r, is the
+	// one that is sent: when its head is there, and when Serve has returned. Whoever Serve has
+	// called does nothing meanwhile. The goroutine that serves the request calls it.
+	AdoptClone(r, clone *http.Request)
+	// Serve passes a request on to what Begin was told comes next, or hands it over to
+	// upstreams if to is not nil. Several may be under way at once for one request, each
+	// on a goroutine of its own.
+	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
+	// ErrorStatus is the status that an error of Serve is answered with.
+	ErrorStatus(err error) int
+}
+
+// Exchange is one request's way through a generation. It is pooled: nothing may use
+// it after End. Its exported methods are for the goroutine that serves the request.
+type Exchange struct {
+	call
+	match routeMatch
+	w     http.ResponseWriter
+	r     *http.Request
+	host  Host
+	next  any // the host's: what comes after the script
+
+	phase phase               // what the next entry into the VM does
+	enter func(*thread) error // the entry; made once
+	class eventloop.Class
+
+	luaCtx  luaCtx
+	id      string // the request id, once somebody asked
+	upload  upload
+	forward forwarding
+	outcome outcome
+	record  record
+	holding holding
+	stream  *streaming // the reply's stream, from runAfter to End; nil: it is none
+
+	running    *handler    // the function that runs, or ran last
+	rewritten  bool        // ctx:rewrite has been called since the hooks were looked up
+	skip       bool        // the handler is in quarantine: after the guards the request is passed on
+	absent     *lua.LTable // the error that an after hook ends with which wants a body where there is none
+	answersFor int         // the status of the error that the request is answered for (handle_errors); 0: none
+	asked      *question   // of a matcher or a policy: ctx cannot change the request; nil: it is served
+	trace      *Trace      // nil: nobody has asked for it
+}
+
+func newExchange(g *Generation) *Exchange {
+	x := &Exchange{}
+	x.gen = g
+	x.x = x
+	x.enter = func(th *thread) error {
+		x.cost.Queue += g.vm.loop.Waited()
+		g.vm.start(&x.call, th)
+		x.runPhase()
+		x.endSlice()
+		return nil
+	}
+	return x
+}
+
+// init makes x the way of a request.
+func (x *Exchange) init(w http.ResponseWriter, r *http.Request, host Host, next any) {
+	x.w, x.r, x.host, x.next = w, r, host, next
+	x.ctx = r.Context()
+}
+
+// AnswersFor says that the request has failed elsewhere, with a status that the script's
+// answers have unless it says another. Run must not have been called.
+func (x *Exchange) AnswersFor(status int) { x.answersFor = status }
+
+// Err returns the script error that Write would tell the client about, nil if there
+// was none or the script itself chose the answer. It has been logged.
+func (x *Exchange) Err() *ScriptError { return x.outcome.err }
+
+// ProxyTo returns where to hand the request over, when the decision is Proxy.
+func (x *Exchange) ProxyTo() (to *ProxyTo) {
+	to, x.forward.picker = x.outcome.reply.proxy.bind(x, &x.call, 0)
+	return to
+}
+
+// Upstreams returns what the script gave to ctx:upstream, for a request that is passed
+// on; nil for nothing.
+func (x *Exchange) Upstreams() []string { return x.forward.upstreams }
+
+// Route returns "GET /users/:id", or "" when no route matched.
+func (x *Exchange) Route() string {
+	if x.match.Handler == nil {
+		return ""
+	}
+	return x.match.Handler.route
+}
+
+// KeepsBody reports whether the request's body is in a file, or is copied for ctx:mirror.
+// End removes it, and must not be called before whoever the request goes on to has returned.
+func (x *Exchange) KeepsBody() bool {
+	return x.upload.isKept()
+}
+
+// End gives the exchange back, and says how the request has gone. A ctx that the script kept
+// raises from now on.
+func (x *Exchange) End() Summary {
+	vm := x.gen.vm
+	x.forward.dropAll(&x.outcome.reply, x.gen.logger)
+	x.outcome.reply.origin.adopt()
+	x.upload.sender.releaseWriter()
+	if x.stream != nil {
+		x.stream.stop()
+	}
+	s := x.summary()
+	x.routeStats().add(s)
+	x.upload.discard()
+	if x.luaCtx.ud != nil || len(x.endings) > 0 || x.holding.held != nil || x.stream != nil {
+		if vm.loop.DoAdmitted(func(*thread) error { x.closeCtx(); x.giveBack(); return nil }) != nil {
+			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
+		}
+	}
+	x.match.Reset()
+	reusable := x.inflight.reuse()
+	*x = Exchange{
+		call:    call{gen: x.gen, x: x},
+		match:   x.match,
+		enter:   x.enter,
+		outcome: outcome{buf: x.outcome.buf[:0]},
+	}
+	x.inflight = reusable
+	if cap(x.outcome.buf) > maxKeptBuffer {
+		x.outcome.buf = nil
+	}
+	x.gen.exchanges.Put(x)
+	return s
+}
+
+// maxKeptBuffer bytes of a reply's buffer are kept for a later request.
+const maxKeptBuffer = 64 << 10
+
+// closeCtx ends the request's Lua work and all use of ctx, but keeps what is held until the
+// response has ended. Only the holder may call it.
+func (x *Exchange) closeCtx() {
+	x.runEarlyEndings()
+	if x.stream != nil {
+		x.stream.unregister()
+	}
+	x.luaCtx.invalidate()
+	for _, b := range x.upload.bodies {
+		b.over = true
+	}
+}

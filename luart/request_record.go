@@ -1,0 +1,104 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// What has become of a request.
+const (
+	Answered  = "answered"  // by Lua
+	Passed    = "passed"    // to the next handler, or by ctx:next
+	Proxied   = "proxied"   // to upstreams that Lua chose, by api.proxy or ctx:proxy
+	Failed    = "failed"    // a script error, or a handler in quarantine
+	TimedOut  = "timeout"   // its time in Lua was over
+	Cancelled = "cancelled" // the client left, or the server stopped
+	Refused   = "refused"   // before any Lua ran
+)
+
+// Outcomes are all of them.
+var Outcomes = []string{Answered, Passed, Proxied, Failed, TimedOut, Cancelled, Refused}
+
+// Summary is what has become of a request, and what it took.
+type Summary struct {
+	Route   string // "GET /users/:id"; "": only hooks ran
+	Outcome string // one of Outcomes
+	Cost
+	Failure *ScriptError // the last error of a function, whatever on_error has made of it; nil: none
+}
+
+// record is what Summary tells of a request.
+type record struct {
+	decision      Decision     // at the end of Run
+	failure       *ScriptError // of a function of the request, whatever on_error has made of it
+	refused, left bool         // Run returned an error
+	atRun         Summary      // at the end of Run
+
+	// VM time, in nanoseconds, of calls on its behalf beside its own: pick, filters, the
+	// functions of rover.parallel. A pick may still run when somebody asks for the Summary.
+	others atomic.Int64
+}
+
+// Summary says how the request had gone when Run returned. It may be called between Run
+// and End, which says the rest: meanwhile the request's stream may be running.
+func (x *Exchange) Summary() Summary { return x.record.atRun }
+
+// summary says how the request has gone so far. Nothing of it may be running but pick.
+func (x *Exchange) summary() Summary {
+	s := Summary{Route: x.Route(), Outcome: x.record.result(&x.outcome), Cost: x.cost, Failure: x.record.failure}
+	s.Lua += time.Duration(x.record.others.Load())
+	return s
+}
+
+// routeStats is where the request's costs are counted.
+func (x *Exchange) routeStats() *routeStats {
+	switch h := x.match.Handler; {
+	case h == nil:
+		return x.gen.unrouted
+	case x.asked != nil:
+		return x.gen.vm.costs.background(h.route)
+	default:
+		return h.stats
+	}
+}
+
+// result is what has become of a request whose outcome is o: one of Outcomes.
+func (r *record) result(o *outcome) string {
+	failed := r.failure
+	if failed == nil && (o.err == nil || !o.err.Deliberate) {
+		failed = o.err
+	}
+	switch {
+	case r.refused:
+		return Refused
+	case r.left:
+		return Cancelled
+	case failed != nil && failed.Status == http.StatusGatewayTimeout:
+		return TimedOut
+	case failed != nil && (failed.Status == StatusClientClosed || failed.Status == http.StatusServiceUnavailable):
+		return Cancelled
+	case failed != nil:
+		return Failed
+	case r.decision == Pass:
+		return Passed
+	case r.decision == Proxy:
+		return Proxied
+	case o.reply.from != nil && o.reply.from.to == nil:
+		return Passed
+	case o.reply.from != nil:
+		return Proxied
+	}
+	return Answered
+}
+
+// setRefused remembers that Run has refused the request.
+func (r *record) setRefused(err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		r.left = true
+	} else {
+		r.refused = true
+	}
+}

@@ -1,0 +1,120 @@
+package luart
+
+import (
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
+)
+
+// outcome is what becomes of a request, as far as that is known.
+type outcome struct {
+	decision Decision
+	reply    response
+	by       *handler     // the function that returned the reply
+	err      *ScriptError // that the reply tells of; nil: the script chose it
+	replied  bool         // there is a response: the request cannot go on any more
+	buf      []byte       // the reply's body when it was made of a returned value; reused
+}
+
+// clientGone reports whether nobody is there who could be answered.
+func (o *outcome) clientGone() bool { return o.err != nil && o.err.Status == StatusClientClosed }
+
+// inheritStatus gives the reply the status of an error that it is the answer to, unless the
+// script has said another. 0 is for none. Only the holder may call it.
+func (o *outcome) inheritStatus(status int) {
+	if status != 0 && o.reply.byDefault {
+		o.reply.status, o.reply.byDefault = status, false
+	}
+}
+
+// setReply makes the reply of what a function returned. Only the holder may call it.
+func (x *Exchange) setReply(v lua.LValue, h *handler) {
+	x.outcome.decision = Answer
+	defer func() { x.outcome.inheritStatus(x.answersFor) }()
+	reply, ok, err := x.outcome.plainReply(x.gen.vm.budget, v)
+	switch {
+	case ok:
+		x.outcome.reply = reply
+		return
+	case err != nil:
+		x.setErrorReply(&ScriptError{
+			Status:  http.StatusInternalServerError,
+			Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
+			killed:  x.gen.vm.budget.why != nil,
+		}, h)
+		return
+	}
+	if ud, ok := v.(*lua.LUserData); ok {
+		if r, ok := ud.Value.(*response); ok && !r.over {
+			x.outcome.reply = *r
+			x.outcome.decision = r.decision
+			x.outcome.by = h
+			x.outcome.err = r.handled
+			return
+		}
+	}
+	x.setErrorReply(&ScriptError{
+		Status:  http.StatusInternalServerError,
+		Message: h.where + ": " + h.route + " returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
+	}, h)
+}
+
+// plainReply returns the response that a value stands for which is none itself. ok is false
+// for others, err for a table that is no JSON. Only the holder may call it.
+func (o *outcome) plainReply(b luaval.Budget, v lua.LValue) (r response, ok bool, err error) {
+	r = response{status: http.StatusOK, byDefault: true}
+	switch v := v.(type) {
+	case *lua.LTable:
+		o.buf, err = jsonlua.Append(b, o.buf[:0], v)
+		r.ctype, r.body = typeJSON, o.buf
+	case lua.LString:
+		o.buf = append(o.buf[:0], v...)
+		r.ctype, r.body = typeText, o.buf
+	case lua.LNumber, lua.LBool:
+		o.buf = append(o.buf[:0], luaval.ExactText(v)...)
+		r.ctype, r.body = typeText, o.buf
+	default:
+		text, isText := htmlText(v)
+		if !isText {
+			return r, false, nil
+		}
+		r.ctype, r.body = typeHTML, []byte(text)
+	}
+	return r, err == nil, err
+}
+
+// unclear answers a request whose target no hook can be looked up for.
+func (x *Exchange) unclear() {
+	x.outcome.decision = Answer
+	message := "The path can be read in several ways"
+	if !strings.HasPrefix(x.r.URL.Path, "/") {
+		message = "The target of the request is no path"
+	}
+	x.outcome.reply = errorResponse(http.StatusBadRequest, message)
+}
+
+// miss says what becomes of a request that no route matches.
+func (x *Exchange) miss() {
+	known := len(x.match.Known) > 0
+	switch {
+	case !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
+		x.outcome.decision = Pass
+		return
+	case x.answersFor != 0:
+		x.outcome.reply = errorResponse(x.answersFor, http.StatusText(x.answersFor))
+		return
+	case known && x.r.Method == http.MethodOptions:
+		x.outcome.reply = response{status: http.StatusNoContent}
+	case known:
+		x.outcome.reply = errorResponse(http.StatusMethodNotAllowed, "Method not allowed")
+	default:
+		x.outcome.reply = errorResponse(http.StatusNotFound, "Route not found")
+		return
+	}
+	x.outcome.reply.headerMap()["Allow"] = []string{route.Allow(x.match.Known)}
+}
