@@ -30,24 +30,27 @@ internal/caddyenv (caddy):
 internal/cli (caddy more): caddyfile internal/admin internal/handler internal/scripts
 	internal/upstream internal/watch luart luart/lib/all luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
-	internal/upstream luart luart/clock luart/lib/all luart/lib/metrics luart/outbound
-	luart/persist luart/scripttest
+	internal/upstream luart luart/clock luart/lib/all luart/lib/http luart/lib/metrics
+	luart/outbound luart/persist luart/scripttest
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 internal/upstream (caddy): luart luart/clock
 internal/watch (more): luart/giveup
-luart (lua x more): eventloop luart/bodyfilter luart/clock luart/giveup luart/glua luart/jsonlua
-	luart/lib luart/lib/re luart/lib/url luart/luac luart/luaval luart/outbound luart/pattern luart/route
-	luart/urltext
+luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
+	luart/jsonlua luart/lib luart/lib/re luart/lib/url luart/luaval luart/outbound
+	luart/pattern luart/route luart/urltext
 luart/bodyfilter (more):
+luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding
-	luart/lib/metrics luart/lib/re luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/time luart/lib/url
 luart/lib/crypto (lua more): luart/luaval
 luart/lib/encoding (lua): luart/luaval
+luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
+	luart/urltext
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval

@@ -85,7 +85,6 @@ func (g *Generation) retireHeld() {
 	g.retire()
 	g.replaced = true
 	g.vm.loop.DropSpare()
-	g.http.closeIdle()
 	for _, do := range g.onRetire {
 		do()
 	}

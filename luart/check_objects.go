@@ -18,9 +18,6 @@ import (
 var makers = map[string]string{
 	"cache": "cache", "lock": "lock", "semaphore": "lock", "channel": "channel",
 	"after": "timer", "every": "timer", "cron": "timer",
-	"http.create": "HTTP client", "http.get": "HTTP response", "http.post": "HTTP response", "http.put": "HTTP response",
-	"http.patch": "HTTP response", "http.delete": "HTTP response", "http.head": "HTTP response",
-	"http.options": "HTTP response", "http.request": "HTTP response",
 }
 
 // makers returns makers with those of the libraries that the script has.

@@ -108,7 +108,6 @@ type Generation struct {
 	callbacks *lua.LTable // of a Tool
 	unrouted  *routeStats // of requests that only hooks see
 
-	http      *httpClients
 	libraries []*lib.Library
 	onRetire  []func() // of libraries
 	sources   chunk.Files
@@ -143,7 +142,6 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.life.hooks = map[string][]definition{}
 	g.snapshot.Script = s.Source
 	g.functions, g.libraries = functions{}, s.Libraries
-	g.http = newHTTPClients(vm, s.Net, s.FakeNetwork)
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := chunk.CompileFor(ctx, s.Source, g.name)
 	g.sources.Add(g.name, s.Source, err)
@@ -289,7 +287,6 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("semaphore", g.vm.openSemaphore)
 	fn("channel", g.vm.openChannel)
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
-	set("http", g.openHTTP(L))
 	set("html", g.templates.open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()

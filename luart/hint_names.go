@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
 // ctxFields are what ctxField knows.
@@ -42,7 +43,7 @@ func (h *hinter) whyNil(e ast.Expr, scope *chunk.Binding) string {
 	switch e := e.(type) {
 	case *ast.FuncCallExpr:
 		if e.Receiver == nil {
-			if get, ok := e.Func.(*ast.AttrGetExpr); ok && h.isHTTP(get, scope) {
+			if get, ok := e.Func.(*ast.AttrGetExpr); ok && h.explains(get, scope) {
 				return text(get) + " returned nil: its second result says why"
 			}
 			return ""
@@ -73,14 +74,17 @@ func (h *hinter) whyNil(e ast.Expr, scope *chunk.Binding) string {
 	return ""
 }
 
-// isHTTP reports whether an expression is a function of rover.http.
-func (h *hinter) isHTTP(get *ast.AttrGetExpr, scope *chunk.Binding) bool {
+// explains reports whether an expression is a function of a library that says why it returned
+// nil.
+func (h *hinter) explains(get *ast.AttrGetExpr, scope *chunk.Binding) bool {
 	rover, _ := h.g.env.RawGetString("rover").(*lua.LTable)
 	if rover == nil {
 		return false
 	}
 	v, known := h.value(get.Object, scope)
-	return known && v != lua.LNil && v == rover.RawGetString("http")
+	return known && v != lua.LNil && slices.ContainsFunc(h.g.libraries, func(l *lib.Library) bool {
+		return l.Explains && v == rover.RawGetString(l.Name)
+	})
 }
 
 // noGlobal says what to do about a global that is nil.

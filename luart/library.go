@@ -109,7 +109,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 
 // grants is what the script is given of the world outside.
 func (s *Script) grants() lib.Grants {
-	grants := lib.Grants{Net: s.Net, Transport: s.FakeNetwork}
+	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork}
 	if s.AllowEnv {
 		grants.Getenv = s.Getenv
 	}

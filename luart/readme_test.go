@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
+	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -83,10 +84,10 @@ func TestLimitsPage(t *testing.T) {
 		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},
 		{"background tasks of a replaced script", []string{fmt.Sprintf("%.0f s", retireGrace.Seconds())}},
 		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
-		{"response of `rover.http`", []string{mib(defaultBodyLimit), fmt.Sprintf("%d GiB", largestBodyLimit>>30)}},
-		{"line of a stream", []string{mib(defaultLineBytes), mib(luaval.MaxStringBytes)}},
-		{"redirects of `rover.http`", []string{count(defaultRedirects), count(maxRedirects)}},
-		{"clients with different TLS options", []string{count(maxTLSSettings)}},
+		{"response of `rover.http`", []string{mib(roverhttp.DefaultBodyLimit), fmt.Sprintf("%d GiB", roverhttp.LargestBodyLimit>>30)}},
+		{"line of a stream", []string{mib(roverhttp.DefaultLineBytes), mib(luaval.MaxStringBytes)}},
+		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
+		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
 		{"copies of requests", []string{count(maxMirrors), mib(maxMirrorBytes)}},
 		{"items of a cache", []string{count(defaultCache.maxItems), count(maxCacheItems)}},

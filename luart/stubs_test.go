@@ -159,6 +159,8 @@ func realNames(t *testing.T) map[string]bool {
 // methods: the cases of the function that is its last argument.
 func fieldsOfTypes(t *testing.T) map[string][]string {
 	files, _ := filepath.Glob("*.go")
+	libraries, _ := filepath.Glob("lib/*/*.go")
+	files = append(files, libraries...)
 	functions := map[string]*ast.FuncDecl{}
 	types := map[string]string{}
 	for _, file := range files {
@@ -172,7 +174,7 @@ func fieldsOfTypes(t *testing.T) map[string][]string {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.FuncDecl:
-				functions[n.Name.Name] = n
+				functions[filepath.Dir(file)+"."+n.Name.Name] = n
 			case *ast.CallExpr:
 				if fn, ok := n.Fun.(*ast.SelectorExpr); ok && fn.Sel.Name == "NewType" && len(n.Args) == 4 {
 					if field, ok := n.Args[3].(*ast.Ident); ok && field.Name != "nil" {
@@ -180,7 +182,7 @@ func fieldsOfTypes(t *testing.T) map[string][]string {
 						if err != nil {
 							t.Fatal(err)
 						}
-						types[name] = field.Name
+						types[name] = filepath.Dir(file) + "." + field.Name
 					}
 				}
 			}

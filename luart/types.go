@@ -17,8 +17,6 @@ type types struct {
 	answer              *lua.LTable // the body of a response
 	cache, semaphore    *lua.LTable
 	channel             *lua.LTable
-
-	httpClient, httpResponse *lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -35,8 +33,6 @@ func newTypes(vm *VM) types {
 	t.semaphore = luaval.NewType(L, "lock", semaphoreMethods(vm), nil)
 	t.channel = luaval.NewType(L, "channel", channelMethods(vm), nil)
 	t.channel.RawSetString("__len", L.NewFunction(channelLen))
-	t.httpClient = luaval.NewType(L, "HTTP client", httpClientMethods(), nil)
-	t.httpResponse = luaval.NewType(L, "HTTP response", httpResponseMethods, httpResponseField)
 	t.node = luaval.NewType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
 	t.root = luaval.NewType(L, "api", nil, rootIndex)

@@ -13,7 +13,6 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
-	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // VMOptions says how a VM works.
@@ -51,7 +50,6 @@ type VM struct {
 	libraries                  libraryStates
 
 	logger  *zap.Logger
-	http    outbound.Counters
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirrors
 	modules giveup.Calls[foundModule] // reads of modules
@@ -192,8 +190,6 @@ type Counters struct {
 	Quarantines   uint64 // functions that were put into quarantine
 	RefusedMemory uint64 // requests refused with ErrMemory
 
-	HTTP outbound.Stats // requests of rover.http
-
 	// Copies of requests (ctx:mirror): that were answered, that failed, and that were not sent.
 	MirrorsAnswered, MirrorsFailed, MirrorsDropped uint64
 }
@@ -202,7 +198,6 @@ type Counters struct {
 func (vm *VM) Counters() Counters {
 	return Counters{
 		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
-		HTTP:            vm.http.Stats(),
 		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
 	}
 }

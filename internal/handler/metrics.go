@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
+	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 )
 
 // vmDescs are the metrics of a VM. The label vm is the name that the config gives it, or the
@@ -139,8 +140,9 @@ func (m vmMetrics) collect() {
 	m.counter(mirrorsDesc, float64(own.MirrorsAnswered), "answered")
 	m.counter(mirrorsDesc, float64(own.MirrorsFailed), "failed")
 	m.counter(mirrorsDesc, float64(own.MirrorsDropped), "dropped")
-	m.counter(httpDesc, float64(own.HTTP.Requests))
-	for step, n := range own.HTTP.Failures {
+	http := roverhttp.Stats(m.vm)
+	m.counter(httpDesc, float64(http.Requests))
+	for step, n := range http.Failures {
 		m.counter(httpFailuresDesc, float64(n), string(step))
 	}
 	m.gauge(memoryDesc, float64(m.vm.Memory()))

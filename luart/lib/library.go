@@ -56,8 +56,8 @@ type Grants struct {
 	// Net says where connections may go ("allow net"); nil: nowhere.
 	Net *outbound.Policy
 
-	// Transport is asked in place of the network, in tests of scripts; nil: the network.
-	Transport http.RoundTripper
+	// FakeNetwork is asked in place of the network, in tests of scripts; nil: the network.
+	FakeNetwork http.RoundTripper
 
 	// Getenv reads the environment ("allow env"); nil: it is not granted.
 	Getenv func(name string) (value string, ok bool)

@@ -1,4 +1,4 @@
-package luart
+package http
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
-// openHTTP returns the rover.http table. Only the holder may call it.
+// Library is rover.http.
 //
 //	rover.http.get(url[, options]) -> response | nil, message
 //	rover.http.delete, .head, .options      the same
@@ -25,7 +26,7 @@ import (
 // raises, and so does the wait when the client has left or the request's own timeout
 // is over; what was asked for is cancelled then.
 //
-// Options, all of them optional (see httpOptions):
+// Options, all of them optional (see options):
 //
 //	timeout    seconds for all of it; with stream, for the head and for each later
 //	           read. Default: what is left of the request's timeout; in the background
@@ -36,7 +37,7 @@ import (
 //	headers    table; a value is a string, a number or an array of them
 //	redirects  how many to follow, default 10; 0: a redirect is the response
 //	max_body   bytes of the response's body, default 10 MiB, none with stream
-//	stream     true: return when the head is there, see httpResponseMethods
+//	stream     true: return when the head is there, see responseMethods
 //	method, url   of rover.http.request
 //
 // The response has status, ok (200 to 299), headers (found in any case, :all(name)),
@@ -50,22 +51,67 @@ import (
 //
 // A client has the methods of rover.http (client:get(path), …) and the defaults that
 // its options say, see newHTTPClient.
-func (g *Generation) openHTTP(L *lua.LState) *lua.LTable {
-	lib := L.CreateTable(0, len(httpVerbs)+1)
-	for name, verb := range httpVerbs {
-		lib.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			return verb(g.http.plain(L), L, 1)
-		}))
-	}
-	lib.RawSetString("create", L.NewFunction(g.http.create))
-	return lib
+var Library = &lib.Library{
+	Name:     name,
+	Makes:    makes,
+	Explains: true,
+	NewState: newState,
+	Open:     open,
 }
 
-// httpVerb sends what the arguments from n on say.
-type httpVerb func(c *httpClient, L *lua.LState, n int) int
+const name = "http"
 
-// httpVerbs are the functions of rover.http, and the methods of its clients.
-var httpVerbs = map[string]httpVerb{
+// makes are the types of what the functions return.
+var makes = map[string]string{
+	"create": "HTTP client", "get": "HTTP response", "delete": "HTTP response",
+	"head": "HTTP response", "options": "HTTP response", "post": "HTTP response",
+	"put": "HTTP response", "patch": "HTTP response", "request": "HTTP response",
+}
+
+// state is what the library keeps in a VM.
+type state struct {
+	vm               lib.VM
+	counters         outbound.Counters
+	client, response *lua.LTable // metatables
+}
+
+func newState(vm lib.VM) any {
+	return &state{
+		vm:       vm,
+		client:   luaval.NewType(vm.L(), "HTTP client", clientMethods(), nil),
+		response: luaval.NewType(vm.L(), "HTTP response", responseMethods, responseField),
+	}
+}
+
+// Stats returns what rover.http has done in a VM, in all generations. Any goroutine may call it.
+func Stats(vm interface{ LibraryState(name string) any }) outbound.Stats {
+	s, ok := vm.LibraryState(name).(*state)
+	if !ok {
+		s = &state{}
+	}
+	return s.counters.Stats()
+}
+
+// open is the library's Open.
+func open(s *lib.Scope) lua.LValue {
+	clients := newClients(s)
+	s.OnRetire(clients.closeIdle)
+	L := s.L()
+	t := L.CreateTable(0, len(verbs)+1)
+	for name, verb := range verbs {
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			return verb(clients.plain(L), L, 1)
+		}))
+	}
+	t.RawSetString("create", L.NewFunction(clients.create))
+	return t
+}
+
+// verb sends what the arguments from n on say.
+type verb func(c *client, L *lua.LState, n int) int
+
+// verbs are the functions of rover.http, and the methods of its clients.
+var verbs = map[string]verb{
 	"get":     withoutBody(http.MethodGet),
 	"delete":  withoutBody(http.MethodDelete),
 	"head":    withoutBody(http.MethodHead),
@@ -73,8 +119,8 @@ var httpVerbs = map[string]httpVerb{
 	"post":    withBody(http.MethodPost),
 	"put":     withBody(http.MethodPut),
 	"patch":   withBody(http.MethodPatch),
-	"request": func(c *httpClient, L *lua.LState, n int) int {
-		o := newHTTPOptions(c, L, n)
+	"request": func(c *client, L *lua.LState, n int) int {
+		o := newOptions(c, L, n)
 		o.whole = true
 		o.read(L.CheckTable(n))
 		return c.send(L, o)
@@ -82,9 +128,9 @@ var httpVerbs = map[string]httpVerb{
 }
 
 // withoutBody is f(url[, options]).
-func withoutBody(method string) httpVerb {
-	return func(c *httpClient, L *lua.LState, n int) int {
-		o := newHTTPOptions(c, L, n+1)
+func withoutBody(method string) verb {
+	return func(c *client, L *lua.LState, n int) int {
+		o := newOptions(c, L, n+1)
 		o.method = method
 		o.setURL(n, L.CheckString(n))
 		o.read(L.OptTable(n+1, nil))
@@ -93,15 +139,15 @@ func withoutBody(method string) httpVerb {
 }
 
 // withBody is f(url[, body][, options]).
-func withBody(method string) httpVerb {
-	return func(c *httpClient, L *lua.LState, n int) int {
+func withBody(method string) verb {
+	return func(c *client, L *lua.LState, n int) int {
 		at := n + 1
 		if _, ok := L.Get(at).(*lua.LTable); !ok {
 			at++
 		} else if L.Get(at+1) != lua.LNil {
 			L.ArgError(at+1, "nothing expected behind a table of options, got "+luaval.TypeName(L.Get(at+1)))
 		}
-		o := newHTTPOptions(c, L, at)
+		o := newOptions(c, L, at)
 		o.method = method
 		o.setURL(n, L.CheckString(n))
 		if at > n+1 && L.Get(n+1) != lua.LNil {
@@ -114,16 +160,16 @@ func withBody(method string) httpVerb {
 
 // send sends the request and pushes the response, or nil and a message. Only the holder
 // may call it.
-func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
-	vm := c.clients.vm
-	o.finish(vm.cur)
+func (c *client) send(L *lua.LState, o *options) int {
+	caller := c.clients.vm.Caller()
+	o.finish(caller)
 	if o.stream {
 		return c.sendStream(L, o)
 	}
 	var resp *outbound.Response
 	var body string
 	var err error
-	vm.await(L, waitsOn{what: "rover.http " + o.Method, which: o.URL.Host}, func(ctx context.Context) {
+	caller.Await(L, lib.WaitsOn{What: "rover.http " + o.Method, Which: o.URL.Host}, func(ctx context.Context) {
 		var b []byte
 		resp, b, err = c.outbound.Fetch(ctx, &o.Request)
 		body = string(b)
@@ -131,38 +177,38 @@ func (c *httpClient) send(L *lua.LState, o *httpOptions) int {
 	if err != nil {
 		return luaval.PushFailure(L, err)
 	}
-	r := newHTTPResponse(resp)
+	r := newResponse(resp)
 	r.body = body
-	L.Push(luaval.NewObject(vm.types.httpResponse, r))
+	L.Push(luaval.NewObject(c.clients.response, r))
 	return 1
 }
 
 // sendStream is send for a response whose body is read later. It ends with what runs
 // now: the request, the background task, the function of rover.parallel.
-func (c *httpClient) sendStream(L *lua.LState, o *httpOptions) int {
+func (c *client) sendStream(L *lua.LState, o *options) int {
 	vm := c.clients.vm
-	s := &httpStream{vm: vm, owner: vm.cur, host: o.URL.Host, limit: o.bodyLimit}
-	s.owner.atEnd(s, s.close) // before: when the wait raises the response may be there
+	s := &stream{vm: vm, owner: vm.Caller(), host: o.URL.Host, limit: o.bodyLimit}
+	s.owner.AtEnd(s, s.close) // before: when the wait raises the response may be there
 	var err error
-	vm.await(L, waitsOn{what: "rover.http " + o.Method, which: o.URL.Host}, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
+	s.owner.Await(L, lib.WaitsOn{What: "rover.http " + o.Method, Which: o.URL.Host}, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
 	if err != nil {
-		s.owner.forget(s)
+		s.owner.Forget(s)
 		return luaval.PushFailure(L, err)
 	}
-	r := newHTTPResponse(s.resp)
+	r := newResponse(s.resp)
 	r.stream = s
-	L.Push(luaval.NewObject(vm.types.httpResponse, r))
+	L.Push(luaval.NewObject(c.clients.response, r))
 	return 1
 }
 
-// httpClientMethods are the methods of a client.
-func httpClientMethods() map[string]lua.LGFunction {
-	m := make(map[string]lua.LGFunction, len(httpVerbs))
-	for name, verb := range httpVerbs {
+// clientMethods are the methods of a client.
+func clientMethods() map[string]lua.LGFunction {
+	m := make(map[string]lua.LGFunction, len(verbs))
+	for name, verb := range verbs {
 		m[name] = func(L *lua.LState) int {
 			ud, ok := L.Get(1).(*lua.LUserData)
 			if ok {
-				if c, ok := ud.Value.(*httpClient); ok {
+				if c, ok := ud.Value.(*client); ok {
 					return verb(c, L, 2)
 				}
 			}
@@ -173,14 +219,13 @@ func httpClientMethods() map[string]lua.LGFunction {
 	return m
 }
 
-// carryOn copies what says which request this is part of from the request that x
-// serves, unless the script has set it. Only the holder may call it.
-func carryOn(h http.Header, x *Exchange) {
+// carryOn copies what says which request this is part of from the request that it is made
+// for, unless the script has set it.
+func carryOn(h http.Header, requestID string, in http.Header) {
 	const parent, state, id = "Traceparent", "Tracestate", "X-Request-Id"
 	if h[id] == nil {
-		h[id] = []string{x.requestID()}
+		h[id] = []string{requestID}
 	}
-	in := x.r.Header
 	if h[parent] == nil && len(in[parent]) == 1 && validTraceparent(in[parent][0]) {
 		h[parent] = []string{in[parent][0]}
 		if h[state] == nil && len(in[state]) > 0 {

@@ -1,4 +1,4 @@
-package luart
+package http
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/lib"
 	liburl "github.com/caddy-rover/rover/luart/lib/url"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -21,23 +22,26 @@ import (
 )
 
 const (
-	defaultRedirects = 10 // as of browsers and net/http
-	maxRedirects     = 100
+	DefaultRedirects = 10 // as of browsers and net/http
+	MaxRedirects     = 100
 
-	// defaultBodyLimit bytes of a response are read unasked. Each lies in memory as
+	// maxTimeout is far beyond any use, and far from where a time.Duration ends.
+	maxTimeout = 24 * time.Hour
+
+	// DefaultBodyLimit bytes of a response are read unasked. Each lies in memory as
 	// long as the script keeps it.
-	defaultBodyLimit = 10 << 20
-	largestBodyLimit = 1 << 30
+	DefaultBodyLimit = 10 << 20
+	LargestBodyLimit = 1 << 30
 )
 
-// httpOptions is the table of options of one request while it is read, and what it
+// options is the table of options of one request while it is read, and what it
 // makes of the request.
-type httpOptions struct {
+type options struct {
 	outbound.Request
 	stream    bool
 	bodyLimit int64 // of res.body, or of what is left for res:read()
 
-	client *httpClient
+	client *client
 	L      *lua.LState
 	at     int  // the argument it is, for errors
 	whole  bool // method and url are in it
@@ -47,8 +51,8 @@ type httpOptions struct {
 	ctype  string
 }
 
-func newHTTPOptions(c *httpClient, L *lua.LState, at int) *httpOptions {
-	o := &httpOptions{client: c, L: L, at: at}
+func newOptions(c *client, L *lua.LState, at int) *options {
+	o := &options{client: c, L: L, at: at}
 	o.Header = c.header.Clone()
 	if o.Header == nil {
 		o.Header = http.Header{}
@@ -58,12 +62,12 @@ func newHTTPOptions(c *httpClient, L *lua.LState, at int) *httpOptions {
 }
 
 // fail raises a bad argument.
-func (o *httpOptions) fail(format string, args ...any) {
+func (o *options) fail(format string, args ...any) {
 	o.L.ArgError(o.at, fmt.Sprintf(format, args...))
 }
 
 // read reads the table. Only the holder may call it.
-func (o *httpOptions) read(t *lua.LTable) {
+func (o *options) read(t *lua.LTable) {
 	if t != nil {
 		luaval.EachField(o.L, t, o.set)
 	}
@@ -81,7 +85,7 @@ func (o *httpOptions) read(t *lua.LTable) {
 	}
 }
 
-func (o *httpOptions) set(key string, v lua.LValue) {
+func (o *options) set(key string, v lua.LValue) {
 	switch key {
 	case "params":
 		o.query = o.encoded(key, v)
@@ -92,7 +96,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 		if err != nil {
 			o.fail("option json: %v", err)
 		}
-		o.setBody("option json", string(b), typeJSON)
+		o.setBody("option json", string(b), "application/json")
 	case "body":
 		s, ok := luaval.StringValue(v)
 		if !ok {
@@ -106,15 +110,15 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 		}
 		o.stream = bool(b)
 	case "headers":
-		for name, values := range httpHeaders(o.L, o.at, v) {
+		for name, values := range readHeaders(o.L, o.at, v) {
 			o.Header[name] = values
 		}
 	case "timeout":
-		o.Timeout = httpSeconds(o.L, o.at, v)
+		o.Timeout = readTimeout(o.L, o.at, v)
 	case "redirects":
-		o.Redirects = int(httpCount(o.L, o.at, key, v, 0, maxRedirects))
+		o.Redirects = int(readCount(o.L, o.at, key, v, 0, MaxRedirects))
 	case "max_body":
-		o.MaxBody = httpCount(o.L, o.at, key, v, 1, largestBodyLimit)
+		o.MaxBody = readCount(o.L, o.at, key, v, 1, LargestBodyLimit)
 	case "method":
 		s, _ := v.(lua.LString)
 		o.method = strings.ToUpper(string(s))
@@ -140,7 +144,7 @@ func (o *httpOptions) set(key string, v lua.LValue) {
 	}
 }
 
-func (o *httpOptions) encoded(key string, v lua.LValue) string {
+func (o *options) encoded(key string, v lua.LValue) string {
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		o.fail("option %s: table expected, got %s", key, luaval.TypeName(v))
@@ -153,7 +157,7 @@ func (o *httpOptions) encoded(key string, v lua.LValue) string {
 }
 
 // setBody makes b the body, which what (an option, or an argument) says.
-func (o *httpOptions) setBody(what, b, ctype string) {
+func (o *options) setBody(what, b, ctype string) {
 	if o.bodyOf != "" {
 		o.fail("%s and %s: a request has one body", o.bodyOf, what)
 	}
@@ -161,12 +165,12 @@ func (o *httpOptions) setBody(what, b, ctype string) {
 }
 
 // setURL makes text, argument n or a field of it, the URL.
-func (o *httpOptions) setURL(n int, text string) {
+func (o *options) setURL(n int, text string) {
 	u, err := o.client.url(text)
 	var elsewhere *elsewhereError
 	switch {
 	case errors.As(err, &elsewhere):
-		raisePathError(o.L, "rover.http", err)
+		luaval.RaiseStatus(o.L, http.StatusBadRequest, "rover.http: "+err.Error())
 	case err != nil:
 		o.L.ArgError(n, err.Error())
 	}
@@ -174,23 +178,23 @@ func (o *httpOptions) setURL(n int, text string) {
 }
 
 // finish adds what follows from the call that runs. Only the holder may call it.
-func (o *httpOptions) finish(c *call) {
+func (o *options) finish(c lib.Caller) {
 	o.Method = o.method
 	if o.Method == "" {
 		o.Method = http.MethodGet
 	}
 	o.bodyLimit = o.MaxBody
 	if o.bodyLimit == 0 {
-		o.bodyLimit = defaultBodyLimit
+		o.bodyLimit = DefaultBodyLimit
 	}
 	if !o.stream {
 		o.MaxBody = o.bodyLimit
 	}
-	if o.Timeout == 0 && c.deadline == 0 {
-		o.Timeout = c.gen.timeout
+	if o.Timeout == 0 {
+		o.Timeout = c.PatienceElsewhere()
 	}
-	if c.x != nil {
-		carryOn(o.Header, c.x)
+	if id, header, ok := c.Request(); ok {
+		carryOn(o.Header, id, header)
 	}
 	if o.Header["User-Agent"] == nil {
 		o.Header["User-Agent"] = []string{"rover"}
@@ -201,7 +205,7 @@ var hasScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // url returns the URL that a script means with text. With a base_url text can only be
 // what comes behind it: a path that somebody else chose must not lead elsewhere.
-func (c *httpClient) url(text string) (*url.URL, error) {
+func (c *client) url(text string) (*url.URL, error) {
 	if c.base != "" {
 		switch {
 		case hasScheme.MatchString(text):
@@ -212,11 +216,11 @@ func (c *httpClient) url(text string) (*url.URL, error) {
 			text = c.base + "/" + text
 		}
 	}
-	return parseHTTPURL(text)
+	return parseURL(text)
 }
 
-// parseHTTPURL reads the URL of a request.
-func parseHTTPURL(text string) (*url.URL, error) {
+// parseURL reads the URL of a request.
+func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	var bad *url.Error
 	switch {
@@ -240,8 +244,8 @@ func parseHTTPURL(text string) (*url.URL, error) {
 // elsewhereError says that a URL can be resolved to another one than it seems to be.
 type elsewhereError struct{ error }
 
-// httpHeaders returns v, argument n or a field of it, as headers.
-func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
+// readHeaders returns v, argument n or a field of it, as headers.
+func readHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		L.ArgError(n, "option headers: table expected, got "+luaval.TypeName(v))
@@ -249,17 +253,17 @@ func httpHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	return luaval.CheckRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
 }
 
-// httpSeconds returns v, the option timeout in argument n.
-func httpSeconds(L *lua.LState, n int, v lua.LValue) time.Duration {
+// readTimeout returns v, the option timeout in argument n.
+func readTimeout(L *lua.LState, n int, v lua.LValue) time.Duration {
 	s, ok := v.(lua.LNumber)
-	if !ok || !(s > 0 && float64(s) <= maxSleep.Seconds()) {
-		L.ArgError(n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxSleep, v))
+	if !ok || !(s > 0 && float64(s) <= maxTimeout.Seconds()) {
+		L.ArgError(n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxTimeout, v))
 	}
 	return max(time.Duration(float64(s)*float64(time.Second)), 1)
 }
 
-// httpCount returns v, an option in argument n, a whole number in a range.
-func httpCount(L *lua.LState, n int, key string, v lua.LValue, low, high int64) int64 {
+// readCount returns v, an option in argument n, a whole number in a range.
+func readCount(L *lua.LState, n int, key string, v lua.LValue, low, high int64) int64 {
 	f, ok := v.(lua.LNumber)
 	if i := int64(f); ok && lua.LNumber(i) == f && low <= i && i <= high {
 		return i

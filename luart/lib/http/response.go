@@ -1,4 +1,4 @@
-package luart
+package http
 
 import (
 	"mime"
@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
-// httpResponse is the response to a request of rover.http. It is a value of the script,
+// response is the response to a request of rover.http. It is a value of the script,
 // which may keep it; only a stream ends with the request.
-type httpResponse struct {
+type response struct {
 	status int
 	header http.Header
 	url    string
@@ -22,17 +22,17 @@ type httpResponse struct {
 
 	headers *lua.LTable // made when the script asks, like data
 	data    lua.LValue
-	stream  *httpStream // of a response that is read whole: made when the script asks
+	stream  *stream // of a response that is read whole: made when the script asks
 	whole   bool
 }
 
-func newHTTPResponse(r *outbound.Response) *httpResponse {
-	return &httpResponse{status: r.Status, header: r.Header, url: r.URL.String()}
+func newResponse(r *outbound.Response) *response {
+	return &response{status: r.Status, header: r.Header, url: r.URL.String()}
 }
 
-func checkHTTPResponse(L *lua.LState) *httpResponse {
+func checkResponse(L *lua.LState) *response {
 	if ud, ok := L.Get(1).(*lua.LUserData); ok {
-		if r, ok := ud.Value.(*httpResponse); ok {
+		if r, ok := ud.Value.(*response); ok {
 			return r
 		}
 	}
@@ -40,9 +40,9 @@ func checkHTTPResponse(L *lua.LState) *httpResponse {
 	return nil
 }
 
-// httpResponseField is res.name for what is not a method.
-func httpResponseField(L *lua.LState) int {
-	r := checkHTTPResponse(L)
+// responseField is res.name for what is not a method.
+func responseField(L *lua.LState) int {
+	r := checkResponse(L)
 	v := lua.LNil
 	name, _ := L.Get(2).(lua.LString)
 	switch name {
@@ -70,7 +70,7 @@ func httpResponseField(L *lua.LState) int {
 }
 
 // text returns the body. It raises for a stream.
-func (r *httpResponse) text(L *lua.LState) string {
+func (r *response) text(L *lua.LState) string {
 	if r.stream != nil && !r.whole {
 		L.RaiseError("the response is a stream: read it with res:read(), res:lines() or res:chunks()")
 	}
@@ -78,7 +78,7 @@ func (r *httpResponse) text(L *lua.LState) string {
 }
 
 // decode returns the body as res.data has it. Only the holder may call it.
-func (r *httpResponse) decode(L *lua.LState) lua.LValue {
+func (r *response) decode(L *lua.LState) lua.LValue {
 	body := r.text(L)
 	kind, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && kind != "text/json" && !strings.HasSuffix(kind, "+json") {
@@ -92,15 +92,15 @@ func (r *httpResponse) decode(L *lua.LState) lua.LValue {
 }
 
 // reader returns what reads the body piece by piece. Only the holder may call it.
-func (r *httpResponse) reader() *httpStream {
+func (r *response) reader() *stream {
 	if r.stream == nil {
-		r.stream, r.whole = &httpStream{eof: true}, true
+		r.stream, r.whole = &stream{eof: true}, true
 		r.stream.buf.WriteString(r.body)
 	}
 	return r.stream
 }
 
-// httpResponseMethods are the methods of a response.
+// responseMethods are the methods of a response.
 //
 //	res:json() -> value | nil, message    the body decoded, whatever its content type says
 //	res:lines([max]) -> iterator          lines without their end, at most max bytes each (1 MiB)
@@ -113,9 +113,9 @@ func (r *httpResponse) reader() *httpStream {
 // step when the body breaks off. They go on where the one before stopped. A stream ends
 // with the request that opened it (or the background task, or the function of
 // rover.parallel).
-var httpResponseMethods = map[string]lua.LGFunction{
+var responseMethods = map[string]lua.LGFunction{
 	"json": func(L *lua.LState) int {
-		v, err := jsonlua.Decode(L, []byte(checkHTTPResponse(L).text(L)))
+		v, err := jsonlua.Decode(L, []byte(checkResponse(L).text(L)))
 		if err != nil {
 			return luaval.PushFailure(L, err)
 		}
@@ -123,26 +123,26 @@ var httpResponseMethods = map[string]lua.LGFunction{
 		return 1
 	},
 	"lines": func(L *lua.LState) int {
-		s := checkHTTPResponse(L).reader()
-		most := luaval.CheckReadSize(L, 2, defaultLineBytes)
+		s := checkResponse(L).reader()
+		most := luaval.CheckReadSize(L, 2, DefaultLineBytes)
 		L.Push(L.NewFunction(func(L *lua.LState) int { return s.line(L, most) }))
 		return 1
 	},
 	"chunks": func(L *lua.LState) int {
-		s := checkHTTPResponse(L).reader()
+		s := checkResponse(L).reader()
 		size := luaval.CheckReadSize(L, 2, streamReadBytes)
 		L.Push(L.NewFunction(func(L *lua.LState) int { return s.chunk(L, size) }))
 		return 1
 	},
 	"read": func(L *lua.LState) int {
-		s := checkHTTPResponse(L).reader()
+		s := checkResponse(L).reader()
 		if L.Get(2) == lua.LNil {
 			return s.rest(L)
 		}
 		return s.read(L, luaval.CheckReadSize(L, 2, 0))
 	},
 	"close": func(L *lua.LState) int {
-		checkHTTPResponse(L).reader().close()
+		checkResponse(L).reader().close()
 		return 0
 	},
 }

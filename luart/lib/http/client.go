@@ -1,4 +1,4 @@
-package luart
+package http
 
 import (
 	"crypto/tls"
@@ -10,22 +10,22 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
-// maxTLSSettings is how many different TLS settings the clients of a script may have:
+// MaxTLSSettings is how many different TLS settings the clients of a script may have:
 // each keeps connections of its own.
-const maxTLSSettings = 64
+const MaxTLSSettings = 64
 
-// httpClients are the connections of a generation: one pool for each TLS setting. They
+// clients are the connections of a generation: one pool for each TLS setting. They
 // are the holder's.
-type httpClients struct {
-	vm          *VM
-	policy      *outbound.Policy  // nil: not granted
-	fakeNetwork http.RoundTripper // nil: the network
-	pools       map[tlsSetting]*outbound.Client
-	retired     bool
+type clients struct {
+	*state
+	grants  lib.Grants
+	pools   map[tlsSetting]*outbound.Client
+	retired bool
 }
 
 // tlsSetting is how a client makes its connections secure.
@@ -34,9 +34,9 @@ type tlsSetting struct {
 	insecure      bool
 }
 
-// httpClient is what rover.http.create returns: defaults for its requests.
-type httpClient struct {
-	clients   *httpClients
+// client is what rover.http.create returns: defaults for its requests.
+type client struct {
+	clients   *clients
 	outbound  *outbound.Client
 	base      string // without a slash at its end; empty: none
 	header    http.Header
@@ -45,16 +45,13 @@ type httpClient struct {
 	maxBody   int64 // 0: the default
 }
 
-func newHTTPClients(vm *VM, policy *outbound.Policy, fakeNetwork http.RoundTripper) *httpClients {
-	return &httpClients{vm: vm, policy: policy, fakeNetwork: fakeNetwork, pools: map[tlsSetting]*outbound.Client{}}
+func newClients(s *lib.Scope) *clients {
+	return &clients{state: s.State.(*state), grants: s.Grants, pools: map[tlsSetting]*outbound.Client{}}
 }
-
-// HTTPStats returns what rover.http has done in the VM, in all generations.
-func (vm *VM) HTTPStats() outbound.Stats { return vm.http.Stats() }
 
 // closeIdle closes what is kept for later requests, and has connections in use closed
 // when their requests have ended. Only the holder may call it.
-func (h *httpClients) closeIdle() {
+func (h *clients) closeIdle() {
 	h.retired = true
 	for _, p := range h.pools {
 		p.Close()
@@ -63,17 +60,17 @@ func (h *httpClients) closeIdle() {
 
 // plain returns the client behind rover.http itself. It raises where net is not granted.
 // Only the holder may call it.
-func (h *httpClients) plain(L *lua.LState) *httpClient {
+func (h *clients) plain(L *lua.LState) *client {
 	h.checkGranted(L)
 	p, err := h.pool(tlsSetting{})
 	if err != nil { // there is nothing in it to be wrong
 		L.RaiseError("%s", err)
 	}
-	return &httpClient{clients: h, outbound: p, redirects: defaultRedirects}
+	return &client{clients: h, outbound: p, redirects: DefaultRedirects}
 }
 
-func (h *httpClients) checkGranted(L *lua.LState) {
-	if h.policy == nil {
+func (h *clients) checkGranted(L *lua.LState) {
+	if h.grants.Net == nil {
 		L.RaiseError("rover.http needs `allow net` in the rover block of the Caddyfile")
 	}
 }
@@ -88,9 +85,9 @@ func (h *httpClients) checkGranted(L *lua.LState) {
 //	insecure   true: trust whoever answers
 //
 // Clients with the same TLS options share connections.
-func (h *httpClients) create(L *lua.LState) int {
+func (h *clients) create(L *lua.LState) int {
 	h.checkGranted(L)
-	c := &httpClient{clients: h, redirects: defaultRedirects}
+	c := &client{clients: h, redirects: DefaultRedirects}
 	var s tlsSetting
 	text := func(key string, v lua.LValue) string {
 		t, ok := v.(lua.LString)
@@ -104,13 +101,13 @@ func (h *httpClients) create(L *lua.LState) int {
 		case "base_url":
 			c.base = checkBaseURL(L, text(key, v))
 		case "headers":
-			c.header = httpHeaders(L, 1, v)
+			c.header = readHeaders(L, 1, v)
 		case "timeout":
-			c.timeout = httpSeconds(L, 1, v)
+			c.timeout = readTimeout(L, 1, v)
 		case "redirects":
-			c.redirects = int(httpCount(L, 1, key, v, 0, maxRedirects))
+			c.redirects = int(readCount(L, 1, key, v, 0, MaxRedirects))
 		case "max_body":
-			c.maxBody = httpCount(L, 1, key, v, 1, largestBodyLimit)
+			c.maxBody = readCount(L, 1, key, v, 1, LargestBodyLimit)
 		case "ca":
 			s.ca = text(key, v)
 		case "cert":
@@ -131,12 +128,12 @@ func (h *httpClients) create(L *lua.LState) int {
 	if c.outbound, err = h.pool(s); err != nil {
 		L.ArgError(1, err.Error())
 	}
-	L.Push(luaval.NewObject(h.vm.types.httpClient, c))
+	L.Push(luaval.NewObject(h.client, c))
 	return 1
 }
 
 func checkBaseURL(L *lua.LState, text string) string {
-	u, err := parseHTTPURL(text)
+	u, err := parseURL(text)
 	if err != nil {
 		L.ArgError(1, "option base_url: "+err.Error())
 	}
@@ -147,11 +144,11 @@ func checkBaseURL(L *lua.LState, text string) string {
 }
 
 // pool returns the connections with a TLS setting. Only the holder may call it.
-func (h *httpClients) pool(s tlsSetting) (*outbound.Client, error) {
+func (h *clients) pool(s tlsSetting) (*outbound.Client, error) {
 	if p := h.pools[s]; p != nil {
 		return p, nil
 	}
-	if len(h.pools) >= maxTLSSettings {
+	if len(h.pools) >= MaxTLSSettings {
 		return nil, errors.New("the script has 64 clients with different TLS options, the limit: create them once, while it loads")
 	}
 	config, err := s.config()
@@ -159,8 +156,8 @@ func (h *httpClients) pool(s tlsSetting) (*outbound.Client, error) {
 		return nil, err
 	}
 	p := outbound.NewClient(outbound.Options{
-		Policy: h.policy, TLS: config, Counters: &h.vm.http, Context: h.vm.stopping,
-		FakeNetwork: h.fakeNetwork, WithTimeout: h.vm.clock.WithTimeout,
+		Policy: h.grants.Net, TLS: config, Counters: &h.counters, Context: h.vm.Context(),
+		FakeNetwork: h.grants.FakeNetwork, WithTimeout: h.vm.Clock().WithTimeout,
 	})
 	if h.retired {
 		p.Close()

@@ -1,4 +1,4 @@
-package luart
+package http
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -17,13 +18,13 @@ const (
 	// ready, and little enough for ten thousand streams.
 	streamReadBytes = 64 << 10
 
-	defaultLineBytes = 1 << 20
+	DefaultLineBytes = 1 << 20
 )
 
-// httpStream is a body read piece by piece. It is the holder's.
-type httpStream struct {
-	vm      *VM
-	owner   *call // closes it at its end
+// stream is a body read piece by piece. It is the holder's.
+type stream struct {
+	vm      lib.VM
+	owner   lib.Caller // closes it at its end
 	host    string
 	resp    *outbound.Response // nil: what is left is in buf
 	buf     bytes.Buffer       // read, not handed out
@@ -37,21 +38,21 @@ var errStreamClosed = &outbound.Error{Step: outbound.StepCancelled, Err: errors.
 
 // fill reads more into buf, or finds the end. It raises when it cannot. Only the holder
 // may call it.
-func (s *httpStream) fill(L *lua.LState) {
+func (s *stream) fill(L *lua.LState) {
 	s.buf.Grow(streamReadBytes)
 	p := s.buf.AvailableBuffer()[:streamReadBytes]
 	var n int
 	var err error
 	s.reading = true
 	defer func() { s.reading = false }()
-	s.vm.await(L, waitsOn{what: "rover.http stream", which: s.host}, func(ctx context.Context) { n, err = s.resp.Read(ctx, p) })
+	s.vm.Caller().Await(L, lib.WaitsOn{What: "rover.http stream", Which: s.host}, func(ctx context.Context) { n, err = s.resp.Read(ctx, p) })
 	s.buf.Write(p[:n])
 	switch {
 	case s.closed: // by another function, meanwhile
 		s.fail(L, errStreamClosed)
 	case errors.Is(err, io.EOF):
 		s.eof = true
-		s.owner.forget(s)
+		s.owner.Forget(s)
 		s.resp.Close() // nothing is under way
 	case err != nil:
 		s.fail(L, err)
@@ -59,27 +60,27 @@ func (s *httpStream) fill(L *lua.LState) {
 }
 
 // close ends the stream, in the middle or not. Only the holder may call it.
-func (s *httpStream) close() {
+func (s *stream) close() {
 	if s.closed {
 		return
 	}
 	s.closed = true
 	if s.resp != nil && !s.eof {
-		s.owner.forget(s)
+		s.owner.Forget(s)
 		// Closing an HTTP/2 stream writes to its connection, which may be stuck: not
 		// while everybody waits for the VM.
-		s.vm.closings.Go(s.resp.Close)
+		s.vm.Go(s.resp.Close)
 	}
 }
 
 // fail ends the stream and raises err. Only the holder may call it.
-func (s *httpStream) fail(L *lua.LState, err error) {
+func (s *stream) fail(L *lua.LState, err error) {
 	s.close()
 	L.RaiseError("%s", err)
 }
 
 // more fills buf until it has n bytes, or all that are left. Only the holder may call it.
-func (s *httpStream) more(L *lua.LState, n int) {
+func (s *stream) more(L *lua.LState, n int) {
 	switch {
 	case s.closed:
 		L.RaiseError("the response is closed: it ends with the request that opened it, or with res:close()")
@@ -92,7 +93,7 @@ func (s *httpStream) more(L *lua.LState, n int) {
 }
 
 // push returns the next n bytes to Lua, nil at the end.
-func (s *httpStream) push(L *lua.LState, n int) int {
+func (s *stream) push(L *lua.LState, n int) int {
 	if s.buf.Len() == 0 {
 		L.Push(lua.LNil)
 		return 1
@@ -102,19 +103,19 @@ func (s *httpStream) push(L *lua.LState, n int) int {
 }
 
 // read is res:read(n).
-func (s *httpStream) read(L *lua.LState, n int) int {
+func (s *stream) read(L *lua.LState, n int) int {
 	s.more(L, n)
 	return s.push(L, n)
 }
 
 // chunk is one step of res:chunks(size).
-func (s *httpStream) chunk(L *lua.LState, size int) int {
+func (s *stream) chunk(L *lua.LState, size int) int {
 	s.more(L, 1)
 	return s.push(L, size)
 }
 
 // rest is res:read().
-func (s *httpStream) rest(L *lua.LState) int {
+func (s *stream) rest(L *lua.LState) int {
 	if s.more(L, 0); !s.eof {
 		s.more(L, int(s.limit)+1)
 		if int64(s.buf.Len()) > s.limit {
@@ -125,7 +126,7 @@ func (s *httpStream) rest(L *lua.LState) int {
 }
 
 // line is one step of res:lines(most).
-func (s *httpStream) line(L *lua.LState, most int) int {
+func (s *stream) line(L *lua.LState, most int) int {
 	for seen := 0; ; {
 		s.more(L, seen+1)
 		b := s.buf.Bytes()
