@@ -6,9 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/caddy-rover/rover/luart/luaval"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (

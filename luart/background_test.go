@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 func TestSpawnStartsWithTheGeneration(t *testing.T) {

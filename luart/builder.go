@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -158,7 +159,7 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 	r.ctype = typeHTML
 	if data, ok := L.Get(at).(*lua.LTable); ok {
 		L.Push(L.NewFunction(func(L *lua.LState) int {
-			text, err := g.templates.render(L, data, L.CheckString(1))
+			text, err := g.templates.Render(L, data, L.CheckString(1))
 			if err != nil {
 				L.RaiseError("%s", err.Error())
 			}
@@ -168,7 +169,7 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 		}))
 		return 1
 	}
-	text, ok := htmlText(L.Get(at))
+	text, ok := html.Text(L.Get(at))
 	if !ok {
 		text = luaval.CheckText(L, at)
 	}

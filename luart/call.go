@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // call is one piece of Lua work that may wait: a request's phase, the loading of a
@@ -32,8 +33,8 @@ type call struct {
 	sliceStart int64 // when it got the VM last, by nanotime
 	cost       Cost
 
-	printed *[]string   // takes what print prints; nil: the log does
-	written *lineBuffer // what io.write has not printed yet; nil: it was not called
+	printed *[]string          // takes what print prints; nil: the log does
+	written *stdlib.LineBuffer // what io.write has not printed yet; nil: it was not called
 
 	inflight *inflight // nil: it has not waited yet, and nobody has asked for it
 

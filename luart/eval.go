@@ -11,11 +11,12 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 const (
 	// maxEvalBytes is the longest chunk that Eval takes.
-	maxEvalBytes = maxChunkBytes
+	maxEvalBytes = stdlib.MaxChunkBytes
 
 	// maxPrinted lines of print are kept of an Eval.
 	maxPrinted = 1000

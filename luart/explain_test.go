@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-rover/rover/luart/lib/all"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
 
 	"github.com/caddy-rover/rover/luart/chunk"
 )

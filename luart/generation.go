@@ -14,9 +14,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // Script is what a generation is made of.
@@ -52,7 +54,7 @@ type Script struct {
 
 	// Modules are the sources of modules by name, which are taken instead of the files.
 	// nil: all modules are files.
-	Modules map[string]Module
+	Modules map[string]stdlib.Module
 
 	// Opened is told of each file that a module was looked for in: its path and what it
 	// holds, nil for a file that is not there. It may be called for as long as the
@@ -94,8 +96,8 @@ type Generation struct {
 	// The rest is the holder's, but for tree, onError and functions, which do not change
 	// once the script has loaded.
 	env       *lua.LTable
-	domain    trustDomain
-	templates *templates
+	domain    stdlib.TrustDomain
+	templates *html.Templates
 	builders  map[string]*lua.LUserData
 	lifeHooks map[string]*lua.LUserData
 	life      lifecycle
@@ -193,10 +195,10 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	if s.AllowEnv {
 		getenv = s.Getenv
 	}
-	g.env = newEnv(vm.main, envHooks{
+	g.env = stdlib.New(vm.main, stdlib.Hooks{
 		Print:   func(_ *lua.LState, line string) { vm.print(line) },
-		Write:   func(_ *lua.LState, to stdStream, text string) { vm.write(to, text) },
-		Flush:   func(_ *lua.LState, to stdStream) { vm.flushLine(to) },
+		Write:   func(_ *lua.LState, to stdlib.Stream, text string) { vm.write(to, text) },
+		Flush:   func(_ *lua.LState, to stdlib.Stream) { vm.flushLine(to) },
 		Getenv:  getenv,
 		Resolve: g.snapshot.resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,
@@ -205,7 +207,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Clock:   vm.clock,
 		Domain:  &g.domain,
 	})
-	g.templates = newTemplates(g.env)
+	g.templates = html.NewTemplates(g.env)
 	g.builders = newBuilders(g)
 	g.lifeHooks = newLifeHooks(g)
 	rover, err := g.openRover(s)
@@ -230,7 +232,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	}
 	if serr == nil {
 		result, serr = vm.call1(c, fn)
-		g.domain.start = g.domain.globals(L)
+		g.domain.Start = g.domain.Globals(L)
 	}
 	switch {
 	case serr != nil:
@@ -287,7 +289,8 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("semaphore", g.vm.openSemaphore)
 	fn("channel", g.vm.openChannel)
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
-	set("html", g.templates.open(L))
+	set("html", g.templates.Open(L))
+	set("html", g.templates.Open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()
 	for k, v := range s.Config {

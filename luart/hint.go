@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // hinter finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
@@ -368,7 +369,7 @@ func fromLibrary(e ast.Expr, scope *chunk.Binding) bool {
 		if b := scope.Find(e.Value); b != nil {
 			return !b.Changed && b.Value != nil && fromLibrary(b.Value, b.Outer)
 		}
-		return e.Value == "rover" || slices.ContainsFunc(sandbox, func(lib library) bool { return lib.name == e.Value })
+		return e.Value == "rover" || slices.ContainsFunc(stdlib.AllowList, func(lib stdlib.Table) bool { return lib.Name == e.Value })
 	}
 	return false
 }

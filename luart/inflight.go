@@ -3,8 +3,9 @@ package luart
 import (
 	"context"
 
-	"github.com/caddy-rover/rover/luart/lib"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
 // waitsOn says what a call waits for, to people.

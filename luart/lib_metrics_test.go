@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/caddy-rover/rover/luart/lib/metrics"
 )
 
 // collected returns the series of the VM's metrics, "rover_x{a=1} 2", sorted.

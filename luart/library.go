@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // libraryStates is what libraries keep in a VM from one generation to the next.
@@ -82,7 +83,7 @@ func (g *Generation) openLibraries(rover *lua.LTable, s *Script) error {
 			return fmt.Errorf("opening library %q: %w", l.Name, err)
 		}
 		if t, ok := v.(*lua.LTable); ok {
-			bound(t)
+			stdlib.Bound(t)
 		}
 		rover.RawSetString(l.Name, v)
 	}

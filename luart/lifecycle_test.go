@@ -8,10 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // The hooks run in this order, each once; what on_start spawns comes after it.
@@ -209,7 +211,7 @@ func TestSources(t *testing.T) {
 	dir := t.TempDir()
 	in := func(s *Script) {
 		s.Path = dir + "/app.lua"
-		s.Modules = map[string]Module{"a": {"a.lua", []byte(`return "given"`)}, "lib.late": {"lib/late.lua", []byte(`return "late"`)}}
+		s.Modules = map[string]stdlib.Module{"a": {Path: "a.lua", Source: []byte(`return "given"`)}, "lib.late": {Path: "lib/late.lua", Source: []byte(`return "late"`)}}
 		s.Opened = func(path string, source []byte) { opened[strings.TrimPrefix(path, dir)] = string(source) }
 	}
 	s := newServer(t, source, in)

@@ -16,7 +16,6 @@ import (
 func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 	const n = 5000
 	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
-		"maxn":    func(L *lua.LState) { callGo(L, tabMaxn, luarttest.Names(L, n)) },
 		"options": func(L *lua.LState) { luaval.EachField(L, luarttest.Names(L, n), func(string, lua.LValue) {}) },
 		"header values": func(L *lua.LState) {
 			h := L.NewTable()
@@ -39,29 +38,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 			var p luaval.Pace
 			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })
 		},
-		"next, items that are gone": func(L *lua.LState) {
-			t := luarttest.Strings(L, n)
-			for i := range n - 1 {
-				t.RawSetInt(i+1, lua.LNil)
-			}
-			nextKey(L, t, lua.LNil)
-		},
-		"next, keys that are gone": func(L *lua.LState) {
-			t := luarttest.Names(L, n)
-			for i := range n {
-				t.RawSetString("name"+lua.LNumber(i).String(), lua.LNil)
-			}
-			nextKey(L, t, lua.LNil)
-		},
-		"concat": func(L *lua.LState) { callGo(L, tabConcat, luarttest.Strings(L, n)) },
-		"sort":   func(L *lua.LState) { callGo(L, tabSort, luarttest.Strings(L, n)) },
 	})
-}
-
-func callGo(L *lua.LState, f lua.LGFunction, arg lua.LValue) {
-	L.Push(L.NewFunction(f))
-	L.Push(arg)
-	L.Call(1, 0)
 }
 
 // Functions of rover.parallel inside each other are counted together, and the count goes back.

@@ -1,12 +1,16 @@
 package luart
 
+import (
+	"github.com/caddy-rover/rover/luart/stdlib"
+)
+
 // print is what print does: the log gets the line, or whoever has asked for the chunk
 // that runs. Only the holder may call it.
-func (vm *VM) print(line string) { vm.show(vm.cur, stdout, line) }
+func (vm *VM) print(line string) { vm.show(vm.cur, stdlib.Stdout, line) }
 
-// show gives a line to the log, at the level of its stdStream, or to whoever has asked for the
+// show gives a line to the log, at the level of its stdlib.Stream, or to whoever has asked for the
 // chunk that c runs. Only the holder may call it.
-func (vm *VM) show(c *call, from stdStream, line string) {
+func (vm *VM) show(c *call, from stdlib.Stream, line string) {
 	for asked := c; asked != nil; asked = asked.parent {
 		if asked.printed != nil {
 			if len(*asked.printed) < maxPrinted {
@@ -15,7 +19,7 @@ func (vm *VM) show(c *call, from stdStream, line string) {
 			return
 		}
 	}
-	if from == stderr {
+	if from == stdlib.Stderr {
 		c.log().Warn(line)
 		return
 	}
@@ -25,21 +29,21 @@ func (vm *VM) show(c *call, from stdStream, line string) {
 // write is what io.write and the streams do: print line by line. What of a line there is
 // when the call ends is printed then: lines of different requests do not mix. Only the
 // holder may call it.
-func (vm *VM) write(to stdStream, text string) {
+func (vm *VM) write(to stdlib.Stream, text string) {
 	c := vm.cur
 	if c.written == nil {
-		c.written = &lineBuffer{}
+		c.written = &stdlib.LineBuffer{}
 		c.atEnd(c.written, func() {
-			c.written.flush(stdout, func(line string) { vm.show(c, stdout, line) })
-			c.written.flush(stderr, func(line string) { vm.show(c, stderr, line) })
+			c.written.Flush(stdlib.Stdout, func(line string) { vm.show(c, stdlib.Stdout, line) })
+			c.written.Flush(stdlib.Stderr, func(line string) { vm.show(c, stdlib.Stderr, line) })
 		})
 	}
-	c.written.write(to, text, func(line string) { vm.show(c, to, line) })
+	c.written.Write(to, text, func(line string) { vm.show(c, to, line) })
 }
 
 // flushLine prints what of a line there is. Only the holder may call it.
-func (vm *VM) flushLine(to stdStream) {
+func (vm *VM) flushLine(to stdlib.Stream) {
 	if c := vm.cur; c.written != nil {
-		c.written.flush(to, func(line string) { vm.show(c, to, line) })
+		c.written.Flush(to, func(line string) { vm.show(c, to, line) })
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // What io writes is in the log line by line; what of a line there is when a request ends is
@@ -43,7 +45,7 @@ func TestWriteLogsLines(t *testing.T) {
 	}
 	s.once("GET /long", "204 ")
 	got = lines()
-	if len(got) != 3 || strings.Join(got, "") != strings.Repeat("info "+strings.Repeat("x", maxLineBytes), 2)+"info "+strings.Repeat("x", 20000-2*maxLineBytes) {
+	if len(got) != 3 || strings.Join(got, "") != strings.Repeat("info "+strings.Repeat("x", stdlib.MaxLineBytes), 2)+"info "+strings.Repeat("x", 20000-2*stdlib.MaxLineBytes) {
 		t.Errorf("a long line became %d", len(got))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
+	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -96,20 +98,20 @@ func TestLimitsPage(t *testing.T) {
 		{"a channel", []string{count(maxChannelItems), mib(maxChannelBytes)}},
 		{"caches open channels", []string{count(maxNames)}},
 		{"places of a semaphore", []string{count(maxPlaces)}},
-		{"nested calls", []string{count(maxCalls)}},
-		{"coroutines inside", []string{count(maxCoroutines)}},
+		{"nested calls", []string{count(stdlib.MaxCalls)}},
+		{"coroutines inside", []string{count(stdlib.MaxCoroutines)}},
 		{"a string made by", []string{mib(luaval.MaxStringBytes)}},
-		{"values that `unpack`", []string{count(maxResults)}},
+		{"values that `unpack`", []string{count(stdlib.MaxResults)}},
 		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},
 		{"regular expressions", []string{kib(re.MaxBytes), count(re.MaxGroups) + " groups", count(re.MaxSteps)}},
 		{"JSON", []string{count(jsonlua.MaxDepth) + " levels", mib(jsonlua.MaxBytes)}},
-		{"a template", []string{mib(htmlTemplateBytes), count(htmlTags) + " tags", kib(htmlCodeBytes)}},
-		{"source given to `load`", []string{kib(maxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
+		{"a template", []string{mib(html.MaxBytes), count(html.MaxTags) + " tags", kib(html.MaxCodeBytes)}},
+		{"source given to `load`", []string{kib(stdlib.MaxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(maxModuleBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
 		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
 		{"one entry of the log", []string{kib(maxLogBytes), count(maxLogFields) + " fields"}},
-		{"a line of `io.write`", []string{kib(maxLineBytes)}},
+		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},
 		{"the story of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
 		{"source that is kept for errors", []string{mib(chunk.MaxSourceBytes), kib(chunk.MaxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},

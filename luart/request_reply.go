@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
@@ -79,7 +80,7 @@ func (o *outcome) plainReply(b luaval.Budget, v lua.LValue) (r response, ok bool
 		o.buf = append(o.buf[:0], luaval.ExactText(v)...)
 		r.ctype, r.body = typeText, o.buf
 	default:
-		text, isText := htmlText(v)
+		text, isText := html.Text(v)
 		if !isText {
 			return r, false, nil
 		}

@@ -15,7 +15,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/giveup"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // maxModuleBytes is the longest module file: a mistake (a log, a video) must not fill the memory.
@@ -76,8 +78,8 @@ func findModule(dir, name string) (found foundModule, err error) {
 // moduleReader returns a resolver for the modules in a folder. Others hold the VM while it reads: a file system may take
 // long to answer, and is given up after a while. opened is told of each file that was looked at, source nil when there
 // was none; nil: nobody wants to know.
-func (vm *VM) moduleReader(dir string, opened func(path string, source []byte)) resolver {
-	return func(L *lua.LState, name string) (m Module, err error) {
+func (vm *VM) moduleReader(dir string, opened func(path string, source []byte)) stdlib.Resolver {
+	return func(L *lua.LState, name string) (m stdlib.Module, err error) {
 		var found foundModule
 		vm.await(L, waitsOn{what: "reading module", which: name}, func(ctx context.Context) {
 			found, err = vm.readModule(ctx, dir, name)
@@ -87,7 +89,7 @@ func (vm *VM) moduleReader(dir string, opened func(path string, source []byte)) 
 				opened(l.path, l.source)
 			}
 		}
-		return Module{found.path, found.source}, err
+		return stdlib.Module{Path: found.path, Source: found.source}, err
 	}
 }
 
@@ -132,4 +134,12 @@ func readModule(root *os.Root, file string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is longer than %d bytes", file, maxModuleBytes)
 	}
 	return source, nil
+}
+
+// compileAside is compile while others hold the VM. It ends with the call that runs in L. Only the holder may call it.
+func (vm *VM) compileAside(L *lua.LState, source []byte, path string) (proto *lua.FunctionProto, err error) {
+	vm.await(L, waitsOn{what: "compiling", which: path}, func(ctx context.Context) {
+		proto, err = chunk.CompileFor(ctx, source, path)
+	})
+	return proto, err
 }

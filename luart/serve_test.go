@@ -16,11 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-rover/rover/luart/lib/all"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

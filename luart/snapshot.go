@@ -5,18 +5,14 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
-)
 
-// Module is a module as it was loaded.
-type Module struct {
-	Path   string // inside the script's folder: its name in messages
-	Source []byte
-}
+	"github.com/caddy-rover/rover/luart/stdlib"
+)
 
 // Sources are what a generation was made of.
 type Sources struct {
 	Script  []byte
-	Modules map[string]Module // by name
+	Modules map[string]stdlib.Module // by name
 }
 
 // snapshot collects the Sources of a generation. Any goroutine may call its methods.
@@ -26,24 +22,21 @@ type snapshot struct {
 	mu sync.Mutex // guards Modules: a handler may require a module at any time
 }
 
-// resolver finds a module for require. Only the holder may call it.
-type resolver = func(L *lua.LState, name string) (Module, error)
-
 // resolver returns a resolver that takes modules from given and others from next, and
 // keeps them.
-func (s *snapshot) resolver(next resolver, given map[string]Module) resolver {
-	return func(L *lua.LState, name string) (Module, error) {
+func (s *snapshot) resolver(next stdlib.Resolver, given map[string]stdlib.Module) stdlib.Resolver {
+	return func(L *lua.LState, name string) (stdlib.Module, error) {
 		m, ok := given[name]
 		if !ok {
 			var err error
 			if m, err = next(L, name); err != nil {
-				return Module{}, err
+				return stdlib.Module{}, err
 			}
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.Modules == nil {
-			s.Modules = map[string]Module{}
+			s.Modules = map[string]stdlib.Module{}
 		}
 		s.Modules[name] = m
 		return m, nil

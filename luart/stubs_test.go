@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // stubClasses say which class of types/rover.lua stands for which type of luaval.NewType.
@@ -112,10 +113,10 @@ func realNames(t *testing.T) map[string]bool {
 		})
 	}
 	walk("rover", s.gen.env.RawGetString("rover").(*lua.LTable))
-	for _, lib := range sandbox {
-		for _, f := range lib.funcs {
-			if strings.HasPrefix(f.why, "from Lua ") { // the rest is in the editor's own library
-				names[lib.name+"."+f.name] = true
+	for _, lib := range stdlib.AllowList {
+		for _, f := range lib.Functions {
+			if strings.HasPrefix(f.Why, "from Lua ") { // the rest is in the editor's own library
+				names[lib.Name+"."+f.Name] = true
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // VMOptions says how a VM works.
@@ -24,12 +25,9 @@ type VMOptions struct {
 
 // Limits of every Lua thread.
 const (
-	// maxCalls nested Lua calls raise "stack overflow". Each costs about 1 KiB of Go
-	// stack when it goes through a Go function, so that this depth stays in 2 MiB.
-	maxCalls = 2048
 
 	// A Lua thread starts with registrySlots of 16 bytes and grows to at most
-	// maxRegistrySlots: room for maxCalls frames of 60 values.
+	// maxRegistrySlots: room for stdlib.MaxCalls frames of 60 values.
 	registrySlots    = 128
 	registryGrowStep = 256
 	maxRegistrySlots = 128 * 1024
@@ -110,7 +108,7 @@ func (th *thread) serve(g *Generation) {
 		th.spent = true
 	}
 	th.gen = g
-	th.L.Env = g.domain.start
+	th.L.Env = g.domain.Start
 }
 
 // keptRegistrySlots, 16 KiB, is the largest registry of a Lua thread that is kept for
@@ -142,7 +140,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
 	vm.main = lua.NewState(lua.Options{
-		CallStackSize:       maxCalls,
+		CallStackSize:       stdlib.MaxCalls,
 		RegistrySize:        registrySlots,
 		RegistryGrowStep:    registryGrowStep,
 		RegistryMaxSize:     maxRegistrySlots,
@@ -237,7 +235,7 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 	vm.main.G.CurrentThread = L
 	if vm.meta != c.gen {
 		vm.meta = c.gen
-		setStringMeta(vm.main, &c.gen.domain)
+		stdlib.SetStringMeta(vm.main, &c.gen.domain)
 	}
 	burst := c.gen.burst
 	if c.gen.tree == nil {

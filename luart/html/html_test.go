@@ -1,4 +1,4 @@
-package luart
+package html
 
 import (
 	"errors"
@@ -13,18 +13,18 @@ import (
 )
 
 // openTemplates returns a VM where rover.html is there and page(data)[[template]] is what api.html does.
-func openTemplates(t testing.TB) (*lua.LState, *templates) {
+func openTemplates(t testing.TB) (*lua.LState, *Templates) {
 	L := lua.NewState()
 	t.Cleanup(L.Close)
 	globals := L.Get(lua.GlobalsIndex).(*lua.LTable)
-	engine := newTemplates(globals)
+	engine := NewTemplates(globals)
 	rover := L.NewTable()
-	rover.RawSetString("html", engine.open(L))
+	rover.RawSetString("html", engine.Open(L))
 	L.SetGlobal("rover", rover)
 	L.SetGlobal("page", L.NewFunction(func(L *lua.LState) int {
 		data := L.OptTable(1, nil)
 		L.Push(L.NewFunction(func(L *lua.LState) int {
-			text, err := engine.render(L, data, L.CheckString(1))
+			text, err := engine.Render(L, data, L.CheckString(1))
 			if err != nil {
 				L.RaiseError("%s", err.Error())
 			}
@@ -169,9 +169,9 @@ func TestTemplateErrors(t *testing.T) {
 
 func TestTemplateLimits(t *testing.T) {
 	for name, c := range map[string]struct{ src, want string }{
-		"text":  {strings.Repeat("x", htmlTemplateBytes+1), "template:1: template too long: 1048577 bytes, the limit is 1048576"},
-		"tags":  {strings.Repeat("{{x}}\n", htmlTags+1), "template:4097: too many tags: the limit is 4096"},
-		"code":  {"\n{{ '" + strings.Repeat("x", htmlCodeBytes) + "' }}", "template:2: too much Lua in tags: the limit is 32768 bytes"},
+		"text":  {strings.Repeat("x", MaxBytes+1), "template:1: template too long: 1048577 bytes, the limit is 1048576"},
+		"tags":  {strings.Repeat("{{x}}\n", MaxTags+1), "template:4097: too many tags: the limit is 4096"},
+		"code":  {"\n{{ '" + strings.Repeat("x", MaxCodeBytes) + "' }}", "template:2: too much Lua in tags: the limit is 32768 bytes"},
 		"depth": {"{{ " + strings.Repeat("{", 300) + strings.Repeat("}", 300) + " }}", "template:1: chunk has too many syntax levels (limit 200)"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,9 +182,9 @@ func TestTemplateLimits(t *testing.T) {
 			}
 		})
 	}
-	most := strings.Repeat("{{x}}"+strings.Repeat("t\n", 100), htmlTags)
+	most := strings.Repeat("{{x}}"+strings.Repeat("t\n", 100), MaxTags)
 	if _, err := compileTemplate(most); err != nil {
-		t.Errorf("%d tags in %d bytes: %v", htmlTags, len(most), err)
+		t.Errorf("%d tags in %d bytes: %v", MaxTags, len(most), err)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestTemplateCache(t *testing.T) {
 	L, engine := openTemplates(t)
 	render := func(src string) string {
 		t.Helper()
-		text, err := engine.render(L, nil, src)
+		text, err := engine.Render(L, nil, src)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,35 +207,35 @@ func TestTemplateCache(t *testing.T) {
 	if render("no tags"); len(engine.cached) != 1 {
 		t.Error("a text without tags was kept")
 	}
-	for i := range 3 * htmlCached {
+	for i := range 3 * maxCached {
 		if got, want := render(fmt.Sprintf("%d{{ %d }}", i, i)), fmt.Sprintf("%d%d", i, i); got != want {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
-	if len(engine.cached) != htmlCached {
-		t.Errorf("%d templates are kept, want %d", len(engine.cached), htmlCached)
+	if len(engine.cached) != maxCached {
+		t.Errorf("%d templates are kept, want %d", len(engine.cached), maxCached)
 	}
 	for i := range 20 {
-		render(strings.Repeat("x", htmlTemplateBytes-100) + fmt.Sprintf("{{ %d }}", i))
+		render(strings.Repeat("x", MaxBytes-100) + fmt.Sprintf("{{ %d }}", i))
 	}
 	kept := 0
 	for src := range engine.cached {
 		kept += len(src)
 	}
-	if kept != engine.bytes || kept > htmlCachedBytes {
-		t.Errorf("%d bytes are kept (counted as %d), want at most %d", kept, engine.bytes, htmlCachedBytes)
+	if kept != engine.bytes || kept > maxCachedBytes {
+		t.Errorf("%d bytes are kept (counted as %d), want at most %d", kept, engine.bytes, maxCachedBytes)
 	}
 }
 
 func TestHTMLText(t *testing.T) {
 	L, engine := openTemplates(t)
-	if text, ok := htmlText(engine.fragment("<p>")); text != "<p>" || !ok {
+	if text, ok := Text(engine.fragment("<p>")); text != "<p>" || !ok {
 		t.Errorf("got %q, %t", text, ok)
 	}
 	other := L.NewUserData()
 	other.Value = "<p>"
 	for _, v := range []lua.LValue{lua.LNil, lua.LString("<p>"), L.NewTable(), other} {
-		if text, ok := htmlText(v); text != "" || ok {
+		if text, ok := Text(v); text != "" || ok {
 			t.Errorf("%s: got %q, %t", v.Type(), text, ok)
 		}
 	}
@@ -272,7 +272,7 @@ func FuzzTemplate(f *testing.F) {
 				if tag != "" {
 					template += src
 				}
-				if got, err := engine.render(L, nil, template); err != nil || got != want {
+				if got, err := engine.Render(L, nil, template); err != nil || got != want {
 					t.Fatalf("%q rendered as %q, %v", template, got, err)
 				}
 			}
@@ -289,7 +289,7 @@ func BenchmarkTemplate(b *testing.B) {
 	const src = `<h1>Hello {{ user.name }}</h1><ul>{{ for _, item in ipairs(items) do }}<li>{{ item.title }}</li>{{ end }}</ul>`
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := engine.render(L, data, src); err != nil {
+		if _, err := engine.Render(L, data, src); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,7 +1,6 @@
-package luart
+package stdlib
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -33,7 +32,7 @@ func newRequire(b *envBuilder) lua.LValue {
 // requirer is the require of one generation. Only the holder may use it.
 type requirer struct {
 	loaded, preload *lua.LTable
-	resolve         resolver
+	resolve         Resolver
 	compile         func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)
 	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
 	read            func(path string, source []byte, err error)
@@ -135,10 +134,15 @@ func (r *requirer) compileModule(L *lua.LState, source []byte, path string) (*lu
 	return r.compile(L, source, path)
 }
 
-// compileAside is compile while others hold the VM. It ends with the call that runs in L. Only the holder may call it.
-func (vm *VM) compileAside(L *lua.LState, source []byte, path string) (proto *lua.FunctionProto, err error) {
-	vm.await(L, waitsOn{what: "compiling", which: path}, func(ctx context.Context) {
-		proto, err = chunk.CompileFor(ctx, source, path)
-	})
-	return proto, err
+// Module is a module as it was loaded.
+type Module struct {
+	Path   string // inside the script's folder: its name in messages
+	Source []byte
 }
+
+// Resolver finds a module for require. Only the holder may call it.
+type Resolver = func(L *lua.LState, name string) (Module, error)
+
+// MaxCalls nested Lua calls raise "stack overflow". Each costs about 1 KiB of Go
+// stack when it goes through a Go function, so that this depth stays in 2 MiB.
+const MaxCalls = 2048

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 )
 
 // sandboxThread returns a Lua thread with a fresh environment, as a VM makes them.
-func sandboxThread(t testing.TB, h envHooks) *lua.LState {
+func sandboxThread(t testing.TB, h Hooks) *lua.LState {
 	t.Helper()
 	main := lua.NewState(lua.Options{
 		CallStackSize: 2048, RegistrySize: 128, RegistryGrowStep: 256, RegistryMaxSize: 128 * 1024,
@@ -24,10 +24,10 @@ func sandboxThread(t testing.TB, h envHooks) *lua.LState {
 	L, _ := main.NewThread()
 	main.G.CurrentThread = L
 	if h.Domain == nil {
-		h.Domain = &trustDomain{}
+		h.Domain = &TrustDomain{}
 	}
-	L.Env = newEnv(L, h)
-	setStringMeta(L, h.Domain)
+	L.Env = New(L, h)
+	SetStringMeta(L, h.Domain)
 	return L
 }
 
@@ -73,7 +73,7 @@ func TestSandboxFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			L := sandboxThread(t, envHooks{})
+			L := sandboxThread(t, Hooks{})
 			if err := runSandboxed(t, L, sandboxAssert, "assert.lua"); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestSandboxAllowList(t *testing.T) {
 		},
 		"table": {"concat", "getn", "insert", "maxn", "pack", "remove", "sort", "unpack"},
 	}
-	L := sandboxThread(t, envHooks{})
+	L := sandboxThread(t, Hooks{})
 	env := L.Env
 	for lib, names := range want {
 		table := env
@@ -147,22 +147,22 @@ func TestSandboxAllowList(t *testing.T) {
 }
 
 func TestSandboxReasons(t *testing.T) {
-	for _, lib := range sandbox {
-		for _, f := range lib.funcs {
-			if lib.name != "math" && lib.name != "string" && f.why == "" {
-				t.Errorf("%s.%s is allowed without a reason", lib.name, f.name)
+	for _, lib := range AllowList {
+		for _, f := range lib.Functions {
+			if lib.Name != "math" && lib.Name != "string" && f.Why == "" {
+				t.Errorf("%s.%s is allowed without a reason", lib.Name, f.Name)
 			}
 		}
 	}
 }
 
 func TestSandboxGenerationsAreApart(t *testing.T) {
-	domains := map[*lua.LTable]*trustDomain{}
-	d := &trustDomain{}
-	L := sandboxThread(t, envHooks{Domain: d})
+	domains := map[*lua.LTable]*TrustDomain{}
+	d := &TrustDomain{}
+	L := sandboxThread(t, Hooks{Domain: d})
 	a := L.Env
-	domains[a], d = d, &trustDomain{}
-	b := newEnv(L, envHooks{Domain: d})
+	domains[a], d = d, &TrustDomain{}
+	b := New(L, Hooks{Domain: d})
 	domains[b] = d
 	if L.Env != a {
 		t.Fatal("newEnv changed the environment of its Lua thread")
@@ -170,7 +170,7 @@ func TestSandboxGenerationsAreApart(t *testing.T) {
 	run := func(env *lua.LTable, source string) {
 		t.Helper()
 		L.Env = env
-		setStringMeta(L, domains[env])
+		SetStringMeta(L, domains[env])
 		if err := runSandboxed(t, L, source, "gen.lua"); err != nil {
 			t.Error(err)
 		}
@@ -194,7 +194,7 @@ func TestSandboxGenerationsAreApart(t *testing.T) {
 
 func TestSandboxPrint(t *testing.T) {
 	var lines []string
-	L := sandboxThread(t, envHooks{Print: func(_ *lua.LState, line string) { lines = append(lines, line) }})
+	L := sandboxThread(t, Hooks{Print: func(_ *lua.LState, line string) { lines = append(lines, line) }})
 	err := runSandboxed(t, L, `print("a", 1, nil, true, setmetatable({}, {__tostring = function() return "T" end}))
 		print() print(1/0, -1/0, "\0")
 		assert(not pcall(print, setmetatable({}, {__tostring = function() return {} end})))`, "print.lua")
@@ -208,7 +208,7 @@ func TestSandboxPrint(t *testing.T) {
 
 // What libraries read while they load is there, and require finds each table.
 func TestSandboxStandardTables(t *testing.T) {
-	L := sandboxThread(t, envHooks{})
+	L := sandboxThread(t, Hooks{})
 	for _, name := range []string{"_G", "coroutine", "debug", "io", "math", "os", "package", "string", "table"} {
 		source := "local t = _G." + name + " assert(type(t) == 'table' and require '" + name + "' == t and package.loaded['" + name + "'] == t)"
 		if err := runSandboxed(t, L, source, "tables.lua"); err != nil {
@@ -219,11 +219,11 @@ func TestSandboxStandardTables(t *testing.T) {
 
 // os.getenv is nil for every name, but where a script may read the environment.
 func TestSandboxGetenv(t *testing.T) {
-	denied := sandboxThread(t, envHooks{})
+	denied := sandboxThread(t, Hooks{})
 	if err := runSandboxed(t, denied, `assert(os.getenv("PATH") == nil and select("#", os.getenv("PATH")) == 1)`, "env.lua"); err != nil {
 		t.Error(err)
 	}
-	granted := sandboxThread(t, envHooks{Getenv: func(name string) (string, bool) { return "the " + name, name == "HOME" }})
+	granted := sandboxThread(t, Hooks{Getenv: func(name string) (string, bool) { return "the " + name, name == "HOME" }})
 	if err := runSandboxed(t, granted, `assert(os.getenv("HOME") == "the HOME" and os.getenv("PATH") == nil)`, "env.lua"); err != nil {
 		t.Error(err)
 	}
@@ -231,8 +231,8 @@ func TestSandboxGetenv(t *testing.T) {
 
 // debug shows no function of another generation.
 func TestSandboxDebugShowsNoForeignFunctions(t *testing.T) {
-	L := sandboxThread(t, envHooks{})
-	a, b := L.Env, newEnv(L, envHooks{})
+	L := sandboxThread(t, Hooks{})
+	a, b := L.Env, New(L, Hooks{})
 	if err := runSandboxed(t, L, `function visit(f) local r = f() return r end`, "a.lua"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// maxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not interrupted: 64 KiB
+// MaxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not interrupted: 64 KiB
 // take up to 25 ms.
-const maxChunkBytes = 64 << 10
+const MaxChunkBytes = 64 << 10
 
 // newLoad makes load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
 // that is called for piece after piece until it returns nil or ""; an error of its own is the message. The function
@@ -21,7 +21,7 @@ const maxChunkBytes = 64 << 10
 func newLoad(b *envBuilder) lua.LValue {
 	d := b.domain
 	return guarded(func(L *lua.LState) int {
-		env := d.globals(L)
+		env := d.Globals(L)
 		if L.GetTop() >= 4 {
 			env = L.CheckTable(4)
 			d.give(env)
@@ -51,13 +51,13 @@ func newLoadstring(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
 		source := luaval.CheckString(L, 1)
-		return loadChunk(L, source, optName(L, 2, source), d.globals(L))
+		return loadChunk(L, source, optName(L, 2, source), d.Globals(L))
 	})
 }
 
 // loadChunk pushes the compiled function, or nil and a message. Only the holder may call it.
 func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
-	if len(source) > maxChunkBytes {
+	if len(source) > MaxChunkBytes {
 		L.Push(lua.LNil)
 		L.Push(lua.LString(chunkName(name, maxSyntaxNameBytes) + ": chunk too long: the limit of load is 65536 bytes"))
 		return 2
@@ -82,7 +82,7 @@ func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 // piece that is no string. Only the holder may call it.
 func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	var chunk strings.Builder
-	for chunk.Len() <= maxChunkBytes {
+	for chunk.Len() <= MaxChunkBytes {
 		top := L.GetTop()
 		L.Push(reader)
 		if err := protect(L, 1); err != nil {

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ import (
 // FuzzStringLib calls every function of string, and those of table, math, os and the base library that take plain
 // values, with arbitrary arguments. None may panic in Go, or make a string beyond the bound.
 func FuzzStringLib(f *testing.F) {
-	L := sandboxThread(f, envHooks{})
+	L := sandboxThread(f, Hooks{})
 	var fns []*lua.LFunction
 	var names []string
-	for _, lib := range sandbox {
-		for _, fn := range lib.funcs {
-			if v, ok := libraryOf(L.Env, lib.name).RawGetString(fn.name).(*lua.LFunction); ok && lib.name != "coroutine" {
-				fns, names = append(fns, v), append(names, lib.name+"."+fn.name)
+	for _, lib := range AllowList {
+		for _, fn := range lib.Functions {
+			if v, ok := libraryOf(L.Env, lib.Name).RawGetString(fn.Name).(*lua.LFunction); ok && lib.Name != "coroutine" {
+				fns, names = append(fns, v), append(names, lib.Name+"."+fn.Name)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"strings"
@@ -28,8 +28,8 @@ func strSub(L *lua.LState) int {
 func strByte(L *lua.LState) int {
 	s, i := luaval.CheckString(L, 1), luaval.OptInt(L, 2, 1)
 	first, last := byteRange(len(s), i, luaval.OptInt(L, 3, i))
-	if last-first > maxResults {
-		L.RaiseError("string slice too long: %d bytes, the limit is %d", last-first, maxResults)
+	if last-first > MaxResults {
+		L.RaiseError("string slice too long: %d bytes, the limit is %d", last-first, MaxResults)
 	}
 	for _, c := range []byte(s[first:last]) {
 		L.Push(lua.LNumber(c))

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"strings"
@@ -19,32 +19,32 @@ const (
 	noSeek     = 29 // ESPIPE
 )
 
-// maxLineBytes of a line are kept until its end is written: a longer one is logged in pieces.
-const maxLineBytes = 8 << 10
+// MaxLineBytes of a line are kept until its end is written: a longer one is logged in pieces.
+const MaxLineBytes = 8 << 10
 
-// stdStream is one of the streams that scripts write to.
-type stdStream int
+// Stream is one of the streams that scripts write to.
+type Stream int
 
 const (
-	stdin stdStream = iota
-	stdout
-	stderr
+	stdin Stream = iota
+	Stdout
+	Stderr
 )
 
-func (s stdStream) String() string { return [...]string{"stdin", "stdout", "stderr"}[s] }
+func (s Stream) String() string { return [...]string{"stdin", "stdout", "stderr"}[s] }
 
-// lineBuffer holds the lines that are not complete yet. Not safe for concurrent use.
-type lineBuffer struct {
-	rest [stderr + 1]strings.Builder
+// LineBuffer holds the lines that are not complete yet. Not safe for concurrent use.
+type LineBuffer struct {
+	rest [Stderr + 1]strings.Builder
 }
 
-// write takes text and calls line for each line in it that is complete, without its newline, or too long.
-func (b *lineBuffer) write(to stdStream, text string, line func(string)) {
+// Write takes text and calls line for each line in it that is complete, without its newline, or too long.
+func (b *LineBuffer) Write(to Stream, text string, line func(string)) {
 	rest := &b.rest[to]
 	for {
 		part, after, complete := strings.Cut(text, "\n")
-		for rest.Len()+len(part) > maxLineBytes {
-			room := maxLineBytes - rest.Len()
+		for rest.Len()+len(part) > MaxLineBytes {
+			room := MaxLineBytes - rest.Len()
 			rest.WriteString(part[:room])
 			part = part[room:]
 			line(rest.String())
@@ -60,8 +60,8 @@ func (b *lineBuffer) write(to stdStream, text string, line func(string)) {
 	}
 }
 
-// flush calls line with what is not complete, if there is anything.
-func (b *lineBuffer) flush(to stdStream, line func(string)) {
+// Flush calls line with what is not complete, if there is anything.
+func (b *LineBuffer) Flush(to Stream, line func(string)) {
 	if rest := &b.rest[to]; rest.Len() > 0 {
 		line(rest.String())
 		rest.Reset()
@@ -70,30 +70,30 @@ func (b *lineBuffer) flush(to stdStream, line func(string)) {
 
 // ioLibrary is what the functions of io share in one generation. Only the holder may use it.
 type ioLibrary struct {
-	write func(L *lua.LState, to stdStream, text string) // nil: nowhere
-	flush func(L *lua.LState, to stdStream)
+	write func(L *lua.LState, to Stream, text string) // nil: nowhere
+	flush func(L *lua.LState, to Stream)
 	meta  *lua.LTable // of the streams
 
-	files         [stderr + 1]*lua.LUserData
+	files         [Stderr + 1]*lua.LUserData
 	input, output *lua.LUserData // what io.read and io.write use
 }
 
 // newIO makes the library's streams. Only the holder may call it.
 func newIO(b *envBuilder) *ioLibrary {
 	io := &ioLibrary{write: b.hooks.Write, flush: b.hooks.Flush}
-	method := func(fn func(*lua.LState, stdStream) int) *lua.LFunction {
+	method := func(fn func(*lua.LState, Stream) int) *lua.LFunction {
 		return b.L.NewFunction(func(L *lua.LState) int { return fn(L, checkStream(L, 1)) })
 	}
 	io.meta = b.L.NewTable()
-	for name, fn := range map[string]func(*lua.LState, stdStream) int{
-		"write":   func(L *lua.LState, s stdStream) int { return io.writeArgs(L, s, 2) },
-		"read":    func(L *lua.LState, s stdStream) int { return io.read(L, s, 2) },
-		"lines":   func(L *lua.LState, _ stdStream) int { return io.linesOf(L) },
-		"close":   func(L *lua.LState, _ stdStream) int { return closeStandard(L) },
-		"flush":   func(L *lua.LState, s stdStream) int { return io.flushTo(L, s) },
-		"seek":    func(L *lua.LState, _ stdStream) int { return fails(L, "Illegal seek", noSeek) },
-		"setvbuf": func(L *lua.LState, _ stdStream) int { L.Push(lua.LTrue); return 1 },
-		"__tostring": func(L *lua.LState, s stdStream) int {
+	for name, fn := range map[string]func(*lua.LState, Stream) int{
+		"write":   func(L *lua.LState, s Stream) int { return io.writeArgs(L, s, 2) },
+		"read":    func(L *lua.LState, s Stream) int { return io.read(L, s, 2) },
+		"lines":   func(L *lua.LState, _ Stream) int { return io.linesOf(L) },
+		"close":   func(L *lua.LState, _ Stream) int { return closeStandard(L) },
+		"flush":   func(L *lua.LState, s Stream) int { return io.flushTo(L, s) },
+		"seek":    func(L *lua.LState, _ Stream) int { return fails(L, "Illegal seek", noSeek) },
+		"setvbuf": func(L *lua.LState, _ Stream) int { L.Push(lua.LTrue); return 1 },
+		"__tostring": func(L *lua.LState, s Stream) int {
 			L.Push(lua.LString("file (" + s.String() + ")"))
 			return 1
 		},
@@ -102,9 +102,9 @@ func newIO(b *envBuilder) *ioLibrary {
 	}
 	io.meta.RawSetString("__index", io.meta)
 	for s := range io.files {
-		io.files[s] = luaval.NewObject(io.meta, stdStream(s))
+		io.files[s] = luaval.NewObject(io.meta, Stream(s))
 	}
-	io.input, io.output = io.files[stdin], io.files[stdout]
+	io.input, io.output = io.files[stdin], io.files[Stdout]
 	return io
 }
 
@@ -117,7 +117,7 @@ func ioFunction(fn func(io *ioLibrary, L *lua.LState) int) source {
 }
 
 // ioStream makes io.stdin and its kin. Only the holder may call it.
-func ioStream(s stdStream) source {
+func ioStream(s Stream) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.ioLibrary().files[s] }
 }
 
@@ -129,9 +129,9 @@ func (b *envBuilder) ioLibrary() *ioLibrary {
 }
 
 // checkStream returns argument n, one of the streams. Only the holder may call it.
-func checkStream(L *lua.LState, n int) stdStream {
+func checkStream(L *lua.LState, n int) Stream {
 	if ud, ok := L.Get(n).(*lua.LUserData); ok {
-		if s, ok := ud.Value.(stdStream); ok {
+		if s, ok := ud.Value.(Stream); ok {
 			return s
 		}
 	}
@@ -155,7 +155,7 @@ func closeStandard(L *lua.LState) int {
 }
 
 // writeArgs writes the arguments from one on, strings and numbers, and returns true. Only the holder may call it.
-func (io *ioLibrary) writeArgs(L *lua.LState, to stdStream, first int) int {
+func (io *ioLibrary) writeArgs(L *lua.LState, to Stream, first int) int {
 	for i := first; i <= L.GetTop(); i++ {
 		text := luaval.CheckString(L, i)
 		if to == stdin {
@@ -171,7 +171,7 @@ func (io *ioLibrary) writeArgs(L *lua.LState, to stdStream, first int) int {
 
 // read returns what there is of each format: nothing, for the input has ended. As in C Lua "*a" is "", and with the first
 // nil the reading ends. Only the holder may call it.
-func (io *ioLibrary) read(L *lua.LState, from stdStream, first int) int {
+func (io *ioLibrary) read(L *lua.LState, from Stream, first int) int {
 	if from != stdin {
 		return fails(L, "Bad file descriptor", badFile)
 	}
@@ -206,7 +206,7 @@ func (io *ioLibrary) linesOf(L *lua.LState) int {
 }
 
 // flushTo logs what of a line there is. Only the holder may call it.
-func (io *ioLibrary) flushTo(L *lua.LState, to stdStream) int {
+func (io *ioLibrary) flushTo(L *lua.LState, to Stream) int {
 	if io.flush != nil && to != stdin {
 		io.flush(L, to)
 	}
@@ -239,7 +239,7 @@ func ioLines(io *ioLibrary, L *lua.LState) int {
 // ioType is io.type(v): "file" for a stream, nil for what is none. Only the holder may call it.
 func ioType(_ *ioLibrary, L *lua.LState) int {
 	if ud, ok := luaval.CheckAny(L, 1).(*lua.LUserData); ok {
-		if _, ok := ud.Value.(stdStream); ok {
+		if _, ok := ud.Value.(Stream); ok {
 			L.Push(lua.LString("file"))
 			return 1
 		}
@@ -267,13 +267,13 @@ func standard(L *lua.LState, file **lua.LUserData) int {
 }
 
 func ioWrite(io *ioLibrary, L *lua.LState) int {
-	return io.writeArgs(L, io.output.Value.(stdStream), 1)
+	return io.writeArgs(L, io.output.Value.(Stream), 1)
 }
 
-func ioRead(io *ioLibrary, L *lua.LState) int { return io.read(L, io.input.Value.(stdStream), 1) }
+func ioRead(io *ioLibrary, L *lua.LState) int { return io.read(L, io.input.Value.(Stream), 1) }
 
 func ioFlush(io *ioLibrary, L *lua.LState) int {
-	return io.flushTo(L, io.output.Value.(stdStream))
+	return io.flushTo(L, io.output.Value.(Stream))
 }
 
 // ioClose is io.close([stream]), which closes none. Only the holder may call it.

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // TestCoroutineContext: a coroutine must run on its creator's very context. One derived from it would stay registered
 // there until the end of the VM.
 func TestCoroutineContext(t *testing.T) {
-	L := sandboxThread(t, envHooks{})
+	L := sandboxThread(t, Hooks{})
 	ctx, cancel := context.WithCancel(context.Background())
 	L.SetContext(ctx)
 	var seen []context.Context
@@ -53,7 +53,7 @@ func TestCoroutineContext(t *testing.T) {
 
 // TestCoroutineAfterOverflow: arguments that do not fit into the stack of a new coroutine end that coroutine only.
 func TestCoroutineAfterOverflow(t *testing.T) {
-	L := sandboxThread(t, envHooks{})
+	L := sandboxThread(t, Hooks{})
 	err := runSandboxed(t, L, `
 		local co = coroutine.create(function(...) return select("#", ...) end)
 		local args = {}
@@ -81,7 +81,7 @@ func BenchmarkSandbox(b *testing.B) {
 		"require": "package.loaded.m = {} return function(n) for i = 1, n do require 'm' end end",
 	} {
 		b.Run(name, func(b *testing.B) {
-			L := sandboxThread(b, envHooks{})
+			L := sandboxThread(b, Hooks{})
 			proto, err := chunk.Compile([]byte(source), "bench.lua")
 			if err != nil {
 				b.Fatal(err)
@@ -94,10 +94,10 @@ func BenchmarkSandbox(b *testing.B) {
 		})
 	}
 	b.Run("newEnv", func(b *testing.B) {
-		L := sandboxThread(b, envHooks{})
+		L := sandboxThread(b, Hooks{})
 		b.ReportAllocs()
 		for b.Loop() {
-			newEnv(L, envHooks{})
+			New(L, Hooks{})
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// maxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
+// MaxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
 // stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each full of pcalls, comparators or
 // metamethods, need at most 128 MiB.
-const maxCoroutines = 64
+const MaxCoroutines = 64
 
 // newCoCreate makes coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it,
 // and sees its globals. Only the holder may call it.
@@ -27,8 +27,8 @@ func newCoCreate(b *envBuilder) lua.LValue {
 }
 
 // newCoroutine makes a coroutine of a function for code of a domain. Only the holder may call it.
-func newCoroutine(L *lua.LState, fn *lua.LFunction, d *trustDomain) *lua.LState {
-	env := d.globals(L)
+func newCoroutine(L *lua.LState, fn *lua.LFunction, d *TrustDomain) *lua.LState {
+	env := d.Globals(L)
 	if fn.IsG { // gopher-lua never ends a coroutine whose body is a Go function
 		body := L.NewFunctionFromProto(goBody())
 		body.Upvalues[0] = &lua.Upvalue{}
@@ -79,8 +79,8 @@ func resume(L, th *lua.LState) (n int) {
 		return refuse(L, "cannot resume running coroutine")
 	case th.Parent != nil: // it waits for one that it has resumed
 		return refuse(L, "cannot resume normal coroutine")
-	case depth >= maxCoroutines:
-		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", maxCoroutines))
+	case depth >= MaxCoroutines:
+		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", MaxCoroutines))
 	case glua.RanOut(th):
 		th.Dead = true
 		L.Replace(1, lua.LTrue)

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"fmt"
@@ -258,7 +258,7 @@ func newPrint(b *envBuilder) lua.LValue {
 			case lua.LString:
 				line.WriteString(string(v))
 			default:
-				L.Push(L.GetField(d.globals(L), "tostring"))
+				L.Push(L.GetField(d.Globals(L), "tostring"))
 				L.Push(v)
 				L.Call(1, 1)
 				if !lua.LVCanConvToString(L.Get(-1)) {
@@ -340,8 +340,8 @@ func baseUnpack(L *lua.LState) int {
 		return 0
 	}
 	n := last - first + 1
-	if n > maxResults {
-		L.RaiseError("too many results to unpack: %d, the limit is %d", n, maxResults)
+	if n > MaxResults {
+		L.RaiseError("too many results to unpack: %d, the limit is %d", n, MaxResults)
 	}
 	for i := first; i <= last; i++ {
 		L.Push(list.RawGet(lua.LNumber(i)))
@@ -349,10 +349,10 @@ func baseUnpack(L *lua.LState) int {
 	return n
 }
 
-// bound makes the functions of a library raise an error when a string that they return is too long. Each makes its
+// Bound makes the functions of a library raise an error when a string that they return is too long. Each makes its
 // result at most a few times as long as its arguments are: that much may be in memory for a moment, but a script cannot
 // go on from there. A function that puts many arguments together must look before. Only the holder may call it.
-func bound(library *lua.LTable) {
+func Bound(library *lua.LTable) {
 	library.ForEach(func(_, v lua.LValue) {
 		fn, ok := v.(*lua.LFunction)
 		if !ok || !fn.IsG {

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	lua "github.com/yuin/gopher-lua"

@@ -1,4 +1,4 @@
-package luart
+package html
 
 import (
 	"strings"
@@ -10,37 +10,37 @@ import (
 
 // Limits of one template, and of what is kept compiled.
 const (
-	htmlTemplateBytes = 1 << 20
+	MaxBytes = 1 << 20
 
-	// htmlCodeBytes is all Lua in the tags together, and htmlTags their number. Compiling them holds the VM.
-	htmlCodeBytes = 32 << 10
-	htmlTags      = 4096
+	// MaxCodeBytes is all Lua in the tags together, and MaxTags their number. Compiling them holds the VM.
+	MaxCodeBytes = 32 << 10
+	MaxTags      = 4096
 
 	// A script has as many templates as it has components and pages. One that builds template texts at run time
 	// must not fill the memory with them.
-	htmlCached      = 256
-	htmlCachedBytes = 8 << 20
+	maxCached      = 256
+	maxCachedBytes = 8 << 20
 )
 
-// htmlOut is the function that a compiled template writes with: htmlOut(text), or htmlOut(value, escape).
-const htmlOut = "_rover_out"
+// outName is the function that a compiled template writes with: outName(text), or outName(value, escape).
+const outName = "_rover_out"
 
-// htmlFragment is a text that is HTML already. Lua has it as a userdata and cannot make one but by a template.
-type htmlFragment string
+// fragment is a text that is HTML already. Lua has it as a userdata and cannot make one but by a template.
+type fragment string
 
-// htmlText returns the text of a value that a template made; ok is false for any other value. Any goroutine may
+// Text returns the text of a value that a template made; ok is false for any other value. Any goroutine may
 // call it.
-func htmlText(v lua.LValue) (text string, ok bool) {
+func Text(v lua.LValue) (text string, ok bool) {
 	if ud, isUserData := v.(*lua.LUserData); isUserData {
-		fragment, isFragment := ud.Value.(htmlFragment)
+		fragment, isFragment := ud.Value.(fragment)
 		return string(fragment), isFragment
 	}
 	return "", false
 }
 
-var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 
-// templates is the template engine of one generation. Only the holder may call its methods.
+// Templates is the template engine of one generation. Only the holder may call its methods.
 //
 // A template is text with Lua in it:
 //
@@ -54,7 +54,7 @@ var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"
 //
 // A name in a tag is a local of the template, else a field of the data, else a component (a field of rover.html), else
 // a global of the script. Assigning to one that is no local lasts until the end of this rendering.
-type templates struct {
+type Templates struct {
 	globals    *lua.LTable
 	components *lua.LTable // rover.html; nil before open
 	fragments  *lua.LTable // metatable of fragments; nil before open
@@ -62,12 +62,12 @@ type templates struct {
 	bytes      int // of the keys of cached
 }
 
-// newTemplates returns the engine for the scripts that have env as globals. Any goroutine may call it.
-func newTemplates(env *lua.LTable) *templates {
-	return &templates{globals: env, cached: map[string]*lua.FunctionProto{}}
+// NewTemplates returns the engine for the scripts that have env as globals. Any goroutine may call it.
+func NewTemplates(env *lua.LTable) *Templates {
+	return &Templates{globals: env, cached: map[string]*lua.FunctionProto{}}
 }
 
-// open returns the rover.html table, once. Only the holder may call it.
+// Open returns the rover.html table, once. Only the holder may call it.
 //
 //	rover.html(data)(template) -> html          so: rover.html(data) [[ <p>{{ text }}</p> ]]
 //		data is a table or nil. tostring(html) is the text; html .. string escapes the string; api.html(html) and a
@@ -76,10 +76,10 @@ func newTemplates(env *lua.LTable) *templates {
 //		Makes a component: {{ name { title = "x" } }} in any template of the script.
 //
 // Errors in a template name its line ("template:3: …") and go on as Lua errors, error objects as they are.
-func (t *templates) open(L *lua.LState) *lua.LTable {
+func (t *Templates) Open(L *lua.LState) *lua.LTable {
 	t.fragments = L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"__tostring": func(L *lua.LState) int {
-			text, _ := htmlText(L.Get(1))
+			text, _ := Text(L.Get(1))
 			L.Push(lua.LString(text))
 			return 1
 		},
@@ -95,13 +95,13 @@ func (t *templates) open(L *lua.LState) *lua.LTable {
 }
 
 // call is rover.html(data). Only the holder may call it.
-func (t *templates) call(L *lua.LState) int {
+func (t *Templates) call(L *lua.LState) int {
 	data, ok := L.Get(2).(*lua.LTable)
 	if !ok && L.Get(2) != lua.LNil {
 		L.RaiseError("bad argument #1 to html (table expected, got %s)", L.Get(2).Type())
 	}
 	L.Push(L.NewFunction(func(L *lua.LState) int {
-		text, err := t.render(L, data, L.CheckString(1))
+		text, err := t.Render(L, data, L.CheckString(1))
 		if err != nil {
 			L.RaiseError("%s", err.Error())
 		}
@@ -112,17 +112,17 @@ func (t *templates) call(L *lua.LState) int {
 }
 
 // fragment returns text as a Lua value that templates do not escape. Only the holder may call it, after open.
-func (t *templates) fragment(text string) *lua.LUserData {
-	return &lua.LUserData{Value: htmlFragment(text), Env: t.globals, Metatable: t.fragments}
+func (t *Templates) fragment(text string) *lua.LUserData {
+	return &lua.LUserData{Value: fragment(text), Env: t.globals, Metatable: t.fragments}
 }
 
 // concat is .. with a fragment on one side: the other one is escaped unless it is a fragment too. Only the holder may
 // call it.
-func (t *templates) concat(L *lua.LState) int {
+func (t *Templates) concat(L *lua.LState) int {
 	var both strings.Builder
 	for i := 1; i <= 2; i++ {
 		v := L.Get(i)
-		if _, ok := htmlText(v); !ok && !lua.LVCanConvToString(v) {
+		if _, ok := Text(v); !ok && !lua.LVCanConvToString(v) {
 			L.RaiseError("attempt to concatenate a %s value with html", v.Type())
 		}
 		t.write(L, &both, v, true)
@@ -131,9 +131,9 @@ func (t *templates) concat(L *lua.LState) int {
 	return 1
 }
 
-// render returns the template src with data, which may be nil. An error is one of the template's text; what goes wrong
+// Render returns the template src with data, which may be nil. An error is one of the template's text; what goes wrong
 // while it runs is raised in L. It may wait, in a function that the template calls. Only the holder may call it.
-func (t *templates) render(L *lua.LState, data *lua.LTable, src string) (string, error) {
+func (t *Templates) Render(L *lua.LState, data *lua.LTable, src string) (string, error) {
 	proto, err := t.compiled(src)
 	if err != nil {
 		return "", err
@@ -160,8 +160,8 @@ func (t *templates) render(L *lua.LState, data *lua.LTable, src string) (string,
 }
 
 // write appends what a tag with the value v shows. Only the holder may call it.
-func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, escape bool) {
-	text, isFragment := htmlText(v)
+func (t *Templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, escape bool) {
+	text, isFragment := Text(v)
 	switch v.Type() {
 	case lua.LTNil:
 		return
@@ -179,14 +179,14 @@ func (t *templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, esc
 		text = luaval.ToString(L, v)
 	}
 	if escape && !isFragment {
-		text = htmlEscaper.Replace(text)
+		text = escaper.Replace(text)
 	}
 	luaval.CheckSize(L, out.Len()+len(text))
 	out.WriteString(text)
 }
 
 // scope returns the environment of one rendering. Only the holder may call it.
-func (t *templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
+func (t *Templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
 	meta := L.NewTable()
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		name, v := L.Get(2), lua.LNil
@@ -209,7 +209,7 @@ func (t *templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
 
 // compiled returns the template as a function, nil when it is only text. When too much is kept, any other is dropped.
 // Only the holder may call it.
-func (t *templates) compiled(src string) (*lua.FunctionProto, error) {
+func (t *Templates) compiled(src string) (*lua.FunctionProto, error) {
 	if proto, ok := t.cached[src]; ok {
 		return proto, nil
 	}
@@ -218,7 +218,7 @@ func (t *templates) compiled(src string) (*lua.FunctionProto, error) {
 		return nil, err
 	}
 	for other := range t.cached {
-		if len(t.cached) < htmlCached && t.bytes+len(src) <= htmlCachedBytes {
+		if len(t.cached) < maxCached && t.bytes+len(src) <= maxCachedBytes {
 			break
 		}
 		delete(t.cached, other)

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"weak"
@@ -12,7 +12,7 @@ import (
 // script hands over. What is called runs with the globals of the script that made it, and can
 // reach of its caller what it is given as arguments, and no more:
 //
-//   - getfenv, setfenv and debug.getinfo answer for functions of the caller's own trustDomain
+//   - getfenv, setfenv and debug.getinfo answer for functions of the caller's own TrustDomain
 //     only. Of others getfenv says what it says of Go functions.
 //   - Library tables, also that of the methods of strings, belong to one generation. No value
 //     that generations share leads to one: ("").__index is nil, and getmetatable("") is that of
@@ -21,12 +21,12 @@ import (
 //     one, and those of ctx, responses and their kin are hidden.
 //   - coroutine.running shows coroutines of the script's own.
 //
-// A generation is a trustDomain of its own, and not a script: the next one may have other grants.
+// A generation is a TrustDomain of its own, and not a script: the next one may have other grants.
 
-// trustDomain is what one generation may look into. Only the holder may use it.
-type trustDomain struct {
+// TrustDomain is what one generation may look into. Only the holder may use it.
+type TrustDomain struct {
 	env     *lua.LTable // its globals
-	start   *lua.LTable // the globals of a Lua thread that begins: those that the script's own code had in the end
+	Start   *lua.LTable // the globals of a Lua thread that begins: those that the script's own code had in the end
 	strings *lua.LTable // the metatable of strings while it runs
 	// envs are the tables that it has made the environment of a function. It had them before:
 	// it learns nothing from getfenv. They are collected like any other.
@@ -35,7 +35,7 @@ type trustDomain struct {
 }
 
 // give notes that a function of the domain has env as its environment.
-func (d *trustDomain) give(env *lua.LTable) {
+func (d *TrustDomain) give(env *lua.LTable) {
 	if env == d.env {
 		return
 	}
@@ -55,7 +55,7 @@ func (d *trustDomain) give(env *lua.LTable) {
 }
 
 // owns says whether a Lua function is one of the domain.
-func (d *trustDomain) owns(fn *lua.LFunction) bool {
+func (d *TrustDomain) owns(fn *lua.LFunction) bool {
 	if fn == nil || fn.IsG || fn.Env == nil {
 		return false
 	}
@@ -63,7 +63,7 @@ func (d *trustDomain) owns(fn *lua.LFunction) bool {
 }
 
 // has says whether env is the environment of a function of the domain.
-func (d *trustDomain) has(env *lua.LTable) bool {
+func (d *TrustDomain) has(env *lua.LTable) bool {
 	if env == d.env {
 		return true
 	}
@@ -71,9 +71,9 @@ func (d *trustDomain) has(env *lua.LTable) bool {
 	return ok
 }
 
-// globals returns the globals of a Lua thread, as its own code sees them: those of the domain, unless setfenv(0, t) has
+// Globals returns the globals of a Lua thread, as its own code sees them: those of the domain, unless setfenv(0, t) has
 // set others. Code of another domain that runs in the thread sees its own.
-func (d *trustDomain) globals(L *lua.LState) *lua.LTable {
+func (d *TrustDomain) Globals(L *lua.LState) *lua.LTable {
 	if d.has(L.Env) {
 		return L.Env
 	}
@@ -86,7 +86,7 @@ func (d *trustDomain) globals(L *lua.LState) *lua.LTable {
 func newGetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		env := d.globals(L)
+		env := d.Globals(L)
 		if fn := functionArg(L); d.owns(fn) {
 			env = fn.Env
 		}
@@ -137,7 +137,7 @@ func newGetmetatable(b *envBuilder) lua.LValue {
 	})
 }
 
-// setStringMeta makes s:upper() and the like find the string table of a generation: the
+// SetStringMeta makes s:upper() and the like find the string table of a generation: the
 // metatable of strings belongs to the whole VM, so it changes hands with the running generation.
 // Only the holder may call it.
-func setStringMeta(L *lua.LState, d *trustDomain) { L.SetMetatable(lua.LString(""), d.strings) }
+func SetStringMeta(L *lua.LState, d *TrustDomain) { L.SetMetatable(lua.LString(""), d.strings) }

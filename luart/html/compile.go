@@ -1,4 +1,4 @@
-package luart
+package html
 
 import (
 	"errors"
@@ -16,13 +16,13 @@ import (
 // Any goroutine may call it.
 func compileTemplate(src string) (*lua.FunctionProto, error) {
 	c := templateCompiler{src: src, line: 1}
-	if len(src) > htmlTemplateBytes {
-		return nil, templateError(1, "template too long: %d bytes, the limit is %d", len(src), htmlTemplateBytes)
+	if len(src) > MaxBytes {
+		return nil, templateError(1, "template too long: %d bytes, the limit is %d", len(src), MaxBytes)
 	}
 	if !strings.Contains(src, "{{") {
 		return nil, nil
 	}
-	c.lua.WriteString("local " + htmlOut + " = ... ")
+	c.lua.WriteString("local " + outName + " = ... ")
 	for c.pos < len(src) {
 		text, _, found := strings.Cut(src[c.pos:], "{{")
 		c.text(text)
@@ -36,14 +36,14 @@ func compileTemplate(src string) (*lua.FunctionProto, error) {
 	proto, err := chunk.Compile([]byte(c.lua.String()), "template")
 	var syntax *chunk.SyntaxError
 	if errors.As(err, &syntax) {
-		syntax.Message = strings.Replace(syntax.Message, "near '"+htmlOut+"'", "at the end of the tag", 1)
+		syntax.Message = strings.Replace(syntax.Message, "near '"+outName+"'", "at the end of the tag", 1)
 		syntax.Message = strings.Replace(syntax.Message, "near '<eof>'", "at the end of the template: '{{ end }}' may be missing", 1)
 	}
 	return proto, err
 }
 
 // templateCompiler writes the Lua of a template, each line of it on the same line. What it writes for a text or a tag
-// starts with a keyword or htmlOut, so that none can go on where the one before it ends. Not safe for concurrent use.
+// starts with a keyword or outName, so that none can go on where the one before it ends. Not safe for concurrent use.
 type templateCompiler struct {
 	src       string
 	pos, line int // of the next byte
@@ -63,7 +63,7 @@ func (c *templateCompiler) text(text string) {
 	if text == "" {
 		return
 	}
-	c.lua.WriteString(htmlOut + `("`)
+	c.lua.WriteString(outName + `("`)
 	for i := range len(text) {
 		switch b := text[i]; b {
 		case '"', '\\':
@@ -96,12 +96,12 @@ func (c *templateCompiler) tag() error {
 	c.code += len(code)
 	word := luaWord(strings.TrimSpace(code))
 	switch {
-	case c.tags > htmlTags:
-		return templateError(line, "too many tags: the limit is %d", htmlTags)
-	case c.code > htmlCodeBytes:
-		return templateError(line, "too much Lua in tags: the limit is %d bytes", htmlCodeBytes)
-	case strings.Contains(code, htmlOut):
-		return templateError(line, "the name %s is reserved", htmlOut)
+	case c.tags > MaxTags:
+		return templateError(line, "too many tags: the limit is %d", MaxTags)
+	case c.code > MaxCodeBytes:
+		return templateError(line, "too much Lua in tags: the limit is %d bytes", MaxCodeBytes)
+	case strings.Contains(code, outName):
+		return templateError(line, "the name %s is reserved", outName)
 	case strings.TrimSpace(code) == "":
 		if strings.TrimSpace(c.src[start+len(open):c.pos-len(shut)]) == "" {
 			return templateError(line, "empty tag")
@@ -117,7 +117,7 @@ func (c *templateCompiler) tag() error {
 		return nil
 	}
 	if err = c.expression(code, line); err == nil {
-		fmt.Fprintf(&c.lua, "%s((%s), %t) ", htmlOut, code, open == "{{")
+		fmt.Fprintf(&c.lua, "%s((%s), %t) ", outName, code, open == "{{")
 		return nil
 	}
 	if _, bad := parse.Parse(strings.NewReader(code), "template"); bad == nil && open == "{{" { // an assignment

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"fmt"
@@ -53,7 +53,7 @@ func levelsOf(L *lua.LState, n int) (list []level) {
 
 // levelAt returns the call at a level, false when there are not as many. Only the holder may call it.
 func levelAt(L *lua.LState, n int) (level, bool) {
-	if n < 0 || n > maxCalls*(glua.MaxTailCalls+1) {
+	if n < 0 || n > MaxCalls*(glua.MaxTailCalls+1) {
 		return level{}, false
 	}
 	levels := levelsOf(L, n+1)
@@ -150,7 +150,7 @@ func debugTraceback(L *lua.LState) int {
 		start = 1
 	}
 	if n, ok := operand(L.Get(arg + 2)); ok {
-		start = int(max(0, min(n, maxCalls)))
+		start = int(max(0, min(n, MaxCalls)))
 	}
 	var out strings.Builder
 	if L.GetTop() > arg {
@@ -163,7 +163,7 @@ func debugTraceback(L *lua.LState) int {
 		out.WriteByte('\n')
 	}
 	out.WriteString("stack traceback:")
-	levels := levelsOf(thread, maxCalls)
+	levels := levelsOf(thread, MaxCalls)
 	levels = levels[min(start, len(levels)):]
 	for i, l := range levels {
 		if i == firstLevels && len(levels) > firstLevels+lastLevels {
@@ -214,7 +214,7 @@ func debugGetinfo(L *lua.LState) int {
 		if !ok {
 			L.ArgError(arg+1, "function or level expected")
 		}
-		if n = float64(int(max(-1, min(n, maxCalls)))); n >= 0 {
+		if n = float64(int(max(-1, min(n, MaxCalls)))); n >= 0 {
 			levels := levelsOf(thread, int(n)+1)
 			if int(n) >= len(levels) {
 				L.Push(lua.LNil)

@@ -1,4 +1,4 @@
-package luart
+package stdlib
 
 import (
 	"math"
@@ -12,23 +12,23 @@ import (
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
-// maxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
-const maxResults = 8000
+// MaxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
+const MaxResults = 8000
 
-// envHooks is what an environment needs of the VM.
-type envHooks struct {
+// Hooks is what an environment needs of the VM.
+type Hooks struct {
 	// Print gets each line that print makes, without a newline.
 	Print func(L *lua.LState, line string)
 
 	// Write gets what scripts write with io, and Flush says that an unfinished line is to be shown. nil: nobody does.
-	Write func(L *lua.LState, to stdStream, text string)
-	Flush func(L *lua.LState, to stdStream)
+	Write func(L *lua.LState, to Stream, text string)
+	Flush func(L *lua.LState, to Stream)
 
 	// Getenv is os.getenv. nil: no variable is set.
 	Getenv func(name string) (string, bool)
 
 	// Resolve finds a module. It may wait. nil: require finds package.loaded and package.preload only.
-	Resolve resolver
+	Resolve Resolver
 
 	// Compile is compile for a module that is long. It may wait. nil: compile.
 	Compile func(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error)
@@ -43,16 +43,16 @@ type envHooks struct {
 	Clock *clock.Clock
 
 	// Domain becomes that of the environment. nil: nobody asks for it.
-	Domain *trustDomain
+	Domain *TrustDomain
 }
 
-// sandbox is the allow list: every name that a script finds before it defines any. Whatever is not here is nil:
+// AllowList is the allow list: every name that a script finds before it defines any. Whatever is not here is nil:
 // dofile, loadfile, module, newproxy, _printregs, string.dump, package.path, package.loadlib, channel, of os all that
 // touches files and processes, and of debug all that writes. io is there without files: libraries read its names while
 // they load. The VM adds rover and api.
 //
 // Without a reason a function is gopher-lua's own (stock; numeric: its numbers may be strings).
-var sandbox = []library{
+var AllowList = []Table{
 	{"", []builtin{
 		{"assert", ours(baseAssert), "any error object, and the message as it is"},
 		{"collectgarbage", ours(baseCollectGarbage), "the original stops the process for a full collection"},
@@ -134,9 +134,9 @@ var sandbox = []library{
 		{"output", ioFunction(ioOutput), "standard streams only"},
 		{"popen", ioFunction(ioPopen), "an error, as where C has none"},
 		{"read", ioFunction(ioRead), "nothing is there to read"},
-		{"stderr", ioStream(stderr), "to the VM's log"},
+		{"stderr", ioStream(Stderr), "to the VM's log"},
 		{"stdin", ioStream(stdin), "empty"},
-		{"stdout", ioStream(stdout), "to the VM's log"},
+		{"stdout", ioStream(Stdout), "to the VM's log"},
 		{"tmpfile", ioFunction(ioTmpfile), "opens nothing"},
 		{"type", ioFunction(ioType), "reads only"},
 		{"write", ioFunction(ioWrite), "to the VM's log"},
@@ -183,17 +183,17 @@ var sandbox = []library{
 	}},
 }
 
-// library is a table of the environment; the one without a name is the globals table.
-type library struct {
-	name  string
-	funcs []builtin
+// Table is a table of the environment; the one without a name is the globals table.
+type Table struct {
+	Name      string
+	Functions []builtin
 }
 
 // builtin is one name of a library.
 type builtin struct {
-	name string
+	Name string
 	from source
-	why  string // why it is safe, or why gopher-lua's own will not do
+	Why  string // why it is safe, or why gopher-lua's own will not do
 }
 
 // source makes the value of a builtin. Only the holder may call it.
@@ -202,20 +202,20 @@ type source func(b *envBuilder, lib, name string) lua.LValue
 // envBuilder is what sources share while one environment is made.
 type envBuilder struct {
 	L        *lua.LState
-	hooks    envHooks
+	hooks    Hooks
 	loaded   *lua.LTable    // package.loaded
 	pre      *lua.LTable    // package.preload
 	guard    *lua.LFunction // see protect
 	next     *lua.LFunction // pairs hands it out
 	rand     *generator     // math.random's
 	patterns *patterns
-	domain   *trustDomain
+	domain   *TrustDomain
 	io       *ioLibrary // nil until a function of io is made
 }
 
-// newEnv returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
+// New returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
 // functions know it as their environment, whoever calls them. Only the holder may call it.
-func newEnv(L *lua.LState, h envHooks) *lua.LTable {
+func New(L *lua.LState, h Hooks) *lua.LTable {
 	env := L.NewTable()
 	defer func(outer *lua.LTable) { L.Env = outer }(L.Env)
 	L.Env = env // of the functions made below
@@ -223,22 +223,22 @@ func newEnv(L *lua.LState, h envHooks) *lua.LTable {
 	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}, patterns: &patterns{compiled: map[string]*pattern.Pattern{}}}
 	b.guard = L.NewFunction(guardCall)
 	if b.domain = h.Domain; b.domain == nil {
-		b.domain = &trustDomain{}
+		b.domain = &TrustDomain{}
 	}
-	b.domain.env, b.domain.start, b.domain.strings = env, env, L.NewTable()
-	for _, lib := range sandbox {
+	b.domain.env, b.domain.Start, b.domain.strings = env, env, L.NewTable()
+	for _, lib := range AllowList {
 		table := env
-		if lib.name != "" {
+		if lib.Name != "" {
 			table = L.NewTable()
-			env.RawSetString(lib.name, table)
-			b.loaded.RawSetString(lib.name, table)
+			env.RawSetString(lib.Name, table)
+			b.loaded.RawSetString(lib.Name, table)
 		}
-		for _, f := range lib.funcs {
+		for _, f := range lib.Functions {
 			to := table
-			if strings.HasPrefix(f.name, "__") {
+			if strings.HasPrefix(f.Name, "__") {
 				to = b.domain.strings // and no string leads to the table of the library
 			}
-			to.RawSetString(f.name, f.from(b, lib.name, f.name))
+			to.RawSetString(f.Name, f.from(b, lib.Name, f.Name))
 		}
 	}
 	str := env.RawGetString("string").(*lua.LTable)
