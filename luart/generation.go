@@ -290,7 +290,6 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("channel", g.vm.openChannel)
 	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("html", g.templates.Open(L))
-	set("html", g.templates.Open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()
 	for k, v := range s.Config {
