@@ -71,11 +71,11 @@ func TestHostile(t *testing.T) {
 	h.expectNoPanic()
 }
 
-// What the server may have more of than before: buffers in pools, beside a tenth of the
-// heap, and what the libraries start and end as they like. It is far below what an attack
-// would leave behind that leaves a little for each stream.
+// What the server may have more of than before: buffers in pools and up to 256 spare Lua threads
+// (2.5 MiB), beside a tenth of the heap, and what the libraries start and end as they like. It is far
+// below what an attack would leave behind that leaves a little for each stream.
 const (
-	spareBytes      = 4 << 20
+	spareBytes      = 8 << 20
 	spareGoroutines = 8
 )
 
