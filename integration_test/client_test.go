@@ -240,8 +240,10 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 	}
 	if r.proto == 1 && r.method == http.MethodPost {
 		// A server that reloads closes connections that are idle, and what may have been done
-		// already is not sent again.
-		hc.CloseIdleConnections()
+		// already is not sent again: it gets a connection of its own, until ctx ends.
+		t := new(http.Transport)
+		hc = c.newHTTP(t, "http.sock")
+		context.AfterFunc(ctx, t.CloseIdleConnections)
 	}
 	resp, err := hc.Do(req)
 	if err == nil && resp.ProtoMajor != r.proto {
