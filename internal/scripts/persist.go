@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
+	"github.com/caddy-rover/rover/luart/state"
 )
 
 // storageTimeout is how long a storage may take to read or to write a snapshot.
@@ -72,7 +73,7 @@ func (s *Set) addPersist(script *Script) error {
 func (c *persistConfig) restore(vm *VM) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
-	slots := persist.New(c.storage, vm.Name, luart.StateFormat)
+	slots := persist.New(c.storage, vm.Name, state.Format)
 	snapshots, err := slots.Read(ctx)
 	if err != nil {
 		c.unread = err

@@ -11,8 +11,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
+	"github.com/caddy-rover/rover/luart/state"
 )
 
 // stateSaver saves rover.state of a VM: at intervals, and when the VM ends. It belongs to the
@@ -232,7 +232,7 @@ func (s *stateSaver) save(ctx context.Context, final, loud bool) {
 		return
 	}
 	saved, err := s.vm.SaveState(make([]byte, 0, s.size+s.size/8), int(config.MaxSize))
-	if errors.Is(err, luart.ErrStateSize) {
+	if errors.Is(err, state.ErrSize) {
 		s.idle = work + 1 + s.tooLarge(config, loud)
 		return
 	}
@@ -273,7 +273,7 @@ func (s *stateSaver) open(ctx context.Context, config *persistConfig) error {
 			s.known[r.Run], s.last = true, r.sum
 		}
 	default:
-		slots := persist.New(config.storage, s.vm.Name, luart.StateFormat)
+		slots := persist.New(config.storage, s.vm.Name, state.Format)
 		snapshots, err := slots.Read(ctx)
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package luart
+package state
 
 import (
 	"encoding/binary"
@@ -11,24 +11,16 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// RestoreState makes what SaveState has written rover.state again, in place of what is
-// there. Tables that were the same one are again, lists are lists, next() has the same
-// order. It is for a VM whose scripts have not begun to serve. The error says that data is
-// not a state, and where; then nothing has changed. Data may be anything: it costs no more
-// memory than some 100 bytes for each of its own. Any goroutine may call it.
-func (vm *VM) RestoreState(data []byte) error {
-	return vm.loop.DoAdmitted(func(*thread) error {
-		d := stateDecoder{vm: vm, data: data, prealloc: len(data) / leastMemberSize, keys: map[string]string{}}
-		states, err := d.decode()
-		if err != nil {
-			return fmt.Errorf("byte %d of %d of the state: %w", d.pos, len(data), err)
-		}
-		vm.states = map[string]*lua.LTable{}
-		for name, t := range states {
-			vm.keepState(name, t)
-		}
-		return nil
-	})
+// Decode makes tables of what Encode has written. Tables that were the same one are
+// again, lists are lists, next() has the same order. The error says that data is not a state, and
+// where. Data may be anything: it costs no more memory than some 100 bytes for each of its own.
+func Decode(L *lua.LState, data []byte) (map[string]*lua.LTable, error) {
+	d := decoder{state: L, data: data, prealloc: len(data) / leastMemberSize, keys: map[string]string{}}
+	states, err := d.decode()
+	if err != nil {
+		return nil, fmt.Errorf("byte %d of %d of the state: %w", d.pos, len(data), err)
+	}
+	return states, nil
 }
 
 // leastMemberSize bytes are the least that a key with its value takes: an empty string and
@@ -40,20 +32,20 @@ const leastMemberSize = 3
 const maxKeptKeys = 1024
 
 var (
-	errStateShort  = errors.New("it ends too early")
-	errStateNumber = errors.New("a number is too large")
-	errStateKey    = errors.New("a key is not allowed there")
-	errStateTwice  = errors.New("a key is there twice")
-	errStateName   = errors.New("a name is there twice")
-	errStateTable  = errors.New("a table is out of turn")
-	errStateTag    = errors.New("an unknown kind of value")
-	errStateCount  = errors.New("the number of members is wrong")
-	errStateLong   = errors.New("it goes on after its end")
+	errShort  = errors.New("it ends too early")
+	errNumber = errors.New("a number is too large")
+	errKey    = errors.New("a key is not allowed there")
+	errTwice  = errors.New("a key is there twice")
+	errName   = errors.New("a name is there twice")
+	errTable  = errors.New("a table is out of turn")
+	errTag    = errors.New("an unknown kind of value")
+	errCount  = errors.New("the number of members is wrong")
+	errLong   = errors.New("it goes on after its end")
 )
 
-// stateDecoder is one run of RestoreState. Its methods are for the holder only.
-type stateDecoder struct {
-	vm       *VM
+// decoder is one run of Decode.
+type decoder struct {
+	state    *lua.LState
 	data     []byte
 	pos      int
 	prealloc int               // members that room may still be made for, in all tables
@@ -61,7 +53,7 @@ type stateDecoder struct {
 	tables   []*lua.LTable     // by id; those that are not filled yet are at the end
 }
 
-func (d *stateDecoder) decode() (map[string]*lua.LTable, error) {
+func (d *decoder) decode() (map[string]*lua.LTable, error) {
 	n, err := d.count()
 	if err != nil {
 		return nil, err
@@ -73,7 +65,7 @@ func (d *stateDecoder) decode() (map[string]*lua.LTable, error) {
 			return nil, err
 		}
 		if _, ok := states[string(name)]; ok {
-			return nil, errStateName
+			return nil, errName
 		}
 		if states[string(name)], err = d.table(); err != nil {
 			return nil, err
@@ -85,42 +77,42 @@ func (d *stateDecoder) decode() (map[string]*lua.LTable, error) {
 		}
 	}
 	if d.pos != len(d.data) {
-		return nil, errStateLong
+		return nil, errLong
 	}
 	return states, nil
 }
 
 // left is how many bytes have not been read.
-func (d *stateDecoder) left() int { return len(d.data) - d.pos }
+func (d *decoder) left() int { return len(d.data) - d.pos }
 
 // count reads the number of things that take a byte each at least.
-func (d *stateDecoder) count() (int, error) {
+func (d *decoder) count() (int, error) {
 	n, err := d.uvarint()
 	if err == nil && n > uint64(d.left()) {
-		err = errStateShort
+		err = errShort
 	}
 	return int(n), err
 }
 
-func (d *stateDecoder) uvarint() (uint64, error) {
+func (d *decoder) uvarint() (uint64, error) {
 	n, size := binary.Uvarint(d.data[d.pos:])
 	return n, d.varint(size)
 }
 
 // varint goes on after a varint of the given size, as encoding/binary tells it.
-func (d *stateDecoder) varint(size int) error {
+func (d *decoder) varint(size int) error {
 	switch {
 	case size == 0:
-		return errStateShort
+		return errShort
 	case size < 0:
-		return errStateNumber
+		return errNumber
 	}
 	d.pos += size
 	return nil
 }
 
 // bytes reads a string. What it returns is a part of the data.
-func (d *stateDecoder) bytes() ([]byte, error) {
+func (d *decoder) bytes() ([]byte, error) {
 	n, err := d.count()
 	if err != nil {
 		return nil, err
@@ -129,16 +121,16 @@ func (d *stateDecoder) bytes() ([]byte, error) {
 	return d.data[d.pos-n : d.pos], nil
 }
 
-func (d *stateDecoder) byte() (byte, error) {
+func (d *decoder) byte() (byte, error) {
 	if d.left() == 0 {
-		return 0, errStateShort
+		return 0, errShort
 	}
 	d.pos++
 	return d.data[d.pos-1], nil
 }
 
 // table reads the id of a table. A new one is empty as yet.
-func (d *stateDecoder) table() (*lua.LTable, error) {
+func (d *decoder) table() (*lua.LTable, error) {
 	id, err := d.uvarint()
 	switch {
 	case err != nil:
@@ -146,7 +138,7 @@ func (d *stateDecoder) table() (*lua.LTable, error) {
 	case id < uint64(len(d.tables)):
 		return d.tables[id], nil
 	case id > uint64(len(d.tables)):
-		return nil, errStateTable
+		return nil, errTable
 	}
 	t := &lua.LTable{Metatable: lua.LNil}
 	d.tables = append(d.tables, t)
@@ -154,30 +146,30 @@ func (d *stateDecoder) table() (*lua.LTable, error) {
 }
 
 // fill reads the contents of a table.
-func (d *stateDecoder) fill(t *lua.LTable) error {
+func (d *decoder) fill(t *lua.LTable) error {
 	flags, err := d.byte()
 	if err != nil {
 		return err
 	}
-	if d.left() < stateMembersSize {
-		return errStateShort
+	if d.left() < membersSize {
+		return errShort
 	}
 	members := int(binary.LittleEndian.Uint32(d.data[d.pos:]))
-	d.pos += stateMembersSize
+	d.pos += membersSize
 	items, err := d.count()
 	if err != nil {
 		return err
 	}
 	if d.prealloc -= members; d.prealloc < 0 || members < 0 {
-		return errStateCount
+		return errCount
 	}
-	*t = *d.vm.main.CreateTable(items, members)
+	*t = *d.state.CreateTable(items, members)
 	switch flags {
 	case 0:
-	case stateArrayMark:
+	case arrayMark:
 		t.Metatable = luaval.JSONArray
 	default:
-		return errStateTag
+		return errTag
 	}
 	for i := 1; i <= items; i++ {
 		v, err := d.value()
@@ -195,14 +187,14 @@ func (d *stateDecoder) fill(t *lua.LTable) error {
 			break
 		}
 		if t.RawGet(key) != lua.LNil {
-			return errStateTwice
+			return errTwice
 		}
 		v, err := d.value()
 		if err != nil {
 			return err
 		}
 		if v == lua.LNil {
-			return errStateTag
+			return errTag
 		}
 		if _, ok := key.(lua.LString); ok {
 			members--
@@ -210,38 +202,38 @@ func (d *stateDecoder) fill(t *lua.LTable) error {
 		t.RawSet(key, v)
 	}
 	if members != 0 {
-		return errStateCount
+		return errCount
 	}
 	return nil
 }
 
 // key reads the key of a member, nil at the end of a table.
-func (d *stateDecoder) key() (lua.LValue, error) {
+func (d *decoder) key() (lua.LValue, error) {
 	tag, err := d.byte()
 	if err != nil {
 		return nil, err
 	}
 	switch tag {
-	case stateEnd:
+	case tagEnd:
 		return nil, nil
-	case stateString:
+	case tagString:
 		b, err := d.bytes()
 		return lua.LString(d.keep(b)), err
-	case stateTrue, stateFalse, stateInt, stateFloat:
+	case tagTrue, tagFalse, tagInt, tagFloat:
 		v, err := d.scalar(tag)
 		// An index would make gopher-lua fill the list up to it; it has been written in the
 		// list. NaN is no key.
 		if f, ok := v.(lua.LNumber); ok && (f != f || f >= 1 && float64(f) < float64(lua.MaxArrayIndex) && f == lua.LNumber(int64(f))) {
-			return nil, errStateKey
+			return nil, errKey
 		}
 		return v, err
 	default:
-		return nil, errStateKey
+		return nil, errKey
 	}
 }
 
 // keep returns a key as a string.
-func (d *stateDecoder) keep(b []byte) string {
+func (d *decoder) keep(b []byte) string {
 	if len(b) > luaval.MaxPathKeyBytes {
 		return string(b)
 	}
@@ -255,41 +247,41 @@ func (d *stateDecoder) keep(b []byte) string {
 	return s
 }
 
-func (d *stateDecoder) value() (lua.LValue, error) {
+func (d *decoder) value() (lua.LValue, error) {
 	tag, err := d.byte()
 	if err != nil {
 		return nil, err
 	}
 	switch tag {
-	case stateString:
+	case tagString:
 		b, err := d.bytes()
 		return lua.LString(b), err
-	case stateTable:
+	case tagTable:
 		return d.table()
 	}
 	return d.scalar(tag)
 }
 
 // scalar reads the rest of a value that is neither a string nor a table.
-func (d *stateDecoder) scalar(tag byte) (lua.LValue, error) {
+func (d *decoder) scalar(tag byte) (lua.LValue, error) {
 	switch tag {
-	case stateNil:
+	case tagNil:
 		return lua.LNil, nil
-	case stateFalse:
+	case tagFalse:
 		return lua.LFalse, nil
-	case stateTrue:
+	case tagTrue:
 		return lua.LTrue, nil
-	case stateNull:
+	case tagNull:
 		return luaval.JSONNull, nil
-	case stateInt:
+	case tagInt:
 		n, size := binary.Varint(d.data[d.pos:])
 		return lua.LNumber(n), d.varint(size)
-	case stateFloat:
+	case tagFloat:
 		if d.left() < 8 {
-			return nil, errStateShort
+			return nil, errShort
 		}
 		d.pos += 8
 		return lua.LNumber(math.Float64frombits(binary.LittleEndian.Uint64(d.data[d.pos-8:]))), nil
 	}
-	return nil, errStateTag
+	return nil, errTag
 }

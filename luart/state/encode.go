@@ -1,4 +1,4 @@
-package luart
+package state
 
 import (
 	"encoding/binary"
@@ -7,17 +7,15 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// StateFormat is the version of what SaveState writes and RestoreState reads. A change of
-// the format below needs another one, and RestoreState must go on reading the older ones.
+// Format is the version of what Encode writes and Decode reads. A change of
+// the format below needs another one, and Decode must go on reading the older ones.
 //
 //	state   count, then for each named table: string name, id; then the tables by id, 0 first
 //	table   flags (1: marked by rover.json.array), members with a string key as 4 bytes,
@@ -29,37 +27,36 @@ import (
 // table that an id before it has named already, or the next new one. So a table that stands
 // in several places, or in itself, is written once, nothing is nested, and however deep a
 // structure is neither side needs a stack for it.
-const StateFormat = 1
+const Format = 1
 
 // What a value in a state begins with.
 const (
-	stateEnd = iota // of a table
-	stateNil        // a hole in a list
-	stateFalse
-	stateTrue
-	stateNull // rover.json.null
-	stateInt
-	stateFloat
-	stateString
-	stateTable
+	tagEnd = iota // of a table
+	tagNil        // a hole in a list
+	tagFalse
+	tagTrue
+	tagNull // rover.json.null
+	tagInt
+	tagFloat
+	tagString
+	tagTable
 )
 
 const (
-	stateArrayMark   = 1 // the flag of rover.json.array
-	stateMembersSize = 4 // bytes of the number of members
+	arrayMark   = 1 // the flag of rover.json.array
+	membersSize = 4 // bytes of the number of members
 
 	// maxLeftOutNamed values that cannot be saved are named; the others are counted.
 	maxLeftOutNamed = 100
 )
 
-// ErrStateSize says that rover.state is larger than it may be to be saved.
-var ErrStateSize = errors.New("rover.state is too large to be saved")
+// ErrSize says that rover.state is larger than it may be to be saved.
+var ErrSize = errors.New("rover.state is too large to be saved")
 
-// SavedState is rover.state as it was at one moment.
-type SavedState struct {
-	Data   []byte        // for RestoreState
-	Tables int           // in it
-	Hold   time.Duration // how long the VM was held for it: no request ran Lua meanwhile
+// Encoded is what Encode has written.
+type Encoded struct {
+	Data   []byte // for Decode
+	Tables int    // in it
 
 	// What could not be saved, at most 100 of it, sorted: `rover.state "x".cb: a function is
 	// not saved`. LeftOut counts all.
@@ -67,41 +64,22 @@ type SavedState struct {
 	LeftOut      int
 }
 
-// SaveState returns rover.state, all of it from one moment between two slices of Lua, with
-// Data appended to dst. Values that are not plain data are left out: functions, coroutines,
-// userdata, members with such keys, and metatables. No metamethod runs. The same state gives
-// the same bytes. ErrStateSize: Data would be longer than limit bytes; it was held no longer
-// than for that much. Any goroutine may call it; after Close it is not safe for concurrent
-// use.
-func (vm *VM) SaveState(dst []byte, limit int) (SavedState, error) {
-	var s SavedState
-	err := vm.visit(func() error {
-		began := time.Now()
-		e := stateEncoder{
-			buf: dst, limit: len(dst) + limit,
-			ids: make(map[*lua.LTable]int, vm.stateTables), tables: make([]foundTable, 0, vm.stateTables),
-		}
-		err := e.encode(vm.states)
-		vm.stateTables = len(e.tables)
-		s = SavedState{e.buf, len(e.tables), time.Since(began), e.leftOut, e.leftOutCount}
-		return err
-	})
-	slices.Sort(s.LeftOutNames)
-	return s, err
-}
-
-// visit calls fn with the hold of the VM, or when the VM is closed without it, for then
-// nobody has it. Any goroutine may call it; after Close it is not safe for concurrent use.
-func (vm *VM) visit(fn func() error) error {
-	err := vm.loop.DoAdmitted(func(*thread) error { return fn() })
-	if errors.Is(err, eventloop.ErrClosed) && vm.closed.Load() {
-		return fn()
+// Encode appends the tables to dst, by their names. Values that are not plain data are left
+// out: functions, coroutines, userdata, members with such keys, and metatables. No metamethod
+// runs. The same tables give the same bytes. tables is how many there were last time, 0 where that
+// is not known. ErrStateSize: Data would be longer than limit bytes.
+func Encode(dst []byte, limit int, states map[string]*lua.LTable, tables int) (Encoded, error) {
+	e := encoder{
+		buf: dst, limit: len(dst) + limit,
+		ids: make(map[*lua.LTable]int, tables), tables: make([]foundTable, 0, tables),
 	}
-	return err
+	err := e.encode(states)
+	slices.Sort(e.leftOut)
+	return Encoded{e.buf, len(e.tables), e.leftOut, e.leftOutCount}, err
 }
 
-// stateEncoder is one run of SaveState. Its methods are for the holder only.
-type stateEncoder struct {
+// encoder is one run of Encode.
+type encoder struct {
 	buf    []byte
 	limit  int // length that buf may not pass
 	ids    map[*lua.LTable]int
@@ -119,7 +97,7 @@ type foundTable struct {
 	name   string     // of the named table that it is in, or is
 }
 
-func (e *stateEncoder) encode(states map[string]*lua.LTable) error {
+func (e *encoder) encode(states map[string]*lua.LTable) error {
 	e.count(len(states))
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		e.string(name)
@@ -128,15 +106,15 @@ func (e *stateEncoder) encode(states map[string]*lua.LTable) error {
 	for id := 0; id < len(e.tables); id++ { // table finds more
 		e.table(id)
 		if len(e.buf) > e.limit {
-			return ErrStateSize
+			return ErrSize
 		}
 	}
 	return nil
 }
 
-func (e *stateEncoder) count(n int) { e.buf = binary.AppendUvarint(e.buf, uint64(n)) }
+func (e *encoder) count(n int) { e.buf = binary.AppendUvarint(e.buf, uint64(n)) }
 
-func (e *stateEncoder) string(s string) {
+func (e *encoder) string(s string) {
 	e.count(len(s))
 	if len(e.buf)+len(s) > e.limit { // do not copy what is refused anyway
 		e.limit = -1
@@ -146,7 +124,7 @@ func (e *stateEncoder) string(s string) {
 }
 
 // id returns the number of a table.
-func (e *stateEncoder) id(found foundTable) int {
+func (e *encoder) id(found foundTable) int {
 	id, ok := e.ids[found.t]
 	if !ok {
 		id = len(e.tables)
@@ -160,30 +138,30 @@ func (e *stateEncoder) id(found foundTable) int {
 }
 
 // table appends the contents of a table. It stops in the middle when buf is too long.
-func (e *stateEncoder) table(id int) {
+func (e *encoder) table(id int) {
 	t := e.tables[id].t
 	flags := byte(0)
 	if luaval.IsJSONArray(t) {
-		flags = stateArrayMark
+		flags = arrayMark
 	} else if !luaval.Unmarked(t) {
 		e.leave(id, nil, "the metatable")
 	}
 	e.buf = append(e.buf, flags, 0, 0, 0, 0)
-	members := len(e.buf) - stateMembersSize // how many is known at the end
+	members := len(e.buf) - membersSize // how many is known at the end
 	n := t.MaxN()
 	e.count(n)
 	for i := 1; i <= n && len(e.buf) <= e.limit; i++ {
 		if v := t.RawGetInt(i); v == lua.LNil || !e.value(id, nil, i, v) {
-			e.buf = append(e.buf, stateNil)
+			e.buf = append(e.buf, tagNil)
 		}
 	}
 	strings := e.members(id)
-	e.buf = append(e.buf, stateEnd)
+	e.buf = append(e.buf, tagEnd)
 	binary.LittleEndian.PutUint32(e.buf[members:], uint32(strings))
 }
 
 // members appends what is not in the list of a table. It returns how many string keys there are.
-func (e *stateEncoder) members(id int) (strings int) {
+func (e *encoder) members(id int) (strings int) {
 	f := glua.TableOf(e.tables[id].t)
 	for _, key := range f.Keys {
 		if len(e.buf) > e.limit {
@@ -202,7 +180,7 @@ func (e *stateEncoder) members(id int) (strings int) {
 
 // member appends a key and its value, or nothing and returns false when one of them cannot
 // be saved.
-func (e *stateEncoder) member(id int, key, v lua.LValue) bool {
+func (e *encoder) member(id int, key, v lua.LValue) bool {
 	if v == lua.LNil {
 		return false
 	}
@@ -222,26 +200,26 @@ func (e *stateEncoder) member(id int, key, v lua.LValue) bool {
 
 // value appends a value, which stands at key, or if that is nil at an index, in the table
 // with the given id. It returns false when it cannot be saved.
-func (e *stateEncoder) value(id int, key lua.LValue, index int, v lua.LValue) bool {
+func (e *encoder) value(id int, key lua.LValue, index int, v lua.LValue) bool {
 	switch v := v.(type) {
 	case lua.LString:
-		e.buf = append(e.buf, stateString)
+		e.buf = append(e.buf, tagString)
 		e.string(string(v))
 	case lua.LNumber:
 		f := float64(v)
 		if n := int64(f); float64(n) == f && -luaval.MaxExact <= n && n <= luaval.MaxExact && (n != 0 || !math.Signbit(f)) {
-			e.buf = binary.AppendVarint(append(e.buf, stateInt), n)
+			e.buf = binary.AppendVarint(append(e.buf, tagInt), n)
 		} else {
-			e.buf = binary.LittleEndian.AppendUint64(append(e.buf, stateFloat), math.Float64bits(f))
+			e.buf = binary.LittleEndian.AppendUint64(append(e.buf, tagFloat), math.Float64bits(f))
 		}
 	case lua.LBool:
 		if v {
-			e.buf = append(e.buf, stateTrue)
+			e.buf = append(e.buf, tagTrue)
 		} else {
-			e.buf = append(e.buf, stateFalse)
+			e.buf = append(e.buf, tagFalse)
 		}
 	case *lua.LTable:
-		e.buf = append(e.buf, stateTable)
+		e.buf = append(e.buf, tagTable)
 		if key == nil {
 			key = lua.LNumber(index)
 		}
@@ -254,14 +232,14 @@ func (e *stateEncoder) value(id int, key lua.LValue, index int, v lua.LValue) bo
 			e.leave(id, key, "a "+luaval.TypeName(v))
 			return false
 		}
-		e.buf = append(e.buf, stateNull)
+		e.buf = append(e.buf, tagNull)
 	}
 	return true
 }
 
 // leave notes that something in the table with the given id, at key if that is not nil, is
 // not saved.
-func (e *stateEncoder) leave(id int, key lua.LValue, what string) {
+func (e *encoder) leave(id int, key lua.LValue, what string) {
 	e.leftOutCount++
 	if len(e.leftOut) == maxLeftOutNamed {
 		return

@@ -1,15 +1,13 @@
-package luart
+package state
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,127 +18,51 @@ import (
 
 const maxState = 64 << 20
 
-// saved is what SaveState makes of a VM whose state fill makes.
-func saved(t testing.TB, fill func(states map[string]*lua.LTable)) (SavedState, *VM) {
+// tables are the named tables of a state.
+type tables struct {
+	L      *lua.LState
+	states map[string]*lua.LTable
+}
+
+func newTables(t testing.TB) *tables {
+	L := lua.NewState()
+	t.Cleanup(L.Close)
+	return &tables{L: L, states: map[string]*lua.LTable{}}
+}
+
+func (s *tables) encode(dst []byte, limit int) (Encoded, error) {
+	return Encode(dst, limit, s.states, 0)
+}
+
+// decode changes nothing when it fails.
+func (s *tables) decode(data []byte) error {
+	states, err := Decode(s.L, data)
+	if err == nil {
+		s.states = states
+	}
+	return err
+}
+
+// saved is what becomes of tables that fill makes.
+func saved(t testing.TB, fill func(states map[string]*lua.LTable)) (Encoded, *tables) {
 	t.Helper()
-	vm := newVM(t, VMOptions{})
-	t.Cleanup(func() { vm.Close(context.Background()) })
-	fill(vm.states)
-	s, err := vm.SaveState(nil, maxState)
+	s := newTables(t)
+	fill(s.states)
+	encoded, err := s.encode(nil, maxState)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, vm
+	return encoded, s
 }
 
-// restored is a VM with a state.
-func restored(t testing.TB, data []byte) *VM {
+// restored are tables of what was written.
+func restored(t testing.TB, data []byte) *tables {
 	t.Helper()
-	vm := newVM(t, VMOptions{})
-	t.Cleanup(func() { vm.Close(context.Background()) })
-	if err := vm.RestoreState(data); err != nil {
+	s := newTables(t)
+	if err := s.decode(data); err != nil {
 		t.Fatal(err)
 	}
-	return vm
-}
-
-// What one script has put into rover.state another one, in another VM, finds at its top
-// level, and its defaults do not count.
-func TestStateAsScriptsSeeIt(t *testing.T) {
-	s := newServer(t, `
-		local api = rover.server {}
-		local s = rover.state("s", { n = 1 })
-		s.list = { "a", "b", nil, "d" }
-		s.bytes = "\0\255\128x"
-		s["\0\255"] = "key"
-		s.inf, s.minus, s.nan, s.half, s.zero = 1/0, -1/0, 0/0, 0.5, 1/-(1/0)
-		s.big, s.bigger = 2^53, 2^53 + 2
-		s[true], s[false], s[0], s[-1], s[1.5], s[2^26] = "t", "f", 0, -1, 1.5, 2^26
-		s.null, s.array, s.object = rover.json.null, rover.json.array {}, {}
-		s.self, s.shared = s, s.list
-		s.order = {}
-		for _, k in ipairs { "z", "y", "x", 0, "w", false, "a" } do s.order[k] = true end
-		s.order.y = nil
-		local other = rover.state("other\0\255")
-		other.list, other.s = s.list, s
-		rover.state("alias", other)
-		rover.state("empty")
-		return api`)
-	state, err := s.vm.SaveState([]byte("before"), maxState)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, ok := bytes.CutPrefix(state.Data, []byte("before"))
-	if !ok || state.LeftOut != 0 || state.LeftOutNames != nil {
-		t.Errorf("%+v", state)
-	}
-	if again, err := s.vm.SaveState(nil, maxState); err != nil || !bytes.Equal(again.Data, data) {
-		t.Errorf("the same state gave other bytes, or %v", err)
-	}
-	next := &server{t: t, vm: restored(t, data)}
-	err = next.load(`
-		local api = rover.server {}
-		local s = rover.state("s", { n = 2 })
-		assert(s.n == 1)
-		assert(#s.list == 4 and s.list[1] == "a" and s.list[3] == nil and s.list[4] == "d")
-		s.list[5] = "e"
-		assert(#s.list == 5 and table.concat(s.list, ",", 4) == "d,e")
-		assert(s.bytes == "\0\255\128x" and s["\0\255"] == "key")
-		assert(s.inf == 1/0 and s.minus == -1/0 and s.nan ~= s.nan and s.half == 0.5 and 1/s.zero == -1/0)
-		assert(s.big == 2^53 and s.bigger == 2^53 + 2)
-		assert(s[true] == "t" and s[false] == "f" and s[0] == 0 and s[-1] == -1 and s[1.5] == 1.5 and s[2^26] == 2^26)
-		assert(s.null == rover.json.null and rover.json.encode(s.array) == "[]" and rover.json.encode(s.object) == "{}")
-		assert(s.self == s and s.shared == s.list and s.array ~= s.object)
-		local order = {}
-		for k in pairs(s.order) do order[#order + 1] = tostring(k) end
-		assert(table.concat(order, " ") == "z x 0 w false a", table.concat(order, " "))
-		local other = rover.state("other\0\255", { fresh = true })
-		assert(other.list == s.list and other.s == s and not other.fresh)
-		assert(rover.state("alias") == other)
-		assert(next(rover.state("empty", { 1 })) == nil)
-		assert(rover.state("new", { 1 })[1] == 1)
-		return api`)
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// What is no plain data is left out, and named.
-func TestStateLeavesOut(t *testing.T) {
-	s := newServer(t, `
-		local api = rover.server {}
-		local hits = rover.state("hits", { n = 1, cb = print })
-		hits.list = { "a", print, "c" }
-		hits.deep = { { ["a key"] = { [true] = coroutine.create(print) } } }
-		hits.object = setmetatable({ kept = 1 }, { __index = function() error "ran" end, __pairs = error })
-		hits[{}], hits[print], hits.ud = 1, 2, api
-		return api`)
-	state, err := s.vm.SaveState(nil, maxState)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{ // sorted
-		`rover.state "hits".cb: a function is not saved`,
-		`rover.state "hits".deep[1]["a key"][true]: a thread is not saved`,
-		`rover.state "hits".list[2]: a function is not saved`,
-		`rover.state "hits".object: the metatable is not saved`,
-		`rover.state "hits".ud: a userdata is not saved`,
-		`rover.state "hits": a member with a function as its key is not saved`,
-		`rover.state "hits": a member with a table as its key is not saved`,
-	}
-	if !slices.Equal(state.LeftOutNames, want) || state.LeftOut != len(want) {
-		t.Errorf("%d: %q", state.LeftOut, state.LeftOutNames)
-	}
-	next := &server{t: t, vm: restored(t, state.Data)}
-	err = next.load(`
-		local s = rover.state("hits")
-		assert(s.n == 1 and s.cb == nil and #s.list == 3 and s.list[2] == nil and s.list[3] == "c")
-		assert(next(s.deep[1]["a key"]) == nil and s.object.kept == 1 and getmetatable(s.object) == nil)
-		for k in pairs(s) do assert(type(k) == "string") end
-		return rover.server {}`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return s
 }
 
 // Not all of many are named, but all are counted.
@@ -220,43 +142,21 @@ func TestStateTooLarge(t *testing.T) {
 		text.RawSetString("text", lua.LString(strings.Repeat("x", 1<<20)))
 		states["text"] = text
 	})
-	whole, err := vm.SaveState(nil, maxState)
+	whole, err := vm.encode(nil, maxState)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if exact, err := vm.SaveState(nil, len(whole.Data)); err != nil || !bytes.Equal(exact.Data, whole.Data) {
+	if exact, err := vm.encode(nil, len(whole.Data)); err != nil || !bytes.Equal(exact.Data, whole.Data) {
 		t.Errorf("%v at the limit", err)
 	}
 	for _, limit := range []int{1, 100, 1000, 1 << 20, len(whole.Data) - 1} {
-		s, err := vm.SaveState(nil, limit)
-		if !errors.Is(err, ErrStateSize) {
+		s, err := vm.encode(nil, limit)
+		if !errors.Is(err, ErrSize) {
 			t.Errorf("limit %d: error %v", limit, err)
 		}
 		if len(s.Data) > limit+100 {
 			t.Errorf("limit %d: %d bytes were copied", limit, len(s.Data))
 		}
-	}
-	sizes := vm.StateSizes()
-	if len(sizes) != 2 || sizes[0].Name != "large" || sizes[1].Name != "text" || sizes[1].Bytes < 1<<20 || sizes[0].Entries != 40_000 {
-		t.Errorf("%+v", sizes)
-	}
-}
-
-// A VM that is closed can still be saved: nobody runs Lua in it any more.
-func TestStateAfterClose(t *testing.T) {
-	s := newServer(t, `rover.state("s").n = 1
-		rover.spawn(function() rover.sleep(3600) end)
-		return rover.server {}`)
-	s.vm.Close(context.Background())
-	state, err := s.vm.SaveState(nil, maxState)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := restored(t, state.Data).states["s"].RawGetString("n"); n != lua.LNumber(1) {
-		t.Error(n)
-	}
-	if sizes := s.vm.StateSizes(); len(sizes) != 1 {
-		t.Errorf("%+v", sizes)
 	}
 }
 
@@ -394,9 +294,9 @@ func TestStateRoundTrip(t *testing.T) {
 	for seed := range uint64(300) {
 		vm.states = map[string]*lua.LTable{}
 		randomState(rand.New(rand.NewPCG(seed, 0)), vm.states)
-		state, err := vm.SaveState(nil, maxState)
+		state, err := vm.encode(nil, maxState)
 		if err == nil {
-			err = back.RestoreState(state.Data)
+			err = back.decode(state.Data)
 		}
 		if err == nil {
 			err = sameStates(vm.states, back.states)
@@ -404,15 +304,10 @@ func TestStateRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		// Without the fields of tables the same bytes are written.
-		e := stateEncoder{limit: maxState, ids: map[*lua.LTable]int{}}
-		if err := e.encode(vm.states); err != nil || !bytes.Equal(e.buf, state.Data) {
-			t.Fatalf("seed %d: other bytes, or %v", seed, err)
-		}
 	}
 }
 
-func TestRestoreStateErrors(t *testing.T) {
+func TestDecodeErrors(t *testing.T) {
 	vm := restored(t, []byte{0})
 	kept := map[string]*lua.LTable{"kept": {Metatable: lua.LNil}}
 	vm.states = kept
@@ -446,7 +341,7 @@ func TestRestoreStateErrors(t *testing.T) {
 		{"more after the end", one + "\x00\x00\x00\x00\x00\x00\x00\x00", "byte 11 of 12 of the state: it goes on after its end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := vm.RestoreState([]byte(test.data))
+			err := vm.decode([]byte(test.data))
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
@@ -457,13 +352,11 @@ func TestRestoreStateErrors(t *testing.T) {
 	}
 }
 
-// FuzzRestoreState gives RestoreState anything. It must not panic, nor allocate more than
+// FuzzDecode gives RestoreState anything. It must not panic, nor allocate more than
 // the bytes justify; and what it takes comes back.
-func FuzzRestoreState(f *testing.F) {
-	vm := newVM(f, VMOptions{})
-	f.Cleanup(func() { vm.Close(context.Background()) })
-	again := newVM(f, VMOptions{})
-	f.Cleanup(func() { again.Close(context.Background()) })
+func FuzzDecode(f *testing.F) {
+	vm := newTables(f)
+	again := newTables(f)
 	f.Add([]byte{0})
 	f.Add([]byte("\x01\x01s\x00\x00\x00\x00\x00\x00\x00\x00"))
 	for seed := range uint64(20) {
@@ -473,7 +366,7 @@ func FuzzRestoreState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := vm.RestoreState(data)
+		err := vm.decode(data)
 		runtime.ReadMemStats(&after)
 		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(256<<10+256*len(data)); got > most {
 			t.Errorf("%d bytes made it allocate %d, more than %d", len(data), got, most)
@@ -481,11 +374,11 @@ func FuzzRestoreState(f *testing.F) {
 		if err != nil {
 			return
 		}
-		first, err := vm.SaveState(nil, maxState)
+		first, err := vm.encode(nil, maxState)
 		if err != nil || first.LeftOut > 0 {
 			t.Fatal(err, first.LeftOutNames)
 		}
-		if err := again.RestoreState(first.Data); err != nil {
+		if err := again.decode(first.Data); err != nil {
 			t.Fatal(err)
 		}
 		if err := sameStates(vm.states, again.states); err != nil {
@@ -530,7 +423,7 @@ func BenchmarkState(b *testing.B) {
 		b.Run("save/"+kind, func(b *testing.B) {
 			buf := make([]byte, 0, len(state.Data))
 			for b.Loop() {
-				if _, err := vm.SaveState(buf, maxState); err != nil {
+				if _, err := vm.encode(buf, maxState); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -539,7 +432,7 @@ func BenchmarkState(b *testing.B) {
 		b.Run("restore/"+kind, func(b *testing.B) {
 			vm := restored(b, state.Data)
 			for b.Loop() {
-				if err := vm.RestoreState(state.Data); err != nil {
+				if err := vm.decode(state.Data); err != nil {
 					b.Fatal(err)
 				}
 			}
