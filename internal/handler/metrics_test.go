@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
@@ -70,7 +71,7 @@ func busyApp(t *testing.T) *App {
 		function api.waits.get() rover.sleep(0.002) return "x" end
 		function api.on.get(ctx) return api.pass() end
 		return api`), "metrics"), newApp(t)
-	h.Persist = new(rovercaddyfile.Persist)
+	h.Persist = &rovercaddyfile.Persist{Interval: new(caddy.Duration)} // at the end: a save would have requests wait
 	app.scripts.Storage = emptyStorage{}
 	if err := begin(t, app, h); err != nil {
 		t.Fatal(err)

@@ -47,13 +47,6 @@ func get(t testing.TB, h *Handler, path string) string {
 	return w.Body.String()
 }
 
-// says is a script that answers with its version and a text.
-func says(text string) string {
-	return `local api = rover.server {}
-		function api.get() return rover.version .. " ` + text + `" end
-		return api`
-}
-
 // Functions that the config names must be in what is loaded, and the newest is called.
 func TestReloadKeepsFunctions(t *testing.T) {
 	path := script(t, filepath.Join(t.TempDir(), "app.lua"), `

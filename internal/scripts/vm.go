@@ -50,9 +50,9 @@ func Acquire(name string, o luart.VMOptions, memory int64) (*VM, error) {
 	vm := v.(*VM)
 	vm.SetMemory(memory)
 	if loaded {
-		if got := vm.SetLimits(o.Limits); got < o.Limits.Queue {
+		if got := vm.SetLimits(o.Limits); got < o.Queue {
 			o.Logger.Warn("the queue of a running VM cannot grow that far; it will with the next restart",
-				zap.String("vm", name), zap.Int("queue", o.Limits.Queue), zap.Int("in_force", got))
+				zap.String("vm", name), zap.Int("queue", o.Queue), zap.Int("in_force", got))
 		}
 	}
 	return vm, nil
