@@ -15,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
-	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
@@ -143,14 +142,6 @@ func (f *functionRef) findIn(handlers []*Handler, newest func(*scripts.Script) *
 	}
 	slices.Sort(has)
 	return nil, fmt.Errorf("%s: the script does not register it; it has: %s", asked, strings.Join(slices.Compact(has), ", "))
-}
-
-// class returns the class of a request in the queue of the VM.
-func (h *Handler) class(r *http.Request) eventloop.Class {
-	if h.Priority == "" {
-		return eventloop.Normal
-	}
-	return h.priority(r)
 }
 
 // functionError makes an error for the site's error routes of what asking a function

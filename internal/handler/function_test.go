@@ -130,7 +130,8 @@ func TestFunctionErrorStatus(t *testing.T) {
 	}
 }
 
-// A policy is asked at every try, without upstreams not at all; after an error it is not asked again for that request.
+// A policy is asked at every try, without upstreams not at all; after an error it is not asked
+// again for that request.
 func TestPolicySelect(t *testing.T) {
 	h := loaded(t, filepath.Join(t.TempDir(), "app.lua"), "", `
 		local asked = rover.state("asked", { n = 0 })

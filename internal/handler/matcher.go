@@ -60,7 +60,7 @@ func (m *Matcher) MatchWithError(r *http.Request) (bool, error) {
 	if err != nil {
 		return false, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	matched, err := f.Match(r, host{f.handler}, f.handler.class(r))
+	matched, err := f.Match(r, host{f.handler}, f.handler.priority(r))
 	return matched, f.handler.functionError(err)
 }
 

@@ -25,9 +25,12 @@ func (h *Handler) limits() eventloop.Limits {
 	}
 }
 
-// priority returns the class of a request, as the priority option says. Any goroutine
-// may call it.
+// priority returns the class of a request in the queue of the VM, as the priority option says.
+// Any goroutine may call it.
 func (h *Handler) priority(r *http.Request) eventloop.Class {
+	if h.Priority == "" {
+		return eventloop.Normal
+	}
 	value := h.Priority
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		value = repl.ReplaceAll(value, "")

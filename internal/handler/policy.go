@@ -83,7 +83,7 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 		p.logger.Error("no upstream chosen", zap.Error(err))
 		return nil
 	}
-	chosen, err := f.Select(r, host{f.handler}, f.handler.class(r), available)
+	chosen, err := f.Select(r, host{f.handler}, f.handler.priority(r), available)
 	if err := f.handler.functionError(err); err != nil {
 		var herr caddyhttp.HandlerError
 		if errors.As(err, &herr) && herr.StatusCode == http.StatusServiceUnavailable {

@@ -96,9 +96,7 @@ func (h *Handler) prepare(r *http.Request, x *luart.Exchange) {
 			x.GoesOn(held)
 		}
 	}
-	if h.Priority != "" {
-		x.SetPriority(h.priority(r))
-	}
+	x.SetPriority(h.priority(r))
 }
 
 // forward has target answer a request as Lua has left it, with the VM released. The response
