@@ -28,7 +28,8 @@ integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
 internal/cli (caddy more): caddyfile internal/admin internal/handler internal/scripts
-	internal/upstream internal/watch luart luart/lib/all luart/outbound luart/scripttest
+	internal/upstream internal/watch luart luart/lib/all luart/lint luart/outbound
+	luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
 	internal/upstream luart luart/clock luart/lib/all luart/lib/http luart/lib/metrics
 	luart/outbound luart/persist luart/scripttest
@@ -36,13 +37,14 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
-	luart/jsonlua luart/lib luart/lib/re luart/lib/url luart/luaval luart/outbound
-	luart/pattern luart/route luart/urltext
+	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/outbound
+	luart/route luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
 luart/giveup:
 luart/glua (lua): luart/luaval
+luart/hint (lua): luart/chunk luart/route
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding
@@ -55,6 +57,7 @@ luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
+luart/lint (lua): luart luart/chunk luart/hint luart/route
 luart/luac (lua): luart/glua
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x):

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -154,12 +155,10 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	l.list = append(l.list, d)
 }
 
-const errRoutesFixed = "routes cannot be changed after the script has loaded"
-
 // checkOpen raises when the script has loaded: its routes are what they are.
 func (g *Generation) checkOpen(L *lua.LState) {
 	if g.tree != nil {
-		L.RaiseError(errRoutesFixed)
+		L.RaiseError(hint.RoutesFixed)
 	}
 }
 

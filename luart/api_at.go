@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -233,17 +234,17 @@ type misreadAt struct{ where, key string }
 // a segment, where that is sure. Only the holder may call it.
 func (g *Generation) explainMisread(err *ScriptError) {
 	file, line, message := g.sources.Position(err.Message)
-	index := notTable.FindStringSubmatch(message)
-	if file == nil || index == nil {
+	key, indexed := hint.IndexedKey(message)
+	if file == nil || !indexed {
 		return
 	}
-	h := hinter{g: g, sites: file.Sites(), line: line}
+	h := hint.Finder{Names: g.names(), Sites: file.Sites(), Line: line}
 	var found []misread
-	for _, s := range h.sites.Indexes[line] {
-		if s.Keyed && s.Key != index[2] {
+	for _, s := range h.Sites.Indexes[line] {
+		if s.Keyed && s.Key != key {
 			continue
 		}
-		m, ok := g.misreadOf(h.origin(s.Expr, s.Scope), file.Name)
+		m, ok := g.misreadOf(h.Origin(s.Expr, s.Scope), file.Name)
 		if ok {
 			found = append(found, m)
 		} else if _, node := chunk.Below(s.Expr, s.Scope); !node { // a node can be indexed
@@ -253,7 +254,7 @@ func (g *Generation) explainMisread(err *ScriptError) {
 	if len(found) != 1 {
 		return
 	}
-	err.Message = fmt.Sprintf("%s:%d: %s", file.Name, line, found[0].message(index[2]))
+	err.Message = fmt.Sprintf("%s:%d: %s", file.Name, line, found[0].message(key))
 }
 
 // misreadOf returns what an expression in a file has read.

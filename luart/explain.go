@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 )
 
 // fieldsOf are what a log line says of the error beside the message and the traceback.
@@ -85,6 +86,15 @@ func (g *Generation) explain(err *ScriptError) *chunk.Explanation {
 		}
 	}
 	return err.about
+}
+
+// hint says what to do about a script error, empty when nothing is sure. Only the holder may
+// call it.
+func (g *Generation) hint(err *ScriptError) string {
+	if err.killed {
+		return ""
+	}
+	return hint.For(g.names(), &g.sources, err.Message, err.about)
 }
 
 // explainSyntax says what is to be said of a script that does not compile. Any goroutine

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -98,11 +99,12 @@ type Generation struct {
 	env       *lua.LTable
 	domain    stdlib.TrustDomain
 	templates *html.Templates
+	named     *hint.Names // see names
 	builders  map[string]*lua.LUserData
 	lifeHooks map[string]*lua.LUserData
 	life      lifecycle
 	api       *lua.LUserData        // what rover.server returned
-	overrides []override            // definitions that took the place of others
+	overrides []Override            // definitions that took the place of others
 	misreads  map[misreadAt]misread // while the script loads
 	onError   *handler
 	functions functions

@@ -75,6 +75,12 @@ func findModule(dir, name string) (found foundModule, err error) {
 	return found, fmt.Errorf("module %q not found: no %s in %s", name, strings.Join(files, ", no "), dir)
 }
 
+// FindModule finds a module in a folder as require does. Any goroutine may call it.
+func FindModule(dir, name string) (stdlib.Module, error) {
+	found, err := findModule(dir, name)
+	return stdlib.Module{Path: found.path, Source: found.source}, err
+}
+
 // moduleReader returns a resolver for the modules in a folder. Others hold the VM while it reads: a file system may take
 // long to answer, and is given up after a while. opened is told of each file that was looked at, source nil when there
 // was none; nil: nobody wants to know.

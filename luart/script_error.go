@@ -37,6 +37,10 @@ type ScriptError struct {
 
 func (e *ScriptError) Error() string { return e.Message }
 
+// About says where the error is and what to do, nil if nobody has asked: of an error of Load and
+// DryRun somebody has.
+func (e *ScriptError) About() *chunk.Explanation { return e.about }
+
 // maxMessageBytes is how much of an error's message is kept for on_error and the log. A script can make one of 16 MiB
 // for each request.
 const maxMessageBytes = 8 << 10

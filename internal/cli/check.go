@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/lint"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -61,10 +62,10 @@ The exit code is 0 if nothing was found, 1 for errors (with --strict for warning
 
 // checkReport is what caddy rover check --json prints.
 type checkReport struct {
-	Scripts  []string        `json:"scripts"` // that were loaded
-	Errors   int             `json:"errors"`
-	Warnings int             `json:"warnings"`
-	Findings []luart.Finding `json:"findings"`
+	Scripts  []string       `json:"scripts"` // that were loaded
+	Errors   int            `json:"errors"`
+	Warnings int            `json:"warnings"`
+	Findings []lint.Finding `json:"findings"`
 }
 
 // checkScripts checks files and folders, and prints what it finds.
@@ -80,7 +81,7 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 	if err != nil {
 		return nil, err
 	}
-	report := &checkReport{Scripts: scripts, Findings: []luart.Finding{}}
+	report := &checkReport{Scripts: scripts, Findings: []lint.Finding{}}
 	for _, path := range scripts {
 		source, err := os.ReadFile(path)
 		if err != nil {
@@ -96,11 +97,11 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 			for k, v := range settings.Config {
 				set[k] = v
 			}
-			report.add(luart.Check(context.Background(), s))
+			report.add(lint.Check(context.Background(), s))
 		}
 	}
 	for _, path := range modules {
-		found, err := luart.CheckSyntax(path)
+		found, err := lint.CheckSyntax(path)
 		if err != nil {
 			return nil, err
 		}
@@ -126,13 +127,13 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, error) {
 }
 
 // add counts findings that are not there yet: scripts may have modules in common.
-func (r *checkReport) add(found []luart.Finding) {
+func (r *checkReport) add(found []lint.Finding) {
 	for _, f := range found {
 		if slices.Contains(r.Findings, f) {
 			continue
 		}
 		r.Findings = append(r.Findings, f)
-		if f.Severity == luart.Error {
+		if f.Severity == lint.Error {
 			r.Errors++
 		} else {
 			r.Warnings++
@@ -190,7 +191,7 @@ func findScripts(args []string) (scripts, modules []string, err error) {
 			if err != nil {
 				return err
 			}
-			if luart.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {
+			if lint.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {
 				scripts = append(scripts, path)
 			} else {
 				modules = append(modules, path)

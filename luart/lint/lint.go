@@ -1,23 +1,20 @@
-package luart
+package lint
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
-	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/chunk"
-	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // Finding is a mistake in a script, or what looks very much like one.
@@ -61,70 +58,23 @@ func (f Finding) String() string {
 	return text
 }
 
-var errDry = errors.New("check has no network")
-
-// noNetwork is what rover.http asks in Check.
-type noNetwork struct{}
-
-func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, errDry }
-
-// drySleep is rover.sleep in Check.
-func drySleep(L *lua.LState) int {
-	L.CheckNumber(1)
-	return 0
-}
-
-// Check loads a script into a VM of its own, for nothing but to look for mistakes in it and
-// in the modules that it requires: nothing is sent, unless s.Net says where to, sleeping takes
-// no time, the environment is empty, unless s.AllowEnv is set, and no hook and no background
-// task runs. It returns what it finds by file and line.
-func Check(ctx context.Context, s Script) []Finding {
-	vm, err := NewVM(VMOptions{})
+// Check loads a script as luart.DryRun does, and looks for mistakes in it and in the modules that
+// it requires. It returns what it finds by file and line.
+func Check(ctx context.Context, s luart.Script) []Finding {
+	c := &checker{dir: filepath.Dir(s.Path)}
+	err := luart.DryRun(ctx, s, func(o *luart.Outline, err error) {
+		c.o, c.failed = o, err != nil
+		c.check(err)
+	})
 	if err != nil {
 		return []Finding{{File: s.Path, Severity: Error, Code: "gopher-lua", Message: err.Error()}}
 	}
-	defer vm.Close(context.WithoutCancel(ctx))
-	g, err := vm.load(ctx, s.dryRun())
-	c := &checker{g: g, dir: filepath.Dir(s.Path), failed: err != nil}
-	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
-		c.check(err)
-		return nil
-	})
-	g.Retire()
 	return c.result()
 }
 
-// DryRoutes returns the routes and hooks of a script, which it loads as Check does. The error
-// is that of VM.Load.
-func DryRoutes(ctx context.Context, s Script) ([]Route, []Hook, error) {
-	vm, err := NewVM(VMOptions{})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer vm.Close(context.WithoutCancel(ctx))
-	g, err := vm.Load(ctx, s.dryRun())
-	if err != nil {
-		return nil, nil, err
-	}
-	return g.Routes(), g.Hooks(), nil
-}
-
-// dryRun returns s without what it is given of the world outside.
-func (s Script) dryRun() Script {
-	s.dry = true
-	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
-	if !s.AllowEnv {
-		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }
-	}
-	if s.Net == nil {
-		s.Net, s.FakeNetwork = outbound.NewPolicy(), noNetwork{}
-	}
-	return s
-}
-
-// checker looks for mistakes in what a generation was made of. Only the holder may use it.
+// checker looks for mistakes in what a script was made of. Only the holder may use it.
 type checker struct {
-	g      *Generation
+	o      *luart.Outline
 	dir    string // of the script
 	failed bool   // the script did not load
 	files  []*checkedFile
@@ -167,18 +117,18 @@ func (c *checker) addFiles() {
 		checked.walk()
 		c.files = append(c.files, checked)
 	}
-	for _, name := range c.g.sources.Names() {
-		add(c.g.sources.Get(name))
+	for _, name := range c.o.Files.Names() {
+		add(c.o.Files.Get(name))
 	}
 	for i := 0; i < len(c.files); i++ { // the list grows
 		for _, name := range c.files[i].modules {
-			m, err := findModule(c.dir, name)
-			if err != nil || known[m.path] {
+			m, err := luart.FindModule(c.dir, name)
+			if err != nil || known[m.Path] {
 				continue // what is not there is an error when it is asked for, or is asked for by pcall
 			}
-			_, err = chunk.Compile(m.source, m.path)
-			c.g.sources.Add(m.path, m.source, err)
-			f := c.g.sources.Get(m.path)
+			_, err = chunk.Compile(m.Source, m.Path)
+			c.o.Files.Add(m.Path, m.Source, err)
+			f := c.o.Files.Get(m.Path)
 			if f == nil {
 				continue
 			}
@@ -191,13 +141,13 @@ func (c *checker) addFiles() {
 }
 
 // add notes a finding, unless a comment turns it off.
-func (c *checker) add(f *chunk.File, line, column int, severity Severity, code, message, hint string) {
+func (c *checker) add(f *chunk.File, line, column int, severity Severity, code, message, remedy string) {
 	if f.Ignores(line, code) {
 		return
 	}
 	c.found = append(c.found, Finding{
 		File: filepath.Join(c.dir, filepath.FromSlash(f.Name)), Line: line, Column: column,
-		Severity: severity, Code: code, Message: message, Hint: hint, Source: f.LineAt(line),
+		Severity: severity, Code: code, Message: message, Hint: remedy, Source: f.LineAt(line),
 	})
 }
 
@@ -233,17 +183,17 @@ var loadCodes = []struct {
 // says more.
 func (c *checker) loadError(err error) {
 	var syntax *chunk.SyntaxError
-	var script *ScriptError
+	var script *luart.ScriptError
 	var about *chunk.Explanation
 	code, message := "load-error", err.Error()
 	switch {
 	case errors.As(err, &syntax):
 		code, message, about = "syntax", syntax.Message, syntax.About
 	case errors.As(err, &script):
-		about = script.about
-		if _, _, rest := c.g.sources.Position(script.Message); rest != script.Message {
+		about = script.About()
+		if _, _, rest := c.o.Files.Position(script.Message); rest != script.Message {
 			message = rest
-		} else if rest, ok := strings.CutPrefix(script.Message, c.g.name+": "); ok {
+		} else if rest, ok := strings.CutPrefix(script.Message, c.o.Name+": "); ok {
 			message = rest
 		}
 		for _, l := range loadCodes {
@@ -257,7 +207,7 @@ func (c *checker) loadError(err error) {
 		}
 	}
 	if about == nil || about.File == nil {
-		c.found = append(c.found, Finding{File: filepath.Join(c.dir, c.g.name), Line: 1, Severity: Error, Code: code, Message: message})
+		c.found = append(c.found, Finding{File: filepath.Join(c.dir, c.o.Name), Line: 1, Severity: Error, Code: code, Message: message})
 		return
 	}
 	file := filepath.Join(c.dir, filepath.FromSlash(about.File.Name))
@@ -271,11 +221,11 @@ func (c *checker) loadError(err error) {
 		source := about.File.LineAt(about.Line)
 		column = len(source) - len(strings.TrimLeft(source, " \t")) + 1
 	}
-	hint := about.Hint
-	if strings.Contains(message, errDry.Error()) {
-		code, hint = "load-needs-network", "--allow net lets check use it"
+	remedy := about.Hint
+	if strings.Contains(message, luart.ErrDry.Error()) {
+		code, remedy = "load-needs-network", "--allow net lets check use it"
 	}
-	c.add(about.File, about.Line, column, Error, code, message, hint)
+	c.add(about.File, about.Line, column, Error, code, message, remedy)
 }
 
 // IsServerScript reports whether a source calls rover.server, so that it is not a module.
@@ -304,9 +254,9 @@ func CheckSyntax(path string) ([]Finding, error) {
 	if !errors.As(err, &syntax) {
 		return nil, nil
 	}
-	g := &Generation{}
-	g.sources.Add(name, source, syntax)
-	f := g.sources.Get(name)
+	var files chunk.Files
+	files.Add(name, source, syntax)
+	f := files.Get(name)
 	if f == nil {
 		return []Finding{{File: path, Line: syntax.Line, Severity: Error, Code: "syntax", Message: syntax.Message}}, nil
 	}

@@ -1,4 +1,4 @@
-package luart
+package lint
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 )
 
 // checkedFile is a file in Check, with what has been seen in it. Not safe for concurrent use.
@@ -92,7 +93,7 @@ func (f *checkedFile) See(node any, scope *chunk.Binding) {
 	case *ast.FuncDefStmt:
 		if n.Name.Func != nil {
 			f.assigned(n.Name.Func)
-		} else if object := text(n.Name.Receiver); object != "" {
+		} else if object := hint.Text(n.Name.Receiver); object != "" {
 			f.c.assigned[object+"."+n.Name.Method] = true
 		}
 	case *ast.FuncCallStmt:
@@ -138,19 +139,19 @@ func (f *checkedFile) See(node any, scope *chunk.Binding) {
 // assigned notes what a name or a field is given a value with, somewhere.
 func (f *checkedFile) assigned(lhs ast.Expr) {
 	f.roles[lhs] = roleWritten
-	if name := text(lhs); name != "" {
+	if name := hint.Text(lhs); name != "" {
 		f.c.assigned[name] = true
 		if len(name) > 3 && name[:3] == "_G." {
 			f.c.assigned[name[3:]] = true
 		}
-	} else if get, ok := lhs.(*ast.AttrGetExpr); ok && text(get.Object) == "_G" {
+	} else if get, ok := lhs.(*ast.AttrGetExpr); ok && hint.Text(get.Object) == "_G" {
 		f.c.foreign = true
 	}
 }
 
 func (f *checkedFile) test(e ast.Expr) {
 	f.roles[e] = roleTested
-	if name := text(e); name != "" {
+	if name := hint.Text(e); name != "" {
 		f.c.tested[name] = true
 	}
 }

@@ -1,4 +1,4 @@
-package luart
+package lint
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -33,7 +34,7 @@ func (c *checker) made(e ast.Expr, scope *chunk.Binding) (builder string, call *
 	case *ast.AttrGetExpr:
 		key, ok := callee.Key.(*ast.StringExpr)
 		if ok && key.Value != chunk.NodeBuilder && scope.KindOf(callee.Object) == chunk.KindAPI && c.builder(key.Value) != nil {
-			return text(callee.Object) + separator + key.Value, n
+			return hint.Text(callee.Object) + separator + key.Value, n
 		}
 	case *ast.FuncCallExpr: // api.html(data)[[template]]
 		return c.made(callee, scope)
@@ -56,18 +57,18 @@ func (c *checker) dropped(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if e.Receiver == nil {
 		get, ok := e.Func.(*ast.AttrGetExpr)
-		if !ok || s.scope.KindOf(get.Object) != chunk.KindAPI || c.g.env == nil {
+		if !ok || s.scope.KindOf(get.Object) != chunk.KindAPI || c.o.Names.Env == nil {
 			return
 		}
 		key, ok := get.Key.(*ast.StringExpr)
 		if !ok {
 			return
 		}
-		report := func(message, hint string) {
-			line, column := f.place(e.Line(), key.Line(), 2, text(get.Object), ".", key.Value)
-			c.add(f.File, line, column, Error, "bad-argument", message, hint)
+		report := func(message, remedy string) {
+			line, column := f.place(e.Line(), key.Line(), 2, hint.Text(get.Object), ".", key.Value)
+			c.add(f.File, line, column, Error, "bad-argument", message, remedy)
 		}
-		name := text(get)
+		name := hint.Text(get)
 		switch key.Value {
 		case "json", "text", "html", "raw", "redirect":
 			if len(e.Args) == 0 {
@@ -89,7 +90,7 @@ func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if !isError && !isBuilder {
 		return
 	}
-	name := text(e.Receiver) + ":" + e.Method
+	name := hint.Text(e.Receiver) + ":" + e.Method
 	report := func(message string) {
 		words := append(wordsOf(e.Receiver), ":", e.Method)
 		line, column := f.place(e.Line(), e.Line()+20, len(words)-1, words...)

@@ -1,4 +1,4 @@
-package luart
+package lint
 
 import "github.com/yuin/gopher-lua/ast"
 

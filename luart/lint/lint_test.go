@@ -1,4 +1,4 @@
-package luart
+package lint
 
 import (
 	"context"
@@ -11,17 +11,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
 // checkFile checks a script as it is, with what change sets.
-func checkFile(t *testing.T, path string, change ...func(*Script)) []Finding {
+func checkFile(t *testing.T, path string, change ...func(*luart.Script)) []Finding {
 	t.Helper()
 	source, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Script{Libraries: all.Libraries(), Path: path, Source: source}
+	s := luart.Script{Libraries: all.Libraries(), Path: path, Source: source}
 	for _, f := range change {
 		f(&s)
 	}
@@ -48,7 +49,7 @@ func marks(t *testing.T, path string) (list []string) {
 // Each script in bad has mistakes, which are found on the lines that are marked, and nothing
 // else is.
 func TestCheckBad(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/check/bad/*.lua")
+	paths, _ := filepath.Glob("testdata/bad/*.lua")
 	if len(paths) < 30 {
 		t.Fatalf("only %d scripts", len(paths))
 	}
@@ -56,7 +57,7 @@ func TestCheckBad(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			want := marks(t, path)
 			folder := map[string]string{"in_module.lua": "lib", "module_loop.lua": "loop"}[filepath.Base(path)]
-			modules, _ := filepath.Glob(filepath.Join("testdata/check/bad", folder, "*.lua"))
+			modules, _ := filepath.Glob(filepath.Join("testdata/bad", folder, "*.lua"))
 			for _, m := range modules {
 				if folder != "" {
 					want = append(want, marks(t, m)...)
@@ -83,7 +84,7 @@ func TestCheckBad(t *testing.T) {
 
 // Each code of docs/commands.md is that of a planted mistake, and the other way round.
 func TestCheckPage(t *testing.T) {
-	page, err := os.ReadFile("../docs/commands.md")
+	page, err := os.ReadFile("../../docs/commands.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +96,8 @@ func TestCheckPage(t *testing.T) {
 			documented[m[1]] = true
 		}
 	}
-	scripts, _ := filepath.Glob("testdata/check/bad/*.lua")
-	modules, _ := filepath.Glob("testdata/check/bad/*/*.lua")
+	scripts, _ := filepath.Glob("testdata/bad/*.lua")
+	modules, _ := filepath.Glob("testdata/bad/*/*.lua")
 	for _, path := range append(scripts, modules...) {
 		for _, mark := range marks(t, path) {
 			planted[strings.Fields(mark)[1]] = true
@@ -109,13 +110,13 @@ func TestCheckPage(t *testing.T) {
 
 // Nothing is wrong with unusual scripts.
 func TestCheckGood(t *testing.T) {
-	paths, _ := filepath.Glob("testdata/check/good/*.lua")
+	paths, _ := filepath.Glob("testdata/good/*.lua")
 	if len(paths) == 0 {
 		t.Fatal("no scripts")
 	}
-	apps, _ := filepath.Glob("testdata/app/*.lua")
+	apps, _ := filepath.Glob("../testdata/app/*.lua")
 	if len(apps) == 0 {
-		t.Fatal("no scripts in testdata/app")
+		t.Fatal("no scripts in ../testdata/app")
 	}
 	for _, path := range append(paths, apps...) {
 		for _, f := range checkFile(t, path) {
@@ -126,7 +127,7 @@ func TestCheckGood(t *testing.T) {
 
 // Nothing is wrong with the scripts of the examples and of the documentation.
 func TestCheckDocs(t *testing.T) {
-	configs, _ := filepath.Glob("../examples/*/Caddyfile")
+	configs, _ := filepath.Glob("../../examples/*/Caddyfile")
 	if len(configs) == 0 {
 		t.Fatal("no examples")
 	}
@@ -145,14 +146,14 @@ func TestCheckDocs(t *testing.T) {
 			if strings.HasSuffix(path, "_test.lua") { // what caddy rover test runs
 				continue
 			}
-			for _, f := range checkFile(t, path, func(s *Script) { s.Config = set }) {
+			for _, f := range checkFile(t, path, func(s *luart.Script) { s.Config = set }) {
 				t.Errorf("%s", f)
 			}
 		}
 	}
-	pages, _ := filepath.Glob("../docs/*.md")
+	pages, _ := filepath.Glob("../../docs/*.md")
 	blocks := 0
-	for _, page := range append(pages, "../README.md") {
+	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func TestCheckDocs(t *testing.T) {
 				continue
 			}
 			set := map[string]string{"token": "s3cret", "upstream": "http://127.0.0.1:1"}
-			for _, f := range Check(context.Background(), Script{Libraries: all.Libraries(), Path: page, Source: []byte(b[1]), Config: set}) {
+			for _, f := range Check(context.Background(), luart.Script{Libraries: all.Libraries(), Path: page, Source: []byte(b[1]), Config: set}) {
 				t.Errorf("%s", f)
 			}
 		}

@@ -1,8 +1,7 @@
-package luart
+package lint
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,26 +9,8 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
-	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/hint"
 )
-
-// makers are the functions of rover that return an object, or nil, and its type; those of
-// libraries say so themselves.
-var makers = map[string]string{
-	"cache": "cache", "lock": "lock", "semaphore": "lock", "channel": "channel",
-	"after": "timer", "every": "timer", "cron": "timer",
-}
-
-// makers returns makers with those of the libraries that the script has.
-func (g *Generation) makers() map[string]string {
-	all := maps.Clone(makers)
-	for _, l := range g.libraries {
-		for function, kind := range l.Makes {
-			all[strings.TrimSuffix(l.Name+"."+function, ".")] = kind
-		}
-	}
-	return all
-}
 
 // objectType returns the type of luaval.NewType that an expression has for a value, if it has one
 // and that is sure.
@@ -49,15 +30,15 @@ func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *chunk.Binding) s
 			return map[chunk.ObjectKind]string{chunk.KindCtx: "body", chunk.KindRes: "response body"}[scope.KindOf(e.Receiver)]
 		}
 		get, ok := e.Func.(*ast.AttrGetExpr)
-		if !ok || !fromLibrary(get, scope) {
+		if !ok || !c.o.Names.FromLibrary(get, scope) {
 			return ""
 		}
-		made, known := c.hinter(f).value(get, scope)
-		rover, isTable := c.g.env.RawGetString("rover").(*lua.LTable)
+		made, known := c.finder(f).Value(get, scope)
+		rover, isTable := c.o.Names.Env.RawGetString("rover").(*lua.LTable)
 		if !known || made == lua.LNil || !isTable {
 			return ""
 		}
-		for path, kind := range c.g.makers() {
+		for path, kind := range c.o.Makers {
 			var v lua.LValue = rover
 			for _, key := range strings.Split(path, ".") {
 				if t, ok := v.(*lua.LTable); ok {
@@ -73,33 +54,27 @@ func (c *checker) objectType(f *checkedFile, e ast.Expr, scope *chunk.Binding) s
 }
 
 // objectCall is for x:y(…) where x is an object of rover's.
-func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, report func(code, message, hint string)) {
-	if c.g.env == nil {
+func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, report func(code, message, remedy string)) {
+	if c.o.Names.Env == nil {
 		return
 	}
 	kind := c.objectType(f, e.Receiver, s.scope)
-	types, _ := c.g.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable)
-	if kind == "" || types == nil {
+	names := c.o.Methods[kind]
+	if kind == "" || names == nil {
 		return
 	}
-	methods, ok := types.RawGetString(kind).(*lua.LTable)
-	if !ok {
-		return
-	}
-	var names []string
-	methods.ForEach(func(_, name lua.LValue) { names = append(names, name.String()) })
 	if slices.Contains(names, e.Method) {
 		return
 	}
-	what := text(e.Receiver)
+	what := hint.Text(e.Receiver)
 	if what == "" {
 		what = "it"
 	}
-	hint := strings.TrimPrefix(didYouMean(nearest(e.Method, names)), "; ")
-	if hint == "" {
-		hint = "there are: " + strings.Join(names, ", ")
+	remedy := strings.TrimPrefix(hint.DidYouMean(hint.Nearest(e.Method, names)), "; ")
+	if remedy == "" {
+		remedy = "there are: " + strings.Join(names, ", ")
 	}
-	report("unknown-field", fmt.Sprintf("%s is a %s, which has no method %s", what, kind, e.Method), hint)
+	report("unknown-field", fmt.Sprintf("%s is a %s, which has no method %s", what, kind, e.Method), remedy)
 }
 
 // settleHelpers makes sure of the parameters called ctx of local functions that are called

@@ -1,4 +1,4 @@
-package luart
+package lint
 
 import (
 	"fmt"
@@ -10,11 +10,9 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
 )
-
-// resFields are what responseField knows.
-var resFields = []string{"status", "error"}
 
 // judge looks for mistakes in what was seen.
 func (c *checker) judge(f *checkedFile, s sighting) {
@@ -39,11 +37,14 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 	}
 }
 
-func (c *checker) hinter(f *checkedFile) *hinter { return &hinter{g: c.g, sites: f.sites} }
+// finder looks for what is meant by names in f.
+func (c *checker) finder(f *checkedFile) *hint.Finder {
+	return &hint.Finder{Names: c.o.Names, Sites: f.sites}
+}
 
 // global is for a name that is no local variable.
 func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
-	env := c.g.env
+	env := c.o.Names.Env
 	if s.scope.Find(e.Value) != nil || env == nil || c.foreign || env.Metatable != lua.LNil ||
 		e.Value == "arg" || env.RawGetString(e.Value) != lua.LNil {
 		return
@@ -59,16 +60,16 @@ func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
 			fmt.Sprintf("%s is assigned to and is no local variable: all requests share it, and a reload forgets it", e.Value),
 			"write local "+e.Value+"; for what requests share, rover.state")
 	case c.assigned[e.Value] || c.tested[e.Value]:
-	case c.failed && elsewhere[e.Value] == "": // what would have been defined is not known
+	case c.failed && hint.Elsewhere[e.Value] == "": // what would have been defined is not known
 	default:
 		line, column := at()
-		hint := elsewhere[e.Value]
-		if hint == "" && (e.Value == "ctx" || e.Value == "res") {
-			hint = "the function has no parameter of that name"
-		} else if hint == "" {
-			hint = strings.TrimPrefix(didYouMean(c.hinter(f).meant(e.Value, s.scope)), "; ")
+		remedy := hint.Elsewhere[e.Value]
+		if remedy == "" && (e.Value == "ctx" || e.Value == "res") {
+			remedy = "the function has no parameter of that name"
+		} else if remedy == "" {
+			remedy = strings.TrimPrefix(hint.DidYouMean(c.finder(f).Meant(e.Value, s.scope)), "; ")
 		}
-		c.add(f.File, line, column, Error, "undefined-global", "undefined global "+e.Value, hint)
+		c.add(f.File, line, column, Error, "undefined-global", "undefined global "+e.Value, remedy)
 	}
 }
 
@@ -79,25 +80,25 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 		return
 	}
 	kind := s.scope.KindOf(e.Object)
-	report := func(code, message, hint string) {
+	report := func(code, message, remedy string) {
 		words := []string{".", key.Value}
 		if object := wordsOf(e.Object); object != nil {
 			words = append(object, words...)
 		}
 		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
-		c.add(f.File, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, remedy)
 	}
-	object := text(e.Object)
+	object := hint.Text(e.Object)
 	if kind == chunk.KindAPI || !s.scope.Sure(e.Object) {
 		if kind == "" {
 			c.libraryField(f, e.Object, key.Value, s, report)
 		}
 		return
 	}
-	names, fields := methods(kind), ctxFields
+	names, fields := c.o.Names.Methods[kind], c.o.Names.Fields[chunk.KindCtx]
 	settable := []string(nil)
 	if kind == chunk.KindRes {
-		fields, settable = resFields, []string{"status"}
+		fields, settable = c.o.Names.Fields[chunk.KindRes], []string{"status"}
 	}
 	isMethod, isField := slices.Contains(names, key.Value), slices.Contains(fields, key.Value)
 	switch {
@@ -105,22 +106,22 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 		if slices.Contains(settable, key.Value) {
 			return
 		}
-		hint := ""
+		remedy := ""
 		switch {
 		case isMethod && kind == chunk.KindRes && strings.HasPrefix(key.Value, "header"):
-			hint = "headers are set with " + object + ":set_header(name, value)"
+			remedy = "headers are set with " + object + ":set_header(name, value)"
 		case slices.Contains(names, "set_"+key.Value):
-			hint = fmt.Sprintf("write %s:set_%s(…)", object, key.Value)
+			remedy = fmt.Sprintf("write %s:set_%s(…)", object, key.Value)
 		case kind == chunk.KindCtx && key.Value == "path":
-			hint = "write " + object + ":rewrite(path)"
+			remedy = "write " + object + ":rewrite(path)"
 		case kind == chunk.KindCtx && !isMethod && !isField:
-			hint = fmt.Sprintf("what belongs to the request is kept with %s:set(%q, value)", object, key.Value)
+			remedy = fmt.Sprintf("what belongs to the request is kept with %s:set(%q, value)", object, key.Value)
 		}
-		report("read-only-field", fmt.Sprintf("%s.%s cannot be set", object, key.Value), hint)
+		report("read-only-field", fmt.Sprintf("%s.%s cannot be set", object, key.Value), remedy)
 	case !isMethod && !isField:
 		if !c.tested[object+"."+key.Value] {
 			report("unknown-field", fmt.Sprintf("%s has no field or method %s", object, key.Value),
-				strings.TrimPrefix(didYouMean(nearest(key.Value, append(slices.Clone(names), fields...))), "; "))
+				strings.TrimPrefix(hint.DidYouMean(hint.Nearest(key.Value, append(slices.Clone(names), fields...))), "; "))
 		}
 	case isMethod && (s.role == roleIndexed || s.role == roleOperand):
 		report("method-as-field", fmt.Sprintf("%s.%s is a method, and is used as a value", object, key.Value),
@@ -152,30 +153,30 @@ func (c *checker) lateRoute(f *checkedFile, to ast.Expr, s sighting) {
 	if s.scope.KindOf(root) != chunk.KindAPI || !s.scope.Sure(root) {
 		return
 	}
-	line, column := f.place(line, line, 0, text(root))
+	line, column := f.place(line, line, 0, hint.Text(root))
 	c.add(f.File, line, column, Error, "late-route", "routes and hooks cannot be defined while requests are served",
 		"define them at the top level of the script, when it loads")
 }
 
 // libraryField is for a field of rover, of rover.json, of string …
-func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s sighting, report func(code, message, hint string)) {
-	if c.g.env == nil || s.role == roleWritten {
+func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s sighting, report func(code, message, remedy string)) {
+	if c.o.Names.Env == nil || s.role == roleWritten {
 		return
 	}
-	h := c.hinter(f)
-	owner, known := h.value(object, s.scope)
+	h := c.finder(f)
+	owner, known := h.Value(object, s.scope)
 	table, isTable := owner.(*lua.LTable)
-	name := text(object)
-	if !known || !isTable || !fromLibrary(object, s.scope) || table.Metatable != lua.LNil || table.RawGetString(key) != lua.LNil {
+	name := hint.Text(object)
+	if !known || !isTable || !c.o.Names.FromLibrary(object, s.scope) || table.Metatable != lua.LNil || table.RawGetString(key) != lua.LNil {
 		return
 	}
-	if rover, ok := c.g.env.RawGetString("rover").(*lua.LTable); !ok || owner == rover.RawGetString("config") {
+	if rover, ok := c.o.Names.Env.RawGetString("rover").(*lua.LTable); !ok || owner == rover.RawGetString("config") {
 		return // what is not set is nil
 	}
 	if c.tested[name+"."+key] || c.assigned[name+"."+key] {
 		return
 	}
-	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), strings.TrimPrefix(didYouMean(nearest(key, keys(table))), "; "))
+	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), strings.TrimPrefix(hint.DidYouMean(hint.Nearest(key, hint.Keys(table))), "; "))
 }
 
 // call is for calls of what belongs to api, ctx, res and the libraries.
@@ -194,30 +195,30 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 
 // methodCall is for x:y(…).
 func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
-	report := func(code, message, hint string) {
+	report := func(code, message, remedy string) {
 		words := append(wordsOf(e.Receiver), ":", e.Method)
 		line, column := f.place(e.Line(), e.LastLine()+e.Line(), len(words)-1, words...)
-		c.add(f.File, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, remedy)
 	}
-	object := text(e.Receiver)
+	object := hint.Text(e.Receiver)
 	kind := s.scope.KindOf(e.Receiver)
 	switch {
 	case kind == chunk.KindAPI:
 		c.apiCall(e.Method, true, object, report)
 	case kind != "" && s.scope.Sure(e.Receiver):
-		if slices.Contains(methods(kind), e.Method) {
+		if slices.Contains(c.o.Names.Methods[kind], e.Method) {
 			return
 		}
-		fields := ctxFields
+		fields := c.o.Names.Fields[chunk.KindCtx]
 		if kind == chunk.KindRes {
-			fields = resFields
+			fields = c.o.Names.Fields[chunk.KindRes]
 		}
 		if slices.Contains(fields, e.Method) {
 			report("field-called", fmt.Sprintf("%s.%s is a field, and is called", object, e.Method), fmt.Sprintf("write %s.%s", object, e.Method))
 			return
 		}
 		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method),
-			strings.TrimPrefix(didYouMean(nearest(e.Method, methods(kind))), "; "))
+			strings.TrimPrefix(hint.DidYouMean(hint.Nearest(e.Method, c.o.Names.Methods[kind])), "; "))
 	case kind == "":
 		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.KindOf(get.Object) == chunk.KindAPI {
 			if key, ok := get.Key.(*ast.StringExpr); ok && c.builder(key.Value) != nil {
@@ -236,11 +237,11 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 	if !ok {
 		return
 	}
-	object := text(get.Object)
-	report := func(code, message, hint string) {
+	object := hint.Text(get.Object)
+	report := func(code, message, remedy string) {
 		words := append(wordsOf(get.Object), ".", key.Value)
 		line, column := f.place(e.Line(), key.Line(), len(words)-1, words...)
-		c.add(f.File, line, column, Error, code, message, hint)
+		c.add(f.File, line, column, Error, code, message, remedy)
 	}
 	kind := s.scope.KindOf(get.Object)
 	if kind == chunk.KindAPI {
@@ -249,12 +250,12 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 	}
 	if inner, ok := get.Object.(*ast.AttrGetExpr); ok && s.scope.KindOf(inner.Object) == chunk.KindAPI {
 		name, ok := inner.Key.(*ast.StringExpr)
-		if ok && c.builder(name.Value) != nil && c.builder(name.Value).method[key.Value] != nil {
+		if ok && c.builder(name.Value) != nil && slices.Contains(c.builder(name.Value).Methods, key.Value) {
 			report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, key.Value), fmt.Sprintf("write %s:%s(…) with a colon", object, key.Value))
 		}
 		return
 	}
-	if kind == "" || !s.scope.Sure(get.Object) || !slices.Contains(methods(kind), key.Value) {
+	if kind == "" || !s.scope.Sure(get.Object) || !slices.Contains(c.o.Names.Methods[kind], key.Value) {
 		return
 	}
 	if len(e.Args) == 0 || isLiteral(e.Args[0]) {
@@ -263,46 +264,36 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 }
 
 // builder returns a builder by its name, nil if there is none.
-func (c *checker) builder(name string) *builder {
-	if b := c.g.builders[name]; b != nil {
-		return b.Value.(*builder)
-	}
-	return nil
-}
+func (c *checker) builder(name string) *hint.Builder { return c.o.Names.Builders[name] }
 
 // takesNothing are the builders that have no argument that api could be taken for.
 var takesNothing = []string{"no_content", "pass"}
 
-// withDot is what to write for api:json(…).
-func withDot(object, name string) string {
-	return fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error and at take a colon", object, name)
-}
-
 // apiCall is for api.x(…) and api:x(…).
-func (c *checker) apiCall(name string, colon bool, object string, report func(code, message, hint string)) {
+func (c *checker) apiCall(name string, colon bool, object string, report func(code, message, remedy string)) {
 	switch {
-	case c.g.env == nil || c.g.lifeHooks[name] != nil:
+	case c.o.Names.Env == nil || slices.Contains(c.o.Hooks, name):
 	case c.builder(name) == nil:
-		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || reserved[name] != "" {
+		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || slices.Contains(c.o.Reserved, name) {
 			return
 		}
-		names := append(slices.Collect(maps.Keys(c.g.builders)), slices.Collect(maps.Keys(c.g.lifeHooks))...)
-		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), strings.TrimPrefix(didYouMean(nearest(name, names)), "; "))
-	case c.builder(name).colon && !colon:
+		names := append(slices.Collect(maps.Keys(c.o.Names.Builders)), c.o.Hooks...)
+		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), strings.TrimPrefix(hint.DidYouMean(hint.Nearest(name, names)), "; "))
+	case c.builder(name).Colon && !colon:
 		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, name), fmt.Sprintf("write %s:%s(…) with a colon", object, name))
-	case !c.builder(name).colon && colon && !slices.Contains(takesNothing, name):
-		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name), withDot(object, name))
+	case !c.builder(name).Colon && colon && !slices.Contains(takesNothing, name):
+		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name), hint.WithDot(object, name))
 	}
 }
 
 // builderMethod is for api.json:x(…).
-func (c *checker) builderMethod(name, method, object string, report func(code, message, hint string)) {
+func (c *checker) builderMethod(name, method, object string, report func(code, message, remedy string)) {
 	b := c.builder(name)
-	if b.method[method] != nil {
+	if slices.Contains(b.Methods, method) {
 		return
 	}
 	report("unknown-field", fmt.Sprintf("%s has no method %s", object, method),
-		strings.TrimPrefix(didYouMean(nearest(method, slices.Collect(maps.Keys(b.method)))), "; "))
+		strings.TrimPrefix(hint.DidYouMean(hint.Nearest(method, b.Methods)), "; "))
 }
 
 // neverEqual is for res.status == "200".
@@ -314,7 +305,7 @@ func (c *checker) neverEqual(f *checkedFile, e *ast.RelationalOpExpr, s sighting
 			continue
 		}
 		if key, ok := get.Key.(*ast.StringExpr); ok && key.Value == "status" {
-			object := text(get.Object)
+			object := hint.Text(get.Object)
 			line, column := f.place(get.Line(), key.Line(), 2, object, ".", "status")
 			c.add(f.File, line, column, Error, "never-equal", object+".status is a number, and is compared with a string",
 				"leave out the quotes: "+value.Value)

@@ -1,8 +1,7 @@
-package luart
+package hint
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,17 +11,20 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
-	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
-// hinter finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
+// Finder finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
 // a message, or the script may have changed what decides, there is none. Only the holder may use it.
-type hinter struct {
-	g     *Generation
-	sites *chunk.Sites
-	line  int
+type Finder struct {
+	*Names
+	Sites *chunk.Sites // of the file of the error
+	Line  int          // of the error
 }
 
+// RoutesFixed is the message of an error about a route that is defined too late.
+const RoutesFixed = "routes cannot be changed after the script has loaded"
+
+// The messages that there are hints for.
 var (
 	notFunction = "attempt to call a non-function object"
 	notTable    = regexp.MustCompile(`^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
@@ -34,14 +36,13 @@ var (
 	notMethod   = regexp.MustCompile(`^api[^:]*: "(\w+)" is not a method; `)
 )
 
-// hint says what to do about a script error, empty when nothing is sure. Only the holder
-// may call it.
-func (g *Generation) hint(err *ScriptError) string {
-	e := err.about
-	if e.File == nil || err.killed {
+// For says what to do about an error whose message is given, and that is at a place of a file
+// that Explanation names, empty when nothing is sure.
+func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) string {
+	if at.File == nil {
 		return ""
 	}
-	file, _, message := g.sources.Position(err.Message)
+	file, _, message := files.Position(text)
 	if file == nil {
 		return ""
 	}
@@ -49,27 +50,26 @@ func (g *Generation) hint(err *ScriptError) string {
 		return "write " + m[1]
 	}
 	if m := notMethod.FindStringSubmatch(message); m != nil {
-		names := route.MethodNames[:]
+		known := route.MethodNames[:]
 		if strings.HasPrefix(message, "api."+m[1]+":") {
-			names = append(slices.Clone(names), append([]string{"on_error"}, chunk.LifeHooks...)...)
+			known = append(slices.Clone(known), append([]string{"on_error"}, chunk.LifeHooks...)...)
 		}
-		if near := nearest(m[1], names); near != "" {
+		if near := Nearest(m[1], known); near != "" {
 			return "did you mean " + near + "?"
 		}
 		return ""
 	}
-	if m := noSubmethod.FindStringSubmatch(message); m != nil && g.builders[m[1]] != nil {
-		names := slices.Collect(maps.Keys(g.builders[m[1]].Value.(*builder).method))
-		if near := nearest(m[2], names); near != "" {
+	if m := noSubmethod.FindStringSubmatch(message); m != nil && names.Builders[m[1]] != nil {
+		if near := Nearest(m[2], names.Builders[m[1]].Methods); near != "" {
 			return "did you mean api." + m[1] + ":" + near + "(…)?"
 		}
 		return ""
 	}
-	h := hinter{g: g, sites: e.File.Sites(), line: e.Line}
+	h := Finder{Names: names, Sites: at.File.Sites(), Line: at.Line}
 	index := notTable.FindStringSubmatch(message)
 	self := badSelf.FindStringSubmatch(message)
 	switch {
-	case message == errRoutesFixed:
+	case message == RoutesFixed:
 		return h.lateRoute()
 	case message == notFunction:
 		return h.call()
@@ -85,38 +85,47 @@ func (g *Generation) hint(err *ScriptError) string {
 	return ""
 }
 
+// IndexedKey returns the key that a message says a value without keys was asked for.
+func IndexedKey(message string) (key string, ok bool) {
+	m := notTable.FindStringSubmatch(message)
+	if m == nil {
+		return "", false
+	}
+	return m[2], true
+}
+
 // builderWithColon is for api:json({…}).
-func (h *hinter) builderWithColon() string {
+func (h *Finder) builderWithColon() string {
 	hint := ""
-	for _, s := range h.sites.Calls[h.line] {
+	for _, s := range h.Sites.Calls[h.Line] {
 		get, ok := s.Expr.(*ast.AttrGetExpr)
 		if !ok || !s.Colon || s.Scope.KindOf(get.Object) != chunk.KindAPI {
 			continue
 		}
 		name := get.Key.(*ast.StringExpr).Value
-		if hint != "" || h.g.builders[name] == nil || h.g.builders[name].Value.(*builder).colon {
+		if hint != "" || h.Builders[name] == nil || h.Builders[name].Colon {
 			return ""
 		}
-		hint = withDot(text(get.Object), name)
+		hint = WithDot(Text(get.Object), name)
 	}
 	return hint
 }
 
 // lateRoute is for a route defined when it is too late, and for builders that there are
 // not, which are taken for routes.
-func (h *hinter) lateRoute() string {
-	if len(h.sites.Indexes[h.line]) == 0 {
+func (h *Finder) lateRoute() string {
+	if len(h.Sites.Indexes[h.Line]) == 0 {
 		return ""
 	}
 	var calls []chunk.Site
-	for _, s := range h.sites.Calls[h.line] {
+	for _, s := range h.Sites.Calls[h.Line] {
 		if get, ok := s.Expr.(*ast.AttrGetExpr); ok && s.Scope.KindOf(get.Object) == chunk.KindAPI {
-			if key, ok := get.Key.(*ast.StringExpr); ok && h.g.builders[key.Value] == nil {
+			if key, ok := get.Key.(*ast.StringExpr); ok && h.Builders[key.Value] == nil {
 				calls = append(calls, s)
 			}
 		}
 	}
-	writes := slices.ContainsFunc(h.sites.Indexes[h.line], func(s chunk.Site) bool { return s.Write })
+	writes := slices.ContainsFunc(h.Sites.Indexes[h.Line], func(s chunk.Site) bool { return s.Write })
 	switch {
 	case len(calls) == 0:
 		return "define routes and hooks at the top level of the script, when it loads"
@@ -127,21 +136,21 @@ func (h *hinter) lateRoute() string {
 }
 
 // call is for a value that is no function.
-func (h *hinter) call() string {
-	failed, ok := h.only(h.sites.Calls[h.line], func(v lua.LValue) bool {
-		return v.Type() == lua.LTFunction || h.g.vm.main.GetMetaField(v, "__call") != lua.LNil
+func (h *Finder) call() string {
+	failed, ok := h.only(h.Sites.Calls[h.Line], func(v lua.LValue) bool {
+		return v.Type() == lua.LTFunction || h.Main.GetMetaField(v, "__call") != lua.LNil
 	})
 	if !ok {
 		return ""
 	}
-	name := text(failed.Expr)
+	name := Text(failed.Expr)
 	switch e := failed.Expr.(type) {
 	case *ast.IdentExpr:
 		if failed.Loop {
 			return fmt.Sprintf("for … in needs an iterator: write pairs(%s) or ipairs(%[1]s) if it is a table", name)
 		}
 		if failed.Scope.Find(e.Value) == nil {
-			switch _, known := h.value(e, failed.Scope); {
+			switch _, known := h.Value(e, failed.Scope); {
 			case !known:
 				return ""
 			case h.isNil(e, failed.Scope):
@@ -153,12 +162,12 @@ func (h *hinter) call() string {
 		switch kind := failed.Scope.KindOf(e.Object); {
 		case failed.Loop || !isString:
 		case kind != "" && !failed.Scope.Sure(e.Object):
-		case kind == chunk.KindCtx && slices.Contains(ctxFields, key.Value):
-			return fmt.Sprintf("%s.%s is a field: leave out the parentheses", text(e.Object), key.Value)
+		case kind == chunk.KindCtx && slices.Contains(h.Fields[chunk.KindCtx], key.Value):
+			return fmt.Sprintf("%s.%s is a field: leave out the parentheses", Text(e.Object), key.Value)
 		case kind != "":
 			return h.noField(e, kind)
 		default:
-			if owner, known := h.value(e.Object, failed.Scope); known && h.isNil(e, failed.Scope) {
+			if owner, known := h.Value(e.Object, failed.Scope); known && h.isNil(e, failed.Scope) {
 				return h.noKey(e, owner)
 			}
 		}
@@ -170,9 +179,9 @@ func (h *hinter) call() string {
 }
 
 // index is for a value of a type that has no keys.
-func (h *hinter) index(kind, key string) string {
+func (h *Finder) index(kind, key string) string {
 	var sites []chunk.Site
-	for _, s := range h.sites.Indexes[h.line] {
+	for _, s := range h.Sites.Indexes[h.Line] {
 		if !s.Keyed || s.Key == key {
 			sites = append(sites, s)
 		}
@@ -181,8 +190,8 @@ func (h *hinter) index(kind, key string) string {
 	if !ok {
 		return ""
 	}
-	origin := h.origin(failed.Expr, failed.Scope)
-	name := text(failed.Expr)
+	origin := h.Origin(failed.Expr, failed.Scope)
+	name := Text(failed.Expr)
 	switch kind {
 	case "function":
 		return h.methodIndexed(origin, failed)
@@ -197,7 +206,7 @@ func (h *hinter) index(kind, key string) string {
 			return h.noGlobal(ident.Value, failed.Scope)
 		}
 		if get, ok := failed.Expr.(*ast.AttrGetExpr); ok {
-			if owner, known := h.value(get.Object, failed.Scope); known && h.isNil(get, failed.Scope) {
+			if owner, known := h.Value(get.Object, failed.Scope); known && h.isNil(get, failed.Scope) {
 				return h.noKey(get, owner)
 			}
 			if failed.Scope.KindOf(get.Object) == chunk.KindCtx && failed.Scope.Sure(get.Object) {
@@ -212,17 +221,17 @@ func (h *hinter) index(kind, key string) string {
 }
 
 // methodIndexed is for ctx.params.id and res.headers["X"].
-func (h *hinter) methodIndexed(origin ast.Expr, failed chunk.Site) string {
+func (h *Finder) methodIndexed(origin ast.Expr, failed chunk.Site) string {
 	get, ok := origin.(*ast.AttrGetExpr)
 	if !ok {
 		return ""
 	}
 	kind := failed.Scope.KindOf(get.Object)
 	key, ok := get.Key.(*ast.StringExpr)
-	if !ok || !slices.Contains(methods(kind), key.Value) {
+	if !ok || !slices.Contains(h.Methods[kind], key.Value) {
 		return ""
 	}
-	object := text(get.Object)
+	object := Text(get.Object)
 	if kind == chunk.KindRes && failed.Write && (key.Value == "header" || key.Value == "headers") {
 		return "headers are set with " + object + ":set_header(name, value)"
 	}
@@ -234,24 +243,24 @@ func methodHint(object, name string) string {
 }
 
 // methodAsValue is for pairs(ctx.params) and ctx.path .. ctx.request_id.
-func (h *hinter) methodAsValue() string {
+func (h *Finder) methodAsValue() string {
 	hint := ""
-	for _, s := range h.sites.Indexes[h.line] {
-		if s.Used || s.Write || !s.Keyed || !slices.Contains(methods(s.Scope.KindOf(s.Expr)), s.Key) {
+	for _, s := range h.Sites.Indexes[h.Line] {
+		if s.Used || s.Write || !s.Keyed || !slices.Contains(h.Methods[s.Scope.KindOf(s.Expr)], s.Key) {
 			continue
 		}
 		if hint != "" {
 			return ""
 		}
-		hint = methodHint(text(s.Expr), s.Key)
+		hint = methodHint(Text(s.Expr), s.Key)
 	}
 	return hint
 }
 
 // selfless is for ctx.header("x").
-func (h *hinter) selfless(method string) string {
+func (h *Finder) selfless(method string) string {
 	hint := ""
-	for _, s := range h.sites.Calls[h.line] {
+	for _, s := range h.Sites.Calls[h.Line] {
 		get, ok := s.Expr.(*ast.AttrGetExpr)
 		if !ok {
 			continue
@@ -260,22 +269,22 @@ func (h *hinter) selfless(method string) string {
 		if !ok || key.Value != method {
 			continue
 		}
-		if s.Colon || hint != "" || text(get.Object) == "" {
+		if s.Colon || hint != "" || Text(get.Object) == "" {
 			return ""
 		}
-		hint = fmt.Sprintf("write %s:%s(…) with a colon", text(get.Object), method)
+		hint = fmt.Sprintf("write %s:%s(…) with a colon", Text(get.Object), method)
 	}
 	return hint
 }
 
 // only returns the one site that can have failed: values that are known and fine cannot.
-func (h *hinter) only(sites []chunk.Site, fine func(lua.LValue) bool) (failed chunk.Site, ok bool) {
+func (h *Finder) only(sites []chunk.Site, fine func(lua.LValue) bool) (failed chunk.Site, ok bool) {
 	n := 0
 	for _, s := range sites {
 		if h.sound(s) {
 			continue
 		}
-		if v, known := h.value(s.Expr, s.Scope); known && fine(v) {
+		if v, known := h.Value(s.Expr, s.Scope); known && fine(v) {
 			continue
 		}
 		failed = s
@@ -286,7 +295,7 @@ func (h *hinter) only(sites []chunk.Site, fine func(lua.LValue) bool) (failed ch
 
 // sound reports whether a site's value is right whatever happens: what has no value in
 // this generation's tables.
-func (h *hinter) sound(s chunk.Site) bool {
+func (h *Finder) sound(s chunk.Site) bool {
 	if s.Loop {
 		call, isCall := s.Expr.(*ast.FuncCallExpr)
 		if !isCall {
@@ -300,7 +309,7 @@ func (h *hinter) sound(s chunk.Site) bool {
 	}
 	if get, ok := s.Expr.(*ast.AttrGetExpr); ok {
 		key, isString := get.Key.(*ast.StringExpr)
-		return isString && s.Args != nil && s.Scope.Sure(get.Object) && slices.Contains(methods(s.Scope.KindOf(get.Object)), key.Value)
+		return isString && s.Args != nil && s.Scope.Sure(get.Object) && slices.Contains(h.Methods[s.Scope.KindOf(get.Object)], key.Value)
 	}
 	if ident, ok := s.Expr.(*ast.IdentExpr); ok && s.Args != nil {
 		b := s.Scope.Find(ident.Value)
@@ -313,33 +322,33 @@ func (h *hinter) sound(s chunk.Site) bool {
 	return false
 }
 
-// value returns what an expression has for a value by now. Of locals it knows those that
+// Value returns what an expression has for a value by now. Of locals it knows those that
 // hold api, or something of a library: what they were declared with is what they are.
-func (h *hinter) value(e ast.Expr, scope *chunk.Binding) (v lua.LValue, known bool) {
+func (h *Finder) Value(e ast.Expr, scope *chunk.Binding) (v lua.LValue, known bool) {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
 		b := scope.Find(e.Value)
 		switch {
 		case b == nil:
-			if h.sites.Foreign || h.g.env.Metatable != lua.LNil {
+			if h.Sites.Foreign || h.Env.Metatable != lua.LNil {
 				return nil, false
 			}
-			return h.g.env.RawGetString(e.Value), true
+			return h.Env.RawGetString(e.Value), true
 		case b.Changed || b.Value == nil:
 			return nil, false
-		case b.Kind == chunk.KindAPI && !b.Likely && h.g.api != nil:
-			return h.g.api, true
+		case b.Kind == chunk.KindAPI && !b.Likely && h.API != nil:
+			return h.API, true
 		}
-		if !fromLibrary(b.Value, b.Outer) {
+		if !h.FromLibrary(b.Value, b.Outer) {
 			return nil, false
 		}
-		return h.value(b.Value, b.Outer)
+		return h.Value(b.Value, b.Outer)
 	case *ast.AttrGetExpr:
 		key, ok := e.Key.(*ast.StringExpr)
 		if !ok {
 			return nil, false
 		}
-		owner, known := h.value(e.Object, scope)
+		owner, known := h.Value(e.Object, scope)
 		if !known {
 			return nil, false
 		}
@@ -349,38 +358,24 @@ func (h *hinter) value(e ast.Expr, scope *chunk.Binding) (v lua.LValue, known bo
 				return owner.RawGetString(key.Value), true
 			}
 		case *lua.LUserData:
-			if owner != h.g.api {
+			if owner != h.API {
 				break
 			}
-			if b := h.g.builders[key.Value]; b != nil {
-				return b, true
+			if b := h.Builders[key.Value]; b != nil {
+				return b.Value, true
 			}
 		}
 	}
 	return nil, false
 }
 
-// fromLibrary reports whether an expression is rover, string, rover.json, string.format …
-func fromLibrary(e ast.Expr, scope *chunk.Binding) bool {
-	switch e := e.(type) {
-	case *ast.AttrGetExpr:
-		return fromLibrary(e.Object, scope)
-	case *ast.IdentExpr:
-		if b := scope.Find(e.Value); b != nil {
-			return !b.Changed && b.Value != nil && fromLibrary(b.Value, b.Outer)
-		}
-		return e.Value == "rover" || slices.ContainsFunc(stdlib.AllowList, func(lib stdlib.Table) bool { return lib.Name == e.Value })
-	}
-	return false
-}
-
-func (h *hinter) isNil(e ast.Expr, scope *chunk.Binding) bool {
-	v, known := h.value(e, scope)
+func (h *Finder) isNil(e ast.Expr, scope *chunk.Binding) bool {
+	v, known := h.Value(e, scope)
 	return known && v == lua.LNil
 }
 
-// origin follows a local to what it was declared with.
-func (h *hinter) origin(e ast.Expr, scope *chunk.Binding) ast.Expr {
+// Origin follows a local to what it was declared with.
+func (h *Finder) Origin(e ast.Expr, scope *chunk.Binding) ast.Expr {
 	if ident, ok := e.(*ast.IdentExpr); ok {
 		if b := scope.Find(ident.Value); b != nil && !b.Changed && b.Value != nil {
 			return b.Value

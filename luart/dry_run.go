@@ -1,0 +1,74 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// ErrDry is the error of rover.http in a script that DryRun loads.
+var ErrDry = errors.New("check has no network")
+
+// noNetwork is what rover.http asks then.
+type noNetwork struct{}
+
+func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, ErrDry }
+
+// drySleep is rover.sleep then.
+func drySleep(L *lua.LState) int {
+	L.CheckNumber(1)
+	return 0
+}
+
+// DryRun loads a script into a VM of its own, for nothing but to look at it: nothing is sent,
+// unless s.Net says where to, sleeping takes no time, the environment is empty, unless
+// s.AllowEnv is set, and no hook and no background task runs. look gets what the script has
+// defined, and the error of VM.Load. The holder calls it. The error of DryRun says that there is
+// no VM.
+func DryRun(ctx context.Context, s Script, look func(*Outline, error)) error {
+	vm, err := NewVM(VMOptions{})
+	if err != nil {
+		return err
+	}
+	defer vm.Close(context.WithoutCancel(ctx))
+	g, err := vm.load(ctx, s.dryRun())
+	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
+		look(g.outline(), err)
+		return nil
+	})
+	g.Retire()
+	return nil
+}
+
+// DryRoutes returns the routes and hooks of a script, which it loads as DryRun does. The error
+// is that of VM.Load.
+func DryRoutes(ctx context.Context, s Script) ([]Route, []Hook, error) {
+	vm, err := NewVM(VMOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer vm.Close(context.WithoutCancel(ctx))
+	g, err := vm.Load(ctx, s.dryRun())
+	if err != nil {
+		return nil, nil, err
+	}
+	return g.Routes(), g.Hooks(), nil
+}
+
+// dryRun returns s without what it is given of the world outside.
+func (s Script) dryRun() Script {
+	s.dry = true
+	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
+	if !s.AllowEnv {
+		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }
+	}
+	if s.Net == nil {
+		s.Net, s.FakeNetwork = outbound.NewPolicy(), noNetwork{}
+	}
+	return s
+}

@@ -1,0 +1,231 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/route"
+)
+
+// funcLine is where a function begins.
+type funcLine struct {
+	file string
+	line int
+}
+
+// routeOf is a route of a function.
+type routeOf struct {
+	method int
+	params []string
+	where  string
+}
+
+// addRoutes finds which functions answer which routes.
+func (c *checker) addRoutes() {
+	c.routes, c.hooks, c.funcs = map[funcLine][]routeOf{}, map[funcLine]bool{}, map[funcLine]int{}
+	for _, f := range c.files {
+		for _, s := range f.sightings {
+			if fn, ok := s.node.(*function); ok {
+				c.funcs[funcLine{f.Name, fn.expr.Line()}]++
+			}
+		}
+	}
+	if c.o.API == nil {
+		return
+	}
+	at := func(d luart.Definition) funcLine { return funcLine{d.File, d.Line} }
+	each(c.o.API, func(n *luart.APINode) {
+		for i, d := range n.Handlers {
+			if d.File != "" {
+				c.routes[at(d)] = append(c.routes[at(d)], routeOf{i, paramNames(n), d.At})
+			}
+		}
+		for _, d := range slices.Concat(n.Before, n.After) {
+			if d.File != "" {
+				c.hooks[at(d)] = true
+			}
+		}
+	})
+}
+
+// routesOf returns the routes of a function of the source, nil if that is not sure.
+func (c *checker) routesOf(f *checkedFile, n *function) []routeOf {
+	at := funcLine{f.Name, n.expr.Line()}
+	if c.hooks[at] || c.funcs[at] != 1 {
+		return nil
+	}
+	return c.routes[at]
+}
+
+// parameter is for ctx:param("x") of a route that has no parameter x.
+func (c *checker) parameter(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	if e.Method != "param" || len(e.Args) != 1 {
+		return
+	}
+	name, ok := e.Args[0].(*ast.StringExpr)
+	if !ok {
+		return
+	}
+	line, column := f.place(e.Line(), e.Line()+20, 2, hint.Text(e.Receiver), ":", "param")
+	c.noParameter(f, e.Receiver, name.Value, s, line, column)
+}
+
+// parameterField is for ctx:params().x, and for p.x after local p = ctx:params().
+func (c *checker) parameterField(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
+	key, ok := e.Key.(*ast.StringExpr)
+	if !ok || s.role == roleWritten {
+		return
+	}
+	call, ok := c.finder(f).Origin(e.Object, s.scope).(*ast.FuncCallExpr)
+	if !ok || call.Receiver == nil || call.Method != "params" || c.assigned[hint.Text(e)] || c.tested[hint.Text(e)] {
+		return
+	}
+	line, column := f.place(key.Line(), key.Line(), 1, ".", key.Value)
+	c.noParameter(f, call.Receiver, key.Value, s, line, column)
+}
+
+func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sighting, line, column int) {
+	ident, ok := ctx.(*ast.IdentExpr)
+	if !ok || !s.scope.Sure(ctx) {
+		return
+	}
+	b := s.scope.Find(ident.Value)
+	for in := s.in; in != nil; in = in.outer {
+		if len(in.params) == 0 || in.params[0] != b {
+			continue
+		}
+		routes := c.routesOf(f, in)
+		if len(routes) == 0 {
+			return
+		}
+		var known []string
+		for _, r := range routes {
+			if slices.Contains(r.params, name) {
+				return
+			}
+			known = append(known, r.params...)
+		}
+		remedy := strings.TrimPrefix(hint.DidYouMean(hint.Nearest(name, known)), "; ")
+		if remedy == "" && len(known) == 1 {
+			remedy = "did you mean " + known[0] + "?"
+		}
+		c.add(f.File, line, column, Error, "unknown-parameter", fmt.Sprintf("the route has no parameter %q", name), remedy)
+		return
+	}
+}
+
+// addAt is add for "file:line". The column is that of the first thing on the line.
+func (c *checker) addAt(where string, severity Severity, code, message, remedy string) {
+	f, line, _ := c.o.Files.Position(where + ": ")
+	if f == nil {
+		return
+	}
+	source := f.LineAt(line)
+	c.add(f, line, len(source)-len(strings.TrimLeft(source, " \t"))+1, severity, code, message, remedy)
+}
+
+// tree looks for mistakes in what the script has put below api.
+func (c *checker) tree() {
+	for _, o := range c.o.Overrides {
+		c.addAt(o.At, Error, "duplicate-definition", o.Name+" is defined again: this takes the place of the one at "+o.Was,
+			"give one of them another name or path")
+	}
+	each(c.o.API, func(n *luart.APINode) {
+		c.segment(n)
+		c.lonely(n)
+		c.hookNames(n, "before", n.Before)
+		c.hookNames(n, "after", n.After)
+		if hasOther(n) && n.Handlers[route.Any].At != "" {
+			c.addAt(n.Handlers[route.Any].At, Warning, "covered-any",
+				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.Lua), "")
+		}
+	})
+}
+
+// segment is for segments that no request has, or that mean something elsewhere.
+func (c *checker) segment(n *luart.APINode) {
+	if n.Parent == nil || !used(n) {
+		return
+	}
+	if n.Kind != route.Static {
+		for up := n.Parent; up.Parent != nil; up = up.Parent {
+			if up.Kind != route.Static && up.Name == n.Name {
+				c.addAt(n.At, Error, "clashing-parameter", fmt.Sprintf("%s has two parameters %q", n.Path, n.Name), "give each a name of its own")
+			}
+		}
+		return
+	}
+	name := n.Name
+	braced := strings.HasPrefix(name, "{") && strings.HasSuffix(name, "}")
+	report := func(message, remedy string) { c.addAt(n.At, Error, "unreachable-route", message, remedy) }
+	switch {
+	case name == "" && n.Parent.Parent == nil && hasHandlers(n):
+		report(`the path / is api's own`, "write api, or "+luart.AtCall("/"))
+	case n.Spelled: // it is meant as it is
+	case name == "." || name == "..":
+		report(fmt.Sprintf("%q: clients resolve . and .. before they ask", name), "")
+	case len(name) > 1 && name[0] == ':' || braced && len(name) > 2:
+		report(fmt.Sprintf("%q is matched as it is written, and is no parameter", name), "write p_"+strings.Trim(name, ":{}"))
+	case name == "*" || name == "**":
+		report(fmt.Sprintf("%q is matched as it is written, and is no wildcard", name), "write w_rest")
+	case strings.ContainsAny(name, "?#"):
+		report(fmt.Sprintf("%q is no segment of a path", name), "the query is ctx:query()")
+	case strings.Contains(name, "%") && unescaped(name) != name:
+		remedy := "a parameter, p_name, matches a segment that holds a slash"
+		if meant := unescaped(name); !strings.Contains(meant, "/") {
+			remedy = "write " + n.Parent.ChildLua(meant)
+		}
+		report(fmt.Sprintf("%q is compared with what is decoded already", name), remedy)
+	}
+}
+
+// hookNames is for hooks that are called like a method, or like a list of hooks: the function is
+// hardly meant to run for everything here and below.
+func (c *checker) hookNames(n *luart.APINode, kind string, list []luart.Definition) {
+	for _, d := range list {
+		if route.MethodIndex(d.Name) < 0 && d.Name != "ws" && d.Name != "before" && d.Name != "after" {
+			continue
+		}
+		path := n.Path + "/" + kind
+		c.addAt(d.At, Warning, "hook-named-like-method",
+			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua, kind, d.Name, cmp.Or(n.Path, "/")),
+			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, luart.AtCall(path), d.Name))
+	}
+}
+
+// unescaped is a segment without percent-encoding, as it is if it has none.
+func unescaped(segment string) string {
+	if decoded, err := url.PathUnescape(segment); err == nil {
+		return decoded
+	}
+	return segment
+}
+
+// lonely is for guards where nothing is routed, beside a name that is nearly the same and has
+// routes.
+func (c *checker) lonely(n *luart.APINode) {
+	if n.Parent == nil || n.Kind != route.Static || routed(n) || !used(n) {
+		return
+	}
+	var names []string
+	for _, sibling := range n.Parent.Children {
+		if sibling.Kind == route.Static && routed(sibling) {
+			names = append(names, sibling.Name)
+		}
+	}
+	near := hint.Nearest(n.Name, names)
+	guards := false
+	each(n, func(n *luart.APINode) { guards = guards || len(n.Before) > 0 })
+	if near == "" || hint.Distance(n.Name, near) > 1 || !guards {
+		return
+	}
+	c.addAt(n.At, Warning, "guard-covers-nothing", fmt.Sprintf("nothing is routed at %s or below, where this guard stands", n.Path),
+		fmt.Sprintf("did you mean %s?", n.Parent.Path+"/"+near))
+}

@@ -1,0 +1,50 @@
+package luart
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/stdlib"
+)
+
+// names returns what the names of the script stand for, for hints. Only the holder may call it.
+func (g *Generation) names() *hint.Names {
+	if g.named == nil {
+		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields}
+		g.named.Builders = map[string]*hint.Builder{}
+		for name, ud := range g.builders {
+			b := ud.Value.(*builder)
+			g.named.Builders[name] = &hint.Builder{Value: ud, Colon: b.colon, Methods: slices.Collect(maps.Keys(b.method))}
+		}
+		for _, lib := range stdlib.AllowList {
+			g.named.Libraries = append(g.named.Libraries, lib.Name)
+		}
+		for _, l := range g.libraries {
+			if l.Explains {
+				g.named.Explaining = append(g.named.Explaining, l.Name)
+			}
+		}
+	}
+	g.named.API = g.api // the script may have called rover.server since
+	return g.named
+}
+
+// objectMethods are the methods of ctx and of responses. Any goroutine may call it.
+var objectMethods = sync.OnceValue(func() map[chunk.ObjectKind][]string {
+	return map[chunk.ObjectKind][]string{ // their names are the same in every VM
+		chunk.KindCtx: slices.Sorted(maps.Keys(ctxMethods(nil))),
+		chunk.KindRes: slices.Sorted(maps.Keys(responseBodyMethods(nil))),
+	}
+})
+
+// objectFields are what ctxField and responseField know.
+var objectFields = map[chunk.ObjectKind][]string{
+	chunk.KindCtx: {
+		"method", "path", "raw_path", "host", "scheme", "protocol", "proto", "uri", "remote_addr", "client_ip",
+		"direct_remote_addr", "tls",
+	},
+	chunk.KindRes: {"status", "error"},
+}
