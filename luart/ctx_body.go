@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
@@ -26,11 +27,11 @@ type body struct {
 	absent bool // a response's: it can have none (see bodiless)
 	over   bool
 
-	kept   *spool        // the whole body, once it has been read
-	busy   chan struct{} // closed when the reading that is under way has ended; nil: none is
-	parts  []part        // of a multipart body
+	kept   *reqbody.Spool // the whole body, once it has been read
+	busy   chan struct{}  // closed when the reading that is under way has ended; nil: none is
+	parts  []reqbody.Part // of a multipart body
 	parsed bool
-	failed [2]*bodyError // why it could not be read: whole, and as a form
+	failed [2]*reqbody.Error // why it could not be read: whole, and as a form
 }
 
 // The two ways to read a body.
@@ -51,18 +52,18 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 		limit := x.gen.maxBody
 		if b.kept == nil {
 			length := x.r.ContentLength
-			b.fetch(vm, L, readWhole, limit, func(r io.Reader, s *spool) error {
+			b.fetch(vm, L, readWhole, limit, func(r io.Reader, s *reqbody.Spool) error {
 				var buf bytes.Buffer
 				if length > 0 {
 					// A client has the length for nothing: memory comes with the bytes.
 					buf.Grow(int(min(length, maxFirstBytes)) + bytes.MinRead)
 				}
 				_, err := buf.ReadFrom(r)
-				s.mem, s.size = buf.Bytes(), int64(buf.Len())
+				s.Mem, s.Size = buf.Bytes(), int64(buf.Len())
 				return err
 			})
 		}
-		b.bytes = b.section(vm, L, 0, b.kept.size)
+		b.bytes = b.section(vm, L, 0, b.kept.Size)
 		b.loaded = true
 	}
 	L.Push(luaval.NewObject(vm.types.body, b))
@@ -104,9 +105,9 @@ func (x *Exchange) checkOwn(L *lua.LState) {
 // reads, limit bytes at most, into the spool. Then fetch puts the body back in front of
 // what is left of it, so that the request can go on whatever came of it. It raises a 413
 // for a longer body, as soon as that is known, a 400 for one that cannot be read, a 408
-// for one that comes too slowly, a 503 when too many are on their way, and the *bodyError
+// for one that comes too slowly, a 503 when too many are on their way, and the *reqbody.Error
 // that read returns.
-func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *spool) error) {
+func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.Reader, *reqbody.Spool) error) {
 	x := b.x
 	x.checkOwn(L)
 	if x.forward.sent && !route.IsExtendedConnect(x.r) { // whose body is a tunnel, and stays what it is
@@ -117,9 +118,9 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 	}
 	r, w, was := x.r, x.w, x.upload.received
 	if r.ContentLength > limit {
-		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
+		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, reqbody.TooLarge(limit))
 	}
-	s := &spool{open: &vm.spools}
+	s := &reqbody.Spool{Open: &vm.spools}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || route.IsExtendedConnect(r) {
 		if err := read(http.NoBody, s); err != nil {
 			raiseBodyError(L, err)
@@ -141,9 +142,9 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		switch {
 		case x.upload.body != b: // ctx:set_body, meanwhile
 		case b.kept != nil:
-			r.Body = s.body(rest)
+			r.Body = s.Body(rest)
 		default:
-			r.Body = &prefixedBody{Reader: io.MultiReader(s.reader(), left), rest: rest}
+			r.Body = &reqbody.Prefixed{Reader: io.MultiReader(s.Reader(), left), Rest: rest}
 		}
 	}()
 	var err error
@@ -155,13 +156,13 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		defer stop()
 		err = read(&limitedReader{r: from, left: limit, limit: limit}, s)
 	})
-	var disk *spoolError
+	var disk *reqbody.SpoolError
 	switch {
 	case errors.As(err, &disk):
-		left = failedReader{err} // a piece of it is missing
+		left = reqbody.Failed{Err: err} // a piece of it is missing
 		L.RaiseError("%s", err)
 	case err != nil:
-		b.failed[how] = asBodyError(err)
+		b.failed[how] = reqbody.AsError(err)
 		raiseBodyError(L, err)
 	}
 	b.kept = s
@@ -174,7 +175,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 // a file, and raises a 413 when they are more than max_body.
 func (b *body) section(vm *VM, L *lua.LState, offset, size int64) []byte {
 	if limit := b.x.gen.maxBody; size > limit {
-		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, tooLarge(limit))
+		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, reqbody.TooLarge(limit))
 	}
 	return b.piece(vm, L, offset, size)
 }
@@ -182,8 +183,8 @@ func (b *body) section(vm *VM, L *lua.LState, offset, size int64) []byte {
 // piece is section without a limit.
 func (b *body) piece(vm *VM, L *lua.LState, offset, size int64) []byte {
 	s := b.kept
-	if s.file == nil {
-		return s.mem[offset : offset+size]
+	if s.File == nil {
+		return s.Mem[offset : offset+size]
 	}
 	p := make([]byte, size)
 	var err error
@@ -208,44 +209,14 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
 		l.left = 0
-		return n, &bodyError{http.StatusRequestEntityTooLarge, tooLarge(l.limit)}
+		return n, &reqbody.Error{Status: http.StatusRequestEntityTooLarge, Text: reqbody.TooLarge(l.limit)}
 	}
 	return n, err
 }
 
-// failedReader always fails.
-type failedReader struct{ err error }
-
-func (r failedReader) Read([]byte) (int, error) { return 0, r.err }
-
-// bodyError says what is wrong with a body, and the status that the client gets for it.
-type bodyError struct {
-	status int
-	text   string
-}
-
-func (e *bodyError) Error() string { return e.text }
-
-// asBodyError returns err, from reading a body, as a bodyError.
-func asBodyError(err error) *bodyError {
-	var bad *bodyError
-	var tooBig *http.MaxBytesError
-	switch {
-	case errors.As(err, &bad):
-		return bad
-	case errors.As(err, &tooBig):
-		return &bodyError{http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit)}
-	}
-	return &bodyError{http.StatusBadRequest, "reading the request body: " + err.Error()}
-}
-
 func raiseBodyError(L *lua.LState, err error) {
-	bad := asBodyError(err)
-	luaval.RaiseStatus(L, bad.status, bad.text)
-}
-
-func tooLarge(limit int64) string {
-	return "the request body is larger than " + strconv.FormatInt(limit, 10) + " bytes"
+	bad := reqbody.AsError(err)
+	luaval.RaiseStatus(L, bad.Status, bad.Text)
 }
 
 func checkBody(L *lua.LState) *body {
@@ -289,7 +260,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"form": func(L *lua.LState) int {
 			b := checkBody(L)
-			kind, _, err := formType(b.x.r.Header)
+			kind, _, err := reqbody.FormType(b.x.r.Header)
 			switch {
 			case err != nil:
 				raiseBodyError(L, err)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // ctxChanges are the methods of ctx that change the request before it goes on. They
@@ -89,8 +90,8 @@ var ctxChanges = map[string]lua.LGFunction{
 		x := checkCtx(L)
 		b := []byte(L.CheckString(2))
 		r := x.r
-		s := &spool{mem: b, size: int64(len(b))}
-		r.Body = s.body(nil)
+		s := &reqbody.Spool{Mem: b, Size: int64(len(b))}
+		r.Body = s.Body(nil)
 		r.ContentLength = int64(len(b))
 		r.TransferEncoding = nil
 		r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // mirrorOptions are those of ctx:mirror.
@@ -90,13 +91,13 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	case r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect:
 		vm.dropMirror(log, "upgrades are not copied")
 		return false
-	case hasBody && (r.ContentLength > o.maxBody || read && x.upload.body.kept.size > o.maxBody):
+	case hasBody && (r.ContentLength > o.maxBody || read && x.upload.body.kept.Size > o.maxBody):
 		vm.dropMirror(log, "the body is longer than max_body")
 		return false
 	}
 	var body []byte
 	if hasBody && read {
-		body = bytes.Clone(x.upload.body.piece(vm, L, 0, x.upload.body.kept.size))
+		body = bytes.Clone(x.upload.body.piece(vm, L, 0, x.upload.body.kept.Size))
 	}
 	if !vm.mirrors.reserve() {
 		vm.dropMirror(log, "too many are under way")
@@ -115,7 +116,7 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	case !read:
 		b := &mirroredBody{ReadCloser: r.Body, length: r.ContentLength, copy: c, limit: o.maxBody}
 		if rate := x.gen.bodyMinRate; rate > 0 {
-			b.pace = &bodyPace{clock: vm.clock, rate: rate, grace: vm.bodyGrace, left: vm.bodyGrace, expire: b.tooSlow}
+			b.pace = &reqbody.Pace{Clock: vm.clock, Rate: rate, Grace: vm.bodyGrace, Left: vm.bodyGrace, Expire: b.tooSlow}
 		}
 		if x.upload.received != nil && x.upload.received.body == r.Body {
 			x.upload.received.body = b

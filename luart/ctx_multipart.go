@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // defaultPartChunkBytes is what part:chunks() gives at once.
@@ -22,17 +23,17 @@ const defaultPartChunkBytes = 64 << 10
 // long or has too many parts, as soon as that is known.
 func (vm *VM) ctxMultipart(L *lua.LState) int {
 	x := checkCtx(L)
-	boundary, err := multipartBoundary(x.r.Header)
+	boundary, err := reqbody.MultipartBoundary(x.r.Header)
 	if err != nil {
 		raiseBodyError(L, err)
 	}
 	b := vm.settledBody(L, x)
 	if b.kept == nil {
-		var parts []part
-		b.fetch(vm, L, readForm, x.gen.maxUpload, func(r io.Reader, s *spool) error {
+		var parts []reqbody.Part
+		b.fetch(vm, L, readForm, x.gen.maxUpload, func(r io.Reader, s *reqbody.Spool) error {
 			r = io.TeeReader(r, s)
 			var err error
-			if parts, err = scanParts(r, boundary); err == nil {
+			if parts, err = reqbody.ScanParts(r, boundary); err == nil {
 				_, err = io.Copy(io.Discard, r) // what stands behind the closing boundary
 			}
 			return err
@@ -43,16 +44,16 @@ func (vm *VM) ctxMultipart(L *lua.LState) int {
 }
 
 // parse finds the parts of a body that has been read.
-func (b *body) parse(vm *VM, L *lua.LState) []part {
+func (b *body) parse(vm *VM, L *lua.LState) []reqbody.Part {
 	if b.parsed {
 		return b.parts
 	}
-	boundary, err := multipartBoundary(b.x.r.Header)
+	boundary, err := reqbody.MultipartBoundary(b.x.r.Header)
 	if err != nil {
 		raiseBodyError(L, err)
 	}
 	// Lua has read it whole or set it: it is in memory.
-	parts, err := scanParts(pacedReader{b.kept.reader(), L}, boundary)
+	parts, err := reqbody.ScanParts(pacedReader{b.kept.Reader(), L}, boundary)
 	if err != nil {
 		raiseBodyError(L, err)
 	}
@@ -98,13 +99,13 @@ func (b *body) form(vm *VM, L *lua.LState) int {
 	values := url.Values{}
 	left := b.x.gen.maxBody
 	for _, p := range b.parse(vm, L) {
-		if p.filename != "" {
+		if p.Filename != "" {
 			continue
 		}
-		if left -= p.size; left < 0 {
-			luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, "the fields of the form together: "+tooLarge(b.x.gen.maxBody))
+		if left -= p.Size; left < 0 {
+			luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, "the fields of the form together: "+reqbody.TooLarge(b.x.gen.maxBody))
 		}
-		values.Add(p.name, string(b.piece(vm, L, p.offset, p.size)))
+		values.Add(p.Name, string(b.piece(vm, L, p.Offset, p.Size)))
 	}
 	L.Push(luaval.ValuesTable(L, values))
 	return 1
@@ -115,7 +116,7 @@ func (b *body) file(vm *VM, L *lua.LState) int {
 	name := L.CheckString(2)
 	parts := b.parse(vm, L)
 	for i := range parts {
-		if p := &parts[i]; p.name == name && p.filename != "" {
+		if p := &parts[i]; p.Name == name && p.Filename != "" {
 			L.Push(b.object(vm, p))
 			return 1
 		}
@@ -130,7 +131,7 @@ func (b *body) files(vm *VM, L *lua.LState) int {
 	parts := b.parse(vm, L)
 	t := L.NewTable()
 	for i := range parts {
-		if p := &parts[i]; p.name == name && p.filename != "" {
+		if p := &parts[i]; p.Name == name && p.Filename != "" {
 			t.Append(b.object(vm, p))
 		}
 	}
@@ -140,11 +141,11 @@ func (b *body) files(vm *VM, L *lua.LState) int {
 
 // partOf is a part as a script sees it.
 type partOf struct {
-	*part
+	*reqbody.Part
 	b *body
 }
 
-func (b *body) object(vm *VM, p *part) lua.LValue {
+func (b *body) object(vm *VM, p *reqbody.Part) lua.LValue {
 	return luaval.NewObject(vm.types.part, &partOf{p, b})
 }
 
@@ -168,17 +169,17 @@ func partField(L *lua.LState) int {
 	v := lua.LNil
 	switch L.Get(2) {
 	case lua.LString("name"):
-		v = lua.LString(p.name)
+		v = lua.LString(p.Name)
 	case lua.LString("filename"):
-		if p.filename != "" {
-			v = lua.LString(p.filename)
+		if p.Filename != "" {
+			v = lua.LString(p.Filename)
 		}
 	case lua.LString("content_type"):
-		v = luaval.FirstValue(p.header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
+		v = luaval.FirstValue(p.Header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
 	case lua.LString("headers"):
-		v = luaval.HeaderTable(L, http.Header(p.header))
+		v = luaval.HeaderTable(L, http.Header(p.Header))
 	case lua.LString("size"):
-		v = lua.LNumber(p.size)
+		v = lua.LNumber(p.Size)
 	}
 	L.Push(v)
 	return 1
@@ -192,7 +193,7 @@ func partMethods(vm *VM) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"text": func(L *lua.LState) int {
 			p := checkPart(L)
-			L.Push(lua.LString(p.b.section(vm, L, p.offset, p.size)))
+			L.Push(lua.LString(p.b.section(vm, L, p.Offset, p.Size)))
 			return 1
 		},
 		"chunks": func(L *lua.LState) int {
@@ -201,12 +202,12 @@ func partMethods(vm *VM) map[string]lua.LGFunction {
 			var done int64
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				p.b.check(L)
-				n := min(size, p.size-done)
+				n := min(size, p.Size-done)
 				if n == 0 {
 					L.Push(lua.LNil)
 					return 1
 				}
-				at := p.offset + done
+				at := p.Offset + done
 				done += n
 				L.Push(lua.LString(p.b.piece(vm, L, at, n)))
 				return 1

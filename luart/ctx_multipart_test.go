@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 const multipartApp = `
@@ -106,16 +108,16 @@ func newUploads(t *testing.T, change ...func(*Script)) *server {
 }
 
 func filePart(name string, size int) string {
-	return lines("--B", `Content-Disposition: form-data; name="`+name+`"; filename="x.bin"`, "Content-Type: application/x", "", strings.Repeat("x", size), "")
+	return formLines("--B", `Content-Disposition: form-data; name="`+name+`"; filename="x.bin"`, "Content-Type: application/x", "", strings.Repeat("x", size), "")
 }
 
 const formHeader = `Content-Type: multipart/form-data; boundary="B"`
 
 func TestMultipart(t *testing.T) {
 	s := newUploads(t)
-	small := field("a", "1") + filePart("pic", 3) + field("a", "2") + filePart("pic", 2) + "--B--\r\n"
-	big := field("a", "1") + filePart("big", 70_000) + "--B--\r\n"
-	huge := filePart("big", 200_000) + field("a", "1") + "--B--\r\n"
+	small := formField("a", "1") + filePart("pic", 3) + formField("a", "2") + filePart("pic", 2) + "--B--\r\n"
+	big := formField("a", "1") + filePart("big", 70_000) + "--B--\r\n"
+	huge := filePart("big", 200_000) + formField("a", "1") + "--B--\r\n"
 	const ctype = "Content-Type: "
 	for _, c := range []struct{ request, body, header, want string }{
 		{"POST /upload", small, "", "200 a=nil,nil,1,1 pic=x.bin,application/x,3,3 a=nil,nil,1,1 pic=x.bin,application/x,2,2"},
@@ -180,7 +182,7 @@ func TestMultipart(t *testing.T) {
 // With on_failure pass a body in a file goes on, as it came.
 func TestMultipartOnFailurePass(t *testing.T) {
 	s := newUploads(t, func(s *Script) { s.OnFailure = FailPass })
-	huge := filePart("big", 200_000) + field("a", "1") + "--B--\r\n"
+	huge := filePart("big", 200_000) + formField("a", "1") + "--B--\r\n"
 	for _, path := range []string{"/fail", "/changed"} {
 		if got := answer(s.do("POST "+path, huge, formHeader)); got != "200 POST "+path+" "+huge {
 			t.Errorf("%s: %.100q", path, got)
@@ -227,7 +229,7 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 		if decision, err := x.Run(); decision != Pass || err != nil || !x.KeepsBody() {
 			t.Error(decision, err, x.KeepsBody())
 		}
-		again := r.Body.(Rereadable).NewReader()
+		again := r.Body.(reqbody.Rereadable).NewReader()
 		first := make([]byte, 10)
 		if _, err := io.ReadFull(r.Body, first); err != nil {
 			t.Error(err)
@@ -237,7 +239,7 @@ func TestMultipartFilesAreClosed(t *testing.T) {
 			if err != nil || !bytes.Equal(got, []byte(huge)) {
 				t.Errorf("again: %d bytes, %v", len(got), err)
 			}
-			again = again.(Rereadable).NewReader()
+			again = again.(reqbody.Rereadable).NewReader()
 		}
 		if err := r.Body.Close(); err != nil {
 			t.Error(err)
@@ -309,4 +311,10 @@ func TestMultipartTimeout(t *testing.T) {
 	if resp.StatusCode != http.StatusGatewayTimeout {
 		t.Error(resp.Status)
 	}
+}
+
+func formLines(l ...string) string { return strings.Join(l, "\r\n") }
+
+func formField(name, value string) string {
+	return formLines("--B", `Content-Disposition: form-data; name="`+name+`"`, "", value, "")
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -37,7 +38,7 @@ func (x *Exchange) rereadBody(trailer http.Header) io.ReadCloser {
 	if body == nil || body == http.NoBody {
 		return body
 	}
-	if whole, ok := body.(Rereadable); ok { // Lua has read it
+	if whole, ok := body.(reqbody.Rereadable); ok { // Lua has read it
 		return whole.NewReader()
 	}
 	if route.IsExtendedConnect(x.r) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 const (
@@ -125,7 +127,7 @@ func (c *mirrorCopy) send(body []byte) {
 		r := c.r.WithContext(ctx)
 		r.Body, r.ContentLength = http.NoBody, int64(len(body))
 		if len(body) > 0 {
-			r.Body = (&spool{mem: body, size: r.ContentLength}).body(nil)
+			r.Body = (&reqbody.Spool{Mem: body, Size: r.ContentLength}).Body(nil)
 		}
 		if err := c.serve(r); err != nil {
 			n := m.failed.Add(1)
@@ -164,8 +166,8 @@ func (w *nowhere) Flush()                      {}
 // abandon may be called by another.
 type mirroredBody struct {
 	io.ReadCloser
-	length int64     // as the request says; negative: unknown
-	pace   *bodyPace // what is slower is not copied; nil: any is
+	length int64         // as the request says; negative: unknown
+	pace   *reqbody.Pace // what is slower is not copied; nil: any is
 
 	mu    sync.Mutex
 	copy  *mirrorCopy // nil: sent or dropped
@@ -176,7 +178,7 @@ type mirroredBody struct {
 func (b *mirroredBody) Read(p []byte) (int, error) {
 	read := b.ReadCloser.Read
 	if b.pace != nil && b.copies() {
-		read = func(p []byte) (int, error) { return b.pace.read(b.ReadCloser, p) }
+		read = func(p []byte) (int, error) { return b.pace.Read(b.ReadCloser, p) }
 	}
 	n, err := read(p)
 	b.mu.Lock()

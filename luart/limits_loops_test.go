@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/luarttest"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // Loops in Go that data makes long look at the burst on the way.
@@ -28,7 +29,7 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 			expectation{L, new(luaval.Pace)}.check(nil, schema, luarttest.Strings(L, n))
 		},
 		"multipart": func(L *lua.LState) {
-			_, _ = scanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
+			_, _ = reqbody.ScanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
 		},
 		"cache, fewer items": func(L *lua.LState) {
 			c := newCache[int](cacheOptions{maxItems: n, maxBytes: 1 << 20}, time.Now)

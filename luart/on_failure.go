@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // FailPolicy says what becomes of a request whose route or after hook failed, or is in
@@ -28,8 +30,8 @@ type received struct {
 
 	upstreams []string // ctx:upstream
 
-	kept *spool // the body, once Lua has read it
-	lost bool   // the body was being read: it is not whole any more
+	kept *reqbody.Spool // the body, once Lua has read it
+	lost bool           // the body was being read: it is not whole any more
 }
 
 // remember keeps the request as it is now. Only the holder may call it.
@@ -57,7 +59,7 @@ func (x *Exchange) passFailed() bool {
 	}
 	r.Body, r.ContentLength, r.TransferEncoding = was.body, was.length, was.encoding
 	if was.kept != nil {
-		r.Body = was.kept.body(was.body)
+		r.Body = was.kept.Body(was.body)
 	}
 	x.forward.upstreams = was.upstreams
 	x.outcome.reply = response{}

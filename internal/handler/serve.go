@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // ServeHTTP takes one request through its phases: matching in Go, one entry into the
@@ -16,7 +17,7 @@ import (
 // Lua did not make the after hooks, when its head is there.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	luart.FrameConnect(r)
-	luart.HoldToLength(r)
+	reqbody.HoldToLength(r)
 	if h.explainKey != "" && h.wantsTrace(r) {
 		return h.serveTraced(w, r, next)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // idleConnsPerHost is how many idle connections to an upstream are kept, where the
@@ -104,7 +104,7 @@ func (p *Proxy) Cleanup() error {
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
 	caddyhttp.SetVar(r.Context(), targetVar, to)
-	to.body, _ = r.Body.(luart.Rereadable)
+	to.body, _ = r.Body.(reqbody.Rereadable)
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)
 	}

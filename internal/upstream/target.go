@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // Target is where one request goes, and how far it has got: it serves one request.
@@ -28,13 +29,13 @@ type Target struct {
 
 	tried   int
 	current upstream
-	offered bool             // to Caddy, which has not sent the request there yet
-	last    *luart.TryError  // with pick: how the last try ended
-	status  int              // with pick: what the client gets for that
-	over    bool             // there is no further try
-	pickErr error            // of pick, which has failed
-	body    luart.Rereadable // the request's, if the script has read it
-	sent    int              // round trips that were begun
+	offered bool               // to Caddy, which has not sent the request there yet
+	last    *luart.TryError    // with pick: how the last try ended
+	status  int                // with pick: what the client gets for that
+	over    bool               // there is no further try
+	pickErr error              // of pick, which has failed
+	body    reqbody.Rereadable // the request's, if the script has read it
+	sent    int                // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.
 	one   [1]upstream

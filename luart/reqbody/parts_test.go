@@ -1,4 +1,4 @@
-package luart
+package reqbody
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing/iotest"
 )
 
-// lines joins lines with CRLF.
+// Lines joins lines with CRLF.
 func lines(l ...string) string { return strings.Join(l, "\r\n") }
 
 func field(name, value string) string {
@@ -51,7 +51,7 @@ func TestScanParts(t *testing.T) {
 		"two names":           {"--B\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n1\r\n" + end, "Content-Disposition of part 1: mime: duplicate parameter name"},
 		"single LF before":    {"\n--B\r\n--B--", "its first boundary comes after a single LF"},
 		"no header line":      {"--B\r\nwhat\r\n\r\n1\r\n" + end, "the header of part 1: malformed MIME header"},
-		"long header":         {"--B\r\nX: " + strings.Repeat("x", maxPartHeaderBytes) + "\r\n\r\n1\r\n" + end, "413 the header of part 1 of the multipart body is longer than 8192 bytes"},
+		"long header":         {"--B\r\nX: " + strings.Repeat("x", MaxPartHeaderBytes) + "\r\n\r\n1\r\n" + end, "413 the header of part 1 of the multipart body is longer than 8192 bytes"},
 		"many parts":          {strings.Repeat(field("a", "1"), maxParts+1) + end, "413 the multipart body has more than 1000 parts"},
 	} {
 		for read, r := range map[string]io.Reader{
@@ -59,16 +59,16 @@ func TestScanParts(t *testing.T) {
 			"bytes":   iotest.OneByteReader(strings.NewReader(c.body)),
 			"EOF":     iotest.DataErrReader(strings.NewReader(c.body)),
 		} {
-			parts, err := scanParts(r, "B")
+			parts, err := ScanParts(r, "B")
 			got := ""
 			for _, p := range parts {
-				got += strings.Join(strings.Fields(fmt.Sprintf("[%s %s %q]", p.name, p.filename, c.body[p.offset:p.offset+p.size])), " ")
+				got += strings.Join(strings.Fields(fmt.Sprintf("[%s %s %q]", p.Name, p.Filename, c.body[p.Offset:p.Offset+p.Size])), " ")
 			}
 			if err != nil {
-				bad := errorOf[*bodyError](t, err)
-				got = strings.TrimPrefix(bad.text, "the multipart body is malformed: ")
-				if bad.status != http.StatusBadRequest {
-					got = fmt.Sprint(bad.status, " ", got)
+				bad := mustBe(t, err)
+				got = strings.TrimPrefix(bad.Text, "the multipart body is malformed: ")
+				if bad.Status != http.StatusBadRequest {
+					got = fmt.Sprint(bad.Status, " ", got)
 				}
 				if !strings.HasPrefix(got, c.want) || c.want == "" {
 					t.Errorf("%s, %s: error %q, want %q", name, read, got, c.want)
@@ -87,8 +87,8 @@ func TestScanPartsLong(t *testing.T) {
 		for shift := range 8 {
 			value := strings.Repeat("x", n+shift) + "\r\n--" + strings.Repeat("\r\n--C", 20_000)
 			body := field("a", value) + "--B--"
-			parts, err := scanParts(strings.NewReader(body), "B")
-			if err != nil || len(parts) != 1 || body[parts[0].offset:parts[0].offset+parts[0].size] != value {
+			parts, err := ScanParts(strings.NewReader(body), "B")
+			if err != nil || len(parts) != 1 || body[parts[0].Offset:parts[0].Offset+parts[0].Size] != value {
 				t.Fatalf("%d+%d: %v %v", n, shift, parts, err)
 			}
 		}
@@ -100,7 +100,7 @@ func TestScanPartsReadError(t *testing.T) {
 	broken := errors.New("broken")
 	body := field("a", "1") + field("b", "2") + "--B--\r\n"
 	for i := range len(body) - 4 { // "--B" and "--" are read by then
-		_, err := scanParts(io.MultiReader(strings.NewReader(body[:i]), iotest.ErrReader(broken)), "B")
+		_, err := ScanParts(io.MultiReader(strings.NewReader(body[:i]), iotest.ErrReader(broken)), "B")
 		if !errors.Is(err, broken) {
 			t.Fatalf("after %d bytes: %v", i, err)
 		}
@@ -117,34 +117,34 @@ func FuzzScanParts(f *testing.F) {
 	f.Add([]byte("\n--B\r\n--B--"), "B")
 	f.Fuzz(func(t *testing.T, body []byte, boundary string) {
 		h := http.Header{"Content-Type": {`multipart/form-data; boundary="` + boundary + `"`}}
-		boundary, err := multipartBoundary(h)
+		boundary, err := MultipartBoundary(h)
 		if err != nil {
 			return
 		}
-		parts, err := scanParts(bytes.NewReader(body), boundary)
-		again, err2 := scanParts(iotest.OneByteReader(bytes.NewReader(body)), boundary)
+		parts, err := ScanParts(bytes.NewReader(body), boundary)
+		again, err2 := ScanParts(iotest.OneByteReader(bytes.NewReader(body)), boundary)
 		if fmt.Sprint(parts, err) != fmt.Sprint(again, err2) {
 			t.Fatalf("in one piece %v %v, in many %v %v", parts, err, again, err2)
 		}
 		if err != nil {
-			errorOf[*bodyError](t, err)
+			mustBe(t, err)
 			return
 		}
 		var sum, at int64
 		std := multipart.NewReader(bytes.NewReader(body), boundary)
 		for i, p := range parts {
-			if p.offset < at || p.size < 0 || p.offset+p.size > int64(len(body)) {
-				t.Fatalf("part %d at %d+%d of %d, after %d", i+1, p.offset, p.size, len(body), at)
+			if p.Offset < at || p.Size < 0 || p.Offset+p.Size > int64(len(body)) {
+				t.Fatalf("part %d at %d+%d of %d, after %d", i+1, p.Offset, p.Size, len(body), at)
 			}
-			at = p.offset + p.size
-			sum += p.size
+			at = p.Offset + p.Size
+			sum += p.Size
 			q, err := std.NextRawPart()
 			if err != nil {
 				t.Fatalf("mime/multipart has no part %d: %v", i+1, err)
 			}
 			content, err := io.ReadAll(q)
-			if err != nil || !bytes.Equal(content, body[p.offset:at]) || q.FormName() != p.name || (q.FileName() == "") != (p.filename == "") {
-				t.Fatalf("part %d: %s %q; mime/multipart has %s %q, %v", i+1, p.name, body[p.offset:at], q.FormName(), content, err)
+			if err != nil || !bytes.Equal(content, body[p.Offset:at]) || q.FormName() != p.Name || (q.FileName() == "") != (p.Filename == "") {
+				t.Fatalf("part %d: %s %q; mime/multipart has %s %q, %v", i+1, p.Name, body[p.Offset:at], q.FormName(), content, err)
 			}
 		}
 		if sum > int64(len(body)) {
@@ -154,4 +154,14 @@ func FuzzScanParts(f *testing.F) {
 			t.Fatalf("mime/multipart has one more: %v %v", q, err)
 		}
 	})
+}
+
+// mustBe returns err as what a client is told.
+func mustBe(t *testing.T, err error) *Error {
+	t.Helper()
+	var bad *Error
+	if !errors.As(err, &bad) {
+		t.Fatalf("error is %T: %v", err, err)
+	}
+	return bad
 }

@@ -1,4 +1,4 @@
-package luart
+package reqbody
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package luart
+package reqbody
 
 import (
 	"bufio"
@@ -17,8 +17,8 @@ const (
 	// what mime/multipart allows.
 	maxParts = 1000
 
-	// maxPartHeaderBytes of one part: a file name of 255 bytes, escaped, takes 800.
-	maxPartHeaderBytes = 8 << 10
+	// MaxPartHeaderBytes of one part: a file name of 255 bytes, escaped, takes 800.
+	MaxPartHeaderBytes = 8 << 10
 
 	// maxBoundaryBytes is RFC 2046's.
 	maxBoundaryBytes = 70
@@ -26,25 +26,25 @@ const (
 	maxBoundaryPadding = 64 // spaces behind a boundary, which transports may have added
 )
 
-// part is one part of a multipart body: where its bytes are in the body, and what its
+// Part is one part of a multipart body: where its bytes are in the body, and what its
 // header says.
-type part struct {
-	header   textproto.MIMEHeader
-	name     string
-	filename string // without folders; "" for a field that is no file
-	offset   int64
-	size     int64
+type Part struct {
+	Header   textproto.MIMEHeader
+	Name     string
+	Filename string // without folders; "" for a field that is no file
+	Offset   int64
+	Size     int64
 }
 
 func malformed(format string, args ...any) error {
-	return &bodyError{http.StatusBadRequest, "the multipart body is malformed: " + fmt.Sprintf(format, args...)}
+	return &Error{http.StatusBadRequest, "the multipart body is malformed: " + fmt.Sprintf(format, args...)}
 }
 
-// scanParts returns the parts of a multipart/form-data body, in order. It reads r up to
+// ScanParts returns the parts of a multipart/form-data body, in order. It reads r up to
 // the closing boundary, and a bit beyond. It is strict where lenient servers differ: a
-// script must not see other parts than the server behind it. The error is a *bodyError, or
+// script must not see other parts than the server behind it. The error is a *Error, or
 // what reading r failed with.
-func scanParts(r io.Reader, boundary string) ([]part, error) {
+func ScanParts(r io.Reader, boundary string) ([]Part, error) {
 	// A line break before the body makes its first boundary look like all others.
 	s := partScanner{
 		r:     bufio.NewReaderSize(io.MultiReader(strings.NewReader("\r\n"), r), 32<<10),
@@ -55,10 +55,10 @@ func scanParts(r io.Reader, boundary string) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	var parts []part
+	var parts []Part
 	for !closing {
 		if len(parts) == maxParts {
-			return nil, &bodyError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the multipart body has more than %d parts", maxParts)}
+			return nil, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("the multipart body has more than %d parts", maxParts)}
 		}
 		s.n = len(parts) + 1
 		p, err := s.head()
@@ -68,7 +68,7 @@ func scanParts(r io.Reader, boundary string) ([]part, error) {
 		if closing, err = s.toDelimiter(); err != nil {
 			return nil, err
 		}
-		p.size = max(s.end-p.offset, 0) // without content the blank line's break is the delimiter's
+		p.Size = max(s.end-p.Offset, 0) // without content the blank line's break is the delimiter's
 		parts = append(parts, p)
 	}
 	return parts, nil
@@ -137,52 +137,52 @@ func (s *partScanner) toDelimiter() (closing bool, err error) {
 }
 
 // head reads the header of the next part, up to the break of the blank line behind it.
-func (s *partScanner) head() (part, error) {
-	buf, err := s.r.Peek(2 + maxPartHeaderBytes + 2)
+func (s *partScanner) head() (Part, error) {
+	buf, err := s.r.Peek(2 + MaxPartHeaderBytes + 2)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return part{}, err
+		return Part{}, err
 	}
 	i := bytes.Index(buf, []byte("\r\n\r\n"))
 	switch {
 	case i < 0 && err != nil:
-		return part{}, malformed("it ends in the header of part %d", s.n)
+		return Part{}, malformed("it ends in the header of part %d", s.n)
 	case i < 0:
-		return part{}, &bodyError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the header of part %d of the multipart body is longer than %d bytes", s.n, maxPartHeaderBytes)}
+		return Part{}, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("the header of part %d of the multipart body is longer than %d bytes", s.n, MaxPartHeaderBytes)}
 	case i == 0:
-		return part{}, malformed("part %d has no Content-Disposition", s.n)
+		return Part{}, malformed("part %d has no Content-Disposition", s.n)
 	}
 	p, err := s.parseHead(string(buf[2:i]))
 	s.skip(i + 2)
-	p.offset = s.pos + 2
+	p.Offset = s.pos + 2
 	return p, err
 }
 
-func (s *partScanner) parseHead(head string) (part, error) {
+func (s *partScanner) parseHead(head string) (Part, error) {
 	for line := range strings.SplitSeq(head, "\r\n") {
 		if strings.ContainsAny(line, "\r\n\x00") {
-			return part{}, malformed("the header of part %d contains a single CR, LF or a NUL", s.n)
+			return Part{}, malformed("the header of part %d contains a single CR, LF or a NUL", s.n)
 		}
 	}
 	h, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head + "\r\n\r\n"))).ReadMIMEHeader()
 	if err != nil {
-		return part{}, malformed("the header of part %d: %v", s.n, err)
+		return Part{}, malformed("the header of part %d: %v", s.n, err)
 	}
 	dispositions := h["Content-Disposition"]
 	if len(dispositions) != 1 {
-		return part{}, malformed("part %d has %d Content-Disposition headers, not one", s.n, len(dispositions))
+		return Part{}, malformed("part %d has %d Content-Disposition headers, not one", s.n, len(dispositions))
 	}
 	kind, params, err := mime.ParseMediaType(dispositions[0])
 	switch {
 	case err != nil:
-		return part{}, malformed("Content-Disposition of part %d: %v", s.n, err)
+		return Part{}, malformed("Content-Disposition of part %d: %v", s.n, err)
 	case kind != "form-data":
-		return part{}, malformed("Content-Disposition of part %d is %q, not form-data", s.n, kind)
+		return Part{}, malformed("Content-Disposition of part %d is %q, not form-data", s.n, kind)
 	}
 	name, ok := params["name"]
 	if !ok {
-		return part{}, malformed("part %d has no name", s.n)
+		return Part{}, malformed("part %d has no name", s.n)
 	}
-	return part{header: h, name: name, filename: lastName(params["filename"])}, nil
+	return Part{Header: h, Name: name, Filename: lastName(params["filename"])}, nil
 }
 
 // lastName returns a client's file name without its folders. It is empty only if path is.
@@ -195,35 +195,35 @@ func lastName(path string) string {
 	return trimmed[strings.LastIndexAny(trimmed, separators)+1:]
 }
 
-// multipartBoundary returns the boundary that a Content-Type names. The error is a *bodyError.
-func multipartBoundary(h http.Header) (string, error) {
-	kind, params, err := formType(h)
+// MultipartBoundary returns the boundary that a Content-Type names. The error is a *Error.
+func MultipartBoundary(h http.Header) (string, error) {
+	kind, params, err := FormType(h)
 	switch {
 	case err != nil:
 		return "", err
 	case kind != "multipart/form-data":
-		return "", &bodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: %q is not a multipart form", h.Get("Content-Type"))}
+		return "", &Error{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: %q is not a multipart form", h.Get("Content-Type"))}
 	}
 	boundary := params["boundary"]
 	if boundary == "" || len(boundary) > maxBoundaryBytes || strings.ContainsAny(boundary, "\r\n\x00") || strings.HasSuffix(boundary, " ") {
-		return "", &bodyError{http.StatusBadRequest, fmt.Sprintf("request body: the multipart boundary %q is not allowed", boundary)}
+		return "", &Error{http.StatusBadRequest, fmt.Sprintf("request body: the multipart boundary %q is not allowed", boundary)}
 	}
 	return boundary, nil
 }
 
-// formType returns the media type of a request, "" if it names none. The error is a
-// *bodyError.
-func formType(h http.Header) (kind string, params map[string]string, err error) {
+// FormType returns the media type of a request, "" if it names none. The error is a
+// *Error.
+func FormType(h http.Header) (kind string, params map[string]string, err error) {
 	values := h["Content-Type"]
 	switch {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", nil, nil
 	case len(values) > 1:
-		return "", nil, &bodyError{http.StatusBadRequest, "request body: more than one Content-Type"}
+		return "", nil, &Error{http.StatusBadRequest, "request body: more than one Content-Type"}
 	}
 	kind, params, err = mime.ParseMediaType(values[0])
 	if err != nil {
-		return "", nil, &bodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: Content-Type %q: %v", values[0], err)}
+		return "", nil, &Error{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: Content-Type %q: %v", values[0], err)}
 	}
 	return kind, params, nil
 }
