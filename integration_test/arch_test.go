@@ -28,34 +28,35 @@ integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
 internal/cli (caddy more): caddyfile internal/admin internal/handler internal/scripts
-	internal/upstream internal/watch luart luart/lib/all luart/lint luart/outbound
-	luart/scripttest
+	internal/upstream internal/watch luart luart/lib/all luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
 	internal/upstream luart luart/clock luart/lib/all luart/lib/http luart/lib/metrics
 	luart/outbound luart/persist luart/scripttest
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
+	luart/state
 internal/upstream (caddy): luart luart/clock
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/outbound
-	luart/route luart/stdlib luart/urltext
+	luart/route luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route
+luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
-luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/time luart/lib/url
-luart/lib/crypto (lua more): luart/luaval
-luart/lib/encoding (lua): luart/luaval
+luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/http
+	luart/lib/metrics luart/lib/re luart/lib/time luart/lib/url
+luart/lib/crypto (lua more):
+luart/lib/encoding (lua):
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/urltext
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
-luart/lib/time (lua): luart/clock luart/luaval
+luart/lib/time (lua): luart/clock
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/lint (lua): luart luart/chunk luart/hint luart/route
 luart/luac (lua): luart/glua
@@ -66,6 +67,8 @@ luart/pattern:
 luart/persist: luart/giveup
 luart/route:
 luart/scripttest (more): luart luart/clock luart/lib luart/outbound
+luart/state (lua): luart/glua luart/luaval
+luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/urltext:
 `
 
