@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// breath is how long the answer to a task that has run may be held back while others
-// are queued. Answered at once, the producers find the loop still held and queue
+// replyDelay is how long the reply to a task that has run may be held back while others
+// are queued. Replied to at once, the producers find the loop still held and queue
 // again: a convoy, in which no task ever runs on its caller and each costs two
 // goroutine switches. Held back, they come when the loop is idle. BenchmarkDo with
 // 1024 producers: 700 ns a task with 50 µs, 75 ns with 300 µs. A batch of handlers
 // takes about 50 µs.
-const breath = 250 * time.Microsecond
+const replyDelay = 250 * time.Microsecond
 
 // drain is the drain goroutine: it is started with the hold, or gets it through
 // drainCh, runs queued tasks in batches, and parks when nothing is pending. At most
@@ -40,7 +40,7 @@ func (l *Loop[T]) drain() {
 func (l *Loop[T]) drainHeld() (park bool) {
 	for {
 		l.runBatch()
-		popped := l.settle()
+		popped := l.tally()
 
 		// Parking is decided before the hold is given up: own is the holder's.
 		park = !l.own.parked
@@ -52,14 +52,14 @@ func (l *Loop[T]) drainHeld() (park bool) {
 				if next == closedBit {
 					l.becomeQuiet()
 				}
-				l.answers.send()
+				l.replies.send()
 				return park
 			}
 		} else if a := l.attachers.pop(); a != nil {
 			l.own.streak = 1
 			l.state.Add(-popped - 1) // as in handOver
 			a.ready <- struct{}{}
-			l.answers.send()
+			l.replies.send()
 			return park
 		}
 		l.own.parked = !park
@@ -119,8 +119,8 @@ func (l *Loop[T]) runBatch() {
 		now = nanotime()
 		l.busy(time.Duration(now - l.own.held)) // a batch may go on for long
 		l.own.held = now
-		if now-l.answers.since > int64(breath) {
-			l.answers.send()
+		if now-l.replies.since > int64(replyDelay) {
+			l.replies.send()
 			// The batch may go on for long: say so far how fast it is.
 			l.own.rate.add(ran, now)
 			ran = 0
@@ -133,14 +133,14 @@ func (l *Loop[T]) runBatch() {
 	l.publish()
 }
 
-// runQueued runs t and keeps the answer for later. Only the holder may call it.
+// runQueued runs t and keeps the reply for later. Only the holder may call it.
 func (l *Loop[T]) runQueued(t *task[T]) {
 	t.err = ErrGoexit // stays when fn ends the goroutine
-	defer l.answers.add(t)
+	defer l.replies.add(t)
 	t.err = l.run(t.fn)
 }
 
-// Answer sends the answers that are held back at the moment. Nothing needs it; but the
+// FlushReplies sends the replies that are held back at the moment. Nothing needs it; but the
 // holder sends them between two tasks only, so whoever watches for long tasks should call
 // it while there is one. Any goroutine may call it.
-func (l *Loop[T]) Answer() { l.answers.send() }
+func (l *Loop[T]) FlushReplies() { l.replies.send() }

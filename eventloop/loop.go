@@ -111,7 +111,7 @@ type Loop[T any] struct {
 	queueTimeout atomic.Int64
 	sweeper      sweeper
 
-	answers answers[T] // held back, see breath; the holder adds
+	replies replies[T] // held back, see replyDelay; the holder adds
 
 	_ [cacheLine]byte // the holder writes own all the time; producers read what is above
 
@@ -337,7 +337,7 @@ func (l *Loop[T]) enqueue(ctx context.Context, class Class, quota *Quota, fn fun
 // oneWaiting for a task that detaches). What is pending is handed on. Only the
 // holder may call it; afterwards it is not the holder.
 func (l *Loop[T]) release(extra uint64) {
-	popped := l.settle()
+	popped := l.tally()
 	for {
 		s := l.state.Load()
 		if pending(s)-popped != 1 {
@@ -352,15 +352,15 @@ func (l *Loop[T]) release(extra uint64) {
 			break
 		}
 	}
-	if l.answers.top.Load() != nil {
-		l.answers.send()
+	if l.replies.top.Load() != nil {
+		l.replies.send()
 	}
 }
 
-// settle ends the accounting of one hold. It returns how many popped tasks are still
+// tally ends the accounting of one hold. It returns how many popped tasks are still
 // counted in pending. Telling the producers of those that are over is the last thing to
 // do, as they may go on to claim. Only the holder may call it.
-func (l *Loop[T]) settle() (popped uint64) {
+func (l *Loop[T]) tally() (popped uint64) {
 	if l.own.held != 0 {
 		l.busy(time.Duration(nanotime() - l.own.held))
 		l.own.held = 0

@@ -560,7 +560,7 @@ func TestAnswerBehindALongTask(t *testing.T) {
 	second := queue(background, l, func(*int) error { close(began); <-end; return nil })
 	free()
 	<-began
-	l.Answer()
+	l.FlushReplies()
 	if err := <-first; err != nil {
 		t.Error(err)
 	}

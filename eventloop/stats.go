@@ -27,7 +27,7 @@ type Counters struct {
 	Waits     [len(WaitBounds) + 1]uint64
 
 	// Busy is the time during which somebody held the loop. A hold is measured where that
-	// costs little beside it: a batch, a slice after a wait, what DoAdmitted and DoAside
+	// costs little beside it: a batch, a slice after a wait, what DoAdmitted and Inspect
 	// run. Of a task that its own caller runs it is what the task says (Spent), since to
 	// read the clock twice would cost more than the rest of Do.
 	Busy time.Duration

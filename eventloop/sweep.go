@@ -129,7 +129,7 @@ func (l *Loop[T]) sweep() (goOn bool) {
 // refuseBefore refuses all tasks at positions before tails. Only the sweeper may call it.
 func (l *Loop[T]) refuseBefore(tails [classes]uint64) {
 	var popped uint64
-	var refused answers[T]
+	var refused replies[T]
 	for c := range l.rings {
 		for {
 			t, ok := l.rings[c].popBefore(tails[c])

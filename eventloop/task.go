@@ -62,7 +62,7 @@ type task[T any] struct {
 	pushed int64 // nanotime of the push
 	state  atomic.Uint32
 	done   chan struct{} // capacity 1: the holder never waits for the producer
-	next   *task[T]      // in answers
+	next   *task[T]      // in replies
 }
 
 const (
@@ -71,20 +71,20 @@ const (
 	cancelled
 )
 
-// answers are tasks that are over and whose producers do not know it yet: a stack that
+// replies are tasks that are over and whose producers do not know it yet: a stack that
 // one goroutine at a time pushes onto (the holder, for the loop's), and anybody may take
 // whole. Nothing but the whole is ever taken off, so the top that a push found is still
 // that task, or its CAS fails.
 //
 // A task is its pusher's up to the CAS in add, then the stack's; send gives it back to
 // its producer.
-type answers[T any] struct {
+type replies[T any] struct {
 	top   atomic.Pointer[task[T]]
 	since int64 // the pusher's: nanotime at which the first of those there was added
 }
 
 // add pushes t. Only one goroutine at a time may call it.
-func (a *answers[T]) add(t *task[T]) {
+func (a *replies[T]) add(t *task[T]) {
 	for {
 		top := a.top.Load()
 		t.next = top
@@ -98,7 +98,7 @@ func (a *answers[T]) add(t *task[T]) {
 }
 
 // send gives every task back to its producer, oldest first. Any goroutine may call it.
-func (a *answers[T]) send() {
+func (a *replies[T]) send() {
 	var oldest *task[T]
 	for t := a.top.Swap(nil); t != nil; {
 		next := t.next

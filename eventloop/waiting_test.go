@@ -305,8 +305,8 @@ func TestBusy(t *testing.T) {
 	check("a further piece", before, d)
 
 	before = busy()
-	_ = l.DoAside(background, func(*int) error { spend(); return nil })
-	check("a look aside", before, d)
+	_ = l.Inspect(background, func(*int) error { spend(); return nil })
+	check("an operator's look", before, d)
 
 	before = busy()
 	free := occupy(t, l)

@@ -43,7 +43,7 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 		}
 		return nil
 	}
-	err := vm.loop.DoAside(queued, enter)
+	err := vm.loop.Inspect(queued, enter)
 	if err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil { // refused: the queue is full
 		err = vm.loop.DoAdmitted(enter)
 	}

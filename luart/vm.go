@@ -155,7 +155,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		Limits:    o.Limits,
 	})
 	// An answer that is ready must not wait for the end of a long burst behind it.
-	vm.budget = newBudget(vm.loop.Answer, vm.noteGrowth)
+	vm.budget = newBudget(vm.loop.FlushReplies, vm.noteGrowth)
 	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
 	vm.SetMemory(0)
 	go vm.watchMemory()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// DoAside runs where Do is refused for what waits, and is not counted as a refusal.
-func TestDoAside(t *testing.T) {
+// Inspect runs where Do is refused for what waits, and is not counted as a refusal.
+func TestInspect(t *testing.T) {
 	l := New(Config[*int]{NewThread: func() *int { return new(int) }, Limits: Limits{MaxWaiting: 1}})
 	release, waits, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -18,7 +18,7 @@ func TestDoAside(t *testing.T) {
 	}()
 	<-waits
 	ran := false
-	if err := l.DoAside(background, func(*int) error { ran = true; return nil }); err != nil || !ran {
+	if err := l.Inspect(background, func(*int) error { ran = true; return nil }); err != nil || !ran {
 		t.Errorf("ran %v, error %v", ran, err)
 	}
 	if n := l.Stats().Refused.Total(); n != 0 {
@@ -35,12 +35,12 @@ func TestDoAside(t *testing.T) {
 	free := occupy(t, l)
 	ctx, cancel := context.WithCancel(background)
 	cancel()
-	if err := l.DoAside(ctx, func(*int) error { t.Error("ran"); return nil }); !errors.Is(err, context.Canceled) {
+	if err := l.Inspect(ctx, func(*int) error { t.Error("ran"); return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that has ended: %v", err)
 	}
 	free()
 	l.Close(background)
-	if err := l.DoAside(background, func(*int) error { t.Error("ran"); return nil }); !errors.Is(err, ErrClosed) {
+	if err := l.Inspect(background, func(*int) error { t.Error("ran"); return nil }); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }
