@@ -191,7 +191,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"set_var": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.host.SetVar(x.r, L.CheckString(2), plainValue(L, 3))
+			x.host.SetVar(x.r, L.CheckString(2), scalarArgument(L, 3))
 			return 0
 		},
 		"log": func(L *lua.LState) int {
@@ -201,7 +201,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"log_field": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.logField(L.CheckString(2), plainValue(L, 3))
+			x.logField(L.CheckString(2), scalarArgument(L, 3))
 			return 0
 		},
 	}
@@ -246,16 +246,17 @@ func goValue(v any) lua.LValue {
 	return lua.LString(fmt.Sprint(v))
 }
 
-// plainValue returns argument n, a string, number, boolean or nil, as a Go value.
-func plainValue(L *lua.LState, n int) any {
-	v, ok := toPlain(L.Get(n))
+// scalarArgument returns argument n, a string, number, boolean or nil, as a Go value.
+func scalarArgument(L *lua.LState, n int) any {
+	v, ok := scalar(L.Get(n))
 	if !ok {
 		L.ArgError(n, "string, number, boolean or nil expected, got "+luaval.TypeName(L.Get(n)))
 	}
 	return v
 }
 
-func toPlain(v lua.LValue) (any, bool) {
+// scalar returns a string, number, boolean or nil as a Go value; ok is false for others.
+func scalar(v lua.LValue) (any, bool) {
 	switch v := v.(type) {
 	case lua.LString:
 		return string(v), true

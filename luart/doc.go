@@ -17,7 +17,9 @@
 // or a hook wants it, the [Exchange] enters the VM once ([Exchange.Run]: before
 // hooks, handler, after hooks of Lua's own answer), and once more when a response
 // that Lua did not make has its head ready and an after hook wants it
-// ([Exchange.After]). Everything else happens without the VM.
+// ([Exchange.PassOn]). Everything else happens without the VM. What an entry does is
+// its phase (request_phase.go); files named request_* are a request's own way, those
+// named forward_* its way through the next handler or to upstreams.
 //
 // # Background work
 //

@@ -229,7 +229,7 @@ func logFields(L *lua.LState, n int) []zap.Field {
 			return append(fields, zap.Any("", logCut{}))
 		}
 		key := k.String()
-		if plain, ok := toPlain(v); ok {
+		if plain, ok := scalar(v); ok {
 			fields = append(fields, zap.Any(key, plain))
 		} else if table, ok := v.(*lua.LTable); ok {
 			fields = append(fields, zap.Any(key, logTable{table}))

@@ -48,7 +48,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 // unless it says another. It reports whether that can be the answer. Only the holder may call
 // it.
 func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) bool {
-	reply, ok, wrong := x.outcome.plainReply(x.gen.vm.budget, v)
+	reply, ok, wrong := x.outcome.replyFor(x.gen.vm.budget, v)
 	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
 		r, isResponse := ud.Value.(*response)
 		switch {

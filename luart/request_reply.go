@@ -37,7 +37,7 @@ func (o *outcome) inheritStatus(status int) {
 func (x *Exchange) setReply(v lua.LValue, h *handler) {
 	x.outcome.decision = Answer
 	defer func() { x.outcome.inheritStatus(x.answersFor) }()
-	reply, ok, err := x.outcome.plainReply(x.gen.vm.budget, v)
+	reply, ok, err := x.outcome.replyFor(x.gen.vm.budget, v)
 	switch {
 	case ok:
 		x.outcome.reply = reply
@@ -65,9 +65,9 @@ func (x *Exchange) setReply(v lua.LValue, h *handler) {
 	}, h)
 }
 
-// plainReply returns the response that a value stands for which is none itself. ok is false
+// replyFor returns the response that a value stands for which is none itself. ok is false
 // for others, err for a table that is no JSON. Only the holder may call it.
-func (o *outcome) plainReply(b luaval.Budget, v lua.LValue) (r response, ok bool, err error) {
+func (o *outcome) replyFor(b luaval.Budget, v lua.LValue) (r response, ok bool, err error) {
 	r = response{status: http.StatusOK, byDefault: true}
 	switch v := v.(type) {
 	case *lua.LTable:
