@@ -31,14 +31,14 @@ internal/cli (caddy more): caddyfile internal/admin internal/handler internal/sc
 	internal/upstream internal/watch luart luart/lib/all luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
 	internal/upstream luart luart/clock luart/lib/all luart/lib/http luart/lib/metrics
-	luart/outbound luart/persist luart/scripttest
+	luart/outbound luart/persist luart/reqbody luart/scripttest
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 	luart/state
-internal/upstream (caddy): luart luart/clock
+internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/outbound
-	luart/route luart/state luart/stdlib luart/urltext
+	luart/reqbody luart/route luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
@@ -65,6 +65,7 @@ luart/luaval (lua x):
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
+luart/reqbody: luart/clock
 luart/route:
 luart/scripttest (more): luart luart/clock luart/lib luart/outbound
 luart/state (lua): luart/glua luart/luaval
