@@ -208,6 +208,11 @@ type Config struct {
 	// replaced once, when the configuration is loaded. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
 
+	// Libraries of Lua functions that are Caddy modules, by name: a script finds the module
+	// rover.libraries.<name> at rover.<name>. Directives whose scripts share a VM give a
+	// library the same settings. Default: what Rover has itself, which every script has.
+	LibrariesRaw caddy.ModuleMap `json:"libraries,omitempty" caddy:"namespace=rover.libraries"`
+
 	// Whether the scripts of the VM are reloaded when the script, or a module that it has
 	// required, changes on disk. One that does not load leaves what runs as it is; the log
 	// and "caddy rover status" say why. Default: false.
@@ -292,6 +297,7 @@ func (c Config) Validate() error {
 		checkAllowNet(c.Allow, c.AllowNet),
 		checkPrintable("explain", c.Explain),
 		checkSet(c.Set),
+		checkLibraries(c.LibrariesRaw),
 		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
 		checkPersist(c.Persist),
 		checkProxy(c.Proxy),

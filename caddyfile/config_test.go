@@ -89,6 +89,7 @@ func full(t *testing.T) Config {
 	c := fromJSON(t, `{
 		"script": "site/app.lua",
 		"name": "shop",
+		"libraries": {"sample":{"file":"a"}},
 		"unmatched": "respond",
 		"batch": 64,
 		"queue": 8192,

@@ -56,6 +56,9 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    allow         <env|fs|process|net [<rule>...]>...
 //	    explain       <key>
 //	    set           <key> <value>
+//	    library       <name> {
+//	        # what the module rover.libraries.<name> takes
+//	    }
 //	    watch         [<interval>]
 //	    persist       [<interval>] {
 //	        max_size <size>
@@ -66,8 +69,8 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 //	    }
 //	}
 //
-// Each option may stand once, except set, which may stand once per key, and allow,
-// once per grant. What follows net and is no grant is a rule, which narrows net, see
+// Each option may stand once, except set, which may stand once per key, library, once
+// per name, and allow, once per grant. What follows net and is no grant is a rule, which narrows net, see
 // outbound.ParseRule; net with rules may stand again with others. A size is
 // a number with an optional unit, such as 512KB or 1MiB. A relative script starts
 // at the folder of the file that holds the directive. An absolute one needs a
@@ -122,6 +125,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"quarantine":    (*Config).parseQuarantine,
 	"explain":       (*Config).parseExplain,
 	"set":           (*Config).parseSet,
+	"library":       (*Config).parseLibrary,
 	"watch":         (*Config).parseWatch,
 	"persist":       (*Config).parsePersist,
 	"debug":         (*Config).parseDebug,
@@ -132,13 +136,13 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) error {
 	option := d.Val()
 	if option == "{" {
-		return d.Err("unexpected block: of the options only persist and proxy take one")
+		return d.Err("unexpected block: of the options only library, persist and proxy take one")
 	}
 	parse, ok := options[option]
 	if !ok {
 		return d.Errf("unrecognized subdirective '%s'", option)
 	}
-	if given[option] && option != "set" && option != "allow" {
+	if given[option] && option != "set" && option != "library" && option != "allow" {
 		return d.Errf("option '%s' given twice", option)
 	}
 	given[option] = true

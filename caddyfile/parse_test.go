@@ -126,7 +126,7 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
-		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only persist and proxy take one, at Testfile:2"},
+		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only library, persist and proxy take one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
 
 		{"name without value", rover("name"), wrongCount + "'name', at Testfile:2"},
@@ -237,6 +237,13 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"persist too small", rover("persist 1s {", "max_size 1000", "}"), "persist max_size 1000 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
 		{"persist too large", rover("persist 1s {", "max_size 2GiB", "}"), "persist max_size 2147483648 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
 		{"persist twice", rover("persist", "persist 1s"), "option 'persist' given twice, at Testfile:3"},
+		{"library without a name", rover("library"), wrongCount + "'library', at Testfile:2"},
+		{"library that is not there", rover("debug", "library none"), "library 'none' is unknown: this Caddy was built without the module rover.libraries.none; it takes an xcaddy build with --with and the library's Go module (it has: sample), at Testfile:3"},
+		{"library of Rover's own", rover("library json"), "library 'json': every script has a rover.json of Rover's own; a library needs another name, at Testfile:2"},
+		{"library with a name that Lua cannot have", rover("library a-b"), "library 'a-b': a name of letters, digits and _ expected, that Lua can have in rover.<name>, at Testfile:2"},
+		{"library with what it does not know", rover("library sample a {", "b", "}"), "unrecognized subdirective 'b' of sample, at Testfile:3"},
+		{"library with two arguments", rover("library sample a b"), wrongCount + "'b', at Testfile:2"},
+		{"library twice", rover("library sample a", "library sample b"), "library 'sample' given twice, at Testfile:3"},
 		{"debug with a value", rover("debug on"), wrongCount + "'debug', at Testfile:2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -251,7 +258,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "library": "library sample", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {
@@ -269,6 +276,8 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 			switch option {
 			case "set":
 				want = "set key 'a' given twice, at Testfile:3"
+			case "library":
+				want = "library 'sample' given twice, at Testfile:3"
 			case "allow":
 				want = "allow 'env' given twice, at Testfile:3"
 			}
@@ -280,11 +289,15 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 }
 
 // An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake. The
-// directive itself has script, allow has allow_net, and watch has watch_interval.
+// directive itself has script, allow has allow_net, watch has watch_interval, and one library
+// after the other makes libraries.
 func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
 	fields := map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if key == "libraries" {
+			key = "library"
+		}
 		fields[key] = true
 		if key != "script" && key != "allow_net" && key != "watch_interval" && options[key] == nil {
 			t.Errorf("field %s has no option %q", field.Name, key)

@@ -20,18 +20,20 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/upstream
-caddyfile (caddy more): luart/outbound
+caddyfile (caddy more): luart luart/lib/all luart/outbound
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
-internal/cli (caddy more): caddyfile internal/admin internal/handler internal/scripts
-	internal/upstream internal/watch luart luart/lib/all luart/lint luart/outbound luart/scripttest
-internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/scripts
-	internal/upstream luart luart/clock luart/lib/all luart/lib/http luart/lib/metrics
+internal/cli (caddy more): caddyfile internal/admin internal/caddyenv internal/handler
+	internal/libraries internal/scripts internal/upstream internal/watch luart luart/lib/all
+	luart/lint luart/outbound luart/scripttest
+internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
+	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics
 	luart/outbound luart/persist luart/reqbody luart/scripttest
+internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 	luart/state
 internal/upstream (caddy): luart luart/clock luart/reqbody

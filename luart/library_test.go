@@ -155,3 +155,16 @@ func TestLibraryCaller(t *testing.T) {
 		t.Errorf("a caller that does not run: %q", got)
 	}
 }
+
+// IsOwn knows what is in rover without libraries, no more and no less.
+func TestOwnNames(t *testing.T) {
+	s := newServer(t, `local api = rover.server {}
+		function api.get()
+			local names = {}
+			for name in pairs(rover) do names[#names + 1] = name end
+			table.sort(names)
+			return table.concat(names, " ")
+		end
+		return api`, func(s *Script) { s.Libraries = nil })
+	s.get(strings.Join(ownNames, " "))
+}

@@ -7,13 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/internal/handler"
+	"github.com/caddy-rover/rover/internal/libraries"
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -89,10 +96,17 @@ func findDirective(config any, script string) (found map[string]any) {
 	return found
 }
 
-// setsBeside returns the values of rover.config that a Caddyfile in the script's folder
-// gives it, each different set once. Without one there is an empty set.
-func setsBeside(script string) (sets []map[string]string, err error) {
-	none := []map[string]string{{}}
+// beside is what a Caddyfile in a script's folder says of the script, for commands that only
+// load it: the values of rover.config, and libraries.
+type beside struct {
+	Set       map[string]string `json:"set"`
+	Libraries caddy.ModuleMap   `json:"libraries"`
+}
+
+// configsBeside returns what the rover directives say that name a script in the Caddyfile in its
+// folder, each once. Without one there is an empty one.
+func configsBeside(script string) (list []beside, err error) {
+	none := []beside{{Set: map[string]string{}}}
 	file := filepath.Join(filepath.Dir(script), "Caddyfile")
 	source, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,25 +119,46 @@ func setsBeside(script string) (sets []map[string]string, err error) {
 	if err != nil {
 		return none, err
 	}
-	seen := map[string]bool{}
 	eachHandler(config, func(h map[string]any) {
 		if path, _ := h["script"].(string); filepath.Clean(path) != filepath.Clean(script) {
 			return
 		}
-		set := map[string]string{}
-		values, _ := h["set"].(map[string]any)
-		for k, v := range values {
-			set[k], _ = v.(string)
+		text, _ := json.Marshal(h) // it was JSON
+		b := beside{Set: map[string]string{}}
+		if failed := json.Unmarshal(text, &b); failed != nil {
+			err = failed
 		}
-		if key := fmt.Sprint(set); !seen[key] {
-			seen[key] = true
-			sets = append(sets, set)
+		if !slices.ContainsFunc(list, func(other beside) bool { return reflect.DeepEqual(other, b) }) {
+			list = append(list, b)
 		}
 	})
-	if len(sets) == 0 {
-		return none, nil
+	if len(list) == 0 || err != nil {
+		return none, err
 	}
-	return sets, nil
+	return list, nil
+}
+
+// apply gives a script what the Caddyfile says, with what over says on top. Libraries live until
+// done is called. An error leaves the script without those.
+func (b beside) apply(s *luart.Script, over beside) (done func(), err error) {
+	s.Config = b.Set
+	maps.Copy(s.Config, over.Set)
+	names := caddy.ModuleMap{}
+	maps.Copy(names, over.Libraries)
+	maps.Copy(names, b.Libraries) // which have settings
+	if len(names) == 0 {
+		return func() {}, nil
+	}
+	base, err := caddyenv.Context()
+	if err != nil {
+		return func() {}, err
+	}
+	ctx, done := caddy.NewContext(base)
+	libs, err := libraries.Load(ctx, &rovercaddyfile.Config{LibrariesRaw: names})
+	if err == nil {
+		s.Libraries = libs
+	}
+	return done, err
 }
 
 // adapt returns the config that a Caddyfile makes.

@@ -31,12 +31,12 @@ const (
 // checkCommand makes caddy rover check.
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check <script.lua|folder>... [--strict] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...]",
+		Use:   "check <script.lua|folder>... [--strict] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...]",
 		Short: "Looks for mistakes in scripts without running a server",
 		Long: `Looks for mistakes in scripts and in the modules that they require. Each script is loaded
 into a VM of its own in which nothing is sent, nothing waits, and no hook runs. In folders
-every script is checked that calls rover.server. Values of rover.config are taken from a
-Caddyfile beside the script, if there is one, and from --set.
+every script is checked that calls rover.server. Values of rover.config and libraries are taken
+from a Caddyfile beside the script, if there is one, and from --set and --library.
 
 The exit code is 0 if nothing was found, 1 for errors (with --strict for warnings, too), and
 2 if the command line is wrong.`,
@@ -73,7 +73,7 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 	if len(args) == 0 {
 		return nil, errors.New("a script or a folder expected")
 	}
-	settings, err := checkSettings(fl)
+	settings, given, err := checkSettings(fl)
 	if err != nil {
 		return nil, err
 	}
@@ -87,17 +87,19 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 		if err != nil {
 			return nil, err
 		}
-		sets, err := setsBeside(path)
+		configs, err := configsBeside(path)
 		if err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its Caddyfile: %v\n", path, err)
 		}
-		for _, set := range sets {
+		for _, config := range configs {
 			s := settings
-			s.Path, s.Source, s.Config = path, source, set
-			for k, v := range settings.Config {
-				set[k] = v
+			s.Path, s.Source = path, source
+			done, err := config.apply(&s, given)
+			if err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its libraries: %v\n", path, err)
 			}
 			report.add(lint.Check(context.Background(), s))
+			done()
 		}
 	}
 	for _, path := range modules {
@@ -110,20 +112,20 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 	return report, report.print(cmd, fl.Bool("json"))
 }
 
-// checkSettings returns what the flags say about scripts.
-func checkSettings(fl caddycmd.Flags) (luart.Script, error) {
+// checkSettings returns what the flags say about scripts; what a Caddyfile can say, too, by itself.
+func checkSettings(fl caddycmd.Flags) (luart.Script, beside, error) {
 	config, err := scriptConfig(fl, "script")
 	if err != nil {
-		return luart.Script{}, err
+		return luart.Script{}, beside{}, err
 	}
-	s := luart.Script{Config: config.Set, Libraries: all.Libraries(), CheckUpstream: upstream.CheckAddress}
+	s := luart.Script{Libraries: all.Libraries(), CheckUpstream: upstream.CheckAddress}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowEnv) {
 		s.AllowEnv, s.Getenv = true, os.LookupEnv
 	}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowNet) {
 		s.Net, err = outbound.ParsePolicy(config.AllowNet)
 	}
-	return s, err
+	return s, beside{config.Set, config.LibrariesRaw}, err
 }
 
 // add counts findings that are not there yet: scripts may have modules in common.

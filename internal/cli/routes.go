@@ -22,7 +22,7 @@ import (
 // routesCommand makes caddy rover routes.
 func routesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] " +
+		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...] " +
 			"[--vm <name>] [--address <interface>] [--config <path> [--adapter <name>]]",
 		Short: "Prints the routes of a script, or of a running Caddy",
 		Long: `Prints what a script routes, with file:line and the hooks that run before and after, in the
@@ -81,7 +81,7 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 
 // routesOf loads a script and returns its routes.
 func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRoutes, error) {
-	s, err := checkSettings(fl)
+	s, given, err := checkSettings(fl)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +89,16 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	if err != nil {
 		return nil, err
 	}
-	sets, err := setsBeside(path)
+	configs, err := configsBeside(path)
 	if err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s is loaded without its Caddyfile: %v\n", path, err)
 	}
-	for k, v := range s.Config {
-		sets[0][k] = v
+	s.Path, s.Source = path, source
+	done, err := configs[0].apply(&s, given)
+	defer done()
+	if err != nil {
+		return nil, err
 	}
-	s.Path, s.Source, s.Config = path, source, sets[0]
 	routes, hooks, err := luart.DryRoutes(cmd.Context(), s)
 	if err != nil {
 		return nil, fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))

@@ -29,7 +29,7 @@ const runGrace = caddy.Duration(3 * time.Second)
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run <script.lua> [--listen <address>] [--upstream <address>...] [--watch] [--debug] [--allow <grants>] " +
-			"[--allow-net <rules>] [--set <key=value>...] [--access-log] [--admin <address>]",
+			"[--allow-net <rules>] [--set <key=value>...] [--library <name>...] [--access-log] [--admin <address>]",
 		Short: "Serves a script without a Caddyfile, until Ctrl-C",
 		Long: `Serves a script over plain HTTP, without a Caddyfile, until Ctrl-C. What the script passes on
 goes to the upstreams; without one it is answered 404. Nothing is kept: no config is saved,
@@ -55,6 +55,7 @@ func scriptFlags(flags *pflag.FlagSet) {
 	flags.StringSlice("allow", nil, "What the script may do, as in the Caddyfile: env, net")
 	flags.StringSlice("allow-net", nil, "Where it may connect to, as rules of allow net; implies --allow net")
 	flags.StringArray("set", nil, "A value for rover.config: key=value; may be repeated")
+	flags.StringArray("library", nil, "A library that this Caddy has as a module, without settings; may be repeated")
 }
 
 // scriptConfig returns the configuration of a script that flags describe.
@@ -90,6 +91,16 @@ func scriptConfig(fl caddycmd.Flags, script string) (rovercaddyfile.Config, erro
 			config.Set = map[string]string{}
 		}
 		config.Set[key] = value
+	}
+	libs, err := fl.GetStringArray("library")
+	if err != nil {
+		return config, err
+	}
+	for _, name := range libs {
+		if config.LibrariesRaw == nil {
+			config.LibrariesRaw = caddy.ModuleMap{}
+		}
+		config.LibrariesRaw[name] = json.RawMessage("{}")
 	}
 	return config, config.Validate()
 }

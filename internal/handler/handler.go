@@ -17,10 +17,10 @@ import (
 	"go.uber.org/zap"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/libraries"
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
-	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -103,7 +103,10 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if err != nil {
 		return err
 	}
-	if h.script.Settings, err = h.newSettings(repl, path); err != nil {
+	if err := h.checkLibraries(app.handlers); err != nil {
+		return err
+	}
+	if h.script.Settings, err = h.newSettings(ctx, repl, path); err != nil {
 		return err
 	}
 	h.script.Watch, h.script.WatchInterval = h.Watch, time.Duration(h.WatchInterval)
@@ -118,13 +121,17 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 }
 
 // newSettings makes what all generations of the script have in common.
-func (h *Handler) newSettings(repl *caddy.Replacer, path string) (luart.Script, error) {
+func (h *Handler) newSettings(ctx caddy.Context, repl *caddy.Replacer, path string) (luart.Script, error) {
 	var net *outbound.Policy
 	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
 		var err error
 		if net, err = outbound.ParsePolicy(h.AllowNet); err != nil {
 			return luart.Script{}, err
 		}
+	}
+	libs, err := libraries.Load(ctx, &h.Config)
+	if err != nil {
+		return luart.Script{}, err
 	}
 	config := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
@@ -145,7 +152,7 @@ func (h *Handler) newSettings(repl *caddy.Replacer, path string) (luart.Script, 
 		Getenv:        os.LookupEnv,
 		Net:           net,
 		Config:        config,
-		Libraries:     all.Libraries(),
+		Libraries:     libs,
 		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,
 	}, nil

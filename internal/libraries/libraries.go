@@ -1,0 +1,69 @@
+// Package libraries makes Caddy modules of the namespace rover.libraries libraries of scripts.
+package libraries
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/all"
+)
+
+// Load returns the libraries of a script: those that every script has, and those that a config
+// names, whose modules it loads. They live as long as ctx.
+func Load(ctx caddy.Context, config *rovercaddyfile.Config) ([]*lib.Library, error) {
+	list := slices.Clone(all.Libraries())
+	if len(config.LibrariesRaw) == 0 {
+		return list, nil
+	}
+	loaded := rovercaddyfile.Config{LibrariesRaw: maps.Clone(config.LibrariesRaw)} // Caddy empties it
+	modules, err := ctx.LoadModule(&loaded, "LibrariesRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading libraries: %w", err)
+	}
+	byName := modules.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		l, err := libraryOf(name, byName[name])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// libraryOf returns the library of a module, with the name of the module.
+func libraryOf(name string, module any) (*lib.Library, error) {
+	provider, ok := module.(lib.Provider)
+	if !ok {
+		return nil, fmt.Errorf("library %q: its module, a %T, has no method Library() *lib.Library", name, module)
+	}
+	l := provider.Library()
+	if l == nil || l.Open == nil {
+		return nil, fmt.Errorf("library %q: its module, a %T, has no library that can be opened", name, module)
+	}
+	named := *l
+	named.Name = name
+	return &named, nil
+}
+
+// Stubs are the definitions for lua-language-server of one library.
+type Stubs struct{ Name, Text string }
+
+// AllStubs returns the definitions of all libraries that this Caddy has as modules, in the order
+// of their names, without those that bring none, or are no libraries.
+func AllStubs() (list []Stubs) {
+	for _, info := range caddy.GetModules(rovercaddyfile.LibraryNamespace) {
+		l, err := libraryOf(info.ID.Name(), info.New())
+		if err == nil && l.Stubs != "" {
+			list = append(list, Stubs{l.Name, l.Stubs})
+		}
+	}
+	slices.SortFunc(list, func(a, b Stubs) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
