@@ -19,7 +19,7 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 )
 
-// pages returns the texts of the README and of docs.
+// pages returns the texts of the README, of CONTRIBUTING.md and of docs.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	files, _ := filepath.Glob("../docs/*.md")
@@ -27,7 +27,7 @@ func pages(t *testing.T) map[string]string {
 		t.Fatal("no pages in docs")
 	}
 	texts := map[string]string{}
-	for _, file := range append(files, "../README.md") {
+	for _, file := range append(files, "../README.md", "../CONTRIBUTING.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -221,6 +221,7 @@ func TestDocsCommands(t *testing.T) {
 		"go test ./integration_test -run TestHostile -v -hostile 1000000 -timeout 2h": ".ci/run, with fewer",
 		"bash .ci/run":                                                                "this run is part of it",
 		"go vet ./...":                                                                ".ci/run",
+		"go test ./integration_test -run 'TestScripts/proxy_pick'":                    "TestScripts",
 		"xcaddy build --with github.com/caddy-rover/rover":                            "TestXcaddy, with a local copy",
 		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.":           "TestXcaddy",
 	}

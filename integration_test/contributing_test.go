@@ -1,0 +1,48 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The map in CONTRIBUTING.md has each package of the module, once, and its files are there. The
+// index of docs has each page.
+func TestMaps(t *testing.T) {
+	text := pages(t)["../CONTRIBUTING.md"]
+	listed := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+			if listed[m[1]] {
+				t.Errorf("CONTRIBUTING.md: %s is there twice", m[1])
+			}
+			listed[m[1]] = true
+		}
+	}
+	for _, path := range strings.Fields(goList(t, "./...")) {
+		if !listed[ours(path)] {
+			t.Errorf("CONTRIBUTING.md: the map has no package %s", ours(path))
+		}
+		delete(listed, ours(path))
+	}
+	for name := range listed {
+		t.Errorf("CONTRIBUTING.md: there is no package %s", name)
+	}
+	for _, m := range regexp.MustCompile("`([\\w/*.]+/[\\w*]+\\.(?:go|lua|md|txtar))`").FindAllStringSubmatch(text, -1) {
+		if files, _ := filepath.Glob("../" + m[1]); len(files) == 0 {
+			t.Errorf("CONTRIBUTING.md: there is no file %s", m[1])
+		}
+	}
+	index, err := os.ReadFile("../docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob("../docs/*.md")
+	for _, file := range files {
+		if name := filepath.Base(file); name != "README.md" && !strings.Contains(string(index), "]("+name+")") {
+			t.Errorf("docs/README.md: no word of %s", name)
+		}
+	}
+}
