@@ -77,7 +77,7 @@ func (c *client) connectWith(out io.Writer, proto, protocol string, r *request, 
 			return dialTLS(ctx, network, addr)
 		}}
 		defer t.CloseIdleConnections() //nolint:staticcheck // the same
-		if resp, err = t.RoundTrip(req); err != nil {
+		if resp, err = t.RoundTrip(req); err != nil { //nolint:staticcheck // the same
 			return err
 		}
 	case "h3":

@@ -2,6 +2,7 @@
 package luarttest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -46,7 +47,8 @@ func RunIn(t *testing.T, open func(*testing.T) *lua.LState, cases []Case) {
 // Eval runs a chunk and returns what a Case wants to see of it.
 func Eval(L *lua.LState, chunk string) string {
 	if err := L.DoString(chunk); err != nil {
-		if failure, ok := err.(*lua.ApiError); ok {
+		var failure *lua.ApiError
+		if errors.As(err, &failure) {
 			return "error: " + failure.Object.String()
 		}
 		return "error: " + err.Error()
