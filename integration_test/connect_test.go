@@ -76,7 +76,7 @@ func (c *client) connectWith(out io.Writer, proto, protocol string, r *request, 
 		t := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 			return dialTLS(ctx, network, addr)
 		}}
-		defer t.CloseIdleConnections() //nolint:staticcheck // the same
+		defer t.CloseIdleConnections()                //nolint:staticcheck // the same
 		if resp, err = t.RoundTrip(req); err != nil { //nolint:staticcheck // the same
 			return err
 		}
