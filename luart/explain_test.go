@@ -226,7 +226,7 @@ func FuzzPosition(f *testing.F) {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, message, traceback string) {
-		g := &Generation{env: &lua.LTable{}}
+		g := &Generation{vm: &VM{}, env: &lua.LTable{}}
 		g.sources.Add("app.lua", []byte("local a\r\n\xffb()\n"), nil)
 		g.sources.Add("m.lua", []byte("x"), &chunk.SyntaxError{File: "m.lua", Line: 1, Column: 9})
 		e := g.locate(&ScriptError{Message: message, Traceback: traceback})
