@@ -199,7 +199,7 @@ func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
 
 // serve runs the handler to its end.
 func (h *handover) serve(host Host, next any, r *http.Request) {
-	defer h.runner.returned()
+	defer h.returned()
 	func() {
 		defer func() {
 			if h.panicked = recover(); h.panicked != nil {
