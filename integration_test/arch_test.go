@@ -32,7 +32,7 @@ internal/cli (caddy more): caddyfile internal/admin internal/caddyenv internal/h
 	internal/libraries internal/scripts internal/upstream internal/watch luart luart/lib/all
 	luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
-	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics
+	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
 	luart/outbound luart/persist luart/reqbody luart/scripttest
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
@@ -40,7 +40,7 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
-	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/outbound
+	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval
@@ -62,6 +62,7 @@ luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/time (lua): luart/clock
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/lint (lua): luart luart/chunk luart/hint luart/route
+luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x):

@@ -14,6 +14,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -196,7 +197,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"log": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.log().Info(L.CheckString(2), logFields(L, 3)...)
+			x.log().Info(L.CheckString(2), loglimit.Fields(L, 3)...)
 			return 0
 		},
 		"log_field": func(L *lua.LState) int {
@@ -248,29 +249,11 @@ func goValue(v any) lua.LValue {
 
 // scalarArgument returns argument n, a string, number, boolean or nil, as a Go value.
 func scalarArgument(L *lua.LState, n int) any {
-	v, ok := scalar(L.Get(n))
+	v, ok := luaval.Scalar(L.Get(n))
 	if !ok {
 		L.ArgError(n, "string, number, boolean or nil expected, got "+luaval.TypeName(L.Get(n)))
 	}
 	return v
-}
-
-// scalar returns a string, number, boolean or nil as a Go value; ok is false for others.
-func scalar(v lua.LValue) (any, bool) {
-	switch v := v.(type) {
-	case lua.LString:
-		return string(v), true
-	case lua.LNumber:
-		if n := int64(v); lua.LNumber(n) == v {
-			return n, true
-		}
-		return float64(v), true
-	case lua.LBool:
-		return bool(v), true
-	case *lua.LNilType:
-		return nil, true
-	}
-	return nil, false
 }
 
 // logField adds a field to the request's line in the access log, with the limits of one entry.
@@ -279,27 +262,27 @@ func (x *Exchange) logField(key string, value any) {
 	if x.luaCtx.logged.full {
 		return
 	}
-	n, took := logWidth(key, maxLogKeyBytes)
+	n, took := loglimit.Width(key, loglimit.MaxKeyBytes)
 	whole := n == len(key)
-	key = cutText(key, maxLogKeyBytes)
-	room := max(maxLogBytes-x.luaCtx.logged.bytes-took, 0)
+	key = loglimit.Cut(key, loglimit.MaxKeyBytes)
+	room := max(loglimit.MaxBytes-x.luaCtx.logged.bytes-took, 0)
 	if text, ok := value.(string); ok {
-		n, width := logWidth(text, room)
+		n, width := loglimit.Width(text, room)
 		took += width
 		whole = whole && n == len(text)
-		value = cutText(text, room)
+		value = loglimit.Cut(text, room)
 	}
-	if x.luaCtx.logged.fields++; x.luaCtx.logged.fields <= maxLogFields {
+	if x.luaCtx.logged.fields++; x.luaCtx.logged.fields <= loglimit.MaxFields {
 		x.luaCtx.logged.bytes += took
 		x.host.LogField(x.r, key, value)
 	} else {
 		whole = false
 	}
 	if !whole {
-		x.luaCtx.logged.full = x.luaCtx.logged.fields > maxLogFields || x.luaCtx.logged.bytes >= maxLogBytes-utf8.UTFMax
+		x.luaCtx.logged.full = x.luaCtx.logged.fields > loglimit.MaxFields || x.luaCtx.logged.bytes >= loglimit.MaxBytes-utf8.UTFMax
 		if !x.luaCtx.logged.cut {
 			x.luaCtx.logged.cut = true
-			x.host.LogField(x.r, cutField, true)
+			x.host.LogField(x.r, loglimit.TruncatedField, true)
 		}
 	}
 }
@@ -331,7 +314,7 @@ func (g *Generation) openLog(L *lua.LState) *lua.LTable {
 		"error": (*zap.Logger).Error,
 	} {
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			write(g.vm.cur.log(), luaval.CheckText(L, 1), append(logFields(L, 2), zap.String("at", luaval.CallerLine(L)))...)
+			write(g.vm.cur.log(), luaval.CheckText(L, 1), append(loglimit.Fields(L, 2), zap.String("at", luaval.CallerLine(L)))...)
 			return 0
 		}))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/stdlib"
@@ -138,7 +139,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 // for nothing but to be looked at.
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
-		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: BoundLog(s.Logger),
+		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: loglimit.Bound(s.Logger),
 		allowEnv: s.AllowEnv, timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -14,7 +15,7 @@ func (vm *VM) show(c *call, from stdlib.Stream, line string) {
 	for asked := c; asked != nil; asked = asked.parent {
 		if asked.printed != nil {
 			if len(*asked.printed) < maxPrinted {
-				*asked.printed = append(*asked.printed, validText(cutText(line, maxLogBytes)))
+				*asked.printed = append(*asked.printed, validText(loglimit.Cut(line, loglimit.MaxBytes)))
 			}
 			return
 		}

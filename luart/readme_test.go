@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
@@ -110,7 +111,7 @@ func TestLimitsPage(t *testing.T) {
 		{"a module", []string{mib(maxModuleBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
 		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
-		{"one entry of the log", []string{kib(maxLogBytes), count(maxLogFields) + " fields"}},
+		{"one entry of the log", []string{kib(loglimit.MaxBytes), count(loglimit.MaxFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},
 		{"the story of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
 		{"source that is kept for errors", []string{mib(chunk.MaxSourceBytes), kib(chunk.MaxHintBytes)}},

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/loglimit"
 )
 
 const (
@@ -54,7 +56,7 @@ func (vm *VM) RecentErrors() []RecentError {
 // the error's hint may have to be found.
 func (g *Generation) recordError(in, defined string, err *ScriptError) {
 	about := g.explain(err)
-	message := cutText(err.Message, maxRecentErrorBytes)
+	message := loglimit.Cut(err.Message, maxRecentErrorBytes)
 	f := &g.vm.recentErrors
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +75,7 @@ func (g *Generation) recordError(in, defined string, err *ScriptError) {
 	}
 	f.list = append(f.list, &RecentError{
 		At: time.Now(), Times: 1, In: in, Defined: defined, Version: g.number, Status: err.Status,
-		Message: message, Place: about.Position(), Hint: cutText(about.Hint, maxRecentErrorBytes),
+		Message: message, Place: about.Position(), Hint: loglimit.Cut(about.Hint, maxRecentErrorBytes),
 		Excerpt: strings.Join(about.Lines(), "\n"), Traceback: err.Traceback,
 	})
 }

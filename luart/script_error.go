@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/loglimit"
 )
 
 // StatusClientClosed is the status of a request whose client has left; nobody
@@ -61,7 +62,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	if !errors.As(err, &api) {
 		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error(), killed: killed}
 	}
-	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: cutText(cleanTraceback(c, api.StackTrace), maxTracebackBytes)}
+	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: loglimit.Cut(cleanTraceback(c, api.StackTrace), maxTracebackBytes)}
 	switch obj := api.Object.(type) {
 	case *lua.LTable:
 		e.Message = "error object without a message"
@@ -80,7 +81,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = obj.String()
 	}
 	if !e.Deliberate && len(e.Message) > maxMessageBytes {
-		e.Message = fmt.Sprintf("%s (%d bytes)", cutText(e.Message, maxMessageBytes), len(e.Message))
+		e.Message = fmt.Sprintf("%s (%d bytes)", loglimit.Cut(e.Message, maxMessageBytes), len(e.Message))
 	}
 	switch {
 	case why != nil:

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -51,7 +52,7 @@ func (t *Trace) waited(on, at string, d time.Duration) {
 }
 
 func (t *Trace) add(step Step) {
-	step.What, step.Result = cutText(step.What, maxStepBytes), cutText(step.Result, maxStepBytes)
+	step.What, step.Result = loglimit.Cut(step.What, maxStepBytes), loglimit.Cut(step.Result, maxStepBytes)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.steps) < maxSteps {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -128,7 +129,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	vm := &VM{
 		clock:  o.Clock,
 		made:   o.Clock.Now(),
-		logger: BoundLog(o.Logger),
+		logger: loglimit.Bound(o.Logger),
 		states: map[string]*lua.LTable{},
 		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/loglimit"
 )
 
 // TraceHeader asks for the trace of a request, and brings it back: see Config.Explain. The
@@ -124,7 +125,7 @@ func (h *Handler) serveTraced(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), t.connections()))
 	defer func() {
-		luart.BoundLog(h.logger).Info("request explained",
+		loglimit.Bound(h.logger).Info("request explained",
 			zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", t.trace().fit(maxTraceLog)))
 	}()
 	err := h.serve(t, r, next, t)

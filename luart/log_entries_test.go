@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-rover/rover/luart/loglimit"
 )
 
 // Whatever a script logs, an entry has a bounded size, is valid, and says that it was cut.
@@ -60,11 +62,11 @@ func TestLogEntriesAreBounded(t *testing.T) {
 		"items":   func(e map[string]any) bool { return e["1"] == 1.0 },
 		"nested": func(e map[string]any) bool {
 			n := len(e["body"].(map[string]any)["rows"].([]any))
-			return n > 64 && n < maxLogFields
+			return n > 64 && n < loglimit.MaxFields
 		},
 		"deep": func(e map[string]any) bool { return e["deep"] != nil },
 		"ring": func(e map[string]any) bool { return e["ring"] != nil },
-		"wide": func(e map[string]any) bool { return len(e) > maxLogFields },
+		"wide": func(e map[string]any) bool { return len(e) > loglimit.MaxFields },
 		"tables": func(e map[string]any) bool {
 			return e["n"] == 1.0 && len(e["wide"].(map[string]any)) > 0
 		},
@@ -85,7 +87,7 @@ func TestLogEntriesAreBounded(t *testing.T) {
 		s.do("GET /"+path, "")
 		s.untilNoTasks()
 		line := out.Bytes()
-		if n := bytes.Count(line, []byte("\n")); n != 1 || len(line) > maxLogBytes+8<<10 || !utf8.Valid(line) {
+		if n := bytes.Count(line, []byte("\n")); n != 1 || len(line) > loglimit.MaxBytes+8<<10 || !utf8.Valid(line) {
 			t.Errorf("%s: %d lines, %d bytes, %.200s", path, n, len(line), line)
 			continue
 		}
@@ -96,8 +98,8 @@ func TestLogEntriesAreBounded(t *testing.T) {
 		}
 		// What is kept of an error says itself that it was cut.
 		cut := path != "small" && path != "raised" && path != "traceback" && path != "task"
-		if entry[cutField] == true != cut || !check(entry) {
-			t.Errorf("%s: cut %v, %.300s … %s", path, entry[cutField], line, line[max(0, len(line)-300):])
+		if entry[loglimit.TruncatedField] == true != cut || !check(entry) {
+			t.Errorf("%s: cut %v, %.300s … %s", path, entry[loglimit.TruncatedField], line, line[max(0, len(line)-300):])
 		}
 	}
 	for _, f := range s.vm.RecentErrors() {
@@ -122,51 +124,11 @@ func TestLogFieldIsBounded(t *testing.T) {
 		return api`)
 	s.once("GET /long", "200 ok")
 	f1, f2 := s.fields["f1"].(string), s.fields["f2"].(string)
-	if len(f1) != 40000 || !strings.HasSuffix(f2, "ä…") || len(f1)+len(f2) > maxLogBytes || s.fields[cutField] != true {
-		t.Errorf("%d and %d bytes, cut %v", len(f1), len(f2), s.fields[cutField])
+	if len(f1) != 40000 || !strings.HasSuffix(f2, "ä…") || len(f1)+len(f2) > loglimit.MaxBytes || s.fields[loglimit.TruncatedField] != true {
+		t.Errorf("%d and %d bytes, cut %v", len(f1), len(f2), s.fields[loglimit.TruncatedField])
 	}
 	s.once("GET /many", "200 ok")
 	if s.fields["m128"] != int64(128) || s.fields["m129"] != nil {
 		t.Errorf("m128 %v, m129 %v", s.fields["m128"], s.fields["m129"])
-	}
-}
-
-// Loggers that add fields to their entries, and cores that choose entries, work as they did.
-func TestBoundLogKeepsTheCore(t *testing.T) {
-	var all, warnings bytes.Buffer
-	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "msg"})
-	l := BoundLog(BoundLog(zap.New(zapcore.NewTee(
-		zapcore.NewCore(encoder, zapcore.AddSync(&all), zapcore.InfoLevel),
-		zapcore.NewCore(encoder, zapcore.AddSync(&warnings), zapcore.WarnLevel)))))
-	long := l.With(zap.String("uri", strings.Repeat("u", 1<<20)))
-	l.Debug("d")
-	l.Info("i", zap.String("a", "b"))
-	long.Warn("w", zap.Error(&ScriptError{Message: "m"}))
-	uri := strings.Repeat("u", maxLogWith-3) + "…"
-	warning := `{"msg":"w","uri":"` + uri + `","error":"m","truncated":true}` + "\n"
-	if got := all.String(); got != `{"msg":"i","a":"b"}`+"\n"+warning {
-		t.Errorf("all: %.300s", got)
-	}
-	if got := warnings.String(); got != warning {
-		t.Errorf("warnings: %.300s", got)
-	}
-}
-
-func TestLogWidth(t *testing.T) {
-	for _, text := range []string{"", "plain", "ä€😀", "\x00\n\"\\\t\x7f", "\xff\xc3", "\u2028", strings.Repeat("ä", 100)} {
-		var out bytes.Buffer
-		core := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m", SkipLineEnding: true}),
-			zapcore.AddSync(&out), zapcore.DebugLevel)
-		zap.New(core).Info(text)
-		n, width := logWidth(text, 1<<20)
-		if wrote := out.Len() - len(`{"m":""}`); n != len(text) || width < wrote {
-			t.Errorf("%q: %d bytes take %d, wrote %d", text, n, width, wrote)
-		}
-		for limit := range 20 {
-			cut := cutText(text, limit)
-			if _, width := logWidth(cut, 1<<20); utf8.ValidString(text) && !utf8.ValidString(cut) || width > max(limit, 3) {
-				t.Errorf("%q cut to %d: %q", text, limit, cut)
-			}
-		}
 	}
 }
