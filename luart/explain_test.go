@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -225,8 +226,10 @@ func FuzzPosition(f *testing.F) {
 	} {
 		f.Add(seed, seed)
 	}
+	vm := newVM(f, VMOptions{})
+	f.Cleanup(func() { vm.Close(context.Background()) })
 	f.Fuzz(func(t *testing.T, message, traceback string) {
-		g := &Generation{vm: &VM{}, env: &lua.LTable{}}
+		g := &Generation{vm: vm, env: &lua.LTable{}}
 		g.sources.Add("app.lua", []byte("local a\r\n\xffb()\n"), nil)
 		g.sources.Add("m.lua", []byte("x"), &chunk.SyntaxError{File: "m.lua", Line: 1, Column: 9})
 		e := g.locate(&ScriptError{Message: message, Traceback: traceback})
