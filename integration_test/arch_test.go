@@ -64,6 +64,7 @@ luart/lib/url (lua): luart/luaval luart/urltext
 luart/lint (lua): luart luart/chunk luart/hint luart/route
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
+luart/libtest: luart luart/lib
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x):
 luart/outbound (x):

@@ -19,6 +19,10 @@ import (
 // Each example is started as its README says, and answers as its requests.txt says.
 func TestExamples(t *testing.T) {
 	dirs, _ := filepath.Glob("../examples/*")
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { // see TestLibraryExample
+		_, err := os.Stat(filepath.Join(dir, "go.mod"))
+		return err == nil
+	})
 	if len(dirs) == 0 {
 		t.Fatal("no examples")
 	}
@@ -28,21 +32,30 @@ func TestExamples(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
-	check := exec.CommandContext(t.Context(), binary, "rover", "check", "--strict", "examples")
+	check := exec.CommandContext(t.Context(), binary, append([]string{"rover", "check", "--strict"}, fromRoot(dirs)...)...)
 	check.Dir = ".."
 	if out, err := check.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), ": 0 errors, 0 warnings\n") {
 		t.Errorf("caddy rover check examples: %v\n%s", err, out)
 	}
-	testExamples(t, binary, dirs)
+	testExamples(t, binary, "go run ./cmd/caddy", dirs)
 	for _, dir := range dirs {
-		t.Run(filepath.Base(dir), func(t *testing.T) { runExample(t, binary, dir) })
+		t.Run(filepath.Base(dir), func(t *testing.T) { runExample(t, binary, "go run ./cmd/caddy", dir) })
 	}
 }
 
-// testExamples runs caddy rover test: each example has tests, and they pass.
-func testExamples(t *testing.T, binary string, dirs []string) {
+// fromRoot returns the folders of examples as they are called in the root of the repository.
+func fromRoot(dirs []string) (list []string) {
+	for _, dir := range dirs {
+		list = append(list, "examples/"+filepath.Base(dir))
+	}
+	return list
+}
+
+// testExamples runs caddy rover test: each example has tests, and they pass. command is how the
+// README calls binary.
+func testExamples(t *testing.T, binary, command string, dirs []string) {
 	report := filepath.Join(t.TempDir(), "junit.xml")
-	run := exec.CommandContext(t.Context(), binary, "rover", "test", "--junit", report, "examples")
+	run := exec.CommandContext(t.Context(), binary, append([]string{"rover", "test", "--junit", report}, fromRoot(dirs)...)...)
 	run.Dir = ".."
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Errorf("caddy rover test examples: %v\n%s", err, out)
@@ -58,13 +71,14 @@ func testExamples(t *testing.T, binary string, dirs []string) {
 			t.Errorf("%s: no tests, or fewer than two: %q", name, m)
 		}
 		readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
-		if err != nil || !strings.Contains(string(readme), "go run ./cmd/caddy rover test "+strings.TrimSuffix(name, "/app_test.lua")) {
+		if err != nil || !strings.Contains(string(readme), command+" rover test "+strings.TrimSuffix(name, "/app_test.lua")) {
 			t.Errorf("%s/README.md does not say how to run its tests (%v)", dir, err)
 		}
 	}
 }
 
-func runExample(t *testing.T, binary, dir string) {
+// runExample starts an example. command is how its README calls binary.
+func runExample(t *testing.T, binary, command, dir string) {
 	for _, file := range []string{"Caddyfile", "app.lua", "README.md", "requests.txt"} {
 		if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
 			t.Fatal(err)
@@ -75,7 +89,7 @@ func runExample(t *testing.T, binary, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if command := "go run ./cmd/caddy run --config " + config; !strings.Contains(string(readme), command) {
+	if command := command + " run --config " + config; !strings.Contains(string(readme), command) {
 		t.Errorf("README.md does not say %q", command)
 	}
 	file := filepath.Join(dir, "requests.txt")

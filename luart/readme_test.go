@@ -46,6 +46,9 @@ func TestReadme(t *testing.T) {
 			if strings.HasPrefix(b[1], "-- app_test.lua\n") {
 				continue // TestDocsTesting runs it
 			}
+			if strings.HasPrefix(b[1], "-- with rover.slug\n") {
+				continue // TestDocsLibrary runs it
+			}
 			s := newServer(t, b[1], func(s *Script) {
 				s.Config = map[string]string{"token": "s3cret", "upstream": up.URL}
 				s.Net = outbound.NewPolicy()
