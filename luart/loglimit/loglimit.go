@@ -15,10 +15,10 @@ const (
 	MaxBytes  = 64 << 10
 	MaxFields = 128 // those in tables included
 
-	maxTables = MaxBytes / 2 // of tables, so that messages keep the rest
-	maxWith   = 8 << 10      // of each field that a logger adds to all of its entries
-	MaxKeyBytes  = 256
-	maxDepth  = 16 // tables in each other
+	maxTables   = MaxBytes / 2 // of tables, so that messages keep the rest
+	maxWith     = 8 << 10      // of each field that a logger adds to all of its entries
+	MaxKeyBytes = 256
+	maxDepth    = 16 // tables in each other
 )
 
 // TruncatedField says in an entry that it is not whole.
