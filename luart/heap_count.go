@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -49,10 +50,10 @@ func contentsOf(f *glua.Table) int {
 //
 // Only the holder may use it.
 type heapCount struct {
-	caches []knownCache
-	roots  []root
-	sizes  []rootSize // of the roots counted, in order
-	bytes  int64      // of all of them
+	kept  []lib.Kept // by libraries, not counted yet
+	roots []root
+	sizes []rootSize // of the roots counted, in order
+	bytes int64      // of all of them
 
 	seen  map[any]struct{} // tables and functions
 	stack []visit
@@ -64,14 +65,8 @@ type root struct {
 	value lua.LValue
 }
 
-// knownCache is a cache that has not been counted yet.
-type knownCache struct {
-	name  string
-	cache *cache[luaval.DataCopy]
-}
-
-// expireAtOnce items of a cache, whose time is over, are dropped before step looks at the
-// time again.
+// expireAtOnce items that a library keeps, whose time is over, are dropped before step looks at
+// the time again.
 const expireAtOnce = 16
 
 // stateRoot begins the names of roots that are rover.state.
@@ -92,15 +87,9 @@ type visit struct {
 
 // newAccount begins to count. Only the holder may call it.
 func newAccount(vm *VM) *heapCount {
-	a := &heapCount{seen: map[any]struct{}{}}
+	a := &heapCount{seen: map[any]struct{}{}, kept: append(vm.shared.keeps(), vm.libraries.kept()...)}
 	for name, t := range vm.states {
 		a.roots = append(a.roots, root{stateRoot + name, t})
-	}
-	for name, c := range vm.shared.caches {
-		a.caches = append(a.caches, knownCache{"rover.cache " + name, c.cache})
-	}
-	for name, ch := range vm.shared.channels {
-		a.addKnown("rover.channel "+name, ch.bytes, len(ch.buffer))
 	}
 	for g := range vm.live {
 		add := func(v lua.LValue) { a.roots = append(a.roots, root{g.name, v}) }
@@ -115,10 +104,17 @@ func newAccount(vm *VM) *heapCount {
 	return a
 }
 
-// addKnown counts what keeps an account of its own.
-func (a *heapCount) addKnown(name string, bytes, entries int) {
+// addKept counts what a library keeps an account of. It reports false where there may be more of
+// it to drop before. What has expired is not kept, and nobody else may come to drop it: beyond
+// the limit requests, which would use it, are refused.
+func (a *heapCount) addKept(k lib.Kept) bool {
+	if k.Expire != nil && k.Expire(expireAtOnce) >= expireAtOnce {
+		return false
+	}
+	bytes, items := k.Size()
 	a.bytes += int64(bytes)
-	a.sizes = append(a.sizes, rootSize{name, int64(bytes), int64(entries)})
+	a.sizes = append(a.sizes, rootSize{k.Name, int64(bytes), int64(items)})
+	return true
 }
 
 // step goes on counting until all is counted, or for about a duration. It reports
@@ -129,13 +125,9 @@ func (a *heapCount) step(d time.Duration) (done bool) {
 		if n%64 == 63 && time.Now().After(end) {
 			return false
 		}
-		if len(a.caches) > 0 {
-			// What has expired is not kept. Nobody else may come to drop it: beyond the limit
-			// requests, which use the cache, are refused.
-			k := a.caches[0]
-			if k.cache.expire(expireAtOnce) < expireAtOnce {
-				a.addKnown(k.name, k.cache.bytes, k.cache.lru.Len())
-				a.caches = a.caches[1:]
+		if len(a.kept) > 0 {
+			if a.addKept(a.kept[0]) {
+				a.kept = a.kept[1:]
 			}
 			continue
 		}

@@ -168,3 +168,40 @@ func TestOwnNames(t *testing.T) {
 		return api`, func(s *Script) { s.Libraries = nil })
 	s.get(strings.Join(ownNames, " "))
 }
+
+// keeper keeps what its library says, in items that can be dropped.
+type keeper struct{ expired, items int }
+
+func (k *keeper) Keeps() []lib.Kept {
+	return []lib.Kept{{
+		Name: "rover.hoard",
+		Expire: func(n int) int {
+			n = min(n, k.expired)
+			k.expired -= n
+			k.items -= n
+			return n
+		},
+		Size: func() (bytes, items int) { return k.items << 20, k.items },
+	}}
+}
+
+// What a library keeps counts as memory of the scripts, once what nobody can get is dropped.
+func TestLibraryMemory(t *testing.T) {
+	k := &keeper{expired: 100, items: 103}
+	s := newServer(t, `local api = rover.server {}
+		function api.get() return "served" end
+		return api`, withLibrary(&lib.Library{
+		Name: "hoard", NewState: func(lib.VM) any { return k },
+		Open: func(s *lib.Scope) lua.LValue { return s.L().NewTable() },
+	}))
+	s.vm.SetMemory(64 << 20)
+	if _, ok := s.vm.countMemory(); !ok || s.vm.Memory() < 3<<20 || s.vm.Memory() > 4<<20 {
+		t.Errorf("%d bytes counted, want some more than 3 MiB", s.vm.Memory())
+	}
+	s.get("served")
+	k.items = 100
+	s.vm.countMemory()
+	if got := answer(s.do("GET /", "")); got != "503 "+ErrMemory.Error()+"\n" {
+		t.Errorf("beyond the limit: %q", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -31,6 +32,23 @@ func newShared(now func() time.Time) *shared {
 		semaphores: map[string]*semaphore{},
 		channels:   map[string]*channel{},
 	}
+}
+
+// keeps lists what is kept in caches and channels.
+func (s *shared) keeps() (list []lib.Kept) {
+	for name, c := range s.caches {
+		list = append(list, lib.Kept{
+			Name: "rover.cache " + name, Expire: c.expire,
+			Size: func() (bytes, items int) { return c.bytes, c.lru.Len() },
+		})
+	}
+	for name, ch := range s.channels {
+		list = append(list, lib.Kept{
+			Name: "rover.channel " + name,
+			Size: func() (bytes, items int) { return ch.bytes, len(ch.buffer) },
+		})
+	}
+	return list
 }
 
 // checkNames raises in L when there are too many names of a kind.
