@@ -30,13 +30,12 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e
 
 // Compile makes a function prototype of Lua source; name stands for it in messages and tracebacks.
 // A first line that starts with "#!" and a UTF-8 byte order mark are passed over. Every error is a
-// *SyntaxError. Any goroutine may call it.
+// *SyntaxError.
 func Compile(source []byte, name string) (*lua.FunctionProto, error) {
 	return CompileFor(context.Background(), source, name)
 }
 
-// CompileFor is compile until a context ends: then it returns that one's error. Any goroutine may
-// call it.
+// CompileFor is compile until a context ends: then it returns that one's error.
 func CompileFor(ctx context.Context, source []byte, name string) (proto *lua.FunctionProto, err error) {
 	line := 1
 	defer func() {
@@ -94,7 +93,7 @@ func (r *endingReader) Read(p []byte) (int, error) {
 	return r.source.Read(p)
 }
 
-// numeral returns the number that a numeral in source spells. Any goroutine may call it.
+// numeral returns the number that a numeral in source spells.
 func numeral(spelled string) (float64, error) {
 	n, ok := luaval.ParseNumber(spelled)
 	if !ok {
@@ -103,7 +102,7 @@ func numeral(spelled string) (float64, error) {
 	return n, nil
 }
 
-// ParseError gives gopher-lua's syntax errors C Lua's form. Any goroutine may call it.
+// ParseError gives gopher-lua's syntax errors C Lua's form.
 func ParseError(err error, source []byte, name string) *SyntaxError {
 	var p *parse.Error
 	if !errors.As(err, &p) {
@@ -130,7 +129,7 @@ func ParseError(err error, source []byte, name string) *SyntaxError {
 	return e
 }
 
-// lastLine is the number of the last line of source, whose lines may end as on any system. Any goroutine may call it.
+// lastLine is the number of the last line of source, whose lines may end as on any system.
 func lastLine(source []byte) int {
 	l := lexer{source: source, line: 1}
 	for l.at < len(source) {

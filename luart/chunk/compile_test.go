@@ -90,8 +90,8 @@ func TestCompileAccepts(t *testing.T) {
 	}
 }
 
-// TestCompileDepth feeds the compiler what would overflow its Go stack, which ends the process, or keep it busy for
-// seconds.
+// TestCompileDepth feeds the compiler what would overflow its Go stack, which ends the process, or
+// keep it busy for seconds.
 func TestCompileDepth(t *testing.T) {
 	rep := strings.Repeat
 	for name, unit := range map[string][3]string{

@@ -10,7 +10,8 @@ import (
 // excerptLines are shown before and after the line of an error.
 const excerptLines = 5
 
-// Explanation is what a person wants to know of an error: where it is, what stands there, and what to do.
+// Explanation is what a person wants to know of an error: where it is, what stands there, and what
+// to do.
 type Explanation struct {
 	File         *File   // nil: it is not known where
 	Line, Column int     // column, in bytes from 1; 0: not known
@@ -66,7 +67,7 @@ func (e *Explanation) Excerpt() (list []ExcerptLine) {
 	return list
 }
 
-// Caret returns the space before a column of a line, and a caret. Any goroutine may call it.
+// Caret returns the space before a column of a line, and a caret.
 func Caret(line string, column int) string {
 	const longest = 200
 	if column < 1 || column > min(len(line), longest) {
@@ -122,7 +123,7 @@ func (e *Explanation) String() string {
 }
 
 // tokenColumn returns the column of a token in a line, when the scanner stands at a column:
-// the token's first byte or its last one; 0 if it is neither. Any goroutine may call it.
+// the token's first byte or its last one; 0 if it is neither.
 func tokenColumn(line, token string, column int) int {
 	switch {
 	case token == "" || column < 1 || column > len(line):

@@ -16,7 +16,7 @@ type Lexeme struct {
 }
 
 // Lexemes takes a file apart: gopher-lua's statements know lines, not columns. Strings and
-// numbers are left out. Any goroutine may call it.
+// numbers are left out.
 func (f *File) Lexemes() (list []Lexeme) {
 	text := f.Text
 	if strings.HasPrefix(text, "#!") {

@@ -7,10 +7,10 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// lexer reads source as C Lua's does, before gopher-lua's reads it, which is less strict: it takes '\300',
-// {1,,2} and 1and 2 for Lua, and a call whose parenthesis stands on the next line, which C Lua refuses because it may
-// have been meant as a statement. It knows neither form feeds as white space nor the comment "--[=". Not safe for
-// concurrent use.
+// lexer reads source as C Lua's does, before gopher-lua's reads it, which is less strict: it takes
+// '\300', {1,,2} and 1and 2 for Lua, and a call whose parenthesis stands on the next line, which C
+// Lua refuses because it may have been meant as a statement. It knows neither form feeds as white
+// space nor the comment "--[=". Not safe for concurrent use.
 type lexer struct {
 	source []byte
 	own    bool // source is a copy
@@ -29,8 +29,8 @@ type lexer struct {
 	header bool // the name of a function, and its parameters, follow
 }
 
-// readSource returns source with blanks in the place of what gopher-lua cannot read, or what is wrong with it. What is
-// wrong as well for gopher-lua is left to it. Any goroutine may call it.
+// readSource returns source with blanks in the place of what gopher-lua cannot read, or what is
+// wrong with it. What is wrong as well for gopher-lua is left to it.
 func readSource(source []byte, name string) ([]byte, *SyntaxError) {
 	l := &lexer{source: source, line: 1, ended: 1}
 	for l.err == nil && l.at < len(l.source) && l.next() {
@@ -64,7 +64,8 @@ func (l *lexer) peek(offset int) byte {
 	return 0
 }
 
-// next reads one token, or what stands between tokens. It returns false where gopher-lua finds an error.
+// next reads one token, or what stands between tokens. It returns false where gopher-lua finds an
+// error.
 func (l *lexer) next() bool {
 	start := l.at
 	switch c := l.source[l.at]; {

@@ -2,8 +2,8 @@ package chunk
 
 import "github.com/yuin/gopher-lua/ast"
 
-// gopher-lua's messages do not say what was called or indexed. sites are the places in a file where that happens, by
-// line; which of them failed is found by leaving out those that cannot have.
+// gopher-lua's messages do not say what was called or indexed. sites are the places in a file where
+// that happens, by line; which of them failed is found by leaving out those that cannot have.
 type Sites struct {
 	Calls   map[int][]Site
 	Indexes map[int][]Site
@@ -23,7 +23,7 @@ type Site struct {
 	Loop  bool   // the call is that of a for loop
 }
 
-// Sites finds the sites of a file. Any goroutine may call it.
+// Sites finds the sites of a file.
 func (f *File) Sites() *Sites {
 	stmts := f.stmts()
 	f.mu.Lock()
@@ -36,7 +36,7 @@ func (f *File) Sites() *Sites {
 	return f.sites
 }
 
-// stmts are the file's statements, as long as its sites have not been found. Any goroutine may call it.
+// stmts are the file's statements, as long as its sites have not been found.
 func (f *File) stmts() []ast.Stmt {
 	f.mu.Lock()
 	known := f.sites != nil
@@ -47,7 +47,7 @@ func (f *File) stmts() []ast.Stmt {
 	return f.Statements()
 }
 
-// Statements parses the file, if it is not too long. They are nil where it does not parse. Any goroutine may call it.
+// Statements parses the file, if it is not too long. They are nil where it does not parse.
 func (f *File) Statements() []ast.Stmt {
 	if len(f.Text) > MaxHintBytes || f.Broken != nil {
 		return nil

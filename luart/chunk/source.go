@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSourceBytes is how much source a generation keeps to show errors in: that of 100,000 lines. What is loaded beyond
-// that has errors without their source line.
+// MaxSourceBytes is how much source a generation keeps to show errors in: that of 100,000 lines.
+// What is loaded beyond that has errors without their source line.
 const MaxSourceBytes = 4 << 20
 
-// Files are the files of one generation as they were loaded: the disk may have others by the time of an error. Any
-// goroutine may call its methods.
+// Files are the files of one generation as they were loaded: the disk may have others by the time
+// of an error. Any goroutine may call its methods.
 type Files struct {
 	mu    sync.Mutex
 	files map[string]*File
@@ -67,8 +67,8 @@ func (s *Files) Names() []string {
 	return slices.Sorted(maps.Keys(s.files))
 }
 
-// Position returns the file and line that a message begins with, "app.lua:12: …", and what follows. A message may
-// contain anything: only files and lines that exist count. Otherwise file is nil.
+// Position returns the file and line that a message begins with, "app.lua:12: …", and what follows.
+// A message may contain anything: only files and lines that exist count. Otherwise file is nil.
 func (s *Files) Position(message string) (file *File, line int, rest string) {
 	s.mu.Lock()
 	for name, f := range s.files {
@@ -101,7 +101,8 @@ func lineNumber(s string) (line int, rest string, ok bool) {
 	return line, strings.TrimPrefix(rest, " "), err == nil
 }
 
-// Lines returns the file's lines. Their ends are those that gopher-lua's scanner counts: LF, CR, and pairs of both.
+// Lines returns the file's lines. Their ends are those that gopher-lua's scanner counts: LF, CR,
+// and pairs of both.
 func (f *File) Lines() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,8 +136,8 @@ func (f *File) LastLine() int {
 	return 1
 }
 
-// LineAt returns a line, from 1, as it is shown: its beginning, and what is no UTF-8 replaced. It is "" for a line that
-// there is not.
+// LineAt returns a line, from 1, as it is shown: its beginning, and what is no UTF-8 replaced. It
+// is "" for a line that there is not.
 func (f *File) LineAt(line int) string {
 	lines := f.Lines()
 	if line < 1 || line > len(lines) {

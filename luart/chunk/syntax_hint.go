@@ -25,7 +25,6 @@ var tokenHints = []struct{ token, hint string }{
 }
 
 // SyntaxHint says what to do about source that does not parse, empty when nothing is sure.
-// Any goroutine may call it.
 func (f *File) SyntaxHint(err *SyntaxError) string {
 	if len(f.Text) > MaxHintBytes || strings.HasPrefix(f.Text, "#!") {
 		return ""
@@ -135,8 +134,7 @@ func Word(text string) string {
 	return text
 }
 
-// parses returns the statements of a source, nil if it does not parse or has none. Any
-// goroutine may call it.
+// parses returns the statements of a source, nil if it does not parse or has none.
 func (f *File) parses(source string) (stmts []ast.Stmt) {
 	defer func() {
 		if recover() != nil { // gopher-lua's parser panics for its errors
@@ -150,8 +148,7 @@ func (f *File) parses(source string) (stmts []ast.Stmt) {
 	return stmts
 }
 
-// EndHint says how a script ends that ran to its end and is none. Any goroutine may call
-// it.
+// EndHint says how a script ends that ran to its end and is none.
 func (f *File) EndHint() string {
 	const begin = `a script begins with "local api = rover.server {}" and ends with "return api"`
 	if len(f.Text) > MaxHintBytes {

@@ -6,6 +6,6 @@
 // starts, whether that is the one in the build. Where it fails, nothing else here may be called:
 // a VM then refuses to start, rather than run without the bounds that this package sets.
 //
-// A function that takes an *lua.LState, a table or a [CallFrame] is for the goroutine that holds the
-// VM.
+// A function that takes an *lua.LState, a table or a [CallFrame] is for the goroutine that holds
+// the VM.
 package glua

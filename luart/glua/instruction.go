@@ -13,21 +13,23 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// This file mends instructions of gopher-lua. Two get bounds: s = s .. s in a loop would fill the memory in 30 rounds, and
-// a chain of 200 operands in one; tail calls are counted without end (see state.go). gopher-lua has no hook
-// there, so the entries of its instruction table are wrapped, for the Lua threads of our VMs only; others in the process
-// run what they ran. It costs nothing that can be measured
-// (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree, would do the same, but each takes a call
-// frame, hides the operands' names from messages, and has to be found again in the tracebacks.
+// This file mends instructions of gopher-lua. Two get bounds: s = s .. s in a loop would fill the
+// memory in 30 rounds, and a chain of 200 operands in one; tail calls are counted without end (see
+// state.go). gopher-lua has no hook there, so the entries of its instruction table are wrapped, for
+// the Lua threads of our VMs only; others in the process run what they ran. It costs nothing that
+// can be measured (BenchmarkConcat). Calls in the place of .., by a change of the syntax tree,
+// would do the same, but each takes a call frame, hides the operands' names from messages, and has
+// to be found again in the tracebacks.
 //
-// Four get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua makes
-// 1 % 0.1 almost 0.1; #t does not look at __len of a table; __unm gets its operand twice; and for takes strings that
-// spell numbers.
+// Four get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua
+// makes 1 % 0.1 almost 0.1; #t does not look at __len of a table; __unm gets its operand twice; and
+// for takes strings that spell numbers.
 
 // instruction runs one instruction; the last argument is gopher-lua's, and is handed on.
 type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 
-// jumpTable is gopher-lua's table of instructions by opcode. It is written before any Lua state exists.
+// jumpTable is gopher-lua's table of instructions by opcode. It is written before any Lua state
+// exists.
 //
 //go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
 var jumpTable [lua.OP_NOP + 1]instruction
@@ -57,9 +59,9 @@ func knownInstructions() bool {
 	return fn != nil && strings.HasPrefix(fn.Name(), "github.com/yuin/gopher-lua.")
 }
 
-// concat is R(A) := R(B).. … ..R(C), refused when the result would be longer than any library function may make one.
-// gopher-lua's shows numbers as Go does: 0.30000000000000004, +Inf. The operands are registers that nothing else reads,
-// so that numbers can become their texts in place.
+// concat is R(A) := R(B).. … ..R(C), refused when the result would be longer than any library
+// function may make one. gopher-lua's shows numbers as Go does: 0.30000000000000004, +Inf. The
+// operands are registers that nothing else reads, so that numbers can become their texts in place.
 func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if _, ours := L.Context().(luaval.Budget); !ours {
 		return stockConcat(L, inst, baseFrame)
@@ -88,8 +90,8 @@ func concat(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	return stockConcat(L, inst, baseFrame)
 }
 
-// concatMeta is the value of R(first).. … ..R(last), from the right to the left: strings and numbers side by side are
-// put together, of anything else __concat is called.
+// concatMeta is the value of R(first).. … ..R(last), from the right to the left: strings and
+// numbers side by side are put together, of anything else __concat is called.
 func concatMeta(L *lua.LState, first, last int) lua.LValue {
 	right := L.Get(last + 1)
 	for r := last - 1; r >= first; {
@@ -165,7 +167,8 @@ func remainder(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	return stockMod(L, inst, baseFrame)
 }
 
-// setRegister sets a register of the function that runs in L, which may be the first above the stack's end.
+// setRegister sets a register of the function that runs in L, which may be the first above the
+// stack's end.
 func setRegister(L *lua.LState, register int, v lua.LValue) {
 	if L.GetTop() <= register {
 		L.SetTop(register + 1)
@@ -173,7 +176,8 @@ func setRegister(L *lua.LState, register int, v lua.LValue) {
 	L.Replace(register+1, v)
 }
 
-// numberAt returns the number in a register of the function that runs in L, or in its constant from 256 on.
+// numberAt returns the number in a register of the function that runs in L, or in its constant from
+// 256 on.
 func numberAt(L *lua.LState, i int) (float64, bool) {
 	var v lua.LValue
 	if i < 256 {
@@ -198,7 +202,8 @@ func length(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	return stockLen(L, inst, baseFrame)
 }
 
-// negate is R(A) := -R(B). Its metamethod gets the operand twice, as that of an operator with two has one each.
+// negate is R(A) := -R(B). Its metamethod gets the operand twice, as that of an operator with two
+// has one each.
 func negate(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
 	if ArgB(inst) < 256 {
 		switch v := L.Get(ArgB(inst) + 1).(type) {

@@ -7,21 +7,26 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file reads six things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that reflection finds
-// once. Without them pcall and coroutines go wrong in ways that no script could see coming:
+// This file reads six things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that
+// reflection finds once. Without them pcall and coroutines go wrong in ways that no script could
+// see coming:
 //
-//   - raising an error closes the open upvalues of all frames, also of those outside the pcall that catches it: the
-//     captured locals of a running function fall apart into two variables. So pcall hides the outer ones meanwhile.
-//   - a pcall whose function cannot get a call frame any more pops 8 frames too many. So pcall looks at the depth.
-//   - a function that has called itself in a tail call a million times leaves a traceback with a million lines, most
-//     of which nobody sees; making it takes seconds. So tail calls are counted up to MaxTailCalls only.
-//   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side running on the stack of a
-//     suspended coroutine. So yield looks at its callers.
-//   - the registry of a Lua thread grows with deep calls and never shrinks. So a thread whose registry has grown is
-//     not used again.
-//   - call frames that are over stay where they are, also in the new thread or coroutine that gets them out of
-//     gopher-lua's pool. They keep functions alive, those their environment, and closures keep the thread that made
-//     them: from reload to reload a chain of old generations. So wipe clears them.
+//   - raising an error closes the open upvalues of all frames, also of those outside the pcall
+//     that catches it: the captured locals of a running function fall apart into two variables.
+//     So pcall hides the outer ones meanwhile.
+//   - a pcall whose function cannot get a call frame any more pops 8 frames too many. So pcall
+//     looks at the depth.
+//   - a function that has called itself in a tail call a million times leaves a traceback with a
+//     million lines, most of which nobody sees; making it takes seconds. So tail calls are
+//     counted up to MaxTailCalls only.
+//   - a yield that crosses a Go call (pcall, a metamethod, an iterator) leaves the Go side
+//     running on the stack of a suspended coroutine. So yield looks at its callers.
+//   - the registry of a Lua thread grows with deep calls and never shrinks. So a thread whose
+//     registry has grown is not used again.
+//   - call frames that are over stay where they are, also in the new thread or coroutine that
+//     gets them out of gopher-lua's pool. They keep functions alive, those their environment,
+//     and closures keep the thread that made them: from reload to reload a chain of old
+//     generations. So wipe clears them.
 var layout = readLayout()
 
 // stateLayout is where the fields are.
@@ -88,7 +93,8 @@ func readLayout() (l stateLayout) {
 	}
 }
 
-// CallFrame is a call of a function in a Lua thread, as gopher-lua keeps it. It is good until the function returns.
+// CallFrame is a call of a function in a Lua thread, as gopher-lua keeps it. It is good until the
+// function returns.
 type CallFrame struct{ p unsafe.Pointer }
 
 // Valid says whether there is a call: the outermost one has no caller.
@@ -132,7 +138,8 @@ func RegistryCap(L *lua.LState) int {
 	return cap(*(*[]lua.LValue)(unsafe.Add(registry, layout.slots)))
 }
 
-// Wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made, elsewhere.
+// Wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made,
+// elsewhere.
 func Wipe(L *lua.LState) {
 	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
 	slots := *(*[]lua.LValue)(unsafe.Add(registry, layout.slots))
@@ -142,7 +149,8 @@ func Wipe(L *lua.LState) {
 
 // WipeFrames clears the call frames of L, in which nothing runs, but for the first ones.
 func WipeFrames(L *lua.LState, first int) {
-	// An interface is two words, the second of which points to the stack. Its first segment is all that is left of it.
+	// An interface is two words, the second of which points to the stack. Its first segment is all
+	// that is left of it.
 	stack := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.stack+unsafe.Sizeof(uintptr(0))))
 	segments := *(*[]unsafe.Pointer)(unsafe.Add(stack, layout.segments))
 	frames := reflect.NewAt(layout.framesType, unsafe.Add(segments[0], layout.frames)).Elem()
@@ -157,7 +165,8 @@ func CallDepth(L *lua.LState) int {
 	return 0
 }
 
-// CanYield says whether only Lua calls lie between the Go function that runs in L and the body of L's coroutine.
+// CanYield says whether only Lua calls lie between the Go function that runs in L and the body of
+// L's coroutine.
 func CanYield(L *lua.LState) bool {
 	f := CurrentFrame(L).Caller()
 	if !f.Valid() {
@@ -178,8 +187,8 @@ func CanYield(L *lua.LState) bool {
 	return true
 }
 
-// RanOut says whether L is a suspended coroutine whose body ended with "return coroutine.yield()": gopher-lua has
-// dropped the body's frame already, and the next resume only hands over the results.
+// RanOut says whether L is a suspended coroutine whose body ended with "return coroutine.yield()":
+// gopher-lua has dropped the body's frame already, and the next resume only hands over the results.
 func RanOut(L *lua.LState) bool {
 	if CurrentFrame(L).Valid() {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 )
 
-// compileTemplate makes a function prototype of a template, nil when it has no tags. Every error is a *SyntaxError.
-// Any goroutine may call it.
+// compileTemplate makes a function prototype of a template, nil when it has no tags. Every error is
+// a *SyntaxError.
 func compileTemplate(src string) (*lua.FunctionProto, error) {
 	c := templateCompiler{src: src, line: 1}
 	if len(src) > MaxBytes {
@@ -42,8 +42,9 @@ func compileTemplate(src string) (*lua.FunctionProto, error) {
 	return proto, err
 }
 
-// templateCompiler writes the Lua of a template, each line of it on the same line. What it writes for a text or a tag
-// starts with a keyword or outName, so that none can go on where the one before it ends. Not safe for concurrent use.
+// templateCompiler writes the Lua of a template, each line of it on the same line. What it writes
+// for a text or a tag starts with a keyword or outName, so that none can go on where the one before
+// it ends. Not safe for concurrent use.
 type templateCompiler struct {
 	src       string
 	pos, line int // of the next byte
@@ -52,7 +53,7 @@ type templateCompiler struct {
 	tags      int
 }
 
-// templateError returns a *SyntaxError. Any goroutine may call it.
+// templateError returns a *SyntaxError.
 func templateError(line int, format string, args ...any) error {
 	return &chunk.SyntaxError{File: "template", Line: line, Message: fmt.Sprintf(format, args...)}
 }
@@ -145,8 +146,9 @@ func (c *templateCompiler) expression(code string, line int) error {
 	return templateError(line, "one expression expected in a tag")
 }
 
-// scan returns the Lua of a tag without its comments, and goes on behind the tag. The tag ends at the first shut that
-// is not in a string, a long comment or braces of Lua's own. Not safe for concurrent use.
+// scan returns the Lua of a tag without its comments, and goes on behind the tag. The tag ends at
+// the first shut that is not in a string, a long comment or braces of Lua's own. Not safe for
+// concurrent use.
 func (c *templateCompiler) scan(line int, open, shut string) (string, error) {
 	var code strings.Builder
 	depth := 0
@@ -196,7 +198,7 @@ func (c *templateCompiler) scan(line int, open, shut string) (string, error) {
 	return "", templateError(line, "'%s' without '%s'", open, shut)
 }
 
-// luaWord returns the name or keyword that code starts with, "" when it starts with none. Any goroutine may call it.
+// luaWord returns the name or keyword that code starts with, "" when it starts with none.
 func luaWord(code string) string {
 	end := strings.IndexFunc(code+" ", func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
@@ -204,8 +206,8 @@ func luaWord(code string) string {
 	return code[:end]
 }
 
-// shortString returns the length of the quoted string that s starts with, 0 when it does not end on its line. Any
-// goroutine may call it.
+// shortString returns the length of the quoted string that s starts with, 0 when it does not end on
+// its line.
 func shortString(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -220,8 +222,8 @@ func shortString(s string) int {
 	return 0
 }
 
-// longBracket returns the closing form, "]==]", of the long bracket that s starts with, "" when it starts with none.
-// Any goroutine may call it.
+// longBracket returns the closing form, "]==]", of the long bracket that s starts with, "" when it
+// starts with none.
 func longBracket(s string) string {
 	if !strings.HasPrefix(s, "[") {
 		return ""
@@ -233,8 +235,8 @@ func longBracket(s string) string {
 	return "]" + equals + "]"
 }
 
-// longEnd returns the length of what ends in the closing bracket at the start of s, -1 when it is not there. Any
-// goroutine may call it.
+// longEnd returns the length of what ends in the closing bracket at the start of s, -1 when it is
+// not there.
 func longEnd(s, bracket string) int {
 	if i := strings.Index(s, bracket); i >= 0 {
 		return i + len(bracket)

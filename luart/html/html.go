@@ -12,24 +12,26 @@ import (
 const (
 	MaxBytes = 1 << 20
 
-	// MaxCodeBytes is all Lua in the tags together, and MaxTags their number. Compiling them holds the VM.
+	// MaxCodeBytes is all Lua in the tags together, and MaxTags their number. Compiling them holds
+	// the VM.
 	MaxCodeBytes = 32 << 10
 	MaxTags      = 4096
 
-	// A script has as many templates as it has components and pages. One that builds template texts at run time
-	// must not fill the memory with them.
+	// A script has as many templates as it has components and pages. One that builds template texts
+	// at run time must not fill the memory with them.
 	maxCached      = 256
 	maxCachedBytes = 8 << 20
 )
 
-// outName is the function that a compiled template writes with: outName(text), or outName(value, escape).
+// outName is the function that a compiled template writes with: outName(text), or outName(value,
+// escape).
 const outName = "_rover_out"
 
-// fragment is a text that is HTML already. Lua has it as a userdata and cannot make one but by a template.
+// fragment is a text that is HTML already. Lua has it as a userdata and cannot make one but by a
+// template.
 type fragment string
 
-// Text returns the text of a value that a template made; ok is false for any other value. Any goroutine may
-// call it.
+// Text returns the text of a value that a template made; ok is false for any other value.
 func Text(v lua.LValue) (text string, ok bool) {
 	if ud, isUserData := v.(*lua.LUserData); isUserData {
 		fragment, isFragment := ud.Value.(fragment)
@@ -52,8 +54,9 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 //	{{ -- comment }}     nothing, to the end of the line or tag; {{ --[[ comment ]] }}
 //	{{ "{{" }}           the only way to write two braces
 //
-// A name in a tag is a local of the template, else a field of the data, else a component (a field of rover.html), else
-// a global of the script. Assigning to one that is no local lasts until the end of this rendering.
+// A name in a tag is a local of the template, else a field of the data, else a component (a field
+// of rover.html), else a global of the script. Assigning to one that is no local lasts until the
+// end of this rendering.
 type Templates struct {
 	globals    *lua.LTable
 	components *lua.LTable // rover.html; nil before open
@@ -62,12 +65,12 @@ type Templates struct {
 	bytes      int // of the keys of cached
 }
 
-// NewTemplates returns the engine for the scripts that have env as globals. Any goroutine may call it.
+// NewTemplates returns the engine for the scripts that have env as globals.
 func NewTemplates(env *lua.LTable) *Templates {
 	return &Templates{globals: env, cached: map[string]*lua.FunctionProto{}}
 }
 
-// Open returns the rover.html table, once. Only the holder may call it.
+// Open returns the rover.html table, once.
 //
 //	rover.html(data)(template) -> html          so: rover.html(data) [[ <p>{{ text }}</p> ]]
 //		data is a table or nil. tostring(html) is the text; html .. string escapes the string; api.html(html) and a
@@ -75,7 +78,8 @@ func NewTemplates(env *lua.LTable) *Templates {
 //	function rover.html.name(props) return rover.html(props) [[ … ]] end
 //		Makes a component: {{ name { title = "x" } }} in any template of the script.
 //
-// Errors in a template name its line ("template:3: …") and go on as Lua errors, error objects as they are.
+// Errors in a template name its line ("template:3: …") and go on as Lua errors, error objects as
+// they are.
 func (t *Templates) Open(L *lua.LState) *lua.LTable {
 	t.fragments = L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"__tostring": func(L *lua.LState) int {
@@ -94,7 +98,7 @@ func (t *Templates) Open(L *lua.LState) *lua.LTable {
 	return t.components
 }
 
-// call is rover.html(data). Only the holder may call it.
+// call is rover.html(data).
 func (t *Templates) call(L *lua.LState) int {
 	data, ok := L.Get(2).(*lua.LTable)
 	if !ok && L.Get(2) != lua.LNil {
@@ -111,13 +115,13 @@ func (t *Templates) call(L *lua.LState) int {
 	return 1
 }
 
-// fragment returns text as a Lua value that templates do not escape. Only the holder may call it, after open.
+// fragment returns text as a Lua value that templates do not escape. Only the holder may call it,
+// after open.
 func (t *Templates) fragment(text string) *lua.LUserData {
 	return &lua.LUserData{Value: fragment(text), Env: t.globals, Metatable: t.fragments}
 }
 
-// concat is .. with a fragment on one side: the other one is escaped unless it is a fragment too. Only the holder may
-// call it.
+// concat is .. with a fragment on one side: the other one is escaped unless it is a fragment too.
 func (t *Templates) concat(L *lua.LState) int {
 	var both strings.Builder
 	for i := 1; i <= 2; i++ {
@@ -131,8 +135,9 @@ func (t *Templates) concat(L *lua.LState) int {
 	return 1
 }
 
-// Render returns the template src with data, which may be nil. An error is one of the template's text; what goes wrong
-// while it runs is raised in L. It may wait, in a function that the template calls. Only the holder may call it.
+// Render returns the template src with data, which may be nil. An error is one of the template's
+// text; what goes wrong while it runs is raised in L. It may wait, in a function that the template
+// calls.
 func (t *Templates) Render(L *lua.LState, data *lua.LTable, src string) (string, error) {
 	proto, err := t.compiled(src)
 	if err != nil {
@@ -159,7 +164,7 @@ func (t *Templates) Render(L *lua.LState, data *lua.LTable, src string) (string,
 	return out.String(), nil
 }
 
-// write appends what a tag with the value v shows. Only the holder may call it.
+// write appends what a tag with the value v shows.
 func (t *Templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, escape bool) {
 	text, isFragment := Text(v)
 	switch v.Type() {
@@ -185,7 +190,7 @@ func (t *Templates) write(L *lua.LState, out *strings.Builder, v lua.LValue, esc
 	out.WriteString(text)
 }
 
-// scope returns the environment of one rendering. Only the holder may call it.
+// scope returns the environment of one rendering.
 func (t *Templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
 	meta := L.NewTable()
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
@@ -207,8 +212,8 @@ func (t *Templates) scope(L *lua.LState, data *lua.LTable) *lua.LTable {
 	return env
 }
 
-// compiled returns the template as a function, nil when it is only text. When too much is kept, any other is dropped.
-// Only the holder may call it.
+// compiled returns the template as a function, nil when it is only text. When too much is kept, any
+// other is dropped.
 func (t *Templates) compiled(src string) (*lua.FunctionProto, error) {
 	if proto, ok := t.cached[src]; ok {
 		return proto, nil

@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-rover/rover/luart/luarttest"
 )
 
-// openTemplates returns a VM where rover.html is there and page(data)[[template]] is what api.html does.
+// openTemplates returns a VM where rover.html is there and page(data)[[template]] is what api.html
+// does.
 func openTemplates(t testing.TB) (*lua.LState, *Templates) {
 	L := lua.NewState()
 	t.Cleanup(L.Close)
@@ -241,8 +242,8 @@ func TestHTMLText(t *testing.T) {
 	}
 }
 
-// FuzzTemplate: compiling ends in a function or in an error that names a line of the template; text without tags
-// renders as it is, and text around a tag too.
+// FuzzTemplate: compiling ends in a function or in an error that names a line of the template; text
+// without tags renders as it is, and text around a tag too.
 func FuzzTemplate(f *testing.F) {
 	for _, seed := range []string{
 		"", "plain } }} text", "{{ x }}", "{{{ x }}}", "{{ card { a = {1}} }}", "{{ for i = 1, 2 do }}\n{{ i }}{{ end }}",

@@ -18,8 +18,9 @@ type decoder struct {
 	pos  int    // of the next byte to read
 	text []byte // scratch for a string with escapes
 
-	// Items of the arrays and members of the objects that are still open. A container is made when it
-	// closes and its size is known: NewTable reserves 32+32 slots, and a table that grows pays twice.
+	// Items of the arrays and members of the objects that are still open. A container is made when
+	// it closes and its size is known: NewTable reserves 32+32 slots, and a table that grows pays
+	// twice.
 	items   []lua.LValue
 	members []member
 
@@ -45,8 +46,8 @@ type member struct {
 //   - Bytes of a string that are not valid UTF-8 are kept as they are: a proxy must not change what it
 //     hands on. An escaped surrogate without its partner becomes U+FFFD.
 //
-// Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from 1, as
-// in string.sub. More than MaxDepth levels are an error too, and an array of more items than
+// Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from
+// 1, as in string.sub. More than MaxDepth levels are an error too, and an array of more items than
 // a table keeps as an array: behind those it costs a hundred times as much.
 func Decode(L *lua.LState, b []byte) (lua.LValue, error) {
 	d := decoder{L: L, b: b}
@@ -75,7 +76,8 @@ func (d *decoder) next() byte {
 	return 0
 }
 
-// value reads a value inside depth containers; null is luaval.JSONNull. what names the value in an error.
+// value reads a value inside depth containers; null is luaval.JSONNull. what names the value in an
+// error.
 func (d *decoder) value(depth int, what string) (lua.LValue, error) {
 	d.look()
 	switch c := d.next(); c {
@@ -285,7 +287,8 @@ func (d *decoder) str() (string, error) {
 	return "", d.expected(`'"'`)
 }
 
-// escape appends to text what the escape behind a backslash stands for, and leaves pos on its last byte.
+// escape appends to text what the escape behind a backslash stands for, and leaves pos on its last
+// byte.
 func (d *decoder) escape() error {
 	c := byte(0)
 	if d.pos < len(d.b) {

@@ -233,7 +233,8 @@ func FuzzJSONDecode(f *testing.F) {
 	})
 }
 
-// FuzzJSONRoundTrip encodes what it decoded: the text must be JSON in valid UTF-8, and mean the same.
+// FuzzJSONRoundTrip encodes what it decoded: the text must be JSON in valid UTF-8, and mean the
+// same.
 func FuzzJSONRoundTrip(f *testing.F) {
 	for _, seed := range jsonSeeds {
 		f.Add([]byte(seed))

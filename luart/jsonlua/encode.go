@@ -17,8 +17,8 @@ const (
 	MaxDepth = 64
 
 	// MaxBytes bounds one encoded value. Lua tables may share subtables, so 64 small tables can
-	// describe 2^64 values. 16 MiB: the worst of those took 0.4 to 0.9s to fill it on a busy machine,
-	// still within the default burst of 1s.
+	// describe 2^64 values. 16 MiB: the worst of those took 0.4 to 0.9s to fill it on a busy
+	// machine, still within the default burst of 1s.
 	MaxBytes = 16 << 20
 
 	// maxHoles is how many nils an array may have beyond its number of items. It lets small
@@ -53,11 +53,12 @@ type encoder struct {
 // Numbers are JSON integers when they are integral and within ±2^53 (-0 is 0); all others print the
 // shortest text that reads back as the same float64. NaN and infinities are null. Strings are bytes
 // in Lua and UTF-8 in JSON: each byte that is not valid UTF-8 becomes U+FFFD. U+2028 and U+2029 are
-// escaped, because JavaScript before ES2019 takes them for line ends. <, > and & are not: the answer is
-// application/json and not HTML, and escapes would only make it longer and its bytes surprising.
+// escaped, because JavaScript before ES2019 takes them for line ends. <, > and & are not: the
+// answer is application/json and not HTML, and escapes would only make it longer and its bytes
+// surprising.
 //
-// Errors name the place: "cannot encode a function as JSON (at .items[3].run)". They are: a type JSON
-// does not have, a cycle, more than MaxDepth levels, more than MaxBytes bytes, and the table
+// Errors name the place: "cannot encode a function as JSON (at .items[3].run)". They are: a type
+// JSON does not have, a cycle, more than MaxDepth levels, more than MaxBytes bytes, and the table
 // errors above; and the end of the slice of VM time that b, unless it is nil, bounds. Only the
 // holder may call it.
 func Append(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
@@ -165,9 +166,10 @@ func (e *encoder) array(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 
 // object appends t as an object.
 //
-// LTable.Next costs two map lookups a member (30 ns), and is still the best that gopher-lua exports: ForEach
-// boxes each key, is no faster, and ranges over Go maps, which shuffles the answer; see BenchmarkTableIteration.
-// Next boxes each index of the array part, so those are read by RawGetInt, and Next starts behind them.
+// LTable.Next costs two map lookups a member (30 ns), and is still the best that gopher-lua
+// exports: ForEach boxes each key, is no faster, and ranges over Go maps, which shuffles the
+// answer; see BenchmarkTableIteration. Next boxes each index of the array part, so those are read
+// by RawGetInt, and Next starts behind them.
 func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	var err *encodeError
 	dst = append(dst, '{')
@@ -212,8 +214,8 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	}
 }
 
-// numberMember appends a member of t whose key is a number with the given text. An object that would
-// have the text twice is an error: readers disagree on which one counts.
+// numberMember appends a member of t whose key is a number with the given text. An object that
+// would have the text twice is an error: readers disagree on which one counts.
 func (e *encoder) numberMember(dst []byte, first int, t *lua.LTable, text string, v lua.LValue) ([]byte, *encodeError) {
 	if t.RawGetString(text) != lua.LNil {
 		return dst, encodeErrorf("cannot encode a table as JSON: it has both the number %s and the string %q as keys", text, text)
@@ -244,7 +246,8 @@ func AppendNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
-// plainBytes has the bytes that stand for themselves in a JSON string and are characters of their own.
+// plainBytes has the bytes that stand for themselves in a JSON string and are characters of their
+// own.
 var plainBytes = func() (plain [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\'

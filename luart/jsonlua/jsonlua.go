@@ -13,25 +13,28 @@ import (
 //	rover.json.encode(value) -> string
 //
 // The value as JSON, by the rules of a returned table: a table with [1] is an array up to its last
-// non-nil index (its other keys are left out), any other table is an object, {} is {}. Raises an error
-// with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see Append
-// for all rules.
+// non-nil index (its other keys are left out), any other table is an object, {} is {}. Raises an
+// error with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see
+// Append for all rules.
 //
 //	rover.json.decode(text) -> value | nil, message
 //
-// The value of a JSON text. A null is nil, and inside an array rover.json.null. As the text "null" gives
-// nil as well, look at the message to know whether it failed: "invalid JSON at byte 17: expected ',' or
-// '}', got 'x'". Integers beyond 2^53 lose their low digits: keep such ids in strings.
+// The value of a JSON text. A null is nil, and inside an array rover.json.null. As the text "null"
+// gives nil as well, look at the message to know whether it failed: "invalid JSON at byte 17:
+// expected ',' or '}', got 'x'". Integers beyond 2^53 lose their low digits: keep such ids in
+// strings.
 //
 //	rover.json.array([table]) -> table
 //
-// Marks the table, or a new one, as an array, and returns it: empty it encodes as [], and without [1] it
-// still encodes as an array. The mark stays for good; members with string keys are left out. It is a metatable: a
-// table that has another one is a bad argument, and setmetatable refuses a marked table.
+// Marks the table, or a new one, as an array, and returns it: empty it encodes as [], and without
+// [1] it still encodes as an array. The mark stays for good; members with string keys are left out.
+// It is a metatable: a table that has another one is a bad argument, and setmetatable refuses a
+// marked table.
 //
 //	rover.json.null
 //
-// Encodes as null. It is true in a condition, like every value but nil and false, and tostring gives "null".
+// Encodes as null. It is true in a condition, like every value but nil and false, and tostring
+// gives "null".
 func Open(L *lua.LState) *lua.LTable {
 	lib := L.CreateTable(0, 4)
 	lib.RawSetString("encode", L.NewFunction(encode))

@@ -2,7 +2,7 @@ package luaval
 
 import lua "github.com/yuin/gopher-lua"
 
-// CheckAny returns argument n, which must be there. Only the holder may call it.
+// CheckAny returns argument n, which must be there.
 func CheckAny(L *lua.LState, n int) lua.LValue {
 	if n > L.GetTop() {
 		L.ArgError(n, "value expected")
@@ -10,7 +10,7 @@ func CheckAny(L *lua.LState, n int) lua.LValue {
 	return L.Get(n)
 }
 
-// CheckString returns argument n, a string or a number. Only the holder may call it.
+// CheckString returns argument n, a string or a number.
 func CheckString(L *lua.LState, n int) string {
 	text, ok := TextOf(L.Get(n))
 	if !ok {
@@ -19,7 +19,7 @@ func CheckString(L *lua.LState, n int) string {
 	return text
 }
 
-// CheckNumber returns argument n, a number or a string that spells one. Only the holder may call it.
+// CheckNumber returns argument n, a number or a string that spells one.
 func CheckNumber(L *lua.LState, n int) float64 {
 	switch v := L.Get(n).(type) {
 	case lua.LNumber:
@@ -33,7 +33,7 @@ func CheckNumber(L *lua.LState, n int) float64 {
 	return 0
 }
 
-// CheckInt is CheckNumber without the fraction, drawn into ±MaxExact; NaN is 0. Only the holder may call it.
+// CheckInt is CheckNumber without the fraction, drawn into ±MaxExact; NaN is 0.
 func CheckInt(L *lua.LState, n int) int {
 	number := CheckNumber(L, n)
 	if number != number {
@@ -42,7 +42,7 @@ func CheckInt(L *lua.LState, n int) int {
 	return int(max(-MaxExact, min(MaxExact, number)))
 }
 
-// OptInt is CheckInt with a value for nil and for an argument that was left out. Only the holder may call it.
+// OptInt is CheckInt with a value for nil and for an argument that was left out.
 func OptInt(L *lua.LState, n, otherwise int) int {
 	if L.Get(n) == lua.LNil {
 		return otherwise
@@ -50,8 +50,8 @@ func OptInt(L *lua.LState, n, otherwise int) int {
 	return CheckInt(L, n)
 }
 
-// ArgTypeError raises gopher-lua's error for a wrong type, and C Lua's "no value" for an argument that was left out.
-// Only the holder may call it.
+// ArgTypeError raises gopher-lua's error for a wrong type, and C Lua's "no value" for an argument
+// that was left out.
 func ArgTypeError(L *lua.LState, n int, want string) {
 	got := "no value"
 	if n <= L.GetTop() {
@@ -60,7 +60,7 @@ func ArgTypeError(L *lua.LState, n int, want string) {
 	L.ArgError(n, want+" expected, got "+got)
 }
 
-// ToString is tostring. Only the holder may call it.
+// ToString is tostring.
 func ToString(L *lua.LState, v lua.LValue) string {
 	if text, ok := TextOf(v); ok {
 		return text
@@ -73,8 +73,7 @@ func ToString(L *lua.LState, v lua.LValue) string {
 	return text
 }
 
-// StartAt returns the index that argument 3 of find and match means in a string of n bytes. Only the holder may call
-// it.
+// StartAt returns the index that argument 3 of find and match means in a string of n bytes.
 func StartAt(L *lua.LState, n int) int {
 	init := OptInt(L, 3, 1)
 	if init < 0 {

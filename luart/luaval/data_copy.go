@@ -43,11 +43,11 @@ type DataMember struct {
 	Value DataCopy
 }
 
-// CopyData returns v as plain data, and what it counts for. It fails on functions,
-// coroutines, userdata and tables with metatables (rover.json's null and array are
-// fine), on cycles, on more than MaxDataDepth levels, on more than limit bytes and on
-// more than MaxDataValues values; the error names the place: "a function is no plain data (at .items[3].run)". A table that
-// stands in two places is copied twice. Only the holder may call it.
+// CopyData returns v as plain data, and what it counts for. It fails on functions, coroutines,
+// userdata and tables with metatables (rover.json's null and array are fine), on cycles, on more
+// than MaxDataDepth levels, on more than limit bytes and on more than MaxDataValues values; the
+// error names the place: "a function is no plain data (at .items[3].run)". A table that stands in
+// two places is copied twice.
 func CopyData(v lua.LValue, limit int) (DataCopy, int, error) {
 	c := dataCopier{limit: limit}
 	p, err := c.copy(v)
@@ -182,8 +182,7 @@ func (c *dataCopier) key(k string) lua.LValue {
 	return key
 }
 
-// NewValue returns a copy of p for Lua code: a table in it is the caller's own. Only
-// the holder may call it.
+// NewValue returns a copy of p for Lua code: a table in it is the caller's own.
 func NewValue(L *lua.LState, p DataCopy) lua.LValue {
 	switch p := p.(type) {
 	case *DataTable:

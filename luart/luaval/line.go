@@ -9,8 +9,7 @@ import (
 // CallerLine returns "file:line" of the code that has called a function of Go.
 func CallerLine(L *lua.LState) string { return strings.TrimSuffix(strings.TrimSpace(L.Where(1)), ":") }
 
-// LuaLine returns "file:line" of the innermost Lua code that runs in L. Only the holder
-// may call it.
+// LuaLine returns "file:line" of the innermost Lua code that runs in L.
 func LuaLine(L *lua.LState) string {
 	for at := L; at != nil; at = at.Parent {
 		for level := 0; ; level++ {

@@ -3,8 +3,9 @@ package luaval
 import lua "github.com/yuin/gopher-lua"
 
 // JSONNull is rover.json.null, and JSONArray the mark of rover.json.array. Every VM of the process
-// shares them, so that values kept in rover.state keep their meaning over reloads. Nothing may write to
-// them: scripts cannot reach them, because __metatable hides a metatable and forbids to change it.
+// shares them, so that values kept in rover.state keep their meaning over reloads. Nothing may
+// write to them: scripts cannot reach them, because __metatable hides a metatable and forbids to
+// change it.
 var (
 	JSONNull  = newJSONNull()
 	JSONArray = newJSONMeta("json.array")
@@ -25,13 +26,13 @@ func newJSONNull() *lua.LUserData {
 	return &lua.LUserData{Metatable: meta}
 }
 
-// IsJSONArray reports whether t carries the mark of rover.json.array. Only the holder may call it.
+// IsJSONArray reports whether t carries the mark of rover.json.array.
 func IsJSONArray(t *lua.LTable) bool {
 	meta, ok := t.Metatable.(*lua.LTable)
 	return ok && meta == JSONArray
 }
 
-// NewJSONArray returns an empty table that encodes as [] and not as {}. Only the holder may call it.
+// NewJSONArray returns an empty table that encodes as [] and not as {}.
 func NewJSONArray(L *lua.LState) *lua.LTable {
 	t := L.CreateTable(0, 0)
 	t.Metatable = JSONArray

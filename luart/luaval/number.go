@@ -11,8 +11,8 @@ import (
 // MaxExact is the end of the whole numbers that a Lua number holds exactly.
 const MaxExact = 1 << 53
 
-// ParseNumber returns the number that s spells as a Lua numeral, with a sign and white space around it. Any goroutine
-// may call it.
+// ParseNumber returns the number that s spells as a Lua numeral, with a sign and white space around
+// it.
 func ParseNumber(s string) (float64, bool) {
 	s = trimSpace(s)
 	sign, digits := splitSign(s)
@@ -26,7 +26,8 @@ func ParseNumber(s string) (float64, bool) {
 		n, err := strconv.ParseFloat(digits, 64)
 		return sign * n, err == nil || math.IsInf(n, 0)
 	}
-	// What is left of ParseFloat's language once inf, nan, hexadecimal floats and underscores are gone is C's.
+	// What is left of ParseFloat's language once inf, nan, hexadecimal floats and underscores are
+	// gone is C's.
 	if digits == "" || strings.Trim(digits, "0123456789.eE+-") != "" {
 		return 0, false
 	}
@@ -40,7 +41,7 @@ func ParseNumber(s string) (float64, bool) {
 	return sign * n, true
 }
 
-// ParseInBase is ParseNumber for whole numbers in a base from 2 to 36. Any goroutine may call it.
+// ParseInBase is ParseNumber for whole numbers in a base from 2 to 36.
 func ParseInBase(s string, base int) (float64, bool) {
 	sign, digits := splitSign(trimSpace(s))
 	if base == 16 && len(digits) > 2 && digits[0] == '0' && digits[1]|0x20 == 'x' {
@@ -80,8 +81,8 @@ func splitSign(s string) (float64, string) {
 
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
-// NumberString is a number as a text: C's "%.14g". It is what tostring, .. and print show, and what the functions of
-// the language see that take a text and get a number. NaN has no sign.
+// NumberString is a number as a text: C's "%.14g". It is what tostring, .. and print show, and what
+// the functions of the language see that take a text and get a number. NaN has no sign.
 func NumberString(n lua.LNumber) string {
 	f := float64(n)
 	if f == math.Trunc(f) && math.Abs(f) < 1e14 && (f != 0 || !math.Signbit(f)) {
@@ -93,8 +94,9 @@ func NumberString(n lua.LNumber) string {
 	return strconv.FormatFloat(f, 'g', 14, 64)
 }
 
-// ExactString is a number as a text with as many digits as it takes to read the same number again: what Rover's own
-// functions make of a number that stands for a text. An id of 16 digits is not cut there.
+// ExactString is a number as a text with as many digits as it takes to read the same number again:
+// what Rover's own functions make of a number that stands for a text. An id of 16 digits is not cut
+// there.
 func ExactString(n lua.LNumber) string {
 	if text, ok := unusualString(float64(n)); ok {
 		return text
@@ -102,7 +104,7 @@ func ExactString(n lua.LNumber) string {
 	return n.String()
 }
 
-// ExactText is ExactString of a number, and of any other value what gopher-lua shows. Any goroutine may call it.
+// ExactText is ExactString of a number, and of any other value what gopher-lua shows.
 func ExactText(v lua.LValue) string {
 	if n, ok := v.(lua.LNumber); ok {
 		return ExactString(n)

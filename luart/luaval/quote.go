@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Quote writes a string as Lua reads it, on one line. Any goroutine may call it.
+// Quote writes a string as Lua reads it, on one line.
 func Quote(s string) string {
 	var out strings.Builder
 	out.WriteByte('"')
@@ -42,7 +42,7 @@ func PathOfKey(key string) string {
 // MaxPathKeyBytes is where a key is cut in an error's path: keys may come from a request.
 const MaxPathKeyBytes = 40
 
-// Shown is a token as messages show it: its beginning, on one line. Any goroutine may call it.
+// Shown is a token as messages show it: its beginning, on one line.
 func Shown(token string) string {
 	const longest = 40
 	if len(token) > longest {

@@ -21,8 +21,8 @@ func BudgetOf(L *lua.LState) Budget {
 	return b
 }
 
-// CheckBurst raises errBurst when the slice of VM time is over: for loops in Go that a script can make long. Only the
-// holder may call it.
+// CheckBurst raises errBurst when the slice of VM time is over: for loops in Go that a script can
+// make long.
 func CheckBurst(L *lua.LState) {
 	if b := BudgetOf(L); b != nil && b.Over() {
 		L.RaiseError("%s", b.Err())
@@ -32,7 +32,7 @@ func CheckBurst(L *lua.LState) {
 // Pace is the count of a loop in Go, which asks the budget at every 1024th step.
 type Pace int
 
-// Step counts one step, and raises errBurst when the slice of VM time is over. Only the holder may call it.
+// Step counts one step, and raises errBurst when the slice of VM time is over.
 func (p *Pace) Step(L *lua.LState) {
 	if *p++; *p&1023 == 0 {
 		CheckBurst(L)

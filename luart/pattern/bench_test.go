@@ -7,8 +7,9 @@ import (
 	"github.com/yuin/gopher-lua/pm"
 )
 
-// BenchmarkFind compares Pattern with gopher-lua's package pm: one match, with a compiled pattern as luart keeps it
-// (kind=pattern), compiled each time (kind=compile), and pm, which always compiles (kind=pm).
+// BenchmarkFind compares Pattern with gopher-lua's package pm: one match, with a compiled pattern
+// as luart keeps it (kind=pattern), compiled each time (kind=compile), and pm, which always
+// compiles (kind=pm).
 func BenchmarkFind(b *testing.B) {
 	long := strings.Repeat("lorem ipsum dolor sit amet, ", 400)
 	for _, c := range []struct{ name, pattern, s string }{

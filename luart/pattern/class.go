@@ -5,7 +5,8 @@ import "strings"
 // anyByte is the set of '.'.
 var anyByte = newClass(func(byte) bool { return true })
 
-// classes are the sets behind a '%', as the C locale has them; nil: the byte stands for itself. They are only read.
+// classes are the sets behind a '%', as the C locale has them; nil: the byte stands for itself.
+// They are only read.
 var classes = newClasses()
 
 func newClasses() (list [256]*[256]bool) {

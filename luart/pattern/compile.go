@@ -6,16 +6,19 @@ import (
 )
 
 const (
-	// MaxBytes is the longest pattern. A set of one byte takes 256 bytes when it is compiled: this is 1 MiB then.
+	// MaxBytes is the longest pattern. A set of one byte takes 256 bytes when it is compiled: this
+	// is 1 MiB then.
 	MaxBytes = 16 << 10
 
 	// MaxCaptures is as in C Lua.
 	MaxCaptures = 32
 )
 
-// Pattern is a compiled pattern. Not safe for concurrent use: a match uses memory of the pattern's own.
+// Pattern is a compiled pattern. Not safe for concurrent use: a match uses memory of the pattern's
+// own.
 type Pattern struct {
-	// Anchored says that the pattern began with '^', which is no item of it: Find tries one position only.
+	// Anchored says that the pattern began with '^', which is no item of it: Find tries one
+	// position only.
 	Anchored bool
 
 	items    []item
@@ -56,8 +59,8 @@ const (
 	opBack               // %1 to %9
 )
 
-// Compile returns the compiled pattern. Errors: it is malformed, longer than MaxBytes, or has more than MaxCaptures
-// captures. Any goroutine may call it.
+// Compile returns the compiled pattern. Errors: it is malformed, longer than MaxBytes, or has more
+// than MaxCaptures captures. Any goroutine may call it.
 func Compile(source string) (*Pattern, error) {
 	if len(source) > MaxBytes {
 		return nil, fmt.Errorf("pattern too long: %d bytes, the limit is %d", len(source), MaxBytes)

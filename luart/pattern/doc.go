@@ -1,14 +1,16 @@
 // Package pattern matches Lua 5.1 patterns in bounded slices of time and space.
 //
-// [Compile] turns a pattern into a list of items once; [Pattern.Find] looks for a match from a position on. What
-// matches, and what is captured, is what C Lua 5.1 says, byte for byte. Strings are bytes.
+// [Compile] turns a pattern into a list of items once; [Pattern.Find] looks for a match from a
+// position on. What matches, and what is captured, is what C Lua 5.1 says, byte for byte. Strings
+// are bytes.
 //
 // # Costs
 //
-// A match keeps one choice for each repeated item of the pattern, in a stack that Compile has made: nothing recurses,
-// nothing is allocated, however long the subject is. Time is another matter: a pattern with k repetitions may try all
-// of n^k ways to split a subject of n bytes. So Find counts its steps, across calls, and asks its caller about every
-// 1024 steps (some microseconds) whether to go on.
+// A match keeps one choice for each repeated item of the pattern, in a stack that Compile has made:
+// nothing recurses, nothing is allocated, however long the subject is. Time is another matter: a
+// pattern with k repetitions may try all of n^k ways to split a subject of n bytes. So Find counts
+// its steps, across calls, and asks its caller about every 1024 steps (some microseconds) whether
+// to go on.
 //
 // # Differences from C Lua 5.1
 //

@@ -78,7 +78,8 @@ func pmSays(source, s string, from int) (string, error) {
 	return result(m.Capture(0), m.Capture(1), captures), nil
 }
 
-// pmIsWrong says why gopher-lua's answer is no measure for a pattern that compiles, "" when it is one.
+// pmIsWrong says why gopher-lua's answer is no measure for a pattern that compiles, "" when it is
+// one.
 func pmIsWrong(source string) string {
 	for i := 0; i < len(source); i++ {
 		switch {
@@ -103,8 +104,8 @@ func pmIsWrong(source string) string {
 					end++
 				}
 			}
-			// A '-' that is neither the first nor the last byte may be a range for one of us only, unless
-			// two plain bytes stand around it.
+			// A '-' that is neither the first nor the last byte may be a range for one of us only,
+			// unless two plain bytes stand around it.
 			for j := first + 1; j < end-1; j++ {
 				if source[j] == '-' && strings.ContainsAny(source[max(first, j-2):j]+source[j+1:j+2], "%-") {
 					return "it reads ranges another way"
@@ -119,9 +120,10 @@ func pmIsWrong(source string) string {
 	return ""
 }
 
-// FuzzPattern compares Pattern with C Lua's matcher, whose port is in reference_test.go, and with gopher-lua's where
-// that is right. Not compared: what takes very many steps (the others have no budget), and mistakes in a pattern,
-// which Pattern finds at once, C only when it gets there, and gopher-lua not at all if they are those of doc.go.
+// FuzzPattern compares Pattern with C Lua's matcher, whose port is in reference_test.go, and with
+// gopher-lua's where that is right. Not compared: what takes very many steps (the others have no
+// budget), and mistakes in a pattern, which Pattern finds at once, C only when it gets there, and
+// gopher-lua not at all if they are those of doc.go.
 func FuzzPattern(f *testing.F) {
 	for _, c := range findCases {
 		f.Add(c.pattern, c.s, c.from)
@@ -140,7 +142,8 @@ func FuzzPattern(f *testing.F) {
 		case !ok:
 			return
 		case err != nil:
-			// C may have matched, or not, before it came to the mistake. If it came there, it said the same.
+			// C may have matched, or not, before it came to the mistake. If it came there, it said
+			// the same.
 			if wantErr != nil && !sameMistake(err.Error(), wantErr.Error()) {
 				t.Fatalf("%q: error %q, C Lua says %q", source, err, wantErr)
 			}
@@ -160,8 +163,8 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// sameMistake says whether C's message is about the same mistake. A pattern may have several: then Pattern names the
-// first one, and C the first one that it comes to.
+// sameMistake says whether C's message is about the same mistake. A pattern may have several: then
+// Pattern names the first one, and C the first one that it comes to.
 func sameMistake(ours, c string) bool {
 	if c == "unbalanced pattern" {
 		c = "missing arguments to '%b'"
@@ -169,7 +172,8 @@ func sameMistake(ours, c string) bool {
 	if strings.Contains(ours, c) {
 		return true
 	}
-	// An unfinished capture is found at the end, so that any other mistake may hide it, and it any other.
+	// An unfinished capture is found at the end, so that any other mistake may hide it, and it any
+	// other.
 	return c == "unfinished capture" || c == "invalid pattern capture" || strings.Contains(ours, "capture") ||
 		strings.Contains(ours, "malformed")
 }

@@ -12,12 +12,13 @@ const (
 	// stepsPerAsk steps of a few nanoseconds lie between two questions whether to go on.
 	stepsPerAsk = 1024
 
-	// bytesPerStep bytes that a loop only looks at (a repetition of a set, %b, a back reference) take as long as one
-	// step of the matcher.
+	// bytesPerStep bytes that a loop only looks at (a repetition of a set, %b, a back reference)
+	// take as long as one step of the matcher.
 	bytesPerStep = 8
 )
 
-// Match is where a pattern matched. Its zero value is ready for Find, which may be given it again and again.
+// Match is where a pattern matched. Its zero value is ready for Find, which may be given it again
+// and again.
 type Match struct {
 	Start, End int // s[Start:End] is the whole match
 	N          int // captures
@@ -30,7 +31,8 @@ type span struct{ start, end int }
 
 const position = -1
 
-// Capture returns capture i, from 0: s[start:end], or the position start, counted from 0, if isPosition is true.
+// Capture returns capture i, from 0: s[start:end], or the position start, counted from 0, if
+// isPosition is true.
 func (m *Match) Capture(i int) (start, end int, isPosition bool) {
 	c := m.captures[i]
 	return c.start, c.end, c.end == position
@@ -43,9 +45,9 @@ type choice struct {
 	lo int // opMax: the least at
 }
 
-// Find looks for the first match that begins in s at from or behind it, and stores it in m; from itself is the only
-// position for an anchored pattern. It asks stop, unless that is nil, from time to time, and returns ErrStopped once it
-// says true. Not safe for concurrent use.
+// Find looks for the first match that begins in s at from or behind it, and stores it in m; from
+// itself is the only position for an anchored pattern. It asks stop, unless that is nil, from time
+// to time, and returns ErrStopped once it says true. Not safe for concurrent use.
 func (p *Pattern) Find(s string, from int, m *Match, stop func() bool) (bool, error) {
 	m.N = p.captures
 	first := &p.items[p.first]
@@ -97,9 +99,10 @@ func run(s string, at int, set *[256]bool) int {
 	return at
 }
 
-// match tries to match the whole pattern at one position. Items are passed from the first to the last; a repeated one
-// leaves a choice behind. A failure takes up the last choice again. Captures need not be undone: whatever comes after a
-// choice is passed again, and sets its captures anew, before anything can look at them.
+// match tries to match the whole pattern at one position. Items are passed from the first to the
+// last; a repeated one leaves a choice behind. A failure takes up the last choice again. Captures
+// need not be undone: whatever comes after a choice is passed again, and sets its captures anew,
+// before anything can look at them.
 func (p *Pattern) match(s string, start int, m *Match, stop func() bool) (bool, error) {
 	pc, at, top := 0, start, 0
 	for {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// findCases are in the order of C Lua's pm.lua; what they want is what lua5.1 answers. A wanted string is the start
-// and the end, from 0, and the captures; "no match"; or an error.
+// findCases are in the order of C Lua's pm.lua; what they want is what lua5.1 answers. A wanted
+// string is the start and the end, from 0, and the captures; "no match"; or an error.
 var findCases = []struct {
 	pattern, s string
 	from       int

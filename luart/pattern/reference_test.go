@@ -1,7 +1,8 @@
 package pattern
 
-// reference is C Lua 5.1's matcher (lstrlib.c), line by line, as the measure for Pattern. Like Pattern it takes NUL
-// for a byte like any other. It recurses and panics with what luaL_error would say.
+// reference is C Lua 5.1's matcher (lstrlib.c), line by line, as the measure for Pattern. Like
+// Pattern it takes NUL for a byte like any other. It recurses and panics with what luaL_error would
+// say.
 type reference struct {
 	src, pattern string
 	level        int

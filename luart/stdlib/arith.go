@@ -6,9 +6,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// arith is a metamethod of strings: arithmetic with the number that a string spells, by the rules of tonumber.
-// gopher-lua's own conversion is Go's: "010" + 0 is 8, "1_000" + 0 is 1000 and "inf" + 0 is infinity. Metamethods of
-// other operands work as without it. Any goroutine may call it.
+// arith is a metamethod of strings: arithmetic with the number that a string spells, by the rules
+// of tonumber. gopher-lua's own conversion is Go's: "010" + 0 is 8, "1_000" + 0 is 1000 and "inf" +
+// 0 is infinity. Metamethods of other operands work as without it.
 func arith(operate func(a, b float64) float64) source {
 	return func(b *envBuilder, _, event string) lua.LValue {
 		return b.L.NewFunction(func(L *lua.LState) int {
@@ -34,7 +34,7 @@ func arith(operate func(a, b float64) float64) source {
 	}
 }
 
-// operand returns the number that an operand is or spells. Any goroutine may call it.
+// operand returns the number that an operand is or spells.
 func operand(v lua.LValue) (float64, bool) {
 	switch lv := v.(type) {
 	case lua.LNumber:
@@ -50,7 +50,7 @@ func opSub(a, b float64) float64 { return a - b }
 func opMul(a, b float64) float64 { return a * b }
 func opDiv(a, b float64) float64 { return a / b }
 
-// strUnm is the metamethod of -s. Only the holder may call it.
+// strUnm is the metamethod of -s.
 func strUnm(L *lua.LState) int {
 	n, ok := operand(L.Get(1))
 	if !ok {
@@ -60,8 +60,8 @@ func strUnm(L *lua.LState) int {
 	return 1
 }
 
-// numeric is gopher-lua's own function of this name, for numbers and for strings that tonumber accepts. Only the
-// holder may call it.
+// numeric is gopher-lua's own function of this name, for numbers and for strings that tonumber
+// accepts.
 func numeric(b *envBuilder, lib, name string) lua.LValue {
 	own := stock(b, lib, name).(*lua.LFunction)
 	fn := own.GFunction

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// baseAssert is assert(v[, message, …]): all its arguments, or the message (any value) as the error when v is false
-// or nil. As in Lua, no position is put in front of the message. Only the holder may call it.
+// baseAssert is assert(v[, message, …]): all its arguments, or the message (any value) as the error
+// when v is false or nil. As in Lua, no position is put in front of the message.
 func baseAssert(L *lua.LState) int {
 	if lua.LVAsBool(L.CheckAny(1)) {
 		return L.GetTop()
@@ -24,9 +24,9 @@ func baseAssert(L *lua.LState) int {
 	return 0
 }
 
-// baseCollectGarbage is collectgarbage([option[, arg]]): the live and the not yet collected heap of the process in KiB
-// for "count", true for "step", else 0. It never starts a collection. Errors: another option. Only the holder may call
-// it.
+// baseCollectGarbage is collectgarbage([option[, arg]]): the live and the not yet collected heap of
+// the process in KiB for "count", true for "step", else 0. It never starts a collection. Errors:
+// another option.
 func baseCollectGarbage(L *lua.LState) int {
 	option := "collect"
 	if L.Get(1) != lua.LNil {
@@ -48,8 +48,8 @@ func baseCollectGarbage(L *lua.LState) int {
 	return 1
 }
 
-// baseError is error(value[, level]). A string gets the position "file:line: " of its caller (level 1), of the
-// caller's caller (2) and so on; level 0 adds none. Only the holder may call it.
+// baseError is error(value[, level]). A string gets the position "file:line: " of its caller (level
+// 1), of the caller's caller (2) and so on; level 0 adds none.
 func baseError(L *lua.LState) int {
 	value, level := L.Get(1), luaval.OptInt(L, 2, 1)
 	if lua.LVCanConvToString(value) && level > 0 {
@@ -59,8 +59,7 @@ func baseError(L *lua.LState) int {
 	return 0
 }
 
-// where is the place "file:line: " of the code that runs at a level, "" where that is none of Lua. Only the holder may
-// call it.
+// where is the place "file:line: " of the code that runs at a level, "" where that is none of Lua.
 func where(L *lua.LState, level int) string {
 	l, ok := levelAt(L, level)
 	if !ok || l.line <= 0 {
@@ -69,8 +68,7 @@ func where(L *lua.LState, level int) string {
 	return fmt.Sprintf("%s:%d: ", l.short(), l.line)
 }
 
-// basePcall is pcall(f, …): true and the results, or false and the error object, whatever its type. Only the holder
-// may call it.
+// basePcall is pcall(f, …): true and the results, or false and the error object, whatever its type.
 func basePcall(L *lua.LState) int {
 	L.CheckAny(1)
 	if err := protect(L, L.GetTop()); err != nil {
@@ -82,9 +80,10 @@ func basePcall(L *lua.LState) int {
 	return L.GetTop()
 }
 
-// baseXpcall is xpcall(f, handler, …): true and the results of f(…), or false and what handler makes of the error
-// object. The handler runs where the error was raised, so that it can look at the calls of f; on a full stack it runs
-// after they are undone. An error of the handler takes the place of the first one. Only the holder may call it.
+// baseXpcall is xpcall(f, handler, …): true and the results of f(…), or false and what handler
+// makes of the error object. The handler runs where the error was raised, so that it can look at
+// the calls of f; on a full stack it runs after they are undone. An error of the handler takes the
+// place of the first one.
 func baseXpcall(L *lua.LState) int {
 	handler := L.CheckAny(2)
 	L.Remove(2)
@@ -111,12 +110,11 @@ func baseXpcall(L *lua.LState) int {
 // reservedCalls is how many calls of the stack protect leaves to what it calls.
 const reservedCalls = 16
 
-// protect calls the value that has n-1 arguments above it on the stack, and takes both off. The results are on the
-// stack when it returns nil. It must be called by a guarded function. Only the holder may call it.
+// protect calls the value that has n-1 arguments above it on the stack, and takes both off. The
+// results are on the stack when it returns nil. It must be called by a guarded function.
 func protect(L *lua.LState, n int) *lua.ApiError { return protectWith(L, n, nil) }
 
-// protectWith is protect for a function guarded by guardHandled, which gets the handler first. Only the holder may call
-// it.
+// protectWith is protect for a function guarded by guardHandled, which gets the handler first.
 func protectWith(L *lua.LState, n int, handler lua.LValue) *lua.ApiError {
 	callee := L.Get(-n)
 	if fn := callee.Type(); fn != lua.LTFunction && L.GetMetaField(callee, "__call").Type() != lua.LTFunction {
@@ -146,11 +144,11 @@ func protectWith(L *lua.LState, n int, handler lua.LValue) *lua.ApiError {
 	return failure
 }
 
-// guardCall calls its first argument with the others, and makes a Lua error of a Go panic where it happens: PCall
-// alone would undo the calls first and leave captured locals without a value. Only the holder may call it.
+// guardCall calls its first argument with the others, and makes a Lua error of a Go panic where it
+// happens: PCall alone would undo the calls first and leave captured locals without a value.
 //
-// It also spares PCall the traceback, which nobody sees of an error that is caught: it takes 3 ms on a full stack, and
-// a chain of pcalls that burst ends one by one would hold the VM for seconds.
+// It also spares PCall the traceback, which nobody sees of an error that is caught: it takes 3 ms
+// on a full stack, and a chain of pcalls that burst ends one by one would hold the VM for seconds.
 func guardCall(L *lua.LState) int {
 	defer func() {
 		if err := recoverError(L, recover()); err != nil {
@@ -168,7 +166,7 @@ const (
 	traceHandled = "handled" // and a handler has made the error's object
 )
 
-// guardHandled is guardCall for xpcall: its first argument is the handler, nil for none. Only the holder may call it.
+// guardHandled is guardCall for xpcall: its first argument is the handler, nil for none.
 func guardHandled(L *lua.LState) int {
 	handler, guard := L.Get(1), glua.CurrentFrame(L).Function()
 	L.Remove(1)
@@ -187,12 +185,13 @@ func guardHandled(L *lua.LState) int {
 	return L.GetTop()
 }
 
-// maxHandlers is how many calls of xpcall are one in another where a handler runs before their calls are undone. It
-// runs on the Go stack of what has failed, and would fill that when handlers fail in handlers.
+// maxHandlers is how many calls of xpcall are one in another where a handler runs before their
+// calls are undone. It runs on the Go stack of what has failed, and would fill that when handlers
+// fail in handlers.
 const maxHandlers = 64
 
-// canHandle says whether there is room for a handler before the calls are undone. guard is the running
-// xpcall's guardHandled. Only the holder may call it.
+// canHandle says whether there is room for a handler before the calls are undone. guard is the
+// running xpcall's guardHandled.
 func canHandle(L *lua.LState, guard *lua.LFunction) bool {
 	if glua.CallDepth(L) > L.Options.CallStackSize-reservedCalls {
 		return false
@@ -206,8 +205,8 @@ func canHandle(L *lua.LState, guard *lua.LFunction) bool {
 	return guards <= maxHandlers
 }
 
-// handle calls the handler with the object of an error, and returns the error with what that makes of it, or the
-// handler's own. Only the holder may call it.
+// handle calls the handler with the object of an error, and returns the error with what that makes
+// of it, or the handler's own.
 func handle(L *lua.LState, handler lua.LValue, err *lua.ApiError) (handled *lua.ApiError) {
 	defer func() {
 		if failure := recoverError(L, recover()); failure != nil {
@@ -223,7 +222,7 @@ func handle(L *lua.LState, handler lua.LValue, err *lua.ApiError) (handled *lua.
 	return err
 }
 
-// recoverError makes a Lua error of what a deferred function has recovered, nil of nil. Only the holder may call it.
+// recoverError makes a Lua error of what a deferred function has recovered, nil of nil.
 func recoverError(L *lua.LState, reason any) (err *lua.ApiError) {
 	switch r := reason.(type) {
 	case nil:
@@ -236,7 +235,7 @@ func recoverError(L *lua.LState, reason any) (err *lua.ApiError) {
 	return nil
 }
 
-// panicMessage words a Go panic for scripts. Any goroutine may call it.
+// panicMessage words a Go panic for scripts.
 func panicMessage(reason string) string {
 	if reason == "lua callstack overflow" { // gopher-lua panics with this string
 		return "stack overflow"
@@ -244,8 +243,8 @@ func panicMessage(reason string) string {
 	return "internal error: " + reason
 }
 
-// newPrint makes print(…): the values as the global tostring shows them, with tabs between them, as one line to the
-// hook. Errors: a tostring that returns no string. Only the holder may call it.
+// newPrint makes print(…): the values as the global tostring shows them, with tabs between them, as
+// one line to the hook. Errors: a tostring that returns no string.
 func newPrint(b *envBuilder) lua.LValue {
 	hook, d := b.hooks.Print, b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -276,15 +275,15 @@ func newPrint(b *envBuilder) lua.LValue {
 	})
 }
 
-// baseRawset is rawset(table, key, value): the table. Errors: a nil or NaN key. Only the holder may call it.
+// baseRawset is rawset(table, key, value): the table. Errors: a nil or NaN key.
 func baseRawset(L *lua.LState) int {
 	L.RawSet(L.CheckTable(1), L.CheckAny(2), L.CheckAny(3))
 	L.SetTop(1)
 	return 1
 }
 
-// baseSelect is select(n, …): the arguments from the nth on, from the end when n is negative; their number for "#".
-// Errors: n is 0, or before the first. Only the holder may call it.
+// baseSelect is select(n, …): the arguments from the nth on, from the end when n is negative; their
+// number for "#". Errors: n is 0, or before the first.
 func baseSelect(L *lua.LState) int {
 	top := L.GetTop()
 	if s, ok := L.Get(1).(lua.LString); ok && len(s) > 0 && s[0] == '#' {
@@ -301,9 +300,9 @@ func baseSelect(L *lua.LState) int {
 	return max(0, top-n)
 }
 
-// baseSetmetatable is setmetatable(table, metatable|nil): the table. Errors: what is no table (the metatables of
-// strings and of Rover's own objects belong to all scripts); a metatable with a __metatable field is in place. Only
-// the holder may call it.
+// baseSetmetatable is setmetatable(table, metatable|nil): the table. Errors: what is no table (the
+// metatables of strings and of Rover's own objects belong to all scripts); a metatable with a
+// __metatable field is in place.
 func baseSetmetatable(L *lua.LState) int {
 	table := L.CheckTable(1)
 	if L.GetTop() < 2 {
@@ -318,7 +317,7 @@ func baseSetmetatable(L *lua.LState) int {
 	return 1
 }
 
-// baseTostring is tostring(v): what __tostring returns, whatever it is, where v has one. Only the holder may call it.
+// baseTostring is tostring(v): what __tostring returns, whatever it is, where v has one.
 func baseTostring(L *lua.LState) int {
 	v := luaval.CheckAny(L, 1)
 	if meta := L.GetMetaField(v, "__tostring"); meta != lua.LNil {
@@ -331,8 +330,8 @@ func baseTostring(L *lua.LState) int {
 	return 1
 }
 
-// baseUnpack is unpack(list[, i[, j]]): list[i] to list[j]; i is 1 and j is #list when left out. Errors: more than
-// 8000 results. Only the holder may call it.
+// baseUnpack is unpack(list[, i[, j]]): list[i] to list[j]; i is 1 and j is #list when left out.
+// Errors: more than 8000 results.
 func baseUnpack(L *lua.LState) int {
 	list, first := L.CheckTable(1), luaval.OptInt(L, 2, 1)
 	last := luaval.OptInt(L, 3, list.Len())
@@ -349,9 +348,10 @@ func baseUnpack(L *lua.LState) int {
 	return n
 }
 
-// Bound makes the functions of a library raise an error when a string that they return is too long. Each makes its
-// result at most a few times as long as its arguments are: that much may be in memory for a moment, but a script cannot
-// go on from there. A function that puts many arguments together must look before. Only the holder may call it.
+// Bound makes the functions of a library raise an error when a string that they return is too long.
+// Each makes its result at most a few times as long as its arguments are: that much may be in
+// memory for a moment, but a script cannot go on from there. A function that puts many arguments
+// together must look before.
 func Bound(library *lua.LTable) {
 	library.ForEach(func(_, v lua.LValue) {
 		fn, ok := v.(*lua.LFunction)

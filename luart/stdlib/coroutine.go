@@ -11,13 +11,13 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// MaxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its own in one Go
-// stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each full of pcalls, comparators or
-// metamethods, need at most 128 MiB.
+// MaxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its
+// own in one Go stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each
+// full of pcalls, comparators or metamethods, need at most 128 MiB.
 const MaxCoroutines = 64
 
-// newCoCreate makes coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua thread that made it,
-// and sees its globals. Only the holder may call it.
+// newCoCreate makes coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua
+// thread that made it, and sees its globals.
 func newCoCreate(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -26,7 +26,7 @@ func newCoCreate(b *envBuilder) lua.LValue {
 	})
 }
 
-// newCoroutine makes a coroutine of a function for code of a domain. Only the holder may call it.
+// newCoroutine makes a coroutine of a function for code of a domain.
 func newCoroutine(L *lua.LState, fn *lua.LFunction, d *TrustDomain) *lua.LState {
 	env := d.Globals(L)
 	if fn.IsG { // gopher-lua never ends a coroutine whose body is a Go function
@@ -50,7 +50,7 @@ func newCoroutine(L *lua.LState, fn *lua.LFunction, d *TrustDomain) *lua.LState 
 	return th
 }
 
-// goBody is a Lua function that calls its upvalue. Any goroutine may call it.
+// goBody is a Lua function that calls its upvalue.
 var goBody = sync.OnceValue(func() *lua.FunctionProto {
 	proto, err := chunk.Compile([]byte("local f; return function(...) local g = f; return g(...) end"), "coroutine")
 	if err != nil {
@@ -59,14 +59,13 @@ var goBody = sync.OnceValue(func() *lua.FunctionProto {
 	return proto.FunctionPrototypes[0]
 })
 
-// coResume is coroutine.resume(co, …): true and what the coroutine yields or returns, or false and its error object.
-// Only the holder may call it.
+// coResume is coroutine.resume(co, …): true and what the coroutine yields or returns, or false and
+// its error object.
 func coResume(L *lua.LState) int {
 	return resume(L, L.CheckThread(1))
 }
 
-// resume is coroutine.resume for th, with its arguments from the second place of the stack on. Only the holder may
-// call it.
+// resume is coroutine.resume for th, with its arguments from the second place of the stack on.
 func resume(L, th *lua.LState) (n int) {
 	depth := 0
 	for at := L; at.Parent != nil; at = at.Parent {
@@ -120,8 +119,8 @@ func refuse(L *lua.LState, message string) int {
 	return 2
 }
 
-// newCoWrap makes coroutine.wrap(f): a function that resumes the coroutine and returns what it yields or returns. It
-// raises the coroutine's error object, whatever its type. Only the holder may call it.
+// newCoWrap makes coroutine.wrap(f): a function that resumes the coroutine and returns what it
+// yields or returns. It raises the coroutine's error object, whatever its type.
 func newCoWrap(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -143,9 +142,9 @@ func newCoWrap(b *envBuilder) lua.LValue {
 	})
 }
 
-// coYield is coroutine.yield(…): what the next resume passes. Errors: no coroutine runs, or a Go function lies
-// between the coroutine's body and the call (pcall, a metamethod, an iterator, a callback). Only the holder may call
-// it.
+// coYield is coroutine.yield(…): what the next resume passes. Errors: no coroutine runs, or a Go
+// function lies between the coroutine's body and the call (pcall, a metamethod, an iterator, a
+// callback).
 func coYield(L *lua.LState) int {
 	if L.Parent == nil {
 		L.RaiseError("attempt to yield from outside a coroutine")
@@ -156,15 +155,15 @@ func coYield(L *lua.LState) int {
 	return -1
 }
 
-// coIsYieldable is coroutine.isyieldable(): whether yield would work here. Only the holder may call it.
+// coIsYieldable is coroutine.isyieldable(): whether yield would work here.
 func coIsYieldable(L *lua.LState) int {
 	L.Push(lua.LBool(L.Parent != nil && glua.CanYield(L)))
 	return 1
 }
 
-// newCoRunning makes coroutine.running(): the coroutine that runs, nil in the code of a handler itself. The handler's Lua
-// thread is not shown: resumed from elsewhere it would break other requests. Nor is a coroutine of another script that
-// has called. Only the holder may call it.
+// newCoRunning makes coroutine.running(): the coroutine that runs, nil in the code of a handler
+// itself. The handler's Lua thread is not shown: resumed from elsewhere it would break other
+// requests. Nor is a coroutine of another script that has called.
 func newCoRunning(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -177,8 +176,8 @@ func newCoRunning(b *envBuilder) lua.LValue {
 	})
 }
 
-// coStatus is coroutine.status(co): "running", "suspended", "normal" (it has resumed the one that runs, or waits) or
-// "dead". Only the holder may call it.
+// coStatus is coroutine.status(co): "running", "suspended", "normal" (it has resumed the one that
+// runs, or waits) or "dead".
 func coStatus(L *lua.LState) int {
 	status := "suspended"
 	switch th := L.CheckThread(1); {

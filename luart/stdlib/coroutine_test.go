@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 )
 
-// TestCoroutineContext: a coroutine must run on its creator's very context. One derived from it would stay registered
-// there until the end of the VM.
+// TestCoroutineContext: a coroutine must run on its creator's very context. One derived from it
+// would stay registered there until the end of the VM.
 func TestCoroutineContext(t *testing.T) {
 	L := sandboxThread(t, Hooks{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -51,7 +51,8 @@ func TestCoroutineContext(t *testing.T) {
 	}
 }
 
-// TestCoroutineAfterOverflow: arguments that do not fit into the stack of a new coroutine end that coroutine only.
+// TestCoroutineAfterOverflow: arguments that do not fit into the stack of a new coroutine end that
+// coroutine only.
 func TestCoroutineAfterOverflow(t *testing.T) {
 	L := sandboxThread(t, Hooks{})
 	err := runSandboxed(t, L, `

@@ -10,11 +10,11 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// This file is debug for scripts: what reads, of their own code. Nothing in it changes a variable, an environment or a
-// metatable, or shows those of others.
+// This file is debug for scripts: what reads, of their own code. Nothing in it changes a variable,
+// an environment or a metatable, or shows those of others.
 
-// level is a call as C Lua counts them: the function that runs is level 0, its caller level 1. A call that a tail call
-// has replaced is a level of its own, without a function.
+// level is a call as C Lua counts them: the function that runs is level 0, its caller level 1. A
+// call that a tail call has replaced is a level of its own, without a function.
 type level struct {
 	fn     *lua.LFunction // nil: a tail call took its place
 	line   int            // that runs; -1: not known
@@ -24,7 +24,7 @@ type level struct {
 }
 
 // levelsOf returns the calls in L from the innermost one outwards, at most n. What
-// pcall needs to call a function is no level. Only the holder may call it.
+// pcall needs to call a function is no level.
 func levelsOf(L *lua.LState, n int) (list []level) {
 	for f := glua.CurrentFrame(L); f.Valid() && len(list) < n; f = f.Caller() {
 		caller := f.Caller()
@@ -51,7 +51,7 @@ func levelsOf(L *lua.LState, n int) (list []level) {
 	return list
 }
 
-// levelAt returns the call at a level, false when there are not as many. Only the holder may call it.
+// levelAt returns the call at a level, false when there are not as many.
 func levelAt(L *lua.LState, n int) (level, bool) {
 	if n < 0 || n > MaxCalls*(glua.MaxTailCalls+1) {
 		return level{}, false
@@ -69,7 +69,8 @@ func guards(caller, fn *lua.LFunction) bool {
 		len(fn.Upvalues) == 0 && fn.IsG
 }
 
-// calledBy returns by what name the Lua code in a frame calls what it calls now, and what kind of name that is.
+// calledBy returns by what name the Lua code in a frame calls what it calls now, and what kind of
+// name that is.
 func calledBy(f glua.CallFrame) (name, kind string) {
 	proto := f.Function().Proto
 	at := f.PC() - 1
@@ -125,8 +126,7 @@ func (l level) what() string {
 	return "Lua"
 }
 
-// threadArg returns the Lua thread that the first argument may be, and how many arguments it takes. Only the holder may
-// call it.
+// threadArg returns the Lua thread that the first argument may be, and how many arguments it takes.
 func threadArg(L *lua.LState) (thread *lua.LState, taken int) {
 	if co, ok := L.Get(1).(*lua.LState); ok {
 		return co, 1
@@ -140,9 +140,9 @@ const (
 	lastLevels  = 10
 )
 
-// debugTraceback is debug.traceback([thread,] [message[, level]]): the message, and below it the calls from the level
-// on (1: the caller). A message that is neither a string nor a number is returned as it is. Only the holder may call
-// it.
+// debugTraceback is debug.traceback([thread,] [message[, level]]): the message, and below it the
+// calls from the level on (1: the caller). A message that is neither a string nor a number is
+// returned as it is.
 func debugTraceback(L *lua.LState) int {
 	thread, arg := threadArg(L)
 	start := 0
@@ -192,8 +192,9 @@ func debugTraceback(L *lua.LState) int {
 	return 1
 }
 
-// debugGetinfo is debug.getinfo([thread,] function|level[, what]): a table of what is known of a function, or of the one
-// that runs at a level (0: getinfo itself, 1: its caller); nil for a level that is not there. what says which fields:
+// debugGetinfo is debug.getinfo([thread,] function|level[, what]): a table of what is known of a
+// function, or of the one that runs at a level (0: getinfo itself, 1: its caller); nil for a level
+// that is not there. what says which fields:
 //
 //	S  source, short_src, what, linedefined, lastlinedefined
 //	l  currentline
@@ -202,7 +203,7 @@ func debugTraceback(L *lua.LState) int {
 //	L  activelines
 //	f  func, if it is a function of this generation's own
 //
-// Errors: neither a function nor a level; a letter that is not one of these. Only the holder may call it.
+// Errors: neither a function nor a level; a letter that is not one of these.
 func debugGetinfo(L *lua.LState) int {
 	thread, arg := threadArg(L)
 	var l level
@@ -234,7 +235,7 @@ func debugGetinfo(L *lua.LState) int {
 	return 1
 }
 
-// info makes the table of getinfo. Only the holder may call it.
+// info makes the table of getinfo.
 func (l level) info(L *lua.LState, what string) *lua.LTable {
 	t := L.NewTable()
 	text := func(field, s string) { t.RawSetString(field, lua.LString(s)) }
@@ -282,8 +283,8 @@ func (l level) info(L *lua.LState, what string) *lua.LTable {
 	return t
 }
 
-// source is where the function comes from, in the form in which load takes names: "@" and a file, "=" and something
-// else.
+// source is where the function comes from, in the form in which load takes names: "@" and a file,
+// "=" and something else.
 func (l level) source() string {
 	short := l.short()
 	if l.fn == nil || l.fn.IsG || strings.HasPrefix(short, "[") || strings.HasPrefix(short, "(") {

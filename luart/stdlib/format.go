@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// strFormat is string.format(format, …): C's printf. Conversions: %d %i %u %o %x %X (whole numbers: fractions are
-// cut), %e %E %f %g %G, %c (a byte), %s (any value, as tostring shows it), %q (a string that Lua can read back), %%.
-// Flags -+ #0, width and precision of at most two digits. Errors: another conversion, an argument that is missing or
-// no number, more than 16 MiB. Only the holder may call it.
+// strFormat is string.format(format, …): C's printf. Conversions: %d %i %u %o %x %X (whole numbers:
+// fractions are cut), %e %E %f %g %G, %c (a byte), %s (any value, as tostring shows it), %q (a
+// string that Lua can read back), %%. Flags -+ #0, width and precision of at most two digits.
+// Errors: another conversion, an argument that is missing or no number, more than 16 MiB.
 func strFormat(L *lua.LState) int {
 	format := luaval.CheckString(L, 1)
 	var out strings.Builder
@@ -50,7 +50,7 @@ type formatSpec struct {
 	length                          int // bytes after the percent sign
 }
 
-// parseSpec reads a conversion, or raises an error. Only the holder may call it.
+// parseSpec reads a conversion, or raises an error.
 func parseSpec(L *lua.LState, s string) (f formatSpec) {
 	i := 0
 	for ; i < len(s) && strings.IndexByte("-+ #0", s[i]) >= 0; i++ {
@@ -82,7 +82,7 @@ func parseSpec(L *lua.LState, s string) (f formatSpec) {
 	return f
 }
 
-// convert returns argument n in the form of the conversion. Only the holder may call it.
+// convert returns argument n in the form of the conversion.
 func (f formatSpec) convert(L *lua.LState, n int) string {
 	switch f.verb {
 	case 'd', 'i':
@@ -105,7 +105,7 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 	}
 }
 
-// signed returns the sign and the absolute value of argument n. Only the holder may call it.
+// signed returns the sign and the absolute value of argument n.
 func signed(L *lua.LState, n int) (bool, uint64) {
 	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<63) {
@@ -117,7 +117,7 @@ func signed(L *lua.LState, n int) (bool, uint64) {
 	return false, uint64(number)
 }
 
-// unsigned returns argument n; negative numbers count from 2^64 down, as in C. Only the holder may call it.
+// unsigned returns argument n; negative numbers count from 2^64 down, as in C.
 func unsigned(L *lua.LState, n int) (bool, uint64) {
 	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<64) {
@@ -191,7 +191,7 @@ func (f formatSpec) sign(negative bool) string {
 	return ""
 }
 
-// pad brings a text to the width, with blanks or with zeros behind its prefix. Any goroutine may call it.
+// pad brings a text to the width, with blanks or with zeros behind its prefix.
 func (f formatSpec) pad(prefix, text string, zeros bool) string {
 	missing := max(0, f.width-len(prefix)-len(text))
 	switch {
@@ -203,7 +203,7 @@ func (f formatSpec) pad(prefix, text string, zeros bool) string {
 	return strings.Repeat(" ", missing) + prefix + text
 }
 
-// quote is %q. It raises an error for a result of more than 16 MiB. Only the holder may call it.
+// quote is %q. It raises an error for a result of more than 16 MiB.
 func quote(L *lua.LState, s string) string {
 	var out strings.Builder
 	out.Grow(len(s) + 2)

@@ -11,8 +11,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// FuzzStringLib calls every function of string, and those of table, math, os and the base library that take plain
-// values, with arbitrary arguments. None may panic in Go, or make a string beyond the bound.
+// FuzzStringLib calls every function of string, and those of table, math, os and the base library
+// that take plain values, with arbitrary arguments. None may panic in Go, or make a string beyond
+// the bound.
 func FuzzStringLib(f *testing.F) {
 	L := sandboxThread(f, Hooks{})
 	var fns []*lua.LFunction
@@ -102,7 +103,8 @@ func FuzzNumber(f *testing.F) {
 		if err != nil || len(proto.Code) != 3 || len(proto.Constants) != 1 {
 			return
 		}
-		// But for those beyond a float64: gopher-lua makes NaN of such a literal, tonumber an infinity as C does.
+		// But for those beyond a float64: gopher-lua makes NaN of such a literal, tonumber an
+		// infinity as C does.
 		if literal, isNumber := proto.Constants[0].(lua.LNumber); isNumber && ok && float64(literal) != n && !math.IsInf(n, 0) {
 			t.Errorf("%q: source says %v, tonumber %v", s, literal, n)
 		}

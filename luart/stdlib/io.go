@@ -8,8 +8,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// This file is io for scripts, which have no files: libraries take its functions as locals while they load, and write
-// with them. io.stdout and io.stderr are the VM's log, line by line; io.stdin is empty; nothing else can be opened.
+// This file is io for scripts, which have no files: libraries take its functions as locals while
+// they load, and write with them. io.stdout and io.stderr are the VM's log, line by line; io.stdin
+// is empty; nothing else can be opened.
 
 // errNoFiles is why nothing can be opened, and errno what C gives for a file that is not there.
 const (
@@ -38,7 +39,8 @@ type LineBuffer struct {
 	rest [Stderr + 1]strings.Builder
 }
 
-// Write takes text and calls line for each line in it that is complete, without its newline, or too long.
+// Write takes text and calls line for each line in it that is complete, without its newline, or too
+// long.
 func (b *LineBuffer) Write(to Stream, text string, line func(string)) {
 	rest := &b.rest[to]
 	for {
@@ -78,7 +80,7 @@ type ioLibrary struct {
 	input, output *lua.LUserData // what io.read and io.write use
 }
 
-// newIO makes the library's streams. Only the holder may call it.
+// newIO makes the library's streams.
 func newIO(b *envBuilder) *ioLibrary {
 	io := &ioLibrary{write: b.hooks.Write, flush: b.hooks.Flush}
 	method := func(fn func(*lua.LState, Stream) int) *lua.LFunction {
@@ -108,7 +110,7 @@ func newIO(b *envBuilder) *ioLibrary {
 	return io
 }
 
-// ioFunction makes a function of io. Only the holder may call it.
+// ioFunction makes a function of io.
 func ioFunction(fn func(io *ioLibrary, L *lua.LState) int) source {
 	return func(b *envBuilder, _, _ string) lua.LValue {
 		io := b.ioLibrary()
@@ -116,7 +118,7 @@ func ioFunction(fn func(io *ioLibrary, L *lua.LState) int) source {
 	}
 }
 
-// ioStream makes io.stdin and its kin. Only the holder may call it.
+// ioStream makes io.stdin and its kin.
 func ioStream(s Stream) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.ioLibrary().files[s] }
 }
@@ -128,7 +130,7 @@ func (b *envBuilder) ioLibrary() *ioLibrary {
 	return b.io
 }
 
-// checkStream returns argument n, one of the streams. Only the holder may call it.
+// checkStream returns argument n, one of the streams.
 func checkStream(L *lua.LState, n int) Stream {
 	if ud, ok := L.Get(n).(*lua.LUserData); ok {
 		if s, ok := ud.Value.(Stream); ok {
@@ -139,7 +141,7 @@ func checkStream(L *lua.LState, n int) Stream {
 	return 0
 }
 
-// fails returns what functions of io return that fail. Only the holder may call it.
+// fails returns what functions of io return that fail.
 func fails(L *lua.LState, why string, errno int) int {
 	L.Push(lua.LNil)
 	L.Push(lua.LString(why))
@@ -147,14 +149,14 @@ func fails(L *lua.LState, why string, errno int) int {
 	return 3
 }
 
-// closeStandard is close, of what cannot be closed. Only the holder may call it.
+// closeStandard is close, of what cannot be closed.
 func closeStandard(L *lua.LState) int {
 	L.Push(lua.LNil)
 	L.Push(lua.LString("cannot close standard file"))
 	return 2
 }
 
-// writeArgs writes the arguments from one on, strings and numbers, and returns true. Only the holder may call it.
+// writeArgs writes the arguments from one on, strings and numbers, and returns true.
 func (io *ioLibrary) writeArgs(L *lua.LState, to Stream, first int) int {
 	for i := first; i <= L.GetTop(); i++ {
 		text := luaval.CheckString(L, i)
@@ -169,8 +171,8 @@ func (io *ioLibrary) writeArgs(L *lua.LState, to Stream, first int) int {
 	return 1
 }
 
-// read returns what there is of each format: nothing, for the input has ended. As in C Lua "*a" is "", and with the first
-// nil the reading ends. Only the holder may call it.
+// read returns what there is of each format: nothing, for the input has ended. As in C Lua "*a" is
+// "", and with the first nil the reading ends.
 func (io *ioLibrary) read(L *lua.LState, from Stream, first int) int {
 	if from != stdin {
 		return fails(L, "Bad file descriptor", badFile)
@@ -199,13 +201,13 @@ func (io *ioLibrary) read(L *lua.LState, from Stream, first int) int {
 	return n
 }
 
-// linesOf returns an iterator over no lines. Only the holder may call it.
+// linesOf returns an iterator over no lines.
 func (io *ioLibrary) linesOf(L *lua.LState) int {
 	L.Push(L.NewFunction(func(L *lua.LState) int { L.Push(lua.LNil); return 1 }))
 	return 1
 }
 
-// flushTo logs what of a line there is. Only the holder may call it.
+// flushTo logs what of a line there is.
 func (io *ioLibrary) flushTo(L *lua.LState, to Stream) int {
 	if io.flush != nil && to != stdin {
 		io.flush(L, to)
@@ -214,21 +216,21 @@ func (io *ioLibrary) flushTo(L *lua.LState, to Stream) int {
 	return 1
 }
 
-// ioOpen is io.open(name[, mode]): nil, why, and C's number for a file that is not there. Only the holder may call it.
+// ioOpen is io.open(name[, mode]): nil, why, and C's number for a file that is not there.
 func ioOpen(_ *ioLibrary, L *lua.LState) int {
 	return fails(L, luaval.CheckString(L, 1)+": "+errNoFiles, noEntry)
 }
 
-// ioTmpfile is io.tmpfile(). Only the holder may call it.
+// ioTmpfile is io.tmpfile().
 func ioTmpfile(_ *ioLibrary, L *lua.LState) int { return fails(L, errNoFiles, noEntry) }
 
-// ioPopen is io.popen, as where C has none. Only the holder may call it.
+// ioPopen is io.popen, as where C has none.
 func ioPopen(_ *ioLibrary, L *lua.LState) int {
 	L.RaiseError("'popen' not supported")
 	return 0
 }
 
-// ioLines is io.lines([name]): an iterator over no lines. Errors: a name. Only the holder may call it.
+// ioLines is io.lines([name]): an iterator over no lines. Errors: a name.
 func ioLines(io *ioLibrary, L *lua.LState) int {
 	if L.Get(1) != lua.LNil {
 		L.ArgError(1, luaval.CheckString(L, 1)+": "+errNoFiles)
@@ -236,7 +238,7 @@ func ioLines(io *ioLibrary, L *lua.LState) int {
 	return io.linesOf(L)
 }
 
-// ioType is io.type(v): "file" for a stream, nil for what is none. Only the holder may call it.
+// ioType is io.type(v): "file" for a stream, nil for what is none.
 func ioType(_ *ioLibrary, L *lua.LState) int {
 	if ud, ok := luaval.CheckAny(L, 1).(*lua.LUserData); ok {
 		if _, ok := ud.Value.(Stream); ok {
@@ -248,8 +250,9 @@ func ioType(_ *ioLibrary, L *lua.LState) int {
 	return 1
 }
 
-// ioInput and ioOutput are io.input([stream]) and io.output([stream]): the stream that io.read and io.write use, which
-// a stream given becomes. Errors: the name of a file. Only the holder may call them.
+// ioInput and ioOutput are io.input([stream]) and io.output([stream]): the stream that io.read and
+// io.write use, which a stream given becomes. Errors: the name of a file. Only the holder may call
+// them.
 func ioInput(io *ioLibrary, L *lua.LState) int  { return standard(L, &io.input) }
 func ioOutput(io *ioLibrary, L *lua.LState) int { return standard(L, &io.output) }
 
@@ -276,7 +279,7 @@ func ioFlush(io *ioLibrary, L *lua.LState) int {
 	return io.flushTo(L, io.output.Value.(Stream))
 }
 
-// ioClose is io.close([stream]), which closes none. Only the holder may call it.
+// ioClose is io.close([stream]), which closes none.
 func ioClose(_ *ioLibrary, L *lua.LState) int {
 	if L.Get(1) != lua.LNil {
 		checkStream(L, 1)

@@ -10,14 +10,14 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// MaxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not interrupted: 64 KiB
-// take up to 25 ms.
+// MaxChunkBytes is the longest source of load and loadstring. Compiling it holds the VM and is not
+// interrupted: 64 KiB take up to 25 ms.
 const MaxChunkBytes = 64 << 10
 
-// newLoad makes load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a string, or a function
-// that is called for piece after piece until it returns nil or ""; an error of its own is the message. The function
-// sees the globals of the Lua thread (see setfenv), or env. mode is not looked at: there are no precompiled chunks. Only
-// the holder may call it.
+// newLoad makes load(chunk[, name[, mode[, env]]]): a function, or nil and a message. chunk is a
+// string, or a function that is called for piece after piece until it returns nil or ""; an error
+// of its own is the message. The function sees the globals of the Lua thread (see setfenv), or env.
+// mode is not looked at: there are no precompiled chunks.
 func newLoad(b *envBuilder) lua.LValue {
 	d := b.domain
 	return guarded(func(L *lua.LState) int {
@@ -46,7 +46,7 @@ func newLoad(b *envBuilder) lua.LValue {
 	})(b, "", "load")
 }
 
-// newLoadstring makes loadstring(chunk[, name]): load for strings. Only the holder may call it.
+// newLoadstring makes loadstring(chunk[, name]): load for strings.
 func newLoadstring(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -55,7 +55,7 @@ func newLoadstring(b *envBuilder) lua.LValue {
 	})
 }
 
-// loadChunk pushes the compiled function, or nil and a message. Only the holder may call it.
+// loadChunk pushes the compiled function, or nil and a message.
 func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 	if len(source) > MaxChunkBytes {
 		L.Push(lua.LNil)
@@ -78,8 +78,8 @@ func loadChunk(L *lua.LState, source, name string, env *lua.LTable) int {
 	return 1
 }
 
-// readChunk calls a reader until its chunk ends or is too long. It returns an error object when that fails, or for a
-// piece that is no string. Only the holder may call it.
+// readChunk calls a reader until its chunk ends or is too long. It returns an error object when
+// that fails, or for a piece that is no string.
 func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	var chunk strings.Builder
 	for chunk.Len() <= MaxChunkBytes {
@@ -107,15 +107,16 @@ func readChunk(L *lua.LState, reader *lua.LFunction) (string, lua.LValue) {
 	return chunk.String(), nil
 }
 
-// How long the form of a chunk's name is at most, as in C Lua: in tracebacks and errors of what runs, and in syntax
-// errors.
+// How long the form of a chunk's name is at most, as in C Lua: in tracebacks and errors of what
+// runs, and in syntax errors.
 const (
 	maxNameBytes       = 60
 	maxSyntaxNameBytes = 80
 )
 
-// chunkName is the form of a chunk's name in messages, of at most limit bytes with the zero that ends it in C: after '='
-// its beginning, after '@' its end, else the first line of the source as [string "…"]. Any goroutine may call it.
+// chunkName is the form of a chunk's name in messages, of at most limit bytes with the zero that
+// ends it in C: after '=' its beginning, after '@' its end, else the first line of the source as
+// [string "…"].
 func chunkName(name string, limit int) string {
 	switch {
 	case strings.HasPrefix(name, "="):
@@ -137,7 +138,7 @@ func chunkName(name string, limit int) string {
 	return `[string "` + line + `"]`
 }
 
-// optName returns the name of a chunk in argument n. Only the holder may call it.
+// optName returns the name of a chunk in argument n.
 func optName(L *lua.LState, n int, otherwise string) string {
 	if L.Get(n) == lua.LNil {
 		return otherwise
@@ -145,8 +146,8 @@ func optName(L *lua.LState, n int, otherwise string) string {
 	return luaval.CheckString(L, n)
 }
 
-// functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0. Levels
-// count as those of debug.getinfo. Only the holder may call it.
+// functionArg returns the function that argument 1 of getfenv and setfenv means, nil for level 0.
+// Levels count as those of debug.getinfo.
 func functionArg(L *lua.LState) *lua.LFunction {
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
 		return fn

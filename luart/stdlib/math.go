@@ -28,8 +28,8 @@ func (g *generator) below(n int64) int64 {
 	return g.seeded.Int64N(n)
 }
 
-// newRandom makes math.random([m[, n]]): a float in [0, 1), or a whole number from 1 to m, or from m to n. Errors: an
-// empty interval. For tokens and keys there is rover.crypto.random. Only the holder may call it.
+// newRandom makes math.random([m[, n]]): a float in [0, 1), or a whole number from 1 to m, or from
+// m to n. Errors: an empty interval. For tokens and keys there is rover.crypto.random.
 func newRandom(b *envBuilder) lua.LValue {
 	g := b.rand
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -53,8 +53,8 @@ func newRandom(b *envBuilder) lua.LValue {
 	})
 }
 
-// newRandomseed makes math.randomseed(x): the same x gives the same numbers again, in this generation alone. Only the
-// holder may call it.
+// newRandomseed makes math.randomseed(x): the same x gives the same numbers again, in this
+// generation alone.
 func newRandomseed(b *envBuilder) lua.LValue {
 	g := b.rand
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -63,11 +63,11 @@ func newRandomseed(b *envBuilder) lua.LValue {
 	})
 }
 
-// newHuge makes math.huge. Any goroutine may call it.
+// newHuge makes math.huge.
 func newHuge(*envBuilder) lua.LValue { return lua.LNumber(math.Inf(1)) }
 
 // mathModf is math.modf: the whole part of a number, and the rest. The rest of an infinity is 0, as
-// in C; Go says NaN. Only the holder may call it.
+// in C; Go says NaN.
 func mathModf(L *lua.LState) int {
 	number := luaval.CheckNumber(L, 1)
 	whole, rest := math.Modf(number)

@@ -14,8 +14,8 @@ import (
 // maxUnix bounds the times of os.date and os.time to the years -9999 to 9999.
 const maxUnix = 253402300799
 
-// osGetenv is os.getenv(name): the environment variable, where "allow env" grants it; else nil, as for one that is not
-// set. Only the holder may call it.
+// osGetenv is os.getenv(name): the environment variable, where "allow env" grants it; else nil, as
+// for one that is not set.
 func osGetenv(b *envBuilder) lua.LValue {
 	getenv := b.hooks.Getenv
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -31,7 +31,7 @@ func osGetenv(b *envBuilder) lua.LValue {
 	})
 }
 
-// osDifftime is os.difftime(t2[, t1]): t2 - t1 in whole seconds, as C has times. Only the holder may call it.
+// osDifftime is os.difftime(t2[, t1]): t2 - t1 in whole seconds, as C has times.
 func osDifftime(L *lua.LState) int {
 	t2, t1 := luaval.CheckNumber(L, 1), 0.0
 	if L.Get(2) != lua.LNil {
@@ -42,7 +42,7 @@ func osDifftime(L *lua.LState) int {
 }
 
 // osClock is os.clock(): seconds since the process began. A clock that stands still says how
-// long that has been by itself. Only the holder may call it.
+// long that has been by itself.
 func osClock(b *envBuilder, lib, name string) lua.LValue {
 	c := b.hooks.Clock
 	if c == nil {
@@ -51,9 +51,9 @@ func osClock(b *envBuilder, lib, name string) lua.LValue {
 	return b.L.NewFunction(func(L *lua.LState) int { L.Push(lua.LNumber(c.Since(c.Start()).Seconds())); return 1 })
 }
 
-// osTime is os.time([table]): seconds since 1970 UTC, of now or of the local time in the table. year, month and day
-// must be there, hour is 12 and min and sec are 0 when left out; values beyond their range carry over. Only the
-// holder may call it.
+// osTime is os.time([table]): seconds since 1970 UTC, of now or of the local time in the table.
+// year, month and day must be there, hour is 12 and min and sec are 0 when left out; values beyond
+// their range carry over.
 func osTime(b *envBuilder) lua.LValue {
 	c := b.hooks.Clock
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -65,7 +65,7 @@ func osTime(b *envBuilder) lua.LValue {
 	})
 }
 
-// pushDateTable is os.time(table). Only the holder may call it.
+// pushDateTable is os.time(table).
 func pushDateTable(L *lua.LState) int {
 	table := L.CheckTable(1)
 	field := func(name string, otherwise int) int {
@@ -96,16 +96,16 @@ func pushDateTable(L *lua.LState) int {
 	return 1
 }
 
-// osDate is os.date([format[, time]]): the time (now when left out) by strftime's conversions in the C locale, "%c"
-// when there is no format. A leading '!' means UTC instead of the server's zone; "*t" gives a table of year, month,
-// day, hour, min, sec, wday, yday and isdst. Errors: an unknown conversion, a time beyond the year 9999. Only the
-// holder may call it.
+// osDate is os.date([format[, time]]): the time (now when left out) by strftime's conversions in
+// the C locale, "%c" when there is no format. A leading '!' means UTC instead of the server's zone;
+// "*t" gives a table of year, month, day, hour, min, sec, wday, yday and isdst. Errors: an unknown
+// conversion, a time beyond the year 9999.
 func osDate(b *envBuilder) lua.LValue {
 	c := b.hooks.Clock
 	return b.L.NewFunction(func(L *lua.LState) int { return pushDate(L, c.Now()) })
 }
 
-// pushDate is os.date at now. Only the holder may call it.
+// pushDate is os.date at now.
 func pushDate(L *lua.LState, now time.Time) int {
 	format, t := "%c", now.Local()
 	if L.Get(1) != lua.LNil {
@@ -162,7 +162,7 @@ var dateLayouts = map[byte]string{
 	'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST", 'j': "002",
 }
 
-// writeDate writes one conversion and returns false for an unknown one. Any goroutine may call it.
+// writeDate writes one conversion and returns false for an unknown one.
 func writeDate(out *strings.Builder, conversion byte, t time.Time) bool {
 	if layout, ok := dateLayouts[conversion]; ok {
 		out.WriteString(t.Format(layout))

@@ -7,10 +7,11 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// newNext makes next(table[, key]): the key after key and its value, nil after the last one. A traversal sees every
-// key that is there from its beginning to its end, also when values are set to nil on the way, elements are taken off
-// the list with table.remove, or the memory counter compacts the table while the handler waits. gopher-lua's own
-// skips the first key of the hash part in the last two cases. Only the holder may call it.
+// newNext makes next(table[, key]): the key after key and its value, nil after the last one. A
+// traversal sees every key that is there from its beginning to its end, also when values are set to
+// nil on the way, elements are taken off the list with table.remove, or the memory counter compacts
+// the table while the handler waits. gopher-lua's own skips the first key of the hash part in the
+// last two cases.
 func newNext(b *envBuilder) lua.LValue {
 	b.next = b.L.NewFunction(func(L *lua.LState) int {
 		key, value := nextKey(L, L.CheckTable(1), L.Get(2))
@@ -24,7 +25,7 @@ func newNext(b *envBuilder) lua.LValue {
 	return b.next
 }
 
-// newPairs makes pairs(table): next, the table and nil. Only the holder may call it.
+// newPairs makes pairs(table): next, the table and nil.
 func newPairs(b *envBuilder) lua.LValue {
 	return b.L.NewClosure(func(L *lua.LState) int {
 		t := L.CheckTable(1)
@@ -35,9 +36,9 @@ func newPairs(b *envBuilder) lua.LValue {
 	}, b.next)
 }
 
-// nextKey returns what comes after key in t, the first of all after nil, and nil after the last. The hash part begins
-// anew after a key that is not there any more, for nobody knows what was before it: a traversal may then see keys
-// twice, and misses none. Only the holder may call it.
+// nextKey returns what comes after key in t, the first of all after nil, and nil after the last.
+// The hash part begins anew after a key that is not there any more, for nobody knows what was
+// before it: a traversal may then see keys twice, and misses none.
 func nextKey(L *lua.LState, t *lua.LTable, key lua.LValue) (next, value lua.LValue) {
 	f := glua.TableOf(t)
 	index, place := 0, 0

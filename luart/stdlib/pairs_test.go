@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-rover/rover/luart/glua"
 )
 
-// A traversal that clears the key it stands at sees every key, wherever the table is compacted meanwhile.
+// A traversal that clears the key it stands at sees every key, wherever the table is compacted
+// meanwhile.
 func TestNextMissesNoKeyOfACompactedTable(t *testing.T) {
 	const n = 2000
 	L := lua.NewState()

@@ -10,24 +10,25 @@ import (
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
-// The functions that match patterns ask the budget while they match, so that burst ends them like any Lua code:
-// see matcher.
+// The functions that match patterns ask the budget while they match, so that burst ends them like
+// any Lua code: see matcher.
 
 const (
-	// maxPatterns compiled patterns are kept by each generation, then it starts anew: far more than a script has
-	// that does not make patterns of data.
+	// maxPatterns compiled patterns are kept by each generation, then it starts anew: far more than
+	// a script has that does not make patterns of data.
 	maxPatterns = 256
 
 	// maxKeptPattern is the longest pattern that is kept. Compiled it takes at most 12 KiB.
 	maxKeptPattern = 128
 )
 
-// patterns are the functions of the string library that match, and what they keep of their generation's patterns.
+// patterns are the functions of the string library that match, and what they keep of their
+// generation's patterns.
 type patterns struct {
 	compiled map[string]*pattern.Pattern
 }
 
-// matching is a function that matches patterns. Any goroutine may call it.
+// matching is a function that matches patterns.
 func matching(fn func(p *patterns, L *lua.LState) int) source {
 	return func(b *envBuilder, _, _ string) lua.LValue {
 		p := b.patterns
@@ -35,7 +36,7 @@ func matching(fn func(p *patterns, L *lua.LState) int) source {
 	}
 }
 
-// compile returns the compiled pattern. It raises an error for a malformed one. Only the holder may call it.
+// compile returns the compiled pattern. It raises an error for a malformed one.
 func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
 	if known := p.compiled[source]; known != nil {
 		return known
@@ -53,8 +54,9 @@ func (p *patterns) compile(L *lua.LState, source string) *pattern.Pattern {
 	return compiled
 }
 
-// find is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins and ends, and its
-// captures; nil without one. plain: pattern is no pattern. Errors: a malformed pattern. Only the holder may call it.
+// find is string.find(s, pattern[, init[, plain]]): where the first match from byte init on begins
+// and ends, and its captures; nil without one. plain: pattern is no pattern. Errors: a malformed
+// pattern.
 func (p *patterns) find(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	init := luaval.StartAt(L, len(s))
@@ -78,8 +80,8 @@ func (p *patterns) find(L *lua.LState) int {
 	return 2 + m.pushCaptures(L, false)
 }
 
-// match is string.match(s, pattern[, init]): the captures of the first match from byte init on, the match itself
-// without any in the pattern; nil without a match. Errors: a malformed pattern. Only the holder may call it.
+// match is string.match(s, pattern[, init]): the captures of the first match from byte init on, the
+// match itself without any in the pattern; nil without a match. Errors: a malformed pattern.
 func (p *patterns) match(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	m := matcher{p: p.compile(L, source), s: s}
@@ -90,9 +92,9 @@ func (p *patterns) match(L *lua.LState) int {
 	return m.pushCaptures(L, true)
 }
 
-// gmatch is string.gmatch(s, pattern): an iterator that returns what match would for one match after the other. A '^'
-// at the start of the pattern stands for itself: with an anchor there would be nothing to iterate. Errors: a malformed
-// pattern. Only the holder may call it.
+// gmatch is string.gmatch(s, pattern): an iterator that returns what match would for one match
+// after the other. A '^' at the start of the pattern stands for itself: with an anchor there would
+// be nothing to iterate. Errors: a malformed pattern.
 func (p *patterns) gmatch(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	if strings.HasPrefix(source, "^") {
@@ -112,10 +114,11 @@ func (p *patterns) gmatch(L *lua.LState) int {
 	return 1
 }
 
-// gsub is string.gsub(s, pattern, repl[, n]): s with the first n matches (all when left out) replaced, and their
-// number. repl is a string (%1 to %9 are captures, %0 the match, %% a percent sign), a table that the first capture
-// is looked up in, or a function that is called with the captures; false or nil from those keeps the match. Errors: a
-// malformed pattern, a replacement that is no string, more than 16 MiB. Only the holder may call it.
+// gsub is string.gsub(s, pattern, repl[, n]): s with the first n matches (all when left out)
+// replaced, and their number. repl is a string (%1 to %9 are captures, %0 the match, %% a percent
+// sign), a table that the first capture is looked up in, or a function that is called with the
+// captures; false or nil from those keeps the match. Errors: a malformed pattern, a replacement
+// that is no string, more than 16 MiB.
 func (p *patterns) gsub(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	repl := L.Get(3)
@@ -159,8 +162,8 @@ type matcher struct {
 	work int         // bytes of replacements since the budget was asked
 }
 
-// next looks for the first match at from or behind it. It raises errBurst when the slice of VM time is over. Only the
-// holder may call it.
+// next looks for the first match at from or behind it. It raises errBurst when the slice of VM time
+// is over.
 func (m *matcher) next(L *lua.LState, from int) bool {
 	b, _ := L.Context().(luaval.Budget)
 	if b == nil { // no VM: a test
@@ -174,8 +177,7 @@ func (m *matcher) next(L *lua.LState, from int) bool {
 	return found
 }
 
-// spend counts bytes that were looked at outside of the pattern, and asks the budget now and then. Only the holder may
-// call it.
+// spend counts bytes that were looked at outside of the pattern, and asks the budget now and then.
 func (m *matcher) spend(bytes int) {
 	if m.work += bytes; m.work < 32<<10 {
 		return
@@ -184,8 +186,7 @@ func (m *matcher) spend(bytes int) {
 	luaval.CheckBurst(m.L)
 }
 
-// replace writes what takes the place of the match. What it calls may use m's pattern, but not m. Only the holder may
-// call it.
+// replace writes what takes the place of the match. What it calls may use m's pattern, but not m.
 func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {
 	L, top := m.L, m.L.GetTop()
 	var v lua.LValue
@@ -214,7 +215,7 @@ func (m *matcher) replace(out *strings.Builder, repl lua.LValue) {
 	}
 }
 
-// expand writes a replacement string with its captures. Only the holder may call it.
+// expand writes a replacement string with its captures.
 func (m *matcher) expand(out *strings.Builder, repl string) {
 	m.spend(len(repl))
 	for {
@@ -242,8 +243,8 @@ func (m *matcher) expand(out *strings.Builder, repl string) {
 	}
 }
 
-// pushCaptures pushes the captures of the match, or the match itself if whole is true and there are none. It returns
-// how many. Only the holder may call it.
+// pushCaptures pushes the captures of the match, or the match itself if whole is true and there are
+// none. It returns how many.
 func (m *matcher) pushCaptures(L *lua.LState, whole bool) int {
 	if m.N == 0 && whole {
 		L.Push(lua.LString(m.s[m.Start:m.End]))
@@ -255,7 +256,7 @@ func (m *matcher) pushCaptures(L *lua.LState, whole bool) int {
 	return m.N
 }
 
-// capture returns capture i of the match, from 0. Any goroutine may call it.
+// capture returns capture i of the match, from 0.
 func (m *matcher) capture(i int) lua.LValue {
 	start, end, isPosition := m.Capture(i)
 	if isPosition {

@@ -9,13 +9,14 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 )
 
-// newRequire makes require(name): the value of a module, which runs once per generation. It is what package.loaded
-// has under the name; else what the function in package.preload returns; else what the module's file returns, true
-// when that is nil. The file runs with this generation's globals and gets the name and its path as arguments. A
-// module that fails is not kept and runs again at the next require.
+// newRequire makes require(name): the value of a module, which runs once per generation. It is what
+// package.loaded has under the name; else what the function in package.preload returns; else what
+// the module's file returns, true when that is nil. The file runs with this generation's globals
+// and gets the name and its path as arguments. A module that fails is not kept and runs again at
+// the next require.
 //
-// Errors: the module is not found (the message says where it was looked for) or is malformed; modules require each
-// other in a circle; the module's own errors, as they are. Only the holder may call it.
+// Errors: the module is not found (the message says where it was looked for) or is malformed;
+// modules require each other in a circle; the module's own errors, as they are.
 func newRequire(b *envBuilder) lua.LValue {
 	r := &requirer{
 		loaded:   b.loaded,
@@ -37,8 +38,9 @@ type requirer struct {
 	compiled        func(*lua.FunctionProto) // nil: nobody wants to know
 	read            func(path string, source []byte, err error)
 
-	// running has the modules that each handler is in the middle of, outermost first. A module may wait while it
-	// loads; another handler that wants it meanwhile runs it, too, and the value of the first one to end stays.
+	// running has the modules that each handler is in the middle of, outermost first. A module may
+	// wait while it loads; another handler that wants it meanwhile runs it, too, and the value of
+	// the first one to end stays.
 	running map[*lua.LState][]string
 }
 
@@ -96,7 +98,7 @@ func (r *requirer) require(L *lua.LState) int {
 	return 1
 }
 
-// find returns the function that makes a module, and its path. Only the holder may call it.
+// find returns the function that makes a module, and its path.
 func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	if fn, ok := r.preload.RawGetString(name).(*lua.LFunction); ok {
 		return fn, ""
@@ -123,8 +125,8 @@ func (r *requirer) find(L *lua.LState, name string) (*lua.LFunction, string) {
 	return fn, m.Path
 }
 
-// shortModule is the longest source that is compiled while the VM is held: it takes less than 20 ms, and waiting has a
-// price, too.
+// shortModule is the longest source that is compiled while the VM is held: it takes less than 20
+// ms, and waiting has a price, too.
 const shortModule = 64 << 10
 
 func (r *requirer) compileModule(L *lua.LState, source []byte, path string) (*lua.FunctionProto, error) {
@@ -140,7 +142,7 @@ type Module struct {
 	Source []byte
 }
 
-// Resolver finds a module for require. Only the holder may call it.
+// Resolver finds a module for require.
 type Resolver = func(L *lua.LState, name string) (Module, error)
 
 // MaxCalls nested Lua calls raise "stack overflow". Each costs about 1 KiB of Go

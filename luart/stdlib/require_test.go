@@ -88,8 +88,8 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// TestRequireWhileLoading: a module waits while it loads, and another handler requires it meanwhile. That is no loop,
-// and both get one value.
+// TestRequireWhileLoading: a module waits while it loads, and another handler requires it
+// meanwhile. That is no loop, and both get one value.
 func TestRequireWhileLoading(t *testing.T) {
 	var L *lua.LState
 	var inner lua.LValue

@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
-// MaxResults is how many values unpack and string.byte return at most, as in C Lua: they land on the Lua stack.
+// MaxResults is how many values unpack and string.byte return at most, as in C Lua: they land on
+// the Lua stack.
 const MaxResults = 8000
 
 // Hooks is what an environment needs of the VM.
@@ -20,14 +21,16 @@ type Hooks struct {
 	// Print gets each line that print makes, without a newline.
 	Print func(L *lua.LState, line string)
 
-	// Write gets what scripts write with io, and Flush says that an unfinished line is to be shown. nil: nobody does.
+	// Write gets what scripts write with io, and Flush says that an unfinished line is to be shown.
+	// nil: nobody does.
 	Write func(L *lua.LState, to Stream, text string)
 	Flush func(L *lua.LState, to Stream)
 
 	// Getenv is os.getenv. nil: no variable is set.
 	Getenv func(name string) (string, bool)
 
-	// Resolve finds a module. It may wait. nil: require finds package.loaded and package.preload only.
+	// Resolve finds a module. It may wait. nil: require finds package.loaded and package.preload
+	// only.
 	Resolve Resolver
 
 	// Compile is compile for a module that is long. It may wait. nil: compile.
@@ -46,10 +49,11 @@ type Hooks struct {
 	Domain *TrustDomain
 }
 
-// AllowList is the allow list: every name that a script finds before it defines any. Whatever is not here is nil:
-// dofile, loadfile, module, newproxy, _printregs, string.dump, package.path, package.loadlib, channel, of os all that
-// touches files and processes, and of debug all that writes. io is there without files: libraries read its names while
-// they load. The VM adds rover and api.
+// AllowList is the allow list: every name that a script finds before it defines any. Whatever is
+// not here is nil: dofile, loadfile, module, newproxy, _printregs, string.dump, package.path,
+// package.loadlib, channel, of os all that touches files and processes, and of debug all that
+// writes. io is there without files: libraries read its names while they load. The VM adds rover
+// and api.
 //
 // Without a reason a function is gopher-lua's own (stock; numeric: its numbers may be strings).
 var AllowList = []Table{
@@ -196,7 +200,7 @@ type builtin struct {
 	Why  string // why it is safe, or why gopher-lua's own will not do
 }
 
-// source makes the value of a builtin. Only the holder may call it.
+// source makes the value of a builtin.
 type source func(b *envBuilder, lib, name string) lua.LValue
 
 // envBuilder is what sources share while one environment is made.
@@ -213,8 +217,8 @@ type envBuilder struct {
 	io       *ioLibrary // nil until a function of io is made
 }
 
-// New returns a fresh globals table with everything of the allow list, package.loaded and package.preload. Its
-// functions know it as their environment, whoever calls them. Only the holder may call it.
+// New returns a fresh globals table with everything of the allow list, package.loaded and
+// package.preload. Its functions know it as their environment, whoever calls them.
 func New(L *lua.LState, h Hooks) *lua.LTable {
 	env := L.NewTable()
 	defer func(outer *lua.LTable) { L.Env = outer }(L.Env)
@@ -259,30 +263,31 @@ func New(L *lua.LState, h Hooks) *lua.LTable {
 	return env
 }
 
-// packageConfig is package.config of C Lua on Unix: what separates folders, and the marks in package.path.
+// packageConfig is package.config of C Lua on Unix: what separates folders, and the marks in
+// package.path.
 const packageConfig = "/\n;\n?\n!\n-"
 
-// ours is a function of this package. Any goroutine may call it.
+// ours is a function of this package.
 func ours(fn lua.LGFunction) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewFunction(fn) }
 }
 
-// guarded is a function of this package that calls protect. Any goroutine may call it.
+// guarded is a function of this package that calls protect.
 func guarded(fn lua.LGFunction) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewClosure(fn, b.guard) }
 }
 
-// observed is a function of this package that calls protectWith. Any goroutine may call it.
+// observed is a function of this package that calls protectWith.
 func observed(fn lua.LGFunction) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return b.L.NewClosure(fn, b.L.NewFunction(guardHandled)) }
 }
 
-// generated is a value with state of its own in each generation. Any goroutine may call it.
+// generated is a value with state of its own in each generation.
 func generated(value func(b *envBuilder) lua.LValue) source {
 	return func(b *envBuilder, _, _ string) lua.LValue { return value(b) }
 }
 
-// stock is what gopher-lua has under this name. Only the holder may call it.
+// stock is what gopher-lua has under this name.
 func stock(b *envBuilder, lib, name string) lua.LValue {
 	switch v := pristine()[lib+"."+name].(type) {
 	case *lua.LFunction:
@@ -300,8 +305,8 @@ func stock(b *envBuilder, lib, name string) lua.LValue {
 	panic("gopher-lua has no " + lib + "." + name)
 }
 
-// pristine returns gopher-lua's own library by "lib.name", of a state that ran no script. Nobody may change it. Any
-// goroutine may call it.
+// pristine returns gopher-lua's own library by "lib.name", of a state that ran no script. Nobody
+// may change it.
 var pristine = sync.OnceValue(func() map[string]lua.LValue {
 	L := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer L.Close()

@@ -8,14 +8,14 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// strLen is string.len(s): its bytes. Only the holder may call it.
+// strLen is string.len(s): its bytes.
 func strLen(L *lua.LState) int {
 	L.Push(lua.LNumber(len(luaval.CheckString(L, 1))))
 	return 1
 }
 
-// strSub is string.sub(s, i[, j]): s from byte i to byte j, both counted from 1, or from the end when negative. Only
-// the holder may call it.
+// strSub is string.sub(s, i[, j]): s from byte i to byte j, both counted from 1, or from the end
+// when negative.
 func strSub(L *lua.LState) int {
 	s := luaval.CheckString(L, 1)
 	first, last := byteRange(len(s), luaval.CheckInt(L, 2), luaval.OptInt(L, 3, -1))
@@ -23,8 +23,7 @@ func strSub(L *lua.LState) int {
 	return 1
 }
 
-// strByte is string.byte(s[, i[, j]]): the codes of bytes i (1) to j (i). Errors: more than 8000. Only the holder may
-// call it.
+// strByte is string.byte(s[, i[, j]]): the codes of bytes i (1) to j (i). Errors: more than 8000.
 func strByte(L *lua.LState) int {
 	s, i := luaval.CheckString(L, 1), luaval.OptInt(L, 2, 1)
 	first, last := byteRange(len(s), i, luaval.OptInt(L, 3, i))
@@ -37,7 +36,7 @@ func strByte(L *lua.LState) int {
 	return last - first
 }
 
-// byteRange makes a slice's bounds of Lua's i and j in a string of n bytes. Any goroutine may call it.
+// byteRange makes a slice's bounds of Lua's i and j in a string of n bytes.
 func byteRange(n, i, j int) (first, last int) {
 	if i < 0 {
 		i += n + 1
@@ -52,8 +51,7 @@ func byteRange(n, i, j int) (first, last int) {
 	return first, last
 }
 
-// strChar is string.char(…): a string of these byte codes. Errors: one that is not from 0 to 255. Only the holder may
-// call it.
+// strChar is string.char(…): a string of these byte codes. Errors: one that is not from 0 to 255.
 func strChar(L *lua.LState) int {
 	s := make([]byte, L.GetTop())
 	for i := range s {
@@ -67,8 +65,8 @@ func strChar(L *lua.LState) int {
 	return 1
 }
 
-// strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16 MiB. Only the holder
-// may call it.
+// strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16
+// MiB.
 func strRep(L *lua.LState) int {
 	s, n, sep := luaval.CheckString(L, 1), luaval.CheckInt(L, 2), L.OptString(3, "")
 	if n <= 0 || len(s)+len(sep) == 0 {
@@ -83,7 +81,7 @@ func strRep(L *lua.LState) int {
 	return 1
 }
 
-// strReverse is string.reverse(s): its bytes from the last to the first. Only the holder may call it.
+// strReverse is string.reverse(s): its bytes from the last to the first.
 func strReverse(L *lua.LState) int {
 	s := luaval.CheckString(L, 1)
 	out := make([]byte, len(s))
@@ -94,20 +92,19 @@ func strReverse(L *lua.LState) int {
 	return 1
 }
 
-// strLower is string.lower(s): A-Z made a-z, all other bytes as they are. Only the holder may call it.
+// strLower is string.lower(s): A-Z made a-z, all other bytes as they are.
 func strLower(L *lua.LState) int {
 	L.Push(lua.LString(mapASCII(luaval.CheckString(L, 1), 'A')))
 	return 1
 }
 
-// strUpper is string.upper(s): a-z made A-Z, all other bytes as they are. Only the holder may call it.
+// strUpper is string.upper(s): a-z made A-Z, all other bytes as they are.
 func strUpper(L *lua.LState) int {
 	L.Push(lua.LString(mapASCII(luaval.CheckString(L, 1), 'a')))
 	return 1
 }
 
-// mapASCII changes the case of the 26 letters from first on. It does not copy a string without any. Any goroutine may
-// call it.
+// mapASCII changes the case of the 26 letters from first on. It does not copy a string without any.
 func mapASCII(s string, first byte) string {
 	for i := range len(s) {
 		if s[i]-first >= 26 {

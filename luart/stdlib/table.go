@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// tabConcat is table.concat(list[, sep[, i[, j]]]): list[i]..sep..…..list[j]. Errors: an element that is neither
-// string nor number; a result of more than 16 MiB. Only the holder may call it.
+// tabConcat is table.concat(list[, sep[, i[, j]]]): list[i]..sep..…..list[j]. Errors: an element
+// that is neither string nor number; a result of more than 16 MiB.
 func tabConcat(L *lua.LState) int {
 	list := L.CheckTable(1)
 	sep := ""
@@ -39,8 +39,8 @@ func tabConcat(L *lua.LState) int {
 	return 1
 }
 
-// tabInsert is table.insert(list, [pos,] value). Errors: pos is below 1 or above 2^31-1; the list is as long as an
-// array can be. Only the holder may call it.
+// tabInsert is table.insert(list, [pos,] value). Errors: pos is below 1 or above 2^31-1; the list
+// is as long as an array can be.
 func tabInsert(L *lua.LState) int {
 	list := L.CheckTable(1)
 	n := list.Len()
@@ -63,8 +63,8 @@ func tabInsert(L *lua.LState) int {
 			list.Append(L.Get(3))
 			break
 		}
-		// Insert makes the array one longer even when nils are left at its end by t[#t] = nil. Taking one of
-		// those away first keeps a queue from growing for ever.
+		// Insert makes the array one longer even when nils are left at its end by t[#t] = nil.
+		// Taking one of those away first keeps a queue from growing for ever.
 		list.Remove(n + 1)
 		list.Insert(pos, L.Get(3))
 	default:
@@ -73,8 +73,8 @@ func tabInsert(L *lua.LState) int {
 	return 0
 }
 
-// tabRemove is table.remove(list[, pos]): the element at pos (#list when left out), which it takes out of the list.
-// Nothing when there is none. Only the holder may call it.
+// tabRemove is table.remove(list[, pos]): the element at pos (#list when left out), which it takes
+// out of the list. Nothing when there is none.
 func tabRemove(L *lua.LState) int {
 	list := L.CheckTable(1)
 	n := list.Len()
@@ -86,8 +86,7 @@ func tabRemove(L *lua.LState) int {
 	return 1
 }
 
-// tabMaxn is table.maxn(table): the largest positive number among the keys, 0 without one. Only the holder may call
-// it.
+// tabMaxn is table.maxn(table): the largest positive number among the keys, 0 without one.
 func tabMaxn(L *lua.LState) int {
 	largest := lua.LNumber(0)
 	var p luaval.Pace
@@ -101,7 +100,7 @@ func tabMaxn(L *lua.LState) int {
 	return 1
 }
 
-// tabPack is table.pack(…): a list of its arguments with their number in n. Only the holder may call it.
+// tabPack is table.pack(…): a list of its arguments with their number in n.
 func tabPack(L *lua.LState) int {
 	n := L.GetTop()
 	list := L.CreateTable(n, 1)
@@ -113,9 +112,9 @@ func tabPack(L *lua.LState) int {
 	return 1
 }
 
-// tabSort is table.sort(list[, less]): sorts list[1] to list[#list] in place, not stably. The comparator may raise an
-// error (the list stays as it was), wait, or contradict itself (any order may come out). Errors: elements that cannot
-// be compared, holes among them. Only the holder may call it.
+// tabSort is table.sort(list[, less]): sorts list[1] to list[#list] in place, not stably. The
+// comparator may raise an error (the list stays as it was), wait, or contradict itself (any order
+// may come out). Errors: elements that cannot be compared, holes among them.
 //
 // A comparator asks the budget itself, as all Lua code does; < does not.
 func tabSort(L *lua.LState) int {

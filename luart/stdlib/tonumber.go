@@ -6,9 +6,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// baseTonumber is tonumber(v[, base]). Without a base, or with 10: a number, or the number that a string spells as in
-// Lua source (1e3, .5, 0x10, blanks around it), else nil. "inf", "nan" and "1_000" spell none. With another base from
-// 2 to 36 the whole number that the string spells in it, else nil. Only the holder may call it.
+// baseTonumber is tonumber(v[, base]). Without a base, or with 10: a number, or the number that a
+// string spells as in Lua source (1e3, .5, 0x10, blanks around it), else nil. "inf", "nan" and
+// "1_000" spell none. With another base from 2 to 36 the whole number that the string spells in it,
+// else nil.
 func baseTonumber(L *lua.LState) int {
 	v, base := L.CheckAny(1), luaval.OptInt(L, 2, 10)
 	if base < 2 || base > 36 {

@@ -71,8 +71,8 @@ func (d *TrustDomain) has(env *lua.LTable) bool {
 	return ok
 }
 
-// Globals returns the globals of a Lua thread, as its own code sees them: those of the domain, unless setfenv(0, t) has
-// set others. Code of another domain that runs in the thread sees its own.
+// Globals returns the globals of a Lua thread, as its own code sees them: those of the domain,
+// unless setfenv(0, t) has set others. Code of another domain that runs in the thread sees its own.
 func (d *TrustDomain) Globals(L *lua.LState) *lua.LTable {
 	if d.has(L.Env) {
 		return L.Env
@@ -82,7 +82,7 @@ func (d *TrustDomain) Globals(L *lua.LState) *lua.LTable {
 
 // newGetfenv makes getfenv([f]): the globals of a Lua function, given itself or by its level on
 // the stack (1, the default: the caller). Level 0, Go functions and those of other scripts give
-// the globals of the Lua thread. Only the holder may call it.
+// the globals of the Lua thread.
 func newGetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -99,7 +99,6 @@ func newGetfenv(b *envBuilder) lua.LValue {
 // stack. setfenv(0, table) returns nothing: it sets the globals of the Lua thread, which what is
 // loaded in it later sees, and coroutines that are made in it. Those of a request, hook or task
 // last as long as it does. Errors: Go functions, and functions and Lua threads of other scripts.
-// Only the holder may call it.
 func newSetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -120,8 +119,7 @@ func newSetfenv(b *envBuilder) lua.LValue {
 }
 
 // newGetmetatable makes getmetatable(v): the metatable, or what its field __metatable says. That
-// of strings is this generation's, also in a function that another script has called. Only the
-// holder may call it.
+// of strings is this generation's, also in a function that another script has called.
 func newGetmetatable(b *envBuilder) lua.LValue {
 	d, own := b.domain, pristine()[".getmetatable"].(*lua.LFunction).GFunction
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -139,5 +137,4 @@ func newGetmetatable(b *envBuilder) lua.LValue {
 
 // SetStringMeta makes s:upper() and the like find the string table of a generation: the
 // metatable of strings belongs to the whole VM, so it changes hands with the running generation.
-// Only the holder may call it.
 func SetStringMeta(L *lua.LState, d *TrustDomain) { L.SetMetatable(lua.LString(""), d.strings) }
