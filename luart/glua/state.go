@@ -31,14 +31,14 @@ var layout = readLayout()
 
 // stateLayout is where the fields are.
 type stateLayout struct {
-	known                          bool
-	uvcache, frame, stack          uintptr      // in LState
-	stackType                      reflect.Type // of LState.stack
-	idx, Function, parent, counter uintptr      // in CallFrame
-	registry, slots                uintptr      // in LState, and in what is there
-	tailCallCount                  uintptr      // in CallFrame
-	segments, frames               uintptr      // in what the interface LState.stack holds, and in what is there
-	framesType                     reflect.Type // of frames
+	known                    bool
+	uvcache, frame, stack    uintptr      // in LState
+	stackType                reflect.Type // of LState.stack
+	idx, fn, parent, counter uintptr      // in CallFrame
+	registry, slots          uintptr      // in LState, and in what is there
+	tailCallCount            uintptr      // in CallFrame
+	segments, frames         uintptr      // in what the interface LState.stack holds, and in what is there
+	framesType               reflect.Type // of frames
 }
 
 func readLayout() (l stateLayout) {
@@ -88,7 +88,7 @@ func readLayout() (l stateLayout) {
 		segments: segments.Offset, frames: frames.Offset, framesType: frames.Type,
 		registry: registry.Offset, slots: slots.Offset,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
-		idx: idx.Offset, Function: fn.Offset, parent: parent.Offset, counter: counter.Offset,
+		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
 		tailCallCount: tailCalls.Offset,
 	}
 }
@@ -102,7 +102,7 @@ func (f CallFrame) Valid() bool { return f.p != nil }
 
 // Function returns the function that is called.
 func (f CallFrame) Function() *lua.LFunction {
-	return *(**lua.LFunction)(unsafe.Add(f.p, layout.Function))
+	return *(**lua.LFunction)(unsafe.Add(f.p, layout.fn))
 }
 
 // Caller returns the call that has made this one.
