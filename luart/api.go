@@ -84,7 +84,7 @@ func (n *apiNode) place(L *lua.LState, kind route.Kind, name, written string) *a
 	case kind != route.Static && name == "":
 		L.RaiseError("%s: the parameter needs a name", written)
 	case strings.Contains(name, "/"):
-		L.RaiseError("%s: a key is one segment of the path; it cannot contain a slash; a whole path is %s", written, atCall("/…"))
+		L.RaiseError("%s: a key is one segment of the path; it cannot contain a slash; a whole path is %s", written, AtCall("/…"))
 	}
 	c := newAPINode(n.gen, n, name)
 	c.kind = kind

@@ -130,7 +130,7 @@ func (n *apiNode) lua() string {
 		key = "w_" + key
 	default:
 		if n.parent.takes(key) {
-			return atCall(n.pathOf())
+			return AtCall(n.pathOf())
 		}
 	}
 	return n.parent.lua() + luaKey(key)
@@ -150,13 +150,13 @@ var keywords = []string{
 	"repeat", "return", "then", "true", "until", "while",
 }
 
-// atCall is the call of api:at for a path. Any goroutine may call it.
-func atCall(path string) string { return "api:at(" + luaval.Quote(path) + ")" }
+// AtCall is the call of api:at for a path. Any goroutine may call it.
+func AtCall(path string) string { return "api:at(" + luaval.Quote(path) + ")" }
 
 // insteadOf ends the message about a reserved key of n that was meant to be a segment.
 func (n *apiNode) insteadOf(key string) string {
 	path := n.pathOf() + "/" + escapeSegment(key)
-	return fmt.Sprintf("; for the path %s write %s", path, atCall(path))
+	return fmt.Sprintf("; for the path %s write %s", path, AtCall(path))
 }
 
 // meantPath is insteadOf for a table that is assigned to a reserved key: only a segment has fields.
@@ -283,5 +283,5 @@ func (m misread) message(key string) string {
 	default:
 		what = fmt.Sprintf("%s is the handler of %s and no segment", m.key, strings.ToUpper(m.key))
 	}
-	return fmt.Sprintf("%s: %s; for the path %s write %s%s", wrong, what, path, atCall(path), luaKey(key))
+	return fmt.Sprintf("%s: %s; for the path %s write %s%s", wrong, what, path, AtCall(path), luaKey(key))
 }

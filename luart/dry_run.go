@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -28,9 +29,25 @@ func drySleep(L *lua.LState) int {
 // DryRun loads a script into a VM of its own, for nothing but to look at it: nothing is sent,
 // unless s.Net says where to, sleeping takes no time, the environment is empty, unless
 // s.AllowEnv is set, and no hook and no background task runs. look gets what the script has
-// defined, and the error of VM.Load. The holder calls it. The error of DryRun says that there is
-// no VM.
-func DryRun(ctx context.Context, s Script, look func(*Outline, error)) error {
+// defined, as far as it came, and the error of VM.Load. It is called once, by the holder. The
+// error of DryRun says that there is no VM.
+func DryRun(ctx context.Context, s Script, look func(o *Outline, loading error)) error {
+	return s.loadDry(ctx, func(g *Generation, loading error) { look(g.outline(), loading) })
+}
+
+// DryRoutes returns the routes and hooks of a script, which it loads as DryRun does. The error
+// is that of VM.Load, or says that there is no VM.
+func DryRoutes(ctx context.Context, s Script) (routes []Route, hooks []Hook, err error) {
+	noVM := s.loadDry(ctx, func(g *Generation, loading error) {
+		if err = loading; err == nil {
+			routes, hooks = g.Routes(), g.Hooks()
+		}
+	})
+	return routes, hooks, cmp.Or(noVM, err)
+}
+
+// loadDry is DryRun with the generation itself.
+func (s Script) loadDry(ctx context.Context, look func(g *Generation, loading error)) error {
 	vm, err := NewVM(VMOptions{})
 	if err != nil {
 		return err
@@ -38,26 +55,11 @@ func DryRun(ctx context.Context, s Script, look func(*Outline, error)) error {
 	defer vm.Close(context.WithoutCancel(ctx))
 	g, err := vm.load(ctx, s.dryRun())
 	_ = vm.loop.DoAdmitted(func(*thread) error { // the VM is not closed
-		look(g.outline(), err)
+		look(g, err)
 		return nil
 	})
 	g.Retire()
 	return nil
-}
-
-// DryRoutes returns the routes and hooks of a script, which it loads as DryRun does. The error
-// is that of VM.Load.
-func DryRoutes(ctx context.Context, s Script) ([]Route, []Hook, error) {
-	vm, err := NewVM(VMOptions{})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer vm.Close(context.WithoutCancel(ctx))
-	g, err := vm.Load(ctx, s.dryRun())
-	if err != nil {
-		return nil, nil, err
-	}
-	return g.Routes(), g.Hooks(), nil
 }
 
 // dryRun returns s without what it is given of the world outside.

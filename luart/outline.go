@@ -65,9 +65,6 @@ func (n *APINode) ChildLua(name string) string {
 	return (&apiNode{gen: n.node.gen, parent: n.node, name: name}).lua()
 }
 
-// AtCall is the call of api:at for a path.
-func AtCall(path string) string { return atCall(path) }
-
 // outline returns what the script has defined. Only the holder may call it.
 func (g *Generation) outline() *Outline {
 	o := &Outline{
