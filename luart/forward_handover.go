@@ -80,7 +80,7 @@ func (c *clientHead) header(w http.ResponseWriter) http.Header {
 	return http.Header{}
 }
 
-// begin says that the response begins. Any goroutine may call it; nil is for a request
+// commit says that the response begins. Any goroutine may call it; nil is for a request
 // that was not handed over.
 func (c *clientHead) commit() {
 	if c != nil {
@@ -166,7 +166,7 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 	return x.handOverRequest(to, r)
 }
 
-// onwardContext returns the request's context with what others are to know who get it.
+// forwardContext returns the request's context with what others are to know who get it.
 func (x *Exchange) forwardContext() context.Context {
 	ctx := x.heldContext(x.r.Context())
 	if x.forward.upstreams != nil {

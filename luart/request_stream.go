@@ -44,7 +44,7 @@ type streaming struct {
 	gone   error        // the VM is closed
 }
 
-// startStream makes the reply's stream the one that Run or After opens and Write sends,
+// startStream makes the reply's stream the one that Run or PassOn opens and Write sends,
 // and reports whether there is one: a reply without a body has none. The stream's
 // resources, ctx and what the handler took, are the request's until End. Only the holder
 // may call it.

@@ -13,8 +13,9 @@ import (
 	"github.com/caddy-rover/rover/luart/route"
 )
 
-// Finder finds out what to do about one error. A hint must never be wrong: where more than one mistake could be behind
-// a message, or the script may have changed what decides, there is none. Only the holder may use it.
+// Finder finds out what to do about one error. A hint must never be wrong: where more than one
+// mistake could be behind a message, or the script may have changed what decides, there is
+// none. It belongs to the holder of the script's VM.
 type Finder struct {
 	*Names
 	Sites *chunk.Sites // of the file of the error
