@@ -130,8 +130,7 @@ func (g *Generation) spawnLua(L *lua.LState) int {
 	return 0
 }
 
-// spawn runs t in the background. It raises in L when there are too many. Only the
-// holder may call it.
+// spawn runs t in the background. It raises in L when there are too many.
 func (g *Generation) spawn(L *lua.LState, t *backgroundTask) {
 	g.checkBackground(L, t.kind)
 	if g.vm.tasks+len(g.due) >= maxTasks {
@@ -148,7 +147,7 @@ func (g *Generation) spawn(L *lua.LState, t *backgroundTask) {
 // checkBackground raises in L when the VM is about to end, or when background work of a
 // replaced script wants more of it: a timer that arms itself would never end, and with
 // premature = true it would not even wait. What a request in flight begins is begun once, so
-// that it may. Only the holder may call it.
+// that it may.
 func (g *Generation) checkBackground(L *lua.LState, kind string) {
 	if g.vm.closing {
 		L.RaiseError("%s: %s", kind, errStopping)
@@ -172,7 +171,7 @@ func (g *Generation) launch(t *backgroundTask, premature bool) {
 	})
 }
 
-// runTask calls t's function and logs its error. Only the holder may call it.
+// runTask calls t's function and logs its error.
 func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	c := &call{gen: g, ctx: g.ctx, retired: g.retired, kind: t.kind, where: t.where}
 	g.vm.start(c, th)

@@ -39,8 +39,8 @@ func (s *sender) cut() {
 	}
 }
 
-// releaseWriter is told that the exchange is over. It returns when w is not touched any more. nil is
-// for a request whose body nobody has read. Any goroutine may call it.
+// releaseWriter is told that the exchange is over. It returns when w is not touched any more. nil
+// is for a request whose body nobody has read. Any goroutine may call it.
 func (s *sender) releaseWriter() {
 	if s != nil {
 		s.mu.Lock()

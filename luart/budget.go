@@ -189,8 +189,8 @@ func (b *budget) grewReally(now int64) bool {
 // Err is what gopher-lua raises once Done is closed.
 func (b *budget) Err() error { return b.why }
 
-// Over says whether the slice is over, for Go code that takes long: it must raise Err then. Only the holder may
-// call it.
+// Over says whether the slice is over, for Go code that takes long: it must raise Err then. Only
+// the holder may call it.
 func (b *budget) Over() bool { return b.Done() != nil }
 
 func (b *budget) Deadline() (time.Time, bool) { return time.Time{}, false }

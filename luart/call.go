@@ -87,7 +87,8 @@ func (c *call) runEndings() {
 	}
 }
 
-// runEarlyEndings is runEndings, but for what waits for the end of the response. Only the holder may call it.
+// runEarlyEndings is runEndings, but for what waits for the end of the response. Only the holder
+// may call it.
 func (c *call) runEarlyEndings() {
 	for i := len(c.endings) - 1; i >= 0; i = min(i, len(c.endings)) - 1 {
 		if e := c.endings[i]; !e.late {
@@ -168,8 +169,8 @@ func (vm *VM) over(c *call) error {
 	if c.inflight != nil && c.inflight.killed {
 		return errKilled
 	}
-	// The timeout comes before the client: it ends the reading of a request's body by a deadline on the
-	// connection, for which net/http ends the request's context as if the client had left.
+	// The timeout comes before the client: it ends the reading of a request's body by a deadline on
+	// the connection, for which net/http ends the request's context as if the client had left.
 	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}

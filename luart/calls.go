@@ -67,10 +67,10 @@ func seconds(ns int64) float64 { return time.Duration(max(ns, 0)).Seconds() }
 // maxInFlight calls are told at once: looking at one takes the VM some microseconds.
 const maxInFlight = 1000
 
-// InFlight returns what is in flight in Lua now: first what runs, then what waits, the
-// longest first, but at most limit of it (1000 if that is less), and how much more there is. Requests that are queued for the VM, or handed over for good, are not
-// among it. It comes back within the current burst of a script that runs wild, and
-// usually at once. Any goroutine may call it.
+// InFlight returns what is in flight in Lua now: first what runs, then what waits, the longest
+// first, but at most limit of it (1000 if that is less), and how much more there is. Requests that
+// are queued for the VM, or handed over for good, are not among it. It comes back within the
+// current burst of a script that runs wild, and usually at once. Any goroutine may call it.
 func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, err error) {
 	limit = max(1, min(limit, maxInFlight))
 	err = vm.inspect(ctx, func(running bool) {

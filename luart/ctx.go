@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// checkCtx returns argument 1 as ctx. Only the holder may call it.
+// checkCtx returns argument 1 as ctx.
 func checkCtx(L *lua.LState) *Exchange {
 	ud, ok := L.Get(1).(*lua.LUserData)
 	if ok {

@@ -75,7 +75,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	return o
 }
 
-// mirror makes the copy, and reports whether there is one. Only the holder may call it.
+// mirror makes the copy, and reports whether there is one.
 func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	r := x.r
 	hasBody := r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0

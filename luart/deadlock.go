@@ -24,7 +24,7 @@ type place struct {
 }
 
 // parkFor is park for a resource that nobody gives up at a set time: checkDeadlock must
-// have been asked. Only the holder may call it.
+// have been asked.
 func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct{}) {
 	c := vm.cur
 	c.waitsFor = r
@@ -40,9 +40,9 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct
 	vm.park(L, on, ready, luaval.Forever)
 }
 
-// checkDeadlock raises in L when r will not be free before the running call has gone on:
-// when that holds it, when one above it does, or when those who hold it wait for such a one. Waits that a timeout ends do not count.
-// Only the holder may call it.
+// checkDeadlock raises in L when r will not be free before the running call has gone on: when that
+// holds it, when one above it does, or when those who hold it wait for such a one. Waits that a
+// timeout ends do not count.
 func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
 	d := deadlock{c: vm.cur, known: map[*call]bool{}}
 	if !d.stuck(r) {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// feature writes a few statements about one thing in the language that other statements seldom meet.
+// feature writes a few statements about one thing in the language that other statements seldom
+// meet.
 func (p *luaProgram) feature() {
 	p.names++
 	x := fmt.Sprintf("x%d", p.names)
@@ -94,7 +95,8 @@ func (p *luaProgram) handlers(x string) {
 		"for i = 1, 2 do local n0 = i tick() pcall(function() n0 = n0 + 1 %1(0) end) out(n0) end"), x, p.pick("0", "1", "2", "3"), p.e('n'))
 }
 
-// wrapped is a coroutine that raises nothing: lua5.1 puts a position in front of what arrives from one.
+// wrapped is a coroutine that raises nothing: lua5.1 puts a position in front of what arrives from
+// one.
 func (p *luaProgram) wrapped(x string) {
 	p.line("local %s = coroutine.wrap(function(...)", x)
 	p.line(" local n, a = select('#', ...), ...")

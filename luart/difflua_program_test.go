@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// luaProgram writes a random program for TestDiffLua. Variables have kinds, so that most of what it says works: n is a
-// number, s a string, b a boolean, t a list of numbers with fields, f a function of numbers, a what may be nil.
+// luaProgram writes a random program for TestDiffLua. Variables have kinds, so that most of what it
+// says works: n is a number, s a string, b a boolean, t a list of numbers with fields, f a function
+// of numbers, a what may be nil.
 type luaProgram struct {
 	rand   *rand.Rand
 	text   strings.Builder

@@ -27,7 +27,8 @@ var (
 	diffSerialize string
 )
 
-// diffRunner is the expression of what a file of testdata/difflua returns, which gets that of serialize.lua.
+// diffRunner is the expression of what a file of testdata/difflua returns, which gets that of
+// serialize.lua.
 func diffRunner(file string) string {
 	return "(function(...) " + file + "\nend)((function() " + diffSerialize + "\nend)())"
 }
@@ -52,8 +53,8 @@ func needsLua(t *testing.T) string {
 
 // TestDiffLua runs random programs as scripts and in lua5.1, and compares what they compute. To see
 // one again: go test ./luart -run TestDiffLua -seed N -programs 1. Programs keep clear of what is
-// meant to differ, and right; one in some 20,000 comes upon it nevertheless. So the first seed is the
-// same each time, unless -seed says another:
+// meant to differ, and right; one in some 20,000 comes upon it nevertheless. So the first seed is
+// the same each time, unless -seed says another:
 //
 //   - Zero has no sign once it is computed: the VM keeps the numbers 0 to 255 once each. lua5.1 mixes up
 //     0 and -0 itself, where both are constants of one function.

@@ -8,8 +8,8 @@
 // one (package eventloop): code that the VM has called, up to the moment at which
 // it waits. A waiting call converts its arguments to Go values first, waits in a
 // function that is given none ([VM.await]), and makes Lua values of the result when
-// it has the hold again. Comments say "Only the holder may call it." of all that
-// needs the hold.
+// it has the hold again. So what takes an *lua.LState, a table or a thread is the
+// holder's; comments say "Only the holder may call it." where that cannot be seen.
 //
 // # One request
 //

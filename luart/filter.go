@@ -40,7 +40,7 @@ func (f *filters) clone() *filters {
 // maxFilters one response may have.
 const maxFilters = 32
 
-// addFilter appends f. The first one puts the headers right. Only the holder may call it.
+// addFilter appends f. The first one puts the headers right.
 func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 	x := vm.cur.x
 	if x == nil {
@@ -152,7 +152,7 @@ func (f *filter) output(v lua.LValue) (string, error) {
 }
 
 // filtered takes a whole body through the filters, which are done with then, and makes the
-// result the body. Only the holder may call it.
+// result the body.
 func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
 	list := r.filters.list
 	if r.from == nil {

@@ -34,8 +34,7 @@ func (x *Exchange) askedWhole(r *http.Request) *http.Request {
 // wants to see. A part (206) is not: a filter would make the wrong thing of it, and what hides
 // something could be got round. Neither is, where the script waits for the body, the answer to
 // a HEAD: that of the GET is asked for, so that the client gets the head that it would have. The
-// request begins as it was handed over, whatever handlers behind have made of it since. Only
-// the holder may call it.
+// request begins as it was handed over, whatever handlers behind have made of it since.
 func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 	h := r.from
 	part := h.status == http.StatusPartialContent

@@ -265,7 +265,7 @@ func (h *handover) drop() {
 
 // readBody returns the body, read whole and decoded, and raises when it breaks off, is
 // longer than limit or cannot be decoded. What is sent, if the script returns the response
-// all the same, is what came. Only the holder may call it.
+// all the same, is what came.
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	if !h.kept {
 		h.checkOpen(L)
@@ -287,8 +287,7 @@ func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 	return decoded
 }
 
-// checkOpen raises unless something else can still become of the response's body. Only the
-// holder may call it.
+// checkOpen raises unless something else can still become of the response's body.
 func (h *handover) checkOpen(L *lua.LState) {
 	switch {
 	case !h.canWait():

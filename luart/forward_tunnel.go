@@ -54,7 +54,7 @@ func (x *Exchange) filteredMethod() string {
 func (r *response) isTunnel() bool { return r.from != nil && r.from.tunnel }
 
 // refuseTunnel makes r an answer without a body in the place of a tunnel, which is closed
-// when it is clear that nobody wants it after all. Only the holder may call it.
+// when it is clear that nobody wants it after all.
 func (r *response) refuseTunnel(L *lua.LState, status int) {
 	if r.from.socket && status < 300 {
 		L.ArgError(3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))

@@ -188,8 +188,7 @@ func (g *Generation) loaded(source *lua.FunctionProto) {
 	}
 }
 
-// run makes the script's environment and runs its top level. Only the holder may
-// call it.
+// run makes the script's environment and runs its top level.
 func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionProto, s Script) error {
 	vm := g.vm
 	vm.loads++
@@ -269,7 +268,7 @@ func (g *Generation) unfinished(message string) *ScriptError {
 	return err
 }
 
-// openRover makes the rover table. Only the holder may call it.
+// openRover makes the rover table.
 func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	L := g.vm.main
 	defer func(env *lua.LTable) { L.Env = env }(L.Env)

@@ -87,8 +87,8 @@ func TestEndHints(t *testing.T) {
 	}
 }
 
-// Each mistake in a handler has its hint. The code after it, if there is any, looks like it, fails too, and must not
-// have that hint.
+// Each mistake in a handler has its hint. The code after it, if there is any, looks like it, fails
+// too, and must not have that hint.
 func TestHints(t *testing.T) {
 	const noGlobal = ": there is no global and no local variable of that name"
 	for _, tt := range []struct{ code, hint, near string }{

@@ -84,8 +84,8 @@ func TestNumericFor(t *testing.T) {
 	s.expect("GET /", "200 1 2")
 }
 
-// A function that has called itself in tail calls ever so often costs no more in an error than another one; its
-// traceback says that there were such calls.
+// A function that has called itself in tail calls ever so often costs no more in an error than
+// another one; its traceback says that there were such calls.
 func TestTailCalls(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
@@ -101,9 +101,10 @@ func TestTailCalls(t *testing.T) {
 	}
 }
 
-// BenchmarkConcat is a handler with five concatenations, as it is (kind=guarded), without the bound (kind=stock), and
-// with a call of a Go function in the place of each (kind=call), which is what a change of the syntax tree would cost
-// Instructions that gopher-lua runs by other rules than Lua 5.1.
+// BenchmarkConcat is a handler with five concatenations, as it is (kind=guarded), without the bound
+// (kind=stock), and with a call of a Go function in the place of each (kind=call), which is what a
+// change of the syntax tree would cost Instructions that gopher-lua runs by other rules than Lua
+// 5.1.
 func TestInstructions(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

@@ -38,7 +38,7 @@ type lifeHook struct {
 	name string
 }
 
-// addHook is api.on_start(f), the call. Only the holder may call it.
+// addHook is api.on_start(f), the call.
 func addHook(L *lua.LState) int {
 	h := L.CheckUserData(1).Value.(*lifeHook)
 	at := 2
@@ -54,7 +54,7 @@ func addHook(L *lua.LState) int {
 }
 
 // noHookField says that a hook of the generation's life has no fields, and how the path is
-// written that was meant. Only the holder may call it.
+// written that was meant.
 func noHookField(L *lua.LState) int {
 	h := L.CheckUserData(1).Value.(*lifeHook)
 	key := L.Get(2).String()
@@ -64,7 +64,7 @@ func noHookField(L *lua.LState) int {
 }
 
 // setHook gives a hook its function, or one more. It raises in L once the script has
-// loaded. Only the holder may call it.
+// loaded.
 func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more bool) {
 	if g.tree != nil {
 		L.RaiseError("api.%s: the script has loaded; hooks are given at its top level", name)
@@ -102,8 +102,7 @@ func (g *Generation) callHook(ctx context.Context, th *thread, d definition, arg
 	return vm.call2(c, d.fn, args...)
 }
 
-// check calls on_check. The error says why the script refuses to be used. Only the
-// holder may call it.
+// check calls on_check. The error says why the script refuses to be used.
 func (g *Generation) check(ctx context.Context, th *thread) error {
 	for _, d := range g.life.hooks[onCheck] {
 		ok, why, serr := g.callHook(ctx, th, d)

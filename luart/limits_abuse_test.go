@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// abuse is what a handler may do to a server that is not careful. Each ends in an error that says why, for that
-// request alone, and the process stays within maxAbuseBytes.
+// abuse is what a handler may do to a server that is not careful. Each ends in an error that says
+// why, for that request alone, and the process stays within maxAbuseBytes.
 var abuse = []struct{ name, body, want string }{
 	// Patterns: nothing but burst ends these.
 	{"find", `return ("a"):rep(40):find(("a*"):rep(30) .. "b")`, "longer than burst"},

@@ -2,8 +2,8 @@ package luart
 
 import "testing"
 
-// A handler that empties a large table and waits on the way does not miss an entry when the memory counter compacts the
-// table meanwhile.
+// A handler that empties a large table and waits on the way does not miss an entry when the memory
+// counter compacts the table meanwhile.
 func TestPairsMissesNoKeyWhileTheMemoryIsCounted(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

@@ -119,7 +119,7 @@ func (c *call) origin() *call {
 }
 
 // detachAll calls run(0) to run(n-1) at once, each on a goroutine of its own, and
-// returns with the hold when all have returned. Only the holder may call it.
+// returns with the hold when all have returned.
 func (vm *VM) detachAll(L *lua.LState, on waitsOn, n int, run func(i int)) {
 	vm.detach(L, on, func(*call) {
 		vm.clock.Begin(n - 1) // the caller is as good as one of them until the last has ended

@@ -42,8 +42,8 @@ func (x *Exchange) heldContext(ctx context.Context) context.Context {
 }
 
 // AnswerElsewhere says that the response begins after End: the server has routes for errors. What
-// the request holds it keeps until its context ends, if ever it does; it is nil if it holds nothing.
-// GoesOn tells the exchange of such a route.
+// the request holds it keeps until its context ends, if ever it does; it is nil if it holds
+// nothing. GoesOn tells the exchange of such a route.
 func (x *Exchange) AnswerElsewhere() *Held {
 	if !x.Holds() || x.r.Context().Done() == nil {
 		return nil

@@ -64,8 +64,8 @@ func (r *response) write(w http.ResponseWriter, head bool, trailers http.Header)
 		delete(h, "Trailer") // of those that were announced none has come
 	}
 	bodyless := bodyless(r.status)
-	// net/http counts a small body itself, unless there is none to be sent. Nobody knows
-	// the length of a stream, or of what a filter makes. Over HTTP/1.1 there is none before trailers.
+	// net/http counts a small body itself, unless there is none to be sent. Nobody knows the length
+	// of a stream, or of what a filter makes. Over HTTP/1.1 there is none before trailers.
 	if !bodyless && len(trailers) == 0 && r.stream == nil && r.filters == nil && (head || len(r.body) > 2048) {
 		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
 	}

@@ -23,7 +23,8 @@ import (
 // maxModuleBytes is the longest module file: a mistake (a log, a video) must not fill the memory.
 const maxModuleBytes = 16 << 20
 
-// foundModule is a module in a folder: its path inside, which is its name in messages, and its source.
+// foundModule is a module in a folder: its path inside, which is its name in messages, and its
+// source.
 type foundModule struct {
 	path   string
 	source []byte
@@ -36,7 +37,8 @@ type lookedAt struct {
 	source []byte
 }
 
-// moduleFiles returns the files in which a module may be, without the folder: that of a.b is a/b.lua or a/b/init.lua.
+// moduleFiles returns the files in which a module may be, without the folder: that of a.b is
+// a/b.lua or a/b/init.lua.
 func moduleFiles(name string) ([]string, error) {
 	parts := strings.Split(name, ".")
 	for _, part := range parts {
@@ -48,8 +50,8 @@ func moduleFiles(name string) ([]string, error) {
 	return []string{base + ".lua", base + "/init.lua"}, nil
 }
 
-// findModule finds a module in a folder, which it does not leave, also not by symbolic links. Also with an error it
-// returns which files it looked at. Any goroutine may call it.
+// findModule finds a module in a folder, which it does not leave, also not by symbolic links. Also
+// with an error it returns which files it looked at. Any goroutine may call it.
 func findModule(dir, name string) (found foundModule, err error) {
 	files, err := moduleFiles(name)
 	if err != nil {
@@ -81,9 +83,9 @@ func FindModule(dir, name string) (stdlib.Module, error) {
 	return stdlib.Module{Path: found.path, Source: found.source}, err
 }
 
-// moduleReader returns a resolver for the modules in a folder. Others hold the VM while it reads: a file system may take
-// long to answer, and is given up after a while. opened is told of each file that was looked at, source nil when there
-// was none; nil: nobody wants to know.
+// moduleReader returns a resolver for the modules in a folder. Others hold the VM while it reads: a
+// file system may take long to answer, and is given up after a while. opened is told of each file
+// that was looked at, source nil when there was none; nil: nobody wants to know.
 func (vm *VM) moduleReader(dir string, opened func(path string, source []byte)) stdlib.Resolver {
 	return func(L *lua.LState, name string) (m stdlib.Module, err error) {
 		var found foundModule
@@ -114,8 +116,8 @@ func (vm *VM) readModule(ctx context.Context, dir, name string) (foundModule, er
 	return found, err
 }
 
-// readModule reads one file. It does not open what is no regular file: a pipe would wait for its writer. Any
-// goroutine may call it.
+// readModule reads one file. It does not open what is no regular file: a pipe would wait for its
+// writer. Any goroutine may call it.
 func readModule(root *os.Root, file string) ([]byte, error) {
 	info, err := root.Stat(file)
 	if err != nil {
@@ -142,7 +144,7 @@ func readModule(root *os.Root, file string) ([]byte, error) {
 	return source, nil
 }
 
-// compileAside is compile while others hold the VM. It ends with the call that runs in L. Only the holder may call it.
+// compileAside is compile while others hold the VM. It ends with the call that runs in L.
 func (vm *VM) compileAside(L *lua.LState, source []byte, path string) (proto *lua.FunctionProto, err error) {
 	vm.await(L, waitsOn{what: "compiling", which: path}, func(ctx context.Context) {
 		proto, err = chunk.CompileFor(ctx, source, path)

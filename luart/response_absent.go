@@ -6,7 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// raiseAbsent raises that a response has no body to be decoded. Only the holder may call it.
+// raiseAbsent raises that a response has no body to be decoded.
 func (b *body) raiseAbsent(L *lua.LState) {
 	t := L.CreateTable(0, 2)
 	t.RawSetString("status", lua.LNumber(http.StatusBadGateway))

@@ -42,8 +42,8 @@ func (e *ScriptError) Error() string { return e.Message }
 // DryRun somebody has.
 func (e *ScriptError) About() *chunk.Explanation { return e.about }
 
-// maxMessageBytes is how much of an error's message is kept for on_error and the log. A script can make one of 16 MiB
-// for each request.
+// maxMessageBytes is how much of an error's message is kept for on_error and the log. A script can
+// make one of 16 MiB for each request.
 const maxMessageBytes = 8 << 10
 
 // maxTracebackBytes of a traceback are kept. A chunk given to load may have any name.

@@ -2,8 +2,8 @@ package luart
 
 import "testing"
 
-// What setfenv(0, t) sets in a request ends with it, and what it sets while the script loads is where each request
-// begins. Another script's function cannot set it for the one that has called.
+// What setfenv(0, t) sets in a request ends with it, and what it sets while the script loads is
+// where each request begins. Another script's function cannot set it for the one that has called.
 func TestSetfenvOfThread(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

@@ -57,7 +57,7 @@ func (vm *VM) StateKeys(ctx context.Context, name string, from, limit int) (keys
 	return keys, next, err
 }
 
-// keysOf is StateKeys for a table. Only the holder may call it.
+// keysOf is StateKeys for a table.
 func keysOf(t *lua.LTable, from, limit int) (keys []StateKey, next int) {
 	f := glua.TableOf(t)
 	size := &heapCount{seen: map[any]struct{}{t: {}}}

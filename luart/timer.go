@@ -102,8 +102,7 @@ func checkDelay(L *lua.LState, least time.Duration) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// addTimer completes t and arms it, at once or when the generation starts. Only the
-// holder may call it.
+// addTimer completes t and arms it, at once or when the generation starts.
 func (g *Generation) addTimer(L *lua.LState, kind string, t *timer) int {
 	g.checkBackground(L, kind)
 	t.g, t.backgroundTask = g, backgroundTask{kind: kind, fn: L.CheckFunction(2), where: luaval.CallerLine(L)}
@@ -173,7 +172,7 @@ func (t *timer) fire() {
 	})
 }
 
-// run calls the function and arms t again. Only the holder may call it.
+// run calls the function and arms t again.
 func (t *timer) run(th *thread) {
 	t.running = true
 	t.g.vm.tasks++

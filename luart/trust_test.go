@@ -72,8 +72,8 @@ var attacks = []struct{ name, plant string }{
 	{"a function that yields", `S.f = function() pcall(coroutine.yield) probe() end`},
 }
 
-// attacker is a script that plants something. Its probe, called by the victim, tries to get at what is the
-// victim's, and spoils what it gets at.
+// attacker is a script that plants something. Its probe, called by the victim, tries to get at what
+// is the victim's, and spoils what it gets at.
 const attacker = `
 local api = rover.server {}
 local S = rover.state("shared")
@@ -127,8 +127,8 @@ for _, f in pairs(S) do own[f] = true end
 function api.found.get() return planted .. "; ran " .. (ran > 0 and "yes" or "no") .. "; found: " .. concat(found, ", ") end
 return api`
 
-// A script without grants, in one VM with one that has secrets and grants, gets at none of them, whatever
-// it plants in what they share; and it cannot change what the other one calls.
+// A script without grants, in one VM with one that has secrets and grants, gets at none of them,
+// whatever it plants in what they share; and it cannot change what the other one calls.
 func TestSharedVMAttacks(t *testing.T) {
 	for _, tt := range attacks {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,8 +162,8 @@ func TestSharedVMAttacks(t *testing.T) {
 	}
 }
 
-// Of what generations share nothing can be given another metatable, and none leads to a table that can be
-// changed.
+// Of what generations share nothing can be given another metatable, and none leads to a table that
+// can be changed.
 func TestSharedMetatables(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}

@@ -100,7 +100,7 @@ type thread struct {
 	spent bool        // it must not serve another call
 }
 
-// serve readies th for code of g. Only the holder may call it.
+// serve readies th for code of g.
 func (th *thread) serve(g *Generation) {
 	if th.gen != nil && th.gen != g {
 		glua.Wipe(th.L)
@@ -116,12 +116,13 @@ func (th *thread) serve(g *Generation) {
 // another call. It grows up to 2 MiB with deep calls, and never shrinks.
 const keptRegistrySlots = 1024
 
-// reusable says whether th may serve another call. Only the holder may call it.
+// reusable says whether th may serve another call.
 func (th *thread) reusable() bool {
 	return !th.spent && (th.gen == nil || !th.gen.replaced) && glua.RegistryCap(th.L) <= keptRegistrySlots
 }
 
-// NewVM returns a VM without code. It fails where the build has a gopher-lua that is not known here.
+// NewVM returns a VM without code. It fails where the build has a gopher-lua that is not known
+// here.
 func NewVM(o VMOptions) (*VM, error) {
 	if err := glua.Check(); err != nil {
 		return nil, err
@@ -163,7 +164,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	return vm, nil
 }
 
-// newThread makes a Lua thread. Only the holder may call it.
+// newThread makes a Lua thread.
 func (vm *VM) newThread() *thread {
 	L, _ := vm.main.NewThread()
 	L.SetContext(vm.budget)
@@ -230,7 +231,7 @@ func (vm *VM) Close(ctx context.Context) int {
 }
 
 // resume makes c what runs now, with L as the running Lua thread: the handler's own,
-// or a coroutine of it that had to wait. Only the holder may call it.
+// or a coroutine of it that had to wait.
 func (vm *VM) resume(c *call, L *lua.LState) {
 	vm.cur = c
 	vm.main.G.CurrentThread = L

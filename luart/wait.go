@@ -28,7 +28,7 @@ var (
 // gets a context that ends with the request, its timeout or the VM; it must touch no
 // Lua value. When that context has ended await raises the reason in L. It is for work
 // under way elsewhere, such as an HTTP request, which the retirement of a generation
-// does not interrupt. Only the holder may call it.
+// does not interrupt.
 func (vm *VM) await(L *lua.LState, on waitsOn, wait func(ctx context.Context)) {
 	c := vm.cur
 	ctx, cancel := vm.waitContext(c)

@@ -161,7 +161,7 @@ func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue) string {
 	return fmt.Sprintf("%s has no %s%s", object, key.Value, DidYouMean(Nearest(key.Value, Keys(table))))
 }
 
-// Keys returns the names in a table. Only the holder may call it.
+// Keys returns the names in a table.
 func Keys(t *lua.LTable) (names []string) {
 	const most = 1000
 	for k, v := t.Next(lua.LNil); k != lua.LNil && len(names) < most; k, v = t.Next(k) {
