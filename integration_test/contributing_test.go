@@ -12,8 +12,9 @@ import (
 // index of docs has each page.
 func TestMaps(t *testing.T) {
 	text := pages(t)["../CONTRIBUTING.md"]
+	packages, _, _ := strings.Cut(text, "## How a request travels")
 	listed := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(text, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(packages, -1) {
 		for _, m := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
 			if listed[m[1]] {
 				t.Errorf("CONTRIBUTING.md: %s is there twice", m[1])
