@@ -103,7 +103,7 @@ func TestLimitsPage(t *testing.T) {
 		{"caches open channels", []string{count(maxNames)}},
 		{"places of a semaphore", []string{count(maxPlaces)}},
 		{"nested calls", []string{count(stdlib.MaxCalls)}},
-		{"coroutines inside", []string{count(stdlib.MaxCoroutines)}},
+		{"coroutines inside", []string{count(stdlib.MaxNestedCoroutines)}},
 		{"a string made by", []string{mib(luaval.MaxStringBytes)}},
 		{"values that `unpack`", []string{count(stdlib.MaxResults)}},
 		{"Lua patterns", []string{kib(pattern.MaxBytes), count(pattern.MaxCaptures)}},

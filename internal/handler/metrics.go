@@ -15,6 +15,7 @@ import (
 // path of its script. Counters belong to the VM: they go on across reloads.
 var vmDescs []*prometheus.Desc
 
+// describe adds a metric of a VM. Search for the name without caddy_rover_.
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	d := prometheus.NewDesc("caddy_rover_"+name, help, append([]string{"vm"}, labels...), nil)
 	vmDescs = append(vmDescs, d)

@@ -55,14 +55,11 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 		if strings.HasPrefix(message, "api."+m[1]+":") {
 			known = append(slices.Clone(known), append([]string{"on_error"}, chunk.LifeHooks...)...)
 		}
-		if near := Nearest(m[1], known); near != "" {
-			return "did you mean " + near + "?"
-		}
-		return ""
+		return DidYouMean(Nearest(m[1], known))
 	}
 	if m := noSubmethod.FindStringSubmatch(message); m != nil && names.Builders[m[1]] != nil {
 		if near := Nearest(m[2], names.Builders[m[1]].Methods); near != "" {
-			return "did you mean api." + m[1] + ":" + near + "(…)?"
+			return DidYouMean("api." + m[1] + ":" + near + "(…)")
 		}
 		return ""
 	}

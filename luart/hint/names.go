@@ -110,7 +110,7 @@ func (h *Finder) noGlobal(name string, scope *chunk.Binding) string {
 	if name == "ctx" || name == "res" {
 		return fmt.Sprintf("%s is nil: the function has no parameter of that name", name)
 	}
-	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, DidYouMean(h.Meant(name, scope)))
+	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, OrDidYouMean(h.Meant(name, scope)))
 }
 
 // Meant returns what somebody may have meant by a name that there is not, empty for nothing
@@ -147,7 +147,7 @@ func (h *Finder) noField(get *ast.AttrGetExpr, kind chunk.ObjectKind) string {
 	if slices.Contains(names, key.Value) {
 		return ""
 	}
-	return fmt.Sprintf("%s has no %s %s%s", object, what, key.Value, DidYouMean(Nearest(key.Value, names)))
+	return fmt.Sprintf("%s has no %s %s%s", object, what, key.Value, OrDidYouMean(Nearest(key.Value, names)))
 }
 
 // noKey says what to do about a key that a table has not.
@@ -158,7 +158,7 @@ func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue) string {
 	if !isTable || !isString || object == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s has no %s%s", object, key.Value, DidYouMean(Nearest(key.Value, Keys(table))))
+	return fmt.Sprintf("%s has no %s%s", object, key.Value, OrDidYouMean(Nearest(key.Value, Keys(table))))
 }
 
 // Keys returns the names in a table.

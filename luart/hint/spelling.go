@@ -2,12 +2,20 @@ package hint
 
 import "strings"
 
-// DidYouMean ends a message about a name that there is not; empty for "".
+// DidYouMean asks for what was meant in the place of a name that there is not; empty for "".
 func DidYouMean(name string) string {
 	if name == "" {
 		return ""
 	}
-	return "; did you mean " + name + "?"
+	return "did you mean " + name + "?"
+}
+
+// OrDidYouMean is DidYouMean as the end of a message.
+func OrDidYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; " + DidYouMean(name)
 }
 
 // Nearest returns the one of names that a person may have meant: one letter away for short

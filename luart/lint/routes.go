@@ -112,9 +112,9 @@ func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sight
 			}
 			known = append(known, r.params...)
 		}
-		remedy := strings.TrimPrefix(hint.DidYouMean(hint.Nearest(name, known)), "; ")
+		remedy := hint.DidYouMean(hint.Nearest(name, known))
 		if remedy == "" && len(known) == 1 {
-			remedy = "did you mean " + known[0] + "?"
+			remedy = hint.DidYouMean(known[0])
 		}
 		c.add(f.File, line, column, Error, "unknown-parameter", fmt.Sprintf("the route has no parameter %q", name), remedy)
 		return
@@ -227,5 +227,5 @@ func (c *checker) lonely(n *luart.APINode) {
 		return
 	}
 	c.addAt(n.At, Warning, "guard-covers-nothing", fmt.Sprintf("nothing is routed at %s or below, where this guard stands", n.Path),
-		fmt.Sprintf("did you mean %s?", n.Parent.Path+"/"+near))
+		hint.DidYouMean(n.Parent.Path+"/"+near))
 }

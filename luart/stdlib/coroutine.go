@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// MaxCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its
+// MaxNestedCoroutines is how deep coroutines may resume coroutines. Each level nests a Lua stack of its
 // own in one Go stack, and Go ends the process when that would grow beyond 512 MiB. 64 levels, each
 // full of pcalls, comparators or metamethods, need at most 128 MiB.
-const MaxCoroutines = 64
+const MaxNestedCoroutines = 64
 
 // newCoCreate makes coroutine.create(f): a suspended coroutine. It runs on the budget of the Lua
 // thread that made it, and sees its globals.
@@ -78,8 +78,8 @@ func resume(L, th *lua.LState) (n int) {
 		return refuse(L, "cannot resume running coroutine")
 	case th.Parent != nil: // it waits for one that it has resumed
 		return refuse(L, "cannot resume normal coroutine")
-	case depth >= MaxCoroutines:
-		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", MaxCoroutines))
+	case depth >= MaxNestedCoroutines:
+		return refuse(L, fmt.Sprintf("too many nested coroutines: the limit is %d", MaxNestedCoroutines))
 	case glua.RanOut(th):
 		th.Dead = true
 		L.Replace(1, lua.LTrue)
