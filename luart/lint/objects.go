@@ -70,7 +70,7 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 	if what == "" {
 		what = "it"
 	}
-	remedy := strings.TrimPrefix(hint.OrDidYouMean(hint.Nearest(e.Method, names)), "; ")
+	remedy := hint.DidYouMean(hint.Nearest(e.Method, names))
 	if remedy == "" {
 		remedy = "there are: " + strings.Join(names, ", ")
 	}
