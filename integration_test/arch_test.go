@@ -52,13 +52,14 @@ luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/http
-	luart/lib/metrics luart/lib/re luart/lib/time luart/lib/url
+	luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/time luart/lib/url
 luart/lib/crypto (lua more):
 luart/lib/encoding (lua):
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/urltext
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
+luart/lib/shared (lua more): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/lint (lua): luart luart/chunk luart/hint luart/route

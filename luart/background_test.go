@@ -148,7 +148,7 @@ func TestAReplacedScriptBeginsNoBackgroundWork(t *testing.T) {
 	slow := s.beginWaiting("GET /slow")
 	nested := s.beginWaiting("GET /nested")
 	s.gen.Retire()
-	s.held(func() { s.vm.shared.channels["go"].close() })
+	s.closeChannel("go")
 	slow.expect("200 done")
 	nested.expect("200 done")
 	s.untilNoTasks()

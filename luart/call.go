@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -42,8 +43,8 @@ type call struct {
 
 	parallel int // functions of rover.parallel that run on its behalf, on all levels
 
-	waitsFor resource // what it is parked for, without a timeout
-	children []*call  // those that it waits for, in rover.parallel, and that are parked so
+	waitsFor lib.Resource // what it is parked for, without a timeout
+	children []*call      // those that it waits for, in rover.parallel, and that are parked so
 }
 
 // ending is something to do when a call ends.

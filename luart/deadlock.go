@@ -1,31 +1,18 @@
 package luart
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// resource is what one call holds while others wait for it.
-type resource interface {
-	fmt.Stringer      // lock "x"
-	verb() string     // is it held, or what?
-	heldBy() []*place // those of whom one must go on before the next can have it
-}
-
-// place is a call's hold on a resource.
-type place struct {
-	c     *call
-	where string // file:line of what took it
-}
-
 // parkFor is park for a resource that nobody gives up at a set time: checkDeadlock must
 // have been asked.
-func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct{}) {
+func (vm *VM) parkFor(L *lua.LState, on waitsOn, r lib.Resource, ready <-chan struct{}) {
 	c := vm.cur
 	c.waitsFor = r
 	for p := c.above(); p != nil; p = p.above() {
@@ -43,7 +30,7 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r resource, ready <-chan struct
 // checkDeadlock raises in L when r will not be free before the running call has gone on: when that
 // holds it, when one above it does, or when those who hold it wait for such a one. Waits that a
 // timeout ends do not count.
-func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
+func (vm *VM) checkDeadlock(L *lua.LState, r lib.Resource) {
 	d := deadlock{c: vm.cur, known: map[*call]bool{}}
 	if !d.stuck(r) {
 		return
@@ -57,17 +44,17 @@ func (vm *VM) checkDeadlock(L *lua.LState, r resource) {
 		if i > 0 {
 			msg.WriteString(", which")
 		}
-		msg.WriteString(" is " + r.verb() + " by ")
+		msg.WriteString(" is " + r.Verb() + " by ")
 	}
 	switch {
-	case d.last.c != d.c:
-		msg.WriteString(d.c.relation(d.last.c))
+	case callOf(d.last) != d.c:
+		msg.WriteString(d.c.relation(callOf(d.last)))
 	case len(d.found) == 1:
 		msg.WriteString("this handler already")
 	default:
 		msg.WriteString("this one")
 	}
-	L.RaiseError("deadlock: %s (%s)", msg.String(), d.last.where)
+	L.RaiseError("deadlock: %s (%s)", msg.String(), d.last.Where)
 }
 
 // above returns the call that keeps what it holds until c has ended, nil if there is none: the
@@ -102,16 +89,16 @@ func (c *call) relation(above *call) string {
 type deadlock struct {
 	c     *call
 	known map[*call]bool // whether a call waits for c; false while that is not known
-	path  []resource     // from the one asked for to the one looked at
-	found []resource     // a path that ends at c
-	last  *place
+	path  []lib.Resource // from the one asked for to the one looked at
+	found []lib.Resource // a path that ends at c
+	last  *lib.Hold
 }
 
 // stuck says whether all that hold r wait for c.
-func (d *deadlock) stuck(r resource) bool {
+func (d *deadlock) stuck(r lib.Resource) bool {
 	d.path = append(d.path, r)
 	defer func() { d.path = d.path[:len(d.path)-1] }()
-	places := r.heldBy()
+	places := r.HeldBy()
 	for _, p := range places {
 		if !d.waits(p) {
 			return false
@@ -120,23 +107,26 @@ func (d *deadlock) stuck(r resource) bool {
 	return len(places) > 0
 }
 
-func (d *deadlock) waits(p *place) bool {
+func (d *deadlock) waits(p *lib.Hold) bool {
 	for c := d.c; c != nil; c = c.above() {
-		if c == p.c {
+		if c == callOf(p) {
 			if d.last == nil {
 				d.last, d.found = p, slices.Clone(d.path)
 			}
 			return true
 		}
 	}
-	if waits, ok := d.known[p.c]; ok {
+	if waits, ok := d.known[callOf(p)]; ok {
 		return waits
 	}
-	d.known[p.c] = false
-	waits := p.c.waitsFor != nil && d.stuck(p.c.waitsFor)
-	for _, b := range p.c.children {
+	d.known[callOf(p)] = false
+	waits := callOf(p).waitsFor != nil && d.stuck(callOf(p).waitsFor)
+	for _, b := range callOf(p).children {
 		waits = waits || d.stuck(b.waitsFor)
 	}
-	d.known[p.c] = waits
+	d.known[callOf(p)] = waits
 	return waits
 }
+
+// callOf returns whose hold it is.
+func callOf(h *lib.Hold) *call { return h.By.(caller).c }

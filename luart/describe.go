@@ -7,14 +7,13 @@ import (
 
 // Description is what a VM consists of now.
 type Description struct {
-	Calls    int `json:"calls"`    // of Lua work in flight: those that run or wait, and streams
-	Streams  int `json:"streams"`  // on their way to clients
-	Tasks    int `json:"tasks"`    // background tasks that have not ended
-	Timers   int `json:"timers"`   // armed
-	States   int `json:"states"`   // names of rover.state
-	Caches   int `json:"caches"`   // names of rover.cache
-	Channels int `json:"channels"` // open
-	Locks    int `json:"locks"`    // held, semaphores included
+	Calls   int `json:"calls"`   // of Lua work in flight: those that run or wait, and streams
+	Streams int `json:"streams"` // on their way to clients
+	Tasks   int `json:"tasks"`   // background tasks that have not ended
+	Timers  int `json:"timers"`  // armed
+	States  int `json:"states"`  // names of rover.state
+	// Things are what libraries count, by what they are: "caches".
+	Things map[string]int `json:"-"`
 	// Generations are those that serve, and those before them for which something is still
 	// in flight, the newest first.
 	Generations []GenerationInfo `json:"generations"`
@@ -35,8 +34,7 @@ func (vm *VM) Describe(ctx context.Context) (Description, error) {
 	err := vm.inspect(ctx, func(running bool) {
 		d = Description{
 			Streams: vm.streams, Tasks: vm.tasks, Timers: vm.timers, States: len(vm.states),
-			Caches: len(vm.shared.caches), Channels: len(vm.shared.channels),
-			Locks: len(vm.shared.locks) + len(vm.shared.semaphores),
+			Things: vm.libraries.counts(),
 		}
 		known := map[*Generation]*GenerationInfo{}
 		of := func(g *Generation) *GenerationInfo {

@@ -87,7 +87,7 @@ type visit struct {
 
 // newAccount begins to count. Only the holder may call it.
 func newAccount(vm *VM) *heapCount {
-	a := &heapCount{seen: map[any]struct{}{}, kept: append(vm.shared.keeps(), vm.libraries.kept()...)}
+	a := &heapCount{seen: map[any]struct{}{}, kept: vm.libraries.kept()}
 	for name, t := range vm.states {
 		a.roots = append(a.roots, root{stateRoot + name, t})
 	}

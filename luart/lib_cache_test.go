@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -101,8 +102,7 @@ func TestFetchTakeoverByOneWhoLeaves(t *testing.T) {
 	second := s.beginWaiting("GET /again")
 	third := s.beginWaiting("GET /fetch")
 	s.held(func() {
-		f := s.vm.shared.caches["c"].flights[cacheKey{text: "k"}]
-		f.leave(f.owner) // second has it now, but does not run yet
+		s.waitsIn("GET /fetch").runEndings() // second has it now, but does not run yet
 		second.leave()
 	})
 	second.expect(gone)
@@ -229,7 +229,7 @@ func TestFetchStaleWithoutTasks(t *testing.T) {
 	s.expect("GET /stale", "200 v1")
 	s.once("GET /calls", "200 1")
 	s.held(func() {
-		if n := len(s.vm.shared.caches["c"].flights); n != 0 {
+		if n := shared.Flights(s.vm, "c"); n != 0 {
 			t.Errorf("%d flights", n)
 		}
 	})
@@ -270,7 +270,7 @@ func TestFetchManyLeave(t *testing.T) {
 		}
 	}
 	s.held(func() {
-		if n := len(s.vm.shared.caches["c"].flights); n != 0 {
+		if n := shared.Flights(s.vm, "c"); n != 0 {
 			t.Errorf("%d flights", n)
 		}
 	})

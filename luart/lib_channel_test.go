@@ -5,10 +5,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-
-	lua "github.com/yuin/gopher-lua"
-
-	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const channelScript = `
@@ -67,7 +63,7 @@ func TestChannelClose(t *testing.T) {
 		t.Error(msg)
 	}
 	s.held(func() {
-		if n := len(s.vm.shared.channels); n != 0 {
+		if n := s.vm.libraries.counts()["channels"]; n != 0 {
 			t.Errorf("%d channels", n)
 		}
 	})
@@ -77,27 +73,13 @@ func TestChannelClose(t *testing.T) {
 // waits, or back to where it was.
 func TestChannelHandedToOneWhoLeaves(t *testing.T) {
 	s := newServer(t, channelScript)
-	value := func(v string) numbered {
-		p, bytes, err := luaval.CopyData(lua.LString(v), luaval.MaxDataBytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return numbered{value: p, bytes: bytes}
-	}
 	first, second := s.beginWaiting("GET /recv"), s.beginWaiting("GET /recv")
-	s.held(func() {
-		s.vm.shared.channels["ch"].put(value("a"))
-		first.leave()
-	})
+	s.atomically(`rover.channel("ch"):send("a", 0) rover.hook()`, func() { first.leave() })
 	first.expect(gone)
 	second.expect("200 a")
 
 	all := []*pending{s.beginWaiting("GET /recv"), s.beginWaiting("GET /recv"), s.beginWaiting("GET /recv")}
-	s.held(func() {
-		ch := s.vm.shared.channels["ch"]
-		for _, v := range []string{"b", "c", "d"} {
-			ch.put(value(v))
-		}
+	s.atomically(`for v in ("bcd"):gmatch(".") do rover.channel("ch"):send(v, 0) end rover.hook()`, func() {
 		all[0].leave()
 		all[2].leave()
 	})
@@ -109,8 +91,10 @@ func TestChannelHandedToOneWhoLeaves(t *testing.T) {
 	s.once("GET /recv", "200 d")
 	s.expect("GET /log", "200 a c b d")
 	s.held(func() {
-		if ch := s.vm.shared.channels["ch"]; ch.bytes != 0 {
-			t.Errorf("%d bytes in an empty channel", ch.bytes)
+		for _, k := range s.vm.libraries.kept() {
+			if bytes, _ := k.Size(); k.Name == "rover.channel ch" && bytes != 0 {
+				t.Errorf("%d bytes in an empty channel", bytes)
+			}
 		}
 	})
 }

@@ -43,10 +43,8 @@ func TestLockOrder(t *testing.T) {
 func (s *server) expectNoneInUse() {
 	s.t.Helper()
 	s.held(func() {
-		for _, all := range []map[string]*semaphore{s.vm.shared.locks, s.vm.shared.semaphores} {
-			for _, sem := range all {
-				s.t.Errorf("%s is in use: %d places held, %d wait", sem, len(sem.held), sem.queue.Len())
-			}
+		if n := s.vm.libraries.counts()["locks"]; n != 0 {
+			s.t.Errorf("%d locks and semaphores are in use", n)
 		}
 	})
 }
@@ -95,24 +93,24 @@ func TestLockEndsWithTheTimeout(t *testing.T) {
 		function api.hold.get() l:acquire() rover.sleep(60) end
 		function api.wait.get() l:acquire() return "got it" end
 		function api.free.get() return l:acquire(0) end
+		function api.keep.get()
+			rover.spawn(function()
+				l:acquire()
+				rover.log.info("somebody has it who does not end")
+				rover.channel("end"):recv()
+			end)
+		end
 		return api`, func(s *Script) { s.Timeout = 100 * time.Millisecond })
 	s.once("GET /hold", `504 {"error":"timeout"}`)
 	s.once("GET /free", "200 true")
-	s.held(func() { // somebody who does not end
-		c := &call{gen: s.gen}
-		(&semaphore{vm: s.vm, kind: "lock", name: "l", places: 1}).hold(c)
-	})
+	s.once("GET /keep", "204 ")
+	s.awaitLine("somebody has it who does not end")
 	s.once("GET /wait", `504 {"error":"timeout"}`)
 	s.once("GET /free", "200 false")
-	s.held(func() { s.vm.shared.locks["l"].held[0].c.runEndings() })
+	s.atomically(`rover.channel("end"):send(true)`, nil)
+	s.untilNoTasks()
 	s.once("GET /wait", "200 got it")
 	s.expectNoneInUse()
-}
-
-// hold puts s into the map, held by c.
-func (s *semaphore) hold(c *call) {
-	s.vm.semaphores(s.kind)[s.name] = s
-	s.give(c, "test")
 }
 
 // A wait in a background task ends when its generation retires.
@@ -157,8 +155,7 @@ func TestLockHandedToOneWhoLeaves(t *testing.T) {
 	second := s.beginWaiting("GET /wait")
 	third := s.beginWaiting("GET /wait")
 	s.held(func() {
-		l := s.vm.shared.locks["l"]
-		l.release(l.held[0]) // second has it now, but does not run yet
+		s.waitsIn("GET /hold").runEndings() // second has it now, but does not run yet
 		second.leave()
 	})
 	second.expect(gone)
@@ -290,9 +287,9 @@ func (s *server) untilQueued(n int) {
 	for got := -1; got != n; {
 		got = 0
 		s.held(func() {
-			for _, all := range []map[string]*semaphore{s.vm.shared.locks, s.vm.shared.semaphores} {
-				for _, sem := range all {
-					got += sem.queue.Len()
+			for f := s.vm.inflight.first; f != nil; f = f.next {
+				if f.on.what == "rover.lock" || f.on.what == "rover.semaphore" {
+					got++
 				}
 			}
 		})

@@ -62,6 +62,18 @@ func (s *libraryStates) kept() (list []lib.Kept) {
 	return list
 }
 
+// counts returns how many things there are that libraries count.
+func (s *libraryStates) counts() map[string]int {
+	all := map[string]int{}
+	for _, state := range s.byName {
+		if counter, ok := state.(lib.Counter); ok {
+			what, n := counter.Counts()
+			all[what] += n
+		}
+	}
+	return all
+}
+
 // close closes what is an io.Closer. No Lua must run any more.
 func (s *libraryStates) close() (err error) {
 	for _, state := range s.byName {

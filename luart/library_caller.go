@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -32,8 +33,25 @@ func (c caller) Park(L *lua.LState, on lib.WaitsOn, ready <-chan struct{}, d tim
 	c.vm().park(L, waitsOn{what: on.What, which: on.Which}, ready, d)
 }
 
-func (c caller) AtEnd(key any, do func()) { c.c.atEnd(key, do) }
-func (c caller) Forget(key any)           { c.c.forget(key) }
+func (c caller) ParkFor(L *lua.LState, on lib.WaitsOn, r lib.Resource, ready <-chan struct{}) {
+	c.vm().parkFor(L, waitsOn{what: on.What, which: on.Which}, r, ready)
+}
+
+func (c caller) CheckDeadlock(L *lua.LState, r lib.Resource) { c.vm().checkDeadlock(L, r) }
+
+func (c caller) Holds(r lib.Resource) bool {
+	held := r.HeldBy()
+	for at := c.c; at != nil; at = at.above() {
+		if slices.ContainsFunc(held, func(h *lib.Hold) bool { return callOf(h) == at }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c caller) AtEnd(key any, do func())         { c.c.atEnd(key, do) }
+func (c caller) AtResponseEnd(key any, do func()) { c.c.atResponseEnd(key, do) }
+func (c caller) Forget(key any)                   { c.c.forget(key) }
 
 func (c caller) PatienceElsewhere() time.Duration {
 	if c.c.deadline != 0 {

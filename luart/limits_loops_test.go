@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,14 +29,6 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 		},
 		"multipart": func(L *lua.LState) {
 			_, _ = reqbody.ScanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
-		},
-		"cache, fewer items": func(L *lua.LState) {
-			c := newCache[int](cacheOptions{maxItems: n, maxBytes: 1 << 20}, time.Now)
-			for i := range n {
-				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, luaval.Forever, 0)
-			}
-			var p luaval.Pace
-			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })
 		},
 	})
 }

@@ -18,7 +18,7 @@ func TestParallelLooksAtTheMemory(t *testing.T) {
 			return api`)
 		p := s.beginWaiting("GET /")
 		s.vm.memory.over.Store(over)
-		s.held(func() { s.vm.shared.channels["go"].close() })
+		s.closeChannel("go")
 		want := "ran"
 		if over {
 			want = ErrMemory.Error()

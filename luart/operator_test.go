@@ -187,7 +187,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []GenerationInfo{{"app.lua", 2, true, 0, 0}, {"app.lua", 1, false, 1, 0}}
-	if d.States != 1 || d.Caches != 1 || d.Channels != 1 || d.Locks != 1 || d.Timers != 0 ||
+	if d.States != 1 || d.Things["caches"] != 1 || d.Things["channels"] != 1 || d.Things["locks"] != 1 || d.Timers != 0 ||
 		len(d.Generations) != 2 || d.Generations[0] != want[0] || d.Generations[1] != want[1] {
 		t.Errorf("%+v", d)
 	}

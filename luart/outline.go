@@ -129,7 +129,6 @@ func (g *Generation) override(was, now definition, name string) {
 
 // makers are those of the VM's own libraries; others say so themselves.
 var makers = map[string]string{
-	"cache": "cache", "lock": "lock", "semaphore": "lock", "channel": "channel",
 	"after": "timer", "every": "timer", "cron": "timer",
 }
 

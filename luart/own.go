@@ -4,8 +4,8 @@ import "slices"
 
 // ownNames are what rover has in every VM, without any library.
 var ownNames = []string{
-	"after", "cache", "channel", "config", "cron", "env", "every", "html", "lock", "log", "matcher",
-	"parallel", "policy", "semaphore", "server", "sleep", "spawn", "state", "version",
+	"after", "config", "cron", "env", "every", "html", "log", "matcher",
+	"parallel", "policy", "server", "sleep", "spawn", "state", "version",
 }
 
 // IsOwn reports whether rover.<name> is the VM's own, so that no library can have the name. Any

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -96,12 +97,12 @@ func TestLimitsPage(t *testing.T) {
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
 		{"copies of requests", []string{count(maxMirrors), mib(maxMirrorBytes)}},
-		{"items of a cache", []string{count(defaultCache.maxItems), count(maxCacheItems)}},
-		{"bytes of a cache", []string{mib(defaultCache.maxBytes)}},
+		{"items of a cache", []string{count(shared.DefaultCacheItems), count(shared.MaxCacheItems)}},
+		{"bytes of a cache", []string{mib(shared.DefaultCacheBytes)}},
 		{"one value in a cache", []string{mib(luaval.MaxDataBytes), count(luaval.MaxDataValues) + " values", count(luaval.MaxDataDepth) + " levels"}},
-		{"a channel", []string{count(maxChannelItems), mib(maxChannelBytes)}},
-		{"caches open channels", []string{count(maxNames)}},
-		{"places of a semaphore", []string{count(maxPlaces)}},
+		{"a channel", []string{count(shared.MaxChannelItems), mib(shared.MaxChannelBytes)}},
+		{"caches open channels", []string{count(shared.MaxNames)}},
+		{"places of a semaphore", []string{count(shared.MaxPlaces)}},
 		{"nested calls", []string{count(stdlib.MaxCalls)}},
 		{"coroutines inside", []string{count(stdlib.MaxNestedCoroutines)}},
 		{"a string made by", []string{mib(luaval.MaxStringBytes)}},

@@ -3,6 +3,8 @@ package luart
 import (
 	"context"
 	"net/http"
+
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
 // Held is what one request holds, locks and places of semaphores, as others see it who go on
@@ -83,8 +85,8 @@ func (x *Exchange) giveBack() {
 	c := &call{gen: x.gen, endings: x.endings} // x is another request's soon
 	x.endings = nil
 	for _, e := range c.endings {
-		if p, ok := e.key.(*place); ok {
-			p.c = c
+		if p, ok := e.key.(*lib.Hold); ok {
+			p.By = caller{c}
 		}
 	}
 	later.c = c

@@ -4,10 +4,16 @@ import (
 	"context"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/lib/shared"
+	lua "github.com/yuin/gopher-lua"
 )
 
 // handClock is a time that a test moves.
@@ -33,8 +39,41 @@ func newClockServer(t testing.TB, source string, change ...func(*Script)) (*serv
 	t.Helper()
 	s := newServer(t, source, change...)
 	c := &handClock{t: time.Unix(1_000_000, 0)}
-	s.vm.shared.now = c.now
+	shared.SetNow(s.vm, c.now)
 	return s, c
+}
+
+// closeChannel closes a channel of the VM.
+func (s *server) closeChannel(name string) {
+	s.t.Helper()
+	s.atomically("rover.channel('"+name+"'):close()", nil)
+}
+
+// atomically runs a chunk that does not wait; rover.hook() in it calls hook.
+func (s *server) atomically(chunk string, hook func()) {
+	s.t.Helper()
+	tool := &Tool{Name: "chunk", Prelude: []byte("local rover = ... return { run = function() " + chunk + " end }")}
+	libraries := append(slices.Clone(all.Libraries()), &lib.Library{Name: "hook", Open: func(s *lib.Scope) lua.LValue {
+		return s.L().NewFunction(func(*lua.LState) int { hook(); return 0 })
+	}})
+	g, err := s.vm.Load(s.t.Context(), Script{Path: "chunk.lua", Burst: time.Minute, Tool: tool, Libraries: libraries})
+	if err == nil {
+		_, err = g.Call(s.t.Context(), "run")
+		g.Retire()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// waitsIn returns the call that waits of a name, the first one. Only the holder may call it.
+func (s *server) waitsIn(name string) *call {
+	for f := s.vm.inflight.first; f != nil; f = f.next {
+		if f.c.name() == name {
+			return f.c
+		}
+	}
+	panic("nothing waits in " + name)
 }
 
 // pending is a request that is under way.

@@ -15,8 +15,6 @@ type types struct {
 	builder, timer      *lua.LTable
 	lifeHook            *lua.LTable
 	answer              *lua.LTable // the body of a response
-	cache, semaphore    *lua.LTable
-	channel             *lua.LTable
 }
 
 func newTypes(vm *VM) types {
@@ -29,10 +27,6 @@ func newTypes(vm *VM) types {
 	t.response = luaval.NewType(L, "response", responseBodyMethods(vm), responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
 	t.timer = luaval.NewType(L, "timer", timerMethods, nil)
-	t.cache = luaval.NewType(L, "cache", cacheMethods(vm), nil)
-	t.semaphore = luaval.NewType(L, "lock", semaphoreMethods(vm), nil)
-	t.channel = luaval.NewType(L, "channel", channelMethods(vm), nil)
-	t.channel.RawSetString("__len", L.NewFunction(channelLen))
 	t.node = luaval.NewType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
 	t.root = luaval.NewType(L, "api", nil, rootIndex)

@@ -59,7 +59,6 @@ type VM struct {
 	main      *lua.LState // makes threads and values; runs no script
 	types     types
 	states    map[string]*lua.LTable   // rover.state
-	shared    *shared                  // rover.cache, rover.lock, rover.semaphore, rover.channel
 	cur       *call                    // what runs now
 	inflight  inflightList             // what waits
 	meta      *Generation              // whose string library the string metatable points at
@@ -132,7 +131,6 @@ func NewVM(o VMOptions) (*VM, error) {
 		made:   o.Clock.Now(),
 		logger: loglimit.Bound(o.Logger),
 		states: map[string]*lua.LTable{},
-		shared: newShared(o.Clock.Now),
 		live:   map[*Generation]struct{}{},
 
 		findModule: findModule,

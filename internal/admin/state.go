@@ -28,6 +28,9 @@ func getErrors(group *scripts.Group, w http.ResponseWriter, r *http.Request) err
 type vmDescription struct {
 	scripts.Status
 	luart.Description
+	Caches      int   `json:"caches"`   // names of rover.cache
+	Channels    int   `json:"channels"` // open
+	Locks       int   `json:"locks"`    // held, semaphores included
 	Queued      int   `json:"queued"`
 	MemoryBytes int64 `json:"memory_bytes"`
 	StateBytes  int64 `json:"state_bytes"`
@@ -38,7 +41,11 @@ func getVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error 
 	return writeDescriptions(group, w, r, func(set *scripts.Set) (vmDescription, error) {
 		vm := set.VM()
 		d, err := vm.Describe(r.Context())
-		return vmDescription{set.Status(), d, vm.Stats().Depth, vm.Memory(), vm.StateBytes()}, err
+		return vmDescription{
+			Status: set.Status(), Description: d,
+			Caches: d.Things["caches"], Channels: d.Things["channels"], Locks: d.Things["locks"],
+			Queued: vm.Stats().Depth, MemoryBytes: vm.Memory(), StateBytes: vm.StateBytes(),
+		}, err
 	})
 }
 

@@ -2,6 +2,7 @@ package lib
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,11 +25,25 @@ type Caller interface {
 	// Whoever closes ready for a caller that Park raises for must take back what it gave.
 	Park(L *lua.LState, on WaitsOn, ready <-chan struct{}, d time.Duration)
 
+	// ParkFor is Park without a time, for a resource that others hold. What waits for
+	// each other is found by it: CheckDeadlock must have been asked before.
+	ParkFor(L *lua.LState, on WaitsOn, r Resource, ready <-chan struct{})
+
+	// CheckDeadlock raises in L when r will not be free before the caller has gone on.
+	CheckDeadlock(L *lua.LState, r Resource)
+
+	// Holds reports whether the caller, or one that ends after it, has a Hold on r.
+	Holds(r Resource) bool
+
 	// AtEnd has do called when the caller ends, whatever happens, the last one first, unless
 	// Forget is called before with the same key.
 	AtEnd(key any, do func())
 
-	// Forget undoes AtEnd.
+	// AtResponseEnd is AtEnd, but for a request it is when its response has ended, whoever sends
+	// that.
+	AtResponseEnd(key any, do func())
+
+	// Forget undoes AtEnd or AtResponseEnd.
 	Forget(key any)
 
 	// PatienceElsewhere is how long work elsewhere may take where nothing else bounds it: as
@@ -56,4 +71,18 @@ func (w WaitsOn) String() string {
 		return w.What
 	}
 	return w.What + " " + strconv.Quote(w.Which)
+}
+
+// Resource is what one caller holds while others wait for it.
+type Resource interface {
+	fmt.Stringer     // lock "x"
+	Verb() string    // is it held, or what?
+	HeldBy() []*Hold // those of whom one must go on before the next can have it
+}
+
+// Hold is a caller's hold on a Resource. Where it is the key in AtResponseEnd and the request is
+// answered elsewhere, it goes on there, By another Caller.
+type Hold struct {
+	By    Caller
+	Where string // file:line of what took it
 }

@@ -100,6 +100,12 @@ type Keeper interface {
 	Keeps() []Kept
 }
 
+// Counter is a state of which operators see how many things there are, and what they are called:
+// "locks". Only the holder may call Counts.
+type Counter interface {
+	Counts() (what string, n int)
+}
+
 // Kept is something that a library keeps for scripts. Its functions are the holder's.
 type Kept struct {
 	Name string // for the log, where it is the largest: "rover.cache sessions"

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	"github.com/caddy-rover/rover/luart/lib/shared"
 	libtime "github.com/caddy-rover/rover/luart/lib/time"
 	"github.com/caddy-rover/rover/luart/lib/url"
 )
@@ -35,6 +36,10 @@ var libraries = []*lib.Library{
 		Open: func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
 	},
 	http.Library,
+	shared.Cache,
+	shared.Lock,
+	shared.Semaphore,
+	shared.Channel,
 	metrics.Library,
 }
 

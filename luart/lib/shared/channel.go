@@ -1,4 +1,4 @@
-package luart
+package shared
 
 import (
 	"container/list"
@@ -8,17 +8,52 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 const (
-	// maxChannelItems bounds the capacity of a channel.
-	maxChannelItems = 65_536
+	// MaxChannelItems bounds the capacity of a channel.
+	MaxChannelItems = 65_536
 
-	// maxChannelBytes in its buffer, counted as in rover.cache, make a channel full: four
+	// MaxChannelBytes in its buffer, counted as in rover.cache, make a channel full: four
 	// of the largest values.
-	maxChannelBytes = 4 * luaval.MaxDataBytes
+	MaxChannelBytes = 4 * luaval.MaxDataBytes
 )
+
+// Channel is rover.channel.
+var Channel = &lib.Library{
+	Name: "channel", Makes: map[string]string{"": "channel"}, NewState: newChannels,
+	Open: func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*channels).openChannel) },
+}
+
+// channels are those of a VM.
+type channels struct {
+	vm   lib.VM
+	open map[string]*channel
+	meta *lua.LTable
+}
+
+func newChannels(vm lib.VM) any {
+	s := &channels{vm: vm, open: map[string]*channel{}}
+	s.meta = luaval.NewType(vm.L(), "channel", channelMethods(s), nil)
+	s.meta.RawSetString("__len", vm.L().NewFunction(channelLen))
+	return s
+}
+
+// Counts implements lib.Counter.
+func (s *channels) Counts() (what string, n int) { return "channels", len(s.open) }
+
+// Keeps implements lib.Keeper.
+func (s *channels) Keeps() (list []lib.Kept) {
+	for name, ch := range s.open {
+		list = append(list, lib.Kept{
+			Name: "rover.channel " + name,
+			Size: func() (bytes, items int) { return ch.bytes, len(ch.buffer) },
+		})
+	}
+	return list
+}
 
 // channel hands values from senders to receivers, each exactly once and in the order in
 // which they were sent. It is the holder's.
@@ -46,7 +81,7 @@ type numbered struct {
 }
 
 // full says whether a sender must wait for a receiver.
-func (ch *channel) full() bool { return len(ch.buffer) >= ch.capacity || ch.bytes >= maxChannelBytes }
+func (ch *channel) full() bool { return len(ch.buffer) >= ch.capacity || ch.bytes >= MaxChannelBytes }
 
 // channelWaiter is a call that waits to send or to receive.
 type channelWaiter struct {
@@ -58,24 +93,24 @@ type channelWaiter struct {
 // openChannel is rover.channel(name[, capacity]): the VM's channel of that name. capacity,
 // 0 if not given, is how many values it keeps while nobody receives; a later call that
 // names one changes it. Values are plain data, and copied, as in rover.cache. Errors: a
-// capacity that is no integer from 0 to 65536; more than maxNames channels are open.
-func (vm *VM) openChannel(L *lua.LState) int {
+// capacity that is no integer from 0 to 65536; more than MaxNames channels are open.
+func (s *channels) openChannel(L *lua.LState) int {
 	name := L.CheckString(1)
 	n := L.OptNumber(2, -1)
-	if L.Get(2) != lua.LNil && !(n >= 0 && n <= maxChannelItems && n == lua.LNumber(int(n))) {
-		L.ArgError(2, fmt.Sprintf("an integer between 0 and %d expected", maxChannelItems))
+	if L.Get(2) != lua.LNil && !(n >= 0 && n <= MaxChannelItems && n == lua.LNumber(int(n))) {
+		L.ArgError(2, fmt.Sprintf("an integer between 0 and %d expected", MaxChannelItems))
 	}
-	ch := vm.shared.channels[name]
+	ch := s.open[name]
 	if ch == nil {
-		checkNames(L, "rover.channel", len(vm.shared.channels))
+		checkNames(L, "rover.channel", len(s.open))
 		ch = &channel{name: name}
-		vm.shared.channels[name] = ch
+		s.open[name] = ch
 	}
 	if n >= 0 {
 		ch.capacity = int(n)
 		ch.admit()
 	}
-	L.Push(luaval.NewObject(vm.types.channel, ch))
+	L.Push(luaval.NewObject(s.meta, ch))
 	return 1
 }
 
@@ -148,7 +183,7 @@ func (w *channelWaiter) signal() {
 
 // waitIn waits in a queue for d at most. When the request has ended meanwhile it raises in
 // L, and undo takes back what has happened. Only the holder may call it.
-func (vm *VM) waitIn(L *lua.LState, on waitsOn, queue *list.List, w *channelWaiter, d time.Duration, undo func()) {
+func (s *channels) waitIn(L *lua.LState, on lib.WaitsOn, queue *list.List, w *channelWaiter, d time.Duration, undo func()) {
 	w.ready = make(chan struct{})
 	el := queue.PushBack(w)
 	returned := false
@@ -158,7 +193,7 @@ func (vm *VM) waitIn(L *lua.LState, on waitsOn, queue *list.List, w *channelWait
 			undo()
 		}
 	}()
-	vm.park(L, on, w.ready, d)
+	s.vm.Caller().Park(L, on, w.ready, d)
 	returned = true
 }
 
@@ -167,18 +202,18 @@ func checkChannel(L *lua.LState, example string) *channel {
 }
 
 // channelMethods are those of what rover.channel returns.
-func channelMethods(vm *VM) map[string]lua.LGFunction {
+func channelMethods(s *channels) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		// ch:send(value[, seconds]): true when a receiver has the value or the channel keeps
 		// it, false when the time is over; 0 does not wait. Errors: nil and what is no plain
 		// data; a channel that is closed, also while it waits.
-		"send": vm.channelSend,
+		"send": s.send,
 
 		// ch:recv([seconds]): the oldest value; nil, "timeout"; or nil, "closed" when the
 		// channel is closed and empty.
 		"recv": func(L *lua.LState) int {
 			ch := checkChannel(L, "ch:recv()")
-			v, reason := vm.receive(L, ch, luaval.CheckSeconds(L, 2, luaval.Forever))
+			v, reason := s.receive(L, ch, luaval.CheckSeconds(L, 2, luaval.Forever))
 			if reason != "" {
 				L.Push(lua.LNil)
 				L.Push(lua.LString(reason))
@@ -192,7 +227,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 		"iter": func(L *lua.LState) int {
 			ch := checkChannel(L, "ch:iter()")
 			L.Push(L.NewFunction(func(L *lua.LState) int {
-				v, _ := vm.receive(L, ch, luaval.Forever)
+				v, _ := s.receive(L, ch, luaval.Forever)
 				L.Push(luaval.NewValue(L, v))
 				return 1
 			}))
@@ -205,7 +240,7 @@ func channelMethods(vm *VM) map[string]lua.LGFunction {
 			ch := checkChannel(L, "ch:close()")
 			if !ch.closed {
 				ch.close()
-				delete(vm.shared.channels, ch.name)
+				delete(s.open, ch.name)
 			}
 			return 0
 		},
@@ -220,8 +255,8 @@ func channelLen(L *lua.LState) int {
 	return 1
 }
 
-// channelSend is ch:send. Only the holder may call it.
-func (vm *VM) channelSend(L *lua.LState) int {
+// send is ch:send. Only the holder may call it.
+func (s *channels) send(L *lua.LState) int {
 	ch := checkChannel(L, "ch:send(value)")
 	d := luaval.CheckSeconds(L, 3, luaval.Forever)
 	if L.Get(2) == lua.LNil {
@@ -241,7 +276,7 @@ func (vm *VM) channelSend(L *lua.LState) int {
 		sent = false
 	default:
 		w := &channelWaiter{numbered: v}
-		vm.waitIn(L, waitsOn{what: "send to channel", which: ch.name}, &ch.senders, w, d, func() {}) // the value has its receiver: it stays sent
+		s.waitIn(L, lib.WaitsOn{What: "send to channel", Which: ch.name}, &ch.senders, w, d, func() {}) // the value has its receiver: it stays sent
 		if sent = w.done; !sent {
 			ch.checkOpen(L)
 		}
@@ -258,7 +293,7 @@ func (ch *channel) checkOpen(L *lua.LState) {
 
 // receive returns the oldest value of ch, or why there is none: "timeout" or "closed". Only
 // the holder may call it.
-func (vm *VM) receive(L *lua.LState, ch *channel, d time.Duration) (v luaval.DataCopy, reason string) {
+func (s *channels) receive(L *lua.LState, ch *channel, d time.Duration) (v luaval.DataCopy, reason string) {
 	if v, ok := ch.take(); ok {
 		return v.value, ""
 	}
@@ -269,7 +304,7 @@ func (vm *VM) receive(L *lua.LState, ch *channel, d time.Duration) (v luaval.Dat
 		return nil, "timeout"
 	}
 	w := &channelWaiter{}
-	vm.waitIn(L, waitsOn{what: "receive from channel", which: ch.name}, &ch.receivers, w, d, func() { ch.deliver(w.numbered) })
+	s.waitIn(L, lib.WaitsOn{What: "receive from channel", Which: ch.name}, &ch.receivers, w, d, func() { ch.deliver(w.numbered) })
 	switch {
 	case w.done:
 		return w.value, ""

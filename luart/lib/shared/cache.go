@@ -1,19 +1,61 @@
-package luart
+package shared
 
 import (
 	"math"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// maxCacheItems bounds max_items: beyond it there is a mistake in the unit.
-const maxCacheItems = 10_000_000
+// MaxCacheItems bounds max_items: beyond it there is a mistake in the unit.
+const MaxCacheItems = 10_000_000
 
 // defaultCache are the options of a cache that is given none.
-var defaultCache = cacheOptions{maxItems: 10_000, maxBytes: 16 << 20, ttl: luaval.Forever}
+var defaultCache = cacheOptions{maxItems: DefaultCacheItems, maxBytes: DefaultCacheBytes, ttl: luaval.Forever}
+
+// The bounds of such a cache.
+const (
+	DefaultCacheItems = 10_000
+	DefaultCacheBytes = 16 << 20
+)
+
+// Cache is rover.cache.
+var Cache = &lib.Library{
+	Name: "cache", Makes: map[string]string{"": "cache"}, NewState: newCaches,
+	Open: func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*caches).open) },
+}
+
+// caches are those of a VM.
+type caches struct {
+	vm     lib.VM
+	byName map[string]*sharedCache
+	now    func() time.Time
+	meta   *lua.LTable
+}
+
+func newCaches(vm lib.VM) any {
+	s := &caches{vm: vm, byName: map[string]*sharedCache{}, now: vm.Clock().Now}
+	s.meta = luaval.NewType(vm.L(), "cache", cacheMethods(s), nil)
+	return s
+}
+
+// Counts implements lib.Counter.
+func (s *caches) Counts() (what string, n int) { return "caches", len(s.byName) }
+
+// Keeps implements lib.Keeper.
+func (s *caches) Keeps() (list []lib.Kept) {
+	for name, c := range s.byName {
+		list = append(list, lib.Kept{
+			Name: "rover.cache " + name, Expire: c.expire,
+			Size: func() (bytes, items int) { return c.bytes, c.lru.Len() },
+		})
+	}
+	return list
+}
 
 // sharedCache is a cache of the VM. It is the holder's.
 type sharedCache struct {
@@ -22,7 +64,7 @@ type sharedCache struct {
 	flights map[cacheKey]*flight // under way, and what they bring is to be stored
 }
 
-// openCache is rover.cache(name[, {max_items = 10000, max_bytes = "16MiB", ttl = seconds}]):
+// open is rover.cache(name[, {max_items = 10000, max_bytes = "16MiB", ttl = seconds}]):
 // the VM's cache of that name. All requests and generations share it. A later call
 // changes the options that it names, and what has no room any more is evicted.
 //
@@ -36,10 +78,10 @@ type sharedCache struct {
 // in them: a JSON string is cheaper where the text is all that is wanted. Keys are strings and numbers; "1" and 1
 // are two keys.
 //
-// Errors: unknown or bad options; more than maxNames caches.
-func (vm *VM) openCache(L *lua.LState) int {
+// Errors: unknown or bad options; more than MaxNames caches.
+func (s *caches) open(L *lua.LState) int {
 	name := L.CheckString(1)
-	sc := vm.shared.caches[name]
+	sc := s.byName[name]
 	o := defaultCache
 	if sc != nil {
 		o = sc.cacheOptions
@@ -48,14 +90,14 @@ func (vm *VM) openCache(L *lua.LState) int {
 		o.read(L, t)
 	}
 	if sc == nil {
-		checkNames(L, "rover.cache", len(vm.shared.caches))
-		sc = &sharedCache{cache: newCache[luaval.DataCopy](o, vm.shared.now), name: name, flights: map[cacheKey]*flight{}}
-		vm.shared.caches[name] = sc
+		checkNames(L, "rover.cache", len(s.byName))
+		sc = &sharedCache{cache: newCache[luaval.DataCopy](o, s.now), name: name, flights: map[cacheKey]*flight{}}
+		s.byName[name] = sc
 	} else {
 		var p luaval.Pace
 		sc.configure(o, func() { p.Step(L) })
 	}
-	L.Push(luaval.NewObject(vm.types.cache, sc))
+	L.Push(luaval.NewObject(s.meta, sc))
 	return 1
 }
 
@@ -65,7 +107,7 @@ func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
 		switch name {
 		case "max_items":
 			n, ok := v.(lua.LNumber)
-			if !ok || !(n >= 1 && n <= maxCacheItems) || n != lua.LNumber(int(n)) {
+			if !ok || !(n >= 1 && n <= MaxCacheItems) || n != lua.LNumber(int(n)) {
 				return "an integer between 1 and 10000000"
 			}
 			o.maxItems = int(n)
@@ -101,7 +143,7 @@ func bytesOption(v lua.LValue) (int, bool) {
 }
 
 // cacheMethods are those of what rover.cache returns.
-func cacheMethods(vm *VM) map[string]lua.LGFunction {
+func cacheMethods(s *caches) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"get":    cacheGet,
 		"set":    cacheSet,
@@ -109,7 +151,7 @@ func cacheMethods(vm *VM) map[string]lua.LGFunction {
 		"incr":   cacheIncr,
 		"clear":  cacheClear,
 		"stats":  cacheStatsTable,
-		"fetch":  vm.cacheFetch,
+		"fetch":  s.fetch,
 	}
 }
 

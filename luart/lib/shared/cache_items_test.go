@@ -1,12 +1,15 @@
-package luart
+package shared
 
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/luarttest"
 	"github.com/caddy-rover/rover/luart/luaval"
+	lua "github.com/yuin/gopher-lua"
 )
 
 // modelCache is what a cache is meant to be, without a thought for speed.
@@ -164,4 +167,19 @@ func BenchmarkCacheGet(b *testing.B) {
 	for b.Loop() {
 		c.get(cacheKey{text: "key"})
 	}
+}
+
+// A cache that is made smaller looks at the burst on the way.
+func TestConfigureEndsWithTheBurst(t *testing.T) {
+	const n = 5000
+	luarttest.EndWithBurst(t, map[string]func(L *lua.LState){
+		"cache, fewer items": func(L *lua.LState) {
+			c := newCache[int](cacheOptions{maxItems: n, maxBytes: 1 << 20}, time.Now)
+			for i := range n {
+				c.set(cacheKey{text: strconv.Itoa(i)}, i, 1, luaval.Forever, 0)
+			}
+			var p luaval.Pace
+			c.configure(cacheOptions{maxItems: 1, maxBytes: 1 << 20}, func() { p.Step(L) })
+		},
+	})
 }

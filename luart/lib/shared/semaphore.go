@@ -1,4 +1,4 @@
-package luart
+package shared
 
 import (
 	"container/list"
@@ -8,27 +8,61 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// maxPlaces bounds a semaphore: beyond it there is a mistake.
-const maxPlaces = 1_000_000
+// MaxPlaces bounds a semaphore: beyond it there is a mistake.
+const MaxPlaces = 1_000_000
+
+// Lock and Semaphore are rover.lock and rover.semaphore.
+var (
+	Lock = &lib.Library{
+		Name: "lock", Makes: map[string]string{"": "lock"},
+		NewState: func(vm lib.VM) any { return newSemaphores(vm, "lock") },
+		Open:     func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*semaphores).openLock) },
+	}
+	Semaphore = &lib.Library{
+		Name: "semaphore", Makes: map[string]string{"": "lock"},
+		NewState: func(vm lib.VM) any { return newSemaphores(vm, "semaphore") },
+		Open: func(scope *lib.Scope) lua.LValue {
+			return scope.L().NewFunction(scope.State.(*semaphores).openSemaphore)
+		},
+	}
+)
+
+// semaphores are the locks of a VM, or its semaphores.
+type semaphores struct {
+	vm     lib.VM
+	kind   string                // "lock" or "semaphore"
+	inUse  map[string]*semaphore // held or waited for
+	serial uint64                // of the next semaphoreRef
+	meta   *lua.LTable
+}
+
+func newSemaphores(vm lib.VM, kind string) *semaphores {
+	s := &semaphores{vm: vm, kind: kind, inUse: map[string]*semaphore{}}
+	s.meta = luaval.NewType(vm.L(), "lock", semaphoreMethods(), nil)
+	return s
+}
+
+// Counts implements lib.Counter.
+func (s *semaphores) Counts() (what string, n int) { return "locks", len(s.inUse) }
 
 // semaphore is a number of places that calls hold, or a lock, which has one. It is in
 // the VM's map only while one is held. It is the holder's.
 type semaphore struct {
-	vm     *VM
-	kind   string // "lock" or "semaphore"
+	all    *semaphores
 	name   string
 	places int
-	serial uint64    // of the ref that said places
-	held   []*place  // in the order in which they were taken; may be more than places for a while
-	queue  list.List // of *placeWaiter, the longest waiting first
+	serial uint64      // of the ref that said places
+	held   []*lib.Hold // in the order in which they were taken; may be more than places for a while
+	queue  list.List   // of *placeWaiter, the longest waiting first
 }
 
 // semaphoreRef is what a script has of a semaphore: it outlives that.
 type semaphoreRef struct {
-	kind   string
+	all    *semaphores
 	name   string
 	places int
 	serial uint64 // later refs have larger ones
@@ -36,57 +70,49 @@ type semaphoreRef struct {
 
 // placeWaiter is a call that waits for a place.
 type placeWaiter struct {
-	c     *call
+	c     lib.Caller
 	where string
 	ready chan struct{} // closed when it is to go on
-	got   *place
+	got   *lib.Hold
 }
 
 // openLock is rover.lock(name): the VM's lock of that name, which one handler at a time
 // can hold. Between two waits a handler is atomic anyway: a lock is for what must not be
 // disturbed across a wait. It is released when the response has ended, whoever sends it, or
-// the background task, whatever happens. Errors, in acquire: more than maxNames locks are held.
-func (vm *VM) openLock(L *lua.LState) int { return vm.pushSemaphore(L, "lock", 1) }
+// the background task, whatever happens. Errors, in acquire: more than MaxNames locks are held.
+func (s *semaphores) openLock(L *lua.LState) int { return s.push(L, 1) }
 
 // openSemaphore is rover.semaphore(name, n): n places, of which a handler may hold
 // several. They are freed as a lock is, whatever happens. The n of the latest call counts; where it is less than the places held, these stay with their holders.
 // Errors: n not an integer from 1 to 1,000,000.
-func (vm *VM) openSemaphore(L *lua.LState) int {
+func (s *semaphores) openSemaphore(L *lua.LState) int {
 	n := L.CheckNumber(2)
-	if !(n >= 1 && n <= maxPlaces) || n != lua.LNumber(int(n)) {
-		L.ArgError(2, fmt.Sprintf("an integer between 1 and %d expected", maxPlaces))
+	if !(n >= 1 && n <= MaxPlaces) || n != lua.LNumber(int(n)) {
+		L.ArgError(2, fmt.Sprintf("an integer between 1 and %d expected", MaxPlaces))
 	}
-	return vm.pushSemaphore(L, "semaphore", int(n))
+	return s.push(L, int(n))
 }
 
-func (vm *VM) pushSemaphore(L *lua.LState, kind string, places int) int {
-	vm.shared.serial++
-	ref := &semaphoreRef{kind: kind, name: L.CheckString(1), places: places, serial: vm.shared.serial}
-	if s := vm.semaphores(kind)[ref.name]; s != nil {
-		s.follow(ref)
+func (s *semaphores) push(L *lua.LState, places int) int {
+	s.serial++
+	ref := &semaphoreRef{all: s, name: L.CheckString(1), places: places, serial: s.serial}
+	if used := s.inUse[ref.name]; used != nil {
+		used.follow(ref)
 	}
-	L.Push(luaval.NewObject(vm.types.semaphore, ref))
+	L.Push(luaval.NewObject(s.meta, ref))
 	return 1
 }
 
-func (vm *VM) semaphores(kind string) map[string]*semaphore {
-	if kind == "lock" {
-		return vm.shared.locks
-	}
-	return vm.shared.semaphores
-}
-
 // find returns ref's semaphore, a new one if none is in use.
-func (vm *VM) find(L *lua.LState, ref *semaphoreRef) *semaphore {
-	all := vm.semaphores(ref.kind)
-	s := all[ref.name]
-	if s == nil {
-		checkNames(L, "rover."+ref.kind, len(all))
-		s = &semaphore{vm: vm, kind: ref.kind, name: ref.name}
+func (s *semaphores) find(L *lua.LState, ref *semaphoreRef) *semaphore {
+	found := s.inUse[ref.name]
+	if found == nil {
+		checkNames(L, "rover."+s.kind, len(s.inUse))
+		found = &semaphore{all: s, name: ref.name}
 	}
-	s.follow(ref)
-	all[ref.name] = s
-	return s
+	found.follow(ref)
+	s.inUse[ref.name] = found
+	return found
 }
 
 // follow makes s as large as ref says, if no later one has said something else.
@@ -97,26 +123,26 @@ func (s *semaphore) follow(ref *semaphoreRef) {
 	}
 }
 
-func (s *semaphore) String() string   { return fmt.Sprintf("%s %q", s.kind, s.name) }
-func (s *semaphore) verb() string     { return "held" }
-func (s *semaphore) heldBy() []*place { return s.held }
+func (s *semaphore) String() string      { return fmt.Sprintf("%s %q", s.all.kind, s.name) }
+func (s *semaphore) Verb() string        { return "held" }
+func (s *semaphore) HeldBy() []*lib.Hold { return s.held }
 
 // give gives c a place. Only the holder may call it.
-func (s *semaphore) give(c *call, where string) *place {
-	p := &place{c: c, where: where}
+func (s *semaphore) give(c lib.Caller, where string) *lib.Hold {
+	p := &lib.Hold{By: c, Where: where}
 	s.held = append(s.held, p)
-	c.atResponseEnd(p, func() { s.free(p) })
+	c.AtResponseEnd(p, func() { s.free(p) })
 	return p
 }
 
 // release frees a place, if it is held still. Only the holder may call it.
-func (s *semaphore) release(p *place) {
-	p.c.forget(p)
+func (s *semaphore) release(p *lib.Hold) {
+	p.By.Forget(p)
 	s.free(p)
 }
 
 // free is release at the end of the call. Only the holder may call it.
-func (s *semaphore) free(p *place) {
+func (s *semaphore) free(p *lib.Hold) {
 	if i := slices.Index(s.held, p); i >= 0 {
 		s.held = slices.Delete(s.held, i, i+1)
 		s.next()
@@ -134,20 +160,20 @@ func (s *semaphore) next() {
 }
 
 func (s *semaphore) dropIdle() {
-	if all := s.vm.semaphores(s.kind); len(s.held) == 0 && s.queue.Len() == 0 && all[s.name] == s {
-		delete(all, s.name)
+	if len(s.held) == 0 && s.queue.Len() == 0 && s.all.inUse[s.name] == s {
+		delete(s.all.inUse, s.name)
 	}
 }
 
 // acquire waits for a place, for d at most. It returns nil when the time is over, and
 // raises in L on a deadlock. Only the holder may call it.
-func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
-	c := s.vm.cur
+func (s *semaphore) acquire(L *lua.LState, d time.Duration) *lib.Hold {
+	c := s.all.vm.Caller()
 	if len(s.held) < s.places { // then nobody waits: see next
 		return s.give(c, luaval.LuaLine(L))
 	}
-	if d == luaval.Forever || s.kind == "lock" && s.belongsTo(c) { // a mistake, whatever the time
-		s.vm.checkDeadlock(L, s)
+	if d == luaval.Forever || s.all.kind == "lock" && c.Holds(s) { // a mistake, whatever the time
+		c.CheckDeadlock(L, s)
 	}
 	if d == 0 {
 		return nil
@@ -162,30 +188,20 @@ func (s *semaphore) acquire(L *lua.LState, d time.Duration) *place {
 		}
 		s.dropIdle()
 	}()
-	on := waitsOn{what: "rover." + s.kind, which: s.name}
+	on := lib.WaitsOn{What: "rover." + s.all.kind, Which: s.name}
 	if d == luaval.Forever {
-		s.vm.parkFor(L, on, s, w.ready)
+		c.ParkFor(L, on, s, w.ready)
 	} else {
-		s.vm.park(L, on, w.ready, d)
+		c.Park(L, on, w.ready, d)
 	}
 	returned = true
 	return w.got
 }
 
-// belongsTo says whether c, or a call that ends after it, has a place.
-func (s *semaphore) belongsTo(c *call) bool {
-	for ; c != nil; c = c.above() {
-		if s.lastOf(c) != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // lastOf returns the place that c took last, nil if it has none.
-func (s *semaphore) lastOf(c *call) *place {
+func (s *semaphore) lastOf(c lib.Caller) *lib.Hold {
 	for _, p := range slices.Backward(s.held) {
-		if p.c == c {
+		if p.By == c {
 			return p
 		}
 	}
@@ -193,7 +209,7 @@ func (s *semaphore) lastOf(c *call) *place {
 }
 
 // semaphoreMethods are those of what rover.lock and rover.semaphore return.
-func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
+func semaphoreMethods() map[string]lua.LGFunction {
 	check := func(L *lua.LState, example string) *semaphoreRef {
 		return luaval.CheckSelf[*semaphoreRef](L, "lock or semaphore", example)
 	}
@@ -205,20 +221,20 @@ func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
 		"acquire": func(L *lua.LState) int {
 			ref := check(L, "l:acquire()")
 			d := luaval.CheckSeconds(L, 2, luaval.Forever)
-			L.Push(lua.LBool(vm.find(L, ref).acquire(L, d) != nil))
+			L.Push(lua.LBool(ref.all.find(L, ref).acquire(L, d) != nil))
 			return 1
 		},
 
 		// l:release(): it frees what the handler took last. Errors: it holds nothing.
 		"release": func(L *lua.LState) int {
 			ref := check(L, "l:release()")
-			if s := vm.semaphores(ref.kind)[ref.name]; s != nil {
-				if p := s.lastOf(vm.cur); p != nil {
-					s.release(p)
+			if used := ref.all.inUse[ref.name]; used != nil {
+				if p := used.lastOf(ref.all.vm.Caller()); p != nil {
+					used.release(p)
 					return 0
 				}
 			}
-			L.RaiseError("%s %q is not held by this handler", ref.kind, ref.name)
+			L.RaiseError("%s %q is not held by this handler", ref.all.kind, ref.name)
 			return 0
 		},
 
@@ -227,9 +243,9 @@ func semaphoreMethods(vm *VM) map[string]lua.LGFunction {
 		"with": func(L *lua.LState) int {
 			ref := check(L, "l:with(f)")
 			fn := L.CheckFunction(2)
-			s := vm.find(L, ref)
-			p := s.acquire(L, luaval.Forever)
-			defer s.release(p)
+			used := ref.all.find(L, ref)
+			p := used.acquire(L, luaval.Forever)
+			defer used.release(p)
 			base := L.GetTop()
 			L.Push(fn)
 			L.Call(0, lua.MultRet)

@@ -1,4 +1,4 @@
-package luart
+package shared
 
 import (
 	"container/list"
@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -17,7 +18,7 @@ type fetchOptions struct {
 	negative time.Duration
 }
 
-// cacheFetch is c:fetch(key[, {ttl =, stale =, negative =}], fn): the value of key; where
+// fetch is c:fetch(key[, {ttl =, stale =, negative =}], fn): the value of key; where
 // there is none, what fn() returns, value[, ttl], which is stored. fn may wait. It runs
 // once however many ask: the others wait for it, and get copies. A ttl of 0 is not
 // stored. nil is not stored either, and removes what was there, but for negative seconds
@@ -34,7 +35,7 @@ type fetchOptions struct {
 // When the key is set or deleted meanwhile, what fn returns goes to those who wait but is
 // not stored. Errors: fn's; a value that is no plain data or larger than the cache; fn
 // wants the key that it is called for ("deadlock: …").
-func (vm *VM) cacheFetch(L *lua.LState) int {
+func (s *caches) fetch(L *lua.LState) int {
 	sc, key := checkCache(L, "c:fetch(key, fn)"), checkKey(L)
 	o, fn := sc.checkFetch(L)
 	if it, fresh := sc.find(key, o.stale); it != nil {
@@ -42,20 +43,20 @@ func (vm *VM) cacheFetch(L *lua.LState) int {
 			sc.hits++
 		} else {
 			sc.stale++
-			vm.refresh(L, sc, key, o, fn)
+			s.refresh(L, sc, key, o, fn)
 		}
 		L.Push(luaval.NewValue(L, it.value))
 		return 1
 	}
 	sc.misses++
 	f := sc.flights[key]
-	var own *place
+	var own *lib.Hold
 	if f == nil {
 		f = sc.newFlight(key)
-		own = f.give(vm.cur, luaval.LuaLine(L))
+		own = f.give(s.vm.Caller(), luaval.LuaLine(L))
 	} else {
 		var v luaval.DataCopy
-		if v, own = vm.join(L, f); own == nil {
+		if v, own = s.join(L, f); own == nil {
 			L.Push(luaval.NewValue(L, v))
 			return 1
 		}
@@ -103,17 +104,17 @@ func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) 
 type flight struct {
 	sc      *sharedCache
 	key     cacheKey
-	owner   *place    // whose function runs; nil: its background task has not begun
+	owner   *lib.Hold // whose function runs; nil: its background task has not begun
 	waiters list.List // of *flightWaiter
 }
 
 // flightWaiter is a fetch that waits for another's function.
 type flightWaiter struct {
-	c     *call
+	c     lib.Caller
 	where string
 	ready chan struct{}   // closed when it is to go on
 	value luaval.DataCopy // what the flight has brought,
-	own   *place          // or the flight itself
+	own   *lib.Hold       // or the flight itself
 }
 
 func (sc *sharedCache) newFlight(key cacheKey) *flight {
@@ -123,29 +124,29 @@ func (sc *sharedCache) newFlight(key cacheKey) *flight {
 }
 
 func (f *flight) String() string { return fmt.Sprintf("key %s of cache %q", f.key, f.sc.name) }
-func (f *flight) verb() string   { return "being fetched" }
-func (f *flight) heldBy() []*place {
+func (f *flight) Verb() string   { return "being fetched" }
+func (f *flight) HeldBy() []*lib.Hold {
 	if f.owner == nil {
 		return nil
 	}
-	return []*place{f.owner}
+	return []*lib.Hold{f.owner}
 }
 
 // give makes c the owner of f. Only the holder may call it.
-func (f *flight) give(c *call, where string) *place {
-	own := &place{c: c, where: where}
+func (f *flight) give(c lib.Caller, where string) *lib.Hold {
+	own := &lib.Hold{By: c, Where: where}
 	f.owner = own
-	c.atEnd(own, func() { f.leave(own) })
+	c.AtEnd(own, func() { f.leave(own) })
 	return own
 }
 
 // leave gives f to the next that waits for it, if own has it still. Only the holder may
 // call it.
-func (f *flight) leave(own *place) {
+func (f *flight) leave(own *lib.Hold) {
 	if f.owner != own {
 		return
 	}
-	own.c.forget(own)
+	own.By.Forget(own)
 	if el := f.waiters.Front(); el != nil {
 		w := f.waiters.Remove(el).(*flightWaiter)
 		w.own = f.give(w.c, w.where)
@@ -164,7 +165,7 @@ func (f *flight) close() {
 }
 
 // fly calls fn for f and returns its first result. Only the holder may call it.
-func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunction) lua.LValue {
+func (f *flight) fly(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunction) lua.LValue {
 	defer f.leave(own) // what raises, or is cut short, is the next one's turn
 	f.sc.fetches++
 	L.Push(fn)
@@ -195,11 +196,11 @@ func (f *flight) fly(L *lua.LState, own *place, o fetchOptions, fn *lua.LFunctio
 
 // land stores what f has brought, and gives it to all who wait, if own has f still. Only
 // the holder may call it.
-func (f *flight) land(own *place, p luaval.DataCopy, bytes int, ttl, stale time.Duration) {
+func (f *flight) land(own *lib.Hold, p luaval.DataCopy, bytes int, ttl, stale time.Duration) {
 	if f.owner != own {
 		return
 	}
-	own.c.forget(own)
+	own.By.Forget(own)
 	if f.sc.flights[f.key] == f {
 		f.sc.set(f.key, p, bytes, ttl, stale)
 	}
@@ -213,9 +214,10 @@ func (f *flight) land(own *place, p luaval.DataCopy, bytes int, ttl, stale time.
 
 // join waits for f. It returns what f has brought, or makes the running call its owner.
 // Only the holder may call it.
-func (vm *VM) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *place) {
-	vm.checkDeadlock(L, f)
-	w := &flightWaiter{c: vm.cur, where: luaval.LuaLine(L), ready: make(chan struct{})}
+func (s *caches) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *lib.Hold) {
+	caller := s.vm.Caller()
+	caller.CheckDeadlock(L, f)
+	w := &flightWaiter{c: caller, where: luaval.LuaLine(L), ready: make(chan struct{})}
 	el := f.waiters.PushBack(w)
 	returned := false
 	defer func() {
@@ -224,24 +226,24 @@ func (vm *VM) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *place) {
 			f.leave(w.own)
 		}
 	}()
-	vm.parkFor(L, waitsOn{what: "rover.cache fetch", which: f.sc.name}, f, w.ready)
+	caller.ParkFor(L, lib.WaitsOn{What: "rover.cache fetch", Which: f.sc.name}, f, w.ready)
 	returned = true
 	return w.value, w.own
 }
 
 // refresh has a background task call fn for key, if none does and one can be started.
 // Only the holder may call it.
-func (vm *VM) refresh(L *lua.LState, sc *sharedCache, key cacheKey, o fetchOptions, fn *lua.LFunction) {
-	g := vm.cur.gen
-	// A task of a generation that has not started might never begin: it may be refused.
-	if sc.flights[key] != nil || !g.started || g.retired.Err() != nil || vm.closing || vm.tasks >= maxTasks {
+func (s *caches) refresh(L *lua.LState, sc *sharedCache, key cacheKey, o fetchOptions, fn *lua.LFunction) {
+	if sc.flights[key] != nil {
 		return
 	}
 	f := sc.newFlight(key)
 	where := luaval.LuaLine(L)
 	body := L.NewFunction(func(L *lua.LState) int {
-		f.fly(L, f.give(vm.cur, where), o, fn)
+		f.fly(L, f.give(s.vm.Caller(), where), o, fn)
 		return 0
 	})
-	g.launch(&backgroundTask{kind: "rover.cache fetch", fn: body, where: where}, false)
+	if !s.vm.Caller().Spawn(L, "rover.cache fetch", body) {
+		f.close()
+	}
 }

@@ -1,0 +1,19 @@
+// Package shared is what the scripts of a VM share beside rover.state: the libraries rover.cache,
+// rover.lock, rover.semaphore and rover.channel. All of it belongs to the VM, so that it outlives
+// generations, and is the holder's.
+package shared
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// MaxNames caches, channels, and locks and semaphores in use may there be of each kind:
+// a script that makes names of what clients send would otherwise fill the memory.
+const MaxNames = 10_000
+
+// checkNames raises in L when there are too many names of a kind.
+func checkNames(L *lua.LState, kind string, names int) {
+	if names >= MaxNames {
+		L.RaiseError("%s: %d names are in use, the limit", kind, MaxNames)
+	}
+}
