@@ -51,10 +51,11 @@ luart/hint (lua): luart/chunk luart/route
 luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
-luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/http
-	luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/time luart/lib/url
+luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/time luart/lib/url
 luart/lib/crypto (lua more):
 luart/lib/encoding (lua):
+luart/lib/env (lua): luart/lib
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/urltext
 luart/lib/metrics (lua more): luart/lib luart/luaval

@@ -286,7 +286,6 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("after", g.after)
 	fn("every", g.every)
 	fn("cron", g.cron)
-	set("env", openEnv(L, s.AllowEnv, s.Getenv))
 	set("html", g.templates.Open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()

@@ -205,3 +205,21 @@ func TestLibraryMemory(t *testing.T) {
 		t.Errorf("beyond the limit: %q", got)
 	}
 }
+
+// The environment is granted to libraries where the script may read it, and nowhere else.
+func TestLibraryGrants(t *testing.T) {
+	for allow, want := range map[bool]string{true: "value", false: "none"} {
+		s := newServer(t, `local api = rover.server {}
+			function api.get() return rover.asked end
+			return api`, withLibrary(&lib.Library{Name: "asked", Open: func(s *lib.Scope) lua.LValue {
+			if s.Grants.Getenv == nil {
+				return lua.LString("none")
+			}
+			v, _ := s.Grants.Getenv("NAME")
+			return lua.LString(v)
+		}}), func(s *Script) {
+			s.AllowEnv, s.Getenv = allow, func(string) (string, bool) { return "value", true }
+		})
+		s.get(want)
+	}
+}

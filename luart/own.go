@@ -4,7 +4,7 @@ import "slices"
 
 // ownNames are what rover has in every VM, without any library.
 var ownNames = []string{
-	"after", "config", "cron", "env", "every", "html", "log", "matcher",
+	"after", "config", "cron", "every", "html", "log", "matcher",
 	"parallel", "policy", "server", "sleep", "spawn", "state", "version",
 }
 

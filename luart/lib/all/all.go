@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/encoding"
+	"github.com/caddy-rover/rover/luart/lib/env"
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
@@ -35,6 +36,7 @@ var libraries = []*lib.Library{
 		Name: "time",
 		Open: func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
 	},
+	env.Library,
 	http.Library,
 	shared.Cache,
 	shared.Lock,

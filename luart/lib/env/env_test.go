@@ -1,4 +1,4 @@
-package luart
+package env
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 func TestEnv(t *testing.T) {
 	vars := map[string]string{"HOME": "/root", "EMPTY": "", "get": "odd"}
 	granted := func(L *lua.LState) *lua.LTable {
-		return openEnv(L, true, func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
+		return newTable(L, func(name string) (string, bool) { value, ok := vars[name]; return value, ok })
 	}
 	luarttest.Run(t, "env", granted, []luarttest.Case{
 		{"get", `return rover.env.get("HOME"), rover.env.get("NONE"), rover.env.get("NONE", "x")`, "/root | nil | x"},
@@ -27,12 +27,7 @@ func TestEnv(t *testing.T) {
 }
 
 func TestEnvNotGranted(t *testing.T) {
-	refused := func(L *lua.LState) *lua.LTable {
-		return openEnv(L, false, func(string) (string, bool) {
-			t.Error("the environment was read")
-			return "", false
-		})
-	}
+	refused := func(L *lua.LState) *lua.LTable { return newTable(L, nil) }
 	const want = `error: <string>:1: environment access is not allowed: add "allow env" to the rover block of the Caddyfile`
 	luarttest.Run(t, "env", refused, []luarttest.Case{
 		{"get", `return rover.env.get("HOME")`, want},

@@ -1,11 +1,14 @@
-package luart
+// Package env is the library rover.env: the environment of the process, where the operator grants
+// it.
+package env
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
-// openEnv returns the rover.env table. getenv is os.LookupEnv or a stand-in; it is asked each time, and only when
-// access was granted. Only the holder may call it.
+// Library is rover.env. The environment is asked each time, and only where it is granted.
 //
 //	rover.env.get(name[, default]) -> string | default
 //		The environment variable, or default (nil when left out) when it is not set.
@@ -13,9 +16,12 @@ import (
 //		The same by name. A variable called "get" is reached by rover.env.get("get").
 //
 // The table cannot be written. Without "allow env" both forms raise an error that says what to add.
-func openEnv(L *lua.LState, granted bool, getenv func(string) (string, bool)) *lua.LTable {
+var Library = &lib.Library{Name: "env", Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv) }}
+
+// newTable makes rover.env. getenv is nil where it is not granted.
+func newTable(L *lua.LState, getenv func(string) (string, bool)) *lua.LTable {
 	lookup := func(L *lua.LState, name string) lua.LValue {
-		if !granted {
+		if getenv == nil {
 			L.RaiseError(`environment access is not allowed: add "allow env" to the rover block of the Caddyfile`)
 		}
 		if value, ok := getenv(name); ok {
