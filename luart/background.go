@@ -87,7 +87,7 @@ func (g *Generation) retireHeld() {
 	g.replaced = true
 	g.vm.loop.DropSpare()
 	for _, do := range g.onRetire {
-		do()
+		g.vm.guardLibrary(do)
 	}
 	delete(g.vm.live, g)
 	for _, t := range g.timersInOrder() {

@@ -84,7 +84,7 @@ func (c *call) runEndings() {
 		last := len(c.endings) - 1
 		e := c.endings[last]
 		c.endings = slices.Delete(c.endings, last, last+1)
-		e.do()
+		c.gen.vm.guardLibrary(e.do)
 	}
 }
 
@@ -94,7 +94,7 @@ func (c *call) runEarlyEndings() {
 	for i := len(c.endings) - 1; i >= 0; i = min(i, len(c.endings)) - 1 {
 		if e := c.endings[i]; !e.late {
 			c.endings = slices.Delete(c.endings, i, i+1)
-			e.do()
+			c.gen.vm.guardLibrary(e.do)
 		}
 	}
 }

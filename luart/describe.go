@@ -34,7 +34,7 @@ func (vm *VM) Describe(ctx context.Context) (Description, error) {
 	err := vm.inspect(ctx, func(running bool) {
 		d = Description{
 			Streams: vm.streams, Tasks: vm.tasks, Timers: vm.timers, States: len(vm.states),
-			Things: vm.libraries.counts(),
+			Things: vm.countedByLibraries(),
 		}
 		known := map[*Generation]*GenerationInfo{}
 		of := func(g *Generation) *GenerationInfo {

@@ -50,7 +50,8 @@ func contentsOf(f *glua.Table) int {
 //
 // Only the holder may use it.
 type heapCount struct {
-	kept  []lib.Kept // by libraries, not counted yet
+	guard func(func()) // calls functions of libraries
+	kept  []lib.Kept   // by libraries, not counted yet
 	roots []root
 	sizes []rootSize // of the roots counted, in order
 	bytes int64      // of all of them
@@ -87,7 +88,7 @@ type visit struct {
 
 // newAccount begins to count. Only the holder may call it.
 func newAccount(vm *VM) *heapCount {
-	a := &heapCount{seen: map[any]struct{}{}, kept: vm.libraries.kept()}
+	a := &heapCount{guard: vm.guardLibrary, seen: map[any]struct{}{}, kept: vm.keptByLibraries()}
 	for name, t := range vm.states {
 		a.roots = append(a.roots, root{stateRoot + name, t})
 	}
@@ -126,7 +127,9 @@ func (a *heapCount) step(d time.Duration) (done bool) {
 			return false
 		}
 		if len(a.kept) > 0 {
-			if a.addKept(a.kept[0]) {
+			done := true // also when it panics
+			a.guard(func() { done = a.addKept(a.kept[0]) })
+			if done {
 				a.kept = a.kept[1:]
 			}
 			continue

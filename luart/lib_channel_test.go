@@ -63,7 +63,7 @@ func TestChannelClose(t *testing.T) {
 		t.Error(msg)
 	}
 	s.held(func() {
-		if n := s.vm.libraries.counts()["channels"]; n != 0 {
+		if n := s.vm.countedByLibraries()["channels"]; n != 0 {
 			t.Errorf("%d channels", n)
 		}
 	})
@@ -91,7 +91,7 @@ func TestChannelHandedToOneWhoLeaves(t *testing.T) {
 	s.once("GET /recv", "200 d")
 	s.expect("GET /log", "200 a c b d")
 	s.held(func() {
-		for _, k := range s.vm.libraries.kept() {
+		for _, k := range s.vm.keptByLibraries() {
 			if bytes, _ := k.Size(); k.Name == "rover.channel ch" && bytes != 0 {
 				t.Errorf("%d bytes in an empty channel", bytes)
 			}

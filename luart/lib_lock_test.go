@@ -43,7 +43,7 @@ func TestLockOrder(t *testing.T) {
 func (s *server) expectNoneInUse() {
 	s.t.Helper()
 	s.held(func() {
-		if n := s.vm.libraries.counts()["locks"]; n != 0 {
+		if n := s.vm.countedByLibraries()["locks"]; n != 0 {
 			s.t.Errorf("%d locks and semaphores are in use", n)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -52,36 +51,42 @@ func (vm *VM) libraryState(l *lib.Library) any {
 	return s
 }
 
-// kept lists what libraries keep for scripts.
-func (s *libraryStates) kept() (list []lib.Kept) {
-	for _, state := range s.byName {
+// keptByLibraries lists what libraries keep for scripts. Only the holder may call it.
+func (vm *VM) keptByLibraries() (list []lib.Kept) {
+	for _, state := range vm.libraries.byName {
 		if keeper, ok := state.(lib.Keeper); ok {
-			list = append(list, keeper.Keeps()...)
+			vm.guardLibrary(func() { list = append(list, keeper.Keeps()...) })
 		}
 	}
 	return list
 }
 
-// counts returns how many things there are that libraries count.
-func (s *libraryStates) counts() map[string]int {
+// countedByLibraries returns how many things there are that libraries count. Only the holder may
+// call it.
+func (vm *VM) countedByLibraries() map[string]int {
 	all := map[string]int{}
-	for _, state := range s.byName {
+	for _, state := range vm.libraries.byName {
 		if counter, ok := state.(lib.Counter); ok {
-			what, n := counter.Counts()
-			all[what] += n
+			vm.guardLibrary(func() {
+				what, n := counter.Counts()
+				all[what] += n
+			})
 		}
 	}
 	return all
 }
 
-// close closes what is an io.Closer. No Lua must run any more.
-func (s *libraryStates) close() (err error) {
-	for _, state := range s.byName {
+// closeLibraries closes what libraries keep that is an io.Closer. No Lua must run any more.
+func (vm *VM) closeLibraries() {
+	for name, state := range vm.libraries.byName {
 		if c, ok := state.(io.Closer); ok {
-			err = errors.Join(err, c.Close())
+			vm.guardLibrary(func() {
+				if err := c.Close(); err != nil {
+					vm.logger.Error("a library could not be closed", zap.String("library", name), zap.Error(err))
+				}
+			})
 		}
 	}
-	return err
 }
 
 // openLibraries puts libraries into a rover table. Only the holder may call it.
@@ -129,12 +134,15 @@ func (s *Script) grants() lib.Grants {
 	return grants
 }
 
-// library returns what the script was given as rover.<name>, nil for what is no library.
-func (g *Generation) library(name string) *lib.Library {
-	if i := slices.IndexFunc(g.libraries, func(l *lib.Library) bool { return l.Name == name }); i >= 0 {
-		return g.libraries[i]
-	}
-	return nil
+// guardLibrary calls a function of a library that no script has called: when it panics the log
+// says so, and what it belongs to goes on.
+func (vm *VM) guardLibrary(do func()) {
+	defer func() {
+		if failed := recover(); failed != nil {
+			vm.logger.Error("a library failed", zap.Any("error", failed), zap.Stack("stack"))
+		}
+	}()
+	do()
 }
 
 // vmOfLibrary is a VM as libraries see it.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/lib"
 )
@@ -221,5 +223,50 @@ func TestLibraryGrants(t *testing.T) {
 			s.AllowEnv, s.Getenv = allow, func(string) (string, bool) { return "value", true }
 		})
 		s.get(want)
+	}
+}
+
+// rash is a state whose every method panics.
+type rash struct{}
+
+func (rash) Keeps() []lib.Kept     { panic("keeps") }
+func (rash) Counts() (string, int) { panic("counts") }
+func (rash) Close() error          { panic("closes") }
+
+// A library that panics where no script has called it is in the log, and everything goes on.
+func TestLibraryPanics(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	vm := newVM(t, VMOptions{Logger: zap.New(core)})
+	g, err := vm.Load(t.Context(), Script{
+		Path: "app.lua", Timeout: time.Minute, Burst: time.Second, Source: []byte(counts),
+		Libraries: []*lib.Library{{
+			Name: "counting", NewState: func(lib.VM) any { return rash{} },
+			Open: func(s *lib.Scope) lua.LValue {
+				s.OnRetire(func() { panic("retires") })
+				return s.L().NewFunction(func(L *lua.LState) int {
+					s.Caller().AtEnd(1, func() { panic("ends") })
+					L.Push(lua.LString("answered"))
+					return 1
+				})
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, vm: vm, gen: g}
+	s.get("answered")
+	if _, ok := vm.countMemory(); !ok {
+		t.Error("memory is counted no more")
+	}
+	if _, err := vm.Describe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	g.Retire()
+	vm.Close(t.Context())
+	for _, what := range []string{"ends", "keeps", "counts", "retires", "closes"} {
+		if n := logs.FilterMessage("a library failed").FilterField(zap.Any("error", what)).Len(); n != 1 {
+			t.Errorf("the panic of %q was logged %d times", what, n)
+		}
 	}
 }

@@ -219,9 +219,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.stop()
 		vm.mirrors.close()
 		vm.closings.Wait()
-		if err := vm.libraries.close(); err != nil {
-			vm.logger.Error("a library could not be closed", zap.Error(err))
-		}
+		vm.closeLibraries()
 		vm.budget.close()
 		vm.closed.Store(true)
 	})
