@@ -40,7 +40,7 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
-	luart/hint luart/html luart/jsonlua luart/lib luart/lib/re luart/luaval luart/loglimit luart/outbound
+	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval

@@ -8,7 +8,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
-	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -93,7 +92,7 @@ func checkReplace(L *lua.LState) filter {
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {
-		if e, ok := ud.Value.(*re.Expr); ok {
+		if e, ok := ud.Value.(bodyfilter.Expression); ok {
 			f.pattern, err = e.ForReplace()
 		}
 	} else if text, ok := luaval.StringValue(L.Get(2)); ok {

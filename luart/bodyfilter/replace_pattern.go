@@ -30,6 +30,12 @@ func NewPlain(text string) (*Pattern, error) {
 	return &Pattern{plain: text, plainBytes: []byte(text), failures: failures(text)}, nil
 }
 
+// Expression is a value of a library that stands for a pattern: what rover.re.compile returns.
+type Expression interface {
+	// ForReplace returns the pattern that res:replace looks for. Only the holder of the VM calls it.
+	ForReplace() (*Pattern, error)
+}
+
 // NewRegexp returns the pattern of an expression that regexp.Compile has made: expressions of CompilePOSIX and after Longest match
 // otherwise here. Error: it has no meaning as such an expression. Any goroutine may call it.
 func NewRegexp(re *regexp.Regexp) (*Pattern, error) {

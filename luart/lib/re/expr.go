@@ -51,7 +51,7 @@ type Expr struct {
 	replacing *bodyfilter.Pattern // the holder's: for res:replace, made once
 }
 
-// ForReplace returns the pattern that res:replace looks for.
+// ForReplace implements bodyfilter.Expression.
 func (x *Expr) ForReplace() (*bodyfilter.Pattern, error) {
 	if x.replacing == nil {
 		p, err := bodyfilter.NewRegexp(x.re)
