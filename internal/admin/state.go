@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -95,7 +96,7 @@ func getStateKeys(group *scripts.Group, w http.ResponseWriter, r *http.Request) 
 		n         *int
 		low, high int
 	}{
-		{"from", &from, 0, 1 << 40},
+		{"from", &from, 0, math.MaxInt32},
 		{"limit", &limit, 1, maxStateKeys},
 	} {
 		text := query.Get(param.name)
