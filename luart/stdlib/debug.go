@@ -140,6 +140,15 @@ const (
 	lastLevels  = 10
 )
 
+// levelOf returns the level that a number means: -1 for all below 0 and for NaN, and no more than
+// there can be.
+func levelOf(n float64) int {
+	if n != n {
+		return -1
+	}
+	return int(max(-1, min(n, MaxCalls)))
+}
+
 // debugTraceback is debug.traceback([thread,] [message[, level]]): the message, and below it the
 // calls from the level on (1: the caller). A message that is neither a string nor a number is
 // returned as it is.
@@ -150,7 +159,7 @@ func debugTraceback(L *lua.LState) int {
 		start = 1
 	}
 	if n, ok := operand(L.Get(arg + 2)); ok {
-		start = int(max(0, min(n, MaxCalls)))
+		start = max(0, levelOf(n))
 	}
 	var out strings.Builder
 	if L.GetTop() > arg {
@@ -215,13 +224,13 @@ func debugGetinfo(L *lua.LState) int {
 		if !ok {
 			L.ArgError(arg+1, "function or level expected")
 		}
-		if n = float64(int(max(-1, min(n, MaxCalls)))); n >= 0 {
-			levels := levelsOf(thread, int(n)+1)
-			if int(n) >= len(levels) {
+		if n := levelOf(n); n >= 0 {
+			levels := levelsOf(thread, n+1)
+			if n >= len(levels) {
 				L.Push(lua.LNil)
 				return 1
 			}
-			l = levels[int(n)]
+			l = levels[n]
 		}
 	}
 	what := "flnSu"

@@ -48,3 +48,10 @@ eq(loadstring("return debug.getinfo(1, 'S').short_src", "=x")(), "x")
 eq(loadstring("local s = debug.getinfo(1, 'S').short_src return s", "a b")(), '[string "a b"]')
 -- Nothing writes.
 for _, name in ipairs { "setlocal", "setupvalue", "setmetatable", "sethook", "setfenv", "getregistry", "getlocal" } do eq(debug[name], nil) end
+
+-- Levels that are no levels.
+for _, level in ipairs { 0/0, 1/0, -1/0, 1e300, -1.5, "0x10", "1e3" } do
+  eq(type(debug.traceback("x", level)), "string")
+  local info = debug.getinfo(level, "S")
+  eq(info == nil or type(info) == "table", true)
+end
