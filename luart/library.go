@@ -31,24 +31,27 @@ func (vm *VM) LibraryState(name string) any {
 }
 
 // libraryState is LibraryState for a generation that has the library.
-func (vm *VM) libraryState(l *lib.Library) any {
+func (vm *VM) libraryState(l *lib.Library) (any, error) {
 	if l.NewState == nil {
-		return nil
+		return nil, nil
 	}
 	if s := vm.LibraryState(l.Name); s != nil {
-		return s
+		return s, nil
 	}
 	L := vm.main
 	defer func(env *lua.LTable) { L.Env = env }(L.Env)
 	L.Env = L.G.Global // the functions of types outlive the generation
 	s := l.NewState(vmOfLibrary{vm})
+	if s == nil {
+		return nil, errors.New("its state is nil")
+	}
 	vm.libraries.mu.Lock()
 	defer vm.libraries.mu.Unlock()
 	if vm.libraries.byName == nil {
 		vm.libraries.byName = map[string]any{}
 	}
 	vm.libraries.byName[l.Name] = s
-	return s
+	return s, nil
 }
 
 // keptByLibraries lists what libraries keep for scripts. Only the holder may call it.
@@ -112,10 +115,15 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 	defer func() {
 		if failed := recover(); failed != nil {
 			err = fmt.Errorf("%v", failed)
+			g.logger.Error("a library failed", zap.String("library", l.Name), zap.Any("error", failed), zap.Stack("stack"))
 		}
 	}()
+	state, err := g.vm.libraryState(l)
+	if err != nil {
+		return nil, err
+	}
 	v = l.Open(&lib.Scope{
-		VM: vmOfLibrary{g.vm}, State: g.vm.libraryState(l),
+		VM: vmOfLibrary{g.vm}, State: state,
 		Script: g.name, Serial: g.serial, Grants: grants,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})

@@ -270,3 +270,29 @@ func TestLibraryPanics(t *testing.T) {
 		}
 	}
 }
+
+// What a library does wrong when it is opened refuses the script, and the log has where.
+func TestLibraryFailsToOpen(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	vm := newVM(t, VMOptions{Logger: zap.New(core)})
+	t.Cleanup(func() { vm.Close(t.Context()) })
+	opens := func(s *lib.Scope) lua.LValue { return s.L().NewTable() }
+	for want, l := range map[string]lib.Library{
+		"its state is nil": {NewState: func(lib.VM) any { return nil }, Open: opens},
+		"no state":         {NewState: func(lib.VM) any { panic("no state") }, Open: opens},
+		"no table":         {Open: func(*lib.Scope) lua.LValue { panic("no table") }},
+		"it is nil":        {Open: func(*lib.Scope) lua.LValue { return nil }},
+	} {
+		l.Name = "broken"
+		_, err := vm.Load(t.Context(), Script{
+			Path: "app.lua", Timeout: time.Minute, Burst: time.Second, Logger: zap.New(core),
+			Source: []byte("return rover.server {}"), Libraries: []*lib.Library{&l},
+		})
+		if err == nil || !strings.HasSuffix(err.Error(), `opening library "broken": `+want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if n := logs.FilterMessage("a library failed").Len(); n != 2 {
+		t.Errorf("%d panics were logged, want 2", n)
+	}
+}

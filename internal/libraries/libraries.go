@@ -37,8 +37,14 @@ func Load(ctx caddy.Context, config *rovercaddyfile.Config) ([]*lib.Library, err
 	return list, nil
 }
 
-// libraryOf returns the library of a module, with the name of the module.
-func libraryOf(name string, module any) (*lib.Library, error) {
+// libraryOf returns the library of a module, with the name of the module. A panic of the module is
+// an error: Caddy would not clean up what it has begun.
+func libraryOf(name string, module any) (_ *lib.Library, err error) {
+	defer func() {
+		if failed := recover(); failed != nil {
+			err = fmt.Errorf("library %q: its module, a %T, failed: %v", name, module, failed)
+		}
+	}()
 	provider, ok := module.(lib.Provider)
 	if !ok {
 		return nil, fmt.Errorf("library %q: its module, a %T, has no method Library() *lib.Library", name, module)
