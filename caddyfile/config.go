@@ -104,7 +104,7 @@ type Config struct {
 	// 1 to 65536; 0 means the default, 4096. Past it a request is refused before any
 	// Lua runs: 503 with Retry-After, the time in which what is queued will be served
 	// (1 to 30 seconds). A route that takes more than half of the queue is refused
-	// likewise, so that one slow route leaves room for the others.
+	// in the same way, so that one slow route leaves room for the others.
 	Queue int `json:"queue,omitempty"`
 
 	// How long a request may be queued for the VM. A duration of at least 1ms; 0 means

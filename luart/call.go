@@ -175,7 +175,7 @@ func (vm *VM) over(c *call) error {
 	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}
-	if c.x != nil && c.x.upload.sender != nil && c.x.upload.sender.slow.Load() { // before the client likewise
+	if c.x != nil && c.x.upload.sender != nil && c.x.upload.sender.slow.Load() { // too slow, which looks the same
 		return errSlowBody
 	}
 	if c.ctx.Err() != nil {

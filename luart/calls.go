@@ -24,7 +24,7 @@ type Call struct {
 	Name      string `json:"name"` // "GET /users/:id", or "rover.spawn of app.lua"
 	Defined   string `json:"defined_at,omitempty"`
 	Method    string `json:"method,omitempty"` // of the request
-	Path      string `json:"path,omitempty"`   // likewise, without the query
+	Path      string `json:"path,omitempty"`   // "" for a task; without the query
 	RequestID string `json:"request_id,omitempty"`
 	Version   int    `json:"version"` // rover.version of its generation
 

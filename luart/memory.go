@@ -39,7 +39,7 @@ const (
 type memory struct {
 	limit   atomic.Int64  // bytes; 0: none
 	kept    atomic.Int64  // bytes, at the last count; an estimate
-	state   atomic.Int64  // likewise, of rover.state
+	state   atomic.Int64  // what rover.state kept at the last count
 	over    atomic.Bool   // kept is beyond limit: requests are refused
 	refused atomic.Uint64 // requests
 

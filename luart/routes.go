@@ -14,7 +14,7 @@ type Route struct {
 	Pattern string `json:"pattern"` // "/users/:id", "/files/*rest"
 	At      string `json:"at"`      // file:line of the definition
 	Before  []Hook `json:"before"`  // in the order in which they run
-	After   []Hook `json:"after"`   // likewise: the innermost first
+	After   []Hook `json:"after"`   // in the order in which they run: the innermost first
 }
 
 // Hook is a before or after hook.

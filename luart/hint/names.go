@@ -19,7 +19,7 @@ type Names struct {
 	Libraries []string                      // tables of the language's own libraries
 	Main      *lua.LState                   // of the VM
 	Methods   map[chunk.ObjectKind][]string // of ctx and responses
-	Fields    map[chunk.ObjectKind][]string // likewise: what is not called
+	Fields    map[chunk.ObjectKind][]string // of ctx and responses, that are not called
 	// Explaining are the tables of rover whose functions say why they returned nil.
 	Explaining []string
 }

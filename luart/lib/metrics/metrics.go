@@ -117,7 +117,7 @@ func open(scope *lib.Scope) lua.LValue {
 	return t
 }
 
-// define is rover.metrics.counter(name[, {help, labels}]), gauge likewise, and
+// define is rover.metrics.counter(name[, {help, labels}]), gauge the same, and
 // histogram, which also takes buckets, upper bounds in ascending order (default: those of
 // Prometheus, 0.005 to 10, for seconds). Defined again alike, it is the same metric. Errors:
 // a name or label that is none, more than 10 labels or 200 metrics, another kind or other
