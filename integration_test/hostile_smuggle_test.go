@@ -375,12 +375,12 @@ func (u *recorder) serve(conn net.Conn) {
 		req.Header.Del("X-Request-Id") // which the directive adds, and is another each time
 		_ = req.Header.Write(&text)
 		body, err := io.ReadAll(req.Body)
-		fmt.Fprintf(&text, "\n%q trailer %q", body, req.Trailer)
-		if err != nil {
-			text.WriteString(cutMark)
+		if err != nil { // how much of the body came before its end was missed is a matter of time
+			text.WriteString("\na part of a body" + cutMark)
 			u.keep(text.String())
 			return
 		}
+		fmt.Fprintf(&text, "\n%q trailer %q", body, req.Trailer)
 		u.keep(text.String())
 		if req.Header.Get("Upgrade") == "websocket" {
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
