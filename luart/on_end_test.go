@@ -49,11 +49,14 @@ type resetWriter struct {
 	*httptest.ResponseRecorder
 	t        *testing.T
 	returned atomic.Bool
-	deadline atomic.Int32 // calls of SetReadDeadline
+	deadline atomic.Int32  // calls of SetReadDeadline
+	begun    chan struct{} // closed by the first one; nil: nobody waits for it
 }
 
 func (w *resetWriter) SetReadDeadline(time.Time) error {
-	w.deadline.Add(1)
+	if w.deadline.Add(1) == 1 && w.begun != nil {
+		close(w.begun)
+	}
 	time.Sleep(time.Minute) // until the handler has returned, if that does not wait for this
 	if w.returned.Load() {
 		w.t.Error("the writer is touched after the handler has returned")
@@ -71,6 +74,18 @@ func (b resetBody) Read([]byte) (int, error) {
 
 func (b resetBody) Close() error { return nil }
 
+// lateBody is a resetBody whose reads end when what the end of the context has begun is under way.
+type lateBody struct {
+	resetBody
+	begun chan struct{}
+}
+
+func (b lateBody) Read(p []byte) (int, error) {
+	n, err := b.resetBody.Read(p)
+	<-b.begun
+	return n, err
+}
+
 // A client that resets its stream while Lua reads the body must not leave anything behind
 // that touches the request's writer.
 func TestResetWhileReading(t *testing.T) {
@@ -85,9 +100,9 @@ func TestResetWhileReading(t *testing.T) {
 				function api.up.post(ctx) `+read+` return "read" end
 				return api`)
 			ctx, reset := context.WithCancel(t.Context())
-			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/up", resetBody{ctx})
+			w := &resetWriter{ResponseRecorder: httptest.NewRecorder(), t: t, begun: make(chan struct{})}
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/up", lateBody{resetBody{ctx}, w.begun})
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
-			w := &resetWriter{ResponseRecorder: httptest.NewRecorder(), t: t}
 			served := make(chan struct{})
 			go func() {
 				defer close(served)
