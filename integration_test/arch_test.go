@@ -47,7 +47,7 @@ luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
 luart/giveup:
 luart/glua (lua): luart/luaval
-luart/hint (lua): luart/chunk luart/route
+luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/outbound
@@ -63,7 +63,7 @@ luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/shared (lua more): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock
 luart/lib/url (lua): luart/luaval luart/urltext
-luart/lint (lua): luart luart/chunk luart/hint luart/route
+luart/lint (lua): luart luart/chunk luart/hint luart/route luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
@@ -75,6 +75,7 @@ luart/persist: luart/giveup
 luart/reqbody: luart/clock
 luart/route:
 luart/scripttest (more): luart luart/clock luart/lib luart/outbound
+luart/spelling:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/urltext:

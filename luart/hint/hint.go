@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // Finder finds out what to do about one error. A hint must never be wrong: where more than one
@@ -55,11 +56,11 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 		if strings.HasPrefix(message, "api."+m[1]+":") {
 			known = append(slices.Clone(known), append([]string{"on_error"}, chunk.LifeHooks...)...)
 		}
-		return DidYouMean(Nearest(m[1], known))
+		return spelling.DidYouMean(spelling.Nearest(m[1], known))
 	}
 	if m := noSubmethod.FindStringSubmatch(message); m != nil && names.Builders[m[1]] != nil {
-		if near := Nearest(m[2], names.Builders[m[1]].Methods); near != "" {
-			return DidYouMean("api." + m[1] + ":" + near + "(…)")
+		if near := spelling.Nearest(m[2], names.Builders[m[1]].Methods); near != "" {
+			return spelling.DidYouMean("api." + m[1] + ":" + near + "(…)")
 		}
 		return ""
 	}

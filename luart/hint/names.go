@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // Names is what the names of a script stand for. It belongs to the holder of the script's VM.
@@ -110,7 +111,7 @@ func (h *Finder) noGlobal(name string, scope *chunk.Binding) string {
 	if name == "ctx" || name == "res" {
 		return fmt.Sprintf("%s is nil: the function has no parameter of that name", name)
 	}
-	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, OrDidYouMean(h.Meant(name, scope)))
+	return fmt.Sprintf("%s is nil: there is no global and no local variable of that name%s", name, spelling.OrDidYouMean(h.Meant(name, scope)))
 }
 
 // Meant returns what somebody may have meant by a name that there is not, empty for nothing
@@ -127,7 +128,7 @@ func (h *Finder) Meant(name string, scope *chunk.Binding) string {
 	for b := scope; b != nil; b = b.Outer {
 		names = append(names, b.Name)
 	}
-	return Nearest(name, names)
+	return spelling.Nearest(name, names)
 }
 
 // noField says what to do about a field that an object of ours has not.
@@ -147,7 +148,7 @@ func (h *Finder) noField(get *ast.AttrGetExpr, kind chunk.ObjectKind) string {
 	if slices.Contains(names, key.Value) {
 		return ""
 	}
-	return fmt.Sprintf("%s has no %s %s%s", object, what, key.Value, OrDidYouMean(Nearest(key.Value, names)))
+	return fmt.Sprintf("%s has no %s %s%s", object, what, key.Value, spelling.OrDidYouMean(spelling.Nearest(key.Value, names)))
 }
 
 // noKey says what to do about a key that a table has not.
@@ -158,7 +159,7 @@ func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue) string {
 	if !isTable || !isString || object == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s has no %s%s", object, key.Value, OrDidYouMean(Nearest(key.Value, Keys(table))))
+	return fmt.Sprintf("%s has no %s%s", object, key.Value, spelling.OrDidYouMean(spelling.Nearest(key.Value, Keys(table))))
 }
 
 // Keys returns the names in a table.

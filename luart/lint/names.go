@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // judge looks for mistakes in what was seen.
@@ -67,7 +68,7 @@ func (c *checker) global(f *checkedFile, e *ast.IdentExpr, s sighting) {
 		if remedy == "" && (e.Value == "ctx" || e.Value == "res") {
 			remedy = "the function has no parameter of that name"
 		} else if remedy == "" {
-			remedy = hint.DidYouMean(c.finder(f).Meant(e.Value, s.scope))
+			remedy = spelling.DidYouMean(c.finder(f).Meant(e.Value, s.scope))
 		}
 		c.add(f.File, line, column, Error, "undefined-global", "undefined global "+e.Value, remedy)
 	}
@@ -121,7 +122,7 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 	case !isMethod && !isField:
 		if !c.tested[object+"."+key.Value] {
 			report("unknown-field", fmt.Sprintf("%s has no field or method %s", object, key.Value),
-				hint.DidYouMean(hint.Nearest(key.Value, append(slices.Clone(names), fields...))))
+				spelling.DidYouMean(spelling.Nearest(key.Value, append(slices.Clone(names), fields...))))
 		}
 	case isMethod && (s.role == roleIndexed || s.role == roleOperand):
 		report("method-as-field", fmt.Sprintf("%s.%s is a method, and is used as a value", object, key.Value),
@@ -176,7 +177,7 @@ func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s si
 	if c.tested[name+"."+key] || c.assigned[name+"."+key] {
 		return
 	}
-	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), hint.DidYouMean(hint.Nearest(key, hint.Keys(table))))
+	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), spelling.DidYouMean(spelling.Nearest(key, hint.Keys(table))))
 }
 
 // call is for calls of what belongs to api, ctx, res and the libraries.
@@ -218,7 +219,7 @@ func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 			return
 		}
 		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method),
-			hint.DidYouMean(hint.Nearest(e.Method, c.o.Names.Methods[kind])))
+			spelling.DidYouMean(spelling.Nearest(e.Method, c.o.Names.Methods[kind])))
 	case kind == "":
 		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.KindOf(get.Object) == chunk.KindAPI {
 			if key, ok := get.Key.(*ast.StringExpr); ok && c.builder(key.Value) != nil {
@@ -278,7 +279,7 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 			return
 		}
 		names := append(slices.Collect(maps.Keys(c.o.Names.Builders)), c.o.Hooks...)
-		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), hint.DidYouMean(hint.Nearest(name, names)))
+		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), spelling.DidYouMean(spelling.Nearest(name, names)))
 	case c.builder(name).Colon && !colon:
 		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, name), fmt.Sprintf("write %s:%s(…) with a colon", object, name))
 	case !c.builder(name).Colon && colon && !slices.Contains(takesNothing, name):
@@ -293,7 +294,7 @@ func (c *checker) builderMethod(name, method, object string, report func(code, m
 		return
 	}
 	report("unknown-field", fmt.Sprintf("%s has no method %s", object, method),
-		hint.DidYouMean(hint.Nearest(method, b.Methods)))
+		spelling.DidYouMean(spelling.Nearest(method, b.Methods)))
 }
 
 // neverEqual is for res.status == "200".

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // objectType returns the type of luaval.NewType that an expression has for a value, if it has one
@@ -70,7 +71,7 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 	if what == "" {
 		what = "it"
 	}
-	remedy := hint.DidYouMean(hint.Nearest(e.Method, names))
+	remedy := spelling.DidYouMean(spelling.Nearest(e.Method, names))
 	if remedy == "" {
 		remedy = "there are: " + strings.Join(names, ", ")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // funcLine is where a function begins.
@@ -112,9 +113,9 @@ func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sight
 			}
 			known = append(known, r.params...)
 		}
-		remedy := hint.DidYouMean(hint.Nearest(name, known))
+		remedy := spelling.DidYouMean(spelling.Nearest(name, known))
 		if remedy == "" && len(known) == 1 {
-			remedy = hint.DidYouMean(known[0])
+			remedy = spelling.DidYouMean(known[0])
 		}
 		c.add(f.File, line, column, Error, "unknown-parameter", fmt.Sprintf("the route has no parameter %q", name), remedy)
 		return
@@ -220,12 +221,12 @@ func (c *checker) lonely(n *luart.APINode) {
 			names = append(names, sibling.Name)
 		}
 	}
-	near := hint.Nearest(n.Name, names)
+	near := spelling.Nearest(n.Name, names)
 	guards := false
 	each(n, func(n *luart.APINode) { guards = guards || len(n.Before) > 0 })
-	if near == "" || hint.Distance(n.Name, near) > 1 || !guards {
+	if near == "" || spelling.Distance(n.Name, near) > 1 || !guards {
 		return
 	}
 	c.addAt(n.At, Warning, "guard-covers-nothing", fmt.Sprintf("nothing is routed at %s or below, where this guard stands", n.Path),
-		hint.DidYouMean(n.Parent.Path+"/"+near))
+		spelling.DidYouMean(n.Parent.Path+"/"+near))
 }
