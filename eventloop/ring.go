@@ -92,33 +92,21 @@ func (r *ring[T]) push(t *task[T]) bool {
 
 // pop removes the oldest task. It reports false when there is none, or when the
 // producer of the oldest has not finished its push. Only the holder may call it.
-func (r *ring[T]) pop() (*task[T], bool) {
+func (r *ring[T]) pop() (*task[T], bool) { return r.popBefore(nil) }
+
+// popBefore is pop for tasks at positions before end; nil is no end. The sweeper calls it
+// beside the holder's pop.
+func (r *ring[T]) popBefore(end *uint64) (*task[T], bool) {
 	for {
 		p := r.head.Load()
+		if end != nil && int64(*end-p) <= 0 {
+			return nil, false
+		}
 		if r.slots[p&r.mask].seq.Load() != p+1 { // pairs with the store in push
 			if r.head.Load() == p {
 				return nil, false
 			}
-			continue // the sweeper took p
-		}
-		if r.head.CompareAndSwap(p, p+1) {
-			return r.take(p), true
-		}
-	}
-}
-
-// popBefore is pop for tasks at positions before end. Only the sweeper may call it.
-func (r *ring[T]) popBefore(end uint64) (*task[T], bool) {
-	for {
-		p := r.head.Load()
-		if int64(end-p) <= 0 {
-			return nil, false
-		}
-		if r.slots[p&r.mask].seq.Load() != p+1 {
-			if r.head.Load() == p {
-				return nil, false
-			}
-			continue // the holder took p
+			continue // the other consumer took p
 		}
 		if r.head.CompareAndSwap(p, p+1) {
 			return r.take(p), true

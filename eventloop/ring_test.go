@@ -141,7 +141,7 @@ func TestRingTwoConsumers(t *testing.T) {
 			counts := make([][each]atomic.Int32, producers)
 			for _, pop := range []func() (*task[int], bool){
 				r.pop,
-				func() (*task[int], bool) { return r.popBefore(r.tail.Load()) },
+				func() (*task[int], bool) { end := r.tail.Load(); return r.popBefore(&end) },
 			} {
 				wg.Add(1)
 				go func() {
@@ -183,11 +183,11 @@ func TestRingPopBefore(t *testing.T) {
 	}
 	end := r.head.Load() + 4
 	for i := range 4 {
-		if got, ok := r.popBefore(end); !ok || got != &tasks[i] {
+		if got, ok := r.popBefore(&end); !ok || got != &tasks[i] {
 			t.Fatalf("task %d: %v", i, ok)
 		}
 	}
-	if _, ok := r.popBefore(end); ok {
+	if _, ok := r.popBefore(&end); ok {
 		t.Error("popped a task at the mark")
 	}
 	for i := range 2 {
@@ -195,10 +195,11 @@ func TestRingPopBefore(t *testing.T) {
 			t.Fatalf("task %d: %v", 4+i, ok)
 		}
 	}
-	if _, ok := r.popBefore(r.head.Load() + 1); ok {
+	one := r.head.Load() + 1
+	if _, ok := r.popBefore(&one); ok {
 		t.Error("popped from an empty ring")
 	}
-	if _, ok := r.popBefore(end); ok {
+	if _, ok := r.popBefore(&end); ok {
 		t.Error("popped before a mark that head has passed")
 	}
 }

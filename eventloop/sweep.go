@@ -132,7 +132,7 @@ func (l *Loop[T]) refuseBefore(tails [classes]uint64) {
 	var refused replies[T]
 	for c := range l.rings {
 		for {
-			t, ok := l.rings[c].popBefore(tails[c])
+			t, ok := l.rings[c].popBefore(&tails[c])
 			if !ok {
 				break
 			}
