@@ -584,6 +584,7 @@ func TestAfterDropsEndless(t *testing.T) {
 		local api = rover.server {}
 		function api.after.other(ctx, res) return res:set_body("mine") end
 		return api`)
+	s.vm.trailerPatience = time.Millisecond
 	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(200)
 		<-r.Context().Done()

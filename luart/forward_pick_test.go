@@ -122,11 +122,11 @@ func TestPick(t *testing.T) {
 func TestPickBurst(t *testing.T) {
 	s := newPicking(t, `
 		local api = rover.server {}
-		local function pick() while true do end end
+		local function pick() while true do rover.vm.spend() end end
 		function api.proxied.get() return api.proxy(nil, { pick = pick }) end
 		function api.caught.get(ctx) pcall(ctx.proxy, ctx, nil, { pick = pick }) return "caught" end
 		function api.on.get() return "on" end
-		return api`, func(s *Script) { s.Burst = 50 * time.Millisecond })
+		return api`, withSpend)
 	s.expect("GET /proxied", `500 {"error":"internal error"}`)
 	s.expect("GET /caught", `500 {"error":"internal error"}`)
 	s.expect("GET /on", "200 on")

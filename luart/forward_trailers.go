@@ -75,7 +75,7 @@ func (x *Exchange) trailers() http.Header {
 	}
 	done := true
 	if !h.kept {
-		patience := trailerPatience
+		patience := x.gen.vm.trailerPatience
 		if len(h.announced) > 0 || h.wantsTrailers {
 			patience = x.gen.timeout
 		}

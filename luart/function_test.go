@@ -288,8 +288,8 @@ func TestMatcherFunctionQuarantine(t *testing.T) {
 	pass := FailPass
 	s := newServer(t, `
 		local api = rover.server {}
-		rover.matcher("loops", function() while true do end end)
-		return api`, withBurst(100*time.Millisecond), func(s *Script) { s.Quarantine, s.OnFailure = &pass, FailPass })
+		rover.matcher("loops", function() while true do rover.vm.spend() end end)
+		return api`, withSpend, func(s *Script) { s.Quarantine, s.OnFailure = &pass, FailPass })
 	for range quarantineAfter {
 		if got, err := s.match("loops", "/"); got || err == nil {
 			t.Fatal(got, err)

@@ -25,7 +25,7 @@ const fetchScript = `
 		local call = s.calls
 		local word = rover.channel("go", 100):recv()
 		if word == "fail" then error("origin is down") end
-		if word == "spin" then while true do end end
+		if word == "spin" then while true do rover.vm.spend() end end
 		if word == "none" then return nil end
 		return { word = word, call = call }
 	end
@@ -79,7 +79,7 @@ func TestFetchTakeover(t *testing.T) {
 		"client gone": {func(_ *server, first *pending) { first.leave() }, gone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t, fetchScript, withBurst(50*time.Millisecond))
+			s := newServer(t, fetchScript, withSpend)
 			first := s.beginWaiting("GET /fetch")
 			second := s.beginWaiting("GET /fetch")
 			third := s.beginWaiting("GET /fetch")

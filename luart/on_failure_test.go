@@ -3,7 +3,6 @@ package luart
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 const failing = `
@@ -23,15 +22,15 @@ const failing = `
 		if what then
 			res:set_header("X-After", "half done") res.status = 418
 			if what == "raise" then error("after broke") end
-			while true do end
+			while true do rover.vm.spend() end
 		end
 	end
-	function api.loop.get() while true do end end
-	function api.guarded.before.loop() while true do end end
+	function api.loop.get() while true do rover.vm.spend() end end
+	function api.guarded.before.loop() while true do rover.vm.spend() end end
 	return api`
 
 func TestOnFailurePass(t *testing.T) {
-	s := newServer(t, failing, func(s *Script) { s.OnFailure = FailPass })
+	s := newServer(t, failing, withSpend, func(s *Script) { s.OnFailure = FailPass })
 	for range 2 {
 		w := s.do("POST /broken?a=1", "body", "X-Kept: kept")
 		if got := answer(w); got != "200 POST /broken?a=1 body" {
@@ -57,7 +56,7 @@ func TestOnFailurePass(t *testing.T) {
 }
 
 func TestOnFailureClosed(t *testing.T) {
-	s := newServer(t, failing)
+	s := newServer(t, failing, withSpend)
 	for _, path := range []string{"/broken", "/fine?after=raise", "/unrouted?after=raise", "/fine?guard=1"} {
 		s.expect("GET "+path, `500 {"error":"internal error"}`)
 	}
@@ -78,9 +77,9 @@ func TestOnFailurePassNeedsTheWholeBody(t *testing.T) {
 func TestAfterHooksOfAnEndedHandler(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
-		function api.get() while true do end end
+		function api.get() while true do rover.vm.spend() end end
 		function api.after.hook(ctx, res) res:set_header("X-After", tostring(res.status)) end
-		return api`, withBurst(30*time.Millisecond))
+		return api`, withSpend)
 	if w := s.do("GET /", ""); w.Code != 500 || w.Header().Get("X-After") != "500" {
 		t.Errorf("got %d %v", w.Code, w.Header())
 	}
@@ -91,10 +90,10 @@ func TestParallelRunaway(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		function api.get()
-			pcall(rover.parallel, { function() rover.sleep(3600) end, function() while true do end end })
+			pcall(rover.parallel, { function() rover.sleep(3600) end, function() while true do rover.vm.spend() end end })
 			return "escaped"
 		end
-		return api`, withBurst(30*time.Millisecond))
+		return api`, withSpend)
 	s.expect("GET /", `500 {"error":"internal error"}`)
 	if n := s.vm.Counters().Kills; n != 2 {
 		t.Errorf("%d kills counted", n)

@@ -1,9 +1,6 @@
 package luart
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 func TestQuarantine(t *testing.T) {
 	pass, closed := FailPass, FailClosed
@@ -18,7 +15,7 @@ func TestQuarantine(t *testing.T) {
 		"pass": {&pass, "200 GET /loop ", "200 fine", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t, failing, withBurst(30*time.Millisecond), func(s *Script) { s.Quarantine = c.policy })
+			s := newServer(t, failing, withSpend, func(s *Script) { s.Quarantine = c.policy })
 			for range 3 {
 				for _, path := range []string{"/loop", "/guarded/x", "/fine?after=loop"} {
 					if got := answer(s.do("GET "+path, "")); got != refused {
@@ -56,7 +53,7 @@ func TestQuarantine(t *testing.T) {
 // Kills that lie far apart are no reason.
 func TestQuarantineNeedsSeveralInAWhile(t *testing.T) {
 	closed := FailClosed
-	s := newServer(t, failing, withBurst(30*time.Millisecond), func(s *Script) { s.Quarantine = &closed })
+	s := newServer(t, failing, withSpend, func(s *Script) { s.Quarantine = &closed })
 	for range 6 {
 		s.do("GET /loop", "")
 		for _, h := range handlersOf(s.gen.tree) { // it was a while ago

@@ -78,6 +78,7 @@ type VM struct {
 	heartbeat, headPatience time.Duration // of event streams
 	bodyGrace               time.Duration
 	cleanupGrace            time.Duration
+	trailerPatience         time.Duration
 
 	background sync.WaitGroup // background tasks and armed timers
 	closings   sync.WaitGroup // what libraries have begun with VM.Go
@@ -136,6 +137,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		findModule: findModule,
 
 		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace, cleanupGrace: cleanupGrace,
+		trailerPatience: trailerPatience,
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
