@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
-// stubClasses say which class of types/rover.lua stands for which type of luaval.NewType.
+// stubClasses say which class of the stubs stands for which type of luaval.NewType.
 var stubClasses = map[string]string{
 	"ctx": "rover.Ctx", "body": "rover.RequestBody", "response body": "rover.ResponseBody", "part": "rover.Part",
 	"response": "rover.Response", "timer": "rover.Timer", "cache": "rover.Cache", "lock": "rover.Lock",
@@ -31,26 +31,54 @@ var stubClasses = map[string]string{
 	"counter":            "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
 }
 
-// What is written for editors in types/rover.lua is what scripts see, no more and no less.
-func TestStubs(t *testing.T) {
-	source, err := fs.ReadFile(Stubs(), "rover.lua")
+// allStubs returns what is written for editors of what scripts see: the files in types, and those
+// of libraries beside their code.
+func allStubs(t *testing.T) string {
+	var joined strings.Builder
+	files, err := fs.Glob(Stubs(), "*.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chunk.Compile(source, "rover.lua"); err != nil {
-		t.Fatal(err)
+	add := func(file, text string) {
+		if _, err := chunk.Compile([]byte(text), file); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(text, "---@meta rover") {
+			t.Errorf("%s does not begin with ---@meta", file)
+		}
+		joined.WriteString(text)
 	}
-	declared, compared := declaredNames(t, string(source))
+	for _, file := range files {
+		text, err := fs.ReadFile(Stubs(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file != "rover_test.lua" { // see TestStubsOfTests
+			add(file, string(text))
+		}
+	}
+	for _, l := range all.Libraries() {
+		if l.Stubs == "" {
+			t.Errorf("the library %s has no definitions for editors", l.Name)
+		}
+		add(l.Name, l.Stubs)
+	}
+	return joined.String()
+}
+
+// What is written for editors is what scripts see, no more and no less.
+func TestStubs(t *testing.T) {
+	declared, compared := declaredNames(t, allStubs(t))
 	real := realNames(t)
 	for _, name := range slices.Sorted(maps.Keys(real)) {
 		if !declared[name] {
-			t.Errorf("scripts see %s, and luart/types/rover.lua does not declare it: add it there, with what it does, its types and units", name)
+			t.Errorf("scripts see %s, and no file of definitions declares it: add it in luart/types, or beside its library, with what it does, its types and units", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		class := name[:strings.LastIndexAny(name, ".:")]
 		if !real[name] && (compared[class] || !strings.Contains(name, ":")) {
-			t.Errorf("luart/types/rover.lua declares %s, and scripts do not see it: take it out there, or say in stubClasses what it is", name)
+			t.Errorf("a file of definitions declares %s, and scripts do not see it: take it out there, or say in stubClasses what it is", name)
 		}
 	}
 	if len(real) < 200 {
@@ -139,7 +167,7 @@ func realNames(t *testing.T) map[string]bool {
 		class := stubClasses[k.String()]
 		methods := v.(*lua.LTable)
 		if class == "" && (methods.Len() > 0 || len(fields[k.String()]) > 0) && !slices.Contains([]string{"api", "api node", "hook list", "response builder"}, k.String()) {
-			t.Errorf("newType makes a type %q: say in stubClasses which class of luart/types/rover.lua it is", k.String())
+			t.Errorf("newType makes a type %q: say in stubClasses which class of the stubs it is", k.String())
 			return
 		}
 		methods.ForEach(func(_, m lua.LValue) { names[class+":"+m.String()] = true })
@@ -223,17 +251,13 @@ func fieldsOfTypes(t *testing.T) map[string][]string {
 
 // What Check knows of the objects that functions of rover return is what the stubs say.
 func TestStubsMakers(t *testing.T) {
-	source, err := fs.ReadFile(Stubs(), "rover.lua")
-	if err != nil {
-		t.Fatal(err)
-	}
 	typeOf := map[string]string{}
 	for name, class := range stubClasses {
 		typeOf[class] = name
 	}
 	declared := map[string]string{}
 	returns := ""
-	for line := range strings.Lines(string(source)) {
+	for line := range strings.Lines(allStubs(t)) {
 		if m := regexp.MustCompile(`^---@return (rover\.\w+)\??`).FindStringSubmatch(line); m != nil && returns == "" {
 			returns = typeOf[m[1]]
 		}

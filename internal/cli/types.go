@@ -2,9 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
@@ -34,51 +36,61 @@ are among them. With --output they are written to a folder, which
 
 // writeTypes prints the definitions of what scripts see, or writes all there are to a folder.
 func writeTypes(cmd *cobra.Command, folder string) error {
-	stubs := luart.Stubs()
-	own := libraries.AllStubs()
+	files, err := typeFiles()
+	if err != nil {
+		return err
+	}
 	if folder == "" {
-		text, err := fs.ReadFile(stubs, "rover.lua")
-		if err != nil {
-			return err
-		}
-		if _, err := cmd.OutOrStdout().Write(text); err != nil {
-			return err
-		}
-		for _, l := range own {
-			fmt.Fprintf(cmd.OutOrStdout(), "\n%s", l.Text)
-		}
-		return nil
+		_, err := io.WriteString(cmd.OutOrStdout(), oneFile(files))
+		return err
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	files, err := fs.Glob(stubs, "*.lua")
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		text, err := fs.ReadFile(stubs, name)
-		if err != nil {
+	for _, f := range files {
+		path := filepath.Join(folder, f.File)
+		if err := os.WriteFile(path, []byte(f.Text), 0o644); err != nil {
 			return err
 		}
-		if err := writeType(cmd, folder, name, text); err != nil {
-			return err
-		}
-	}
-	for _, l := range own {
-		if err := writeType(cmd, folder, "rover_library_"+l.Name+".lua", []byte(l.Text)); err != nil {
-			return err
-		}
+		fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)
 	}
 	return nil
 }
 
-// writeType writes one file of definitions.
-func writeType(cmd *cobra.Command, folder, name string, text []byte) error {
-	path := filepath.Join(folder, name)
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		return err
+// typeFiles returns all files of definitions: Rover's own, of which rover.lua is the first, as it
+// makes the table that the others add to, and then those of libraries.
+func typeFiles() (files []libraries.Stubs, err error) {
+	stubs := luart.Stubs()
+	names, err := fs.Glob(stubs, "*.lua")
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)
-	return nil
+	for _, name := range names {
+		text, err := fs.ReadFile(stubs, name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, libraries.Stubs{File: name, Text: string(text)})
+	}
+	return append(files, libraries.AllStubs()...), nil
 }
+
+// oneFile joins the definitions of what scripts see. A file says once that it is one of
+// definitions.
+func oneFile(files []libraries.Stubs) string {
+	var b strings.Builder
+	for i, f := range files {
+		if f.File == testStubs {
+			continue
+		}
+		for line := range strings.Lines(f.Text) {
+			if i == 0 || !strings.HasPrefix(line, "---@meta") {
+				b.WriteString(line)
+			}
+		}
+	}
+	return b.String()
+}
+
+// testStubs are of what test files see, and scripts do not.
+const testStubs = "rover_test.lua"

@@ -58,18 +58,33 @@ func libraryOf(name string, module any) (_ *lib.Library, err error) {
 	return &named, nil
 }
 
-// Stubs are the definitions for lua-language-server of one library.
-type Stubs struct{ Name, Text string }
+// Stubs are the definitions for lua-language-server of one library, and the name of their file.
+type Stubs struct{ File, Text string }
 
-// AllStubs returns the definitions of all libraries that this Caddy has as modules, in the order
-// of their names, without those that bring none, or are no libraries.
-func AllStubs() (list []Stubs) {
+// AllStubs returns the definitions of the libraries that every script has, and then of those that
+// this Caddy has as modules, each in the order of their names, without those that bring none, or
+// are no libraries.
+func AllStubs() []Stubs {
+	return append(stubsOf("rover_", all.Libraries()), stubsOf("rover_library_", modules())...)
+}
+
+// modules returns the libraries that this Caddy has as modules, without configuration.
+func modules() (list []*lib.Library) {
 	for _, info := range caddy.GetModules(rovercaddyfile.LibraryNamespace) {
-		l, err := libraryOf(info.ID.Name(), info.New())
-		if err == nil && l.Stubs != "" {
-			list = append(list, Stubs{l.Name, l.Stubs})
+		if l, err := libraryOf(info.ID.Name(), info.New()); err == nil {
+			list = append(list, l)
 		}
 	}
-	slices.SortFunc(list, func(a, b Stubs) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// stubsOf returns the definitions of libraries. Their files' names begin with prefix.
+func stubsOf(prefix string, libraries []*lib.Library) (list []Stubs) {
+	for _, l := range libraries {
+		if l.Stubs != "" {
+			list = append(list, Stubs{prefix + l.Name + ".lua", l.Stubs})
+		}
+	}
+	slices.SortFunc(list, func(a, b Stubs) int { return strings.Compare(a.File, b.File) })
 	return list
 }

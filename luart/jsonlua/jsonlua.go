@@ -1,12 +1,18 @@
 package jsonlua
 
 import (
+	_ "embed"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
 )
+
+// Stubs are definitions of rover.json for editors. They must not be changed.
+//
+//go:embed json.lua
+var Stubs string
 
 // Open returns a new rover.json table.
 //

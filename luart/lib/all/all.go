@@ -22,19 +22,21 @@ import (
 func Libraries() []*lib.Library { return libraries }
 
 var libraries = []*lib.Library{
-	plain("json", jsonlua.Open),
-	plain("base64", encoding.OpenBase64),
-	plain("hex", encoding.OpenHex),
-	plain("crypto", crypto.Open),
-	plain("url", url.Open),
+	plain("json", jsonlua.Stubs, jsonlua.Open),
+	plain("base64", encoding.StubsBase64, encoding.OpenBase64),
+	plain("hex", encoding.StubsHex, encoding.OpenHex),
+	plain("crypto", crypto.Stubs, crypto.Open),
+	plain("url", url.Stubs, url.Open),
 	{
 		Name:  "re",
+		Stubs: re.Stubs,
 		Makes: map[string]string{"compile": "regular expression"},
 		Open:  func(s *lib.Scope) lua.LValue { return re.Open(s.L()) },
 	},
 	{
-		Name: "time",
-		Open: func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
+		Name:  "time",
+		Stubs: libtime.Stubs,
+		Open:  func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
 	},
 	env.Library,
 	http.Library,
@@ -46,6 +48,9 @@ var libraries = []*lib.Library{
 }
 
 // plain is a library of functions that need nothing but their arguments.
-func plain(name string, open func(*lua.LState) *lua.LTable) *lib.Library {
-	return &lib.Library{Name: name, Open: func(s *lib.Scope) lua.LValue { return open(s.L()) }}
+func plain(name, stubs string, open func(*lua.LState) *lua.LTable) *lib.Library {
+	return &lib.Library{
+		Name: name, Stubs: stubs,
+		Open: func(s *lib.Scope) lua.LValue { return open(s.L()) },
+	}
 }

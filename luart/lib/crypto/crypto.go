@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
+	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -20,6 +21,11 @@ import (
 // MaxRandomBytes is the most rover.crypto.random gives in one call: 64 KiB take 0.1 ms of VM time, and no key,
 // token or salt is longer.
 const MaxRandomBytes = 64 << 10
+
+// Stubs are definitions of rover.crypto for editors. They must not be changed.
+//
+//go:embed crypto.lua
+var Stubs string
 
 // Open returns the rover.crypto table.
 //

@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -8,6 +9,11 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 )
+
+// StubsBase64 are definitions of rover.base64 for editors. They must not be changed.
+//
+//go:embed base64.lua
+var StubsBase64 string
 
 // OpenBase64 returns the rover.base64 table.
 //

@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -8,6 +9,11 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 )
+
+// StubsHex are definitions of rover.hex for editors. They must not be changed.
+//
+//go:embed hex.lua
+var StubsHex string
 
 // OpenHex returns the rover.hex table.
 //

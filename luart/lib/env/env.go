@@ -3,10 +3,15 @@
 package env
 
 import (
+	_ "embed"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/lib"
 )
+
+//go:embed env.lua
+var stubs string
 
 // Library is rover.env. The environment is asked each time, and only where it is granted.
 //
@@ -16,7 +21,10 @@ import (
 //		The same by name. A variable called "get" is reached by rover.env.get("get").
 //
 // The table cannot be written. Without "allow env" both forms raise an error that says what to add.
-var Library = &lib.Library{Name: "env", Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv) }}
+var Library = &lib.Library{
+	Name: "env", Stubs: stubs,
+	Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv) },
+}
 
 // newTable makes rover.env. getenv is nil where it is not granted.
 func newTable(L *lua.LState, getenv func(string) (string, bool)) *lua.LTable {

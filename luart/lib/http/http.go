@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	_ "embed"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
+
+//go:embed http.lua
+var stubs string
 
 // Library is rover.http.
 //
@@ -53,6 +57,7 @@ import (
 // its options say, see newHTTPClient.
 var Library = &lib.Library{
 	Name:     name,
+	Stubs:    stubs,
 	Makes:    makes,
 	Explains: true,
 	NewState: newState,

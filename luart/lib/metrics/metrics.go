@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	_ "embed"
 	"fmt"
 	"math"
 	"regexp"
@@ -17,9 +18,13 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
+//go:embed metrics.lua
+var stubs string
+
 // Library is rover.metrics.
 var Library = &lib.Library{
 	Name:     name,
+	Stubs:    stubs,
 	Makes:    map[string]string{"counter": "counter", "gauge": "gauge", "histogram": "histogram"},
 	NewState: newState,
 	Open:     open,

@@ -1,6 +1,7 @@
 package re
 
 import (
+	_ "embed"
 	"errors"
 	"math"
 	"regexp"
@@ -20,6 +21,11 @@ type library struct {
 	compiled map[string]*Expr
 	meta     *lua.LTable // of compiled expressions
 }
+
+// Stubs are definitions of rover.re for editors. They must not be changed.
+//
+//go:embed re.lua
+var Stubs string
 
 // Open returns the rover.re table.
 //

@@ -25,7 +25,7 @@ const (
 
 // Cache is rover.cache.
 var Cache = &lib.Library{
-	Name: "cache", Makes: map[string]string{"": "cache"}, NewState: newCaches,
+	Name: "cache", Stubs: cacheStubs, Makes: map[string]string{"": "cache"}, NewState: newCaches,
 	Open: func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*caches).open) },
 }
 

@@ -23,7 +23,7 @@ const (
 
 // Channel is rover.channel.
 var Channel = &lib.Library{
-	Name: "channel", Makes: map[string]string{"": "channel"}, NewState: newChannels,
+	Name: "channel", Stubs: channelStubs, Makes: map[string]string{"": "channel"}, NewState: newChannels,
 	Open: func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*channels).openChannel) },
 }
 

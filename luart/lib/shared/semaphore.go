@@ -18,12 +18,12 @@ const MaxPlaces = 1_000_000
 // Lock and Semaphore are rover.lock and rover.semaphore.
 var (
 	Lock = &lib.Library{
-		Name: "lock", Makes: map[string]string{"": "lock"},
+		Name: "lock", Stubs: lockStubs, Makes: map[string]string{"": "lock"},
 		NewState: func(vm lib.VM) any { return newSemaphores(vm, "lock") },
 		Open:     func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*semaphores).openLock) },
 	}
 	Semaphore = &lib.Library{
-		Name: "semaphore", Makes: map[string]string{"": "lock"},
+		Name: "semaphore", Stubs: semaphoreStubs, Makes: map[string]string{"": "lock"},
 		NewState: func(vm lib.VM) any { return newSemaphores(vm, "semaphore") },
 		Open: func(scope *lib.Scope) lua.LValue {
 			return scope.L().NewFunction(scope.State.(*semaphores).openSemaphore)

@@ -1,6 +1,7 @@
 package time
 
 import (
+	_ "embed"
 	"fmt"
 	"math"
 	"net/http"
@@ -22,6 +23,11 @@ const (
 
 // processStart is what rover.time.monotonic counts from.
 var processStart = time.Now()
+
+// Stubs are definitions of rover.time for editors. They must not be changed.
+//
+//go:embed time.lua
+var Stubs string
 
 // Open returns the rover.time table.
 //

@@ -1,6 +1,7 @@
 package url
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,11 @@ import (
 
 	"github.com/caddy-rover/rover/luart/luaval"
 )
+
+// Stubs are definitions of rover.url for editors. They must not be changed.
+//
+//go:embed url.lua
+var Stubs string
 
 // Open returns the rover.url table.
 //
