@@ -80,7 +80,7 @@ func (g *Generation) Retire() {
 
 // retireHeld is Retire for the holder.
 func (g *Generation) retireHeld() {
-	if g.retired.Err() != nil {
+	if g.replaced { // not retired: that ends with the VM's grace, too, and then its timers are still armed
 		return
 	}
 	g.retire()

@@ -54,3 +54,26 @@ func TestStopEndsWhatGoesOn(t *testing.T) {
 		t.Errorf("%d kills for their burst", n)
 	}
 }
+
+// Timers end with their last call, also where the grace is over before Close has looked at them.
+func TestStopEndsTimersAfterTheGrace(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function last(name) return function(premature) rover.log.info(name .. " " .. tostring(premature)) end end
+		rover.after(3600, last "after")
+		rover.every(3600, last "every")
+		rover.cron("@yearly", last "cron")
+		return api`)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.vm.stop() // what Close does beside its own work
+	s.vm.Close(ended)
+	for _, line := range []string{"after true", "every true", "cron true"} {
+		if n := len(s.logged(line)); n != 1 {
+			t.Errorf("%q: %d times", line, n)
+		}
+	}
+	if s.vm.timers != 0 || s.vm.tasks != 0 {
+		t.Errorf("%d timers and %d tasks are left", s.vm.timers, s.vm.tasks)
+	}
+}

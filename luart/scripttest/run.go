@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -56,6 +57,11 @@ type Runner struct {
 	Libraries []*lib.Library // that the files of tests have; what scripts have Open says
 }
 
+// endPatience is how long a test may take to end once it must: a VM that stops gives what waits 5
+// seconds, and another 2 to clean up. A test that takes longer hangs where no Lua runs, and is left
+// behind.
+const endPatience = 15 * time.Second
+
 // FileResult is how the tests of a file have ended.
 type FileResult struct {
 	Path  string
@@ -89,27 +95,41 @@ func (r FileResult) Failed() bool {
 
 // file is a file of tests under way.
 type file struct {
-	path    string // absolute
-	source  []byte
-	script  string
-	timeout time.Duration
-	open    Opener
-	libs    []*lib.Library
-	deps    map[string]bool
+	path     string // absolute
+	source   []byte
+	script   string
+	timeout  time.Duration
+	patience time.Duration
+	open     Opener
+	libs     []*lib.Library
+
+	mu   sync.Mutex // guards the rest
+	deps map[string]bool
+}
+
+func (f *file) dependsOn(files map[string]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.Copy(f.deps, files)
 }
 
 // File runs the tests of a file.
 func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	began := time.Now()
 	result.Path = path
-	f := &file{timeout: r.Timeout, open: r.Open, libs: r.Libraries, deps: map[string]bool{}}
+	f := &file{
+		timeout: r.Timeout, patience: endPatience,
+		open: r.Open, libs: r.Libraries, deps: map[string]bool{},
+	}
 	defer func() {
 		result.Took = time.Since(began)
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		result.Files = slices.Sorted(maps.Keys(f.deps))
 	}()
 	var err error
 	if f.path, err = filepath.Abs(path); err == nil {
-		f.deps[f.path] = true
+		f.dependsOn(map[string]bool{f.path: true})
 		f.source, err = os.ReadFile(f.path)
 	}
 	if err != nil {
@@ -117,8 +137,8 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 		return result
 	}
 	f.script = strings.TrimSuffix(f.path, suffix) + ".lua"
-	f.deps[f.script] = true
-	tests, failure := f.list(ctx)
+	f.dependsOn(map[string]bool{f.script: true})
+	tests, failure := bounded(f, func() ([]listed, *Failure) { return f.list(ctx) })
 	if failure != nil {
 		result.Err = failure
 		return result
@@ -133,13 +153,36 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 			continue
 		}
 		began := time.Now()
-		failure := f.run(ctx, i+1)
+		_, failure := bounded(f, func() (struct{}, *Failure) { return struct{}{}, f.run(ctx, i+1) })
 		result.Tests = append(result.Tests, Result{Name: t.name, Failure: failure, Took: time.Since(began)})
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	return result
+}
+
+// bounded takes a step of a file of tests, and leaves it behind when it does not end long after it
+// should have.
+func bounded[T any](f *file, step func() (T, *Failure)) (T, *Failure) {
+	type result struct {
+		value   T
+		failure *Failure
+	}
+	done := make(chan result, 1) // what is left behind may end
+	go func() {
+		value, failure := step()
+		done <- result{value, failure}
+	}()
+	limit := time.NewTimer(f.timeout + f.patience)
+	defer limit.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.failure
+	case <-limit.C:
+		var none T
+		return none, &Failure{Message: fmt.Sprintf("the test took too long: %v, and did not end %v after that", f.timeout, f.patience)}
+	}
 }
 
 // listed is a test that a file has.
@@ -219,7 +262,7 @@ func (f *file) begin(ctx context.Context) (w *world, done func()) {
 		cancel()
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		maps.Copy(f.deps, e.files)
+		f.dependsOn(e.files)
 	}
 }
 

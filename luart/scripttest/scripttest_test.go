@@ -208,3 +208,18 @@ FAIL  b_test.lua  3 tests, 1 failed, 1 skipped  0.00s
 		t.Errorf("got %q, %+v", b.String(), total)
 	}
 }
+
+// What hangs where no Lua runs is left behind.
+func TestBoundedEnd(t *testing.T) {
+	end := make(chan struct{})
+	defer close(end)
+	f := &file{timeout: time.Millisecond, patience: time.Millisecond}
+	_, failure := bounded(f, func() (int, *Failure) { <-end; return 0, nil })
+	if want := "the test took too long: 1ms, and did not end 1ms after that"; failure == nil || failure.Message != want {
+		t.Errorf("got %+v", failure)
+	}
+	n, failure := bounded(&file{timeout: time.Hour}, func() (int, *Failure) { return 1, nil })
+	if n != 1 || failure != nil {
+		t.Error(n, failure)
+	}
+}
