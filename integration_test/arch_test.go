@@ -28,7 +28,7 @@ integration_test:
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
-internal/cli (caddy more): caddyfile internal/admin internal/caddyenv internal/handler
+internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/scripts internal/upstream internal/watch luart luart/lib/all
 	luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries

@@ -1,17 +1,20 @@
 package cli
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // adminCommand is a subcommand that asks the admin API of a running Caddy.
@@ -26,16 +29,20 @@ func (c adminCommand) command() *cobra.Command {
 		Short: c.short,
 		Long:  c.long,
 		Args:  cobra.NoArgs,
-		RunE:  caddycmd.WrapCommandFuncForCobra(c.run),
+		RunE:  runs(c.run),
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	adminFlags(cmd.Flags())
+	adminFlags(cmd)
 	cmd.Flags().Bool("json", false, "Print what the admin API answers")
 	return cmd
 }
 
 // adminFlags adds the flags that say which VM of which Caddy a command is about.
-func adminFlags(flags *pflag.FlagSet) {
+func adminFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.String("vm", "", "The VM, by its name or the path of its script; all if not given")
+	_ = cmd.RegisterFlagCompletionFunc("vm", completeVM) // the flag is there
 	flags.String("address", "", "Address of the admin API, if not that of the config")
 	flags.StringP("config", "c", "", "Configuration file to take the address from")
 	flags.StringP("adapter", "a", "", "Name of the config adapter to apply")
@@ -71,13 +78,16 @@ func askAdmin(fl caddycmd.Flags, method, path string, query url.Values, body io.
 	}
 	resp, err := caddycmd.AdminAPIRequest(address, method, path, oneRequest, body)
 	if err != nil {
-		return nil, err
+		return nil, adminErrorOf(address, err)
 	}
 	defer resp.Body.Close()
 	return io.ReadAll(resp.Body)
 }
 
-func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
+// exitRefused is the exit code of caddy rover status where the last reload of a VM was refused.
+const exitRefused = 3
+
+func (c adminCommand) run(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	ask := func() ([]byte, error) { return askAdmin(fl, c.method, "/rover/"+c.name, nil, nil) }
 	body, err := ask()
 	if c.again {
@@ -86,11 +96,24 @@ func (c adminCommand) run(fl caddycmd.Flags) (int, error) {
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	if fl.Bool("json") {
-		fmt.Print(string(body))
-		return caddy.ExitCodeSuccess, nil
+	var answer struct {
+		VMs []scripts.Status `json:"vms"`
 	}
-	return printStatus(body)
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
+	}
+	if fl.Bool("json") {
+		_, err = cmd.OutOrStdout().Write(body)
+	} else {
+		err = printStatus(cmd.OutOrStdout(), answer.VMs)
+	}
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if c.name == "status" && slices.ContainsFunc(answer.VMs, func(s scripts.Status) bool { return s.LastError != nil }) {
+		return exitRefused, nil
+	}
+	return caddy.ExitCodeSuccess, nil
 }
 
 const (
@@ -104,8 +127,8 @@ const (
 // replaced. body and err are the first answer.
 func askAgain(body []byte, err error, ask func() ([]byte, error), pause func()) ([]byte, error) {
 	for range replacedTries {
-		// Caddy's function has the status in the text only.
-		if err == nil || !strings.HasPrefix(err.Error(), "caddy responded with error: HTTP 503:") {
+		var answer *adminError
+		if !errors.As(err, &answer) || answer.Status != http.StatusServiceUnavailable {
 			break
 		}
 		pause()

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -79,7 +78,7 @@ func TestReloadAsksAgain(t *testing.T) {
 		}
 	}
 
-	paused, refused := 0, errors.New("caddy responded with error: HTTP 503: the configuration has been replaced")
+	paused, refused := 0, &adminError{"the configuration has been replaced", http.StatusServiceUnavailable}
 	_, err := askAgain(nil, refused, func() ([]byte, error) { return nil, refused }, func() { paused++ })
 	if err == nil || paused != replacedTries {
 		t.Errorf("error %v after %d pauses", err, paused)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,7 +37,7 @@ The directive must have the option explain, and the key must be in the environme
 ` + explainKeyEnv + `. With --sign the header is printed that curl or a browser needs to ask;
 it is good for this method, host and URI, for ` + explainFor.String() + `.`,
 		Args: cobra.ExactArgs(1),
-		RunE: caddycmd.WrapCommandFuncForCobra(runExplain),
+		RunE: runs(runExplain),
 	}
 	flags := cmd.Flags()
 	flags.StringP("method", "X", http.MethodGet, "Method of the request")
@@ -47,7 +48,7 @@ it is good for this method, host and URI, for ` + explainFor.String() + `.`,
 	return cmd
 }
 
-func runExplain(fl caddycmd.Flags) (int, error) {
+func runExplain(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	key := os.Getenv(explainKeyEnv)
 	if key == "" {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s is not set: it must be the key of the option explain", explainKeyEnv)
@@ -56,8 +57,9 @@ func runExplain(fl caddycmd.Flags) (int, error) {
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
+	out := cmd.OutOrStdout()
 	if fl.Bool("sign") {
-		fmt.Printf("%s: %s\n", handler.TraceHeader, r.Header.Get(handler.TraceHeader))
+		fmt.Fprintf(out, "%s: %s\n", handler.TraceHeader, r.Header.Get(handler.TraceHeader))
 		return caddy.ExitCodeSuccess, nil
 	}
 	client := &http.Client{
@@ -78,12 +80,16 @@ func runExplain(fl caddycmd.Flags) (int, error) {
 			" and the request must come to it with the method, host and URI it was sent with", r.Method, r.URL, resp.Status)
 	}
 	if fl.Bool("json") {
-		fmt.Println(strings.Join(stories, "\n"))
+		fmt.Fprintln(out, strings.Join(stories, "\n"))
 		return caddy.ExitCodeSuccess, nil
 	}
-	fmt.Printf("%s %s: %s\n", r.Method, r.URL, resp.Status)
+	fmt.Fprintf(out, "%s %s: %s\n", r.Method, r.URL, resp.Status)
 	for _, story := range stories {
-		if err := printTrace(story); err != nil {
+		var t handler.Trace
+		if err := json.Unmarshal([]byte(story), &t); err != nil {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the story: %w", err)
+		}
+		if err := printTrace(out, &t); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 	}
@@ -120,24 +126,20 @@ func explainRequest(key string, fl caddycmd.Flags) (*http.Request, error) {
 }
 
 // printTrace prints a trace for people.
-func printTrace(text string) error {
-	var t handler.Trace
-	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return fmt.Errorf("reading the story: %w", err)
-	}
+func printTrace(out io.Writer, t *handler.Trace) error {
 	route := t.Route
 	if route == "" {
 		route = "no route"
 	}
-	fmt.Printf("%s, version %d: %s, %s\n", t.VM, t.Version, route, t.Outcome)
-	fmt.Printf("Lua %.3f ms, waiting %.3f ms, queued %.3f ms, until the response began %.3f ms\n", t.LuaMS, t.WaitMS, t.QueueMS, t.TotalMS)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "%s, version %d: %s, %s\n", t.VM, t.Version, printable(route), t.Outcome)
+	fmt.Fprintf(out, "Lua %.3f ms, waiting %.3f ms, queued %.3f ms, until the response began %.3f ms\n", t.LuaMS, t.WaitMS, t.QueueMS, t.TotalMS)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, s := range t.Steps {
 		took := ""
 		if s.TookMS > 0 {
 			took = fmt.Sprintf("took %.3f ms", s.TookMS)
 		}
-		fmt.Fprintf(w, "  at %.3f ms\t%s\t%s\t%s\n", s.AtMS, took, s.What, s.Result)
+		fmt.Fprintf(w, "  at %.3f ms\t%s\t%s\t%s\n", s.AtMS, took, printable(s.What), printable(s.Result))
 	}
 	if t.Truncated {
 		fmt.Fprintln(w, "  …\t\tand more, which did not fit; the log has it all")

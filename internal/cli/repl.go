@@ -49,7 +49,7 @@ environment. Without a script the code runs in an empty one, or with --vm, --add
 			return failWith(cmd, caddy.ExitCodeFailedStartup, runREPL(cmd, caddycmd.Flags{FlagSet: cmd.Flags()}, args))
 		},
 	}
-	adminFlags(cmd.Flags())
+	adminFlags(cmd)
 	return cmd
 }
 
@@ -61,11 +61,9 @@ type evaluator interface {
 }
 
 func runREPL(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
-	r := &repl{in: bufio.NewScanner(cmd.InOrStdin()), out: cmd.OutOrStdout()}
+	r := &repl{in: bufio.NewScanner(cmd.InOrStdin()), out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr()}
 	r.in.Buffer(nil, admin.MaxEvalBody)
-	if info, err := os.Stdin.Stat(); err == nil {
-		r.prompt = info.Mode()&os.ModeCharDevice != 0
-	}
+	r.prompt = isTerminal(cmd.InOrStdin())
 	live := fl.String("vm") != "" || fl.String("address") != "" || fl.String("config") != ""
 	switch {
 	case live && len(args) > 0:
@@ -86,9 +84,9 @@ func runREPL(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 // repl reads code and prints what becomes of it.
 type repl struct {
 	evaluator
-	in     *bufio.Scanner
-	out    io.Writer
-	prompt bool
+	in        *bufio.Scanner
+	out, errs io.Writer
+	prompt    bool
 }
 
 // run returns at the end of the input, or at :quit.
@@ -118,14 +116,14 @@ func (r *repl) run(ctx context.Context) error {
 			continue
 		}
 		source = ""
-		_, _ = printEvaluation(e)
+		printEvaluation(r.out, r.errs, e)
 	}
 	if source != "" {
 		e, err := r.eval(ctx, source)
 		if err != nil {
 			return err
 		}
-		_, _ = printEvaluation(e)
+		printEvaluation(r.out, r.errs, e)
 	}
 	return r.in.Err()
 }

@@ -35,7 +35,7 @@ a script the admin API of a running Caddy is asked.`,
 	}
 	flags := cmd.Flags()
 	flags.Bool("json", false, "Print the routes as JSON, as the admin API answers")
-	adminFlags(flags)
+	adminFlags(cmd)
 	scriptFlags(flags)
 	return cmd
 }

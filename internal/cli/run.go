@@ -216,23 +216,3 @@ func proxyTokens(upstreams []string) (*reverseproxy.Handler, error) {
 	}
 	return proxy, nil
 }
-
-// failWith prints an error for people, with its lines as they are, and has the process exit
-// with a code. nil is no error.
-func failWith(cmd *cobra.Command, code int, err error) error {
-	if err == nil {
-		return nil
-	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "Error: "+err.Error())
-	return exitWith(cmd, code)
-}
-
-// exitWith has the process exit with a code other than zero, and nothing printed.
-func exitWith(cmd *cobra.Command, code int) error {
-	cmd.SilenceErrors = true
-	if code == 1 {
-		return errors.New("exit")
-	}
-	// The error type that Caddy's main takes a code from is its own.
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
-}

@@ -1,32 +1,23 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // printStatus prints the status of VMs for people.
-func printStatus(body []byte) (int, error) {
-	var answer struct {
-		VMs []scripts.Status `json:"vms"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
-	}
-	for _, s := range answer.VMs {
-		var out strings.Builder
-		w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+func printStatus(w io.Writer, vms []scripts.Status) error {
+	for _, s := range vms {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		row := func(name, format string, args ...any) {
-			fmt.Fprintf(w, "  %s\t"+format+"\n", append([]any{name}, args...)...)
+			fmt.Fprintf(table, "  %s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
 		}
-		fmt.Fprintf(w, "%s\n", s.VM)
+		fmt.Fprintf(table, "%s\n", s.VM)
 		if len(s.Scripts) > 1 || s.Scripts[0] != s.VM {
 			row("scripts", "%s", strings.Join(s.Scripts, ", "))
 		}
@@ -39,13 +30,15 @@ func printStatus(body []byte) (int, error) {
 		if s.Persist != nil {
 			printPersist(s.Persist, row)
 		}
-		if e := s.LastError; e != nil {
-			row("refused", "%s: %s", e.At.Format(time.DateTime), strings.ReplaceAll(strings.TrimSpace(e.Message), "\n", "\n    "))
+		if err := table.Flush(); err != nil {
+			return err
 		}
-		_ = w.Flush() // a strings.Builder takes all
-		fmt.Print(out.String())
+		if e := s.LastError; e != nil { // not in the table, whose columns the tabs of a source would move
+			text := strings.ReplaceAll(printable(strings.TrimSpace(e.Message)), "\n", "\n    ")
+			fmt.Fprintf(w, "  refused   %s: %s\n", e.At.Format(time.DateTime), text)
+		}
 	}
-	return caddy.ExitCodeSuccess, nil
+	return nil
 }
 
 // printPersist prints how rover.state is saved, for people.

@@ -32,12 +32,12 @@ func topCommand() *cobra.Command {
 the time the VM is in use, which routes it is used for, and what is in flight and waits for
 what. The figures are those of the last interval. --once prints them a single time.`,
 		Args: cobra.NoArgs,
-		RunE: caddycmd.WrapCommandFuncForCobra(runTop),
+		RunE: runs(runTop),
 	}
 	flags := cmd.Flags()
 	flags.DurationP("interval", "i", 2*time.Second, "Time between two looks, at least 100ms")
 	flags.Bool("once", false, "Print once, after one interval")
-	adminFlags(flags)
+	adminFlags(cmd)
 	return cmd
 }
 
@@ -47,7 +47,7 @@ type look struct {
 	VMs []admin.Live `json:"vms"`
 }
 
-func runTop(fl caddycmd.Flags) (int, error) {
+func runTop(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	interval := fl.Duration("interval")
 	if interval < 100*time.Millisecond {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("interval %v is too short: at least 100ms", interval)
@@ -158,7 +158,7 @@ func printTopVM(w io.Writer, was, vm admin.Live, elapsed float64) error {
 	fmt.Fprintln(t, "  per second\tLua %\tLua each\twaiting each\terrors\troute")
 	for _, r := range rows[:min(len(rows), topRows)] {
 		fmt.Fprintf(t, "  %.1f\t%.1f\t%s\t%s\t%d\t%s\n", float64(r.n)/elapsed, 100*r.lua/elapsed,
-			inEach(r.lua, r.n), inEach(r.wait, r.n), r.errors, r.name)
+			inEach(r.lua, r.n), inEach(r.wait, r.n), r.errors, printable(r.name))
 	}
 	if len(vm.Calls) > 0 {
 		fmt.Fprintln(t, "  id\tstate\tage\tfor\t\tin flight")
@@ -171,7 +171,7 @@ func printTopVM(w io.Writer, was, vm admin.Live, elapsed float64) error {
 		if c.WaitsOn != "" {
 			what += " on " + c.WaitsOn
 		}
-		fmt.Fprintf(t, "  %d\t%s\t%.1fs\t%.1fs\t\t%s\n", c.ID, c.State, c.Age, c.Waited, what)
+		fmt.Fprintf(t, "  %d\t%s\t%.1fs\t%.1fs\t\t%s\n", c.ID, c.State, c.Age, c.Waited, printable(what))
 	}
 	if more := vm.MoreCalls + len(vm.Calls) - topRows; more > 0 {
 		fmt.Fprintf(t, "  and %d more\n", more)

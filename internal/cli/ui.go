@@ -2,6 +2,7 @@ package cli
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -29,16 +30,16 @@ Caddy's admin API refuses browsers that come to it directly, and may be a socket
 cannot reach. This command stands between: it asks the admin API in the browser's place, for
 nothing but the page, and only for whoever knows the address, which has a secret in it.`,
 		Args: cobra.NoArgs,
-		RunE: caddycmd.WrapCommandFuncForCobra(runUI),
+		RunE: runs(runUI),
 	}
 	flags := cmd.Flags()
 	flags.StringP("listen", "l", "127.0.0.1:0", "Address to serve the page at; port 0 is any that is free")
 	flags.String("token", "", "The secret in the page's address; random if not given")
-	adminFlags(flags)
+	adminFlags(cmd)
 	return cmd
 }
 
-func runUI(fl caddycmd.Flags) (int, error) {
+func runUI(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	address, err := adminAddress(fl)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
@@ -55,14 +56,15 @@ func runUI(fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	ui := &uiServer{host: l.Addr().String(), prefix: "/" + token, ask: func(method, uri string) (*http.Response, error) {
-		return caddycmd.AdminAPIRequest(address, method, uri, oneRequest, nil)
+		resp, err := caddycmd.AdminAPIRequest(address, method, uri, oneRequest, nil)
+		return resp, adminErrorOf(address, err)
 	}}
 	server := &http.Server{Handler: ui, ReadHeaderTimeout: 10 * time.Second}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	fmt.Printf("http://%s%s/rover/ui\n", ui.host, ui.prefix)
+	fmt.Fprintf(cmd.OutOrStdout(), "http://%s%s/rover/ui\n", ui.host, ui.prefix)
 	select {
 	case <-stop:
 		_ = server.Close()
@@ -117,13 +119,13 @@ func (u *uiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refusedStatus is the status that the admin API has refused with, or 502 where it has not
-// answered. caddycmd.AdminAPIRequest has it in the text of its error only.
+// answered.
 func refusedStatus(err error) int {
-	var status int
-	if _, scanErr := fmt.Sscanf(err.Error(), "caddy responded with error: HTTP %3d:", &status); scanErr != nil || status < 400 {
+	var answer *adminError
+	if !errors.As(err, &answer) {
 		return http.StatusBadGateway
 	}
-	return status
+	return answer.Status
 }
 
 // ours reports whether host is where the page is.

@@ -17,7 +17,7 @@ func TestUIServer(t *testing.T) {
 			return nil, errors.New("performing request: connection refused")
 		}
 		if strings.Contains(uri, "id=8") {
-			return nil, errors.New(`caddy responded with error: HTTP 404: {"error":"no call 8"}`)
+			return nil, &adminError{"no call 8", http.StatusNotFound}
 		}
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/x"}, "Set-Cookie": {"a=b"}}, Body: io.NopCloser(strings.NewReader("ok"))}, nil
 	}}

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// palette has what switches the colors of a terminal; for other writers it is empty.
+type palette struct{ red, bold, dim, invert, reset string }
+
+// paletteOf returns the colors of w: none if it is no terminal, or if NO_COLOR is set.
+func paletteOf(w io.Writer) palette {
+	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return palette{}
+	}
+	return palette{"\x1b[31m", "\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[0m"}
+}
+
+// isTerminal reports whether what is written to w, or read from it, is a person's.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// failure is "Error: …", with the line of the source that it is about, and the hint, to be seen.
+func (p palette) failure(text string) string {
+	lines := strings.Split(printable(text), "\n")
+	lines[0] = p.red + "Error:" + p.reset + " " + lines[0]
+	for i, line := range lines {
+		if i > 0 && (strings.HasPrefix(line, "> ") || strings.HasPrefix(line, "hint: ")) {
+			lines[i] = p.bold + line + p.reset
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// printable returns text for a terminal: what scripts and clients say must not move its cursor, or
+// do worse. Line breaks and tabs stay.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
