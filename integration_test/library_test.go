@@ -91,11 +91,11 @@ func (t *tally) open(scope *lib.Scope) lua.LValue {
 	functions := scope.L().NewTable()
 	scope.L().SetFuncs(functions, map[string]lua.LGFunction{
 		"of": func(L *lua.LState) int {
-			L.Push(luaval.NewObject(s.counter, L.CheckString(1)))
+			L.Push(luaval.NewObject(s.counter, luaval.CheckString(L, 1)))
 			return 1
 		},
 		"add": func(L *lua.LState) int { // tally.add(name): the new count, after a wait
-			name := L.CheckString(1)
+			name := luaval.CheckString(L, 1)
 			scope.Caller().Await(L, lib.WaitsOn{What: "tally", Which: name}, func(context.Context) {})
 			s.counts[name] += t.Step
 			L.Push(lua.LNumber(s.counts[name]))

@@ -171,7 +171,7 @@ func stringKey(L *lua.LState) string {
 }
 
 func nodeIndex(L *lua.LState) int {
-	n := L.CheckUserData(1).Value.(*apiNode)
+	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	key := stringKey(L)
 	L.Push(n.get(L, key))
 	return 1
@@ -199,12 +199,12 @@ func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 }
 
 func nodeNewIndex(L *lua.LState) int {
-	L.CheckUserData(1).Value.(*apiNode).set(L, stringKey(L), L.Get(3))
+	luaval.CheckUserData(L, 1).Value.(*apiNode).set(L, stringKey(L), L.Get(3))
 	return 0
 }
 
 func hooksIndex(L *lua.LState) int {
-	l := L.CheckUserData(1).Value.(*hookList)
+	l := luaval.CheckUserData(L, 1).Value.(*hookList)
 	key := stringKey(L)
 	l.node.gen.noteRead(L, misread{node: l.node, list: l.kind, key: key})
 	for i := range l.list {
@@ -219,7 +219,7 @@ func hooksIndex(L *lua.LState) int {
 }
 
 func hooksNewIndex(L *lua.LState) int {
-	L.CheckUserData(1).Value.(*hookList).set(L, stringKey(L), L.Get(3))
+	luaval.CheckUserData(L, 1).Value.(*hookList).set(L, stringKey(L), L.Get(3))
 	return 0
 }
 
@@ -230,7 +230,7 @@ var reserved = map[string]string{
 }
 
 func rootIndex(L *lua.LState) int {
-	n := L.CheckUserData(1).Value.(*apiNode)
+	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	key := stringKey(L)
 	if b := n.gen.builders[key]; b != nil {
 		L.Push(b)
@@ -248,7 +248,7 @@ func rootIndex(L *lua.LState) int {
 }
 
 func rootNewIndex(L *lua.LState) int {
-	n := L.CheckUserData(1).Value.(*apiNode)
+	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	key := stringKey(L)
 	why, isReserved := reserved[key]
 	switch {

@@ -126,7 +126,7 @@ func (vm *VM) retireAll() {
 // While the script loads f is kept until the server starts. Errors: more than maxTasks
 // tasks.
 func (g *Generation) spawnLua(L *lua.LState) int {
-	g.spawn(L, &backgroundTask{kind: "rover.spawn", fn: L.CheckFunction(1), where: luaval.CallerLine(L)})
+	g.spawn(L, &backgroundTask{kind: "rover.spawn", fn: luaval.CheckFunction(L, 1), where: luaval.CallerLine(L)})
 	return 0
 }
 

@@ -295,7 +295,7 @@ func TestBackgroundLimits(t *testing.T) {
 		"negative": "bad argument #1 to after (seconds between 0 and 31536000 expected)",
 		"nan":      "bad argument #1 to after (seconds between 0 and 31536000 expected)",
 		"late":     "bad argument #1 to after (seconds between 0 and 31536000 expected)",
-		"nofn":     "bad argument #2 to after (function expected, got nil)",
+		"nofn":     "bad argument #2 to after (function expected, got no value)",
 		"spec":     `bad argument #1 to cron (cron specification "61 * * * *": end of range (61) above maximum (59): 61)`,
 		"never":    `bad argument #1 to cron (cron specification "0 0 30 2 *" never comes true)`,
 		"zone":     `bad argument #1 to cron (cron specification "TZ=" cannot be read)`,

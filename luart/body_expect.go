@@ -27,7 +27,7 @@ import (
 // stands at its place.
 func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
-	schema := L.CheckAny(2)
+	schema := luaval.CheckAny(L, 2)
 	v := bodyJSON(L, b)
 	expectation{L, new(luaval.Pace)}.check(nil, schema, v)
 	L.Push(v)

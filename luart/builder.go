@@ -32,7 +32,7 @@ func (b *builder) does() string {
 }
 
 func builderIndex(L *lua.LState) int {
-	b := L.CheckUserData(1).Value.(*builder)
+	b := luaval.CheckUserData(L, 1).Value.(*builder)
 	if fn := b.method[L.Get(2).String()]; fn != nil {
 		L.Push(fn)
 		return 1
@@ -43,7 +43,7 @@ func builderIndex(L *lua.LState) int {
 	return 0
 }
 
-func builderCall(L *lua.LState) int { return L.CheckUserData(1).Value.(*builder).call(L) }
+func builderCall(L *lua.LState) int { return luaval.CheckUserData(L, 1).Value.(*builder).call(L) }
 
 // newBuilders makes the response builders of a generation. Only the holder may call it.
 func newBuilders(g *Generation) map[string]*lua.LUserData {
@@ -74,7 +74,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		}})
 	}
 	simple("json", func(L *lua.LState, at int, r *response) {
-		body, err := jsonlua.Append(luaval.BudgetOf(L), nil, L.CheckAny(at))
+		body, err := jsonlua.Append(luaval.BudgetOf(L), nil, luaval.CheckAny(L, at))
 		if err != nil {
 			L.RaiseError("api.json: %s", err.Error())
 		}
@@ -84,7 +84,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		r.body, r.ctype = []byte(luaval.CheckText(L, at)), typeText
 	})
 	simple("raw", func(L *lua.LState, at int, r *response) {
-		r.body, r.ctype = []byte(L.CheckString(at)), typeRaw
+		r.body, r.ctype = []byte(luaval.CheckString(L, at)), typeRaw
 		if ctype := L.Get(at + 1); ctype != lua.LNil {
 			r.ctype = checkContentType(L, at+1)
 		}
@@ -93,11 +93,11 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, response{status: checkStatus(L, 2)}, 3) }})
 	redirect := func(L *lua.LState, status, at int) int {
 		if status < 300 || status > 399 {
-			L.ArgError(2, "status between 300 and 399 expected, got "+strconv.Itoa(status))
+			luaval.ArgError(L, 2, "status between 300 and 399 expected, got "+strconv.Itoa(status))
 		}
-		url := L.CheckString(at)
+		url := luaval.CheckString(L, at)
 		if url == "" || strings.ContainsFunc(url, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-			L.ArgError(at, "URL without control characters expected, got "+strconv.Quote(url))
+			luaval.ArgError(L, at, "URL without control characters expected, got "+strconv.Quote(url))
 		}
 		r := &response{status: status}
 		r.headerMap()["Location"] = []string{url}
@@ -115,7 +115,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		r := errorResponse(checkStatus(L, 3), luaval.CheckText(L, 4))
 		if handled(L, 5) {
 			if r.status < 400 {
-				L.ArgError(3, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
+				luaval.ArgError(L, 3, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
 			}
 			r.handled = &ScriptError{Status: r.status, Message: luaval.CheckText(L, 4), Deliberate: true, Handle: true}
 		}
@@ -139,7 +139,7 @@ func handled(L *lua.LState, n int) (handle bool) {
 	if L.Get(n) == lua.LNil {
 		return false
 	}
-	luaval.EachField(L, L.CheckTable(n), func(key string, v lua.LValue) {
+	luaval.EachField(L, luaval.CheckTable(L, n), func(key string, v lua.LValue) {
 		b, ok := v.(lua.LBool)
 		if key != "handle" || !ok {
 			L.RaiseError("api:error has the option handle only, true or false, not %s (%s)", key, v.String())
@@ -159,7 +159,7 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 	r.ctype = typeHTML
 	if data, ok := L.Get(at).(*lua.LTable); ok {
 		L.Push(L.NewFunction(func(L *lua.LState) int {
-			text, err := g.templates.Render(L, data, L.CheckString(1))
+			text, err := g.templates.Render(L, data, luaval.CheckString(L, 1))
 			if err != nil {
 				L.RaiseError("%s", err.Error())
 			}
@@ -186,7 +186,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	add := func(v lua.LValue) {
 		s, ok := v.(lua.LString)
 		if !ok {
-			L.ArgError(arg, "upstream address expected, got "+luaval.TypeName(v))
+			luaval.ArgError(L, arg, "upstream address expected, got "+luaval.TypeName(v))
 		}
 		if g.checkUpstream != nil {
 			if err := g.checkUpstream(string(s)); err != nil {
@@ -215,7 +215,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
 	to := &ProxyTo{}
 	if L.Get(3) != lua.LNil {
-		luaval.EachField(L, L.CheckTable(3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+		luaval.EachField(L, luaval.CheckTable(L, 3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
 	if to.pick == nil || L.Get(2) != lua.LNil {
 		to.Upstreams = g.checkAddresses(L, 2, 1, name)

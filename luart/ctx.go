@@ -29,7 +29,7 @@ func checkCtx(L *lua.LState) *Exchange {
 			L.RaiseError("the request is over: ctx is valid until its handler returns")
 		}
 	}
-	L.ArgError(1, "ctx expected, got "+luaval.TypeName(L.Get(1))+" (call ctx:method() with a colon)")
+	luaval.ArgError(L, 1, "ctx expected, got "+luaval.TypeName(L.Get(1))+" (call ctx:method() with a colon)")
 	return nil
 }
 
@@ -140,7 +140,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"param": func(L *lua.LState) int {
 			x := checkCtx(L)
-			name := L.CheckString(2)
+			name := luaval.CheckString(L, 2)
 			for _, p := range x.match.Params {
 				if p.Name == name {
 					L.Push(lua.LString(p.Value))
@@ -158,7 +158,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"get": func(L *lua.LState) int {
 			x := checkCtx(L)
-			key := L.CheckAny(2)
+			key := luaval.CheckAny(L, 2)
 			if x.luaCtx.values == nil {
 				L.Push(lua.LNil)
 				return 1
@@ -168,9 +168,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"set": func(L *lua.LState) int {
 			x := checkCtx(L)
-			key, value := L.CheckAny(2), L.CheckAny(3)
+			key, value := luaval.CheckAny(L, 2), luaval.CheckAny(L, 3)
 			if key == lua.LNil {
-				L.ArgError(2, "a key cannot be nil")
+				luaval.ArgError(L, 2, "a key cannot be nil")
 			}
 			if x.luaCtx.values == nil {
 				x.luaCtx.values = L.CreateTable(0, 4)
@@ -180,7 +180,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"var": func(L *lua.LState) int {
 			x := checkCtx(L)
-			name := L.CheckString(2)
+			name := luaval.CheckString(L, 2)
 			x.gen.checkVar(L, name)
 			v, ok := x.host.Var(x.r, name)
 			if !ok {
@@ -192,17 +192,17 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		},
 		"set_var": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.host.SetVar(x.r, L.CheckString(2), scalarArgument(L, 3))
+			x.host.SetVar(x.r, luaval.CheckString(L, 2), scalarArgument(L, 3))
 			return 0
 		},
 		"log": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.log().Info(L.CheckString(2), loglimit.Fields(L, 3)...)
+			x.log().Info(luaval.CheckString(L, 2), loglimit.Fields(L, 3)...)
 			return 0
 		},
 		"log_field": func(L *lua.LState) int {
 			x := checkCtx(L)
-			x.logField(L.CheckString(2), scalarArgument(L, 3))
+			x.logField(luaval.CheckString(L, 2), scalarArgument(L, 3))
 			return 0
 		},
 	}
@@ -251,7 +251,7 @@ func goValue(v any) lua.LValue {
 func scalarArgument(L *lua.LState, n int) any {
 	v, ok := luaval.Scalar(L.Get(n))
 	if !ok {
-		L.ArgError(n, "string, number, boolean or nil expected, got "+luaval.TypeName(L.Get(n)))
+		luaval.ArgError(L, n, "string, number, boolean or nil expected, got "+luaval.TypeName(L.Get(n)))
 	}
 	return v
 }

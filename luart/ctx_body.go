@@ -220,9 +220,9 @@ func raiseBodyError(L *lua.LState, err error) {
 }
 
 func checkBody(L *lua.LState) *body {
-	b, ok := L.CheckUserData(1).Value.(*body)
+	b, ok := luaval.CheckUserData(L, 1).Value.(*body)
 	if !ok {
-		L.ArgError(1, "body expected (call body:method() with a colon)")
+		luaval.ArgError(L, 1, "body expected (call body:method() with a colon)")
 	}
 	b.check(L)
 	return b

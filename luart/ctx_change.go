@@ -20,7 +20,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		name, value := checkHeader(L, 2)
 		if name == "Host" {
 			if !luaval.ValidHost(value) {
-				L.ArgError(3, strconv.Quote(value)+" is not a host")
+				luaval.ArgError(L, 3, strconv.Quote(value)+" is not a host")
 			}
 			x.r.Host = value
 		} else {
@@ -34,7 +34,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		name, value := checkHeader(L, 2)
 		checkFraming(L, 2, name)
 		if name == "Host" {
-			L.ArgError(2, "a request has one Host: use set_host")
+			luaval.ArgError(L, 2, "a request has one Host: use set_host")
 		}
 		x.r.Header[name] = append(x.r.Header[name], value)
 		return chain(L)
@@ -44,16 +44,16 @@ var ctxChanges = map[string]lua.LGFunction{
 		name := checkHeaderName(L, 2)
 		checkFraming(L, 2, name)
 		if name == "Host" {
-			L.ArgError(2, "a request has a Host: use set_host")
+			luaval.ArgError(L, 2, "a request has a Host: use set_host")
 		}
 		delete(x.r.Header, name)
 		return chain(L)
 	},
 	"set_method": func(L *lua.LState) int {
 		x := checkCtx(L)
-		method := L.CheckString(2)
+		method := luaval.CheckString(L, 2)
 		if !httpguts.ValidHeaderFieldName(method) {
-			L.ArgError(2, strconv.Quote(method)+" is not a method")
+			luaval.ArgError(L, 2, strconv.Quote(method)+" is not a method")
 		}
 		x.r.Method = strings.ToUpper(method)
 		return chain(L)
@@ -63,9 +63,9 @@ var ctxChanges = map[string]lua.LGFunction{
 	"set_query":    ctxSetQuery,
 	"set_host": func(L *lua.LState) int {
 		x := checkCtx(L)
-		host := L.CheckString(2)
+		host := luaval.CheckString(L, 2)
 		if !luaval.ValidHost(host) {
-			L.ArgError(2, strconv.Quote(host)+" is not a host")
+			luaval.ArgError(L, 2, strconv.Quote(host)+" is not a host")
 		}
 		x.r.Host = host
 		return chain(L)
@@ -88,7 +88,7 @@ var ctxChanges = map[string]lua.LGFunction{
 	},
 	"set_body": func(L *lua.LState) int {
 		x := checkCtx(L)
-		b := []byte(L.CheckString(2))
+		b := []byte(luaval.CheckString(L, 2))
 		r := x.r
 		s := &reqbody.Spool{Mem: b, Size: int64(len(b))}
 		r.Body = s.Body(nil)

@@ -32,7 +32,7 @@ func eachCookie(h http.Header, f func(name, value string) bool) {
 
 // ctxCookie is ctx:cookie(name): the first value of that name, or nil.
 func ctxCookie(L *lua.LState) int {
-	x, wanted := checkCtx(L), L.CheckString(2)
+	x, wanted := checkCtx(L), luaval.CheckString(L, 2)
 	found := lua.LNil
 	eachCookie(x.r.Header, func(name, value string) bool {
 		if name == wanted {

@@ -28,7 +28,7 @@ func checkSingle(L *lua.LState, name string, values []string) {
 // ctxHeader is ctx:header(name): the first value of that name, in any case, or nil.
 func ctxHeader(L *lua.LState) int {
 	x := checkCtx(L)
-	name := http.CanonicalHeaderKey(L.CheckString(2))
+	name := http.CanonicalHeaderKey(luaval.CheckString(L, 2))
 	if name == "Host" {
 		L.Push(lua.LString(x.r.Host))
 		return 1

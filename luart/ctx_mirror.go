@@ -46,13 +46,13 @@ func (vm *VM) mirror(L *lua.LState) int {
 func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	const f = "ctx:mirror"
 	o := mirrorOptions{sample: 1, timeout: mirrorTimeout.Seconds(), maxBody: g.maxBody}
-	L.CheckString(2)
+	luaval.CheckString(L, 2)
 	o.to.Upstreams = g.checkAddresses(L, 2, 1, f)
 	o.to.Mirror = true
 	if L.Get(3) == lua.LNil {
 		return o
 	}
-	luaval.EachField(L, L.CheckTable(3), func(key string, v lua.LValue) {
+	luaval.EachField(L, luaval.CheckTable(L, 3), func(key string, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		switch key {
 		case "sample":

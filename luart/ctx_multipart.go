@@ -113,7 +113,7 @@ func (b *body) form(vm *VM, L *lua.LState) int {
 
 // file is file(name): the first file of that name, or nil.
 func (b *body) file(vm *VM, L *lua.LState) int {
-	name := L.CheckString(2)
+	name := luaval.CheckString(L, 2)
 	parts := b.parse(vm, L)
 	for i := range parts {
 		if p := &parts[i]; p.Name == name && p.Filename != "" {
@@ -127,7 +127,7 @@ func (b *body) file(vm *VM, L *lua.LState) int {
 
 // files is files(name): a list of the files of that name.
 func (b *body) files(vm *VM, L *lua.LState) int {
-	name := L.CheckString(2)
+	name := luaval.CheckString(L, 2)
 	parts := b.parse(vm, L)
 	t := L.NewTable()
 	for i := range parts {
@@ -157,7 +157,7 @@ func checkPart(L *lua.LState) *partOf {
 			return p
 		}
 	}
-	L.ArgError(1, "part expected, got "+luaval.TypeName(L.Get(1))+" (call part:method() with a colon)")
+	luaval.ArgError(L, 1, "part expected, got "+luaval.TypeName(L.Get(1))+" (call part:method() with a colon)")
 	return nil
 }
 

@@ -40,13 +40,13 @@ func (x *Exchange) setPath(L *lua.LState, what, path, query string) {
 // a 400.
 func ctxRewrite(L *lua.LState) int {
 	x := checkCtx(L)
-	path := L.CheckString(2)
+	path := luaval.CheckString(L, 2)
 	if !strings.HasPrefix(path, "/") {
-		L.ArgError(2, "path beginning with / expected, got "+strconv.Quote(path)+" (ctx:strip_prefix takes a prefix off)")
+		luaval.ArgError(L, 2, "path beginning with / expected, got "+strconv.Quote(path)+" (ctx:strip_prefix takes a prefix off)")
 	}
 	query := x.r.URL.RawQuery
 	if L.Get(3) != lua.LNil {
-		query = L.CheckString(3)
+		query = luaval.CheckString(L, 3)
 		if err := urltext.CheckQueryText(query); err != nil {
 			luaval.RaiseStatus(L, http.StatusBadRequest, "ctx:rewrite: query: "+err.Error())
 		}
@@ -60,9 +60,9 @@ func ctxRewrite(L *lua.LState) int {
 // where the path does not begin with them. The rest stays as it is escaped.
 func ctxStripPrefix(L *lua.LState) int {
 	x := checkCtx(L)
-	prefix := strings.TrimSuffix(L.CheckString(2), "/")
+	prefix := strings.TrimSuffix(luaval.CheckString(L, 2), "/")
 	if !strings.HasPrefix(prefix, "/") {
-		L.ArgError(2, "prefix beginning with / and a segment expected, got "+strconv.Quote(L.CheckString(2)))
+		luaval.ArgError(L, 2, "prefix beginning with / and a segment expected, got "+strconv.Quote(luaval.CheckString(L, 2)))
 	}
 	rest, ok := "", x.r.URL.Opaque == ""
 	if ok {

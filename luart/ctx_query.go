@@ -37,16 +37,16 @@ func checkQuery(L *lua.LState, x *Exchange) string {
 // The values stand where the key's first pair was, or at the end; no other byte changes.
 func ctxSetQuery(L *lua.LState) int {
 	x := checkCtx(L)
-	key := L.CheckString(2)
+	key := luaval.CheckString(L, 2)
 	var values []string
 	size := 0
-	switch v := L.CheckAny(3).(type) {
+	switch v := luaval.CheckAny(L, 3).(type) {
 	case *lua.LNilType:
 	case *lua.LTable:
 		for i := 1; i <= v.Len(); i++ {
 			s, ok := luaval.StringValue(v.RawGetInt(i))
 			if !ok {
-				L.ArgError(3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+luaval.TypeName(v.RawGetInt(i)))
+				luaval.ArgError(L, 3, "a list of strings expected, item "+strconv.Itoa(i)+" is a "+luaval.TypeName(v.RawGetInt(i)))
 			}
 			luaval.CheckBurst(L) // a value may be long
 			size += len(s)

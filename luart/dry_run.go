@@ -9,6 +9,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -22,7 +23,7 @@ func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, 
 
 // drySleep is rover.sleep then.
 func drySleep(L *lua.LState) int {
-	L.CheckNumber(1)
+	luaval.CheckNumber(L, 1)
 	return 0
 }
 

@@ -86,9 +86,9 @@ const maxReplaceWindow = 1 << 20
 
 // checkReplace returns the arguments of res:replace(pattern, replacement[, options]).
 func checkReplace(L *lua.LState) filter {
-	f := filter{replacement: L.CheckString(3)}
+	f := filter{replacement: luaval.CheckString(L, 3)}
 	if t := L.Get(4); t != lua.LNil {
-		luaval.EachField(L, L.CheckTable(4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
+		luaval.EachField(L, luaval.CheckTable(L, 4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {
@@ -99,7 +99,7 @@ func checkReplace(L *lua.LState) filter {
 		f.pattern, err = bodyfilter.NewPlain(text)
 	}
 	if f.pattern == nil && err == nil {
-		L.ArgError(2, "string or expression of rover.re.compile expected, got "+luaval.TypeName(L.Get(2)))
+		luaval.ArgError(L, 2, "string or expression of rover.re.compile expected, got "+luaval.TypeName(L.Get(2)))
 	}
 	if err == nil { // whether they go together
 		_, err = f.replacer(nil)

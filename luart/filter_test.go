@@ -520,11 +520,11 @@ func TestFilterArguments(t *testing.T) {
 		end
 		return api`)
 	want := []string{
-		"bad argument #2 to (anonymous) (function expected, got nil)",
+		"bad argument #2 to (anonymous) (function expected, got no value)",
 		"bad argument #2 to (anonymous) (function expected, got string)",
 		"bad argument #2 to (anonymous) (string or expression of rover.re.compile expected, got table)",
 		"res:replace: the pattern is empty",
-		"bad argument #3 to (anonymous) (string expected, got nil)",
+		"bad argument #3 to (anonymous) (string expected, got no value)",
 		`res:replace has no option "windw": window, limit, literal`,
 		"res:replace: option window cannot be number (0)",
 		"res:replace: the pattern has 2 bytes, more than the window of 1",

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // opensTunnel reports whether the head of a response opens a tunnel: 101 to an Upgrade, or
@@ -57,7 +59,7 @@ func (r *response) isTunnel() bool { return r.from != nil && r.from.tunnel }
 // when it is clear that nobody wants it after all.
 func (r *response) refuseTunnel(L *lua.LState, status int) {
 	if r.from.socket && status < 300 {
-		L.ArgError(3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
+		luaval.ArgError(L, 3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
 	}
 	r.makeOwn()
 	for name := range r.header { // the proxy writes WebSocket, not Websocket

@@ -31,10 +31,10 @@ type functions map[FunctionKind]map[string]*handler
 // script that has loaded.
 func (g *Generation) register(kind FunctionKind) lua.LGFunction {
 	return func(L *lua.LState) int {
-		name, fn := L.CheckString(1), L.CheckFunction(2)
+		name, fn := luaval.CheckString(L, 1), luaval.CheckFunction(L, 2)
 		switch had := g.functions[kind][name]; {
 		case name == "":
-			L.ArgError(1, "a name expected, got an empty string")
+			luaval.ArgError(L, 1, "a name expected, got an empty string")
 		case had != nil:
 			L.RaiseError("rover.%s: %q is registered already, at %s", kind, name, had.where)
 		case g.tree != nil:

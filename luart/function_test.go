@@ -199,7 +199,7 @@ func TestRegisterErrors(t *testing.T) {
 		{`rover.matcher("a", function() end)
 		  rover.matcher("a", function() end)`, `app.lua:2: rover.matcher: "a" is registered already, at app.lua:1`},
 		{`rover.policy("", function() end)`, "app.lua:1: bad argument #1 to policy (a name expected, got an empty string)"},
-		{`rover.matcher("a")`, "app.lua:1: bad argument #2 to matcher (function expected, got nil)"},
+		{`rover.matcher("a")`, "app.lua:1: bad argument #2 to matcher (function expected, got no value)"},
 		{`rover.matcher(function() end)`, "app.lua:1: bad argument #1 to matcher (string expected, got function)"},
 	} {
 		s := newServer(t, "return rover.server {}")
@@ -341,7 +341,7 @@ func TestUpstreamMethod(t *testing.T) {
 	for _, tt := range []struct{ path, want string }{
 		{"/schemes", `app.lua:8: ctx:upstream: the upstreams of a list have one scheme, these have "http" and ""`},
 		{"/empty", "app.lua:9: ctx:upstream: a list names 1 to 16 upstreams, this one 0"},
-		{"/none", "app.lua:10: bad argument #2 to upstream (upstream address expected, got nil)"},
+		{"/none", "app.lua:10: bad argument #1 to upstream (upstream address expected, got nil)"},
 		{"/bad", "app.lua:11: ctx:upstream: no good"},
 	} {
 		s.do(http.MethodGet+" "+tt.path, "")

@@ -307,7 +307,7 @@ func (g *Generation) server(L *lua.LState) int {
 		L.RaiseError("rover.server was called before: a script has one api")
 	}
 	if L.GetTop() > 0 {
-		luaval.EachField(L, L.CheckTable(1), func(key string, _ lua.LValue) {
+		luaval.EachField(L, luaval.CheckTable(L, 1), func(key string, _ lua.LValue) {
 			see := "the Caddyfile"
 			switch key {
 			case "host", "port", "address", "listen":

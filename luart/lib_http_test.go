@@ -177,7 +177,7 @@ func TestHTTP(t *testing.T) {
 func TestHTTPBadArguments(t *testing.T) {
 	u := newUpstream(t)
 	cases := [][2]string{
-		{`http.get()`, "bad argument #1 to get (string expected, got nil)"},
+		{`http.get()`, "bad argument #1 to get (string expected, got no value)"},
 		{`http.get({})`, "bad argument #1 to get (string expected, got table)"},
 		{`http.get("/x")`, `bad argument #1 to get (URL beginning with http:// or https:// and a host expected, got "/x")`},
 		{`http.get("ftp://x/")`, `bad argument #1 to get (URL beginning with http:// or https:// and a host expected, got "ftp://x/")`},
@@ -218,13 +218,13 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.create { cert = "x", key = "y" }`, "bad argument #1 to create (options cert and key: failed to find any PEM data in certificate input)"},
 		{`http.create { insecure = "no" }`, "bad argument #1 to create (option insecure: boolean expected, got string)"},
 		{`http.create { base_url = up }.get("/x")`, "bad argument #1 to get (client expected, got string (call client:get() with a colon))"},
-		{`http.create { base_url = up }:get("http://other.test/")`, `bad argument #2 to get (path expected, got the URL "http://other.test/": the client has the base_url $UP)`},
+		{`http.create { base_url = up }:get("http://other.test/")`, `bad argument #1 to get (path expected, got the URL "http://other.test/": the client has the base_url $UP)`},
 		{`local r = http.get(up .. "/echo") r.lines()`, "bad argument #1 to lines (HTTP response expected, got nil (call res:method() with a colon))"},
 		{`http.create { base_url = up .. "/v1" }:get("/items/" .. rover.url.encode("../private"))`, `rover.http: the path "/v1/items/..%2Fprivate": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
 		{`http.create { base_url = up .. "/v1" }:get("..")`, `rover.http: the path "/v1/..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
 		{`http.request { url = up .. [[/a\..]] }`, `rover.http: the path "/a%5C..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
 		{`http.create { base_url = up .. "/v1/%2e" }`, `bad argument #1 to create (option base_url: the path "/v1/%2e": it has the segment ".", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters))`},
-		{`http.get(up .. "/echo"):read(0)`, "bad argument #2 to read (number of bytes from 1 to 16777216 expected, got 0)"},
+		{`http.get(up .. "/echo"):read(0)`, "bad argument #1 to read (number of bytes from 1 to 16777216 expected, got 0)"},
 	}
 	for i := range cases {
 		cases[i][1] = "raised | app.lua:" + strconv.Itoa(12+i) + ": " + cases[i][1]

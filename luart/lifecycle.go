@@ -40,7 +40,7 @@ type lifeHook struct {
 
 // addHook is api.on_start(f), the call.
 func addHook(L *lua.LState) int {
-	h := L.CheckUserData(1).Value.(*lifeHook)
+	h := luaval.CheckUserData(L, 1).Value.(*lifeHook)
 	at := 2
 	if ud, ok := L.Get(2).(*lua.LUserData); ok && ud.Metatable == h.gen.vm.types.root {
 		at = 3 // api:on_start(f)
@@ -56,7 +56,7 @@ func addHook(L *lua.LState) int {
 // noHookField says that a hook of the generation's life has no fields, and how the path is
 // written that was meant.
 func noHookField(L *lua.LState) int {
-	h := L.CheckUserData(1).Value.(*lifeHook)
+	h := luaval.CheckUserData(L, 1).Value.(*lifeHook)
 	key := L.Get(2).String()
 	L.RaiseError("api.%s%s: api.%[1]s takes the function of a hook and has no fields%[3]s%[2]s",
 		h.name, luaKey(key), h.gen.api.Value.(*apiNode).insteadOf(h.name))

@@ -144,14 +144,14 @@ func (vm *VM) detachAll(L *lua.LState, on waitsOn, n int, run func(i int)) {
 // checkFunctions returns argument 1, a table of functions, and their names if it has
 // names.
 func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
-	t := L.CheckTable(1)
+	t := luaval.CheckTable(L, 1)
 	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
 		if len(fns) == maxParallel {
 			L.RaiseError("rover.parallel: more than %d functions, the limit", maxParallel)
 		}
 		fn, ok := v.(*lua.LFunction)
 		if !ok {
-			L.ArgError(1, "table of functions expected, it has a "+luaval.TypeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
+			luaval.ArgError(L, 1, "table of functions expected, it has a "+luaval.TypeName(v)+" at "+lua.LVAsString(L.ToStringMeta(key)))
 		}
 		if _, named := key.(lua.LString); named {
 			names = append(names, key)
@@ -164,7 +164,7 @@ func checkFunctions(L *lua.LState) (names []lua.LValue, fns []*lua.LFunction) {
 	for i := range fns {
 		fn, ok := t.RawGetInt(i + 1).(*lua.LFunction)
 		if !ok {
-			L.ArgError(1, "functions at 1, 2, 3, … or with names expected, not both or with gaps")
+			luaval.ArgError(L, 1, "functions at 1, 2, 3, … or with names expected, not both or with gaps")
 		}
 		fns[i] = fn
 	}

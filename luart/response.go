@@ -117,15 +117,15 @@ func checkResponse(L *lua.LState, n int) *response {
 			return r
 		}
 	}
-	L.ArgError(n, "response expected, got "+luaval.TypeName(L.Get(n)))
+	luaval.ArgError(L, n, "response expected, got "+luaval.TypeName(L.Get(n)))
 	return nil
 }
 
 // checkStatus returns argument n as the status of an answer.
 func checkStatus(L *lua.LState, n int) int {
-	status := L.CheckInt(n)
+	status := luaval.CheckInt(L, n)
 	if status < 200 || status > 599 {
-		L.ArgError(n, "status between 200 and 599 expected, got "+strconv.Itoa(status))
+		luaval.ArgError(L, n, "status between 200 and 599 expected, got "+strconv.Itoa(status))
 	}
 	return status
 }
@@ -139,18 +139,18 @@ func checkHeader(L *lua.LState, n int) (name, value string) {
 	case lua.LNumber:
 		value = luaval.ExactString(v)
 	default:
-		L.TypeError(n+1, lua.LTString)
+		luaval.ArgTypeError(L, n+1, "string")
 	}
 	if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsAny(value, "\r\n\x00") {
-		L.ArgError(n+1, "header "+name+": CR, LF, NUL and other control characters are not allowed in "+strconv.Quote(value))
+		luaval.ArgError(L, n+1, "header "+name+": CR, LF, NUL and other control characters are not allowed in "+strconv.Quote(value))
 	}
 	return name, value
 }
 
 func checkHeaderName(L *lua.LState, n int) string {
-	name := L.CheckString(n)
+	name := luaval.CheckString(L, n)
 	if !httpguts.ValidHeaderFieldName(name) {
-		L.ArgError(n, strconv.Quote(name)+" is not a header name")
+		luaval.ArgError(L, n, strconv.Quote(name)+" is not a header name")
 	}
 	return http.CanonicalHeaderKey(name)
 }
@@ -211,7 +211,7 @@ var responseMethods = map[string]lua.LGFunction{
 // the body, in Go.
 func checkFraming(L *lua.LState, n int, name string) {
 	if luaval.IsFraming(name) {
-		L.ArgError(n, name+" follows from the message and cannot be changed")
+		luaval.ArgError(L, n, name+" follows from the message and cannot be changed")
 	}
 }
 
@@ -219,7 +219,7 @@ func checkFraming(L *lua.LState, n int, name string) {
 // path, domain, max_age (seconds; 0 deletes), expires (seconds since the epoch),
 // secure, http_only, same_site ("lax", "strict" or "none").
 func checkCookie(L *lua.LState, n int) *http.Cookie {
-	t := L.CheckTable(n)
+	t := luaval.CheckTable(L, n)
 	c := &http.Cookie{}
 	t.ForEach(func(k, v lua.LValue) {
 		var ok bool
@@ -264,14 +264,14 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 				ok = false
 			}
 		default:
-			L.ArgError(n, "a cookie has no field "+strconv.Quote(lua.LVAsString(k)))
+			luaval.ArgError(L, n, "a cookie has no field "+strconv.Quote(lua.LVAsString(k)))
 		}
 		if !ok {
-			L.ArgError(n, "cookie field "+string(key)+" cannot be a "+luaval.TypeName(v)+" "+v.String())
+			luaval.ArgError(L, n, "cookie field "+string(key)+" cannot be a "+luaval.TypeName(v)+" "+v.String())
 		}
 	})
 	if err := c.Valid(); err != nil {
-		L.ArgError(n, err.Error())
+		luaval.ArgError(L, n, err.Error())
 	}
 	return c
 }

@@ -47,7 +47,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	// res:set_body(bytes): returns res. It takes the place of the body, filtered or not.
 	m["set_body"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
-		text := L.CheckString(2)
+		text := luaval.CheckString(L, 2)
 		if r.isTunnel() {
 			L.SetTop(1)
 			return 1
@@ -71,7 +71,7 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	// and cannot be asked for whole.
 	m["on_chunk"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
-		r.addFilter(vm, L, filter{fn: L.CheckFunction(2)})
+		r.addFilter(vm, L, filter{fn: luaval.CheckFunction(L, 2)})
 		L.SetTop(1)
 		return 1
 	}

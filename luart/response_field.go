@@ -1,6 +1,10 @@
 package luart
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
+)
 
 // responseField is res.name for what is not a method.
 func responseField(L *lua.LState) int {
@@ -25,7 +29,7 @@ func setResponseField(L *lua.LState) int {
 		L.RaiseError("a response has no field %q that can be set", key.String())
 	}
 	if r.isTunnel() {
-		if status := L.CheckInt(3); status != r.status {
+		if status := luaval.CheckInt(L, 3); status != r.status {
 			r.refuseTunnel(L, checkStatus(L, 3))
 		}
 		return 0

@@ -10,10 +10,10 @@ import (
 // and generations share it. Where there is none yet, default becomes it ({} if not
 // given). Errors: default is not a table, or has a metatable.
 func (vm *VM) state(L *lua.LState) int {
-	name := L.CheckString(1)
+	name := luaval.CheckString(L, 1)
 	t := vm.states[name]
 	if t == nil {
-		t = L.OptTable(2, nil)
+		t = luaval.OptTable(L, 2)
 		if t == nil {
 			t = L.NewTable()
 		}

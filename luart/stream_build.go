@@ -46,7 +46,7 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 		if headers > 0 {
 			r.addHeaders(L, headers)
 		}
-		r.stream = &stream{producer: L.CheckFunction(producer), name: name, retry: -1}
+		r.stream = &stream{producer: luaval.CheckFunction(L, producer), name: name, retry: -1}
 		return g.pushResponse(L, r)
 	}
 	add("stream", func(L *lua.LState) int { return plain(L, "api.stream", 0, 3) }, nil)
@@ -63,11 +63,11 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 		if headers > 0 {
 			r.addHeaders(L, headers)
 		}
-		r.stream = &stream{producer: L.CheckFunction(producer), name: "api.sse", events: true, retry: -1}
+		r.stream = &stream{producer: luaval.CheckFunction(L, producer), name: "api.sse", events: true, retry: -1}
 		if v := L.Get(producer + 1); v != lua.LNil {
-			n, ok := checkRetry(L.CheckNumber(producer + 1))
+			n, ok := checkRetry(lua.LNumber(luaval.CheckNumber(L, producer+1)))
 			if !ok {
-				L.ArgError(producer+1, fmt.Sprintf("whole milliseconds from 0 to %d expected, got %s", maxRetry, v.String()))
+				luaval.ArgError(L, producer+1, fmt.Sprintf("whole milliseconds from 0 to %d expected, got %s", maxRetry, v.String()))
 			}
 			r.stream.retry = n
 		}
@@ -86,26 +86,26 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 func checkBodyStatus(L *lua.LState, n int) int {
 	status := checkStatus(L, n)
 	if bodyless(status) {
-		L.ArgError(n, fmt.Sprintf("status of a response with a body expected, got %d", status))
+		luaval.ArgError(L, n, fmt.Sprintf("status of a response with a body expected, got %d", status))
 	}
 	return status
 }
 
 // checkContentType returns argument n as a Content-Type.
 func checkContentType(L *lua.LState, n int) string {
-	ctype := L.CheckString(n)
+	ctype := luaval.CheckString(L, n)
 	switch {
 	case strings.ContainsAny(ctype, "\r\n\x00"):
-		L.ArgError(n, "CR, LF and NUL are not allowed in a content type")
+		luaval.ArgError(L, n, "CR, LF and NUL are not allowed in a content type")
 	case !httpguts.ValidHeaderFieldValue(ctype):
-		L.ArgError(n, "control characters are not allowed in a content type")
+		luaval.ArgError(L, n, "control characters are not allowed in a content type")
 	}
 	return ctype
 }
 
 // addHeaders sets the headers in argument n, a table.
 func (r *response) addHeaders(L *lua.LState, n int) {
-	added := luaval.CheckHeaders(L, L.CheckTable(n))
+	added := luaval.CheckHeaders(L, luaval.CheckTable(L, n))
 	h := r.headerMap()
 	for name, values := range added {
 		checkFraming(L, n, name)

@@ -69,10 +69,10 @@ func (g *Generation) every(L *lua.LState) int {
 // "CRON_TZ=Europe/Berlin 0 6 * * *"; or one of @hourly @daily @weekly @monthly @yearly.
 // Errors: a specification that cannot be read or never comes true.
 func (g *Generation) cron(L *lua.LState) int {
-	spec := L.CheckString(1)
+	spec := luaval.CheckString(L, 1)
 	schedule, err := parseCron(spec, g.vm.clock.Now())
 	if err != nil {
-		L.ArgError(1, err.Error())
+		luaval.ArgError(L, 1, err.Error())
 	}
 	return g.addTimer(L, "rover.cron", &timer{next: schedule.Next, wall: true})
 }
@@ -95,9 +95,9 @@ func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
 }
 
 func checkDelay(L *lua.LState, least time.Duration) time.Duration {
-	seconds := float64(L.CheckNumber(1))
+	seconds := luaval.CheckNumber(L, 1)
 	if !(seconds >= least.Seconds() && seconds <= maxDelay.Seconds()) {
-		L.ArgError(1, fmt.Sprintf("seconds between %v and %.0f expected", least.Seconds(), maxDelay.Seconds()))
+		luaval.ArgError(L, 1, fmt.Sprintf("seconds between %v and %.0f expected", least.Seconds(), maxDelay.Seconds()))
 	}
 	return time.Duration(seconds * float64(time.Second))
 }
@@ -105,7 +105,7 @@ func checkDelay(L *lua.LState, least time.Duration) time.Duration {
 // addTimer completes t and arms it, at once or when the generation starts.
 func (g *Generation) addTimer(L *lua.LState, kind string, t *timer) int {
 	g.checkBackground(L, kind)
-	t.g, t.backgroundTask = g, backgroundTask{kind: kind, fn: L.CheckFunction(2), where: luaval.CallerLine(L)}
+	t.g, t.backgroundTask = g, backgroundTask{kind: kind, fn: luaval.CheckFunction(L, 2), where: luaval.CallerLine(L)}
 	if g.vm.timers >= maxTimers {
 		L.RaiseError("%s: %d timers are armed, the limit", kind, maxTimers)
 	}
@@ -203,7 +203,7 @@ var timerMethods = map[string]lua.LGFunction{
 				return 0
 			}
 		}
-		L.ArgError(1, "timer expected, got "+luaval.TypeName(L.Get(1))+" (call t:stop() with a colon)")
+		luaval.ArgError(L, 1, "timer expected, got "+luaval.TypeName(L.Get(1))+" (call t:stop() with a colon)")
 		return 0
 	},
 }

@@ -61,7 +61,7 @@ func (vm *VM) callNative(L *lua.LState, native Native) int {
 	for i := range args {
 		p, _, err := luaval.CopyData(L.Get(i+1), luaval.MaxDataBytes)
 		if err != nil {
-			L.ArgError(i+1, err.Error())
+			luaval.ArgError(L, i+1, err.Error())
 		}
 		args[i] = GoValue(p)
 	}

@@ -123,9 +123,9 @@ func (vm *VM) raiseIfRetired(L *lua.LState, c *call) {
 // sleep is rover.sleep(seconds): other requests run meanwhile. Errors: a negative or
 // not finite number; the client left, the timeout struck or the server stops.
 func (vm *VM) sleep(L *lua.LState) int {
-	seconds := float64(L.CheckNumber(1))
+	seconds := luaval.CheckNumber(L, 1)
 	if !(seconds >= 0 && seconds <= maxSleep.Seconds()) {
-		L.ArgError(1, "seconds between 0 and "+maxSleep.String()+" expected")
+		luaval.ArgError(L, 1, "seconds between 0 and "+maxSleep.String()+" expected")
 	}
 	d := time.Duration(seconds * float64(time.Second))
 	vm.park(L, waitsOn{what: "rover.sleep"}, nil, d)

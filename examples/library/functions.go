@@ -31,10 +31,10 @@ func (n *Netlist) open(s *lib.Scope) lua.LValue {
 		// find(list, address): the prefix in the list that the address is in, nil if there is
 		// none. Errors: a list that there is not, what is no address.
 		"find": func(L *lua.LState) int {
-			name := L.CheckString(1)
-			a, err := netip.ParseAddr(L.CheckString(2))
+			name := luaval.CheckString(L, 1)
+			a, err := netip.ParseAddr(luaval.CheckString(L, 2))
 			if err != nil {
-				L.ArgError(2, "an IP address expected, got "+luaval.Quote(L.CheckString(2)))
+				luaval.ArgError(L, 2, "an IP address expected, got "+luaval.Quote(luaval.CheckString(L, 2)))
 			}
 			p, ok := n.list(L, name).find(a.Unmap().WithZone(""))
 			if !ok {
@@ -48,15 +48,15 @@ func (n *Netlist) open(s *lib.Scope) lua.LValue {
 
 		// hits(list): how often find has found something, over all versions of the script.
 		"hits": func(L *lua.LState) int {
-			n.list(L, L.CheckString(1))
-			L.Push(lua.LNumber(s.State.(*state).hits[L.CheckString(1)]))
+			n.list(L, luaval.CheckString(L, 1))
+			L.Push(lua.LNumber(s.State.(*state).hits[luaval.CheckString(L, 1)]))
 			return 1
 		},
 
 		// refresh(list): reads the file again, and returns how many prefixes are in it, or nil and
 		// a message; then the list stays as it is. Other handlers run meanwhile.
 		"refresh": func(L *lua.LState) int {
-			name := L.CheckString(1)
+			name := luaval.CheckString(L, 1)
 			n.list(L, name)
 			file := n.Lists[name]
 			var l *list
@@ -84,7 +84,7 @@ func (n *Netlist) list(L *lua.LState, name string) *list {
 	defer n.mu.RUnlock()
 	l := n.read[name]
 	if l == nil {
-		L.ArgError(1, "there is no list "+luaval.Quote(name)+": the Caddyfile names them in library netlist")
+		luaval.ArgError(L, 1, "there is no list "+luaval.Quote(name)+": the Caddyfile names them in library netlist")
 	}
 	return l
 }

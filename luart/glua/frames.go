@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // maxFrames of a Lua stack are looked at: the innermost ones.
@@ -52,6 +54,62 @@ func CalledAs(f CallFrame) string {
 		}
 	}
 	return ""
+}
+
+// CallKind returns how the Lua code in a frame names what it calls now: "global", "local", "upvalue",
+// "field" or, called with a colon, "method". It is "" where that is no name, and for metamethods and
+// iterators.
+func CallKind(f CallFrame) string {
+	fn := f.Function()
+	if fn.IsG {
+		return ""
+	}
+	at := f.PC() - 1
+	code := fn.Proto.Code
+	if op := Opcode(code[at]); op != lua.OP_CALL && op != lua.OP_TAILCALL {
+		return ""
+	}
+	register := ArgA(code[at])
+	for at--; at >= 0; at-- { // what put the function into its register
+		if ArgA(code[at]) != register {
+			continue
+		}
+		switch Opcode(code[at]) {
+		case lua.OP_SELF:
+			return "method"
+		case lua.OP_GETTABLE, lua.OP_GETTABLEKS:
+			return "field"
+		case lua.OP_GETGLOBAL:
+			return "global"
+		case lua.OP_GETUPVAL:
+			return "upvalue"
+		case lua.OP_MOVE, lua.OP_MOVEN:
+			return "local"
+		case lua.OP_CALL, lua.OP_CLOSURE, lua.OP_VARARG:
+			return ""
+		}
+	}
+	return ""
+}
+
+// CalledMethod returns the name of the Go function that runs in L, if Lua code has called it with a
+// colon.
+func CalledMethod(L *lua.LState) (name string, ok bool) {
+	f := CurrentFrame(L)
+	if !f.Valid() {
+		return "", false
+	}
+	caller := f.Caller()
+	if !caller.Valid() || CallKind(caller) != "method" {
+		return "", false
+	}
+	return CalledAs(caller), true
+}
+
+func init() {
+	if layout.known {
+		luaval.CalledMethod = CalledMethod
+	}
 }
 
 // Line returns the line of Lua code that runs, 0 where that is not known.

@@ -105,7 +105,7 @@ func (t *Templates) call(L *lua.LState) int {
 		L.RaiseError("bad argument #1 to html (table expected, got %s)", L.Get(2).Type())
 	}
 	L.Push(L.NewFunction(func(L *lua.LState) int {
-		text, err := t.Render(L, data, L.CheckString(1))
+		text, err := t.Render(L, data, luaval.CheckString(L, 1))
 		if err != nil {
 			L.RaiseError("%s", err.Error())
 		}
@@ -152,7 +152,7 @@ func (t *Templates) Render(L *lua.LState, data *lua.LTable, src string) (string,
 	L.Push(fn)
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		if L.GetTop() == 1 {
-			text := L.CheckString(1)
+			text := luaval.CheckString(L, 1)
 			luaval.CheckSize(L, out.Len()+len(text))
 			out.WriteString(text)
 			return 0

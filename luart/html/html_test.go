@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luarttest"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // openTemplates returns a VM where rover.html is there and page(data)[[template]] is what api.html
@@ -23,9 +24,9 @@ func openTemplates(t testing.TB) (*lua.LState, *Templates) {
 	rover.RawSetString("html", engine.Open(L))
 	L.SetGlobal("rover", rover)
 	L.SetGlobal("page", L.NewFunction(func(L *lua.LState) int {
-		data := L.OptTable(1, nil)
+		data := luaval.OptTable(L, 1)
 		L.Push(L.NewFunction(func(L *lua.LState) int {
-			text, err := engine.Render(L, data, L.CheckString(1))
+			text, err := engine.Render(L, data, luaval.CheckString(L, 1))
 			if err != nil {
 				L.RaiseError("%s", err.Error())
 			}

@@ -57,7 +57,7 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // encode is rover.json.encode.
 func encode(L *lua.LState) int {
-	v := L.CheckAny(1)
+	v := luaval.CheckAny(L, 1)
 	buf := buffers.Get().(*[]byte)
 	out, err := Append(luaval.BudgetOf(L), (*buf)[:0], v)
 	text := string(out)
@@ -74,7 +74,7 @@ func encode(L *lua.LState) int {
 
 // decode is rover.json.decode.
 func decode(L *lua.LState) int {
-	v, err := Decode(L, []byte(L.CheckString(1)))
+	v, err := Decode(L, []byte(luaval.CheckString(L, 1)))
 	L.Push(v)
 	if err != nil {
 		L.Push(lua.LString(err.Error()))
@@ -89,10 +89,10 @@ func markArray(L *lua.LState) int {
 		L.Push(luaval.NewJSONArray(L))
 		return 1
 	}
-	t := L.CheckTable(1)
+	t := luaval.CheckTable(L, 1)
 	if !luaval.IsJSONArray(t) {
 		if !luaval.Unmarked(t) {
-			L.ArgError(1, "table has a metatable already")
+			luaval.ArgError(L, 1, "table has a metatable already")
 		}
 		t.Metatable = luaval.JSONArray
 	}

@@ -59,7 +59,7 @@ func TestLibJSONRaises(t *testing.T) {
 		{`json.encode({["100%d"]={[true]=1}})`, `script.lua:2: cannot encode a table as JSON: keys must be strings or numbers, not a boolean (at ["100%d"])`},
 		{`json.encode()`, "script.lua:2: bad argument #1 to encode (value expected)"},
 		{`json.decode({})`, "script.lua:2: bad argument #1 to decode (string expected, got table)"},
-		{`json.decode()`, "script.lua:2: bad argument #1 to decode (string expected, got nil)"},
+		{`json.decode()`, "script.lua:2: bad argument #1 to decode (string expected, got no value)"},
 		{`json.array(nil)`, "script.lua:2: bad argument #1 to array (table expected, got nil)"},
 		{`json.array("x")`, "script.lua:2: bad argument #1 to array (table expected, got string)"},
 		{`json.array(setmetatable({}, {}))`, "script.lua:2: bad argument #1 to array (table has a metatable already)"},

@@ -13,7 +13,7 @@ import (
 // Fields returns argument n, a table or nothing, as fields of a log line: MaxFields of
 // them. Only the holder may call it.
 func Fields(L *lua.LState, n int) []zap.Field {
-	t := L.OptTable(n, nil)
+	t := luaval.OptTable(L, n)
 	if t == nil {
 		return nil
 	}

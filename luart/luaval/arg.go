@@ -1,11 +1,15 @@
 package luaval
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
 
 // CheckAny returns argument n, which must be there.
 func CheckAny(L *lua.LState, n int) lua.LValue {
 	if n > L.GetTop() {
-		L.ArgError(n, "value expected")
+		ArgError(L, n, "value expected")
 	}
 	return L.Get(n)
 }
@@ -57,7 +61,7 @@ func ArgTypeError(L *lua.LState, n int, want string) {
 	if n <= L.GetTop() {
 		got = L.Get(n).Type().String()
 	}
-	L.ArgError(n, want+" expected, got "+got)
+	ArgError(L, n, want+" expected, got "+got)
 }
 
 // ToString is tostring.
@@ -86,7 +90,67 @@ func StartAt(L *lua.LState, n int) int {
 func CheckText(L *lua.LState, n int) string {
 	s, ok := StringValue(L.Get(n))
 	if !ok {
-		L.TypeError(n, lua.LTString)
+		ArgTypeError(L, n, "string")
 	}
 	return s
+}
+
+// CheckTable returns argument n, a table.
+func CheckTable(L *lua.LState, n int) *lua.LTable { return check[*lua.LTable](L, n, "table") }
+
+// OptTable is CheckTable, but nil for nil and for an argument that was left out.
+func OptTable(L *lua.LState, n int) *lua.LTable {
+	if L.Get(n) == lua.LNil {
+		return nil
+	}
+	return CheckTable(L, n)
+}
+
+// CheckFunction returns argument n, a function.
+func CheckFunction(L *lua.LState, n int) *lua.LFunction {
+	return check[*lua.LFunction](L, n, "function")
+}
+
+// CheckUserData returns argument n, an object.
+func CheckUserData(L *lua.LState, n int) *lua.LUserData {
+	return check[*lua.LUserData](L, n, "userdata")
+}
+
+// CheckThread returns argument n, a coroutine.
+func CheckThread(L *lua.LState, n int) *lua.LState { return check[*lua.LState](L, n, "thread") }
+
+func check[T lua.LValue](L *lua.LState, n int, want string) T {
+	v, ok := L.Get(n).(T)
+	if !ok {
+		ArgTypeError(L, n, want)
+	}
+	return v
+}
+
+// CheckTypes raises unless argument n has one of the types.
+func CheckTypes(L *lua.LState, n int, types ...lua.LValueType) {
+	var names []string
+	for _, t := range types {
+		if L.Get(n).Type() == t {
+			return
+		}
+		names = append(names, t.String())
+	}
+	ArgTypeError(L, n, strings.Join(names, " or "))
+}
+
+// OptString is CheckString with a value for nil and for an argument that was left out.
+func OptString(L *lua.LState, n int, otherwise string) string {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return CheckString(L, n)
+}
+
+// OptNumber is CheckNumber with a value for nil and for an argument that was left out.
+func OptNumber(L *lua.LState, n int, otherwise float64) float64 {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return CheckNumber(L, n)
 }

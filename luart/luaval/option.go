@@ -21,14 +21,14 @@ func EachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(nam
 	t.ForEach(func(key, v lua.LValue) {
 		name, ok := key.(lua.LString)
 		if !ok {
-			L.ArgError(n, "options by name expected, got a "+TypeName(key)+" as a name")
+			ArgError(L, n, "options by name expected, got a "+TypeName(key)+" as a name")
 		}
 		switch want := read(string(name), v); want {
 		case "ok":
 		case "":
-			L.ArgError(n, "there is no option '"+string(name)+"': "+known+" are known")
+			ArgError(L, n, "there is no option '"+string(name)+"': "+known+" are known")
 		default:
-			L.ArgError(n, "option '"+string(name)+"': "+want+" expected, got "+show(v))
+			ArgError(L, n, "option '"+string(name)+"': "+want+" expected, got "+show(v))
 		}
 	})
 }

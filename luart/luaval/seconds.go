@@ -15,9 +15,9 @@ func CheckSeconds(L *lua.LState, n int, otherwise time.Duration) time.Duration {
 	if L.Get(n) == lua.LNil {
 		return otherwise
 	}
-	d, ok := Seconds(float64(L.CheckNumber(n)))
+	d, ok := Seconds(CheckNumber(L, n))
 	if !ok {
-		L.ArgError(n, "seconds, 0 or more, expected")
+		ArgError(L, n, "seconds, 0 or more, expected")
 	}
 	return d
 }

@@ -13,7 +13,7 @@ func CheckSelf[T any](L *lua.LState, kind, example string) T {
 			return v
 		}
 	}
-	L.ArgError(1, kind+" expected, got "+TypeName(L.Get(1))+" (call "+example+" with a colon)")
+	ArgError(L, 1, kind+" expected, got "+TypeName(L.Get(1))+" (call "+example+" with a colon)")
 	panic("ArgError returned")
 }
 
@@ -29,10 +29,10 @@ func PushFailure(L *lua.LState, err error) int {
 func CheckReadSize(L *lua.LState, n, otherwise int) int {
 	size := otherwise
 	if otherwise == 0 || L.Get(n) != lua.LNil {
-		size = L.CheckInt(n)
+		size = CheckInt(L, n)
 	}
 	if size < 1 || size > MaxStringBytes {
-		L.ArgError(n, fmt.Sprintf("number of bytes from 1 to %d expected, got %d", MaxStringBytes, size))
+		ArgError(L, n, fmt.Sprintf("number of bytes from 1 to %d expected, got %d", MaxStringBytes, size))
 	}
 	return size
 }

@@ -49,7 +49,7 @@ func multiTable(L *lua.LState, values map[string][]string, norm func(string) str
 	t := L.CreateTable(0, len(values))
 	meta := L.CreateTable(0, 2)
 	all := L.NewFunction(func(L *lua.LState) int {
-		vs := values[norm(L.CheckString(2))]
+		vs := values[norm(CheckString(L, 2))]
 		list := L.CreateTable(len(vs), 0)
 		for _, v := range vs {
 			list.Append(lua.LString(v))

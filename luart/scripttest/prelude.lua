@@ -234,7 +234,7 @@ end
 
 function lib.upstream(name, answer)
   check(2, "upstream", 1, name, "string")
-  if answer == nil then error("bad argument #2 to upstream (function, table or string expected, got nil)", 2) end
+  if answer == nil then error("bad argument #1 to upstream (function, table or string expected, got nil)", 2) end
   local pattern = "^" .. name:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*") .. "$"
   table.insert(upstreams, 1, { pattern = pattern, answer = answer })
 end

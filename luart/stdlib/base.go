@@ -14,7 +14,7 @@ import (
 // baseAssert is assert(v[, message, …]): all its arguments, or the message (any value) as the error
 // when v is false or nil. As in Lua, no position is put in front of the message.
 func baseAssert(L *lua.LState) int {
-	if lua.LVAsBool(L.CheckAny(1)) {
+	if lua.LVAsBool(luaval.CheckAny(L, 1)) {
 		return L.GetTop()
 	}
 	if L.GetTop() < 2 {
@@ -43,7 +43,7 @@ func baseCollectGarbage(L *lua.LState) int {
 	case "collect", "stop", "restart", "setpause", "setstepmul":
 		L.Push(lua.LNumber(0))
 	default:
-		L.ArgError(1, "invalid option '"+luaval.Shown(option)+"'")
+		luaval.ArgError(L, 1, "invalid option '"+luaval.Shown(option)+"'")
 	}
 	return 1
 }
@@ -70,7 +70,7 @@ func where(L *lua.LState, level int) string {
 
 // basePcall is pcall(f, …): true and the results, or false and the error object, whatever its type.
 func basePcall(L *lua.LState) int {
-	L.CheckAny(1)
+	luaval.CheckAny(L, 1)
 	if err := protect(L, L.GetTop()); err != nil {
 		L.Push(lua.LFalse)
 		L.Push(err.Object)
@@ -85,7 +85,7 @@ func basePcall(L *lua.LState) int {
 // the calls of f; on a full stack it runs after they are undone. An error of the handler takes the
 // place of the first one.
 func baseXpcall(L *lua.LState) int {
-	handler := L.CheckAny(2)
+	handler := luaval.CheckAny(L, 2)
 	L.Remove(2)
 	err := protectWith(L, L.GetTop(), handler)
 	if err == nil {
@@ -277,7 +277,7 @@ func newPrint(b *envBuilder) lua.LValue {
 
 // baseRawset is rawset(table, key, value): the table. Errors: a nil or NaN key.
 func baseRawset(L *lua.LState) int {
-	L.RawSet(L.CheckTable(1), L.CheckAny(2), L.CheckAny(3))
+	L.RawSet(luaval.CheckTable(L, 1), luaval.CheckAny(L, 2), luaval.CheckAny(L, 3))
 	L.SetTop(1)
 	return 1
 }
@@ -295,7 +295,7 @@ func baseSelect(L *lua.LState) int {
 		n += top
 	}
 	if n < 1 {
-		L.ArgError(1, "index out of range")
+		luaval.ArgError(L, 1, "index out of range")
 	}
 	return max(0, top-n)
 }
@@ -304,11 +304,11 @@ func baseSelect(L *lua.LState) int {
 // metatables of strings and of Rover's own objects belong to all scripts); a metatable with a
 // __metatable field is in place.
 func baseSetmetatable(L *lua.LState) int {
-	table := L.CheckTable(1)
+	table := luaval.CheckTable(L, 1)
 	if L.GetTop() < 2 {
-		L.ArgError(2, "nil or table expected")
+		luaval.ArgError(L, 2, "nil or table expected")
 	}
-	L.CheckTypes(2, lua.LTNil, lua.LTTable)
+	luaval.CheckTypes(L, 2, lua.LTNil, lua.LTTable)
 	if meta, ok := table.Metatable.(*lua.LTable); ok && meta.RawGetString("__metatable") != lua.LNil {
 		L.RaiseError("cannot change a protected metatable")
 	}
@@ -333,7 +333,7 @@ func baseTostring(L *lua.LState) int {
 // baseUnpack is unpack(list[, i[, j]]): list[i] to list[j]; i is 1 and j is #list when left out.
 // Errors: more than 8000 results.
 func baseUnpack(L *lua.LState) int {
-	list, first := L.CheckTable(1), luaval.OptInt(L, 2, 1)
+	list, first := luaval.CheckTable(L, 1), luaval.OptInt(L, 2, 1)
 	last := luaval.OptInt(L, 3, list.Len())
 	if last < first {
 		return 0

@@ -21,7 +21,7 @@ const MaxNestedCoroutines = 64
 func newCoCreate(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		L.Push(newCoroutine(L, L.CheckFunction(1), d))
+		L.Push(newCoroutine(L, luaval.CheckFunction(L, 1), d))
 		return 1
 	})
 }
@@ -62,7 +62,7 @@ var goBody = sync.OnceValue(func() *lua.FunctionProto {
 // coResume is coroutine.resume(co, …): true and what the coroutine yields or returns, or false and
 // its error object.
 func coResume(L *lua.LState) int {
-	return resume(L, L.CheckThread(1))
+	return resume(L, luaval.CheckThread(L, 1))
 }
 
 // resume is coroutine.resume for th, with its arguments from the second place of the stack on.
@@ -124,7 +124,7 @@ func refuse(L *lua.LState, message string) int {
 func newCoWrap(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		th := newCoroutine(L, L.CheckFunction(1), d)
+		th := newCoroutine(L, luaval.CheckFunction(L, 1), d)
 		L.Push(L.NewFunction(func(L *lua.LState) int {
 			L.Insert(th, 1)
 			refused := th.Dead || th == L || th.Parent != nil
@@ -180,7 +180,7 @@ func newCoRunning(b *envBuilder) lua.LValue {
 // runs, or waits) or "dead".
 func coStatus(L *lua.LState) int {
 	status := "suspended"
-	switch th := L.CheckThread(1); {
+	switch th := luaval.CheckThread(L, 1); {
 	case th == L:
 		status = "running"
 	case th.Dead:

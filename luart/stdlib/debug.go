@@ -72,34 +72,13 @@ func guards(caller, fn *lua.LFunction) bool {
 // calledBy returns by what name the Lua code in a frame calls what it calls now, and what kind of
 // name that is.
 func calledBy(f glua.CallFrame) (name, kind string) {
-	proto := f.Function().Proto
-	at := f.PC() - 1
-	code := proto.Code[at]
-	if op := int(code >> 26); op != lua.OP_CALL && op != lua.OP_TAILCALL {
-		return "", "" // a metamethod or an iterator
-	}
 	if name = glua.CalledAs(f); name == "" {
 		return "", ""
 	}
-	register := code >> 18 & 0xff
-	for at--; at >= 0; at-- {
-		if code = proto.Code[at]; code>>18&0xff != register {
-			continue
-		}
-		switch int(code >> 26) {
-		case lua.OP_GETGLOBAL:
-			return name, "global"
-		case lua.OP_MOVE:
-			return name, "local"
-		case lua.OP_GETUPVAL:
-			return name, "upvalue"
-		case lua.OP_SELF:
-			return name, "method"
-		case lua.OP_GETTABLE, lua.OP_GETTABLEKS:
-			return name, "field"
-		}
+	if op := glua.Opcode(f.Function().Proto.Code[f.PC()-1]); op != lua.OP_CALL && op != lua.OP_TAILCALL {
+		return "", "" // a metamethod or an iterator
 	}
-	return name, ""
+	return name, glua.CallKind(f)
 }
 
 // short returns the function's file as messages show it.
@@ -222,7 +201,7 @@ func debugGetinfo(L *lua.LState) int {
 	default:
 		n, ok := operand(v)
 		if !ok {
-			L.ArgError(arg+1, "function or level expected")
+			luaval.ArgError(L, arg+1, "function or level expected")
 		}
 		if n := levelOf(n); n >= 0 {
 			levels := levelsOf(thread, n+1)
@@ -238,7 +217,7 @@ func debugGetinfo(L *lua.LState) int {
 		what = luaval.CheckString(L, arg+2)
 	}
 	if strings.Trim(what, "SlunfL") != "" {
-		L.ArgError(arg+2, "invalid option")
+		luaval.ArgError(L, arg+2, "invalid option")
 	}
 	L.Push(l.info(L, what))
 	return 1

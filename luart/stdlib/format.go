@@ -33,7 +33,7 @@ func strFormat(L *lua.LState) int {
 		i += spec.length
 		arg++
 		if arg > L.GetTop() {
-			L.ArgError(arg, "no value")
+			luaval.ArgError(L, arg, "no value")
 		}
 		out.WriteString(spec.convert(L, arg))
 		luaval.CheckSize(L, out.Len())
@@ -109,7 +109,7 @@ func (f formatSpec) convert(L *lua.LState, n int) string {
 func signed(L *lua.LState, n int) (bool, uint64) {
 	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<63) {
-		L.ArgError(n, "number has no integer representation")
+		luaval.ArgError(L, n, "number has no integer representation")
 	}
 	if number < 0 {
 		return true, uint64(-int64(number))
@@ -121,7 +121,7 @@ func signed(L *lua.LState, n int) (bool, uint64) {
 func unsigned(L *lua.LState, n int) (bool, uint64) {
 	number := math.Trunc(luaval.CheckNumber(L, n))
 	if !(number >= -(1<<63) && number < 1<<64) {
-		L.ArgError(n, "number has no integer representation")
+		luaval.ArgError(L, n, "number has no integer representation")
 	}
 	if number < 0 {
 		return false, uint64(int64(number))

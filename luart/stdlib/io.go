@@ -189,7 +189,7 @@ func (io *ioLibrary) read(L *lua.LState, from Stream, first int) int {
 			L.Push(lua.LString(""))
 			continue
 		case !strings.HasPrefix(format, "*l") && !strings.HasPrefix(format, "*n"):
-			L.ArgError(i, "invalid format")
+			luaval.ArgError(L, i, "invalid format")
 		}
 		L.Push(lua.LNil)
 		return n
@@ -233,7 +233,7 @@ func ioPopen(_ *ioLibrary, L *lua.LState) int {
 // ioLines is io.lines([name]): an iterator over no lines. Errors: a name.
 func ioLines(io *ioLibrary, L *lua.LState) int {
 	if L.Get(1) != lua.LNil {
-		L.ArgError(1, luaval.CheckString(L, 1)+": "+errNoFiles)
+		luaval.ArgError(L, 1, luaval.CheckString(L, 1)+": "+errNoFiles)
 	}
 	return io.linesOf(L)
 }
@@ -260,7 +260,7 @@ func standard(L *lua.LState, file **lua.LUserData) int {
 	switch v := L.Get(1).(type) {
 	case *lua.LNilType:
 	case lua.LString, lua.LNumber:
-		L.ArgError(1, v.String()+": "+errNoFiles)
+		luaval.ArgError(L, 1, v.String()+": "+errNoFiles)
 	default:
 		checkStream(L, 1)
 		*file = v.(*lua.LUserData)

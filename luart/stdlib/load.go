@@ -23,7 +23,7 @@ func newLoad(b *envBuilder) lua.LValue {
 	return guarded(func(L *lua.LState) int {
 		env := d.Globals(L)
 		if L.GetTop() >= 4 {
-			env = L.CheckTable(4)
+			env = luaval.CheckTable(L, 4)
 			d.give(env)
 		}
 		name := optName(L, 2, "=(load)")
@@ -154,14 +154,14 @@ func functionArg(L *lua.LState) *lua.LFunction {
 	}
 	level := luaval.OptInt(L, 1, 1)
 	if level < 0 {
-		L.ArgError(1, "level must be non-negative")
+		luaval.ArgError(L, 1, "level must be non-negative")
 	}
 	if level == 0 {
 		return nil
 	}
 	switch l, ok := levelAt(L, level); {
 	case !ok:
-		L.ArgError(1, "invalid level")
+		luaval.ArgError(L, 1, "invalid level")
 	case l.fn == nil:
 		L.RaiseError("no function environment for tail call at level %d", level)
 	default:

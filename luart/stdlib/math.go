@@ -46,7 +46,7 @@ func newRandom(b *envBuilder) lua.LValue {
 			L.RaiseError("wrong number of arguments")
 		}
 		if low > high {
-			L.ArgError(L.GetTop(), "interval is empty")
+			luaval.ArgError(L, L.GetTop(), "interval is empty")
 		}
 		L.Push(lua.LNumber(int64(low) + g.below(int64(high)-int64(low)+1)))
 		return 1

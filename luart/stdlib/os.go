@@ -67,7 +67,7 @@ func osTime(b *envBuilder) lua.LValue {
 
 // pushDateTable is os.time(table).
 func pushDateTable(L *lua.LState) int {
-	table := L.CheckTable(1)
+	table := luaval.CheckTable(L, 1)
 	field := func(name string, otherwise int) int {
 		var n float64
 		ok := true
@@ -114,7 +114,7 @@ func pushDate(L *lua.LState, now time.Time) int {
 	if L.Get(2) != lua.LNil {
 		unix := luaval.CheckNumber(L, 2)
 		if !(math.Abs(unix) <= maxUnix) {
-			L.ArgError(2, "time out of range")
+			luaval.ArgError(L, 2, "time out of range")
 		}
 		t = time.Unix(int64(unix), 0)
 	}
@@ -134,7 +134,7 @@ func pushDate(L *lua.LState, now time.Time) int {
 		}
 		i++
 		if i == len(format) || !writeDate(&out, format[i], t) {
-			L.ArgError(1, fmt.Sprintf("invalid conversion specifier '%%%s'", format[i:min(i+1, len(format))]))
+			luaval.ArgError(L, 1, fmt.Sprintf("invalid conversion specifier '%%%s'", format[i:min(i+1, len(format))]))
 		}
 		luaval.CheckSize(L, out.Len())
 	}

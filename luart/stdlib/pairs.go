@@ -14,7 +14,7 @@ import (
 // last two cases.
 func newNext(b *envBuilder) lua.LValue {
 	b.next = b.L.NewFunction(func(L *lua.LState) int {
-		key, value := nextKey(L, L.CheckTable(1), L.Get(2))
+		key, value := nextKey(L, luaval.CheckTable(L, 1), L.Get(2))
 		L.Push(key)
 		if key == lua.LNil {
 			return 1
@@ -28,7 +28,7 @@ func newNext(b *envBuilder) lua.LValue {
 // newPairs makes pairs(table): next, the table and nil.
 func newPairs(b *envBuilder) lua.LValue {
 	return b.L.NewClosure(func(L *lua.LState) int {
-		t := L.CheckTable(1)
+		t := luaval.CheckTable(L, 1)
 		L.Push(L.Get(lua.UpvalueIndex(1)))
 		L.Push(t)
 		L.Push(lua.LNil)

@@ -123,7 +123,7 @@ func (p *patterns) gsub(L *lua.LState) int {
 	s, source := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
-		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
+		luaval.CheckTypes(L, 3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 	}
 	limit := luaval.OptInt(L, 4, math.MaxInt)
 	m := matcher{L: L, p: p.compile(L, source), s: s}

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // newRequire makes require(name): the value of a module, which runs once per generation. It is what
@@ -45,7 +46,7 @@ type requirer struct {
 }
 
 func (r *requirer) require(L *lua.LState) int {
-	name := L.CheckString(1)
+	name := luaval.CheckString(L, 1)
 	if v := r.loaded.RawGetString(name); lua.LVAsBool(v) {
 		L.Push(v)
 		return 1

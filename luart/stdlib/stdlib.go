@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/pattern"
 )
 
@@ -320,7 +321,7 @@ var pristine = sync.OnceValue(func() map[string]lua.LValue {
 	} {
 		L.Push(L.NewFunction(open))
 		L.Call(0, 1)
-		L.CheckTable(-1).ForEach(func(name, v lua.LValue) { own[lib+"."+name.String()] = v })
+		luaval.CheckTable(L, -1).ForEach(func(name, v lua.LValue) { own[lib+"."+name.String()] = v })
 		L.Pop(1)
 	}
 	return own

@@ -57,7 +57,7 @@ func strChar(L *lua.LState) int {
 	for i := range s {
 		c := luaval.CheckInt(L, i+1)
 		if c < 0 || c > 255 {
-			L.ArgError(i+1, "invalid value")
+			luaval.ArgError(L, i+1, "invalid value")
 		}
 		s[i] = byte(c)
 	}
@@ -68,7 +68,7 @@ func strChar(L *lua.LState) int {
 // strRep is string.rep(s, n[, sep]): n copies of s, with sep between them. Errors: more than 16
 // MiB.
 func strRep(L *lua.LState) int {
-	s, n, sep := luaval.CheckString(L, 1), luaval.CheckInt(L, 2), L.OptString(3, "")
+	s, n, sep := luaval.CheckString(L, 1), luaval.CheckInt(L, 2), luaval.OptString(L, 3, "")
 	if n <= 0 || len(s)+len(sep) == 0 {
 		L.Push(lua.LString(""))
 		return 1

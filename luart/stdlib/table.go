@@ -13,7 +13,7 @@ import (
 // tabConcat is table.concat(list[, sep[, i[, j]]]): list[i]..sep..…..list[j]. Errors: an element
 // that is neither string nor number; a result of more than 16 MiB.
 func tabConcat(L *lua.LState) int {
-	list := L.CheckTable(1)
+	list := luaval.CheckTable(L, 1)
 	sep := ""
 	if L.Get(2) != lua.LNil {
 		sep = luaval.CheckString(L, 2)
@@ -42,7 +42,7 @@ func tabConcat(L *lua.LState) int {
 // tabInsert is table.insert(list, [pos,] value). Errors: pos is below 1 or above 2^31-1; the list
 // is as long as an array can be.
 func tabInsert(L *lua.LState) int {
-	list := L.CheckTable(1)
+	list := luaval.CheckTable(L, 1)
 	n := list.Len()
 	if n+2 >= lua.MaxArrayIndex {
 		L.RaiseError("table overflow: an array has at most %d elements", lua.MaxArrayIndex-1)
@@ -53,7 +53,7 @@ func tabInsert(L *lua.LState) int {
 	case 3:
 		pos := luaval.CheckInt(L, 2)
 		if pos < 1 || pos > math.MaxInt32 { // what C Lua has as an int
-			L.ArgError(2, "position out of bounds")
+			luaval.ArgError(L, 2, "position out of bounds")
 		}
 		if pos > n+1 { // nothing to shift: C Lua puts it there
 			list.RawSet(lua.LNumber(pos), L.Get(3))
@@ -76,7 +76,7 @@ func tabInsert(L *lua.LState) int {
 // tabRemove is table.remove(list[, pos]): the element at pos (#list when left out), which it takes
 // out of the list. Nothing when there is none.
 func tabRemove(L *lua.LState) int {
-	list := L.CheckTable(1)
+	list := luaval.CheckTable(L, 1)
 	n := list.Len()
 	pos := luaval.OptInt(L, 2, n)
 	if pos < 1 || pos > n {
@@ -90,7 +90,7 @@ func tabRemove(L *lua.LState) int {
 func tabMaxn(L *lua.LState) int {
 	largest := lua.LNumber(0)
 	var p luaval.Pace
-	L.CheckTable(1).ForEach(func(key, _ lua.LValue) {
+	luaval.CheckTable(L, 1).ForEach(func(key, _ lua.LValue) {
 		p.Step(L)
 		if n, ok := key.(lua.LNumber); ok && n > largest {
 			largest = n
@@ -118,10 +118,10 @@ func tabPack(L *lua.LState) int {
 //
 // A comparator asks the budget itself, as all Lua code does; < does not.
 func tabSort(L *lua.LState) int {
-	list := L.CheckTable(1)
+	list := luaval.CheckTable(L, 1)
 	s := &sorter{L: L, values: make([]lua.LValue, list.Len())}
 	if L.Get(2) != lua.LNil {
-		s.less = L.CheckFunction(2)
+		s.less = luaval.CheckFunction(L, 2)
 	}
 	var p luaval.Pace
 	for i := range s.values {

@@ -11,9 +11,9 @@ import (
 // "1_000" spell none. With another base from 2 to 36 the whole number that the string spells in it,
 // else nil.
 func baseTonumber(L *lua.LState) int {
-	v, base := L.CheckAny(1), luaval.OptInt(L, 2, 10)
+	v, base := luaval.CheckAny(L, 1), luaval.OptInt(L, 2, 10)
 	if base < 2 || base > 36 {
-		L.ArgError(2, "base out of range")
+		luaval.ArgError(L, 2, "base out of range")
 	}
 	var number float64
 	ok := false

@@ -4,6 +4,8 @@ import (
 	"weak"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Scripts that share a VM by name share rover.state, caches, locks, channels and metrics, and
@@ -102,7 +104,7 @@ func newGetfenv(b *envBuilder) lua.LValue {
 func newSetfenv(b *envBuilder) lua.LValue {
 	d := b.domain
 	return b.L.NewFunction(func(L *lua.LState) int {
-		env, fn := L.CheckTable(2), functionArg(L)
+		env, fn := luaval.CheckTable(L, 2), functionArg(L)
 		thread := fn == nil
 		if thread && !d.has(L.Env) || !thread && !d.owns(fn) {
 			L.RaiseError("'setfenv' cannot change environment of given object")

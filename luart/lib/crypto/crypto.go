@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/uuid"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // MaxRandomBytes is the most rover.crypto.random gives in one call: 64 KiB take 0.1 ms of VM time, and no key,
@@ -75,7 +77,7 @@ func hashNamed(name string) func() hash.Hash {
 // digest returns the Lua function of one hash.
 func digest(newHash func() hash.Hash) lua.LGFunction {
 	return func(L *lua.LState) int {
-		message, encode := L.CheckString(1), encodingArg(L, 2, "hex")
+		message, encode := luaval.CheckString(L, 1), encodingArg(L, 2, "hex")
 		h := newHash()
 		h.Write([]byte(message))
 		L.Push(encode(h.Sum(nil)))
@@ -85,11 +87,11 @@ func digest(newHash func() hash.Hash) lua.LGFunction {
 
 // hmacHex is rover.crypto.hmac.
 func hmacHex(L *lua.LState) int {
-	name, key, message := L.CheckString(1), L.CheckString(2), L.CheckString(3)
+	name, key, message := luaval.CheckString(L, 1), luaval.CheckString(L, 2), luaval.CheckString(L, 3)
 	encode := encodingArg(L, 4, "hex")
 	newHash := hashNamed(name)
 	if newHash == nil {
-		L.ArgError(1, fmt.Sprintf("unknown algorithm %q: md5, sha1, sha256, sha384 or sha512 expected", name))
+		luaval.ArgError(L, 1, fmt.Sprintf("unknown algorithm %q: md5, sha1, sha256, sha384 or sha512 expected", name))
 	}
 	mac := hmac.New(newHash, []byte(key))
 	mac.Write([]byte(message))
@@ -99,9 +101,9 @@ func hmacHex(L *lua.LState) int {
 
 // random is rover.crypto.random.
 func random(L *lua.LState) int {
-	n := L.CheckNumber(1)
+	n := lua.LNumber(luaval.CheckNumber(L, 1))
 	if n != lua.LNumber(int(n)) || n < 1 || n > MaxRandomBytes {
-		L.ArgError(1, fmt.Sprintf("whole number from 1 to %d expected, got %s", MaxRandomBytes, n))
+		luaval.ArgError(L, 1, fmt.Sprintf("whole number from 1 to %d expected, got %s", MaxRandomBytes, n))
 	}
 	encode := encodingArg(L, 2, "raw")
 	secret := make([]byte, int(n))
@@ -118,14 +120,14 @@ func newUUID(L *lua.LState) int {
 
 // equal is rover.crypto.equal.
 func equal(L *lua.LState) int {
-	a, b := L.CheckString(1), L.CheckString(2)
+	a, b := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
 	L.Push(lua.LBool(subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1))
 	return 1
 }
 
 // encodingArg returns how argument n wants bytes written; it raises a bad argument when it does not know.
 func encodingArg(L *lua.LState, n int, fallback string) func([]byte) lua.LString {
-	name := L.OptString(n, fallback)
+	name := luaval.OptString(L, n, fallback)
 	switch name {
 	case "hex":
 		return func(b []byte) lua.LString { return lua.LString(hex.EncodeToString(b)) }
@@ -136,6 +138,6 @@ func encodingArg(L *lua.LState, n int, fallback string) func([]byte) lua.LString
 	case "raw":
 		return func(b []byte) lua.LString { return lua.LString(b) }
 	}
-	L.ArgError(n, fmt.Sprintf("unknown encoding %q: hex, base64, base64url or raw expected", name))
+	luaval.ArgError(L, n, fmt.Sprintf("unknown encoding %q: hex, base64, base64url or raw expected", name))
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // StubsBase64 are definitions of rover.base64 for editors. They must not be changed.
@@ -38,7 +40,7 @@ func OpenBase64(L *lua.LState) *lua.LTable {
 // base64Encoder returns encode for one alphabet.
 func base64Encoder(enc *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
-		L.Push(lua.LString(enc.EncodeToString([]byte(L.CheckString(1)))))
+		L.Push(lua.LString(enc.EncodeToString([]byte(luaval.CheckString(L, 1)))))
 		return 1
 	}
 }
@@ -46,7 +48,7 @@ func base64Encoder(enc *base64.Encoding) lua.LGFunction {
 // base64Decoder returns decode for one alphabet: text with a '=' must be padded right, text without needs none.
 func base64Decoder(padded, raw *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
-		text, enc := L.CheckString(1), raw
+		text, enc := luaval.CheckString(L, 1), raw
 		if strings.Contains(text, "=") {
 			enc = padded
 		}

@@ -29,6 +29,6 @@ func TestBase64(t *testing.T) {
 		{"decode refuses a lone digit", `return rover.base64.decode("YWJjZ")`, "nil | invalid base64 at byte 5"},
 		{"decode refuses spaces", `return rover.base64.decode("YW Jj")`, "nil | invalid base64 at byte 3"},
 		{"wrong type", `rover.base64.decode({})`, "error: <string>:1: bad argument #1 to decode (string expected, got table)"},
-		{"missing argument", `rover.base64.encode()`, "error: <string>:1: bad argument #1 to encode (string expected, got nil)"},
+		{"missing argument", `rover.base64.encode()`, "error: <string>:1: bad argument #1 to encode (string expected, got no value)"},
 	})
 }

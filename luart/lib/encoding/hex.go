@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // StubsHex are definitions of rover.hex for editors. They must not be changed.
@@ -30,13 +32,13 @@ func OpenHex(L *lua.LState) *lua.LTable {
 
 // hexEncode is rover.hex.encode.
 func hexEncode(L *lua.LState) int {
-	L.Push(lua.LString(hex.EncodeToString([]byte(L.CheckString(1)))))
+	L.Push(lua.LString(hex.EncodeToString([]byte(luaval.CheckString(L, 1)))))
 	return 1
 }
 
 // hexDecode is rover.hex.decode.
 func hexDecode(L *lua.LState) int {
-	text := L.CheckString(1)
+	text := luaval.CheckString(L, 1)
 	decoded, err := hex.DecodeString(text)
 	if err != nil {
 		L.Push(lua.LNil)

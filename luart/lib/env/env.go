@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 //go:embed env.lua
@@ -38,7 +39,7 @@ func newTable(L *lua.LState, getenv func(string) (string, bool)) *lua.LTable {
 		return lua.LNil
 	}
 	get := L.NewFunction(func(L *lua.LState) int {
-		value := lookup(L, L.CheckString(1))
+		value := lookup(L, luaval.CheckString(L, 1))
 		if value == lua.LNil {
 			value = L.Get(2)
 		}

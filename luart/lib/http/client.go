@@ -92,11 +92,15 @@ func (h *clients) create(L *lua.LState) int {
 	text := func(key string, v lua.LValue) string {
 		t, ok := v.(lua.LString)
 		if !ok {
-			L.ArgError(1, "option "+key+": string expected, got "+luaval.TypeName(v))
+			luaval.ArgError(L, 1, "option "+key+": string expected, got "+luaval.TypeName(v))
 		}
 		return string(t)
 	}
-	luaval.EachField(L, L.OptTable(1, L.NewTable()), func(key string, v lua.LValue) {
+	given := luaval.OptTable(L, 1)
+	if given == nil {
+		given = L.NewTable()
+	}
+	luaval.EachField(L, given, func(key string, v lua.LValue) {
 		switch key {
 		case "base_url":
 			c.base = checkBaseURL(L, text(key, v))
@@ -117,16 +121,16 @@ func (h *clients) create(L *lua.LState) int {
 		case "insecure":
 			b, ok := v.(lua.LBool)
 			if !ok {
-				L.ArgError(1, "option insecure: boolean expected, got "+luaval.TypeName(v))
+				luaval.ArgError(L, 1, "option insecure: boolean expected, got "+luaval.TypeName(v))
 			}
 			s.insecure = bool(b)
 		default:
-			L.ArgError(1, `unknown option "`+key+`": there are base_url, ca, cert, headers, insecure, key, max_body, redirects, timeout`)
+			luaval.ArgError(L, 1, `unknown option "`+key+`": there are base_url, ca, cert, headers, insecure, key, max_body, redirects, timeout`)
 		}
 	})
 	var err error
 	if c.outbound, err = h.pool(s); err != nil {
-		L.ArgError(1, err.Error())
+		luaval.ArgError(L, 1, err.Error())
 	}
 	L.Push(luaval.NewObject(h.client, c))
 	return 1
@@ -135,10 +139,10 @@ func (h *clients) create(L *lua.LState) int {
 func checkBaseURL(L *lua.LState, text string) string {
 	u, err := parseURL(text)
 	if err != nil {
-		L.ArgError(1, "option base_url: "+err.Error())
+		luaval.ArgError(L, 1, "option base_url: "+err.Error())
 	}
 	if strings.ContainsAny(text, "?#") {
-		L.ArgError(1, "option base_url: a query or a fragment cannot stand before the path of a request")
+		luaval.ArgError(L, 1, "option base_url: a query or a fragment cannot stand before the path of a request")
 	}
 	return strings.TrimRight(u.String(), "/")
 }

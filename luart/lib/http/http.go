@@ -127,7 +127,7 @@ var verbs = map[string]verb{
 	"request": func(c *client, L *lua.LState, n int) int {
 		o := newOptions(c, L, n)
 		o.whole = true
-		o.read(L.CheckTable(n))
+		o.read(luaval.CheckTable(L, n))
 		return c.send(L, o)
 	},
 }
@@ -137,8 +137,8 @@ func withoutBody(method string) verb {
 	return func(c *client, L *lua.LState, n int) int {
 		o := newOptions(c, L, n+1)
 		o.method = method
-		o.setURL(n, L.CheckString(n))
-		o.read(L.OptTable(n+1, nil))
+		o.setURL(n, luaval.CheckString(L, n))
+		o.read(luaval.OptTable(L, n+1))
 		return c.send(L, o)
 	}
 }
@@ -150,15 +150,15 @@ func withBody(method string) verb {
 		if _, ok := L.Get(at).(*lua.LTable); !ok {
 			at++
 		} else if L.Get(at+1) != lua.LNil {
-			L.ArgError(at+1, "nothing expected behind a table of options, got "+luaval.TypeName(L.Get(at+1)))
+			luaval.ArgError(L, at+1, "nothing expected behind a table of options, got "+luaval.TypeName(L.Get(at+1)))
 		}
 		o := newOptions(c, L, at)
 		o.method = method
-		o.setURL(n, L.CheckString(n))
+		o.setURL(n, luaval.CheckString(L, n))
 		if at > n+1 && L.Get(n+1) != lua.LNil {
 			o.setBody("the body argument", luaval.CheckText(L, n+1), "")
 		}
-		o.read(L.OptTable(at, nil))
+		o.read(luaval.OptTable(L, at))
 		return c.send(L, o)
 	}
 }
@@ -217,7 +217,7 @@ func clientMethods() map[string]lua.LGFunction {
 					return verb(c, L, 2)
 				}
 			}
-			L.ArgError(1, "client expected, got "+luaval.TypeName(L.Get(1))+" (call client:"+name+"() with a colon)")
+			luaval.ArgError(L, 1, "client expected, got "+luaval.TypeName(L.Get(1))+" (call client:"+name+"() with a colon)")
 			return 0
 		}
 	}

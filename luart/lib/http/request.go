@@ -63,7 +63,7 @@ func newOptions(c *client, L *lua.LState, at int) *options {
 
 // fail raises a bad argument.
 func (o *options) fail(format string, args ...any) {
-	o.L.ArgError(o.at, fmt.Sprintf(format, args...))
+	luaval.ArgError(o.L, o.at, fmt.Sprintf(format, args...))
 }
 
 // read reads the table. Only the holder may call it.
@@ -172,7 +172,7 @@ func (o *options) setURL(n int, text string) {
 	case errors.As(err, &elsewhere):
 		luaval.RaiseStatus(o.L, http.StatusBadRequest, "rover.http: "+err.Error())
 	case err != nil:
-		o.L.ArgError(n, err.Error())
+		luaval.ArgError(o.L, n, err.Error())
 	}
 	o.URL = u
 }
@@ -248,16 +248,16 @@ type elsewhereError struct{ error }
 func readHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		L.ArgError(n, "option headers: table expected, got "+luaval.TypeName(v))
+		luaval.ArgError(L, n, "option headers: table expected, got "+luaval.TypeName(v))
 	}
-	return luaval.CheckRequestHeaders(L, t, func(why string) { L.ArgError(n, why) })
+	return luaval.CheckRequestHeaders(L, t, func(why string) { luaval.ArgError(L, n, why) })
 }
 
 // readTimeout returns v, the option timeout in argument n.
 func readTimeout(L *lua.LState, n int, v lua.LValue) time.Duration {
 	s, ok := v.(lua.LNumber)
 	if !ok || !(s > 0 && float64(s) <= maxTimeout.Seconds()) {
-		L.ArgError(n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxTimeout, v))
+		luaval.ArgError(L, n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxTimeout, v))
 	}
 	return max(time.Duration(float64(s)*float64(time.Second)), 1)
 }
@@ -268,6 +268,6 @@ func readCount(L *lua.LState, n int, key string, v lua.LValue, low, high int64) 
 	if i := int64(f); ok && lua.LNumber(i) == f && low <= i && i <= high {
 		return i
 	}
-	L.ArgError(n, fmt.Sprintf("option %s: whole number from %d to %d expected, got %s", key, low, high, v))
+	luaval.ArgError(L, n, fmt.Sprintf("option %s: whole number from %d to %d expected, got %s", key, low, high, v))
 	return 0
 }

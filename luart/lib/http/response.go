@@ -36,7 +36,7 @@ func checkResponse(L *lua.LState) *response {
 			return r
 		}
 	}
-	L.ArgError(1, "HTTP response expected, got "+luaval.TypeName(L.Get(1))+" (call res:method() with a colon)")
+	luaval.ArgError(L, 1, "HTTP response expected, got "+luaval.TypeName(L.Get(1))+" (call res:method() with a colon)")
 	return nil
 }
 

@@ -26,7 +26,7 @@ func checkMetric(L *lua.LState, kind string) *metric {
 			return m
 		}
 	}
-	L.ArgError(1, kind+" expected: call the method with a colon")
+	luaval.ArgError(L, 1, kind+" expected: call the method with a colon")
 	return nil
 }
 
@@ -41,7 +41,7 @@ func checkSteps(L *lua.LState) (by float64, labels int) {
 
 func checkFinite(L *lua.LState, at int, n lua.LNumber) float64 {
 	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
-		L.ArgError(at, "a finite number expected, got "+n.String())
+		luaval.ArgError(L, at, "a finite number expected, got "+n.String())
 	}
 	return float64(n)
 }
@@ -51,7 +51,7 @@ func (s *state) incCounter(L *lua.LState) int {
 	m := checkMetric(L, "counter")
 	by, labels := checkSteps(L)
 	if by < 0 {
-		L.ArgError(2, "a counter cannot go down; a gauge can")
+		luaval.ArgError(L, 2, "a counter cannot go down; a gauge can")
 	}
 	if one := s.one(L, m, labels); one != nil {
 		one.(prometheus.Counter).Add(by)
@@ -62,7 +62,7 @@ func (s *state) incCounter(L *lua.LState) int {
 // setGauge is gauge:set(n[, labels]).
 func (s *state) setGauge(L *lua.LState) int {
 	m := checkMetric(L, "gauge")
-	to := checkFinite(L, 2, L.CheckNumber(2))
+	to := checkFinite(L, 2, lua.LNumber(luaval.CheckNumber(L, 2)))
 	if one := s.one(L, m, 3); one != nil {
 		one.(prometheus.Gauge).Set(to)
 	}
@@ -87,7 +87,7 @@ func (s *state) moveGauge(L *lua.LState, sign float64) int {
 // observe is histogram:observe(n[, labels]).
 func (s *state) observe(L *lua.LState) int {
 	m := checkMetric(L, "histogram")
-	n := checkFinite(L, 2, L.CheckNumber(2))
+	n := checkFinite(L, 2, lua.LNumber(luaval.CheckNumber(L, 2)))
 	if one := s.one(L, m, 3); one != nil {
 		one.(prometheus.Observer).Observe(n)
 	}

@@ -129,12 +129,12 @@ func open(scope *lib.Scope) lua.LValue {
 // labels than the script itself has given before. A later version of the script may give
 // others: the metric then begins anew.
 func (s *state) define(L *lua.LState, scope *lib.Scope, kind string) int {
-	m := &metric{name: L.CheckString(1), kind: kind, where: luaval.CallerLine(L), script: scope.Script, by: scope.Serial}
+	m := &metric{name: luaval.CheckString(L, 1), kind: kind, where: luaval.CallerLine(L), script: scope.Script, by: scope.Serial}
 	if !metricNames.MatchString(m.name) {
-		L.ArgError(1, fmt.Sprintf("a metric name of letters, digits and _ expected, got %q", m.name))
+		luaval.ArgError(L, 1, fmt.Sprintf("a metric name of letters, digits and _ expected, got %q", m.name))
 	}
 	if v := L.Get(2); v != lua.LNil {
-		m.readOptions(L, L.CheckTable(2))
+		m.readOptions(L, luaval.CheckTable(L, 2))
 	}
 	was := s.byName[m.name]
 	switch same := was != nil && was.alike(m); {
@@ -170,26 +170,26 @@ func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
 		case name == "buckets" && v.Type() == lua.LTTable && m.kind == "histogram":
 			m.buckets = checkBuckets(L, v.(*lua.LTable))
 		case name == "help" || name == "labels" || name == "buckets" && m.kind == "histogram":
-			L.ArgError(2, fmt.Sprintf("%s cannot be a %s", name, luaval.TypeName(v)))
+			luaval.ArgError(L, 2, fmt.Sprintf("%s cannot be a %s", name, luaval.TypeName(v)))
 		default:
-			L.ArgError(2, fmt.Sprintf("unknown option %q of a %s", name, m.kind))
+			luaval.ArgError(L, 2, fmt.Sprintf("unknown option %q of a %s", name, m.kind))
 		}
 	}
 }
 
 func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
 	if n := t.Len(); n > maxLabels {
-		L.ArgError(2, fmt.Sprintf("%d labels, the limit is %d", n, maxLabels))
+		luaval.ArgError(L, 2, fmt.Sprintf("%d labels, the limit is %d", n, maxLabels))
 	}
 	for i := 1; i <= t.Len(); i++ {
 		name, ok := t.RawGetInt(i).(lua.LString)
 		switch {
 		case !ok || !labelNames.MatchString(string(name)):
-			L.ArgError(2, fmt.Sprintf("labels: a name of letters, digits and _ expected at %d", i))
+			luaval.ArgError(L, 2, fmt.Sprintf("labels: a name of letters, digits and _ expected at %d", i))
 		case slices.Contains(ownLabels, string(name)):
-			L.ArgError(2, fmt.Sprintf("labels: %q is taken", string(name)))
+			luaval.ArgError(L, 2, fmt.Sprintf("labels: %q is taken", string(name)))
 		case slices.Contains(labels, string(name)):
-			L.ArgError(2, fmt.Sprintf("labels: %q stands twice", string(name)))
+			luaval.ArgError(L, 2, fmt.Sprintf("labels: %q stands twice", string(name)))
 		}
 		labels = append(labels, string(name))
 	}
@@ -198,12 +198,12 @@ func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
 
 func checkBuckets(L *lua.LState, t *lua.LTable) (buckets []float64) {
 	if n := t.Len(); n == 0 || n > maxBuckets {
-		L.ArgError(2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
+		luaval.ArgError(L, 2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
 	}
 	for i := 1; i <= t.Len(); i++ {
 		n, ok := t.RawGetInt(i).(lua.LNumber)
 		if !ok || math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) || len(buckets) > 0 && float64(n) <= buckets[len(buckets)-1] {
-			L.ArgError(2, fmt.Sprintf("buckets: numbers in ascending order expected, at %d", i))
+			luaval.ArgError(L, 2, fmt.Sprintf("buckets: numbers in ascending order expected, at %d", i))
 		}
 		buckets = append(buckets, float64(n))
 	}
@@ -237,18 +237,18 @@ func (s *state) one(L *lua.LState, m *metric, n int) prometheus.Metric {
 	values := make([]string, len(m.labels))
 	given := 0
 	if v := L.Get(n); v != lua.LNil {
-		t := L.CheckTable(n)
+		t := luaval.CheckTable(L, n)
 		for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
 			i := slices.Index(m.labels, key.String())
 			if i < 0 {
-				L.ArgError(n, fmt.Sprintf("%s has no label %q: it has {%s}", m.name, key.String(), strings.Join(m.labels, ", ")))
+				luaval.ArgError(L, n, fmt.Sprintf("%s has no label %q: it has {%s}", m.name, key.String(), strings.Join(m.labels, ", ")))
 			}
 			values[i] = labelValue(L, n, m, i, v)
 			given++
 		}
 	}
 	if given != len(m.labels) {
-		L.ArgError(n, fmt.Sprintf("%s needs a value for each of its labels {%s}", m.name, strings.Join(m.labels, ", ")))
+		luaval.ArgError(L, n, fmt.Sprintf("%s needs a value for each of its labels {%s}", m.name, strings.Join(m.labels, ", ")))
 	}
 	key := strings.Join(values, "\xff") // which no UTF-8 has
 	one := m.series[key]
@@ -274,7 +274,7 @@ func labelValue(L *lua.LState, n int, m *metric, i int, v lua.LValue) string {
 	switch v.(type) {
 	case lua.LString, lua.LNumber, lua.LBool:
 	default:
-		L.ArgError(n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, luaval.TypeName(v)))
+		luaval.ArgError(L, n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, luaval.TypeName(v)))
 	}
 	text := strings.ToValidUTF8(v.String(), "\uFFFD")
 	if len(text) <= maxLabelBytes {

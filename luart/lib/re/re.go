@@ -93,13 +93,13 @@ func (lib *library) check(L *lua.LState, n int) *Expr {
 			return x
 		}
 	}
-	source := L.CheckString(n)
+	source := luaval.CheckString(L, n)
 	if x := lib.compiled[source]; x != nil {
 		return x
 	}
 	x, err := New(source)
 	if err != nil {
-		L.ArgError(n, "invalid regular expression: "+exprMessage(err))
+		luaval.ArgError(L, n, "invalid regular expression: "+exprMessage(err))
 	}
 	if len(source) <= maxKeptExpr {
 		if len(lib.compiled) >= maxExprs {
@@ -125,13 +125,13 @@ func (lib *library) compile(L *lua.LState) int {
 }
 
 func reQuote(L *lua.LState) int {
-	L.Push(lua.LString(regexp.QuoteMeta(L.CheckString(1))))
+	L.Push(lua.LString(regexp.QuoteMeta(luaval.CheckString(L, 1))))
 	return 1
 }
 
 // first returns the first match that arguments 1 to 3 mean.
 func (lib *library) first(L *lua.LState) (x *Expr, s string, found []int) {
-	s, x = L.CheckString(1), lib.check(L, 2)
+	s, x = luaval.CheckString(L, 1), lib.check(L, 2)
 	return x, s, x.find(L, s, luaval.StartAt(L, len(s)))
 }
 
@@ -172,7 +172,7 @@ func (lib *library) named(L *lua.LState) int {
 }
 
 func (lib *library) gmatch(L *lua.LState) int {
-	m := &exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
+	m := &exprMatches{s: luaval.CheckString(L, 1), x: lib.check(L, 2), last: -1}
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		found := m.next(L)
 		if found == nil {
@@ -185,10 +185,10 @@ func (lib *library) gmatch(L *lua.LState) int {
 }
 
 func (lib *library) gsub(L *lua.LState) int {
-	m := exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
+	m := exprMatches{s: luaval.CheckString(L, 1), x: lib.check(L, 2), last: -1}
 	repl := L.Get(3)
 	if !lua.LVCanConvToString(repl) {
-		L.CheckTypes(3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
+		luaval.CheckTypes(L, 3, lua.LTString, lua.LTNumber, lua.LTTable, lua.LTFunction)
 	}
 	var parts []replPart
 	if lua.LVCanConvToString(repl) {
@@ -249,7 +249,7 @@ func replaced(L *lua.LState, s string, found []int, repl lua.LValue) string {
 }
 
 func (lib *library) split(L *lua.LState) int {
-	m := exprMatches{s: L.CheckString(1), x: lib.check(L, 2), last: -1}
+	m := exprMatches{s: luaval.CheckString(L, 1), x: lib.check(L, 2), last: -1}
 	limit := luaval.OptInt(L, 3, math.MaxInt)
 	pieces := L.NewTable()
 	n, begin := 0, 0
@@ -323,10 +323,10 @@ func (x *Expr) checkRepl(L *lua.LState, repl string) []replPart {
 		}
 		group := x.group(name)
 		if group < 0 {
-			L.ArgError(3, "the expression has no group "+luaval.Shown(name)+"; ${1}x is group 1 and an x")
+			luaval.ArgError(L, 3, "the expression has no group "+luaval.Shown(name)+"; ${1}x is group 1 and an x")
 		}
 		if len(parts) == maxReplGroups {
-			L.ArgError(3, "more than 10000 groups")
+			luaval.ArgError(L, 3, "more than 10000 groups")
 		}
 		parts = append(parts, replPart{text.String(), group})
 		text.Reset()

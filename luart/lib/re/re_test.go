@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luarttest"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 func TestRE(t *testing.T) {
@@ -154,7 +155,7 @@ func FuzzRE(f *testing.F) {
 			t.Fatal("split failed")
 		}
 		var pieces []string
-		L.CheckTable(1).ForEach(func(_, v lua.LValue) { pieces = append(pieces, v.String()) })
+		luaval.CheckTable(L, 1).ForEach(func(_, v lua.LValue) { pieces = append(pieces, v.String()) })
 		if want := re.Split(s, n); !slices.Equal(pieces, want) && s != "" {
 			t.Fatalf("%q splits %q at most %d into %q, want %q", source, s, n, pieces, want)
 		}

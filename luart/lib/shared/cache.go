@@ -80,13 +80,13 @@ type sharedCache struct {
 //
 // Errors: unknown or bad options; more than MaxNames caches.
 func (s *caches) open(L *lua.LState) int {
-	name := L.CheckString(1)
+	name := luaval.CheckString(L, 1)
 	sc := s.byName[name]
 	o := defaultCache
 	if sc != nil {
 		o = sc.cacheOptions
 	}
-	if t := L.OptTable(2, nil); t != nil {
+	if t := luaval.OptTable(L, 2); t != nil {
 		o.read(L, t)
 	}
 	if sc == nil {
@@ -165,7 +165,7 @@ func checkKey(L *lua.LState) cacheKey {
 		return cacheKey{text: string(v)}
 	case lua.LNumber:
 		if v != v {
-			L.ArgError(2, "the key is NaN")
+			luaval.ArgError(L, 2, "the key is NaN")
 		}
 		return cacheKey{number: float64(v), numeric: true}
 	}
@@ -201,7 +201,7 @@ func cacheSet(L *lua.LState) int {
 	}
 	p, bytes, err := sc.copyIn(key, L.Get(3))
 	if err != nil {
-		L.ArgError(3, err.Error())
+		luaval.ArgError(L, 3, err.Error())
 	}
 	sc.supersede(key)
 	sc.set(key, p, bytes, ttl, 0)
@@ -222,14 +222,14 @@ func cacheDelete(L *lua.LState) int {
 // number.
 func cacheIncr(L *lua.LState) int {
 	sc, key := checkCache(L, "c:incr(key)"), checkKey(L)
-	n := L.OptNumber(3, 1)
+	n := lua.LNumber(luaval.OptNumber(L, 3, 1))
 	ttl := luaval.CheckSeconds(L, 4, sc.ttl)
 	it, _ := sc.find(key, 0)
 	sc.supersede(key)
 	if it == nil || it.value == luaval.DataCopy(lua.LNil) {
 		_, bytes, err := sc.copyIn(key, n)
 		if err != nil {
-			L.ArgError(2, err.Error())
+			luaval.ArgError(L, 2, err.Error())
 		}
 		sc.set(key, n, bytes, ttl, 0)
 		L.Push(n)

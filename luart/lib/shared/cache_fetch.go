@@ -73,8 +73,8 @@ func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) 
 			return o, fn
 		}
 	}
-	t := L.OptTable(3, nil)
-	fn := L.CheckFunction(4)
+	t := luaval.OptTable(L, 3)
+	fn := luaval.CheckFunction(L, 4)
 	if t == nil {
 		return o, fn
 	}

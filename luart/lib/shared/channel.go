@@ -95,10 +95,10 @@ type channelWaiter struct {
 // names one changes it. Values are plain data, and copied, as in rover.cache. Errors: a
 // capacity that is no integer from 0 to 65536; more than MaxNames channels are open.
 func (s *channels) openChannel(L *lua.LState) int {
-	name := L.CheckString(1)
-	n := L.OptNumber(2, -1)
+	name := luaval.CheckString(L, 1)
+	n := lua.LNumber(luaval.OptNumber(L, 2, -1))
 	if L.Get(2) != lua.LNil && !(n >= 0 && n <= MaxChannelItems && n == lua.LNumber(int(n))) {
-		L.ArgError(2, fmt.Sprintf("an integer between 0 and %d expected", MaxChannelItems))
+		luaval.ArgError(L, 2, fmt.Sprintf("an integer between 0 and %d expected", MaxChannelItems))
 	}
 	ch := s.open[name]
 	if ch == nil {
@@ -264,7 +264,7 @@ func (s *channels) send(L *lua.LState) int {
 	}
 	p, bytes, err := luaval.CopyData(L.Get(2), luaval.MaxDataBytes)
 	if err != nil {
-		L.ArgError(2, err.Error())
+		luaval.ArgError(L, 2, err.Error())
 	}
 	ch.checkOpen(L)
 	v := numbered{value: p, bytes: bytes}

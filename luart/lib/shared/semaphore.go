@@ -86,16 +86,16 @@ func (s *semaphores) openLock(L *lua.LState) int { return s.push(L, 1) }
 // several. They are freed as a lock is, whatever happens. The n of the latest call counts; where it is less than the places held, these stay with their holders.
 // Errors: n not an integer from 1 to 1,000,000.
 func (s *semaphores) openSemaphore(L *lua.LState) int {
-	n := L.CheckNumber(2)
+	n := lua.LNumber(luaval.CheckNumber(L, 2))
 	if !(n >= 1 && n <= MaxPlaces) || n != lua.LNumber(int(n)) {
-		L.ArgError(2, fmt.Sprintf("an integer between 1 and %d expected", MaxPlaces))
+		luaval.ArgError(L, 2, fmt.Sprintf("an integer between 1 and %d expected", MaxPlaces))
 	}
 	return s.push(L, int(n))
 }
 
 func (s *semaphores) push(L *lua.LState, places int) int {
 	s.serial++
-	ref := &semaphoreRef{all: s, name: L.CheckString(1), places: places, serial: s.serial}
+	ref := &semaphoreRef{all: s, name: luaval.CheckString(L, 1), places: places, serial: s.serial}
 	if used := s.inUse[ref.name]; used != nil {
 		used.follow(ref)
 	}
@@ -242,7 +242,7 @@ func semaphoreMethods() map[string]lua.LGFunction {
 		// returns. Errors: those of acquire and of f.
 		"with": func(L *lua.LState) int {
 			ref := check(L, "l:with(f)")
-			fn := L.CheckFunction(2)
+			fn := luaval.CheckFunction(L, 2)
 			used := ref.all.find(L, ref)
 			p := used.acquire(L, luaval.Forever)
 			defer used.release(p)

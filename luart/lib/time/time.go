@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // The years 0 to 9999, which is what RFC 3339 can write, in seconds since the epoch.
@@ -71,7 +72,7 @@ type zones map[string]*time.Location
 // check returns the zone that argument n names, and raises a bad argument when there is none. Only the holder may
 // call it.
 func (z zones) check(L *lua.LState, n int) *time.Location {
-	name := L.OptString(n, "UTC")
+	name := luaval.OptString(L, n, "UTC")
 	switch name {
 	case "UTC":
 		return time.UTC
@@ -83,7 +84,7 @@ func (z zones) check(L *lua.LState, n int) *time.Location {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" { // LoadLocation has meanings of its own for these two
-		L.ArgError(n, fmt.Sprintf("unknown time zone %q", name))
+		luaval.ArgError(L, n, fmt.Sprintf("unknown time zone %q", name))
 	}
 	z[name] = loc
 	return loc
@@ -91,7 +92,7 @@ func (z zones) check(L *lua.LState, n int) *time.Location {
 
 // format is rover.time.format.
 func (z zones) format(L *lua.LState) int {
-	seconds, layout, zone := float64(L.CheckNumber(1)), L.OptString(2, "rfc3339"), z.check(L, 3)
+	seconds, layout, zone := luaval.CheckNumber(L, 1), luaval.OptString(L, 2, "rfc3339"), z.check(L, 3)
 	var t time.Time
 	outside := !(seconds >= timeFirst && seconds < timeLast+1)
 	if !outside {
@@ -101,7 +102,7 @@ func (z zones) format(L *lua.LState) int {
 		outside = t.Year() < 0 || t.Year() > 9999 // rounding and the zone move it over the edge
 	}
 	if outside {
-		L.ArgError(1, "time between the years 0 and 9999 expected")
+		luaval.ArgError(L, 1, "time between the years 0 and 9999 expected")
 	}
 	var text string
 	switch {
@@ -123,7 +124,7 @@ func (z zones) format(L *lua.LState) int {
 
 // parse is rover.time.parse.
 func (z zones) parse(L *lua.LState) int {
-	text, layout, zone := L.CheckString(1), L.OptString(2, "rfc3339"), z.check(L, 3)
+	text, layout, zone := luaval.CheckString(L, 1), luaval.OptString(L, 2, "rfc3339"), z.check(L, 3)
 	var t time.Time
 	var err error
 	switch layout {
@@ -190,20 +191,20 @@ const maxLayoutBytes = 1024
 // may call it.
 func checkLayout(L *lua.LState, layout string) {
 	if len(layout) > maxLayoutBytes {
-		L.ArgError(2, fmt.Sprintf("layout too long: %d bytes, the limit is %d", len(layout), maxLayoutBytes))
+		luaval.ArgError(L, 2, fmt.Sprintf("layout too long: %d bytes, the limit is %d", len(layout), maxLayoutBytes))
 	}
 	if !strings.Contains(layout, "%") {
-		L.ArgError(2, fmt.Sprintf("unknown layout %q: rfc3339, http, unix, date or one with %%Y and the like expected", layout))
+		luaval.ArgError(L, 2, fmt.Sprintf("unknown layout %q: rfc3339, http, unix, date or one with %%Y and the like expected", layout))
 	}
 	for i := 0; i < len(layout); i++ {
 		if layout[i] != '%' {
 			continue
 		}
 		if i++; i == len(layout) {
-			L.ArgError(2, fmt.Sprintf("layout %q ends in a lone %%", layout))
+			luaval.ArgError(L, 2, fmt.Sprintf("layout %q ends in a lone %%", layout))
 		}
 		if _, ok := directives[layout[i]]; !ok && !strings.ContainsRune("sf%", rune(layout[i])) {
-			L.ArgError(2, fmt.Sprintf("unknown directive %q in layout %q", layout[i-1:i+1], layout))
+			luaval.ArgError(L, 2, fmt.Sprintf("unknown directive %q in layout %q", layout[i-1:i+1], layout))
 		}
 	}
 }

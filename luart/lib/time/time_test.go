@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luarttest"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 func openSystemTime(L *lua.LState) *lua.LTable { return Open(L, nil) }
@@ -23,7 +24,7 @@ func TestTimeClock(t *testing.T) {
 	if err := L.DoString("return time.now()"); err != nil {
 		t.Fatal(err)
 	}
-	now, after := float64(L.CheckNumber(1)), time.Now()
+	now, after := luaval.CheckNumber(L, 1), time.Now()
 	if first, last := float64(before.Unix()), float64(after.Unix()+1); now < first || now > last {
 		t.Errorf("now() = %f, want it between %f and %f", now, first, last)
 	}

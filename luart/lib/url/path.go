@@ -15,7 +15,7 @@ import (
 // joinPath is rover.url.path(base, part, …).
 func joinPath(L *lua.LState) int {
 	if base := luaval.CheckText(L, 1); !strings.HasPrefix(base, "/") {
-		L.ArgError(1, "path beginning with / expected, got "+strconv.Quote(base))
+		luaval.ArgError(L, 1, "path beginning with / expected, got "+strconv.Quote(base))
 	}
 	n := L.GetTop()
 	size := 0

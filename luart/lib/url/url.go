@@ -57,13 +57,13 @@ func Open(L *lua.LState) *lua.LTable {
 // encode is rover.url.encode.
 func encode(L *lua.LState) int {
 	// QueryEscape keeps exactly the unreserved characters; only its space is not a component's.
-	L.Push(lua.LString(strings.ReplaceAll(url.QueryEscape(L.CheckString(1)), "+", "%20")))
+	L.Push(lua.LString(strings.ReplaceAll(url.QueryEscape(luaval.CheckString(L, 1)), "+", "%20")))
 	return 1
 }
 
 // decode is rover.url.decode.
 func decode(L *lua.LState) int {
-	decoded, err := url.PathUnescape(L.CheckString(1))
+	decoded, err := url.PathUnescape(luaval.CheckString(L, 1))
 	if err != nil {
 		return failure(L, err)
 	}
@@ -84,7 +84,7 @@ func failure(L *lua.LState, err error) int {
 
 // parse is rover.url.parse.
 func parse(L *lua.LState) int {
-	u, err := url.Parse(L.CheckString(1))
+	u, err := url.Parse(luaval.CheckString(L, 1))
 	if err != nil {
 		return failure(L, err)
 	}
@@ -125,7 +125,7 @@ func parse(L *lua.LState) int {
 
 // build is rover.url.build.
 func build(L *lua.LState) int {
-	parts := L.CheckTable(1)
+	parts := luaval.CheckTable(L, 1)
 	field := func(name string) (text string, present bool) {
 		switch v := L.GetField(parts, name).(type) {
 		case *lua.LNilType:
@@ -133,7 +133,7 @@ func build(L *lua.LState) int {
 		case lua.LString, lua.LNumber:
 			return luaval.ExactText(v), true
 		default:
-			L.ArgError(1, fmt.Sprintf("field '%s': string expected, got %s", name, v.Type()))
+			luaval.ArgError(L, 1, fmt.Sprintf("field '%s': string expected, got %s", name, v.Type()))
 			return "", false
 		}
 	}
@@ -193,7 +193,7 @@ func buildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string)
 	query := L.GetField(parts, "query")
 	table, hasQuery := query.(*lua.LTable)
 	if !hasQuery && query != lua.LNil {
-		L.ArgError(1, fmt.Sprintf("field 'query': table expected, got %s", query.Type()))
+		luaval.ArgError(L, 1, fmt.Sprintf("field 'query': table expected, got %s", query.Type()))
 	}
 	u.RawQuery, u.ForceQuery = raw, hasRaw
 	if !hasQuery {
@@ -201,7 +201,7 @@ func buildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string)
 	}
 	encoded, err := EncodeForm(L, table)
 	if err != nil {
-		L.ArgError(1, err.Error())
+		luaval.ArgError(L, 1, err.Error())
 	}
 	if hasRaw {
 		first, _ := firstValues(L, raw)
@@ -215,9 +215,9 @@ func buildQuery(L *lua.LState, u *url.URL, parts *lua.LTable, field func(string)
 
 // queryEncode is rover.url.query_encode.
 func queryEncode(L *lua.LState) int {
-	encoded, err := EncodeForm(L, L.CheckTable(1))
+	encoded, err := EncodeForm(L, luaval.CheckTable(L, 1))
 	if err != nil {
-		L.ArgError(1, err.Error())
+		luaval.ArgError(L, 1, err.Error())
 	}
 	L.Push(lua.LString(encoded))
 	return 1
@@ -225,7 +225,7 @@ func queryEncode(L *lua.LState) int {
 
 // queryDecode is rover.url.query_decode.
 func queryDecode(L *lua.LState) int {
-	values, err := firstValues(L, L.CheckString(1))
+	values, err := firstValues(L, luaval.CheckString(L, 1))
 	if err != nil {
 		return failure(L, err)
 	}

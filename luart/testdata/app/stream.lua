@@ -20,7 +20,7 @@
 -- GET /bad/none => 500 app.lua:78: the producer of api.sse returned an event "x" without data, which no client delivers: give it data = ""
 -- GET /raises => 500 app.lua:79: no
 -- GET /raises/409 => 409 taken
--- GET /args => 200 bad argument #1 to fn (number expected, got function)\nbad argument #1 to fn (status of a response with a body expected, got 204)\nbad argument #2 to fn (CR, LF and NUL are not allowed in a content type)\nbad argument #3 to fn (function expected, got string)\nbad argument #3 to fn (Content-Length follows from the message and cannot be changed)\nbad argument #1 to fn (function expected, got nil)\nbad argument #2 to fn (whole milliseconds from 0 to 86400000 expected, got 1.5)\nbad argument #2 to fn (status between 200 and 599 expected, got 99)
+-- GET /args => 200 bad argument #1 to fn (number expected, got function)\nbad argument #1 to fn (status of a response with a body expected, got 204)\nbad argument #2 to fn (CR, LF and NUL are not allowed in a content type)\nbad argument #3 to fn (function expected, got string)\nbad argument #3 to fn (Content-Length follows from the message and cannot be changed)\nbad argument #1 to fn (function expected, got no value)\nbad argument #2 to fn (whole milliseconds from 0 to 86400000 expected, got 1.5)\nbad argument #2 to fn (status between 200 and 599 expected, got 99)
 -- GET /hooked => 200 hooked: x
 -- GET /hooked/body => 200 set
 -- GET /hooked/read => 500 app.lua:104: res:body() of a stream is not there yet: its producer makes it while it is sent

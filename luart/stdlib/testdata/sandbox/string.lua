@@ -6,7 +6,7 @@ eq(("abc"):sub(2), "bc") eq(("abc"):sub(-2), "bc") eq(("abc"):sub(2, 2), "b") eq
 eq(("abc"):sub(-100, 100), "abc") eq(("abc"):sub(3, 2), "") eq(("abc"):sub(4), "") eq(("abc"):sub(1, -2), "ab")
 eq(("abc"):sub(-math.huge, math.huge), "abc") eq(("abc"):sub(math.huge), "") eq(("abc"):sub("2"), "bc")
 eq(("abc"):sub(0/0), "abc") eq(("abc"):sub(1, -4), "") eq(("abc"):sub(2^63, -2^63), "")
-raises("bad argument #2 to sub (number expected, got no value)", function() return ("x"):sub() end)
+raises("bad argument #1 to sub (number expected, got no value)", function() return ("x"):sub() end)
 
 list('97', ("abc"):byte()) list('98 99', ("abc"):byte(2, 3)) list('99', ("abc"):byte(-1)) list('', ("abc"):byte(9))
 list('', (""):byte()) list('97 98 99', ("abc"):byte(1, -1)) list('97', ("abc"):byte(0, 1))
@@ -45,7 +45,7 @@ raises("malformed pattern (invalid pattern capture", string.match, "x", "x)")
 raises("malformed pattern (invalid capture index %2)", string.match, "x", "(x)%2")
 raises("too many captures", string.find, ("x"):rep(40), ("(x)"):rep(33))
 raises("pattern too long", string.find, "x", ("("):rep(16777216))
-raises("bad argument #2 to find (string expected, got no value)", function() return ("x"):find() end)
+raises("bad argument #1 to find (string expected, got no value)", function() return ("x"):find() end)
 
 -- gmatch
 local got = {}
