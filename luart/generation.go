@@ -198,9 +198,9 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		getenv = s.Getenv
 	}
 	g.env = stdlib.New(vm.main, stdlib.Hooks{
-		Print:   func(_ *lua.LState, line string) { vm.print(line) },
-		Write:   func(_ *lua.LState, to stdlib.Stream, text string) { vm.write(to, text) },
-		Flush:   func(_ *lua.LState, to stdlib.Stream) { vm.flushLine(to) },
+		Print:   vm.print,
+		Write:   vm.write,
+		Flush:   vm.flushLine,
 		Getenv:  getenv,
 		Resolve: g.snapshot.resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,

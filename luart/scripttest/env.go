@@ -5,9 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +43,7 @@ type env struct {
 	gen    *luart.Generation
 	logs   *observer.ObservedLogs // of the script
 	own    *observer.ObservedLogs // of the file of tests
+	output *output                // of both
 
 	script   string
 	settings Settings
@@ -56,8 +55,8 @@ type env struct {
 }
 
 // newEnv loads a file of tests. The caller must close what it returns, also with an error.
-func newEnv(ctx context.Context, f *file) (*env, error) {
-	e := &env{f: f, script: f.script, files: map[string]bool{}}
+func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
+	e := &env{f: f, output: out, script: f.script, files: map[string]bool{}}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	e.clock = clock.New(start, func() { e.cancel(errStuck) })
 	e.clock.Begin(1) // the test
@@ -69,7 +68,7 @@ func newEnv(ctx context.Context, f *file) (*env, error) {
 	}
 	e.gen, err = e.vm.Load(e.ctx, luart.Script{
 		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30, Libraries: f.libs,
-		Logger: zap.New(core),
+		Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.WarnLevel))), // an error fails the test
 		Opened: func(path string, _ []byte) { e.opened(path) },
 		Tool: &luart.Tool{Name: preludeName, Prelude: prelude, Natives: map[string]luart.Native{
 			"diff":    func(_ context.Context, args []any) ([]any, error) { return []any{lineDiff(args)}, nil },
@@ -95,7 +94,7 @@ func (e *env) open() error {
 	e.logs = logs
 	app, files, err := e.f.open(e.ctx, Options{
 		Script: e.script, Settings: e.settings,
-		Clock: e.clock, Logger: zap.New(core), Upstream: e.upstream,
+		Clock: e.clock, Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.FatalLevel))), Upstream: e.upstream,
 	})
 	for _, file := range files {
 		e.opened(file)
@@ -221,39 +220,6 @@ func (e *env) readLogs(context.Context, []any) ([]any, error) {
 	return []any{list}, nil
 }
 
-// fieldsOf returns the fields of a log line as plain data.
-func fieldsOf(l observer.LoggedEntry) map[string]any {
-	fields := map[string]any{}
-	for k, v := range l.ContextMap() {
-		fields[k] = fieldValue(v)
-	}
-	return fields
-}
-
-func fieldValue(v any) any {
-	switch v := v.(type) {
-	case string, bool, float64, nil:
-		return v
-	case int64:
-		return float64(v)
-	case uint64:
-		return float64(v)
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for k, inner := range v {
-			m[k] = fieldValue(inner)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, inner := range v {
-			list[i] = fieldValue(inner)
-		}
-		return list
-	}
-	return fmt.Sprint(v)
-}
-
 // state is rover.test.state(name).
 func (e *env) state(_ context.Context, args []any) ([]any, error) {
 	if e.app == nil {
@@ -268,25 +234,4 @@ func (e *env) state(_ context.Context, args []any) ([]any, error) {
 		return []any{nil}, nil
 	}
 	return []any{state}, nil
-}
-
-// unprinted are the fields of log lines that say nothing in a test that others do not.
-var unprinted = map[string]bool{"traceback": true, "request_id": true, "source": true, "defined_at": true}
-
-// logLines are the captured log as text, for people.
-func (e *env) logLines() (lines []string) {
-	if e.logs == nil {
-		return nil
-	}
-	for _, l := range e.logs.All() {
-		line := fmt.Sprintf("%-5s %s", l.Level, l.Message)
-		fields := fieldsOf(l)
-		for _, k := range slices.Sorted(maps.Keys(fields)) {
-			if v := fmt.Sprint(fields[k]); !unprinted[k] && !strings.Contains(v, "\n") {
-				line += fmt.Sprintf("  %s=%s", k, v)
-			}
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

@@ -58,10 +58,10 @@ func WriteJUnit(path string, results []FileResult) error {
 		s := junitSuite{Name: r.Path, Time: junitTime(r.Took)}
 		if r.Err != nil {
 			s.Errors++
-			s.Cases = append(s.Cases, junitCase{Name: "load", Classname: r.Path, File: r.Path, Error: junitOf(r.Err)})
+			s.Cases = append(s.Cases, junitCase{Name: "load", Classname: r.Path, File: r.Path, Error: junitOf(r.Err), Output: strings.Join(r.Output, "\n")})
 		}
 		for _, t := range r.Tests {
-			c := junitCase{Name: t.Name, Classname: r.Path, File: r.Path, Time: junitTime(t.Took)}
+			c := junitCase{Name: t.Name, Classname: r.Path, File: r.Path, Time: junitTime(t.Took), Output: strings.Join(t.Output, "\n")}
 			switch {
 			case t.Skipped:
 				s.Skipped++
@@ -69,7 +69,6 @@ func WriteJUnit(path string, results []FileResult) error {
 			case t.Failure != nil:
 				s.Failures++
 				c.Failure = junitOf(t.Failure)
-				c.Output = strings.Join(t.Failure.Logs, "\n")
 			}
 			s.Cases = append(s.Cases, c)
 		}

@@ -86,13 +86,20 @@ end
 
 -- Expectations ----------------------------------------------------------------------------
 
-local function mismatch(level, want, got)
+-- fail raises what is wrong with an expectation, after what it was called.
+local function fail(level, self, text)
+  local about = rawget(self, "about")
+  if about ~= nil then text = about .. ": " .. text end
+  error(text, level + 1)
+end
+
+local function mismatch(level, self, want, got)
   local a, b = text_of(want), text_of(got)
   if type(want) == "string" and type(got) == "string" and (want:find "\n" or got:find "\n") then a, b = want, got end
   if a:find "\n" or b:find "\n" then
-    error("not equal (- expected, + got):\n" .. host.diff(a, b), level + 1)
+    fail(level + 1, self, "not equal (- expected, + got):\n" .. host.diff(a, b))
   end
-  error("expected " .. a .. "\n     got " .. b, level + 1)
+  fail(level + 1, self, "expected " .. a .. "\n     got " .. b)
 end
 
 local expectation = {}
@@ -106,18 +113,18 @@ end
 
 function expectation:is(want)
   local got = value_of(self, "is")
-  if got ~= want then mismatch(2, want, got) end
+  if got ~= want then mismatch(2, self, want, got) end
   return self
 end
 
 function expectation:is_not(other)
-  if value_of(self, "is_not") == other then error("expected anything but " .. text_of(other), 2) end
+  if value_of(self, "is_not") == other then fail(2, self, "expected anything but " .. text_of(other)) end
   return self
 end
 
 function expectation:equals(want)
   local got = value_of(self, "equals")
-  if not equal(want, got, {}) then mismatch(2, want, got) end
+  if not equal(want, got, {}) then mismatch(2, self, want, got) end
   return self
 end
 
@@ -125,7 +132,7 @@ function expectation:matches(pattern)
   local got = value_of(self, "matches")
   check(2, "matches", 1, pattern, "string")
   if type(got) ~= "string" or not got:find(pattern) then
-    error("expected a string that matches " .. quoted(pattern) .. "\n     got " .. text_of(got), 2)
+    fail(2, self, "expected a string that matches " .. quoted(pattern) .. "\n     got " .. text_of(got))
   end
   return self
 end
@@ -136,7 +143,7 @@ function expectation:contains(part)
   if type(got) == "table" then
     for _, v in ipairs(got) do found = found or equal(part, v, {}) end
   end
-  if not found then error("expected " .. text_of(part) .. " in\n         " .. text_of(got), 2) end
+  if not found then fail(2, self, "expected " .. text_of(part) .. " in\n         " .. text_of(got)) end
   return self
 end
 
@@ -145,9 +152,9 @@ function expectation:raises(pattern)
   check(2, "expect(…):raises", 1, fn, "function")
   local ok, err = pcall(fn)
   local message = type(err) == "table" and tostring(err.message) or tostring(err)
-  if ok then error("expected an error, the function returned", 2) end
+  if ok then fail(2, self, "expected an error, the function returned") end
   if pattern and not message:find(pattern) then
-    error("expected an error that matches " .. quoted(pattern) .. "\n     got " .. quoted(message), 2)
+    fail(2, self, "expected an error that matches " .. quoted(pattern) .. "\n     got " .. quoted(message))
   end
   return self
 end
@@ -158,7 +165,10 @@ expectation.__index = function(_, name)
   return method
 end
 
-function expect(value) return setmetatable({ value = value }, expectation) end
+function expect(value, about)
+  if about ~= nil then about = type(about) == "string" and about or text_of(about) end
+  return setmetatable({ value = value, about = about }, expectation)
+end
 
 -- Requests --------------------------------------------------------------------------------
 

@@ -77,29 +77,33 @@ func (p Report) File(r FileResult) {
 	}
 	fmt.Fprintf(p.W, "  %s\n", seconds(r.Took))
 	if r.Err != nil {
-		p.failure(r.Err)
+		p.failure(r.Err, r.Output)
 	}
 	for _, t := range r.Tests {
 		switch {
 		case t.Failure != nil:
 			fmt.Fprintf(p.W, "  FAIL  %s  %s\n", t.Name, seconds(t.Took))
-			p.failure(t.Failure)
+			p.failure(t.Failure, t.Output)
 		case p.Verbose && t.Skipped:
 			fmt.Fprintf(p.W, "  skip  %s\n", t.Name)
 		case p.Verbose:
 			fmt.Fprintf(p.W, "  ok    %s  %s\n", t.Name, seconds(t.Took))
+			p.indented(strings.Join(t.Output, "\n"))
 		}
 	}
 }
 
-func (p Report) failure(f *Failure) {
+func (p Report) failure(f *Failure, output []string) {
 	p.indented(f.Message + f.Details)
-	if len(f.Logs) > 0 {
-		p.indented("log of the script:\n  " + strings.Join(f.Logs, "\n  "))
+	if len(output) > 0 {
+		p.indented("printed and logged:\n  " + strings.Join(output, "\n  "))
 	}
 }
 
 func (p Report) indented(text string) {
+	if text == "" {
+		return
+	}
 	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
 		if strings.TrimSpace(line) == "" {
 			fmt.Fprintln(p.W)

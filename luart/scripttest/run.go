@@ -69,6 +69,8 @@ type FileResult struct {
 	Tests []Result
 	Took  time.Duration
 
+	Output []string // of a file that does not load, and its script
+
 	// Files are those that it depends on, absolute.
 	Files []string
 }
@@ -79,13 +81,13 @@ type Result struct {
 	Skipped bool
 	Failure *Failure // nil: it has passed, or was skipped
 	Took    time.Duration
+	Output  []string // what it and its script have printed and logged
 }
 
 // Failure is why a test has failed.
 type Failure struct {
-	Message string   // the first line says where, if it is known
-	Details string   // lines of source, a hint, the traceback; each begins with a line break
-	Logs    []string // of the script
+	Message string // the first line says where, if it is known
+	Details string // lines of source, a hint, the traceback; each begins with a line break
 }
 
 // Failed reports whether a test, or the file, has failed.
@@ -138,9 +140,10 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	}
 	f.script = strings.TrimSuffix(f.path, suffix) + ".lua"
 	f.dependsOn(map[string]bool{f.script: true})
-	tests, failure := bounded(f, func() ([]listed, *Failure) { return f.list(ctx) })
+	out := &output{}
+	tests, failure := bounded(f, func() ([]listed, *Failure) { return f.list(ctx, out) })
 	if failure != nil {
-		result.Err = failure
+		result.Err, result.Output = failure, out.all()
 		return result
 	}
 	only := slices.ContainsFunc(tests, func(t listed) bool { return t.how == "only" })
@@ -152,9 +155,9 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 			result.Tests = append(result.Tests, Result{Name: t.name, Skipped: true})
 			continue
 		}
-		began := time.Now()
-		_, failure := bounded(f, func() (struct{}, *Failure) { return struct{}{}, f.run(ctx, i+1) })
-		result.Tests = append(result.Tests, Result{Name: t.name, Failure: failure, Took: time.Since(began)})
+		began, out := time.Now(), &output{}
+		_, failure := bounded(f, func() (struct{}, *Failure) { return struct{}{}, f.run(ctx, i+1, out) })
+		result.Tests = append(result.Tests, Result{Name: t.name, Failure: failure, Took: time.Since(began), Output: out.all()})
 		if ctx.Err() != nil {
 			break
 		}
@@ -189,8 +192,8 @@ func bounded[T any](f *file, step func() (T, *Failure)) (T, *Failure) {
 type listed struct{ name, how string }
 
 // list loads the file and returns its tests.
-func (f *file) list(ctx context.Context) (tests []listed, failure *Failure) {
-	e, done := f.begin(ctx)
+func (f *file) list(ctx context.Context, out *output) (tests []listed, failure *Failure) {
+	e, done := f.begin(ctx, out)
 	defer done()
 	if e.err != nil {
 		return nil, e.failure(e.err)
@@ -216,8 +219,8 @@ func (f *file) list(ctx context.Context) (tests []listed, failure *Failure) {
 }
 
 // run runs one test in a world of its own. Tests count from 1.
-func (f *file) run(ctx context.Context, n int) (failure *Failure) {
-	e, done := f.begin(ctx)
+func (f *file) run(ctx context.Context, n int, out *output) (failure *Failure) {
+	e, done := f.begin(ctx, out)
 	defer done()
 	if e.err == nil {
 		e.err = e.open()
@@ -254,9 +257,9 @@ type world struct {
 	err error
 }
 
-func (f *file) begin(ctx context.Context) (w *world, done func()) {
+func (f *file) begin(ctx context.Context, out *output) (w *world, done func()) {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, errTooLong)
-	e, err := newEnv(ctx, f)
+	e, err := newEnv(ctx, f, out)
 	return &world{e, err}, func() {
 		e.close()
 		cancel()
@@ -268,8 +271,12 @@ func (f *file) begin(ctx context.Context) (w *world, done func()) {
 
 // failure says why a test has failed.
 func (e *env) failure(err error) *Failure {
-	f := &Failure{Message: err.Error(), Details: luart.Details(err), Logs: e.logLines()}
+	f := &Failure{Message: err.Error(), Details: luart.Details(err)}
 	f.Message = strings.TrimSuffix(f.Message, f.Details) // an error of loading has them already
+	var script *luart.ScriptError
+	if rest, ours := withoutPlace(f.Message); ours && errors.As(err, &script) && script.About() != nil {
+		f.Message = script.About().Position() + ": " + rest // the line of the user's that called us
+	}
 	if cause := context.Cause(e.ctx); cause != nil {
 		why := cause.Error()
 		if errors.Is(cause, errTooLong) {
@@ -289,6 +296,13 @@ func (e *env) failure(err error) *Failure {
 		f.Details = head // it says no more than the message
 	}
 	return f
+}
+
+// withoutPlace reports whether a message begins with a line of the prelude, and returns what follows.
+func withoutPlace(message string) (rest string, ours bool) {
+	place, rest, _ := strings.Cut(message, ": ")
+	_, ours = strings.CutPrefix(place, preludeName+":")
+	return rest, ours
 }
 
 // excerptLine is a line of source around an error, or the caret below one.

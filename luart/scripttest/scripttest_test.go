@@ -132,7 +132,7 @@ func TestJUnit(t *testing.T) {
 	results := []FileResult{
 		{Path: "a_test.lua", Took: 1500 * time.Millisecond, Tests: []Result{
 			{Name: "fine", Took: 250 * time.Millisecond},
-			{Name: `"odd" <&> ` + "\x00\xff", Failure: &Failure{Message: "a_test.lua:1: <b>\nmore", Details: "\n> 1 | x", Logs: []string{"info x", "info \x1b"}}},
+			{Name: `"odd" <&> ` + "\x00\xff", Failure: &Failure{Message: "a_test.lua:1: <b>\nmore", Details: "\n> 1 | x"}, Output: []string{"info x", "info \x1b"}},
 			{Name: "later", Skipped: true},
 		}},
 		{Path: "b_test.lua", Err: &Failure{Message: "syntax"}},
@@ -188,8 +188,8 @@ func TestReport(t *testing.T) {
 	var b strings.Builder
 	p := Report{W: &b}
 	results := []FileResult{
-		{Path: "a_test.lua", Tests: []Result{{Name: "x"}}},
-		{Path: "b_test.lua", Tests: []Result{{Name: "x"}, {Name: "y", Failure: &Failure{Message: "b_test.lua:1: no\n\nmore"}}, {Skipped: true}}},
+		{Path: "a_test.lua", Tests: []Result{{Name: "x", Output: []string{"info  unseen"}}}},
+		{Path: "b_test.lua", Tests: []Result{{Name: "x"}, {Name: "y", Failure: &Failure{Message: "b_test.lua:1: no\n\nmore"}, Output: []string{"info  a", "warn  b"}}, {Skipped: true}}},
 	}
 	for _, r := range results {
 		p.File(r)
@@ -201,11 +201,19 @@ FAIL  b_test.lua  3 tests, 1 failed, 1 skipped  0.00s
         b_test.lua:1: no
 
         more
+        printed and logged:
+          info  a
+          warn  b
 
 2 passed, 1 failed, 1 skipped in 2 files (0.00s)
 `
 	if b.String() != want || total != (Total{2, 1, 1, 2}) {
 		t.Errorf("got %q, %+v", b.String(), total)
+	}
+	b.Reset()
+	Report{W: &b, Verbose: true}.File(results[0])
+	if want := "ok    a_test.lua  1 test  0.00s\n  ok    x  0.00s\n        info  unseen\n"; b.String() != want {
+		t.Errorf("got %q", b.String())
 	}
 }
 

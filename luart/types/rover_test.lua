@@ -20,9 +20,16 @@ function test.only(name, fn) end
 ---@param fn fun()
 function before_each(fn) end
 
+---Says what is expected of a value, by the methods of what it returns. An expectation that is not
+---met raises an error, which fails the test.
+---
+---    for _, path in ipairs { "/", "/about" } do
+---      expect(rover.test.get(path).status, path):is(200)
+---    end
 ---@param value any
+---@param about? any Stands before the message of an expectation that is not met
 ---@return rover.Expectation
-function expect(value) end
+function expect(value, about) end
 
 ---@class rover.Expectation
 local Expectation = {}

@@ -1,0 +1,110 @@
+package scripttest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// output is what a test and its script have printed and logged, in order, as text for people. Any
+// goroutine may call its methods.
+type output struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// core returns a destination for a log; what is above a level is left out.
+func (o *output) core(highest zapcore.Level) zapcore.Core { return &outputCore{o: o, highest: highest} }
+
+func (o *output) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.lines)
+}
+
+type outputCore struct {
+	o       *output
+	highest zapcore.Level
+	fields  []zapcore.Field
+}
+
+// Enabled implements zapcore.Core.
+func (c *outputCore) Enabled(level zapcore.Level) bool { return level <= c.highest }
+
+// With implements zapcore.Core.
+func (c *outputCore) With(fields []zapcore.Field) zapcore.Core {
+	return &outputCore{c.o, c.highest, slices.Concat(c.fields, fields)}
+}
+
+// Check implements zapcore.Core.
+func (c *outputCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return to.AddCore(e, c)
+	}
+	return to
+}
+
+// Write implements zapcore.Core.
+func (c *outputCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	line := lineOf(observer.LoggedEntry{Entry: e, Context: slices.Concat(c.fields, fields)})
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	c.o.lines = append(c.o.lines, line)
+	return nil
+}
+
+// Sync implements zapcore.Core.
+func (c *outputCore) Sync() error { return nil }
+
+// unprinted are the fields of log lines that say nothing in a test that others do not.
+var unprinted = map[string]bool{"traceback": true, "request_id": true, "source": true, "defined_at": true}
+
+// lineOf returns an entry of a log as text.
+func lineOf(l observer.LoggedEntry) string {
+	line := fmt.Sprintf("%-5s %s", l.Level, l.Message)
+	fields := fieldsOf(l)
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
+		if v := fmt.Sprint(fields[k]); !unprinted[k] && !strings.Contains(v, "\n") {
+			line += fmt.Sprintf("  %s=%s", k, v)
+		}
+	}
+	return line
+}
+
+// fieldsOf returns the fields of a log line as plain data.
+func fieldsOf(l observer.LoggedEntry) map[string]any {
+	fields := map[string]any{}
+	for k, v := range l.ContextMap() {
+		fields[k] = fieldValue(v)
+	}
+	return fields
+}
+
+func fieldValue(v any) any {
+	switch v := v.(type) {
+	case string, bool, float64, nil:
+		return v
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, inner := range v {
+			m[k] = fieldValue(inner)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, inner := range v {
+			list[i] = fieldValue(inner)
+		}
+		return list
+	}
+	return fmt.Sprint(v)
+}
