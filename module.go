@@ -17,6 +17,7 @@ import (
 	_ "github.com/caddy-rover/rover/internal/admin" // the endpoints below /rover/ of the admin API
 	_ "github.com/caddy-rover/rover/internal/cli"   // the commands of caddy rover
 	"github.com/caddy-rover/rover/internal/handler"
+	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/internal/upstream"
 )
 
@@ -38,4 +39,8 @@ type (
 	// Upstreams is http.reverse_proxy.upstreams.rover: the upstreams that a script has set for
 	// the request with ctx:upstream.
 	Upstreams = upstream.Upstreams
+
+	// LogEncoder is caddy.logging.encoders.rover: log entries for people, with the source around
+	// an error in lines of its own.
+	LogEncoder = logformat.Encoder
 )

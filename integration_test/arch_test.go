@@ -20,7 +20,7 @@ const module = "github.com/caddy-rover/rover"
 // A package that is not here fails TestImports: a new one is a new line, with no more than it
 // needs. So is one that is here and not there any more.
 const imports = `
-.: internal/admin internal/cli internal/handler internal/upstream
+.: internal/admin internal/cli internal/handler internal/logformat internal/upstream
 caddyfile (caddy more): luart luart/lib/all luart/outbound
 cmd/caddy (caddy): .
 eventloop:
@@ -29,11 +29,12 @@ integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
-	internal/libraries internal/scripts internal/upstream internal/watch luart luart/lib/all
-	luart/lint luart/outbound luart/scripttest
+	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
+	luart/lib/all luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
 	luart/outbound luart/persist luart/reqbody luart/scripttest
+internal/logformat (caddy more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 	luart/state

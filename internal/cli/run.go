@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/logformat"
 )
 
 // runGrace is how long requests may go on after Ctrl-C: who pressed it waits for the prompt,
@@ -173,6 +176,7 @@ func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
 	}
 	server := &caddyhttp.Server{
 		Listen:    []string{listen},
+		Protocols: []string{"h1"}, // the others want TLS, and Caddy warns of them
 		AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true},
 		Routes: caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{
 			caddyconfig.JSONModuleObject(config, "handler", "rover", nil), last,
@@ -188,17 +192,35 @@ func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
 			Listen:   fl.String("admin"),
 			Config:   &caddy.ConfigSettings{Persist: &persist},
 		},
-		AppsRaw: caddy.ModuleMap{"http": caddyconfig.JSON(caddyhttp.App{
-			GracePeriod: runGrace,
-			Servers:     map[string]*caddyhttp.Server{"rover": server},
-		}, nil)},
+		AppsRaw: caddy.ModuleMap{
+			"http": caddyconfig.JSON(caddyhttp.App{
+				GracePeriod: runGrace,
+				Servers:     map[string]*caddyhttp.Server{"rover": server},
+			}, nil),
+			"tls": caddyconfig.JSON(caddytls.TLS{DisableStorageClean: true}, nil), // the storage is another Caddy's
+		},
 	}
-	if config.Debug {
-		cfg.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{
-			"default": {BaseLog: caddy.BaseLog{Level: zap.DebugLevel.CapitalString()}},
-		}}
-	}
+	cfg.Logging = runLogging(fl)
 	return cfg, nil
+}
+
+// runLogging has the log in lines for people, without what Caddy says of TLS, which there is not.
+func runLogging(fl caddycmd.Flags) *caddy.Logging {
+	format := new(logformat.Encoder)
+	if paletteOf(os.Stderr) == (palette{}) {
+		format.LevelFormat = "upper" // without colors
+	}
+	log := &caddy.CustomLog{
+		BaseLog: caddy.BaseLog{EncoderRaw: caddyconfig.JSONModuleObject(format, "format", "rover", nil)},
+		Exclude: []string{"tls", "http.auto_https"},
+	}
+	if fl.String("admin") == "" {
+		log.Exclude = append(log.Exclude, "admin")
+	}
+	if fl.Bool("debug") {
+		log.Level = zap.DebugLevel.CapitalString()
+	}
+	return &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": log}}
 }
 
 // proxyTokens makes the reverse proxy of what would be its arguments in a Caddyfile.

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/caddy-rover/rover/internal/logformat"
 )
 
 // palette has what switches the colors of a terminal; for other writers it is empty.
@@ -39,16 +39,5 @@ func (p palette) failure(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable returns text for a terminal: what scripts and clients say must not move its cursor, or
-// do worse. Line breaks and tabs stay.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+// printable is for texts of scripts and clients.
+func printable(text string) string { return logformat.Printable(text) }
