@@ -80,8 +80,9 @@ var allGrants = []string{AllowEnv, AllowFS, AllowNet, AllowProcess}
 //	}
 type Config struct {
 	// The Lua script that answers the requests. Required. JSON: a relative path
-	// starts at Caddy's working directory. Caddyfile: at the folder of the file
-	// that the directive stands in.
+	// starts at the working directory of the Caddy that runs it. Caddyfile: at the
+	// folder of the file that the directive stands in; the JSON that it is adapted
+	// to has the absolute path, unless it begins with a placeholder.
 	Script string `json:"script,omitempty"`
 
 	// The name of the VM that runs the script. Directives with one name share one

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -15,11 +17,16 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // Parse returns the configuration of one rover directive, whose matcher token
-// httpcaddyfile has already taken away. Unlike UnmarshalCaddyfile alone it also
-// reads the routes of handle_response in the proxy block. Errors carry file:line.
+// TakeMatcher has already taken away. Unlike UnmarshalCaddyfile alone it also reads the
+// routes of handle_response in the proxy block, and makes the script's path absolute:
+// this process knows the folder from which Caddyfile and script are seen, and the one
+// that will run the script, where "caddy reload" sends the config, may stand in another.
+// Errors carry file:line.
 //
 // Not safe for concurrent use.
 func Parse(h httpcaddyfile.Helper) (Config, error) {
@@ -32,7 +39,28 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 			return Config{}, err
 		}
 	}
+	if startsAnywhere(c.Script) {
+		return c, nil
+	}
+	var err error
+	if c.Script, err = filepath.Abs(c.Script); err != nil {
+		return Config{}, h.WrapErr(err)
+	}
 	return c, nil
+}
+
+// TakeMatcher takes the matcher of a rover directive away, and returns it; nil: every request
+// matches. A matcher is what stands before a script: a lone argument is the script, also
+// where Caddy would take it for a matcher of paths (/srv/app.lua).
+//
+// Not safe for concurrent use.
+func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
+	h.Next() // the directive
+	if h.CountRemainingArgs() > 1 {
+		return h.ExtractMatcherSet()
+	}
+	h.Reset()
+	return nil, nil
 }
 
 // UnmarshalCaddyfile fills c from Caddyfile tokens. Syntax:
@@ -140,7 +168,7 @@ func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) erro
 	}
 	parse, ok := options[option]
 	if !ok {
-		return d.Errf("unrecognized subdirective '%s'", option)
+		return unknownOption(d, "", slices.Collect(maps.Keys(options)))
 	}
 	if given[option] && option != "set" && option != "library" && option != "allow" {
 		return d.Errf("option '%s' given twice", option)
@@ -149,15 +177,25 @@ func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) erro
 	return parse(c, d)
 }
 
+// unknownOption refuses the option that d stands on, for there are others. of is empty, or says
+// in which block it stands, " in persist".
+func unknownOption(d *caddyfile.Dispenser, of string, known []string) error {
+	return d.Errf("unrecognized subdirective '%s'%s%s", d.Val(), of,
+		spelling.OrDidYouMean(spelling.Nearest(d.Val(), known)))
+}
+
 // parseScript reads the directive's argument.
 func (c *Config) parseScript(d *caddyfile.Dispenser) error {
 	file := d.File() // the directive's, which an imported argument need not share
 	var script string
 	if !d.Args(&script) {
-		return fmt.Errorf("%w (an absolute path needs a matcher before it: rover * /srv/app.lua)", d.ArgErr())
+		return d.ArgErr()
 	}
 	if d.CountRemainingArgs() > 0 {
-		return d.ArgErr()
+		return fmt.Errorf("%w (before the script '%s' only a matcher may stand, and behind it a block)", d.ArgErr(), script)
+	}
+	if script == "*" || strings.HasPrefix(script, "@") {
+		return d.Errf("the script is missing: '%s' is a matcher", script)
 	}
 	if err := checkScript(script); err != nil {
 		return d.WrapErr(err)
@@ -167,15 +205,17 @@ func (c *Config) parseScript(d *caddyfile.Dispenser) error {
 }
 
 // besideFile returns where a script named in file lies, relative to the same
-// folder as file itself is. It is not made absolute: the same Caddyfile then
-// adapts to the same JSON on every machine.
+// folder as file itself is.
 func besideFile(file, script string) string {
 	dir := filepath.Dir(file)
-	if dir == "." || filepath.IsAbs(script) {
+	if dir == "." || filepath.IsAbs(script) || startsAnywhere(script) {
 		return script
 	}
 	return filepath.Join(dir, script)
 }
+
+// startsAnywhere reports whether a path begins with a placeholder, which may hold an absolute one.
+func startsAnywhere(script string) bool { return strings.HasPrefix(script, "{") }
 
 func (c *Config) parseName(d *caddyfile.Dispenser) error {
 	return parseText(d, &c.Name, checkName)
@@ -325,13 +365,14 @@ func parseCount(d *caddyfile.Dispenser, into *int, check func(int) error) error 
 
 // parseSize reads one number of bytes, with an optional unit.
 func parseSize(d *caddyfile.Dispenser, into *int64, check func(int64) error) error {
+	option := d.Val()
 	var text string
 	if !d.AllArgs(&text) {
 		return d.ArgErr()
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil {
-		return d.Errf("bad size value '%s': %v", text, plainCause(err))
+		return d.Errf("bad %s value '%s': a size such as 64KiB or 10MB expected: %v", option, text, plainCause(err))
 	}
 	*into = int64(min(size, math.MaxInt64)) // past every range either way
 	return wrapErr(d, check(*into))
@@ -339,13 +380,14 @@ func parseSize(d *caddyfile.Dispenser, into *int64, check func(int64) error) err
 
 // parseDuration reads one duration in Caddy's form, which has days too.
 func parseDuration(d *caddyfile.Dispenser, into *caddy.Duration, check func(time.Duration) error) error {
+	option := d.Val()
 	var text string
 	if !d.AllArgs(&text) {
 		return d.ArgErr()
 	}
 	dur, err := caddy.ParseDuration(text)
 	if err != nil {
-		return d.Errf("bad duration value '%s': %v", text, err)
+		return d.Errf("bad %s value '%s': a duration such as 500ms or 1m30s expected: %v", option, text, err)
 	}
 	*into = caddy.Duration(dur)
 	return wrapErr(d, check(dur))

@@ -111,21 +111,23 @@ func TestUnmarshal(t *testing.T) {
 
 func TestUnmarshalErrors(t *testing.T) {
 	const wrongCount = "wrong argument count or unexpected line ending after "
-	const hint = " (an absolute path needs a matcher before it: rover * /srv/app.lua)"
 	for _, test := range []struct {
 		name  string
 		input string
 		want  string
 	}{
-		{"no script", "rover", wrongCount + "'rover', at Testfile:1" + hint},
-		{"a block but no script", "rover {\n debug\n}", wrongCount + "'rover', at Testfile:1" + hint},
-		{"two scripts", "rover a.lua b.lua", wrongCount + "'a.lua', at Testfile:1"},
+		{"no script", "rover", wrongCount + "'rover', at Testfile:1"},
+		{"a block but no script", "rover {\n debug\n}", wrongCount + "'rover', at Testfile:1"},
+		{"two scripts", "rover a.lua b.lua", wrongCount + "'a.lua', at Testfile:1 (before the script 'a.lua' only a matcher may stand, and behind it a block)"},
+		{"a matcher of all and no script", "rover *", "the script is missing: '*' is a matcher, at Testfile:1"},
+		{"a named matcher and no script", "rover @api {\n debug\n}", "the script is missing: '@api' is a matcher, at Testfile:1"},
 		{"empty script", `rover ""`, "script is missing, at Testfile:1"},
 		{"script over two lines", "rover \"a\nb\"", `script "a\nb" contains a control character, at Testfile:1`},
 		{"block never closed", "rover app.lua {\n debug\n", "unexpected EOF, at Testfile:2"},
 
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
-		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug', at Testfile:2"},
+		{"option with a slip", rover("queue_timout 1s"), "unrecognized subdirective 'queue_timout'; did you mean queue_timeout?, at Testfile:2"},
+		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug'; did you mean debug?, at Testfile:2"},
 		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only library, persist and proxy take one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
 
@@ -153,8 +155,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"queue too large", rover("queue 70000"), "queue 70000 is out of range: 1 to 65536, at Testfile:2"},
 
 		{"queue_timeout without value", rover("queue_timeout"), wrongCount + "'queue_timeout', at Testfile:2"},
-		{"queue_timeout without unit", rover("queue_timeout 5"), `bad duration value '5': time: missing unit in duration "5", at Testfile:2`},
-		{"queue_timeout off", rover("queue_timeout off"), `bad duration value 'off': time: invalid duration "off", at Testfile:2`},
+		{"queue_timeout without unit", rover("queue_timeout 5"), `bad queue_timeout value '5': a duration such as 500ms or 1m30s expected: time: missing unit in duration "5", at Testfile:2`},
+		{"queue_timeout off", rover("queue_timeout off"), `bad queue_timeout value 'off': a duration such as 500ms or 1m30s expected: time: invalid duration "off", at Testfile:2`},
 		{"queue_timeout zero", rover("debug", "queue_timeout 0s"), "queue_timeout 0s is out of range: at least 1ms, at Testfile:3"},
 		{"queue_timeout too short", rover("queue_timeout 999us"), "queue_timeout 999µs is out of range: at least 1ms, at Testfile:2"},
 
@@ -173,13 +175,13 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"timeout without value", rover("timeout"), wrongCount + "'timeout', at Testfile:2"},
 		{"timeout with two values", rover("timeout 1 s"), wrongCount + "'1', at Testfile:2"},
-		{"timeout without unit", rover("timeout 30"), `bad duration value '30': time: missing unit in duration "30", at Testfile:2`},
+		{"timeout without unit", rover("timeout 30"), `bad timeout value '30': a duration such as 500ms or 1m30s expected: time: missing unit in duration "30", at Testfile:2`},
 		{"timeout zero", rover("timeout 0"), "timeout 0s is out of range: at least 1ms, at Testfile:2"},
 		{"timeout negative", rover("timeout -1s"), "timeout -1s is out of range: at least 1ms, at Testfile:2"},
 
 		{"burst without value", rover("burst"), wrongCount + "'burst', at Testfile:2"},
 		{"burst with two values", rover("burst 1s 2s"), wrongCount + "'1s', at Testfile:2"},
-		{"burst unreadable", rover("burst soon"), `bad duration value 'soon': time: invalid duration "soon", at Testfile:2`},
+		{"burst unreadable", rover("burst soon"), `bad burst value 'soon': a duration such as 500ms or 1m30s expected: time: invalid duration "soon", at Testfile:2`},
 		{"burst zero", rover("burst 0s"), "burst 0s is out of range: 1ms to 1m0s, at Testfile:2"},
 		{"burst too long", rover("timeout 1h", "burst 61s"), "burst 1m1s is out of range: 1ms to 1m0s, at Testfile:3"},
 		{"burst past timeout", rover("burst 2s", "timeout 1s"), "burst 2s is longer than timeout 1s, at Testfile:4"},
@@ -191,17 +193,17 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"max_upload zero", rover("max_upload 0"), "max_upload 0 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
 		{"max_upload too large", rover("max_upload 2TiB"), "max_upload 2199023255552 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
 		{"body_min_rate too large", rover("body_min_rate 2GiB"), "body_min_rate 2147483648 is out of range: 0 to 1073741824 bytes per second, at Testfile:2"},
-		{"body_min_rate not a size", rover("body_min_rate 1KiB/s"), "bad size value '1KiB/s': unhandled size name: kib/s, at Testfile:2"},
-		{"max_upload not a size", rover("max_upload much"), "bad size value 'much': invalid syntax, at Testfile:2"},
+		{"body_min_rate not a size", rover("body_min_rate 1KiB/s"), "bad body_min_rate value '1KiB/s': a size such as 64KiB or 10MB expected: unhandled size name: kib/s, at Testfile:2"},
+		{"max_upload not a size", rover("max_upload much"), "bad max_upload value 'much': a size such as 64KiB or 10MB expected: invalid syntax, at Testfile:2"},
 		{"max_body without value", rover("max_body"), wrongCount + "'max_body', at Testfile:2"},
 		{"max_body in two words", rover("max_body 1 MiB"), wrongCount + "'1', at Testfile:2"},
-		{"max_body unit unknown", rover("max_body 1MX"), "bad size value '1MX': unhandled size name: mx, at Testfile:2"},
-		{"max_body not a number", rover("max_body -1"), "bad size value '-1': invalid syntax, at Testfile:2"},
+		{"max_body unit unknown", rover("max_body 1MX"), "bad max_body value '1MX': a size such as 64KiB or 10MB expected: unhandled size name: mx, at Testfile:2"},
+		{"max_body not a number", rover("max_body -1"), "bad max_body value '-1': a size such as 64KiB or 10MB expected: invalid syntax, at Testfile:2"},
 		{"max_body zero", rover("max_body 0"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
 		{"max_body less than a byte", rover("max_body 0.5"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
 		{"max_body too large", rover("max_body 2GiB"), "max_body 2147483648 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
 		{"max_body beyond int64", rover("max_body 16EB"), "max_body 9223372036854775807 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
-		{"max_body beyond uint64", rover("max_body 99EiB"), "bad size value '99EiB': too large: 99EiB, at Testfile:2"},
+		{"max_body beyond uint64", rover("max_body 99EiB"), "bad max_body value '99EiB': a size such as 64KiB or 10MB expected: too large: 99EiB, at Testfile:2"},
 
 		{"allow without value", rover("allow"), wrongCount + "'allow', at Testfile:2"},
 		{"allow unknown", rover("allow env disk"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
@@ -225,13 +227,13 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"watch twice", rover("watch", "watch 1s"), "option 'watch' given twice, at Testfile:3"},
 		{"watch too often", rover("debug", "watch 1ms"), "watch 1ms is out of range: 10ms to 1h0m0s, at Testfile:3"},
-		{"watch with a word", rover("watch often"), `bad duration value 'often': time: invalid duration "often", at Testfile:2`},
+		{"watch with a word", rover("watch often"), `bad watch value 'often': a duration such as 500ms or 1m30s expected: time: invalid duration "often", at Testfile:2`},
 		{"watch with two values", rover("watch 1s 2s"), wrongCount + "'1s', at Testfile:2"},
 		{"persist too often", rover("debug", "persist 99ms"), "persist 99ms is out of range: 100ms to 24h0m0s, or 0 for only at the end, at Testfile:3"},
 		{"persist too rarely", rover("persist 2d"), "persist 48h0m0s is out of range: 100ms to 24h0m0s, or 0 for only at the end, at Testfile:2"},
-		{"persist with a word", rover("persist always"), `bad duration value 'always': time: invalid duration "always", at Testfile:2`},
+		{"persist with a word", rover("persist always"), `bad persist value 'always': a duration such as 500ms or 1m30s expected: time: invalid duration "always", at Testfile:2`},
 		{"persist with two values", rover("persist 1s 2s"), wrongCount + "'1s', at Testfile:2"},
-		{"persist with an unknown option", rover("persist {", "min_size 1", "}"), "unrecognized subdirective 'min_size' in persist, at Testfile:3"},
+		{"persist with an unknown option", rover("persist {", "min_size 1", "}"), "unrecognized subdirective 'min_size' in persist; did you mean max_size?, at Testfile:3"},
 		{"persist with two sizes", rover("persist {", "max_size 1MiB", "max_size 1MiB", "}"), "option 'max_size' given twice in persist, at Testfile:4"},
 		{"persist without a size", rover("persist {", "max_size", "}"), wrongCount + "'max_size', at Testfile:3"},
 		{"persist too small", rover("persist 1s {", "max_size 1000", "}"), "persist max_size 1000 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
@@ -337,6 +339,7 @@ func TestScriptLiesBesideTheCaddyfile(t *testing.T) {
 		{"../Caddyfile", "app.lua", "../app.lua"},
 		{"/etc/caddy/Caddyfile", "app.lua", "/etc/caddy/app.lua"},
 		{"examples/hello/Caddyfile", absolute, absolute},
+		{"examples/hello/Caddyfile", "{env.DIR}/app.lua", "{env.DIR}/app.lua"}, // which may be absolute
 	} {
 		tokens, err := caddyfile.Tokenize(fmt.Appendf(nil, "rover %q", test.script), filepath.FromSlash(test.file))
 		if err != nil {

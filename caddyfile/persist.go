@@ -105,7 +105,7 @@ func (c *Config) parsePersist(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("unrecognized subdirective '%s' in persist", d.Val())
+			return unknownOption(d, " in persist", []string{"max_size"})
 		}
 	}
 	return nil

@@ -95,9 +95,16 @@ func (adapted) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) 
 
 func init() {
 	caddy.RegisterModule(adapted{})
-	httpcaddyfile.RegisterHandlerDirective("rover", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	httpcaddyfile.RegisterDirective("rover", func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+		matcher, err := TakeMatcher(h)
+		if err != nil {
+			return nil, err
+		}
 		c, err := Parse(h)
-		return adapted{c}, err
+		if err != nil {
+			return nil, err
+		}
+		return h.NewRoute(matcher, adapted{c}), nil
 	})
 	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "templates")
 }
@@ -147,18 +154,28 @@ func TestParseInACaddyfile(t *testing.T) {
 		input string
 		want  string
 	}{
-		{"no matcher", "http://\nrover app.lua\n", `{"handler":"rover","script":"site/app.lua"}`},
-		{"star matcher", "http://\nrover * app.lua\n", `{"handler":"rover","script":"site/app.lua"}`},
-		{"path matcher", "http://\nrover /api/* app.lua\n", `[{"path":["/api/*"]}]{"handler":"rover","script":"site/app.lua"}`},
-		{"named matcher", "http://\n@put method PUT\nrover @put app.lua {\n debug\n}\n", `[{"method":["PUT"]}]{"debug":true,"handler":"rover","script":"site/app.lua"}`},
-		{"absolute script", "http://\nrover * /srv/app.lua\n", `{"handler":"rover","script":"/srv/app.lua"}`},
-		{"snippet with arguments", "(lua) {\n rover {args[0]} {\n name {args[1]}\n }\n}\nhttp:// {\n import lua app.lua shop\n}\n", `{"handler":"rover","name":"shop","script":"site/app.lua"}`},
+		{"no matcher", "http://\nrover app.lua\n", `{"handler":"rover","script":"$HERE/site/app.lua"}`},
+		{"star matcher", "http://\nrover * app.lua\n", `{"handler":"rover","script":"$HERE/site/app.lua"}`},
+		{"path matcher", "http://\nrover /api/* app.lua\n", `[{"path":["/api/*"]}]{"handler":"rover","script":"$HERE/site/app.lua"}`},
+		{"named matcher", "http://\n@put method PUT\nrover @put app.lua {\n debug\n}\n", `[{"method":["PUT"]}]{"debug":true,"handler":"rover","script":"$HERE/site/app.lua"}`},
+		{"absolute script", "http://\nrover /srv/app.lua\n", `{"handler":"rover","script":"/srv/app.lua"}`},
+		{"absolute script with a block", "http://\nrover /srv/app.lua {\n debug\n}\n", `{"debug":true,"handler":"rover","script":"/srv/app.lua"}`},
+		{"absolute script behind a matcher", "http://\nrover * /srv/app.lua\n", `{"handler":"rover","script":"/srv/app.lua"}`},
+		{"absolute script behind a path", "http://\nrover /srv/* /srv/app.lua\n", `[{"path":["/srv/*"]}]{"handler":"rover","script":"/srv/app.lua"}`},
+		{"absolute script in a subroute", "http://\nroute {\n rover /srv/app.lua\n}\n", `{"handler":"subroute","routes":[{"handle":[{"handler":"rover","script":"/srv/app.lua"}]}]}`},
+		{"a path from the environment", "http://\nrover {env.APP}/app.lua\n", `{"handler":"rover","script":"{env.APP}/app.lua"}`},
+		{"snippet with arguments", "(lua) {\n rover {args[0]} {\n name {args[1]}\n }\n}\nhttp:// {\n import lua app.lua shop\n}\n", `{"handler":"rover","name":"shop","script":"$HERE/site/app.lua"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := adapt(t, "site/Caddyfile", test.input)
 			if err != nil {
 				t.Fatal(err)
 			}
+			here, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = strings.ReplaceAll(got, here, "$HERE")
 			if got != test.want {
 				t.Errorf("\n got %s\nwant %s", got, test.want)
 			}
@@ -226,7 +243,9 @@ func TestParseErrorsInACaddyfile(t *testing.T) {
 		want  string // the end of the error
 	}{
 		{"an option", "http://\nrover app.lua {\n queue 0\n}\n", "queue 0 is out of range: 1 to 65536, at site/Caddyfile:3"},
-		{"an absolute script without a matcher", "http://\nrover /srv/app.lua\n", "after 'rover', at site/Caddyfile:2 (an absolute path needs a matcher before it: rover * /srv/app.lua)"},
+		{"a matcher without a script", "http://\nrover * {\n debug\n}\n", "the script is missing: '*' is a matcher, at site/Caddyfile:2"},
+		{"two scripts", "http://\nrover a.lua b.lua\n", "after 'a.lua', at site/Caddyfile:2 (before the script 'a.lua' only a matcher may stand, and behind it a block)"},
+		{"a matcher and two scripts", "http://\nrover /a a.lua b.lua\n", "after 'a.lua', at site/Caddyfile:2 (before the script 'a.lua' only a matcher may stand, and behind it a block)"},
 		{"an unknown response matcher", "http://\nrover app.lua {\n proxy {\n handle_response @no {\n respond 200\n }\n }\n}\n", "no named response matcher defined with name 'no', at site/Caddyfile:4"},
 		{"an upstream through a snippet", "(lua) {\n rover app.lua {\n proxy {\n to a:1\n }\n }\n}\nhttp:// {\n import lua\n}\n", "with api.proxy, at site/Caddyfile:4 import chain ['site/Caddyfile:9 (import lua)']"},
 	} {

@@ -21,7 +21,7 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/logformat internal/upstream
-caddyfile (caddy more): luart luart/lib/all luart/outbound
+caddyfile (caddy more): luart luart/lib/all luart/outbound luart/spelling
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
@@ -33,7 +33,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 	luart/lib/all luart/lint luart/outbound luart/scripttest
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
-	luart/outbound luart/persist luart/reqbody luart/scripttest
+	luart/outbound luart/persist luart/reqbody luart/scripttest luart/spelling
 internal/logformat (caddy more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist

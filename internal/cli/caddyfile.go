@@ -89,11 +89,18 @@ func findDirective(config any, script string) (found map[string]any) {
 		if !ok || found != nil {
 			return
 		}
-		if path, err := filepath.Abs(name); err == nil && path == script {
+		if samePath(name, script) {
 			found = h
 		}
 	})
 	return found
+}
+
+// samePath reports whether two paths, each absolute or from here, lead to the same place.
+func samePath(a, b string) bool {
+	x, errX := filepath.Abs(a)
+	y, errY := filepath.Abs(b)
+	return errX == nil && errY == nil && x == y
 }
 
 // beside is what a Caddyfile in a script's folder says of the script, for commands that only
@@ -120,7 +127,7 @@ func configsBeside(script string) (list []beside, err error) {
 		return none, err
 	}
 	eachHandler(config, func(h map[string]any) {
-		if path, _ := h["script"].(string); filepath.Clean(path) != filepath.Clean(script) {
+		if path, _ := h["script"].(string); !samePath(path, script) {
 			return
 		}
 		text, _ := json.Marshal(h) // it was JSON

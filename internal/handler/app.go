@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 func init() {
@@ -84,7 +86,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			}
 			app.AdminEval = true
 		default:
-			return nil, d.Errf("unknown option %q of the global option rover: there is admin_eval", d.Val())
+			return nil, d.Errf("unknown option %q of the global option rover%s", d.Val(),
+				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval"})), ": there is admin_eval"))
 		}
 	}
 	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil

@@ -26,7 +26,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(new(Handler))
-	httpcaddyfile.RegisterHandlerDirective("rover", parseDirective)
+	httpcaddyfile.RegisterDirective("rover", parseDirective)
 	// In front of templates, which would run what Lua answers as a template: {{ … }} that a client
 	// has sent reads files and the environment.
 	httpcaddyfile.RegisterDirectiveOrder("rover", httpcaddyfile.Before, "templates")
@@ -59,12 +59,17 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+// parseDirective makes a route of a rover directive.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	matcher, err := rovercaddyfile.TakeMatcher(h)
+	if err != nil {
+		return nil, err
+	}
 	config, err := rovercaddyfile.Parse(h)
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{Config: config}, nil
+	return h.NewRoute(matcher, &Handler{Config: config}), nil
 }
 
 // Provision loads the script. An error leaves what an earlier config loaded as it is.
