@@ -42,7 +42,7 @@ internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
-	luart/reqbody luart/route luart/state luart/stdlib luart/urltext
+	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval
 luart/clock:
@@ -75,6 +75,7 @@ luart/pattern:
 luart/persist: luart/giveup
 luart/reqbody: luart/clock
 luart/route:
+luart/schema (lua): luart/luaval
 luart/scripttest (more): luart luart/clock luart/lib luart/outbound
 luart/spelling:
 luart/state (lua): luart/glua luart/luaval

@@ -5,51 +5,106 @@ import "testing"
 func TestBodyExpect(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
-		local order = {
-			id = "integer", note = "string?", paid = "boolean", tags = "array", any = "any", t = "table?",
-			items = { { price = "number", name = "string?" } },
-			["address?"] = { city = "string" },
-			words = { "string" },
-		}
-		function api.order.post(ctx) return rover.json.encode(ctx:body():expect(order).id) end
+		local user = { name = "string", age = "integer?", tags = { { id = "integer" } } }
+		function api.users.post(ctx) return ctx:body():expect(user) end
+		function api.keep.post(ctx) return ctx:body():expect(user, { extra = "keep" }) end
+		function api.strict.post(ctx) return ctx:body():expect(user, { extra = "error" }) end
 		function api.number.post(ctx) return ctx:body():expect("number") + 1 end
-		function api.list.post(ctx) return #ctx:body():expect({ "integer" }) end
+		function api.caught.post(ctx)
+			local ok, err = pcall(function() return ctx:body():expect(user) end)
+			return { status = err.status, message = err.message, errors = err.errors, text = tostring(err) }
+		end
+		function api.own.post() error { status = 409, message = "taken", errors = { { field = "name", type = "taken" } } } end
+		function api.secret.post() error { message = "no status", errors = { "inner" } } end
 		function api.typo.post(ctx) return ctx:body():expect({ a = { b = "strng" } }) end
-		function api.wrong.post(ctx) return ctx:body():expect({ a = true }) end
 		function api.none.post(ctx) return ctx:body():expect() end
-		function api.debug.post(ctx) local ok, err = pcall(ctx:body().expect, ctx:body(), { a = { b = "strng" } }) return tostring(err) end
-		function api.debug2.post(ctx) local ok, err = pcall(ctx:body().expect, ctx:body(), { a = true }) return tostring(err) end
+		function api.option.post(ctx) return select(2, pcall(function() ctx:body():expect({}, { extras = "keep" }) end)) end
+		function api.value.post(ctx) return select(2, pcall(function() ctx:body():expect({}, { extra = true }) end)) end
+		function api.where.post(ctx) return select(2, pcall(function() ctx:body():expect { a = { b = "strng" } } end)) end
 		return api`)
-	const good = `"id":1,"paid":false,"tags":[],"any":0,"items":[{"price":1.5}],"words":["a"]`
+	const good = `"name":"Ann","tags":[{"id":1}]`
+	const oneMissing = `400 {"error":"Field 'name' is required","errors":[{"field":"name","message":"Field 'name' is required","type":"required"}]}`
 	for _, c := range []struct{ request, body, want string }{
-		{"POST /order", `{` + good + `}`, "200 1"},
-		{"POST /order", `{` + good + `,"note":null,"address":null,"more":{}}`, "200 1"},
-		{"POST /order", `{` + good + `,"note":"n","address":{"city":"x"},"t":[]}`, "200 1"},
-		{"POST /order", `{` + good + `,"note":1}`, `400 {"error":"note: string expected, got number 1"}`},
-		{"POST /order", `{` + good + `,"t":""}`, `400 {"error":"t: table expected, got string"}`},
-		{"POST /order", `{` + good + `,"address":{}}`, `400 {"error":"address.city: string expected, got nothing"}`},
-		{"POST /order", `{` + good + `,"address":[]}`, `400 {"error":"address: object expected, got array"}`},
-		{"POST /order", `{` + good + `,"items":[{"price":1},{"price":"x"}]}`, `400 {"error":"items[2].price: number expected, got string"}`},
-		{"POST /order", `{` + good + `,"items":{}}`, `400 {"error":"items: array expected, got object"}`},
-		{"POST /order", `{` + good + `,"words":["a",null]}`, `400 {"error":"words[2]: string expected, got nothing"}`},
-		{"POST /order", `{` + good + `,"id":1.5}`, `400 {"error":"id: integer expected, got number 1.5"}`},
-		{"POST /order", `{` + good + `,"tags":{}}`, `400 {"error":"tags: array expected, got object"}`},
-		{"POST /order", `{}`, `400 {"error":"any: any expected, got nothing"}`},
-		{"POST /order", `[]`, `400 {"error":"request body: object expected, got array"}`},
-		{"POST /order", `null`, `400 {"error":"request body: object expected, got nothing"}`},
-		{"POST /order", `{`, `400 {"error":"request body: `},
+		{"POST /users", `{` + good + `}`, `200 {"name":"Ann","tags":[{"id":1}]}`},
+		{"POST /users", `{` + good + `,"is_admin":true}`, `200 {"name":"Ann","tags":[{"id":1}]}`},
+		{"POST /users", `{"name":"Ann","tags":[{"id":1,"role":"root"}]}`, `200 {"name":"Ann","tags":[{"id":1}]}`},
+		{"POST /keep", `{"name":"Ann","tags":[{"id":1,"role":"root"}]}`, `200 {"name":"Ann","tags":[{"role":"root","id":1}]}`},
+		{"POST /strict", `{` + good + `,"is_admin":true}`, `400 {"error":"Field 'is_admin' is not expected","errors":[{"field":"is_admin","message":"Is not expected","type":"unknown"}]}`},
+		{"POST /users", `{"tags":[]}`, oneMissing},
+		{
+			"POST /users", `{"age":"x","tags":[{},{"id":1.5}]}`,
+			`400 {"error":"Field 'age' must be an integer, got string, and 3 more","errors":[` +
+				`{"field":"age","message":"Must be an integer, got string","type":"type"},` +
+				`{"field":"name","message":"Field 'name' is required","type":"required"},` +
+				`{"field":"tags[1].id","message":"Field 'tags[1].id' is required","type":"required"},` +
+				`{"field":"tags[2].id","message":"Must be an integer, got float 1.5","type":"type"}]}`,
+		},
+		{"POST /users", `[]`, `400 {"error":"Request body must be a JSON object","errors":[{"field":"","message":"Must be a JSON object","type":"type"}]}`},
+		{"POST /users", `{`, `400 {"error":"request body: invalid JSON at byte 2: expected a string key or '}', got end of input"}`},
 		{"POST /number", `41`, "200 42"},
-		{"POST /number", `true`, `400 {"error":"request body: number expected, got boolean"}`},
-		{"POST /list", `[1,2]`, "200 2"},
-		{"POST /list", `[1,"2"]`, `400 {"error":"[2]: integer expected, got string"}`},
+		{
+			"POST /caught", `{"tags":[]}`,
+			`200 {"status":400,"message":"Field 'name' is required",` +
+				`"errors":[{"field":"name","message":"Field 'name' is required","type":"required"}],` +
+				`"text":"Validation failed for request body:\n\n  1. Field 'name'\n     Error: Field 'name' is required\n     Type: required\n"}`,
+		},
+		{"POST /own", ``, `409 {"error":"taken","errors":[{"field":"name","type":"taken"}]}`},
+		{"POST /secret", ``, `500 {"error":"internal error"}`},
 		{"POST /typo", `{"a":{"b":1}}`, `500 {"error":"internal error"}`},
-		{"POST /wrong", `{"a":1}`, `500 {"error":"internal error"}`},
 		{"POST /none", `1`, `500 {"error":"internal error"}`},
-		{"POST /debug", `{"a":{"b":1}}`, `200 app.lua:15: body:expect: a.b: "strng" is not a type`},
-		{"POST /debug2", `{"a":1}`, `200 app.lua:16: body:expect: a: a type or a table expected, got boolean`},
+		{"POST /option", `{}`, `200 app.lua:16: bad argument #2 to expect (there is no option 'extras': extra are known)`},
+		{"POST /value", `{}`, `200 app.lua:17: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
+		{
+			"POST /where", `{"a":{"b":1}}`,
+			`200 app.lua:18: expect: a.b: "strng" is not a type: string, number, integer, boolean, object, array, table and any are, with or without ?`,
+		},
 	} {
-		if got := answer(s.do(c.request, c.body)); got != c.want && !(c.body == "{" && len(got) > len(c.want) && got[:len(c.want)] == c.want) {
-			t.Errorf("%s %s: got %q, want %q", c.request, c.body, got, c.want)
+		if got := answer(s.do(c.request, c.body)); got != c.want {
+			t.Errorf("%s %s:\ngot  %s\nwant %s", c.request, c.body, got, c.want)
+		}
+	}
+}
+
+// on_error sees the faults.
+func TestBodyExpectOnError(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.post(ctx) return ctx:body():expect { a = "string", b = "string" } end
+		function api.get(ctx) error { status = 404, message = "none" } end
+		function api.on_error(err) return api.json { n = err.errors and #err.errors, first = err.errors and err.errors[1].field } end
+		return api`)
+	if got, want := answer(s.do("POST /", `{}`)), `400 {"n":2,"first":"a"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := answer(s.do("GET /", "")), `404 {}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A body that is said to be something else than JSON is not read as JSON.
+func TestBodyJSONContentType(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.decoded.post(ctx) return ctx:body():json() end
+		function api.expect.post(ctx) return ctx:body():expect { a = "integer" } end
+		function api.plain.post(ctx) return rover.json.decode(ctx:body():text()) end
+		return api`)
+	for _, c := range []struct{ kind, json, text string }{
+		{"", `200 {"a":1}`, `200 {"a":1}`},
+		{"application/json", `200 {"a":1}`, `200 {"a":1}`},
+		{"application/vnd.api+json; charset=utf-8", `200 {"a":1}`, `200 {"a":1}`},
+		{"text/plain", `415 {"error":"request body: Content-Type \"text/plain\" is not JSON: application/json, or a type that ends in +json"}`, `200 {"a":1}`},
+		{"application/x-www-form-urlencoded", `415 {"error":"request body: Content-Type \"application/x-www-form-urlencoded\" is not JSON: application/json, or a type that ends in +json"}`, `200 {"a":1}`},
+		{"application/json, text/plain", `415 {"error":"request body: Content-Type \"application/json, text/plain\": mime: unexpected content after media subtype"}`, `200 {"a":1}`},
+	} {
+		headers := []string{}
+		if c.kind != "" {
+			headers = append(headers, "Content-Type: "+c.kind)
+		}
+		for path, want := range map[string]string{"/decoded": c.json, "/expect": c.json, "/plain": c.text} {
+			if got := answer(s.do("POST "+path, `{"a":1}`, headers...)); got != want {
+				t.Errorf("%s as %q:\ngot  %s\nwant %s", path, c.kind, got, want)
+			}
 		}
 	}
 }

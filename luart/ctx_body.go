@@ -247,7 +247,7 @@ func bodyLen(L *lua.LState) int {
 
 // bodyMethods are the methods of a body: text() and bytes() the bytes, len() their
 // number, json() the decoded value, form() the first values of a form, with :all(name).
-// json and form raise a 400 for what they cannot read, form a 415 for another content
+// json and form raise a 400 for what they cannot read, and a 415 for another content
 // type. multipart, file and files are in ctx_multipart.go, expect in body_expect.go.
 func bodyMethods(vm *VM) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
@@ -283,8 +283,12 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 	}
 }
 
-// bodyJSON returns the body decoded, or raises a 400.
+// bodyJSON returns the body decoded. It raises a 415 for one that is said to be something else, and
+// a 400 for one that cannot be read.
 func bodyJSON(L *lua.LState, b *body) lua.LValue {
+	if err := reqbody.CheckJSON(b.x.r.Header); err != nil {
+		raiseBodyError(L, err)
+	}
 	v, err := jsonlua.Decode(L, b.bytes)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())

@@ -22,11 +22,6 @@ func TestLoopsOfDataEndWithTheBurst(t *testing.T) {
 			h.RawSetString("x", luarttest.Strings(L, n))
 			luaval.CheckHeaders(L, h)
 		},
-		"expect": func(L *lua.LState) {
-			schema := L.NewTable()
-			schema.Append(lua.LString("string"))
-			expectation{L, new(luaval.Pace)}.check(nil, schema, luarttest.Strings(L, n))
-		},
 		"multipart": func(L *lua.LState) {
 			_, _ = reqbody.ScanParts(pacedReader{strings.NewReader("--B\r\n"), L}, "B")
 		},

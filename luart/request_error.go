@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -20,10 +21,13 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
 		x.waitErr = nil
-		t := vm.main.CreateTable(0, 3)
+		t := vm.main.CreateTable(0, 4)
 		t.RawSetString("message", lua.LString(err.Message))
 		t.RawSetString("status", lua.LNumber(err.Status))
 		t.RawSetString("traceback", lua.LString(err.Traceback))
+		if list, bad := jsonlua.Decode(x.th.L, err.Errors); bad == nil {
+			t.RawSetString("errors", list)
+		}
 		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
 		if x.trace != nil {
 			x.trace.Record("on_error ("+on.where+") about "+err.Message, describeResult(v, failed))
@@ -83,7 +87,7 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 		res.headerMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
 		return res
 	case err.Deliberate:
-		return errorResponse(err.Status, err.Message)
+		return faultsResponse(err.Status, err.Message, err.Errors)
 	case x.gen.debug && x.asked == nil:
 		return x.debugReply(err)
 	case err.Status == http.StatusGatewayTimeout:

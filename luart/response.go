@@ -95,7 +95,15 @@ func (r *response) restore(was response) {
 
 // errorResponse is {"error": message}.
 func errorResponse(status int, message string) response {
+	return faultsResponse(status, message, nil)
+}
+
+// faultsResponse is {"error": message, "errors": …}, with the JSON text errors if it is not nil.
+func faultsResponse(status int, message string, errors []byte) response {
 	body := jsonlua.AppendString([]byte(`{"error":`), message)
+	if errors != nil {
+		body = append(append(body, `,"errors":`...), errors...)
+	}
 	return response{status: status, ctype: typeJSON, body: append(body, '}')}
 }
 

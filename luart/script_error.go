@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/loglimit"
 )
 
@@ -26,6 +27,10 @@ type ScriptError struct {
 	// Deliberate says that the script chose Status and Message: error{status=409, …}.
 	// They may be shown to the client.
 	Deliberate bool
+
+	// Errors is what a deliberate one gave in error{errors = {…}}, as JSON: the list of faults of
+	// body:expect, say. nil: nothing.
+	Errors []byte
 
 	// Handle says that the script wants whoever handles errors to answer a deliberate one, if
 	// there is anybody: error{status=404, handle=true}.
@@ -73,6 +78,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
 				e.Status, e.Deliberate = int(status), true
 				e.Handle = obj.RawGetString("handle") == lua.LTrue
+				e.Errors = vm.errorList(obj)
 			}
 		}
 	case lua.LString:
@@ -99,6 +105,19 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 		e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
 	}
 	return e
+}
+
+// errorList is the list in an error table's errors as JSON; nil where there is none that JSON has.
+func (vm *VM) errorList(t *lua.LTable) []byte {
+	list, ok := t.RawGetString("errors").(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	text, err := jsonlua.Append(vm.budget, nil, list)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 func endedStatus(err error) int {

@@ -1,0 +1,54 @@
+package reqbody
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestCheckJSON(t *testing.T) {
+	for _, tt := range []struct {
+		headers string
+		want    string // in the error; "": it is JSON
+	}{
+		{"", ""},
+		{"Content-Type:", ""},
+		{"Content-Type: application/json", ""},
+		{"Content-Type: Application/JSON ; charset=UTF-8", ""},
+		{"Content-Type: application/json;charset=us-ascii", ""},
+		{"Content-Type: application/problem+json", ""},
+		{"Content-Type: application/json|Content-Encoding: identity", ""},
+
+		{"Content-Type: text/plain", `Content-Type "text/plain" is not JSON`},
+		{"Content-Type: application/x-www-form-urlencoded", "is not JSON"},
+		{"Content-Type: multipart/form-data; boundary=x", "is not JSON"},
+		{"Content-Type: text/json", "is not JSON"},
+		{"Content-Type: application/jsonp", "is not JSON"},
+		{"Content-Type: application/json-seq", "is not JSON"},
+		{"Content-Type: application/x-ndjson", "is not JSON"},
+		{"Content-Type: text/plain; x=application/json", "invalid media parameter"},
+		{"Content-Type: +json", "is not JSON"},
+		{"Content-Type: application/json, text/plain", "unexpected content"},
+		{"Content-Type: text/plain,application/json", "unexpected content"},
+		{"Content-Type: application/json; =", "invalid media parameter"},
+		{"Content-Type: application/json; charset=utf-8; charset=utf-16", "duplicate parameter name"},
+		{"Content-Type: /", "no media type"},
+		{"Content-Type: application/json|Content-Type: application/json", "more than one Content-Type"},
+		{"Content-Type: application/json; charset=utf-16", `the charset "utf-16"`},
+		{"Content-Type: application/json; charset=Shift_JIS", `the charset "shift_jis"`},
+		{"Content-Type: application/json|Content-Encoding: gzip", `Content-Encoding "gzip"`},
+		{"Content-Encoding: identity|Content-Encoding: br", `Content-Encoding "br"`},
+		{"Content-Encoding: identity, br", `Content-Encoding "identity, br"`},
+	} {
+		h := http.Header{}
+		for line := range strings.SplitSeq(tt.headers, "|") {
+			if name, value, ok := strings.Cut(line, ":"); ok {
+				h.Add(name, strings.TrimSpace(value))
+			}
+		}
+		err := CheckJSON(h)
+		if err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.headers, err, tt.want)
+		}
+	}
+}
