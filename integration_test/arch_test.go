@@ -73,6 +73,7 @@ luart/luaval (lua x):
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
+luart/reference:
 luart/reqbody: luart/clock
 luart/route:
 luart/schema (lua): luart/luaval

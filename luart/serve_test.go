@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -223,9 +224,9 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// replay sends the requests in the comments of a script, each a number of times, and
-// returns how many there are: "-- GET /path | Name: value => 200 text",
-// with \n for the end of a line of the answer.
+// replay sends the requests in the comments of a script, each a number of times, and returns how
+// many there are: "-- POST /path body | Name: value => 200 text | Name: value", with \r and
+// \n for ends of lines of a body. The headers of the answer are those that it must have, among others.
 func (s *server) replay(source string, times int) (n int) {
 	s.t.Helper()
 	for line := range strings.Lines(source) {
@@ -235,14 +236,35 @@ func (s *server) replay(source string, times int) (n int) {
 		}
 		n++
 		parts := strings.Split(request, " | ")
+		method, target, _ := strings.Cut(parts[0], " ")
+		target, body, _ := strings.Cut(target, " ")
+		want, headers := wantedHeaders(want)
 		for range times {
-			got := strings.ReplaceAll(answer(s.do(parts[0], "", parts[1:]...)), "\n", `\n`)
-			if got != want {
+			w := s.do(method+" "+target, strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(body), parts[1:]...)
+			if got := strings.ReplaceAll(answer(w), "\n", `\n`); got != want {
 				s.t.Errorf("%s: got %q, want %q", request, got, want)
+			}
+			for _, header := range headers {
+				name, value, _ := strings.Cut(header, ": ")
+				if got := strings.Join(w.Header()[name], ", "); got != value {
+					s.t.Errorf("%s: the header %s is %q, want %q", request, name, got, value)
+				}
 			}
 		}
 	}
 	return n
+}
+
+// wantedHeaders takes " | Name: value" off the end of an answer.
+func wantedHeaders(want string) (string, []string) {
+	var headers []string
+	for {
+		m := regexp.MustCompile(`^(.*) \| ([A-Z][\w-]*: .*)$`).FindStringSubmatch(want)
+		if m == nil {
+			return want, headers
+		}
+		want, headers = m[1], append(headers, m[2])
+	}
 }
 
 func (s *server) logged(message string) []observer.LoggedEntry {

@@ -155,7 +155,7 @@ func realNames(t *testing.T) map[string]bool {
 			names["rover.builder."+name+":"+method] = true
 		}
 	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(s.gen.lifeHooks)), slices.Collect(maps.Keys(reserved))) {
+	for name := range s.gen.lifeHooks {
 		names["rover.Api."+name] = true
 	}
 	for _, name := range append(route.MethodNames[:], "before", "after") {

@@ -2,14 +2,27 @@
 
 ---A place of the tree: api.users is /users, api.users.p_id is /users/:id, api.files.w_rest is everything below /files.
 ---Any name is a segment; api["well-known"]["x.json"] writes those that are no names, api:at("/users/:id/delete") any.
+---Routes and hooks are given while the script loads.
+---
+---```lua
+---function api.users.p_id.get(ctx) return "user " .. ctx:param("id") end
+---function api.files.w_rest.any(ctx) return ctx.method .. " " .. ctx:param("rest") end
+---function api.files.before.readonly(ctx)
+---  if ctx.method ~= "GET" then return api:error(405, "read only") end
+---end
+---function api.files.after.brand(ctx, res) res:set_header("X-Served-By", "rover") end
+----- GET /users/7 => 200 user 7
+----- GET /files/a/b => 200 GET a/b | X-Served-By: rover
+----- PUT /files/a => 405 {"error":"read only"}
+---```
 ---@class rover.Node
 ---@field get fun(ctx: rover.Ctx): rover.Answer? Serves GET, and HEAD where there is no head.
----@field post fun(ctx: rover.Ctx): rover.Answer?
----@field put fun(ctx: rover.Ctx): rover.Answer?
----@field patch fun(ctx: rover.Ctx): rover.Answer?
----@field delete fun(ctx: rover.Ctx): rover.Answer?
----@field head fun(ctx: rover.Ctx): rover.Answer?
----@field options fun(ctx: rover.Ctx): rover.Answer?
+---@field post fun(ctx: rover.Ctx): rover.Answer? Serves POST.
+---@field put fun(ctx: rover.Ctx): rover.Answer? Serves PUT.
+---@field patch fun(ctx: rover.Ctx): rover.Answer? Serves PATCH.
+---@field delete fun(ctx: rover.Ctx): rover.Answer? Serves DELETE.
+---@field head fun(ctx: rover.Ctx): rover.Answer? Serves HEAD.
+---@field options fun(ctx: rover.Ctx): rover.Answer? Serves OPTIONS.
 ---@field any fun(ctx: rover.Ctx): rover.Answer? Serves every method that has no function of its own here.
 ---@field before table<string, fun(ctx: rover.Ctx): rover.Answer?> Run before everything here and below, routed or not; what one returns is the answer.
 ---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?> Run for every response from here and below.
@@ -19,7 +32,17 @@
 ---@alias rover.Answer rover.Response|rover.Html|table|string|number|boolean
 
 ---What rover.server returns. A script ends with "return api". Hooks of the script's life: api.on_start = f gives one
----its function, api.on_start(f) one more.
+---its function, api.on_start(f) one more. They may wait, and have the timeout and the burst of a request.
+---
+---```lua
+---local started = 0
+---function api.on_start() started = started + 1 end
+---function api.on_error(err, ctx) return { oops = err.message, at = ctx.path } end
+---function api.broken.get() error { status = 409, message = "taken" } end
+---function api.started.get() return started end
+----- GET /started => 200 1
+----- GET /broken => 409 {"oops":"taken","at":"/broken"}
+---```
 ---@class rover.Api: rover.Node
 ---@field json rover.builder.json
 ---@field text rover.builder.text
@@ -38,144 +61,322 @@ local api = {}
 ---The node of a path: for segments that are no fields of a node (get, delete, before, ws, and json, error, at directly
 ---on api) and any other. api:at("/users/:id") is api.users.p_id. Handlers, hooks and what is below are given to it as
 ---to any node.
+---
+---Errors: a pattern that does not begin with "/", or that another one contradicts.
+---
+---Where: while the script loads.
+---
+---```lua
+---api:at("/users/:id/delete").post = function(ctx) return "deleted " .. ctx:param("id") end
+----- POST /users/7/delete => 200 deleted 7
+---```
 ---@param pattern string As in a URL: "/users/:id/delete", "/files/*rest"; %20 is a space, %3A and %2A are a : and * that begin a segment.
 ---@return rover.Node
 function api:at(pattern) end
 
+---What api.on_error gets.
 ---@class rover.Error
 ---@field message string
 ---@field status integer
 ---@field traceback string
 
----Answers with {"error": message}. With handle = true (status 400 to 599) handle_errors answers
----instead, where the site has it.
+---Answers with {"error": message}.
+---
+---Errors: a status that is not 200 to 599; any option but handle; handle = true with a status below 400.
+---
+---```lua
+---function api.users.p_id.get(ctx) return api:error(404, "no user " .. ctx:param("id")) end
+----- GET /users/7 => 404 {"error":"no user 7"}
+---```
 ---@param status integer 200 to 599
 ---@param message string|number
----@param options? { handle?: boolean }
+---@param options? { handle?: boolean } With handle = true (status 400 to 599) handle_errors answers instead, where the site has it.
 ---@return rover.Response
 function api:error(status, message, options) end
 
----Answers 204 No Content.
+---Answers 204, without a body.
+---
+---```lua
+---function api.item.delete() return api.no_content() end
+----- DELETE /item => 204 
+---```
 ---@return rover.Response
 function api.no_content() end
 
----Passes the request on to the next handler of Caddy.
+---Passes the request on to the next handler of Caddy. What Lua has changed in it goes along.
+---
+---```lua
+---function api.docs.w_page.get(ctx)
+---  ctx:rewrite(rover.url.path("/public", ctx:param("page")))
+---  return api.pass()
+---end
+----- GET /docs/intro => 200 GET /public/intro 
+---```
 ---@return rover.Response
 function api.pass() end
 
----Hands the request over to an upstream, or to the first of several that can be reached.
----@param to string|string[]|nil "host:port", "https://host", "unix//path", "srv+http://name"; nil with the option pick
+---Hands the request over to an upstream, or to the first of several that can be reached. Lua is done with it then; see
+---ctx:proxy for one that returns the response.
+---
+---Errors: more than 16 upstreams, or none; an address that is none; an unknown option. A path that can be read in two
+---ways raises a 400. When no upstream is reached, 502 goes to handle_errors.
+---
+---```lua
+---function api.shop.w_rest.any(ctx)
+---  return api.proxy({ "10.0.0.5:80", "10.0.0.6:80" }, { timeout = 5, headers = { ["X-Tier"] = "basic" } })
+---end
+----- GET /shop/cart => 200 proxy to [10.0.0.5:80 10.0.0.6:80]
+---```
+---@param to string|string[]|nil "host:port", "https://host", "unix//path", "srv+http://name", or a list of up to 16; nil with the option pick
 ---@param options? rover.ProxyOptions
 ---@return rover.Response
 function api.proxy(to, options) end
 
----Answers piece by piece. The producer is called when the client can take more; it may wait; nil ends the answer.
----@param status integer
+---Answers piece by piece. The producer is called when the client can take more, and what it returns is sent at once. nil
+---ends the answer. It may wait. Each call has a burst and a timeout of its own.
+---
+---Errors: a status without a body (204, 205, 304). When the producer raises, the response is cut so that the client sees it.
+---
+---```lua
+---function api.numbers.get()
+---  local n = 0
+---  return api.stream(200, "text/csv", function()
+---    n = n + 1
+---    if n <= 3 then return n .. "\n" end
+---  end)
+---end
+----- GET /numbers => 200 1\n2\n3\n
+---```
+---@param status integer 200 to 599
 ---@param content_type string
 ---@param producer fun(): string?
 ---@return rover.Response
 function api.stream(status, content_type, producer) end
 
 ---api.stream with headers.
----@param status integer
+---
+---Errors: those of api.stream; headers that say how a message is framed, such as Content-Length.
+---
+---```lua
+---function api.export.get()
+---  local sent = false
+---  return api.stream_with_headers(200, "text/csv", { ["X-Rows"] = "1" }, function()
+---    if not sent then sent = true; return "a,b\n" end
+---  end)
+---end
+----- GET /export => 200 a,b\n | X-Rows: 1
+---```
+---@param status integer 200 to 599
 ---@param content_type string
 ---@param headers table<string, string|string[]>
 ---@param producer fun(): string?
 ---@return rover.Response
 function api.stream_with_headers(status, content_type, headers, producer) end
 
----Not available in this version.
----@deprecated
-function api.idempotent() end
-
+---Answers 200 with JSON. A table is an array if it has [1], up to its last index that is not nil, else an object; {} is an
+---object, and rover.json.array {} an array.
+---
+---Errors: a function or another value that JSON has no place for, more than 64 levels, a cycle, more than 16 MiB.
+---
+---```lua
+---function api.list.get() return api.json { 1, 2, rover.json.null } end
+----- GET /list => 200 [1,2,null] | Content-Type: application/json
+---```
 ---@class rover.builder.json
 ---@overload fun(value: any): rover.Response
 local json_builder = {}
 
+---Answers with JSON and a status.
+---
+---Errors: a status that is not 200 to 599; those of api.json.
+---
+---```lua
+---function api.users.post() return api.json:status(201, { id = 7 }):set_header("Location", "/users/7") end
+----- POST /users => 201 {"id":7} | Location: /users/7
+---```
 ---@param status integer 200 to 599
 ---@param value any
 ---@return rover.Response
 function json_builder:status(status, value) end
 
+---Answers 200 with text/plain.
+---
+---```lua
+---function api.get() return api.text("hello") end
+----- GET / => 200 hello | Content-Type: text/plain; charset=utf-8
+---```
 ---@class rover.builder.text
 ---@overload fun(text: string|number): rover.Response
 local text_builder = {}
 
+---Answers with text and a status.
+---
+---Errors: a status that is not 200 to 599.
+---
+---```lua
+---function api.get() return api.text:status(503, "closed for maintenance"):set_header("Retry-After", 60) end
+----- GET / => 503 closed for maintenance | Retry-After: 60
+---```
 ---@param status integer 200 to 599
 ---@param text string|number
 ---@return rover.Response
 function text_builder:status(status, text) end
 
----With a table it takes a template: api.html(data)[[ <p>{{ name }}</p> ]].
+---Answers 200 with HTML. With a table it takes a template: api.html(data)[[ <p>{{ name }}</p> ]]; see rover.html.
+---
+---Errors: those of the template.
+---
+---```lua
+---function api.get() return api.html("<h1>hello</h1>") end
+---function api.users.p_name.get(ctx) return api.html { name = ctx:param("name") } [[<h1>{{ name }}</h1>]] end
+----- GET / => 200 <h1>hello</h1> | Content-Type: text/html; charset=utf-8
+----- GET /users/a%3Cb => 200 <h1>a&lt;b</h1>
+---```
 ---@class rover.builder.html
 ---@overload fun(text: string|number|rover.Html): rover.Response
 ---@overload fun(data: table): fun(template: string): rover.Response
 local html_builder = {}
 
+---Answers with HTML and a status.
+---
+---Errors: a status that is not 200 to 599; those of the template.
+---
+---```lua
+---function api.get() return api.html:status(404, { path = "/x" }) [[<p>no {{ path }}</p>]] end
+----- GET / => 404 <p>no /x</p>
+---```
 ---@param status integer 200 to 599
 ---@param text string|number|rover.Html
 ---@return rover.Response
 ---@overload fun(self, status: integer, data: table): fun(template: string): rover.Response
 function html_builder:status(status, text) end
 
+---Answers 200 with bytes.
+---
+---Errors: control characters in the content type.
+---
+---```lua
+---function api.pixel.get() return api.raw("GIF89a", "image/gif") end
+----- GET /pixel => 200 GIF89a | Content-Type: image/gif
+---```
 ---@class rover.builder.raw
 ---@overload fun(bytes: string, content_type?: string): rover.Response
 local raw_builder = {}
 
+---Answers with bytes and a status.
+---
+---Errors: a status that is not 200 to 599; control characters in the content type.
+---
+---```lua
+---function api.get() return api.raw:status(202, "taken") end
+----- GET / => 202 taken | Content-Type: application/octet-stream
+---```
 ---@param status integer 200 to 599
 ---@param bytes string
 ---@param content_type? string Default: application/octet-stream
 ---@return rover.Response
 function raw_builder:status(status, bytes, content_type) end
 
----Answers 302.
+---Answers 302. The URL is sent as it is: escape what is put into it, with rover.url.path or rover.url.query_encode.
+---
+---Errors: an empty URL, or one with control characters.
+---
+---```lua
+---function api.old.get() return api.redirect("/new") end
+----- GET /old => 302  | Location: /new
+---```
 ---@class rover.builder.redirect
 ---@overload fun(url: string): rover.Response
 local redirect_builder = {}
 
 ---Answers 301.
+---
+---Errors: those of api.redirect.
+---
+---```lua
+---function api.old.get() return api.redirect:permanent("https://example.com/") end
+----- GET /old => 301  | Location: https://example.com/
+---```
 ---@param url string
 ---@return rover.Response
 function redirect_builder:permanent(url) end
 
+---Answers with a redirect of another status.
+---
+---Errors: a status that is not 300 to 399; those of api.redirect.
+---
+---```lua
+---function api.form.post() return api.redirect:status(303, "/thanks") end
+----- POST /form => 303  | Location: /thanks
+---```
 ---@param status integer 300 to 399
 ---@param url string
 ---@return rover.Response
 function redirect_builder:status(status, url) end
 
----Answers with an event stream. The producer returns the data of an event, or a rover.Event; nil ends the stream.
+---Answers 200 with an event stream. The producer returns the data of an event, or a rover.Event; nil ends the stream. It
+---may wait. Each call has a burst and a timeout of its own.
+---
+---Errors: retry_ms that is not a whole number from 0 to 86,400,000. When the producer raises, or returns what is no event,
+---the stream is cut.
+---
+---```lua
+---function api.events.get()
+---  local events = { "one", { event = "tick", id = 2, data = "two" } }
+---  return api.sse(function() return table.remove(events, 1) end, 3000)
+---end
+----- GET /events => 200 retry: 3000\n\ndata: one\n\nevent: tick\nid: 2\ndata: two\n\n | Content-Type: text/event-stream
+---```
 ---@class rover.builder.sse
 ---@overload fun(producer: fun(): (string|rover.Event)?, retry_ms?: integer): rover.Response
 local sse_builder = {}
 
----@param status integer
+---Answers with an event stream and a status.
+---
+---Errors: a status without a body (204, 205, 304); those of api.sse.
+---
+---```lua
+---function api.events.get() return api.sse:status(201, function() return nil end) end
+----- GET /events => 201 
+---```
+---@param status integer 200 to 599
 ---@param producer fun(): (string|rover.Event)?
----@param retry_ms? integer How long clients wait before they come again.
+---@param retry_ms? integer Milliseconds that clients wait before they come again.
 ---@return rover.Response
 function sse_builder:status(status, producer, retry_ms) end
 
+---Answers with an event stream and headers.
+---
+---Errors: headers that say how a message is framed; those of api.sse.
+---
+---```lua
+---function api.events.get() return api.sse:with_headers({ ["X-Topic"] = "news" }, function() return nil end) end
+----- GET /events => 200  | X-Topic: news
+---```
 ---@param headers table<string, string|string[]>
 ---@param producer fun(): (string|rover.Event)?
----@param retry_ms? integer How long clients wait before they come again.
+---@param retry_ms? integer Milliseconds that clients wait before they come again.
 ---@return rover.Response
 function sse_builder:with_headers(headers, producer, retry_ms) end
 
 ---An event without fields is a comment, which keeps the connection in use.
 ---@class rover.Event
----@field data? string
----@field event? string
+---@field data? string Its lines are sent as they are.
+---@field event? string Its name. An event with a name has data.
 ---@field id? string
 ---@field retry? integer Milliseconds
 
+---Options of api.proxy and ctx:proxy.
 ---@class rover.ProxyOptions
----@field timeout? number Seconds until the head of the answer.
+---@field timeout? number Seconds until the head of the answer; then 504.
 ---@field tries? integer How many upstreams to try. Default: all
 ---@field path? string Replaces the path, and the query if it has one; escaped, as in a URL. Checked as that of ctx:rewrite.
 ---@field host? string Replaces the Host header.
----@field headers? table<string, string|number|string[]>
----@field pick? fun(ctx: rover.Ctx, attempt: integer, last: rover.TryError?): string? The upstream of each try; nil ends them.
+---@field headers? table<string, string|number|string[]> Replace those of the request.
+---@field pick? fun(ctx: rover.Ctx, attempt: integer, last: rover.TryError?): string? The upstream of each try; nil ends them. It may wait.
 
 ---How a try to hand a request over ended.
 ---@class rover.TryError
----@field upstream string
+---@field upstream string Its address.
 ---@field message string
+---@field status? integer Of a response that the Caddyfile has retried; nil if there was none.
