@@ -81,6 +81,8 @@ luart/scripttest (more): luart luart/clock luart/lib luart/outbound
 luart/spelling:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
+luart/store (more): luart/clock
+luart/store/storetest: luart/store
 luart/urltext:
 `
 

@@ -1,0 +1,412 @@
+package store
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddy-rover/rover/luart/clock"
+)
+
+// Limits bound what a Memory keeps.
+type Limits struct {
+	Items int   // keys with values and locks; 0: 100,000
+	Bytes int64 // of keys and values; 0: 64 MiB
+	Rates int   // keys that something was taken from and that are not full again; 0: 100,000
+}
+
+// Memory is the engine inside the process.
+type Memory struct {
+	clock *clock.Clock
+	epoch time.Time
+
+	mu       sync.Mutex
+	limits   Limits
+	items    map[string]*entry
+	expiring expiring // the items that expire, the next one in front
+	bytes    int64
+	serial   int64 // the last version, and the last fence
+	rates    map[string]int64
+	sweepAt  int64 // when to look for full ones among rates, at the earliest
+	topics   topics
+	calls    uint64
+}
+
+type entry struct {
+	key     string
+	value   []byte
+	lock    bool // a lock: version is its fence, and value nil
+	version int64
+	expires int64 // by Memory.now; 0: never
+	place   int   // in expiring, from 1; 0: it is not there
+}
+
+// overhead is about what an entry takes beside its bytes.
+const overhead = 160
+
+// NewMemory makes an engine that goes by a clock; nil is the system's.
+func NewMemory(c *clock.Clock, limits Limits) *Memory {
+	m := &Memory{clock: c, items: map[string]*entry{}, rates: map[string]int64{}, topics: topics{instant: true}}
+	m.epoch = c.Now()
+	m.serial = m.epoch.UnixMicro() // beyond those of an earlier process
+	m.SetLimits(limits)
+	return m
+}
+
+// SetLimits changes the limits. What is there stays.
+func (m *Memory) SetLimits(l Limits) {
+	if l.Items == 0 {
+		l.Items = 100_000
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 64 << 20
+	}
+	if l.Rates == 0 {
+		l.Rates = 100_000
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limits = l
+}
+
+// now is never 0, and a clock that is set does not change it.
+func (m *Memory) now() int64 { return int64(m.clock.Since(m.epoch)) + 1 }
+
+// begin locks, and checks the key.
+func (m *Memory) begin(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.calls++
+	return nil
+}
+
+// find returns the entry of a key that has not expired. Locks have keys of their own.
+func (m *Memory) find(key string, lock bool) *entry {
+	if lock {
+		key = lockKey(key)
+	}
+	e := m.items[key]
+	if e != nil && e.expires != 0 && e.expires <= m.now() {
+		m.drop(e)
+		return nil
+	}
+	return e
+}
+
+// lockKey is no key that a value can have: it is too long, or begins with what none begins with.
+func lockKey(key string) string { return "\x00lock\x00" + key }
+
+func (m *Memory) drop(e *entry) {
+	delete(m.items, e.key)
+	m.bytes -= int64(len(e.key) + len(e.value) + overhead)
+	if e.place > 0 {
+		heap.Remove(&m.expiring, e.place-1)
+	}
+}
+
+// expire drops what has expired.
+func (m *Memory) expire() {
+	now := m.now()
+	for len(m.expiring) > 0 && m.expiring[0].expires <= now {
+		m.drop(m.expiring[0])
+	}
+}
+
+// put gives a key a value. e is the entry that it has; nil: none.
+func (m *Memory) put(e *entry, key string, value []byte, ttl time.Duration) (*entry, error) {
+	more := int64(len(value))
+	if e == nil {
+		more += int64(len(key) + overhead)
+	} else {
+		more -= int64(len(e.value))
+	}
+	if full := func() bool {
+		return m.bytes+more > m.limits.Bytes && more > 0 || e == nil && len(m.items) >= m.limits.Items
+	}; full() {
+		if m.expire(); full() {
+			return nil, ErrFull
+		}
+	}
+	m.bytes += more
+	if e == nil {
+		e = &entry{key: key}
+		m.items[key] = e
+	}
+	m.serial++
+	e.value, e.version = value, m.serial
+	m.live(e, ttl)
+	return e, nil
+}
+
+// live sets the time to live.
+func (m *Memory) live(e *entry, ttl time.Duration) {
+	switch {
+	case ttl == Keep:
+		return
+	case ttl == Forever:
+		if e.expires = 0; e.place > 0 {
+			heap.Remove(&m.expiring, e.place-1)
+		}
+		return
+	}
+	e.expires = m.now() + int64(whole(ttl))
+	if e.place > 0 {
+		heap.Fix(&m.expiring, e.place-1)
+	} else {
+		heap.Push(&m.expiring, e)
+	}
+}
+
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, key string) (Item, bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return Item{}, false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	if e == nil {
+		return Item{}, false, nil
+	}
+	return Item{bytes.Clone(e.value), e.version}, true, nil
+}
+
+// Set implements Store.
+func (m *Memory) Set(ctx context.Context, key string, value []byte, ttl time.Duration, only Only) (int64, bool, error) {
+	return m.change(ctx, key, value, ttl, func(e *entry) bool {
+		return only == Always || (only == Old) == (e != nil)
+	})
+}
+
+// CAS implements Store.
+func (m *Memory) CAS(ctx context.Context, key string, version int64, value []byte, ttl time.Duration) (int64, bool, error) {
+	return m.change(ctx, key, value, ttl, func(e *entry) bool {
+		if e == nil {
+			return version == 0
+		}
+		return e.version == version
+	})
+}
+
+func (m *Memory) change(ctx context.Context, key string, value []byte, ttl time.Duration, may func(*entry) bool) (int64, bool, error) {
+	if err := checkValue(value); err != nil {
+		return 0, false, err
+	}
+	if err := m.begin(ctx, key); err != nil {
+		return 0, false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	if !may(e) {
+		return 0, false, nil
+	}
+	e, err := m.put(e, key, bytes.Clone(value), ttl)
+	if err != nil {
+		return 0, false, err
+	}
+	return e.version, true, nil
+}
+
+// Delete implements Store.
+func (m *Memory) Delete(ctx context.Context, key string) (bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	if e != nil {
+		m.drop(e)
+	}
+	return e != nil, nil
+}
+
+// Incr implements Store.
+func (m *Memory) Incr(ctx context.Context, key string, by, init int64, ttl time.Duration) (int64, error) {
+	if outOfRange(by) || outOfRange(init) {
+		return 0, ErrRange
+	}
+	if err := m.begin(ctx, key); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	n := init
+	if e != nil {
+		var ok bool
+		if n, ok = ParseNumber(e.value); !ok {
+			return 0, ErrNotANumber
+		}
+		ttl = Keep
+	} else if ttl == Keep {
+		ttl = Forever
+	}
+	sum := n + by
+	if outOfRange(sum) {
+		return 0, ErrRange
+	}
+	if _, err := m.put(e, key, Number(sum), ttl); err != nil {
+		return 0, err
+	}
+	return sum, nil
+}
+
+// Expire implements Store.
+func (m *Memory) Expire(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	if e != nil {
+		m.live(e, ttl)
+	}
+	return e != nil, nil
+}
+
+// TTL implements Store.
+func (m *Memory) TTL(ctx context.Context, key string) (time.Duration, bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return 0, false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, false)
+	switch {
+	case e == nil:
+		return 0, false, nil
+	case e.expires == 0:
+		return Forever, true, nil
+	}
+	return time.Duration(e.expires - m.now()), true, nil
+}
+
+// List implements Store.
+func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
+	m.expire()
+	var keys []string
+	for key, e := range m.items {
+		if !e.lock && key > after && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Clone(keys[:min(max(limit, 0), len(keys))]), nil
+}
+
+// Lock implements Store.
+func (m *Memory) Lock(ctx context.Context, key string, ttl time.Duration) (int64, bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return 0, false, err
+	}
+	defer m.mu.Unlock()
+	if m.find(key, true) != nil {
+		return 0, false, nil
+	}
+	e, err := m.put(nil, lockKey(key), nil, ttl)
+	if err != nil {
+		return 0, false, err
+	}
+	e.lock = true
+	return e.version, true, nil
+}
+
+// Extend implements Store.
+func (m *Memory) Extend(ctx context.Context, key string, fence int64, ttl time.Duration) (bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, true)
+	if e == nil || e.version != fence {
+		return false, nil
+	}
+	m.live(e, ttl)
+	return true, nil
+}
+
+// Unlock implements Store.
+func (m *Memory) Unlock(ctx context.Context, key string, fence int64) (bool, error) {
+	if err := m.begin(ctx, key); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key, true)
+	if e == nil || e.version != fence {
+		return false, nil
+	}
+	m.drop(e)
+	return true, nil
+}
+
+// Publish implements Store.
+func (m *Memory) Publish(ctx context.Context, topic string, message []byte) error {
+	if err := checkValue(message); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if tp := m.topics.find(topic); tp != nil {
+		tp.deliver(bytes.Clone(message))
+	}
+	return nil
+}
+
+// Subscribe implements Store.
+func (m *Memory) Subscribe(name string, deliver func(message []byte)) (cancel func()) {
+	return m.topics.add(name, deliver, func(*topic) func() { return func() {} })
+}
+
+// Status implements Store.
+func (m *Memory) Status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Status{Engine: "memory", Up: true, Since: m.epoch, Calls: m.calls, Items: len(m.items) + len(m.rates), Bytes: m.bytes}
+}
+
+// Close implements Store. What it has is gone.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.items, m.rates, m.expiring, m.bytes = map[string]*entry{}, map[string]int64{}, nil, 0
+	return nil
+}
+
+// expiring is a heap of entries by when they expire.
+type expiring []*entry
+
+func (h expiring) Len() int           { return len(h) }
+func (h expiring) Less(i, j int) bool { return h[i].expires < h[j].expires }
+
+func (h expiring) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+func (h *expiring) Push(x any) {
+	e := x.(*entry)
+	*h = append(*h, e)
+	e.place = len(*h)
+}
+
+func (h *expiring) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	e.place = 0
+	return e
+}

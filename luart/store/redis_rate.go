@@ -1,0 +1,70 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Take implements Store.
+func (r *Redis) Take(ctx context.Context, key string, rate Rate, n int64, some bool) (t Taken, err error) {
+	if err := cmp.Or(checkKey(key), rate.Check(), checkCount(n)); err != nil {
+		return Taken{}, err
+	}
+	all := "all"
+	if some {
+		all = "some"
+	}
+	err = r.run(ctx, takeScript, r.rateKey(key), func(result rueidis.RedisResult) error {
+		v, err := result.AsIntSlice()
+		if err == nil {
+			t = Taken{
+				Granted: v[0], Remaining: v[1],
+				Retry: time.Duration(v[2]) * time.Microsecond, Reset: time.Duration(v[3]) * time.Microsecond,
+			}
+		}
+		return err
+	}, micros(rate.Interval()), strconv.FormatInt(rate.Burst, 10), strconv.FormatInt(n, 10), all)
+	return t, err
+}
+
+// Give implements Store.
+func (r *Redis) Give(ctx context.Context, key string, rate Rate, n int64) error {
+	if err := cmp.Or(checkKey(key), rate.Check(), checkCount(n)); err != nil {
+		return err
+	}
+	return r.run(ctx, giveScript, r.rateKey(key), nil, micros(rate.Interval()), strconv.FormatInt(n, 10))
+}
+
+// Lock implements Store.
+func (r *Redis) Lock(ctx context.Context, key string, ttl time.Duration) (fence int64, ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return 0, false, err
+	}
+	err = r.run(ctx, lockScript, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
+		fence, err = result.AsInt64()
+		return err
+	}, millis(ttl))
+	return fence, fence != 0 && err == nil, err
+}
+
+// Extend implements Store.
+func (r *Redis) Extend(ctx context.Context, key string, fence int64, ttl time.Duration) (ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return false, err
+	}
+	err = r.run(ctx, extendScript, r.lockKey(key), asBool(&ok), strconv.FormatInt(fence, 10), millis(ttl))
+	return ok && err == nil, err
+}
+
+// Unlock implements Store.
+func (r *Redis) Unlock(ctx context.Context, key string, fence int64) (ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return false, err
+	}
+	err = r.run(ctx, extendScript, r.lockKey(key), asBool(&ok), strconv.FormatInt(fence, 10), "unlock")
+	return ok && err == nil, err
+}
