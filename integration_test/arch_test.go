@@ -51,25 +51,25 @@ luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
-luart/lib (lua more): luart/clock luart/outbound
+luart/lib (lua more): luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/time luart/lib/url
-luart/lib/crypto (lua more):
-luart/lib/encoding (lua):
-luart/lib/env (lua): luart/lib
+luart/lib/crypto (lua more): luart/luaval
+luart/lib/encoding (lua): luart/luaval
+luart/lib/env (lua): luart/lib luart/luaval
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/urltext
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/shared (lua more): luart/lib luart/luaval
-luart/lib/time (lua): luart/clock
+luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/lint (lua): luart luart/chunk luart/hint luart/route luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
 luart/luarttest (lua): luart/luaval
-luart/luaval (lua x):
+luart/luaval (lua x): luart/spelling
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup

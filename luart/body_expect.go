@@ -7,6 +7,9 @@ import (
 	"github.com/caddy-rover/rover/luart/schema"
 )
 
+// expectOptions are the options of body:expect.
+var expectOptions = luaval.NewOptions("extra")
+
 // bodyExpect is body:expect(schema[, options]): the decoded JSON body as schema says (see
 // schema.Check), without the members that schema does not name. Else it raises a 400 that lists
 // all faults. Option: extra = "strip" (the default), "keep" or "error" says what becomes of such
@@ -16,11 +19,8 @@ func bodyExpect(L *lua.LState) int {
 	want := luaval.CheckAny(L, 2)
 	extra := schema.Strip
 	if L.Get(3) != lua.LNil {
-		luaval.EachOption(L, luaval.CheckTable(L, 3), 3, "extra", func(name string, v lua.LValue) string {
-			if name != "extra" {
-				return ""
-			}
-			return readExtra(v, &extra)
+		expectOptions.EachOf(L, luaval.CheckTable(L, 3), "body:expect", func(name string, v lua.LValue) {
+			luaval.CheckOption(L, 3, name, v, readExtra(v, &extra))
 		})
 	}
 	v, faults := schema.Check(L, "request body", want, bodyJSON(L, b), extra)
@@ -31,7 +31,7 @@ func bodyExpect(L *lua.LState) int {
 	return 1
 }
 
-// readExtra reads the option extra. It returns as EachOption wants it.
+// readExtra reads the option extra. It returns what it wants in place of v; "" if v is one.
 func readExtra(v lua.LValue, extra *schema.Extra) string {
 	switch v {
 	case lua.LString("strip"):
@@ -43,5 +43,5 @@ func readExtra(v lua.LValue, extra *schema.Extra) string {
 	default:
 		return `"strip", "keep" or "error"`
 	}
-	return "ok"
+	return ""
 }

@@ -52,7 +52,7 @@ func TestBodyExpect(t *testing.T) {
 		{"POST /secret", ``, `500 {"error":"internal error"}`},
 		{"POST /typo", `{"a":{"b":1}}`, `500 {"error":"internal error"}`},
 		{"POST /none", `1`, `500 {"error":"internal error"}`},
-		{"POST /option", `{}`, `200 app.lua:16: bad argument #2 to expect (there is no option 'extras': extra are known)`},
+		{"POST /option", `{}`, `200 app.lua:16: body:expect: unknown option "extras": did you mean extra?`},
 		{"POST /value", `{}`, `200 app.lua:17: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
 		{
 			"POST /where", `{"a":{"b":1}}`,

@@ -144,11 +144,11 @@ func TestHTTP(t *testing.T) {
 		{`return http.request { url = up .. "/echo" }.data.method`, "GET"},
 
 		// Responses.
-		{`local r = http.get(up .. "/status?s=404&body=gone") return r.status, r.ok, r.body, r.data`, "404 | false | gone | nil"},
-		{`local r = http.get(up .. "/status?s=204") return r.status, r.ok, r.body`, "204 | true | "},
+		{`local r = http.get(up .. "/status?s=404&body=gone") return r.status, r.ok, r.body, r.data`, "404 | false | gone | gone"},
+		{`local r = http.get(up .. "/status?s=204") return r.status, r.ok, r.body, #r.data`, "204 | true |  | 0"},
 		{`local r = http.get(up .. "/status?s=200&type=application/problem%2Bjson&body=[1]") return r.data[1], r.data == r.data`, "1 | true"},
 		{`local r = http.get(up .. "/status?s=200&type=application/json&body=[1") return r.data, r:json()`, "nil | nil | invalid JSON at byte 3: expected ',' or ']', got end of input"},
-		{`local r = http.get(up .. "/status?s=200&type=text/plain&body=[1]") return r.data, r:json()[1]`, "nil | 1"},
+		{`local r = http.get(up .. "/status?s=200&type=text/plain&body=[1]") return r.data, r:json()[1]`, "[1] | 1"},
 		{`local h = http.get(up .. "/echo").headers return h["x-twice"], h["X-TWICE"], h:all("x-twice")[2], h.nope`, "1 | 1 | 2 | nil"},
 		{`local n = 0 for k in pairs(http.get(up .. "/echo").headers) do if k == "x-twice" then n = n + 1 end end return n`, "1"},
 		{`local r = http.get(up .. "/redirect?to=/status?s=201") return r.status, r.url`, "201 | $UP/status?s=201"},
@@ -164,6 +164,14 @@ func TestHTTP(t *testing.T) {
 		{`return http.get(up .. "/big?n=20000000")`, "nil | too large: the body of the response is longer than 10485760 bytes"},
 		{`return http.get(up .. "/cut")`, "nil | protocol: the server closed the connection before the response was complete"},
 		{`return http.get("http://127.0.0.1:1/")`, "nil | connect: 127.0.0.1:1: connection refused"},
+		{`return http.get(up .. "/hang", { timeout_ms = 10 })`, "nil | timeout: the request took longer than 10ms"},
+
+		// With three arguments a table is data.
+		{`local d = http.post(up .. "/echo", { body = "hello" }, { headers = { ["X-A"] = "1" } }).data return d.body, d.headers["X-A"][1], d.headers["Content-Type"][1]`, `{"body":"hello"} | 1 | application/json`},
+		{`return http.put(up .. "/echo", { 1, 2 }, {}).data.body, http.patch(up .. "/echo", {}, {}).data.body`, "[1,2] | {}"},
+		{`return http.post(up .. "/echo", "text", {}).data.body`, "text"},
+		{`return http.post(up .. "/echo", { body = "text" }, nil).data.body, http.post(up .. "/echo", {}).data.body`, "text | "},
+		{`local c = http.create { baseURL = up, timeout_ms = 20000 } return c:post("/echo", { a = 1 }, { params = { b = 2 } }).data.uri, c:get("/echo").data.method`, "/echo?b=2 | GET"},
 
 		// Waiting works everywhere.
 		{`local co = coroutine.wrap(function() coroutine.yield(http.get(up .. "/echo").status) return http.get(up .. "/status?s=201").status end) return co(), co()`, "200 | 201"},
@@ -176,6 +184,7 @@ func TestHTTP(t *testing.T) {
 
 func TestHTTPBadArguments(t *testing.T) {
 	u := newUpstream(t)
+	const known = "there are body, form, headers, json, max_body, params, redirects, stream, timeout, timeout_ms"
 	cases := [][2]string{
 		{`http.get()`, "bad argument #1 to get (string expected, got no value)"},
 		{`http.get({})`, "bad argument #1 to get (string expected, got table)"},
@@ -184,17 +193,17 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.get("http:///x")`, `bad argument #1 to get (URL beginning with http:// or https:// and a host expected, got "http:///x")`},
 		{`http.get("http://a\nb/")`, `bad argument #1 to get (invalid URL: net/url: invalid control character in URL)`},
 		{`http.get(up, 1)`, "bad argument #2 to get (table expected, got number)"},
-		{`http.get(up, { tiemout = 1 })`, `bad argument #2 to get (unknown option "tiemout": there are body, form, headers, json, max_body, params, redirects, stream, timeout)`},
-		{`http.get(up, { ca = "x" })`, `bad argument #2 to get (unknown option "ca": there are body, form, headers, json, max_body, params, redirects, stream, timeout; ca is one of rover.http.create)`},
+		{`http.get(up, { tiemout = 1 })`, `bad argument #2 to get (unknown option "tiemout": did you mean timeout?)`},
+		{`http.get(up, { ca = "x" })`, `bad argument #2 to get (unknown option "ca": it is one of rover.http.create)`},
 		{`http.request(up)`, "bad argument #1 to request (table expected, got string)"},
 		{`http.request {}`, "bad argument #1 to request (option url is missing)"},
-		{`http.request { url = up, metod = "x" }`, `bad argument #1 to request (unknown option "metod": there are method, url, body, form, headers, json, max_body, params, redirects, stream, timeout)`},
+		{`http.request { url = up, metod = "x" }`, `bad argument #1 to request (unknown option "metod": did you mean method?)`},
 		{`http.request { url = up, method = "A B" }`, `bad argument #1 to request (option method: "A B" cannot be sent)`},
 		{`http.request { url = up, method = "connect" }`, `bad argument #1 to request (option method: "connect" cannot be sent)`},
-		{`http.get(up, { method = "PUT" })`, `bad argument #2 to get (option method: "PUT" cannot be sent)`},
-		{`http.get(up, { timeout = 0 })`, "bad argument #2 to get (option timeout: seconds above 0, up to 24h0m0s, expected, got 0)"},
-		{`http.get(up, { timeout = 0/0 })`, "bad argument #2 to get (option timeout: seconds above 0, up to 24h0m0s, expected, got NaN)"},
-		{`http.get(up, { timeout = "1" })`, "bad argument #2 to get (option timeout: seconds above 0, up to 24h0m0s, expected, got 1)"},
+		{`http.get(up, { method = "PUT" })`, `bad argument #2 to get (unknown option "method": it is one of rover.http.request)`},
+		{`http.get(up, { timeout = 0 })`, "bad argument #2 to get (option timeout: seconds above 0, up to 86400, expected, got 0)"},
+		{`http.get(up, { timeout = 0/0 })`, "bad argument #2 to get (option timeout: seconds above 0, up to 86400, expected, got NaN)"},
+		{`http.get(up, { timeout = "1" })`, "bad argument #2 to get (option timeout: seconds above 0, up to 86400, expected, got 1)"},
 		{`http.get(up, { redirects = -1 })`, "bad argument #2 to get (option redirects: whole number from 0 to 100 expected, got -1)"},
 		{`http.get(up, { max_body = 1.5 })`, "bad argument #2 to get (option max_body: whole number from 1 to 1073741824 expected, got 1.5)"},
 		{`http.get(up, { stream = 1 })`, "bad argument #2 to get (option stream: boolean expected, got number)"},
@@ -206,13 +215,13 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.get(up, { headers = { ["Content-Length"] = 1 } })`, "bad argument #2 to get (Content-Length follows from the message and cannot be changed)"},
 		{`http.get(up, { headers = { Host = { "a", "b" } } })`, "bad argument #2 to get (option headers: a request has one Host)"},
 		{`http.post(up, print)`, "bad argument #2 to post (string expected, got function)"},
-		{`http.post(up, {}, {})`, "bad argument #3 to post (nothing expected behind a table of options, got table)"},
+		{`http.post(up, {}, 1)`, "bad argument #3 to post (table expected, got number)"},
 		{`http.post(up, "x", { json = 1 })`, "bad argument #3 to post (the body argument and option json: a request has one body)"},
 		{`http.post(up, { json = print })`, "bad argument #2 to post (option json: cannot encode a function as JSON)"},
 		{`http.post(up, { body = {} })`, "bad argument #2 to post (option body: string expected, got table)"},
 		{`http.create { base_url = "x" }`, `bad argument #1 to create (option base_url: URL beginning with http:// or https:// and a host expected, got "x")`},
 		{`http.create { base_url = up .. "?a" }`, "bad argument #1 to create (option base_url: a query or a fragment cannot stand before the path of a request)"},
-		{`http.create { json = 1 }`, `bad argument #1 to create (unknown option "json": there are base_url, ca, cert, headers, insecure, key, max_body, redirects, timeout)`},
+		{`http.create { json = 1 }`, `bad argument #1 to create (unknown option "json": there are base_url, baseURL, ca, cert, headers, insecure, key, max_body, redirects, timeout, timeout_ms)`},
 		{`http.create { ca = "x" }`, "bad argument #1 to create (option ca: no certificate in PEM form in it)"},
 		{`http.create { cert = "x" }`, "bad argument #1 to create (options cert and key: one does not go without the other)"},
 		{`http.create { cert = "x", key = "y" }`, "bad argument #1 to create (options cert and key: failed to find any PEM data in certificate input)"},
@@ -224,6 +233,16 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.create { base_url = up .. "/v1" }:get("..")`, `rover.http: the path "/v1/..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
 		{`http.request { url = up .. [[/a\..]] }`, `rover.http: the path "/a%5C..": it has the segment "..", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters)`},
 		{`http.create { base_url = up .. "/v1/%2e" }`, `bad argument #1 to create (option base_url: the path "/v1/%2e": it has the segment ".", decoded, and would lead elsewhere (rover.url.path(base, …) escapes parts such as parameters))`},
+		{`http.post(up, { title = "foo" })`, `bad argument #2 to post (unknown option "title": ` + known + `; to send a table as JSON write { json = … })`},
+		{`http.put(up, { 1, 2 })`, "bad argument #2 to put (options by name expected, got a number as a name; to send a table as JSON write { json = … })"},
+		{`http.patch(up, { title = "foo", headers = {} })`, `bad argument #2 to patch (unknown option "title": ` + known + `)`},
+		{`http.post(up, { a = print }, {})`, "bad argument #3 to post (the data argument: cannot encode a function as JSON (at .a))"},
+		{`http.post(up, {}, { body = "x" })`, "bad argument #3 to post (the data argument and option body: a request has one body)"},
+		{`http.post(up, {}, { title = "foo" })`, `bad argument #3 to post (unknown option "title": ` + known + `)`},
+		{`http.get(up, { timeout_ms = 86400001 })`, "bad argument #2 to get (option timeout_ms: milliseconds above 0, up to 86400000, expected, got 86400001)"},
+		{`http.get(up, { timeout = 1, timeout_ms = 1 })`, "bad argument #2 to get (options timeout and timeout_ms: one of the two expected, got both)"},
+		{`http.create { base_url = up, baseURL = up }`, "bad argument #1 to create (options base_url and baseURL: one of the two expected, got both)"},
+		{`http.create { baseURL = "x" }`, `bad argument #1 to create (option baseURL: URL beginning with http:// or https:// and a host expected, got "x")`},
 		{`http.get(up .. "/echo"):read(0)`, "bad argument #1 to read (number of bytes from 1 to 16777216 expected, got 0)"},
 	}
 	for i := range cases {

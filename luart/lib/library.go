@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -23,6 +24,11 @@ type Library struct {
 	// luaval.NewType was given it: {"compile": "regular expression"}; "" is the library itself,
 	// where that is a function. With it "caddy rover check" finds methods that there are not.
 	Makes map[string]string
+
+	// Options are those of the functions that take a table of them, named as in Makes, and of
+	// methods of their objects: "regular expression:split". With it "caddy rover check" finds
+	// options that there are not. The functions should read them by the same luaval.Options.
+	Options map[string]luaval.OptionsAt
 
 	// Explains says that the functions return nil and a message where something fails. With it
 	// errors about such a nil say so.

@@ -1,8 +1,88 @@
 package luaval
 
 import (
+	"slices"
+	"strconv"
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/spelling"
 )
+
+// Options are the names of the options that a function takes in a table. The function reads the
+// table by them, and "caddy rover check" judges tables in the source of a script by them: so both
+// know the same ones. It is not changed once it is made. Any goroutine may use it.
+type Options struct {
+	names     []string
+	elsewhere map[string]string
+}
+
+// NewOptions makes Options of names, in the order in which messages list them.
+func NewOptions(names ...string) *Options { return &Options{names: names} }
+
+// Elsewhere returns o with what to say of names that are options of another function, or are
+// called otherwise in other languages.
+func (o *Options) Elsewhere(hints map[string]string) *Options {
+	return &Options{names: o.names, elsewhere: hints}
+}
+
+// Names are the options, in the order of NewOptions.
+func (o *Options) Names() []string { return o.names }
+
+// Unknown says that a name is none of the options, and what may be meant; "" if it is one.
+func (o *Options) Unknown(name string) string {
+	if slices.Contains(o.names, name) {
+		return ""
+	}
+	text := "unknown option " + strconv.Quote(name) + ": "
+	if hint := o.elsewhere[name]; hint != "" {
+		return text + hint
+	}
+	if near := spelling.Nearest(name, o.names); near != "" {
+		return text + spelling.DidYouMean(near)
+	}
+	if len(o.names) == 1 {
+		return text + "there is " + o.names[0]
+	}
+	return text + "there are " + strings.Join(o.names, ", ")
+}
+
+// Each calls read for each option in t, argument n, in gopher-lua's order, which is that of
+// insertion. It raises in L for a name that is no option.
+func (o *Options) Each(L *lua.LState, t *lua.LTable, n int, read func(name string, v lua.LValue)) {
+	o.each(L, t, read, func(why string) { ArgError(L, n, why) })
+}
+
+// EachOf is Each for the function f, "ctx:mirror", which errors name in place of the argument.
+func (o *Options) EachOf(L *lua.LState, t *lua.LTable, f string, read func(name string, v lua.LValue)) {
+	o.each(L, t, read, func(why string) { L.RaiseError("%s: %s", f, why) })
+}
+
+func (o *Options) each(L *lua.LState, t *lua.LTable, read func(name string, v lua.LValue), fail func(why string)) {
+	var p Pace
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		p.Step(L)
+		name, ok := k.(lua.LString)
+		if !ok {
+			fail("options by name expected, got a " + TypeName(k) + " as a name")
+		}
+		if why := o.Unknown(string(name)); why != "" {
+			fail(why)
+		}
+		read(string(name), v)
+	}
+}
+
+// OptionsAt says which arguments of a function are a table of options, without the object of a
+// method: of those that a call has it is the last one.
+type OptionsAt struct {
+	*Options
+	Args []int
+}
+
+// At is OptionsAt for the options o.
+func (o *Options) At(args ...int) OptionsAt { return OptionsAt{o, args} }
 
 // EachField calls f for each string key of t, in gopher-lua's order, which is that
 // of insertion.
@@ -14,23 +94,11 @@ func EachField(L *lua.LState, t *lua.LTable, f func(key string, v lua.LValue)) {
 	}
 }
 
-// EachOption calls read for each option in t, argument n, by name. read returns "ok", what
-// it wants instead of the value, or "" when it does not know the name; then EachOption
-// raises in L.
-func EachOption(L *lua.LState, t *lua.LTable, n int, known string, read func(name string, v lua.LValue) string) {
-	t.ForEach(func(key, v lua.LValue) {
-		name, ok := key.(lua.LString)
-		if !ok {
-			ArgError(L, n, "options by name expected, got a "+TypeName(key)+" as a name")
-		}
-		switch want := read(string(name), v); want {
-		case "ok":
-		case "":
-			ArgError(L, n, "there is no option '"+string(name)+"': "+known+" are known")
-		default:
-			ArgError(L, n, "option '"+string(name)+"': "+want+" expected, got "+show(v))
-		}
-	})
+// CheckOption raises in L, for argument n, when want says what an option is to be instead of v.
+func CheckOption(L *lua.LState, n int, name string, v lua.LValue, want string) {
+	if want != "" {
+		ArgError(L, n, "option '"+name+"': "+want+" expected, got "+show(v))
+	}
 }
 
 // show is a wrong value for people: numbers and strings as they are, else the type.

@@ -78,8 +78,9 @@ func (h *clients) checkGranted(L *lua.LState) {
 // create is rover.http.create{options}:
 //
 //	base_url   what every URL begins with; the client's functions then take what comes
-//	           behind it, and never another host
-//	headers, timeout, redirects, max_body   as for one request, which may say otherwise
+//	           behind it, and never another host. baseURL is the same
+//	headers, timeout, timeout_ms, redirects, max_body   as for one request, which may say
+//	           otherwise
 //	ca         PEM: the certificate authorities to trust instead of the system's
 //	cert, key  PEM: the client's own certificate
 //	insecure   true: trust whoever answers
@@ -96,18 +97,22 @@ func (h *clients) create(L *lua.LState) int {
 		}
 		return string(t)
 	}
+	var limit timeLimit
 	given := luaval.OptTable(L, 1)
 	if given == nil {
 		given = L.NewTable()
 	}
-	luaval.EachField(L, given, func(key string, v lua.LValue) {
+	ofClient.Each(L, given, 1, func(key string, v lua.LValue) {
 		switch key {
-		case "base_url":
-			c.base = checkBaseURL(L, text(key, v))
+		case "base_url", "baseURL":
+			if c.base != "" {
+				luaval.ArgError(L, 1, "options base_url and baseURL: one of the two expected, got both")
+			}
+			c.base = checkBaseURL(L, key, text(key, v))
 		case "headers":
 			c.header = readHeaders(L, 1, v)
-		case "timeout":
-			c.timeout = readTimeout(L, 1, v)
+		case "timeout", "timeout_ms":
+			c.timeout = limit.read(L, 1, key, v)
 		case "redirects":
 			c.redirects = int(readCount(L, 1, key, v, 0, MaxRedirects))
 		case "max_body":
@@ -124,8 +129,6 @@ func (h *clients) create(L *lua.LState) int {
 				luaval.ArgError(L, 1, "option insecure: boolean expected, got "+luaval.TypeName(v))
 			}
 			s.insecure = bool(b)
-		default:
-			luaval.ArgError(L, 1, `unknown option "`+key+`": there are base_url, ca, cert, headers, insecure, key, max_body, redirects, timeout`)
 		}
 	})
 	var err error
@@ -136,13 +139,13 @@ func (h *clients) create(L *lua.LState) int {
 	return 1
 }
 
-func checkBaseURL(L *lua.LState, text string) string {
+func checkBaseURL(L *lua.LState, option, text string) string {
 	u, err := parseURL(text)
 	if err != nil {
-		luaval.ArgError(L, 1, "option base_url: "+err.Error())
+		luaval.ArgError(L, 1, "option "+option+": "+err.Error())
 	}
 	if strings.ContainsAny(text, "?#") {
-		luaval.ArgError(L, 1, "option base_url: a query or a fragment cannot stand before the path of a request")
+		luaval.ArgError(L, 1, "option "+option+": a query or a fragment cannot stand before the path of a request")
 	}
 	return strings.TrimRight(u.String(), "/")
 }

@@ -21,6 +21,7 @@ var stubs string
 //	rover.http.get(url[, options]) -> response | nil, message
 //	rover.http.delete, .head, .options      the same
 //	rover.http.post(url[, body][, options]) -> response | nil, message
+//	rover.http.post(url, data, options)     data, a table, is sent as JSON
 //	rover.http.put, .patch                  the same
 //	rover.http.request(options) -> response | nil, message
 //
@@ -34,7 +35,7 @@ var stubs string
 //
 //	timeout    seconds for all of it; with stream, for the head and for each later
 //	           read. Default: what is left of the request's timeout; in the background
-//	           as much as a request has
+//	           as much as a request has. timeout_ms: the same in milliseconds
 //	params     table, appended to the query; an array repeats its name
 //	body       string
 //	json       any value, sent as JSON; form: table, sent URL-encoded. One of the three
@@ -45,8 +46,8 @@ var stubs string
 //	method, url   of rover.http.request
 //
 // The response has status, ok (200 to 299), headers (found in any case, :all(name)),
-// body, data (body decoded, if it is JSON by its content type, else nil), url (of the
-// last request, after redirects).
+// body, data (body decoded, if it is JSON by its content type, nil where that fails; else
+// body), url (of the last request, after redirects).
 //
 // A request carries on X-Request-Id, and a valid traceparent with its tracestate, of
 // the request that it is made for, unless it has such headers itself.
@@ -59,6 +60,7 @@ var Library = &lib.Library{
 	Name:     name,
 	Stubs:    stubs,
 	Makes:    makes,
+	Options:  optionsOf(),
 	Explains: true,
 	NewState: newState,
 	Open:     open,
@@ -143,19 +145,29 @@ func withoutBody(method string) verb {
 	}
 }
 
-// withBody is f(url[, body][, options]).
+// withBody is f(url[, body][, options]). A table is the options where it comes last, else data to
+// send as JSON.
 func withBody(method string) verb {
 	return func(c *client, L *lua.LState, n int) int {
 		at := n + 1
-		if _, ok := L.Get(at).(*lua.LTable); !ok {
+		data, isTable := L.Get(at).(*lua.LTable)
+		switch {
+		case !isTable:
 			at++
-		} else if L.Get(at+1) != lua.LNil {
-			luaval.ArgError(L, at+1, "nothing expected behind a table of options, got "+luaval.TypeName(L.Get(at+1)))
+		case L.Get(at+1) != lua.LNil:
+			at++
+			isTable = false // it is data
+		default:
+			checkMeant(L, at, data)
 		}
 		o := newOptions(c, L, at)
 		o.method = method
 		o.setURL(n, luaval.CheckString(L, n))
-		if at > n+1 && L.Get(n+1) != lua.LNil {
+		switch {
+		case isTable || L.Get(n+1) == lua.LNil:
+		case data != nil:
+			o.setJSON("the data argument", data)
+		default:
 			o.setBody("the body argument", luaval.CheckText(L, n+1), "")
 		}
 		o.read(luaval.OptTable(L, at))

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +48,7 @@ type options struct {
 	bodyOf string // the option that gave the body
 	query  string
 	ctype  string
+	limit  timeLimit
 }
 
 func newOptions(c *client, L *lua.LState, at int) *options {
@@ -69,7 +69,11 @@ func (o *options) fail(format string, args ...any) {
 // read reads the table. Only the holder may call it.
 func (o *options) read(t *lua.LTable) {
 	if t != nil {
-		luaval.EachField(o.L, t, o.set)
+		known := ofRequest
+		if o.whole {
+			known = ofWhole
+		}
+		known.Each(o.L, t, o.at, o.set)
 	}
 	if o.URL == nil {
 		o.fail("option url is missing")
@@ -92,11 +96,7 @@ func (o *options) set(key string, v lua.LValue) {
 	case "form":
 		o.setBody("option form", o.encoded(key, v), "application/x-www-form-urlencoded")
 	case "json":
-		b, err := jsonlua.Append(luaval.BudgetOf(o.L), nil, v)
-		if err != nil {
-			o.fail("option json: %v", err)
-		}
-		o.setBody("option json", string(b), "application/json")
+		o.setJSON("option json", v)
 	case "body":
 		s, ok := luaval.StringValue(v)
 		if !ok {
@@ -113,8 +113,8 @@ func (o *options) set(key string, v lua.LValue) {
 		for name, values := range readHeaders(o.L, o.at, v) {
 			o.Header[name] = values
 		}
-	case "timeout":
-		o.Timeout = readTimeout(o.L, o.at, v)
+	case "timeout", "timeout_ms":
+		o.Timeout = o.limit.read(o.L, o.at, key, v)
 	case "redirects":
 		o.Redirects = int(readCount(o.L, o.at, key, v, 0, MaxRedirects))
 	case "max_body":
@@ -122,26 +122,25 @@ func (o *options) set(key string, v lua.LValue) {
 	case "method":
 		s, _ := v.(lua.LString)
 		o.method = strings.ToUpper(string(s))
-		if !httpguts.ValidHeaderFieldName(o.method) || o.method == http.MethodConnect || !o.whole {
+		if !httpguts.ValidHeaderFieldName(o.method) || o.method == http.MethodConnect {
 			o.fail("option method: %q cannot be sent", v.String())
 		}
 	case "url":
 		s, ok := v.(lua.LString)
-		if !ok || !o.whole {
+		if !ok {
 			o.fail("option url: string expected, got %s", luaval.TypeName(v))
 		}
 		o.setURL(o.at, string(s))
-	default:
-		known := []string{"body", "form", "headers", "json", "max_body", "params", "redirects", "stream", "timeout"}
-		if o.whole {
-			known = slices.Insert(known, 0, "method", "url")
-		}
-		hint := ""
-		if slices.Contains([]string{"ca", "cert", "insecure", "key"}, key) {
-			hint = "; " + key + " is one of rover.http.create"
-		}
-		o.fail("unknown option %q: there are %s%s", key, strings.Join(known, ", "), hint)
 	}
+}
+
+// setJSON makes v the body, as JSON.
+func (o *options) setJSON(what string, v lua.LValue) {
+	b, err := jsonlua.Append(luaval.BudgetOf(o.L), nil, v)
+	if err != nil {
+		o.fail("%s: %v", what, err)
+	}
+	o.setBody(what, string(b), "application/json")
 }
 
 func (o *options) encoded(key string, v lua.LValue) string {
@@ -251,15 +250,6 @@ func readHeaders(L *lua.LState, n int, v lua.LValue) http.Header {
 		luaval.ArgError(L, n, "option headers: table expected, got "+luaval.TypeName(v))
 	}
 	return luaval.CheckRequestHeaders(L, t, func(why string) { luaval.ArgError(L, n, why) })
-}
-
-// readTimeout returns v, the option timeout in argument n.
-func readTimeout(L *lua.LState, n int, v lua.LValue) time.Duration {
-	s, ok := v.(lua.LNumber)
-	if !ok || !(s > 0 && float64(s) <= maxTimeout.Seconds()) {
-		luaval.ArgError(L, n, fmt.Sprintf("option timeout: seconds above 0, up to %v, expected, got %s", maxTimeout, v))
-	}
-	return max(time.Duration(float64(s)*float64(time.Second)), 1)
 }
 
 // readCount returns v, an option in argument n, a whole number in a range.

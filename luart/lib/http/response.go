@@ -82,7 +82,7 @@ func (r *response) decode(L *lua.LState) lua.LValue {
 	body := r.text(L)
 	kind, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && kind != "text/json" && !strings.HasSuffix(kind, "+json") {
-		return lua.LNil
+		return lua.LString(body)
 	}
 	v, err := jsonlua.Decode(L, []byte(body))
 	if err != nil {

@@ -23,9 +23,12 @@ var stubs string
 
 // Library is rover.metrics.
 var Library = &lib.Library{
-	Name:     name,
-	Stubs:    stubs,
-	Makes:    map[string]string{"counter": "counter", "gauge": "gauge", "histogram": "histogram"},
+	Name:  name,
+	Stubs: stubs,
+	Makes: map[string]string{"counter": "counter", "gauge": "gauge", "histogram": "histogram"},
+	Options: map[string]luaval.OptionsAt{
+		"counter": options.At(2), "gauge": options.At(2), "histogram": histogramOptions.At(2),
+	},
 	NewState: newState,
 	Open:     open,
 }
@@ -159,22 +162,30 @@ func (s *state) define(L *lua.LState, scope *lib.Scope, kind string) int {
 	return 1
 }
 
+// The options of counters and gauges, and of histograms.
+var (
+	options          = luaval.NewOptions("help", "labels").Elsewhere(map[string]string{"buckets": "it is one of a histogram"})
+	histogramOptions = luaval.NewOptions("help", "labels", "buckets")
+)
+
 // readOptions reads the table of a definition. It raises in L.
 func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
-	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
-		switch name := key.String(); {
+	known := options
+	if m.kind == "histogram" {
+		known = histogramOptions
+	}
+	known.Each(L, t, 2, func(name string, v lua.LValue) {
+		switch {
 		case name == "help" && v.Type() == lua.LTString:
 			m.help = strings.ToValidUTF8(v.String(), "\uFFFD")
 		case name == "labels" && v.Type() == lua.LTTable:
 			m.labels = checkLabels(L, v.(*lua.LTable))
-		case name == "buckets" && v.Type() == lua.LTTable && m.kind == "histogram":
+		case name == "buckets" && v.Type() == lua.LTTable:
 			m.buckets = checkBuckets(L, v.(*lua.LTable))
-		case name == "help" || name == "labels" || name == "buckets" && m.kind == "histogram":
-			luaval.ArgError(L, 2, fmt.Sprintf("%s cannot be a %s", name, luaval.TypeName(v)))
 		default:
-			luaval.ArgError(L, 2, fmt.Sprintf("unknown option %q of a %s", name, m.kind))
+			luaval.ArgError(L, 2, fmt.Sprintf("%s cannot be a %s", name, luaval.TypeName(v)))
 		}
-	}
+	})
 }
 
 func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {

@@ -26,7 +26,8 @@ const (
 // Cache is rover.cache.
 var Cache = &lib.Library{
 	Name: "cache", Stubs: cacheStubs, Makes: map[string]string{"": "cache"}, NewState: newCaches,
-	Open: func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*caches).open) },
+	Options: map[string]luaval.OptionsAt{"": cacheOptionNames.At(2), "cache:fetch": fetchOptionNames.At(2)},
+	Open:    func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*caches).open) },
 }
 
 // caches are those of a VM.
@@ -101,33 +102,35 @@ func (s *caches) open(L *lua.LState) int {
 	return 1
 }
 
+// cacheOptionNames are the options of rover.cache.
+var cacheOptionNames = luaval.NewOptions("max_items", "max_bytes", "ttl")
+
 // read takes the options of rover.cache from a table. It raises in L when one is wrong.
 func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
-	luaval.EachOption(L, t, 2, "max_items, max_bytes and ttl", func(name string, v lua.LValue) string {
+	cacheOptionNames.Each(L, t, 2, func(name string, v lua.LValue) {
+		want := ""
 		switch name {
 		case "max_items":
 			n, ok := v.(lua.LNumber)
 			if !ok || !(n >= 1 && n <= MaxCacheItems) || n != lua.LNumber(int(n)) {
-				return "an integer between 1 and 10000000"
+				want = "an integer between 1 and 10000000"
 			}
 			o.maxItems = int(n)
 		case "max_bytes":
 			n, ok := bytesOption(v)
 			if !ok {
-				return `a number of bytes, 1 or more, or a string like "16MiB"`
+				want = `a number of bytes, 1 or more, or a string like "16MiB"`
 			}
 			o.maxBytes = n
 		case "ttl":
 			n, ok := v.(lua.LNumber)
 			d, positive := luaval.Seconds(float64(n))
 			if !ok || !positive || d == 0 {
-				return "seconds, more than 0,"
+				want = "seconds, more than 0,"
 			}
 			o.ttl = d
-		default:
-			return ""
 		}
-		return "ok"
+		luaval.CheckOption(L, 2, name, v, want)
 	})
 }
 

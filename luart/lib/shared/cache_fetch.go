@@ -65,6 +65,9 @@ func (s *caches) fetch(L *lua.LState) int {
 	return 1
 }
 
+// fetchOptionNames are the options of fetch.
+var fetchOptionNames = luaval.NewOptions("ttl", "stale", "negative")
+
 // checkFetch returns the arguments of fetch behind the key.
 func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) {
 	o := fetchOptions{ttl: sc.ttl}
@@ -78,7 +81,7 @@ func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) 
 	if t == nil {
 		return o, fn
 	}
-	luaval.EachOption(L, t, 3, "ttl, stale and negative", func(name string, v lua.LValue) string {
+	fetchOptionNames.Each(L, t, 3, func(name string, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		d, positive := luaval.Seconds(float64(n))
 		switch name {
@@ -88,13 +91,10 @@ func (sc *sharedCache) checkFetch(L *lua.LState) (fetchOptions, *lua.LFunction) 
 			o.stale = d
 		case "negative":
 			o.negative = d
-		default:
-			return ""
 		}
 		if !ok || !positive {
-			return "seconds, 0 or more,"
+			luaval.CheckOption(L, 3, name, v, "seconds, 0 or more,")
 		}
-		return "ok"
 	})
 	return o, fn
 }
