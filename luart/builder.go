@@ -139,10 +139,10 @@ func handled(L *lua.LState, n int) (handle bool) {
 	if L.Get(n) == lua.LNil {
 		return false
 	}
-	luaval.EachField(L, luaval.CheckTable(L, n), func(key string, v lua.LValue) {
+	errorOptions.EachOf(L, luaval.CheckTable(L, n), "api:error", func(_ string, v lua.LValue) {
 		b, ok := v.(lua.LBool)
-		if key != "handle" || !ok {
-			L.RaiseError("api:error has the option handle only, true or false, not %s (%s)", key, v.String())
+		if !ok {
+			L.RaiseError("api:error: option handle can be true or false, not %s (%s)", luaval.TypeName(v), v.String())
 		}
 		handle = bool(b)
 	})
@@ -215,7 +215,7 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
 	to := &ProxyTo{}
 	if L.Get(3) != lua.LNil {
-		luaval.EachField(L, luaval.CheckTable(L, 3), func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+		proxyOptions.EachOf(L, luaval.CheckTable(L, 3), name, func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
 	if to.pick == nil || L.Get(2) != lua.LNil {
 		to.Upstreams = g.checkAddresses(L, 2, 1, name)
@@ -250,8 +250,6 @@ func setProxyOption(L *lua.LState, name string, to *ProxyTo, key string, v lua.L
 		}
 	case "pick":
 		to.pick, ok = v.(*lua.LFunction)
-	default:
-		L.RaiseError("%s has no option %q: timeout, headers, path, host, tries, pick", name, key)
 	}
 	if !ok {
 		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, luaval.TypeName(v), v.String())

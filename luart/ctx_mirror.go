@@ -52,7 +52,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	if L.Get(3) == lua.LNil {
 		return o
 	}
-	luaval.EachField(L, luaval.CheckTable(L, 3), func(key string, v lua.LValue) {
+	mirrorOptionNames.EachOf(L, luaval.CheckTable(L, 3), f, func(key string, v lua.LValue) {
 		n, ok := v.(lua.LNumber)
 		switch key {
 		case "sample":
@@ -65,8 +65,6 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 		case "path", "host", "headers":
 			setProxyOption(L, f, &o.to, key, v)
 			return
-		default:
-			L.RaiseError("%s has no option %q: sample, timeout, path, host, headers, max_body", f, key)
 		}
 		if !ok {
 			L.RaiseError("%s: option %s cannot be a %s (%s)", f, key, luaval.TypeName(v), v.String())

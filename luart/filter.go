@@ -88,7 +88,7 @@ const maxReplaceWindow = 1 << 20
 func checkReplace(L *lua.LState) filter {
 	f := filter{replacement: luaval.CheckString(L, 3)}
 	if t := L.Get(4); t != lua.LNil {
-		luaval.EachField(L, luaval.CheckTable(L, 4), func(key string, v lua.LValue) { f.setOption(L, key, v) })
+		replaceOptions.EachOf(L, luaval.CheckTable(L, 4), "res:replace", func(key string, v lua.LValue) { f.setOption(L, key, v) })
 	}
 	var err error
 	if ud, ok := L.Get(2).(*lua.LUserData); ok {
@@ -125,8 +125,6 @@ func (f *filter) setOption(L *lua.LState, key string, v lua.LValue) {
 		var b lua.LBool
 		b, ok = v.(lua.LBool)
 		f.options.Literal = bool(b)
-	default:
-		L.RaiseError("res:replace has no option %q: window, limit, literal", key)
 	}
 	if !ok {
 		L.RaiseError("res:replace: option %s cannot be %s (%s)", key, luaval.TypeName(v), v.String())

@@ -525,7 +525,7 @@ func TestFilterArguments(t *testing.T) {
 		"bad argument #2 to (anonymous) (string or expression of rover.re.compile expected, got table)",
 		"res:replace: the pattern is empty",
 		"bad argument #3 to (anonymous) (string expected, got no value)",
-		`res:replace has no option "windw": window, limit, literal`,
+		`res:replace: unknown option "windw": did you mean window?`,
 		"res:replace: option window cannot be number (0)",
 		"res:replace: the pattern has 2 bytes, more than the window of 1",
 		"res:replace: option limit cannot be number (1.5)",

@@ -108,7 +108,7 @@ func TestMirror(t *testing.T) {
 	got := answer(s.do("GET /wrong", ""))
 	for _, want := range []string{
 		"option sample cannot be a number (2)", "option sample cannot be a string (x)", "option timeout cannot be a number (0)",
-		"option max_body cannot be a number (-1)", "option path cannot be a string (x)", `ctx:mirror has no option "tries"`, "string expected, got table",
+		"option max_body cannot be a number (-1)", "option path cannot be a string (x)", `ctx:mirror: unknown option "tries": there are sample`, "string expected, got table",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("wrong: %s, want %s", got, want)

@@ -82,7 +82,8 @@ type Generation struct {
 	allowEnv    bool
 	timeout     time.Duration
 	burst       time.Duration
-	maxBody     int64
+	maxBody     int64 // of a request, that the script reads
+	maxAnswer   int64 // of a response
 	maxUpload   int64
 	bodyMinRate int64
 	respond     bool
@@ -140,7 +141,7 @@ func (vm *VM) Load(ctx context.Context, s Script) (*Generation, error) {
 func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g := &Generation{
 		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: loglimit.Bound(s.Logger),
-		allowEnv: s.AllowEnv, timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
+		allowEnv: s.AllowEnv, timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxAnswer: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	g.background = newBackground(vm)
@@ -298,40 +299,6 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 		fn("sleep", drySleep)
 	}
 	return rover, g.openLibraries(rover, &s)
-}
-
-// server is rover.server {options}: it returns api. Options that are the server's
-// business are accepted, so that scripts written for Rover run, and logged.
-func (g *Generation) server(L *lua.LState) int {
-	if g.api != nil {
-		L.RaiseError("rover.server was called before: a script has one api")
-	}
-	if L.GetTop() > 0 {
-		luaval.EachField(L, luaval.CheckTable(L, 1), func(key string, _ lua.LValue) {
-			see := "the Caddyfile"
-			switch key {
-			case "host", "port", "address", "listen":
-				see = "the site address in the Caddyfile"
-			case "tls", "cert", "key", "https", "http2", "http3":
-				see = "the tls directive"
-			case "compress", "compression", "gzip":
-				see = "the encode directive"
-			case "static", "public", "files":
-				see = "the file_server directive"
-			case "log", "log_level", "access_log":
-				see = "the log directive"
-			case "body_size_limit", "max_body", "max_body_size":
-				see = "max_body in the rover block"
-			case "timeout":
-				see = "timeout in the rover block"
-			}
-			g.logger.Info("an option of rover.server is Caddy's job and has no effect",
-				zap.String("option", key), zap.String("see", see), zap.String("at", luaval.CallerLine(L)))
-		})
-	}
-	g.api = luaval.NewObject(g.vm.types.root, newAPINode(g, nil, ""))
-	L.Push(g.api)
-	return 1
 }
 
 // Begin returns the exchange for a request that a route or a hook of g wants, or nil

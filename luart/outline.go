@@ -27,6 +27,10 @@ type Outline struct {
 	// "HTTP response". Methods are those of each type.
 	Makers  map[string]string
 	Methods map[string][]string
+	// Options are those of the functions that take a table of them: by the function as scripts
+	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
+	// "cache:fetch".
+	Options map[string]luaval.OptionsAt
 }
 
 // Override is a definition that took the place of another one.
@@ -68,7 +72,7 @@ func (n *APINode) ChildLua(name string) string {
 // outline returns what the script has defined. Only the holder may call it.
 func (g *Generation) outline() *Outline {
 	o := &Outline{
-		Name: g.name, Files: &g.sources, Names: g.names(), Makers: g.makers(), Methods: map[string][]string{},
+		Name: g.name, Files: &g.sources, Names: g.names(), Makers: g.makers(), Methods: map[string][]string{}, Options: g.options(),
 		Overrides: g.overrides,
 		Hooks:     slices.Collect(maps.Keys(g.lifeHooks)), Reserved: slices.Collect(maps.Keys(reserved)),
 	}

@@ -229,9 +229,8 @@ func checkFraming(L *lua.LState, n int, name string) {
 func checkCookie(L *lua.LState, n int) *http.Cookie {
 	t := luaval.CheckTable(L, n)
 	c := &http.Cookie{}
-	t.ForEach(func(k, v lua.LValue) {
+	cookieOptions.EachOf(L, t, "res:set_cookie", func(key string, v lua.LValue) {
 		var ok bool
-		key, _ := k.(lua.LString)
 		switch key {
 		case "name":
 			c.Name, ok = luaval.StringValue(v)
@@ -271,11 +270,9 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 			default:
 				ok = false
 			}
-		default:
-			luaval.ArgError(L, n, "a cookie has no field "+strconv.Quote(lua.LVAsString(k)))
 		}
 		if !ok {
-			luaval.ArgError(L, n, "cookie field "+string(key)+" cannot be a "+luaval.TypeName(v)+" "+v.String())
+			luaval.ArgError(L, n, "cookie field "+key+" cannot be a "+luaval.TypeName(v)+" "+v.String())
 		}
 	})
 	if err := c.Valid(); err != nil {

@@ -36,10 +36,10 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 		}
 		bytes := r.body
 		if r.from != nil {
-			bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
+			bytes = r.from.readBody(vm, L, vm.cur.gen.maxAnswer)
 		}
 		if r.filters != nil {
-			bytes = r.filtered(L, bytes, vm.cur.gen.maxBody)
+			bytes = r.filtered(L, bytes, vm.cur.gen.maxAnswer)
 		}
 		L.Push(luaval.NewObject(vm.types.answer, &body{bytes: bytes, loaded: true}))
 		return 1

@@ -1,0 +1,46 @@
+package luart
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// The options of functions of the VM itself.
+var (
+	proxyOptions      = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick")
+	mirrorOptionNames = luaval.NewOptions("sample", "timeout", "path", "host", "headers", "max_body")
+	replaceOptions    = luaval.NewOptions("window", "limit", "literal")
+	errorOptions      = luaval.NewOptions("handle")
+	cookieOptions     = luaval.NewOptions(
+		"name", "value", "path", "domain", "max_age", "expires", "secure", "http_only", "same_site",
+	)
+)
+
+// ownOptions are those of the functions that take a table of them, as scripts call them.
+var ownOptions = map[string]luaval.OptionsAt{
+	"api.proxy":      proxyOptions.At(2),
+	"ctx:proxy":      proxyOptions.At(2),
+	"ctx:mirror":     mirrorOptionNames.At(2),
+	"res:replace":    replaceOptions.At(3),
+	"res:set_cookie": cookieOptions.At(1),
+	"body:expect":    expectOptions.At(2),
+	"api:error":      errorOptions.At(3),
+	"rover.server":   serverOptions.At(1),
+}
+
+// options returns ownOptions with those of the libraries that the script has: of their functions
+// by the whole name, "rover.http.get", and of methods by the type, "cache:fetch".
+func (g *Generation) options() map[string]luaval.OptionsAt {
+	all := maps.Clone(ownOptions)
+	for _, l := range g.libraries {
+		for function, options := range l.Options {
+			if !strings.Contains(function, ":") {
+				function = strings.TrimSuffix("rover."+l.Name+"."+function, ".")
+			}
+			all[function] = options
+		}
+	}
+	return all
+}

@@ -1,0 +1,80 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/outbound"
+)
+
+// optionCalls calls each function that takes options with the table T.
+var optionCalls = map[string]string{
+	"api.proxy":               `api.proxy("127.0.0.1:1", T)`,
+	"ctx:proxy":               `ctx:proxy("127.0.0.1:1", T)`,
+	"ctx:mirror":              `ctx:mirror("127.0.0.1:1", T)`,
+	"res:replace":             `ctx:next():replace("a", "b", T)`,
+	"res:set_cookie":          `api.text(""):set_cookie(T)`,
+	"body:expect":             `ctx:body():expect({}, T)`,
+	"api:error":               `api:error(400, "", T)`,
+	"rover.cache":             `rover.cache("c", T)`,
+	"cache:fetch":             `rover.cache("c"):fetch("k", T, function() end)`,
+	"rover.http.create":       `rover.http.create(T)`,
+	"rover.http.request":      `rover.http.request(T)`,
+	"rover.metrics.counter":   `rover.metrics.counter("c", T)`,
+	"rover.metrics.gauge":     `rover.metrics.gauge("g", T)`,
+	"rover.metrics.histogram": `rover.metrics.histogram("h", T)`,
+	"HTTP client:request":     `rover.http.create():request(T)`,
+	"rover.http.post":         `rover.http.post("http://127.0.0.1:1", {}, T)`,
+	"HTTP client:post":        `rover.http.create():post("http://127.0.0.1:1", T)`,
+	"rover.server":            "", // while the script loads: TestServerOptions
+}
+
+func init() {
+	for _, verb := range []string{"get", "head", "delete", "options", "put", "patch"} {
+		optionCalls["rover.http."+verb] = fmt.Sprintf(`rover.http.%s("http://127.0.0.1:1", T)`, verb)
+		optionCalls["HTTP client:"+verb] = fmt.Sprintf(`rover.http.create():%s("http://127.0.0.1:1", T)`, verb)
+	}
+}
+
+// The options that check knows of a function are those that the function reads: it raises for a
+// value that cannot be right, and for any other name.
+func TestOptionsAreRead(t *testing.T) {
+	known := map[string][]string{}
+	err := DryRun(context.Background(), Script{Libraries: all.Libraries(), Path: "app.lua", Source: []byte("return rover.server {}")},
+		func(o *Outline, _ error) {
+			for f, options := range o.Options {
+				known[f] = options.Names()
+			}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := slices.Sorted(maps.Keys(known)), slices.Sorted(maps.Keys(optionCalls)); !slices.Equal(got, want) {
+		t.Fatalf("functions with options:\n%q\nthose of this test:\n%q", got, want)
+	}
+	var script strings.Builder
+	script.WriteString("local api = rover.server {}\nlocal wrong = {}\nlocal function try(name, f, ok)\n" +
+		"  local fine, err = pcall(f)\n  local unknown = not fine and tostring(err):find('unknown option', 1, true) ~= nil\n" +
+		"  if fine or unknown ~= ok then wrong[#wrong + 1] = name .. ': ' .. tostring(err) end\nend\nfunction api.get(ctx)\n")
+	tries := 0
+	for _, f := range slices.Sorted(maps.Keys(optionCalls)) {
+		for _, option := range append(slices.Clone(known[f]), "bogus") {
+			if optionCalls[f] == "" || option == "pick" { // a function is right there
+				continue
+			}
+			tries++
+			call := strings.Replace(optionCalls[f], "T", "{ "+option+" = print }", 1)
+			fmt.Fprintf(&script, "  try(%q, function() return %s end, %v)\n", f+" "+option, call, option == "bogus")
+		}
+	}
+	script.WriteString("  return table.concat(wrong, '\\n')\nend\nreturn api")
+	s := newServer(t, script.String(), func(s *Script) { s.Net = outbound.NewPolicy() })
+	if got := s.do("GET /", "").Body.String(); got != "" || tries < 100 {
+		t.Errorf("%d tries, wrong: %s", tries, got)
+	}
+}
