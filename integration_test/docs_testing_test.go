@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -12,18 +13,14 @@ import (
 func TestDocsTesting(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
-	for _, block := range blocks(t, "lua") {
-		for _, name := range []string{"app.lua", "app_test.lua"} {
-			if strings.HasPrefix(block, "-- "+name+"\n") {
-				n++
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(block), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+	for _, m := range regexp.MustCompile("(?s)```lua\n-- (\\w+\\.lua)\n(.*?)```").FindAllStringSubmatch(pages(t)["../docs/testing.md"], -1) {
+		n++
+		if err := os.WriteFile(filepath.Join(dir, m[1]), []byte(m[2]), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if n != 2 {
-		t.Errorf("%d blocks that begin with app.lua or app_test.lua", n)
+	if n != 3 {
+		t.Errorf("%d blocks that begin with the name of a file", n)
 	}
 	binary := filepath.Join(dir, "caddy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/caddy")
@@ -34,7 +31,7 @@ func TestDocsTesting(t *testing.T) {
 	run := exec.CommandContext(t.Context(), binary, "rover", "test")
 	run.Dir = dir
 	out, err := run.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "3 passed, 0 failed in 1 file") {
+	if err != nil || !strings.Contains(string(out), "6 passed, 0 failed in 2 files") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

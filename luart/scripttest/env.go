@@ -49,9 +49,12 @@ type env struct {
 	settings Settings
 	app      App // nil: no test runs
 
-	mu     sync.Mutex // guards the rest
-	failed error      // in a fake upstream; the first one
-	files  map[string]bool
+	streaming sync.WaitGroup // handlers of streams
+
+	mu      sync.Mutex // guards the rest
+	streams []*client
+	failed  error // in a fake upstream; the first one
+	files   map[string]bool
 }
 
 // newEnv loads a file of tests. The caller must close what it returns, also with an error.
@@ -74,6 +77,9 @@ func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
 			"diff":    func(_ context.Context, args []any) ([]any, error) { return []any{lineDiff(args)}, nil },
 			"script":  e.setScript,
 			"request": e.request,
+			"open":    e.openStream,
+			"read":    e.readStream,
+			"leave":   e.leaveStream,
 			"advance": e.advance,
 			"logs":    e.readLogs,
 			"state":   e.state,
@@ -121,6 +127,7 @@ func (e *env) close() {
 	if e.app != nil {
 		e.app.Close()
 	}
+	e.streaming.Wait()
 }
 
 func lineDiff(args []any) string {

@@ -187,11 +187,11 @@ function response:json() return must(2, rover.json.decode(self.body)) end
 function response:header(name) return self.headers[name] end
 function response:all(name) return self.every_header[name:lower()] or {} end
 
--- Events of an event stream: { { event =, data =, id = }, … }.
-function response:events()
+-- events_of returns the events that text has: { { event =, data =, id = }, … }.
+local function events_of(text)
   -- A local, because gopher-lua crashes on for x in (f() .. s):gmatch(…).
-  local list, text = {}, self.body:gsub("\r\n", "\n") .. "\n\n"
-  for block in text:gmatch "(.-)\n\n+" do
+  local list, blocks = {}, text:gsub("\r\n", "\n") .. "\n\n"
+  for block in blocks:gmatch "(.-)\n\n+" do
     local event = {}
     for line in block:gmatch "[^\n]+" do
       local field, value = line:match "^([%a]+): ?(.*)$"
@@ -203,19 +203,114 @@ function response:events()
   return list
 end
 
-local known = { body = true, json = true, form = true, query = true, headers = true, client_ip = true, host = true, scheme = true, method = true, path = true }
+function response:events() return events_of(self.body) end
+
+-- open_streams have what of a stream has been read and not returned yet, and its number in Go.
+local open_streams = setmetatable({}, { __mode = "k" })
+
+local stream = setmetatable({}, { __index = response })
+stream.__index = stream
+
+local function stream_of(self, name)
+  local s = open_streams[self]
+  if not s then error("call it with a colon: s:" .. name .. "(…)", 3) end
+  return s
+end
+
+-- more has more of the body come, if there is more.
+local function more(level, self, s)
+  local text = must(level + 1, host.read(s.number))
+  if text == nil then return false end
+  self.body = self.body .. text
+  s.unread = s.unread .. text
+  return true
+end
+
+local function update(self, s, level)
+  local now = must(level + 1, host.leave(s.number))
+  self.error, self.aborted, self.upstream, self.upstreams = now.error, now.aborted, now.upstream, now.upstreams
+end
+
+function stream:read()
+  local s = stream_of(self, "read")
+  if s.unread == "" and not more(2, self, s) then
+    update(self, s, 2)
+    return nil
+  end
+  local text = s.unread
+  s.unread = ""
+  return text
+end
+
+local function next_event(level, self, s)
+  while true do
+    local text = s.unread:gsub("\r\n", "\n")
+    local block, rest = text:match "^(.-)\n\n+(.*)$"
+    if block then
+      s.unread = rest
+      local event = events_of(block)[1]
+      if event then return event end
+    elseif not more(level + 1, self, s) then
+      s.unread = ""
+      update(self, s, level + 1)
+      return events_of(text)[1]
+    end
+  end
+end
+
+function stream:event() return (next_event(2, self, stream_of(self, "event"))) end
+
+function stream:events(n)
+  local s, list = stream_of(self, "events"), {}
+  if n ~= nil then check(2, "events", 1, n, "number") end
+  while n == nil or #list < n do
+    local event = next_event(2, self, s)
+    if event == nil then break end
+    list[#list + 1] = event
+  end
+  return list
+end
+
+function stream:close()
+  update(self, stream_of(self, "close"), 2)
+  return self
+end
+
+local known = {
+  body = true, client_ip = true, events = true, form = true, headers = true, host = true, json = true, method = true, path = true,
+  query = true, scheme = true, stream = true, timeout = true,
+}
 
 local function send(options)
   local r = {}
   for k, v in pairs(options) do
-    if not known[k] then error('unknown option "' .. tostring(k) .. '": there are body, client_ip, form, headers, host, json, query, scheme', 3) end
+    if not known[k] then
+      error('unknown option "' .. tostring(k) .. '": there are body, client_ip, events, form, headers, host, json, query, scheme, stream, timeout', 3)
+    end
     r[k] = v
   end
   if r.json ~= nil then r.json_text, r.json = rover.json.encode(r.json), nil end
-  local res = must(3, host.request(r))
+  local streams, events = r.stream, r.events
+  r.stream, r.events = nil, nil
+  if streams ~= nil and type(streams) ~= "boolean" then error("option stream: true or false expected", 3) end
+  if events ~= nil and not (type(events) == "number" and events >= 1) then error("option events: a number from 1 on expected", 3) end
+  local res, number
+  if streams or events then
+    res, number = host.open(r)
+    if not res then error(number, 3) end
+  else
+    res = must(3, host.request(r))
+  end
   res.every_header = res.headers
   res.headers = header_table(res.headers)
-  return setmetatable(res, response)
+  if not number then return setmetatable(res, response) end
+  setmetatable(res, stream)
+  open_streams[res] = { number = number, unread = "" }
+  if streams then return res end
+  local list = stream.events(res, events)
+  stream.close(res)
+  function res.events() return list end
+  return res
 end
 
 for _, method in ipairs { "get", "post", "put", "patch", "delete", "head", "options" } do

@@ -12,54 +12,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
-
-// way is where one request of a test has been.
-type way struct {
-	mu       sync.Mutex
-	upstream string // it went there last; "": nowhere
-}
-
-type wayKey struct{}
-
-// request is rover.test.get and its kin: args[0] has the options.
-func (e *env) request(ctx context.Context, args []any) ([]any, error) {
-	if e.app == nil {
-		return nil, errNoTest
-	}
-	options, _ := args[0].(map[string]any)
-	r, err := newRequest(ctx, options)
-	if err != nil {
-		return nil, err
-	}
-	on := &way{}
-	r = r.WithContext(context.WithValue(r.Context(), wayKey{}, on))
-	w := &recorder{head: r.Method == http.MethodHead, header: http.Header{}}
-	err = e.serve(w, r)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	res := map[string]any{}
-	if err != nil {
-		res["error"] = err.Error()
-		if w.status == 0 {
-			w.WriteHeader(e.app.ErrorStatus(err))
-		}
-	}
-	w.finish()
-	headers := make(map[string]any, len(w.sent))
-	for name, values := range w.sent {
-		headers[strings.ToLower(name)] = anys(values)
-	}
-	res["status"], res["headers"], res["body"] = w.status, headers, w.body.String()
-	if on.upstream != "" {
-		res["upstream"] = on.upstream
-	}
-	return []any{res}, nil
-}
 
 // Response is what a client gets.
 type Response struct {
@@ -71,16 +27,17 @@ type Response struct {
 // Ask sends a request to an App that runs no test, and waits for the whole response. An error
 // that the error routes of a server would answer is in err, beside the response.
 func Ask(ctx context.Context, app App, method, path, body string) (resp Response, err error) {
-	r, err := newRequest(ctx, map[string]any{"method": method, "path": path, "body": body})
+	r, err := newRequest(ctx, nil, map[string]any{"method": method, "path": path, "body": body})
 	if err != nil {
 		return resp, err
 	}
-	w := &recorder{head: r.Method == http.MethodHead, header: http.Header{}}
-	if err = (&env{app: app}).serve(w, r); err != nil && w.status == 0 {
-		w.WriteHeader(app.ErrorStatus(err))
+	w := newRecorder(r)
+	status := 0
+	if err = (&env{app: app}).serve(w, r); err != nil {
+		status = app.ErrorStatus(err)
 	}
-	w.finish()
-	return Response{w.status, w.sent, w.body.String()}, err
+	w.finish(err, status)
+	return Response{w.status, w.sent, string(w.body)}, err
 }
 
 func anys(list []string) []any {
@@ -105,8 +62,9 @@ func (e *env) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	return e.app.Serve(w, r)
 }
 
-// newRequest makes a request of its options. It is as net/http's server makes it.
-func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
+// newRequest makes a request of its options. It is as net/http's server makes it. A body with time in
+// it is sent by c.
+func newRequest(ctx context.Context, c *clock.Clock, o map[string]any) (*http.Request, error) {
 	option := func(name, otherwise string) (string, error) {
 		switch v := o[name].(type) {
 		case nil:
@@ -122,7 +80,12 @@ func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
 		errs = append(errs, err)
 		return v
 	}
-	method, path, body := get("method", http.MethodGet), get("path", "/"), get("body", "")
+	method, path := get("method", http.MethodGet), get("path", "/")
+	var body string
+	pieces, slow := o["body"].([]any)
+	if !slow {
+		body = get("body", "")
+	}
 	host, ip, scheme, jsonText := get("host", "example.com"), get("client_ip", "192.0.2.1"), get("scheme", "http"), get("json_text", "")
 	header := http.Header{}
 	errs = append(errs, setHeaders(header, o["headers"]))
@@ -168,6 +131,13 @@ func newRequest(ctx context.Context, o map[string]any) (*http.Request, error) {
 	}
 	if body == "" {
 		r.Body = http.NoBody
+	}
+	if slow {
+		upload, length, err := newUpload(ctx, c, pieces)
+		if err != nil {
+			return nil, err
+		}
+		r.Body, r.ContentLength = upload, length
 	}
 	r.GetBody = nil
 	r.URL, r.RequestURI, r.Header, r.Host = u, path, header, host
@@ -240,7 +210,7 @@ func values(table any) (url.Values, error) {
 func (e *env) upstream(r *http.Request, u Upstream) (*http.Response, error) {
 	if on, ok := r.Context().Value(wayKey{}).(*way); ok && u.Kind < Copied {
 		on.mu.Lock()
-		on.upstream = u.Names[0]
+		on.upstream, on.upstreams = u.Names[0], u.Others
 		on.mu.Unlock()
 	}
 	var body []byte

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -67,7 +68,7 @@ func TestNewRequest(t *testing.T) {
 		{table{"query": table{"X": true}}, `"X" in query or form: `},
 		{table{"form": "a=b"}, "query or form: a table of strings expected"},
 	} {
-		r, err := newRequest(context.Background(), c.options)
+		r, err := newRequest(context.Background(), nil, c.options)
 		var got string
 		if err != nil {
 			got = err.Error()
@@ -87,12 +88,16 @@ func TestNewRequest(t *testing.T) {
 
 func TestRecorder(t *testing.T) {
 	serve := func(head bool, f func(w http.ResponseWriter)) string {
-		w := &recorder{head: head, header: http.Header{}}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if head {
+			r.Method = http.MethodHead
+		}
+		w := newRecorder(r)
 		f(w)
-		w.finish()
+		w.finish(nil, 0)
 		var b bytes.Buffer
 		_ = w.sent.Write(&b)
-		return http.StatusText(w.status) + " " + b.String() + w.body.String()
+		return http.StatusText(w.status) + " " + b.String() + string(w.body)
 	}
 	for _, c := range []struct {
 		head bool
