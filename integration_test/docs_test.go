@@ -19,13 +19,15 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 )
 
-// pages returns the texts of the README, of CONTRIBUTING.md and of docs.
+// pages returns the texts of the README, of CONTRIBUTING.md and of docs with its folders.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	files, _ := filepath.Glob("../docs/*.md")
 	if len(files) == 0 {
 		t.Fatal("no pages in docs")
 	}
+	more, _ := filepath.Glob("../docs/*/*.md")
+	files = append(files, more...)
 	texts := map[string]string{}
 	for _, file := range append(files, "../README.md", "../CONTRIBUTING.md") {
 		text, err := os.ReadFile(file)

@@ -70,7 +70,10 @@ func runExample(t *testing.T, example, upstream string) {
 	if requests == values {
 		t.Fatalf("an example has requests (-- GET / => 200 text), or lines that end with --> and a value:\n%s", example)
 	}
-	script := "local api = rover.server {}\n" + example + "\nreturn api\n"
+	script := example
+	if !strings.Contains(example, "rover.server") {
+		script = "local api = rover.server {}\n" + example + "\nreturn api\n"
+	}
 	if values {
 		body := regexp.MustCompile(`(?m)^(.*?) *--> (.*)$`).ReplaceAllString(example, "example_shows([==[$2]==], function() return $1 end)")
 		script = showing + "local api = rover.server {}\nfunction api.get(ctx)\n" + body + "\nreturn example_result() end\nreturn api\n"

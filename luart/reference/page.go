@@ -11,7 +11,7 @@ import (
 )
 
 // first are the pages that come before the others, which are in the order of their names.
-var first = []string{"rover.api", "rover.ctx", "rover.body", "rover.res", "rover"}
+var first = []string{"rover.api", "rover.ctx", "rover.body", "rover.res", "rover", "rover.lua"}
 
 // written is how pages call objects of a class, where that is not what the file calls them.
 var written = map[string]string{
@@ -81,6 +81,9 @@ func (w *writer) page(m *Module) string {
 	w.Reset()
 	w.module = m
 	w.printf("%s# %s\n\n", generated, m.title())
+	if m.about() == m.Header {
+		w.printf("%s\n\n", m.Header)
+	}
 	for _, o := range m.Objects {
 		level := "###"
 		if o.isTable() {
@@ -98,7 +101,9 @@ func (w *writer) page(m *Module) string {
 
 // object writes what is said of a class, an alias or a variable, but for its functions.
 func (w *writer) object(o *Object) {
-	w.printf("## %s\n\n", o.title())
+	if o.Name != w.module.Name {
+		w.printf("## %s\n\n", o.title())
+	}
 	for _, overload := range o.Overloads {
 		w.printf("`%s`\n\n", callOf(o.written(), overload))
 	}
@@ -108,6 +113,9 @@ func (w *writer) object(o *Object) {
 		w.printf("%s\n\n", w.typ(o.Alias))
 	case o.Type != "":
 		w.printf("Type: %s\n\n", w.typ(o.Type))
+		if o.Errors != "" {
+			w.printf("*Errors*: %s\n\n", o.Errors)
+		}
 	case o.title() != o.Name:
 		w.printf("Its type for editors is `%s`", o.Name)
 		if o.Parent != "" {
@@ -167,9 +175,12 @@ func (w *writer) facts(o *Object, c Comment, arguments bool) {
 	if arguments {
 		none = "those of wrong arguments"
 	}
-	w.printf("- *Errors*: %s\n", cmp.Or(c.Errors, none))
-	w.printf("- *Waits*: %s\n", cmp.Or(c.Waits, o.Waits, "no"))
-	w.printf("- *Where*: %s\n\n", cmp.Or(c.Where, o.Where, "anywhere"))
+	for _, fact := range [][2]string{
+		{"Errors", cmp.Or(c.Errors, none)}, {"Waits", cmp.Or(c.Waits, o.Waits, "no")}, {"Where", cmp.Or(c.Where, o.Where, "anywhere")},
+	} {
+		w.printf("- *%s*: %s\n", fact[0], strings.TrimSuffix(fact[1], "."))
+	}
+	w.printf("\n")
 }
 
 func (w *writer) paragraphs(c Comment) {
@@ -219,14 +230,23 @@ func (m *Module) file() string { return m.title() + ".md" }
 
 // title is what the page calls the module: "ctx", "rover.json".
 func (m *Module) title() string {
-	if name := strings.TrimPrefix(m.Name, "rover."); slices.Contains(first, m.Name) || name == "lua" {
+	if name := strings.TrimPrefix(m.Name, "rover."); slices.Contains(first, m.Name) {
 		return name
 	}
 	return m.Name
 }
 
-// about is the first paragraph of a module's page.
+// about is the first paragraph of a module's page: what is said of its table, of the file, or else
+// of the first thing in it.
 func (m *Module) about() string {
+	for _, o := range m.Objects {
+		if o.Name == m.Name && len(o.Text) > 0 {
+			return o.Text[0]
+		}
+	}
+	if m.Header != "" {
+		return m.Header
+	}
 	for _, o := range m.Objects {
 		if len(o.Text) > 0 {
 			return o.Text[0]

@@ -9,6 +9,7 @@ import (
 // Module is one file of definitions.
 type Module struct {
 	Name    string // as in its first line: "rover.json"
+	Header  string // what the plain comment behind that says
 	Objects []*Object
 }
 
@@ -106,6 +107,8 @@ func (p *parser) line(line string) error {
 		return p.annotation(strings.TrimPrefix(line, "---@"))
 	case strings.HasPrefix(line, "---"):
 		p.lines = append(p.lines, strings.TrimPrefix(line, "---"))
+	case strings.HasPrefix(line, "-- ") && len(p.module.Objects) == 0:
+		p.module.Header = strings.TrimSpace(p.module.Header + " " + strings.TrimPrefix(line, "-- "))
 	case line == "" || strings.HasPrefix(line, "--"):
 		return p.endClass()
 	default:

@@ -68,8 +68,8 @@ Does something. And more.
 - ` + "`b?` (`{ c: integer, d: string[] }`)" + `
 - returns ` + "`values` (`table<string, any>`)" + `: all of them
 - returns (` + "`fun(): any, number`" + `)
-- *Errors*: none.
-- *Waits*: yes.
+- *Errors*: none
+- *Waits*: yes
 - *Where*: anywhere
 
 ` + "```lua\nrover.x.f(\"a\") --> 1\n```" + `

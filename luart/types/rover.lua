@@ -13,37 +13,95 @@
 --     "workspace.library": ["types"]
 --   }
 
+---What scripts see beside the language: how a script begins, state, waiting, timers and background tasks.
 rover = {}
 
 ---The version of the script in its VM: 1 at first, and more with each one that takes over.
+---
+---```lua
+---rover.version --> 1
+---```
 ---@type integer
 rover.version = 1
 
 ---The values of "set" in the Caddyfile.
+---
+---```lua
+---rover.config.token --> "s3cret"
+---rover.config.none --> nil
+---```
 ---@type table<string, string>
 rover.config = {}
 
----Begins a script. What is Caddy's job in the options (host, port, tls, …) has no effect.
+---Begins a script, which ends with "return api". What is Caddy's job in the options (host, port, tls, …) has no effect.
+---
+---Errors: a second call.
+---
+---Where: while the script loads.
+---
+---```lua
+---local api = rover.server {}
+---function api.get() return "hello" end
+---return api
+----- GET / => 200 hello
+---```
 ---@param options? table
 ---@return rover.Api
 function rover.server(options) end
 
----A table that all requests and versions of the script share.
+---A table that all requests and versions of the script share. It belongs to the VM and survives reloads; with "persist" it
+---outlives the process. There is no copy: a change is seen by the next handler.
+---
+---Errors: a default with a metatable.
+---
+---```lua
+---local hits = rover.state("hits", { total = 0 })
+---function api.hit.post() hits.total = hits.total + 1 end
+---function api.hits.get() return hits.total end
+----- POST /hit => 204 
+----- POST /hit => 204 
+----- GET /hits => 200 2
+---```
 ---@param name string
 ---@param default? table What it is at first; {} if not given.
 ---@return table
 function rover.state(name, default) end
 
----Registers a matcher for "@name rover matcher".
+---Registers a matcher for "@name rover matcher" of the Caddyfile. It may wait, and may only read the request. What it returns
+---but nil and false is a match.
+---
+---Errors: a name that is empty or registered already.
+---
+---Where: while the script loads.
+---
+---```lua
+---rover.matcher("beta", function(ctx) return ctx:cookie("beta") == "1" end)
+---function api.get() return "registered" end
+----- GET / => 200 registered
+---```
 ---@param name string
 ---@param f fun(ctx: rover.Ctx): boolean?
 function rover.matcher(name, f) end
 
----Registers a load balancing policy for "lb_policy rover".
+---Registers a load balancing policy for "lb_policy rover" of the Caddyfile. It returns one of the upstreams, its place in the
+---list that it was given, or its dial address; nil for none. It may wait.
+---
+---Errors: a name that is empty or registered already.
+---
+---Where: while the script loads.
+---
+---```lua
+---rover.policy("by_tenant", function(ctx, upstreams)
+---  return #ctx.host % #upstreams + 1
+---end)
+---function api.get() return "registered" end
+----- GET / => 200 registered
+---```
 ---@param name string
 ---@param f fun(ctx: rover.Ctx, upstreams: rover.Upstream[]): rover.Upstream|integer|string|nil
 function rover.policy(name, f) end
 
+---What a policy chooses from.
 ---@class rover.Upstream
 ---@field dial string
 ---@field host string
@@ -52,41 +110,112 @@ function rover.policy(name, f) end
 ---@field fails integer Remembered by passive health checks
 ---@field max_requests integer?
 
----Waits; other requests run meanwhile.
+---Waits for a time.
+---
+---Errors: seconds that are not 0 to 86,400; the client has left, or the timeout is over.
+---
+---Waits: yes. 0 lets others run and goes on.
+---
+---```lua
+---function api.slow.get()
+---  rover.sleep(0.001)
+---  return "done"
+---end
+----- GET /slow => 200 done
+---```
 ---@param seconds number 0 to 86400
 function rover.sleep(seconds) end
 
----Runs functions at the same time and returns their results: in order for a list, by name for a table. The first error
----ends the others and is raised.
----@generic K
----@param functions table<K, fun(): any>
----@return table<K, any>
+---Runs functions at the same time: one runs while others wait. Of a list the results are returned in order, one of each
+---function; of named functions in one table.
+---
+---Errors: the first error of a function, after the others were ended; more than 256 functions; positions and names mixed.
+---
+---Waits: until all have returned.
+---
+---```lua
+---local a, b = rover.parallel { function() rover.sleep(0.001) return 1 end, function() return 2 end }
+---a + b --> 3
+---rover.parallel { one = function() return 1 end, two = function() return 2 end } --> { one = 1, two = 2 }
+---```
+---@param functions table<string|integer, fun(): any>
+---@return any ... The results of a list, or one table<string, any>
 function rover.parallel(functions) end
 
----Calls f in the background, soon. premature: the script has been replaced meanwhile.
----@param f fun(premature: boolean)
+---Calls f in the background, soon. The task goes on when the request is over. An error in it is logged. While the script
+---loads it begins when the server starts.
+---
+---Errors: more than 1,024 tasks that run or wait.
+---
+---```lua
+---local seen = rover.state("seen", { n = 0 })
+---local done = rover.channel("done", 1)
+---function api.post()
+---  rover.spawn(function() seen.n = seen.n + 1; done:send(true) end)
+---end
+---function api.get() done:recv() return seen.n end
+----- POST / => 204 
+----- GET / => 200 1
+---```
+---@param f fun(premature: boolean) premature: the script has been replaced meanwhile
 function rover.spawn(f) end
 
 ---Calls f once, in the background.
----@param seconds number
+---
+---Errors: seconds that are not 0 to a year; more than 10,000 timers.
+---
+---```lua
+---local done = rover.channel("done", 1)
+---rover.after(0, function() done:send("called") end)
+---function api.get() return done:recv() end
+----- GET / => 200 called
+---```
+---@param seconds number From now; while the script loads, from the start of the server
 ---@param f fun(premature: boolean) premature: early, because the script is replaced or the server stops
 ---@return rover.Timer
 function rover.after(seconds, f) end
 
----Calls f again and again, in the background.
+---Calls f again and again, in the background. A call that is due while the last one has not returned is left out. An error is
+---logged, and the timer goes on.
+---
+---Errors: seconds that are not 0.001 to a year; more than 10,000 timers.
+---
+---```lua
+---local ticks = rover.channel("ticks", 1)
+---local timer
+---timer = rover.every(0.001, function() ticks:send("tick"); timer:stop() end)
+---function api.get() return ticks:recv() end
+----- GET / => 200 tick
+---```
 ---@param seconds number At least 0.001
 ---@param f fun(premature: boolean) premature: the last call, because the script is replaced or the server stops
 ---@return rover.Timer
 function rover.every(seconds, f) end
 
----Calls f at the times of a cron specification.
----@param spec string "minute hour day month weekday", "@hourly", "CRON_TZ=Europe/Berlin 0 6 * * *"
+---Calls f at the times of a cron specification, in the server's time zone or that of CRON_TZ. A time that daylight saving
+---leaves out is left out, and one that it has twice comes twice.
+---
+---Errors: a specification that cannot be read, or that never comes true; more than 10,000 timers.
+---
+---```lua
+---local nightly = rover.cron("CRON_TZ=Europe/Berlin 30 3 * * *", function() rover.log.info("good night") end)
+---function api.get() nightly:stop() return "stopped" end
+----- GET / => 200 stopped
+---```
+---@param spec string "minute hour day month weekday", "@hourly", "@daily", "@weekly", "@monthly", "@yearly", "CRON_TZ=Europe/Berlin 0 6 * * *"
 ---@param f fun(premature: boolean)
 ---@return rover.Timer
 function rover.cron(spec, f) end
 
+---What rover.after, rover.every and rover.cron return.
 ---@class rover.Timer
 local Timer = {}
 
 ---There is no further call, not even the last one.
+---
+---```lua
+---local timer = rover.every(60, function() end)
+---function api.get() timer:stop() return "stopped" end
+----- GET / => 200 stopped
+---```
 function Timer:stop() end

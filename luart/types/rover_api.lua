@@ -1,5 +1,7 @@
 ---@meta rover.api
 
+-- Routes, hooks, and the responses that a script makes.
+
 ---A place of the tree: api.users is /users, api.users.p_id is /users/:id, api.files.w_rest is everything below /files.
 ---Any name is a segment; api["well-known"]["x.json"] writes those that are no names, api:at("/users/:id/delete") any.
 ---Routes and hooks are given while the script loads.

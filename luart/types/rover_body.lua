@@ -1,5 +1,7 @@
 ---@meta rover.body
 
+-- Bodies of requests: text, JSON, forms, uploads.
+
 ---The body of a request, which ctx:body returns. All of it is there.
 ---
 ---Where: in a request. Once the request is over it raises.
@@ -96,7 +98,7 @@ function RequestBody:files(name) end
 ---  return order.count .. " of " .. order.item
 ---end
 ----- POST / {"item":"cup","count":2,"tags":[]} => 200 2 of cup
------ POST / {"item":"cup","count":"2","tags":[]} => 400 {"error":"count: integer expected, got string"}
+----- POST / {"item":"cup","count":"2","tags":[]} => 400 {"error":"Field 'count' must be an integer, got string","errors":[{"field":"count","message":"Must be an integer, got string","type":"type"}]}
 ---```
 ---@param schema rover.Schema
 ---@return any

@@ -1,5 +1,7 @@
 ---@meta rover.ctx
 
+-- The request: reading it, changing it, handing it on.
+
 ---The request. It is valid until its function returns; afterwards every use of it raises "the request is over".
 ---
 ---Where: in a request. Matchers and policies may only read.

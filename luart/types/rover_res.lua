@@ -1,5 +1,7 @@
 ---@meta rover.res
 
+-- Responses: those that a script makes, and those of others.
+
 ---A response: one that a builder has made, that ctx:next or ctx:proxy returned, or that an after hook gets. The last kind
 ---is valid inside its hook only.
 ---

@@ -1,128 +1,261 @@
 ---@meta rover.http
 
+---Requests to other services (allow net). They end with the request or the task that makes them. What fails on the way gives nil
+---and a message, which begins with the step: "timeout: …", "dns: …", "connect: …", "tls: …". X-Request-Id and a valid traceparent
+---are carried on.
+---
+---Waits: until the whole response is there, or, with stream, its head.
 rover.http = {}
 
+---Options of a request.
 ---@class rover.HttpOptions
----@field timeout? number Seconds for all of it; with stream, for the head and each later read
----@field params? table<string, string|number|boolean|string[]> Appended to the query
----@field body? string
+---@field timeout? number Seconds for all of it; with stream, for the head and each later read. Default: what is left of the request's
+---@field params? table<string, string|number|boolean|string[]> Appended to the query; a list repeats the name
+---@field body? string One of body, json and form
 ---@field json? any Sent as JSON
 ---@field form? table<string, any> Sent URL-encoded
 ---@field headers? table<string, string|number|string[]>
----@field redirects? integer How many to follow, default 10
----@field max_body? integer Bytes of the response's body, default 10 MiB
+---@field redirects? integer How many to follow, default 10; 0: a redirect is the response
+---@field max_body? integer Bytes of the response's body, default 10 MiB, at most 1 GiB; with stream: no limit
 ---@field stream? boolean Return when the head is there.
 ---@field method? string Of rover.http.request
 ---@field url? string Of rover.http.request
 
+---Sends a GET request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---```lua
+---local res, err = rover.http.get(rover.config.upstream .. "/items", { params = { page = 2 }, timeout = 5 })
+---err --> nil
+---res.status --> 200
+---res.ok --> true
+---res.data.uri --> "/items?page=2"
+---res.headers["content-type"] --> "application/json"
+---```
 ---@param url string
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse? response
----@return string? why there is none: "timeout: …", "dns: …"
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.get(url, options) end
 
+---Sends a DELETE request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---```lua
+---rover.http.delete(rover.config.upstream .. "/items/7").data.method --> "DELETE"
+---rover.http.options(rover.config.upstream).data.method --> "OPTIONS"
+---rover.http.head(rover.config.upstream).body --> ""
+---```
 ---@param url string
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.delete(url, options) end
 
+---Sends a HEAD request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---Example: see `rover.http.delete`.
 ---@param url string
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.head(url, options) end
 
+---Sends an OPTIONS request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---Example: see `rover.http.delete`.
 ---@param url string
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.options(url, options) end
 
+---Sends a POST request. A table is the options, body and all.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---```lua
+---local base = rover.config.upstream
+---rover.http.post(base, { json = { id = 7 } }).data.body --> "{\"id\":7}"
+---rover.http.put(base, { form = { q = "a b" } }).data.body --> "q=a+b"
+---rover.http.patch(base, "raw bytes").data.body --> "raw bytes"
+---```
 ---@param url string
----@param body? string|rover.HttpOptions
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.post(url, body, options) end
 
+---Sends a PUT request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---Example: see `rover.http.post`.
 ---@param url string
----@param body? string|rover.HttpOptions
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.put(url, body, options) end
 
+---Sends a PATCH request.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---Example: see `rover.http.post`.
 ---@param url string
----@param body? string|rover.HttpOptions
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.patch(url, body, options) end
 
----@param options rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---Sends a request of any method but CONNECT.
+---
+---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
+---read in two ways raises a 400. The client has left, or the timeout of the request is over.
+---
+---```lua
+---rover.http.request({ method = "LINK", url = rover.config.upstream .. "/a" }).data.method --> "LINK"
+---```
+---@param options rover.HttpOptions With url, and method unless it is GET
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.request(options) end
 
----A client with defaults of its own.
----@param options { base_url?: string, headers?: table, timeout?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean }
+---A client with defaults of its own. Its URLs are what comes behind base_url, and never another host. Clients with the same TLS
+---options share connections.
+---
+---Errors: an unknown or a bad option; more than 64 different TLS settings.
+---
+---Waits: no
+---
+---```lua
+---local shop = rover.http.create { base_url = rover.config.upstream .. "/v1", timeout = 2, headers = { ["X-Key"] = "k" } }
+---shop:get("/items").data.uri --> "/v1/items"
+---shop:delete("/items/7").data.method --> "DELETE"
+---shop:head("/items").status --> 200
+---shop:options("/items").data.method --> "OPTIONS"
+---shop:post("/items", { json = { id = 7 } }).data.body --> "{\"id\":7}"
+---shop:put("/items/7", "text").data.body --> "text"
+---shop:patch("/items/7", "text").data.method --> "PATCH"
+---shop:request({ url = "/items" }).data.method --> "GET"
+---```
+---@param options { base_url?: string, headers?: table, timeout?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean } As of a request; ca: PEM of authorities to trust instead of the system's; cert, key: PEM of the client's own certificate; insecure: trust whoever answers
 ---@return rover.HttpClient
 function rover.http.create(options) end
 
+---A client, which rover.http.create returns.
+---
+---Waits: until the whole response is there, or, with stream, its head.
 ---@class rover.HttpClient
 local HttpClient = {}
 
----@param url string
+---rover.http.get with the defaults of the client.
+---
+---Errors: as rover.http.get.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:get(url, options) end
 
----@param url string
+---rover.http.delete with the defaults of the client.
+---
+---Errors: as rover.http.delete.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:delete(url, options) end
 
----@param url string
+---rover.http.head with the defaults of the client.
+---
+---Errors: as rover.http.head.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:head(url, options) end
 
----@param url string
+---rover.http.options with the defaults of the client.
+---
+---Errors: as rover.http.options.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:options(url, options) end
 
----@param url string
----@param body? string|rover.HttpOptions
+---rover.http.post with the defaults of the client.
+---
+---Errors: as rover.http.post.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:post(url, body, options) end
 
----@param url string
----@param body? string|rover.HttpOptions
+---rover.http.put with the defaults of the client.
+---
+---Errors: as rover.http.put.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:put(url, body, options) end
 
----@param url string
----@param body? string|rover.HttpOptions
+---rover.http.patch with the defaults of the client.
+---
+---Errors: as rover.http.patch.
+---
+---Example: see `rover.http.create`.
+---@param url string Behind base_url
+---@param body? string|rover.HttpOptions The bytes, or the options
 ---@param options? rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:patch(url, body, options) end
 
----@param options rover.HttpOptions
----@return rover.HttpResponse?
----@return string?
+---rover.http.request with the defaults of the client.
+---
+---Errors: as rover.http.request.
+---
+---Example: see `rover.http.create`.
+---@param options rover.HttpOptions With url, and method unless it is GET
+---@return rover.HttpResponse? response nil when there is none
+---@return string? message Why there is none: "timeout: …", "dns: …"
 function HttpClient:request(options) end
 
+---A response, which may be kept. One with stream ends with the request that opened it.
 ---@class rover.HttpResponse
 ---@field status integer
 ---@field ok boolean 200 to 299
@@ -133,20 +266,66 @@ function HttpClient:request(options) end
 local HttpResponse = {}
 
 ---The body decoded, whatever its content type says.
----@return any value
----@return string? why there is none
+---
+---Errors: a stream.
+---
+---```lua
+---rover.http.get(rover.config.upstream .. "/x"):json().uri --> "/x"
+---rover.http.get(rover.config.upstream .. "/export"):json() --> nil, "invalid JSON at byte 3: expected end of input, got '2'"
+---```
+---@return any value nil if it is no JSON
+---@return string? message Why there is none
 function HttpResponse:json() end
 
----@param max? integer Bytes of a line, default 1 MiB
+---An iterator over the lines, without their end.
+---
+---Errors: a longer line; a body that breaks off; it is closed.
+---
+---Waits: in each step, of a stream.
+---
+---```lua
+---local sum = 0
+---local res = rover.http.get(rover.config.upstream .. "/export", { stream = true })
+---for line in res:lines() do sum = sum + line end
+---sum --> 6
+---```
+---@param max? integer Bytes of a line, up to 16 MiB, default 1 MiB
 ---@return fun(): string?
 function HttpResponse:lines(max) end
 
----@param size? integer Bytes, default 64 KiB
+---An iterator over pieces, as they come.
+---
+---Errors: a body that breaks off; it is closed.
+---
+---Waits: in each step, of a stream.
+---
+---```lua
+---local bytes = 0
+---local res = rover.http.get(rover.config.upstream .. "/export", { stream = true })
+---for chunk in res:chunks() do bytes = bytes + #chunk end
+---bytes --> 6
+---```
+---@param size? integer Bytes at most, up to 16 MiB, default 64 KiB
 ---@return fun(): string?
 function HttpResponse:chunks(size) end
 
----@param n? integer Bytes; without it all that is left
----@return string?
+---The next n bytes, fewer at the end, nil behind it. Without n all that is left, up to max_body.
+---
+---Errors: more is left than max_body; a body that breaks off; it is closed.
+---
+---Waits: of a stream.
+---
+---```lua
+---local res = rover.http.get(rover.config.upstream .. "/export", { stream = true })
+---res:read(2) --> "1\n"
+---res:read() --> "2\n3\n"
+---res:close()
+---```
+---@param n? integer Bytes
+---@return string? bytes
 function HttpResponse:read(n) end
 
+---Ends a stream early.
+---
+---Example: see `res:read`.
 function HttpResponse:close() end
