@@ -34,7 +34,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
 	luart/outbound luart/persist luart/reqbody luart/scripttest luart/spelling
-internal/logformat (caddy more):
+internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
 	luart/state

@@ -211,6 +211,7 @@ func TestDocsCommands(t *testing.T) {
 		"curl http://localhost:8080/":                                                 "TestExamples replays examples/hello/requests.txt",
 		"curl http://localhost:8080/hello/you":                                        "TestExamples replays examples/hello/requests.txt",
 		"caddy rover run app.lua --watch --upstream localhost:9000":                   "TestScripts/command_run",
+		"caddy rover new shop --upstream localhost:3000":                              "TestScripts/command_new",
 		"caddy rover check app.lua":                                                   "TestScripts/command_check",
 		"caddy rover check . --strict":                                                "TestScripts/command_check",
 		"caddy rover routes app.lua":                                                  "TestScripts/command_routes",

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 )
@@ -17,4 +18,12 @@ func Stubs() fs.FS {
 		panic(err)
 	}
 	return sub
+}
+
+// IsDefinitions reports whether a source is definitions for editors, which nothing loads: it
+// begins with ---@meta.
+func IsDefinitions(source []byte) bool {
+	first, _, _ := bytes.Cut(bytes.TrimPrefix(source, []byte("\xef\xbb\xbf")), []byte("\n"))
+	rest, ok := bytes.CutPrefix(bytes.TrimSpace(first), []byte("---@meta"))
+	return ok && (len(rest) == 0 || rest[0] == ' ')
 }

@@ -35,7 +35,7 @@ func checkCommand() *cobra.Command {
 		Short: "Looks for mistakes in scripts without running a server",
 		Long: `Looks for mistakes in scripts and in the modules that they require. Each script is loaded
 into a VM of its own in which nothing is sent, nothing waits, and no hook runs. In folders
-every script is checked that calls rover.server. Values of rover.config and libraries are taken
+every script is checked that calls rover.server, and definitions for editors (---@meta) are not. Values of rover.config and libraries are taken
 from a Caddyfile beside the script, if there is one, and from --set and --library.
 
 The exit code is 0 if nothing was found, 1 for errors (with --strict for warnings, too), and
@@ -192,6 +192,9 @@ func findScripts(args []string) (scripts, modules []string, err error) {
 			source, err := os.ReadFile(path)
 			if err != nil {
 				return err
+			}
+			if luart.IsDefinitions(source) {
+				return nil
 			}
 			if lint.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {
 				scripts = append(scripts, path)

@@ -16,6 +16,7 @@ var commands = []func() *cobra.Command{
 	killCommand,
 	profileCommand,
 	evalCommand,
+	newCommand,
 	runCommand,
 	checkCommand,
 	routesCommand,

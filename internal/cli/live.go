@@ -15,6 +15,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -106,7 +107,7 @@ func runEval(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 // printEvaluation prints what a chunk has printed and returned, and to errs what it has raised.
 func printEvaluation(out, errs io.Writer, e luart.Evaluation) {
 	show := func(text string) string { return text } // as it is, for other programs
-	if isTerminal(out) {
+	if logformat.IsTerminal(out) {
 		show = printable
 	}
 	for _, line := range e.Printed {

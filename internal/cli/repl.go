@@ -22,6 +22,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/admin"
 	"github.com/caddy-rover/rover/internal/handler"
+	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -63,7 +64,7 @@ type evaluator interface {
 func runREPL(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 	r := &repl{in: bufio.NewScanner(cmd.InOrStdin()), out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr()}
 	r.in.Buffer(nil, admin.MaxEvalBody)
-	r.prompt = isTerminal(cmd.InOrStdin())
+	r.prompt = logformat.IsTerminal(cmd.InOrStdin())
 	live := fl.String("vm") != "" || fl.String("address") != "" || fl.String("config") != ""
 	switch {
 	case live && len(args) > 0:

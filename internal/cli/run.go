@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -206,12 +205,8 @@ func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
 
 // runLogging has the log in lines for people, without what Caddy says of TLS, which there is not.
 func runLogging(fl caddycmd.Flags) *caddy.Logging {
-	format := new(logformat.Encoder)
-	if paletteOf(os.Stderr) == (palette{}) {
-		format.LevelFormat = "upper" // without colors
-	}
 	log := &caddy.CustomLog{
-		BaseLog: caddy.BaseLog{EncoderRaw: caddyconfig.JSONModuleObject(format, "format", "rover", nil)},
+		BaseLog: caddy.BaseLog{EncoderRaw: caddyconfig.JSONModuleObject(logformat.Encoder{}, "format", "rover", nil)},
 		Exclude: []string{"tls", "http.auto_https"},
 	}
 	if fl.String("admin") == "" {

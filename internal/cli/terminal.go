@@ -2,10 +2,7 @@ package cli
 
 import (
 	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/caddy-rover/rover/internal/logformat"
 )
@@ -15,16 +12,10 @@ type palette struct{ red, bold, dim, invert, reset string }
 
 // paletteOf returns the colors of w: none if it is no terminal, or if NO_COLOR is set.
 func paletteOf(w io.Writer) palette {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !logformat.Colors(w) {
 		return palette{}
 	}
 	return palette{"\x1b[31m", "\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[0m"}
-}
-
-// isTerminal reports whether what is written to w, or read from it, is a person's.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // failure is "Error: …", with the line of the source that it is about, and the hint, to be seen.

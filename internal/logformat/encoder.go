@@ -1,6 +1,7 @@
 package logformat
 
 import (
+	"os"
 	"slices"
 	"strings"
 
@@ -14,13 +15,35 @@ func init() { caddy.RegisterModule(new(Encoder)) }
 
 // Encoder is the log format console, with what scripts' errors bring along in lines of its own
 // below the entry: message, source, hint, traceback, and whatever else has several lines. The
-// options are those of console. It is for terminals and for reading; other programs cannot take
-// it apart.
-type Encoder struct{ logging.ConsoleEncoder }
+// options are those of console; level_format is color by default only where the log goes to a
+// terminal and NO_COLOR is not set, and upper elsewhere. It is for reading; other programs cannot
+// take it apart.
+type Encoder struct {
+	logging.ConsoleEncoder
+
+	plain bool // nobody has said which level_format
+}
 
 // CaddyModule returns the Caddy module information.
 func (*Encoder) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.logging.encoders.rover", New: func() caddy.Module { return new(Encoder) }}
+}
+
+// Provision sets up the encoder.
+func (e *Encoder) Provision(ctx caddy.Context) error {
+	if e.plain = e.LevelFormat == ""; e.plain {
+		e.LevelFormat = "upper"
+	}
+	return e.ConsoleEncoder.Provision(ctx)
+}
+
+// ConfigureDefaultFormat implements caddy.ConfiguresFormatterDefault.
+func (e *Encoder) ConfigureDefaultFormat(to caddy.WriterOpener) error {
+	if e.plain && Colors(os.Stderr) && caddy.IsWriterStandardStream(to) {
+		e.LevelFormat = "color"
+		e.Encoder = zapcore.NewConsoleEncoder(e.ZapcoreEncoderConfig())
+	}
+	return nil
 }
 
 // Clone implements zapcore.Encoder.
@@ -83,6 +106,7 @@ func textOf(f zapcore.Field) (string, bool) {
 
 // Interface guards
 var (
-	_ caddy.Provisioner = (*Encoder)(nil)
-	_ zapcore.Encoder   = (*Encoder)(nil)
+	_ caddy.Provisioner                = (*Encoder)(nil)
+	_ caddy.ConfiguresFormatterDefault = (*Encoder)(nil)
+	_ zapcore.Encoder                  = (*Encoder)(nil)
 )

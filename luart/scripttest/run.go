@@ -25,7 +25,7 @@ import (
 const suffix = "_test.lua"
 
 // Find returns the files of tests at a path: the file itself, or those below the folder, but
-// for folders that begin with a dot and node_modules.
+// for folders that begin with a dot and node_modules, and for definitions for editors.
 func Find(path string) (files []string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -41,7 +41,11 @@ func Find(path string) (files []string, err error) {
 		case d.IsDir() && p != path && (strings.HasPrefix(name, ".") || name == "node_modules"):
 			return fs.SkipDir
 		case !d.IsDir() && strings.HasSuffix(name, suffix):
-			files = append(files, p)
+			source, err := os.ReadFile(p)
+			if err == nil && luart.IsDefinitions(source) {
+				return nil // rover_test.lua of caddy rover types
+			}
+			files = append(files, p) // one that cannot be read says so
 		}
 		return nil
 	})
