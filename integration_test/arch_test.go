@@ -64,6 +64,7 @@ luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/shared (lua more): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
+luart/limit: luart/store
 luart/lint (lua): luart luart/chunk luart/hint luart/route luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
