@@ -19,7 +19,7 @@ func TestDocsTesting(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n != 3 {
+	if n != 4 {
 		t.Errorf("%d blocks that begin with the name of a file", n)
 	}
 	binary := filepath.Join(dir, "caddy")
@@ -31,7 +31,7 @@ func TestDocsTesting(t *testing.T) {
 	run := exec.CommandContext(t.Context(), binary, "rover", "test")
 	run.Dir = dir
 	out, err := run.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "6 passed, 0 failed in 2 files") {
+	if err != nil || !strings.Contains(string(out), "9 passed, 0 failed in 3 files") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

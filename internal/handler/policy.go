@@ -83,8 +83,8 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 		p.logger.Error("no upstream chosen", zap.Error(err))
 		return nil
 	}
-	chosen, err := f.Select(r, host{f.handler}, f.handler.priority(r), available)
-	if err := f.handler.functionError(err); err != nil {
+	chosen, err := f.choose(r, available)
+	if err != nil {
 		var herr caddyhttp.HandlerError
 		if errors.As(err, &herr) && herr.StatusCode == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.handler.vm.RetryAfter()/time.Second)))
@@ -97,6 +97,12 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 		return nil
 	}
 	return pool[available[chosen].Place-1]
+}
+
+// choose asks the function for one of the upstreams. It returns the index, or -1 for none of them.
+func (f *function) choose(r *http.Request, available []luart.Upstream) (int, error) {
+	chosen, err := f.Select(r, host{f.handler}, f.handler.priority(r), available)
+	return chosen, f.handler.functionError(err)
 }
 
 // dialHost returns the host of a dial address: all of it if that is a socket.

@@ -76,7 +76,37 @@ func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string
 // Serve implements scripttest.App.
 func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
 	r = caddyenv.Prepare(r, w)
-	err := t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind))
+	return bare(t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind)))
+}
+
+// Match implements scripttest.App, by the matcher that Caddy has.
+func (t *Test) Match(name string, w http.ResponseWriter, r *http.Request) (bool, error) {
+	m := Matcher{t.function(name, luart.MatcherFunction)}
+	matched, err := m.MatchWithError(caddyenv.Prepare(r, w))
+	return matched, bare(err)
+}
+
+// Choose implements scripttest.App, by the function that the policy asks that Caddy has. What a pool
+// knows of upstreams only a reverse_proxy can say.
+func (t *Test) Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []luart.Upstream) (int, error) {
+	ref := t.function(name, luart.PolicyFunction)
+	f, err := ref.find(r.Context())
+	if err != nil {
+		return -1, err
+	}
+	for i, u := range upstreams {
+		upstreams[i].Host = dialHost(u.Dial)
+	}
+	chosen, err := f.choose(caddyenv.Prepare(r, w), upstreams)
+	return chosen, bare(err)
+}
+
+func (t *Test) function(name string, kind luart.FunctionKind) functionRef {
+	return functionRef{Function: name, kind: kind, app: t.app}
+}
+
+// bare returns an error that says what went wrong, and not where in Caddy.
+func bare(err error) error {
 	var herr caddyhttp.HandlerError
 	if errors.As(err, &herr) && herr.Err != nil {
 		return &bareError{herr}
@@ -84,7 +114,7 @@ func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// bareError says what went wrong, and not where in Caddy.
+// bareError is a HandlerError without where in Caddy it was made.
 type bareError struct{ caddyhttp.HandlerError }
 
 func (e *bareError) Error() string { return e.Err.Error() }

@@ -19,6 +19,13 @@ type App interface {
 	// ErrorStatus is the status that an error of Serve is answered with.
 	ErrorStatus(err error) int
 
+	// Match asks a function that the script has given to rover.matcher. w is not written to.
+	Match(name string, w http.ResponseWriter, r *http.Request) (bool, error)
+
+	// Choose asks a function that the script has given to rover.policy for one of the upstreams,
+	// all of which are available. It returns the index, or -1 for none of them.
+	Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []luart.Upstream) (int, error)
+
 	// State returns a copy of rover.state(name).
 	State(name string) (state luart.Plain, ok bool, err error)
 

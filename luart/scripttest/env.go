@@ -80,6 +80,8 @@ func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
 			"open":    e.openStream,
 			"read":    e.readStream,
 			"leave":   e.leaveStream,
+			"match":   e.match,
+			"choose":  e.choose,
 			"advance": e.advance,
 			"logs":    e.readLogs,
 			"state":   e.state,

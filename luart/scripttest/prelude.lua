@@ -276,20 +276,24 @@ function stream:close()
   return self
 end
 
-local known = {
-  body = true, client_ip = true, events = true, form = true, headers = true, host = true, json = true, method = true, path = true,
-  query = true, scheme = true, stream = true, timeout = true,
+local request_options = {
+  body = true, client_ip = true, form = true, headers = true, host = true, json = true, method = true, path = true, query = true, scheme = true,
 }
+local send_options = setmetatable({ events = true, stream = true, timeout = true }, { __index = request_options })
 
-local function send(options)
+-- request_of returns options as Go takes them.
+local function request_of(level, options, known, names)
   local r = {}
   for k, v in pairs(options) do
-    if not known[k] then
-      error('unknown option "' .. tostring(k) .. '": there are body, client_ip, events, form, headers, host, json, query, scheme, stream, timeout', 3)
-    end
+    if not known[k] then error('unknown option "' .. tostring(k) .. '": there are ' .. names, level + 1) end
     r[k] = v
   end
   if r.json ~= nil then r.json_text, r.json = rover.json.encode(r.json), nil end
+  return r
+end
+
+local function send(options)
+  local r = request_of(3, options, send_options, "body, client_ip, events, form, headers, host, json, query, scheme, stream, timeout")
   local streams, events = r.stream, r.events
   r.stream, r.events = nil, nil
   if streams ~= nil and type(streams) ~= "boolean" then error("option stream: true or false expected", 3) end
@@ -328,6 +332,44 @@ function lib.request(options)
   check(2, "request", 1, options, "table")
   local res = send(options)
   return res
+end
+
+-- upgrade is what a client asks for a WebSocket with.
+local upgrade = {
+  Connection = "Upgrade", Upgrade = "websocket", ["Sec-WebSocket-Version"] = "13", ["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+function lib.websocket(path, options)
+  check(2, "websocket", 1, path, "string")
+  if options ~= nil then check(2, "websocket", 2, options, "table") end
+  local all, headers = { method = "GET", path = path }, {}
+  for k, v in pairs(options or {}) do all[k] = v end
+  for k, v in pairs(upgrade) do headers[k] = v end
+  if all.headers ~= nil then check(2, "option headers of websocket", 2, all.headers, "table") end
+  for k, v in pairs(all.headers or {}) do headers[k] = v end
+  all.headers = headers
+  local res = send(all)
+  return res
+end
+
+-- What the script has registered for Caddy's own places -----------------------------------
+
+local function asked(level, options)
+  return request_of(level + 1, options or {}, request_options, "client_ip, headers, host, method, path, query, scheme")
+end
+
+function lib.matcher(name, options)
+  check(2, "matcher", 1, name, "string")
+  if options ~= nil then check(2, "matcher", 2, options, "table") end
+  return (must(2, host.match(name, asked(2, options))))
+end
+
+function lib.policy(name, list, options)
+  check(2, "policy", 1, name, "string")
+  check(2, "policy", 2, list, "table")
+  if options ~= nil then check(2, "policy", 3, options, "table") end
+  local chosen = list[must(2, host.choose(name, list, asked(2, options)))]
+  return type(chosen) == "table" and chosen.dial or chosen
 end
 
 -- The world around the script -------------------------------------------------------------

@@ -3,6 +3,8 @@ package scripttest
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -289,8 +291,8 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // newResponse makes a response of what a fake has answered.
 func newResponse(r *http.Request, answer map[string]any) (*http.Response, error) {
 	status, ok := answer["status"].(float64)
-	if !ok || status < 200 || status > 999 || status != float64(int(status)) {
-		return nil, fmt.Errorf("status %v: a number from 200 to 999 expected", answer["status"])
+	if !ok || (status < 200 && status != http.StatusSwitchingProtocols) || status > 999 || status != float64(int(status)) {
+		return nil, fmt.Errorf("status %v: 101, or a number from 200 to 999, expected", answer["status"])
 	}
 	body, ok := answer["body"].(string)
 	if !ok {
@@ -308,10 +310,38 @@ func newResponse(r *http.Request, answer map[string]any) (*http.Response, error)
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: h, Body: io.NopCloser(bytes.NewReader([]byte(body))), ContentLength: int64(len(body)), Request: r,
 	}
-	if r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified {
+	if status == http.StatusSwitchingProtocols {
+		switchProtocols(resp, r)
+	} else if r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified {
 		resp.Body = http.NoBody
 	} else if h.Get("Content-Length") == "" {
 		h.Set("Content-Length", fmt.Sprint(len(body)))
 	}
 	return resp, nil
+}
+
+// switchProtocols makes resp the head of a connection on which the upstream says nothing. It agrees to
+// the upgrade that r asks for, unless its own headers say otherwise.
+func switchProtocols(resp *http.Response, r *http.Request) {
+	for name, v := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": r.Header.Get("Upgrade"), "Sec-Websocket-Accept": websocketAccept(r),
+	} {
+		if v != "" && resp.Header.Get(name) == "" {
+			resp.Header.Set(name, v)
+		}
+	}
+	_, end := net.Pipe()
+	resp.Body, resp.ContentLength = silentConn{end}, -1
+}
+
+// websocketAccept is what a server proves with that it has read the key of a client: RFC 6455,
+// section 4.2.2. It is empty where there is no key.
+func websocketAccept(r *http.Request) string {
+	for name, values := range r.Header { // the proxy writes WebSocket, not Websocket
+		if strings.EqualFold(name, "Sec-WebSocket-Key") && len(values) > 0 {
+			sum := sha1.Sum([]byte(values[0] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+			return base64.StdEncoding.EncodeToString(sum[:])
+		}
+	}
+	return ""
 }
