@@ -54,6 +54,7 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/time luart/lib/url
+	luart/luaval
 luart/lib/crypto (lua more): luart/luaval
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval

@@ -3,27 +3,33 @@ package luart
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/schema"
 )
 
 // expectOptions are the options of body:expect.
-var expectOptions = luaval.NewOptions("extra")
+var expectOptions = luaval.NewOptions("extra", "null", "exact")
 
 // bodyExpect is body:expect(schema[, options]): the decoded JSON body as schema says (see
 // schema.Check), without the members that schema does not name. Else it raises a 400 that lists
-// all faults. Option: extra = "strip" (the default), "keep" or "error" says what becomes of such
-// members.
+// all faults. Options: extra = "strip" (the default), "keep" or "error" says what becomes of such
+// members; null and exact are those of rover.json.decode.
 func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
 	want := luaval.CheckAny(L, 2)
 	extra := schema.Strip
-	if L.Get(3) != lua.LNil {
-		expectOptions.EachOf(L, luaval.CheckTable(L, 3), "body:expect", func(name string, v lua.LValue) {
-			luaval.CheckOption(L, 3, name, v, readExtra(v, &extra))
+	var decode jsonlua.Options
+	if t := luaval.OptTable(L, 3); t != nil {
+		expectOptions.EachOf(L, t, "body:expect", func(name string, v lua.LValue) {
+			if name == "extra" {
+				luaval.CheckOption(L, 3, name, v, readExtra(v, &extra))
+			} else {
+				decode.Read(L, 3, name, v)
+			}
 		})
 	}
-	v, faults := schema.Check(L, "request body", want, bodyJSON(L, b), extra)
+	v, faults := schema.Check(L, "request body", want, bodyJSON(L, b, decode), extra)
 	if faults != nil {
 		faults.Raise(L)
 	}

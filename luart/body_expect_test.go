@@ -9,6 +9,8 @@ func TestBodyExpect(t *testing.T) {
 		function api.users.post(ctx) return ctx:body():expect(user) end
 		function api.keep.post(ctx) return ctx:body():expect(user, { extra = "keep" }) end
 		function api.strict.post(ctx) return ctx:body():expect(user, { extra = "error" }) end
+		function api.exact.post(ctx) return ctx:body():expect({ id = "integer", to = "any?" }, { exact = true }) end
+		function api.nulls.post(ctx) return ctx:body():expect({ id = "integer?", to = "any?" }, { null = true }) end
 		function api.number.post(ctx) return ctx:body():expect("number") + 1 end
 		function api.caught.post(ctx)
 			local ok, err = pcall(function() return ctx:body():expect(user) end)
@@ -41,6 +43,8 @@ func TestBodyExpect(t *testing.T) {
 		},
 		{"POST /users", `[]`, `400 {"error":"Request body must be a JSON object","errors":[{"field":"","message":"Must be a JSON object","type":"type"}]}`},
 		{"POST /users", `{`, `400 {"error":"request body: invalid JSON at byte 2: expected a string key or '}', got end of input"}`},
+		{"POST /exact", `{"id":12345678901234567890,"to":null}`, `200 {"id":12345678901234567890}`},
+		{"POST /nulls", `{"id":null}`, `200 {"id":null}`},
 		{"POST /number", `41`, "200 42"},
 		{
 			"POST /caught", `{"tags":[]}`,
@@ -52,11 +56,11 @@ func TestBodyExpect(t *testing.T) {
 		{"POST /secret", ``, `500 {"error":"internal error"}`},
 		{"POST /typo", `{"a":{"b":1}}`, `500 {"error":"internal error"}`},
 		{"POST /none", `1`, `500 {"error":"internal error"}`},
-		{"POST /option", `{}`, `200 app.lua:16: body:expect: unknown option "extras": did you mean extra?`},
-		{"POST /value", `{}`, `200 app.lua:17: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
+		{"POST /option", `{}`, `200 app.lua:18: body:expect: unknown option "extras": did you mean extra?`},
+		{"POST /value", `{}`, `200 app.lua:19: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
 		{
 			"POST /where", `{"a":{"b":1}}`,
-			`200 app.lua:18: expect: a.b: "strng" is not a type: string, number, integer, boolean, object, array, table and any are, with or without ?`,
+			`200 app.lua:20: expect: a.b: "strng" is not a type: string, number, integer, boolean, object, array, table and any are, with or without ?`,
 		},
 	} {
 		if got := answer(s.do(c.request, c.body)); got != c.want {

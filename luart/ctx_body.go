@@ -255,7 +255,8 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 		"bytes": bodyText,
 		"len":   bodyLen,
 		"json": func(L *lua.LState) int {
-			L.Push(bodyJSON(L, checkBody(L)))
+			b := checkBody(L)
+			L.Push(bodyJSON(L, b, jsonlua.CheckOptions(L, 2)))
 			return 1
 		},
 		"form": func(L *lua.LState) int {
@@ -285,11 +286,11 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 
 // bodyJSON returns the body decoded. It raises a 415 for one that is said to be something else, and
 // a 400 for one that cannot be read.
-func bodyJSON(L *lua.LState, b *body) lua.LValue {
+func bodyJSON(L *lua.LState, b *body, o jsonlua.Options) lua.LValue {
 	if err := reqbody.CheckJSON(b.x.r.Header); err != nil {
 		raiseBodyError(L, err)
 	}
-	v, err := jsonlua.Decode(L, b.bytes)
+	v, err := jsonlua.DecodeWith(L, b.bytes, o)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}
@@ -308,7 +309,7 @@ var answerBodyMethods = map[string]lua.LGFunction{
 		if b.absent {
 			b.raiseAbsent(L)
 		}
-		v, err := jsonlua.Decode(L, b.bytes)
+		v, err := jsonlua.DecodeWith(L, b.bytes, jsonlua.CheckOptions(L, 2))
 		if err != nil {
 			luaval.RaiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
 		}

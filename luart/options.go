@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -26,6 +27,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"res:replace":    replaceOptions.At(3),
 	"res:set_cookie": cookieOptions.At(1),
 	"body:expect":    expectOptions.At(2),
+	"body:json":      jsonlua.OptionNames.At(1),
 	"api:error":      errorOptions.At(3),
 	"rover.server":   serverOptions.At(1),
 }

@@ -20,6 +20,8 @@ var optionCalls = map[string]string{
 	"res:replace":             `ctx:next():replace("a", "b", T)`,
 	"res:set_cookie":          `api.text(""):set_cookie(T)`,
 	"body:expect":             `ctx:body():expect({}, T)`,
+	"body:json":               `ctx:body():json(T)`,
+	"rover.json.decode":       `rover.json.decode("1", T)`,
 	"api:error":               `api:error(400, "", T)`,
 	"rover.cache":             `rover.cache("c", T)`,
 	"cache:fetch":             `rover.cache("c"):fetch("k", T, function() end)`,

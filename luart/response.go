@@ -141,12 +141,8 @@ func checkStatus(L *lua.LState, n int) int {
 // checkHeader returns arguments n and n+1 as a header's canonical name and value.
 func checkHeader(L *lua.LState, n int) (name, value string) {
 	name = checkHeaderName(L, n)
-	switch v := L.Get(n + 1).(type) {
-	case lua.LString:
-		value = string(v)
-	case lua.LNumber:
-		value = luaval.ExactString(v)
-	default:
+	value, ok := luaval.StringValue(L.Get(n + 1))
+	if !ok {
 		luaval.ArgTypeError(L, n+1, "string")
 	}
 	if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsAny(value, "\r\n\x00") {

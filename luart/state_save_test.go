@@ -22,6 +22,7 @@ func TestStateAsScriptsSeeIt(t *testing.T) {
 		s.big, s.bigger = 2^53, 2^53 + 2
 		s[true], s[false], s[0], s[-1], s[1.5], s[2^26] = "t", "f", 0, -1, 1.5, 2^26
 		s.null, s.array, s.object = rover.json.null, rover.json.array {}, {}
+		s.exact = rover.json.decode("[12345678901234567890]", { exact = true })
 		s.self, s.shared = s, s.list
 		s.order = {}
 		for _, k in ipairs { "z", "y", "x", 0, "w", false, "a" } do s.order[k] = true end
@@ -55,6 +56,7 @@ func TestStateAsScriptsSeeIt(t *testing.T) {
 		assert(s.big == 2^53 and s.bigger == 2^53 + 2)
 		assert(s[true] == "t" and s[false] == "f" and s[0] == 0 and s[-1] == -1 and s[1.5] == 1.5 and s[2^26] == 2^26)
 		assert(s.null == rover.json.null and rover.json.encode(s.array) == "[]" and rover.json.encode(s.object) == "{}")
+		assert(s.exact[1] == rover.json.number("12345678901234567890") and rover.json.encode(s.exact) == "[12345678901234567890]")
 		assert(s.self == s and s.shared == s.list and s.array ~= s.object)
 		local order = {}
 		for k in pairs(s.order) do order[#order + 1] = tostring(k) end

@@ -2,7 +2,6 @@ package jsonlua
 
 import (
 	"fmt"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -11,9 +10,23 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
+// Options say what Decode keeps that Lua has no value for.
+type Options struct {
+	// Null makes each null rover.json.null, and not only those in arrays. Without it a member that
+	// is null is not in its table, and null alone is nil.
+	Null bool
+
+	// Exact keeps numbers that a Lua number cannot hold: see luaval.NewExactNumber. They are the
+	// integers beyond ±2^53, however many zeros they end in, so that one field of a document has
+	// one type; and what is written with a fraction or an exponent, if the nearest float64 is
+	// written in another way: 0.1 is a number, 0.10000000000000000001 and 1e400 are not.
+	Exact bool
+}
+
 // decoder reads one JSON text. Not safe for concurrent use.
 type decoder struct {
 	L    *lua.LState
+	o    Options
 	b    []byte
 	pos  int    // of the next byte to read
 	text []byte // scratch for a string with escapes
@@ -32,25 +45,30 @@ type member struct {
 	value lua.LValue
 }
 
-// Decode returns the Lua value of the JSON text b, and keeps no reference to b.
+// Decode is DecodeWith without options.
+func Decode(L *lua.LState, b []byte) (lua.LValue, error) { return DecodeWith(L, b, Options{}) }
+
+// DecodeWith returns the Lua value of the JSON text b, and keeps no reference to b.
 //
 // The syntax is strict RFC 8259: one value, no comments, no trailing commas, no leading zeros, no raw
 // control characters in strings. What the RFC leaves open:
 //   - null is nil where it stands alone and as an object's member ("if body.name then" works, the
-//     member is absent), and rover.json.null in an array, where later items must keep their index.
+//     member is absent), and rover.json.null in an array, where later items must keep their index,
+//     and everywhere with the option Null.
 //   - An empty array carries the mark of rover.json.array, so that [] comes back as [] and not as {}.
 //     Other arrays are plain tables.
 //   - Of members with the same name the last one counts, also when it is null.
 //   - Numbers are float64: integers beyond 2^53 lose their low digits, and a number beyond the range
-//     of float64 is an error. -0 stays -0.
+//     of float64 is an error, both unless Exact is set; then an exponent beyond int32 is an error.
+//     -0 stays -0.
 //   - Bytes of a string that are not valid UTF-8 are kept as they are: a proxy must not change what it
 //     hands on. An escaped surrogate without its partner becomes U+FFFD.
 //
 // Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from
 // 1, as in string.sub. More than MaxDepth levels are an error too, and an array of more items than
 // a table keeps as an array: behind those it costs a hundred times as much.
-func Decode(L *lua.LState, b []byte) (lua.LValue, error) {
-	d := decoder{L: L, b: b}
+func DecodeWith(L *lua.LState, b []byte, o Options) (lua.LValue, error) {
+	d := decoder{L: L, b: b, o: o}
 	v, err := d.value(0, "a value")
 	if err != nil {
 		return lua.LNil, err
@@ -58,7 +76,7 @@ func Decode(L *lua.LState, b []byte) (lua.LValue, error) {
 	if d.next(); d.pos < len(b) {
 		return lua.LNil, d.expected("end of input")
 	}
-	if v == lua.LValue(luaval.JSONNull) {
+	if v == lua.LValue(luaval.JSONNull) && !o.Null {
 		return lua.LNil, nil
 	}
 	return v, nil
@@ -100,8 +118,7 @@ func (d *decoder) value(depth int, what string) (lua.LValue, error) {
 	case 'n':
 		return luaval.JSONNull, d.literal("null")
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		f, err := d.number()
-		return lua.LNumber(f), err
+		return d.number()
 	}
 	return nil, d.expected(what)
 }
@@ -165,7 +182,7 @@ func (d *decoder) object(depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == lua.LValue(luaval.JSONNull) {
+		if v == lua.LValue(luaval.JSONNull) && !d.o.Null {
 			v = lua.LNil
 		}
 		d.members = append(d.members, member{key, v})
@@ -195,68 +212,6 @@ func (d *decoder) literal(word string) error {
 		d.pos++
 	}
 	return nil
-}
-
-// number reads a number; the byte at pos is its sign or first digit.
-func (d *decoder) number() (float64, error) {
-	start := d.pos
-	negative := d.b[d.pos] == '-'
-	if negative {
-		d.pos++
-	}
-	first := d.pos
-	whole, err := d.digits()
-	if err != nil {
-		return 0, err
-	}
-	if d.b[first] == '0' && d.pos > first+1 {
-		d.pos = first + 1
-		return 0, d.errorf("a number must not start with 0")
-	}
-	integral := true
-	if d.pos < len(d.b) && d.b[d.pos] == '.' {
-		d.pos++
-		integral = false
-		if _, err := d.digits(); err != nil {
-			return 0, err
-		}
-	}
-	if d.pos < len(d.b) && d.b[d.pos]|0x20 == 'e' {
-		d.pos++
-		integral = false
-		if d.pos < len(d.b) && (d.b[d.pos] == '+' || d.b[d.pos] == '-') {
-			d.pos++
-		}
-		if _, err := d.digits(); err != nil {
-			return 0, err
-		}
-	}
-	if integral && d.pos-first <= 15 { // always below 2^53
-		if negative {
-			return -float64(whole), nil
-		}
-		return float64(whole), nil
-	}
-	f, err := strconv.ParseFloat(string(d.b[start:d.pos]), 64)
-	if err != nil { // the syntax is fine, so it is the range
-		d.pos = start
-		return 0, d.errorf("number out of range")
-	}
-	return f, nil
-}
-
-// digits reads at least one digit. Its value is good for up to 18 of them.
-func (d *decoder) digits() (int64, error) {
-	start := d.pos
-	var n int64
-	for d.pos < len(d.b) && '0' <= d.b[d.pos] && d.b[d.pos] <= '9' {
-		n = n*10 + int64(d.b[d.pos]-'0')
-		d.pos++
-	}
-	if d.pos == start {
-		return 0, d.expected("a digit")
-	}
-	return n, nil
 }
 
 // str reads a string; the byte at pos is its opening quote.

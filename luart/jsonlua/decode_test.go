@@ -1,8 +1,11 @@
 package jsonlua
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -231,6 +234,87 @@ func FuzzJSONDecode(f *testing.F) {
 			t.Errorf("%q: got %v, encoding/json says %v", in, err, want)
 		}
 	})
+}
+
+// What a Lua number holds is one, and what it does not is kept as its text.
+func TestDecodeExact(t *testing.T) {
+	L := newJSONState(t)
+	for _, in := range []string{
+		"0", "-0", "1", "-15", "999999999999999", "1234567890123456", "9007199254740991", "9007199254740992", "-9007199254740992",
+		"0.1", "1.50", "-2.5e-3", "1e2", "1E+22", "0.30000000000000004", "1.7976931348623157e308", "5e-324", "0e400", "0.0e-99999999999",
+		"9007199254740994.0",
+	} {
+		v, err := DecodeWith(L, []byte(in), Options{Exact: true})
+		if err != nil || v.Type() != lua.LTNumber {
+			t.Errorf("%s is %v, %v: want a Lua number", in, v, err)
+		}
+	}
+	for _, in := range []string{
+		"9007199254740993", "9007199254740994", "-9007199254740993", "10000000000000000", "12345678901234567", "1234567890123456789012345678901234567890",
+		"100000000000000000000", "9007199254740993.0", "0.10000000000000000001", "0.1234567890123456789", "1e309", "-1e400", "1e-400", "4.9e-324", "123456789012345678e0",
+	} {
+		v, err := DecodeWith(L, []byte(in), Options{Exact: true})
+		if text, ok := luaval.ExactNumber(v); err != nil || !ok || text != in {
+			t.Errorf("%s is %v, %v: want it exact", in, v, err)
+		}
+	}
+	for _, in := range []string{"1e99999999999", "1e-99999999999"} {
+		_, err := DecodeWith(L, []byte("["+in+"]"), Options{Exact: true})
+		if want := "invalid JSON at byte 2: the exponent of a number is out of range"; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+}
+
+// FuzzDecodeExact holds decoding and encoding with both options against encoding/json with
+// UseNumber: all members are there, and all numbers have the same value.
+func FuzzDecodeExact(f *testing.F) {
+	for _, seed := range jsonSeeds {
+		f.Add([]byte(seed))
+	}
+	f.Add([]byte(`{"id":12345678901234567890,"x":[1e400,0.10000000000000000001,-0.0,5e-324,null]}`))
+	L := newJSONState(f)
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if !utf8.Valid(in) {
+			return
+		}
+		v, err := DecodeWith(L, in, Options{Null: true, Exact: true})
+		if err != nil {
+			return
+		}
+		out, err := Append(nil, nil, v)
+		if err != nil {
+			t.Fatalf("%q decodes and does not encode: %v", in, err)
+		}
+		if got, want := withNumbers(t, out), withNumbers(t, in); !sameJSON(got, want) {
+			t.Fatalf("%q encodes as %q", in, out)
+		}
+	})
+}
+
+func withNumbers(t *testing.T, text []byte) (v any) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return v
+}
+
+// sameJSON compares what encoding/json made of two texts: numbers by value.
+func sameJSON(a, b any) bool {
+	switch a := a.(type) {
+	case json.Number:
+		b, ok := b.(json.Number)
+		return ok && luaval.CompareDecimals(a.String(), b.String()) == 0
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, sameJSON)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, sameJSON)
+	}
+	return a == b
 }
 
 // FuzzJSONRoundTrip encodes what it decoded: the text must be JSON in valid UTF-8, and mean the

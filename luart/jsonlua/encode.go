@@ -51,7 +51,8 @@ type encoder struct {
 //   - No metamethod is called and no metatable is looked at, but for the array mark.
 //
 // Numbers are JSON integers when they are integral and within ±2^53 (-0 is 0); all others print the
-// shortest text that reads back as the same float64. NaN and infinities are null. Strings are bytes
+// shortest text that reads back as the same float64. NaN and infinities are null. An exact number is
+// the text that it was read from. Strings are bytes
 // in Lua and UTF-8 in JSON: each byte that is not valid UTF-8 becomes U+FFFD. U+2028 and U+2029 are
 // escaped, because JavaScript before ES2019 takes them for line ends. <, > and & are not: the
 // answer is application/json and not HTML, and escapes would only make it longer and its bytes
@@ -100,10 +101,16 @@ func (e *encoder) value(dst []byte, v lua.LValue) ([]byte, *encodeError) {
 	case *lua.LNilType:
 		dst = append(dst, "null"...)
 	default:
-		if v != lua.LValue(luaval.JSONNull) {
+		text, ok := luaval.ExactNumber(v)
+		switch {
+		case ok:
+			dst = append(dst, text...)
+			e.work += len(text) / 64
+		case v == lua.LValue(luaval.JSONNull):
+			dst = append(dst, "null"...)
+		default:
 			return dst, encodeErrorf("cannot encode a %s as JSON", v.Type())
 		}
-		dst = append(dst, "null"...)
 	}
 	if len(dst) > e.limit {
 		return dst, sizeError()

@@ -23,12 +23,18 @@ var Stubs string
 // error with the path of the trouble: "cannot encode a function as JSON (at .items[3].run)"; see
 // Append for all rules.
 //
-//	rover.json.decode(text) -> value | nil, message
+//	rover.json.decode(text[, options]) -> value | nil, message
 //
 // The value of a JSON text. A null is nil, and inside an array rover.json.null. As the text "null"
 // gives nil as well, look at the message to know whether it failed: "invalid JSON at byte 17:
-// expected ',' or '}', got 'x'". Integers beyond 2^53 lose their low digits: keep such ids in
-// strings.
+// expected ',' or '}', got 'x'". Integers beyond 2^53 lose their low digits. With null = true each
+// null is rover.json.null; with exact = true numbers that a Lua number cannot hold are kept as
+// rover.json.number makes them: see Options.
+//
+//	rover.json.number(text) -> number or exact number
+//
+// The number that a JSON text spells: a Lua number where that is exact, else a value that encodes as
+// the text: see luaval.NewExactNumber. A number is returned as it is.
 //
 //	rover.json.array([table]) -> table
 //
@@ -42,9 +48,10 @@ var Stubs string
 // Encodes as null. It is true in a condition, like every value but nil and false, and tostring
 // gives "null".
 func Open(L *lua.LState) *lua.LTable {
-	lib := L.CreateTable(0, 4)
+	lib := L.CreateTable(0, 5)
 	lib.RawSetString("encode", L.NewFunction(encode))
 	lib.RawSetString("decode", L.NewFunction(decode))
+	lib.RawSetString("number", L.NewFunction(number))
 	lib.RawSetString("array", L.NewFunction(markArray))
 	lib.RawSetString("null", luaval.JSONNull)
 	return lib
@@ -74,12 +81,61 @@ func encode(L *lua.LState) int {
 
 // decode is rover.json.decode.
 func decode(L *lua.LState) int {
-	v, err := Decode(L, []byte(luaval.CheckString(L, 1)))
+	text := luaval.CheckString(L, 1)
+	v, err := DecodeWith(L, []byte(text), CheckOptions(L, 2))
 	L.Push(v)
 	if err != nil {
 		L.Push(lua.LString(err.Error()))
 		return 2
 	}
+	return 1
+}
+
+// OptionNames are the options for decoding.
+var OptionNames = luaval.NewOptions("null", "exact")
+
+// CheckOptions returns argument n, a table of options for decoding, or none.
+func CheckOptions(L *lua.LState, n int) (o Options) {
+	if t := luaval.OptTable(L, n); t != nil {
+		OptionNames.Each(L, t, n, func(name string, v lua.LValue) { o.Read(L, n, name, v) })
+	}
+	return o
+}
+
+// Read reads one option, in argument n. It raises for a value that is no boolean.
+func (o *Options) Read(L *lua.LState, n int, name string, v lua.LValue) {
+	on, ok := v.(lua.LBool)
+	if !ok {
+		luaval.CheckOption(L, n, name, v, "boolean")
+	}
+	switch name {
+	case "null":
+		o.Null = bool(on)
+	case "exact":
+		o.Exact = bool(on)
+	}
+}
+
+// number is rover.json.number.
+func number(L *lua.LState) int {
+	v := luaval.CheckAny(L, 1)
+	if _, ok := luaval.ExactNumber(v); ok || v.Type() == lua.LTNumber {
+		L.Push(v)
+		return 1
+	}
+	text := luaval.CheckString(L, 1)
+	d := decoder{L: L, b: []byte(text), o: Options{Exact: true}}
+	if text == "" || text[0] != '-' && (text[0] < '0' || '9' < text[0]) {
+		luaval.ArgError(L, 1, luaval.Quote(luaval.Shown(text))+" is no number in JSON")
+	}
+	n, err := d.number()
+	if err == nil && d.pos < len(d.b) {
+		err = d.expected("end of input")
+	}
+	if err != nil {
+		luaval.ArgError(L, 1, err.Error())
+	}
+	L.Push(n)
 	return 1
 }
 

@@ -22,6 +22,28 @@ func TestLibJSON(t *testing.T) {
 		{"decode NUL", `assert(json.decode('"a\\u0000b"') == "a\0b")`},
 		{"null in arrays", `local v = json.decode("[null,2]") assert(v[1] == json.null and #v == 2)`},
 		{"null in objects", `assert(json.decode('{"a":null}').a == nil)`},
+		{"decode with null", `
+			local v = json.decode('{"a":null,"b":[null]}', {null=true})
+			assert(v.a == json.null and v.b[1] == json.null and json.decode("null", {null=true}) == json.null)
+			assert(json.encode(v) == '{"a":null,"b":[null]}')
+			assert(json.decode('{"a":null}', {null=false}).a == nil and json.decode('{"a":null}', {}).a == nil)`},
+		{"decode exactly", `
+			local text = '{"id":1234567890123456789,"small":7,"sum":0.10000000000000000001,"huge":[1e400,-9007199254740993]}'
+			local v = json.decode(text, {exact=true})
+			assert(json.encode(v) == text, json.encode(v))
+			assert(tostring(v.id) == "1234567890123456789" and "/" .. v.id == "/1234567890123456789")
+			assert(type(v.small) == "number" and type(v.id) == "userdata")
+			assert(v.id == json.number("1234567890123456789") and v.id ~= json.number("1234567890123456788"))
+			assert(v.huge[2] < v.id and v.id < v.huge[1])
+			assert(not pcall(function() return v.id + 1 end))`},
+		{"number", `
+			assert(json.number("12") == 12 and json.number("-1.50") == -1.5 and json.number(3) == 3)
+			local n = json.number("12345678901234567890")
+			assert(json.number(n) == n and json.encode{n} == "[12345678901234567890]")`},
+		{"exact numbers are protected", `
+			local n = json.number("12345678901234567890")
+			assert(getmetatable(n) == "json.number")
+			assert(not pcall(function() n.x = 1 end) and not pcall(function() return n.x end))`},
 		{"empty array stays one", `assert(json.encode(json.decode('{"a":[]}')) == '{"a":[]}')`},
 		{"empty array can be filled", `local t = json.decode("[]") t[1] = "x" t[#t + 1] = "y" assert(json.encode(t) == '["x","y"]')`},
 		{"array marks its argument", `local t = {} assert(json.array(t) == t and json.array(t) == t and json.encode(t) == "[]")`},
@@ -60,6 +82,15 @@ func TestLibJSONRaises(t *testing.T) {
 		{`json.encode()`, "script.lua:2: bad argument #1 to encode (value expected)"},
 		{`json.decode({})`, "script.lua:2: bad argument #1 to decode (string expected, got table)"},
 		{`json.decode()`, "script.lua:2: bad argument #1 to decode (string expected, got no value)"},
+		{`json.decode("1", {nul=true})`, "script.lua:2: bad argument #2 to decode (unknown option \"nul\": did you mean null?)"},
+		{`json.decode("1", {exact="big"})`, "script.lua:2: bad argument #2 to decode (option 'exact': boolean expected, got big)"},
+		{`json.decode("1", true)`, "script.lua:2: bad argument #2 to decode (table expected, got boolean)"},
+		{`json.number("x\n")`, `script.lua:2: bad argument #1 to number ("x\\n" is no number in JSON)`},
+		{`json.number("")`, `script.lua:2: bad argument #1 to number ("" is no number in JSON)`},
+		{`json.number(" 1")`, `script.lua:2: bad argument #1 to number (" 1" is no number in JSON)`},
+		{`json.number("1 ")`, `script.lua:2: bad argument #1 to number (invalid JSON at byte 2: expected end of input, got ' ')`},
+		{`json.number("01")`, `script.lua:2: bad argument #1 to number (invalid JSON at byte 2: a number must not start with 0)`},
+		{`json.number({})`, `script.lua:2: bad argument #1 to number (string expected, got table)`},
 		{`json.array(nil)`, "script.lua:2: bad argument #1 to array (table expected, got nil)"},
 		{`json.array("x")`, "script.lua:2: bad argument #1 to array (table expected, got string)"},
 		{`json.array(setmetatable({}, {}))`, "script.lua:2: bad argument #1 to array (table has a metatable already)"},

@@ -28,7 +28,7 @@ func Fields(L *lua.LState, n int) []zap.Field {
 		} else if t, ok := v.(*lua.LTable); ok {
 			fields = append(fields, zap.Any(key, table{t}))
 		} else {
-			fields = append(fields, zap.String(key, v.String()))
+			fields = append(fields, zap.String(key, luaval.ExactText(v)))
 		}
 	}
 	return fields
@@ -63,7 +63,7 @@ func (w *tablesWriter) append(dst []byte, v lua.LValue, depth int) []byte {
 		if v == lua.LValue(luaval.JSONNull) {
 			return append(dst, "null"...)
 		}
-		return w.text(dst, v.String())
+		return w.text(dst, luaval.ExactText(v))
 	}
 	w.bytes -= len(dst) - start
 	return dst

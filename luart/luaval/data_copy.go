@@ -27,7 +27,7 @@ const (
 )
 
 // DataCopy is a value that belongs to no Lua code: a boolean, a number, a string,
-// rover.json.null, nil, or a *DataTable. It does not change, so that any number of
+// rover.json.null, an exact number, nil, or a *DataTable. It does not change, so that any number of
 // copies can be made of it, and keeps nothing of a generation alive.
 type DataCopy any
 
@@ -91,6 +91,9 @@ func (c *dataCopier) copy(v lua.LValue) (DataCopy, *valueError) {
 	default:
 		if v == lua.LValue(JSONNull) {
 			return v, c.count(DataScalarBytes)
+		}
+		if text, ok := ExactNumber(v); ok { // it does not change either
+			return v, c.count(DataScalarBytes + len(text))
 		}
 		return nil, &valueError{text: "a " + TypeName(v) + " is no plain data"}
 	}

@@ -109,6 +109,9 @@ func ExactText(v lua.LValue) string {
 	if n, ok := v.(lua.LNumber); ok {
 		return ExactString(n)
 	}
+	if text, ok := ExactNumber(v); ok {
+		return text
+	}
 	return v.String()
 }
 

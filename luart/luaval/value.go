@@ -26,7 +26,7 @@ func StringValue(v lua.LValue) (string, bool) {
 	case lua.LNumber:
 		return ExactString(v), true
 	}
-	return "", false
+	return ExactNumber(v)
 }
 
 func FirstValue(values []string) lua.LValue {

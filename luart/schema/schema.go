@@ -191,8 +191,14 @@ var types = map[string]func(lua.LValue) bool{
 	"table":   func(v lua.LValue) bool { return v.Type() == lua.LTTable },
 	"string":  func(v lua.LValue) bool { return v.Type() == lua.LTString },
 	"boolean": func(v lua.LValue) bool { return v.Type() == lua.LTBool },
-	"number":  func(v lua.LValue) bool { return v.Type() == lua.LTNumber },
+	"number": func(v lua.LValue) bool {
+		_, exact := luaval.ExactNumber(v)
+		return exact || v.Type() == lua.LTNumber
+	},
 	"integer": func(v lua.LValue) bool {
+		if text, exact := luaval.ExactNumber(v); exact {
+			return !strings.ContainsAny(text, ".eE")
+		}
 		n, ok := v.(lua.LNumber)
 		return ok && float64(n) == math.Trunc(float64(n))
 	},
@@ -221,8 +227,10 @@ func describe(want string, v lua.LValue) string {
 		return "array"
 	case isObject(v):
 		return "object"
-	case want == "integer" && v.Type() == lua.LTNumber:
-		return "float " + luaval.ExactText(v)
+	case !types["number"](v):
+		return luaval.TypeName(v)
+	case want == "integer":
+		return "float " + luaval.Shown(luaval.ExactText(v))
 	}
-	return luaval.TypeName(v)
+	return "number"
 }

@@ -83,6 +83,10 @@ func TestCheck(t *testing.T) {
 		{`{ "integer" }`, `[1,"2","3"]`, `[2]: type: Must be an integer, got string | [3]: type: Must be an integer, got string`},
 		{`{ "integer?" }`, `[1,null,2]`, `[1,null,2]`},
 		{`{ { a = "string" } }`, `[{"a":"x","b":1}]`, `[{"a":"x"}]`},
+		{`{ "integer" }`, `[12345678901234567890]`, `[12345678901234567890]`},
+		{`{ "integer" }`, `[1e400]`, `[1]: type: Must be an integer, got float 1e400`},
+		{`{ "number" }`, `[1e400]`, `[1e400]`},
+		{`"string"`, `12345678901234567890`, `: type: Must be a string, got number`},
 		{`{ "integer" }`, `{}`, `: type: Must be a JSON array`},
 		{`{}`, `{"a":1}`, `{}`},
 		{`{}`, `[]`, `: type: Must be a JSON object`},
@@ -91,7 +95,7 @@ func TestCheck(t *testing.T) {
 		{`{ a = "object" }`, `{"a":{"b":1},"c":2}`, `{"a":{"b":1}}`},
 	} {
 		L := newState(t)
-		v, err := jsonlua.Decode(L, []byte(tt.in))
+		v, err := jsonlua.DecodeWith(L, []byte(tt.in), jsonlua.Options{Exact: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,6 +39,7 @@ var (
 	errName   = errors.New("a name is there twice")
 	errTable  = errors.New("a table is out of turn")
 	errTag    = errors.New("an unknown kind of value")
+	errExact  = errors.New("a number is none")
 	errCount  = errors.New("the number of members is wrong")
 	errLong   = errors.New("it goes on after its end")
 )
@@ -258,6 +259,16 @@ func (d *decoder) value() (lua.LValue, error) {
 		return lua.LString(b), err
 	case tagTable:
 		return d.table()
+	case tagExact:
+		b, err := d.bytes()
+		if err != nil {
+			return nil, err
+		}
+		n, ok := luaval.ParseExactNumber(string(b))
+		if !ok {
+			return nil, errExact
+		}
+		return n, nil
 	}
 	return d.scalar(tag)
 }

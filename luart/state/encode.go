@@ -22,12 +22,13 @@ import (
 //	        length of the list, its values (nil where there is a hole),
 //	        key and value of every other member in the order of next(), end
 //	value   nil | false | true | null | int zigzag | float 8 bytes | string length, bytes | table id
+//	        | exact length, bytes (of a number in the syntax of JSON; since format 2)
 //
 // Counts, lengths and ids are unsigned varints, fixed numbers little-endian. An id is a
 // table that an id before it has named already, or the next new one. So a table that stands
 // in several places, or in itself, is written once, nothing is nested, and however deep a
 // structure is neither side needs a stack for it.
-const Format = 1
+const Format = 2
 
 // What a value in a state begins with.
 const (
@@ -40,6 +41,7 @@ const (
 	tagFloat
 	tagString
 	tagTable
+	tagExact // a number that Lua cannot hold
 )
 
 const (
@@ -225,6 +227,11 @@ func (e *encoder) value(id int, key lua.LValue, index int, v lua.LValue) bool {
 		}
 		e.count(e.id(foundTable{t: v, in: id, member: key}))
 	default:
+		if text, ok := luaval.ExactNumber(v); ok {
+			e.buf = append(e.buf, tagExact)
+			e.string(text)
+			return true
+		}
 		if v != lua.LValue(luaval.JSONNull) {
 			if key == nil {
 				key = lua.LNumber(index)

@@ -34,15 +34,17 @@ function RequestBody:len() end
 
 ---The body decoded, as by rover.json.decode.
 ---
----Errors: what is no JSON raises a 400.
+---Errors: what is no JSON raises a 400. A Content-Type that is not one of JSON raises a 415, and so do a charset that is not
+---UTF-8 and a Content-Encoding; none at all passes.
 ---
 ---```lua
 ---function api.post(ctx) return "hello " .. ctx:body():json().name end
 ----- POST / {"name":"ann"} | Content-Type: application/json => 200 hello ann
 ----- POST / {"name" | Content-Type: application/json => 400 {"error":"request body: invalid JSON at byte 8: expected ':', got end of input"}
 ---```
+---@param options? rover.JsonOptions
 ---@return any
-function RequestBody:json() end
+function RequestBody:json(options) end
 
 ---The fields of a form, urlencoded or multipart.
 ---
@@ -87,10 +89,10 @@ function RequestBody:file(name) end
 ---@return rover.Part[]
 function RequestBody:files(name) end
 
----The JSON body decoded, if it is as the schema says.
+---The JSON body decoded, if it is as the schema says, without the members that the schema does not name.
 ---
----Errors: a body that is not as the schema says raises a 400 that names the place, and so does what is no JSON. A schema
----that is none raises.
+---Errors: a body that is not as the schema says raises a 400 that lists all faults: .errors of the error table is a list of
+---{ field, message, type }. Those of body:json. A schema that is none raises.
 ---
 ---```lua
 ---function api.post(ctx)
@@ -101,8 +103,13 @@ function RequestBody:files(name) end
 ----- POST / {"item":"cup","count":"2","tags":[]} => 400 {"error":"Field 'count' must be an integer, got string","errors":[{"field":"count","message":"Must be an integer, got string","type":"type"}]}
 ---```
 ---@param schema rover.Schema
+---@param options? rover.ExpectOptions
 ---@return any
-function RequestBody:expect(schema) end
+function RequestBody:expect(schema, options) end
+
+---What becomes of members that a schema does not name.
+---@class rover.ExpectOptions: rover.JsonOptions
+---@field extra? "strip"|"keep"|"error" They are not in the result, in it unchecked, or faults. Default "strip"
 
 ---"string", "number", "integer", "boolean", "object", "array", "table", "any", each with "?" if it may be missing;
 ---{ name = schema } for an object, { schema } for an array, { ["name?"] = schema } for a field that may be missing.

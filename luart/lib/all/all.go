@@ -16,13 +16,19 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	libtime "github.com/caddy-rover/rover/luart/lib/time"
 	"github.com/caddy-rover/rover/luart/lib/url"
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Libraries returns the list. Any goroutine may call it; it must not be changed.
 func Libraries() []*lib.Library { return libraries }
 
 var libraries = []*lib.Library{
-	plain("json", jsonlua.Stubs, jsonlua.Open),
+	{
+		Name:    "json",
+		Stubs:   jsonlua.Stubs,
+		Options: map[string]luaval.OptionsAt{"decode": jsonlua.OptionNames.At(2)},
+		Open:    func(s *lib.Scope) lua.LValue { return jsonlua.Open(s.L()) },
+	},
 	plain("base64", encoding.StubsBase64, encoding.OpenBase64),
 	plain("hex", encoding.StubsHex, encoding.OpenHex),
 	plain("crypto", crypto.Stubs, crypto.Open),

@@ -273,9 +273,10 @@ local HttpResponse = {}
 ---rover.http.get(rover.config.upstream .. "/x"):json().uri --> "/x"
 ---rover.http.get(rover.config.upstream .. "/export"):json() --> nil, "invalid JSON at byte 3: expected end of input, got '2'"
 ---```
+---@param options? rover.JsonOptions
 ---@return any value nil if it is no JSON
 ---@return string? message Why there is none
-function HttpResponse:json() end
+function HttpResponse:json(options) end
 
 ---An iterator over the lines, without their end.
 ---

@@ -115,7 +115,8 @@ func (r *response) reader() *stream {
 // rover.parallel).
 var responseMethods = map[string]lua.LGFunction{
 	"json": func(L *lua.LState) int {
-		v, err := jsonlua.Decode(L, []byte(checkResponse(L).text(L)))
+		text := checkResponse(L).text(L)
+		v, err := jsonlua.DecodeWith(L, []byte(text), jsonlua.CheckOptions(L, 2))
 		if err != nil {
 			return luaval.PushFailure(L, err)
 		}
