@@ -23,10 +23,6 @@ type Outline struct {
 	Overrides []Override   // definitions that took the place of others
 	Hooks     []string     // names of functions directly on api, beside on_error
 	Reserved  []string     // names directly on api that mean nothing yet
-	// Makers are the functions of rover that return an object, or nil, and its type: "http.get",
-	// "HTTP response". Methods are those of each type.
-	Makers  map[string]string
-	Methods map[string][]string
 	// Options are those of the functions that take a table of them: by the function as scripts
 	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
 	// "cache:fetch".
@@ -72,25 +68,29 @@ func (n *APINode) ChildLua(name string) string {
 // outline returns what the script has defined. Only the holder may call it.
 func (g *Generation) outline() *Outline {
 	o := &Outline{
-		Name: g.name, Files: &g.sources, Names: g.names(), Makers: g.makers(), Methods: map[string][]string{}, Options: g.options(),
+		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(),
 		Overrides: g.overrides,
 		Hooks:     slices.Collect(maps.Keys(g.lifeHooks)), Reserved: slices.Collect(maps.Keys(reserved)),
 	}
 	if g.api != nil {
 		o.API = g.api.Value.(*apiNode).outline(nil)
 	}
-	if types, ok := g.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable); ok {
-		types.ForEach(func(kind, methods lua.LValue) {
-			list, ok := methods.(*lua.LTable)
-			if !ok {
-				return
-			}
-			names := []string{}
-			list.ForEach(func(_, name lua.LValue) { names = append(names, name.String()) })
-			o.Methods[kind.String()] = names
-		})
-	}
 	return o
+}
+
+// typeMethods returns the names of the methods of each type. Only the holder may call it.
+func (g *Generation) typeMethods() map[string][]string {
+	all := map[string][]string{}
+	types, ok := g.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable)
+	if !ok {
+		return all
+	}
+	types.ForEach(func(kind, methods lua.LValue) {
+		if list, ok := methods.(*lua.LTable); ok {
+			list.ForEach(func(_, name lua.LValue) { all[kind.String()] = append(all[kind.String()], name.String()) })
+		}
+	})
+	return all
 }
 
 // outline returns n and what is below it.

@@ -32,6 +32,7 @@ var (
 	notTable    = regexp.MustCompile(`^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
 	badSelf     = regexp.MustCompile(`^bad argument #1 to (\w+) \((?:ctx|response) expected, got (?:string|number|boolean|nil|no value)\b`)
 	gotFunction = regexp.MustCompile(`^bad argument #\d+ to \S+ \(\w+ expected, got function\)$|^cannot perform \w+ operation between (function and \w+|\w+ and function)$`)
+	withNil     = regexp.MustCompile(`^cannot perform \w+ operation between (nil and \w+|\w+ and nil)$|^attempt to compare (nil with \w+|\w+ with nil)$`)
 	needsColon  = regexp.MustCompile(`^call (api[\w.]*:\w+\([\w, …]+\)) with a colon$`)
 	needsDot    = regexp.MustCompile(`^bad argument #\d+ to \w+ \([\w ]+ expected, got userdata\)$|^api\.json: .*userdata`)
 	noSubmethod = regexp.MustCompile(`^api\.(\w+)\.(\w+): .* has no such method;`)
@@ -78,6 +79,8 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 		return h.selfless(self[1])
 	case gotFunction.MatchString(message):
 		return h.methodAsValue()
+	case withNil.MatchString(message):
+		return h.byteIndex()
 	case needsDot.MatchString(message):
 		return h.builderWithColon()
 	}
@@ -166,8 +169,11 @@ func (h *Finder) call() string {
 		case kind != "":
 			return h.noField(e, kind)
 		default:
+			if why := h.noMethod(e, failed.Scope); why != "" {
+				return why
+			}
 			if owner, known := h.Value(e.Object, failed.Scope); known && h.isNil(e, failed.Scope) {
-				return h.noKey(e, owner)
+				return h.noKey(e, owner, failed.Scope)
 			}
 		}
 	}
@@ -206,7 +212,7 @@ func (h *Finder) index(kind, key string) string {
 		}
 		if get, ok := failed.Expr.(*ast.AttrGetExpr); ok {
 			if owner, known := h.Value(get.Object, failed.Scope); known && h.isNil(get, failed.Scope) {
-				return h.noKey(get, owner)
+				return h.noKey(get, owner, failed.Scope)
 			}
 			if failed.Scope.KindOf(get.Object) == chunk.KindCtx && failed.Scope.Sure(get.Object) {
 				return h.noField(get, chunk.KindCtx)

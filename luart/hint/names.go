@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -21,6 +22,10 @@ type Names struct {
 	Main      *lua.LState                   // of the VM
 	Methods   map[chunk.ObjectKind][]string // of ctx and responses
 	Fields    map[chunk.ObjectKind][]string // of ctx and responses, that are not called
+	// Makers are the functions of rover that return an object, or nil, and its type: "http.get",
+	// "HTTP response". TypeMethods are the methods of each type.
+	Makers      map[string]string
+	TypeMethods map[string][]string
 	// Explaining are the tables of rover whose functions say why they returned nil.
 	Explaining []string
 }
@@ -152,14 +157,20 @@ func (h *Finder) noField(get *ast.AttrGetExpr, kind chunk.ObjectKind) string {
 }
 
 // noKey says what to do about a key that a table has not.
-func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue) string {
+func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue, scope *chunk.Binding) string {
 	table, isTable := owner.(*lua.LTable)
 	key, isString := get.Key.(*ast.StringExpr)
 	object := Text(get.Object)
 	if !isTable || !isString || object == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s has no %s%s", object, key.Value, spelling.OrDidYouMean(spelling.Nearest(key.Value, Keys(table))))
+	more := ""
+	if h.FromLibrary(get.Object, scope) {
+		more = Instead(key.Value, Keys(table))
+	} else {
+		more = spelling.DidYouMean(spelling.Nearest(key.Value, Keys(table)))
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s has no %s; %s", object, key.Value, more), "; ")
 }
 
 // Keys returns the names in a table.

@@ -177,7 +177,7 @@ func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s si
 	if c.tested[name+"."+key] || c.assigned[name+"."+key] {
 		return
 	}
-	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), spelling.DidYouMean(spelling.Nearest(key, hint.Keys(table))))
+	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), hint.Instead(key, hint.Keys(table)))
 }
 
 // call is for calls of what belongs to api, ctx, res and the libraries.
