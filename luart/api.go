@@ -177,6 +177,17 @@ func nodeIndex(L *lua.LState) int {
 	return 1
 }
 
+// nodeCall is api.assets.static{…}, which Rover's own server has. What else is called is a mistake
+// that the hints know as that of the language.
+func nodeCall(L *lua.LState) int {
+	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
+	if n.kind == route.Static && n.name == "static" {
+		L.RaiseError("%s: static files are the job of Caddy's file_server behind rover: see docs/lua.md", n.lua())
+	}
+	L.RaiseError(hint.NotFunction)
+	return 0
+}
+
 func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 	switch key {
 	case "before":

@@ -54,6 +54,9 @@ const maxMessageBytes = 8 << 10
 // maxTracebackBytes of a traceback are kept. A chunk given to load may have any name.
 const maxTracebackBytes = 16 << 10
 
+// ErrorFields are what an error table with a status may have: error{status = 409, message = "taken"}.
+var ErrorFields = []string{"errors", "handle", "headers", "message", "status"}
+
 // scriptError makes a ScriptError of what a protected call returned. Only the holder
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {

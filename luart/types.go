@@ -29,6 +29,7 @@ func newTypes(vm *VM) types {
 	t.timer = luaval.NewType(L, "timer", timerMethods, nil)
 	t.node = luaval.NewType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
+	t.node.RawSetString("__call", L.NewFunction(nodeCall))
 	t.root = luaval.NewType(L, "api", nil, rootIndex)
 	t.root.RawSetString("__newindex", L.NewFunction(rootNewIndex))
 	t.hooks = luaval.NewType(L, "hook list", nil, hooksIndex)

@@ -26,9 +26,11 @@ type Finder struct {
 // RoutesFixed is the message of an error about a route that is defined too late.
 const RoutesFixed = "routes cannot be changed after the script has loaded"
 
+// NotFunction is gopher-lua's message about a call of what is no function.
+const NotFunction = "attempt to call a non-function object"
+
 // The messages that there are hints for.
 var (
-	notFunction = "attempt to call a non-function object"
 	notTable    = regexp.MustCompile(`^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
 	badSelf     = regexp.MustCompile(`^bad argument #1 to (\w+) \((?:ctx|response) expected, got (?:string|number|boolean|nil|no value)\b`)
 	gotFunction = regexp.MustCompile(`^bad argument #\d+ to \S+ \(\w+ expected, got function\)$|^cannot perform \w+ operation between (function and \w+|\w+ and function)$`)
@@ -71,7 +73,7 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 	switch {
 	case message == RoutesFixed:
 		return h.lateRoute()
-	case message == notFunction:
+	case message == NotFunction:
 		return h.call()
 	case index != nil:
 		return h.index(index[1], index[2])

@@ -79,6 +79,7 @@ type checker struct {
 	failed bool   // the script did not load
 	files  []*checkedFile
 	found  []Finding
+	said   []string // parts of errors of a load that findings have said already
 
 	assigned map[string]bool // names and fields, "string.trim", that are given a value somewhere
 	tested   map[string]bool // that are asked for whether they are there
@@ -175,6 +176,8 @@ var loadCodes = []struct {
 	{"no-return-api", regexp.MustCompile(`^the script must end with "return api"`)},
 	{"no-server", regexp.MustCompile(`^the script never called rover.server`)},
 	{"second-server", regexp.MustCompile(`^rover.server was called before`)},
+	{"static-files", regexp.MustCompile(`: static files are `)},
+	{"unknown-option", regexp.MustCompile(`^\S+: unknown option |^bad argument #\d+ to '?\w+'? \(unknown option `)},
 	{"module-not-found", regexp.MustCompile(`^module ".*" not found`)},
 	{"module-loop", regexp.MustCompile(`^module loop`)},
 }
@@ -211,9 +214,9 @@ func (c *checker) loadError(err error) {
 		return
 	}
 	file := filepath.Join(c.dir, filepath.FromSlash(about.File.Name))
-	if code == "load-error" && slices.ContainsFunc(c.found, func(f Finding) bool {
-		return f.File == file && f.Line == about.Line && f.Severity == Error
-	}) {
+	if slices.ContainsFunc(c.found, func(f Finding) bool {
+		return f.File == file && f.Line == about.Line && f.Severity == Error && code == "load-error"
+	}) || slices.ContainsFunc(c.said, func(part string) bool { return strings.Contains(message, part) }) {
 		return
 	}
 	column := about.Column

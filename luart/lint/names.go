@@ -25,6 +25,7 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 	case *ast.AttrGetExpr:
 		c.field(f, n, s)
 		c.parameterField(f, n, s)
+		c.index(f, n, s)
 	case *ast.FuncDefStmt:
 		c.lateRoute(f, n.Name.Func, s)
 	case *ast.AssignStmt:
@@ -192,6 +193,9 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		c.plainCall(f, e, get, s)
 	}
 	c.arguments(f, e, s)
+	c.options(f, e, s)
+	c.raised(f, e, s)
+	c.jsonHeaders(f, e, s)
 }
 
 // methodCall is for x:y(…).

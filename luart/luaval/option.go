@@ -79,10 +79,24 @@ func (o *Options) each(L *lua.LState, t *lua.LTable, read func(name string, v lu
 type OptionsAt struct {
 	*Options
 	Args []int
+
+	// Else is what to do about a table that comes before the last of Args, and in which no name is
+	// an option: it is meant as something else. "": nothing is known.
+	Else string
+}
+
+// Meant returns Else where it is what to do about argument n, a table with these names.
+func (o OptionsAt) Meant(n int, names []string) string {
+	if n == o.Args[len(o.Args)-1] || slices.ContainsFunc(names, func(name string) bool {
+		return slices.Contains(o.names, name) || o.elsewhere[name] != ""
+	}) {
+		return ""
+	}
+	return o.Else
 }
 
 // At is OptionsAt for the options o.
-func (o *Options) At(args ...int) OptionsAt { return OptionsAt{o, args} }
+func (o *Options) At(args ...int) OptionsAt { return OptionsAt{Options: o, Args: args} }
 
 // EachField calls f for each string key of t, in gopher-lua's order, which is that
 // of insertion.

@@ -2,7 +2,6 @@ package http
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -36,6 +35,9 @@ const (
 	ofWholeOnly = "it is one of rover.http.request"
 )
 
+// withData are the options of functions that send a body.
+var withData = luaval.OptionsAt{Options: ofRequest, Args: []int{2, 3}, Else: "to send a table as JSON write { json = … }"}
+
 // optionsOf are the options of the functions of rover.http, and of the methods of its clients.
 func optionsOf() map[string]luaval.OptionsAt {
 	all := map[string]luaval.OptionsAt{"create": ofClient.At(1)}
@@ -43,7 +45,7 @@ func optionsOf() map[string]luaval.OptionsAt {
 		at := ofRequest.At(2)
 		switch name {
 		case "post", "put", "patch":
-			at = ofRequest.At(2, 3)
+			at = withData
 		case "request":
 			at = ofWhole.At(1)
 		}
@@ -52,27 +54,23 @@ func optionsOf() map[string]luaval.OptionsAt {
 	return all
 }
 
-// checkMeant raises for argument n when it is a table of options none of which there is: it is
-// what somebody wants to send.
+// checkMeant raises for argument n, which comes last, when it is a table of options none of which
+// there is: it is what somebody wants to send.
 func checkMeant(L *lua.LState, n int, t *lua.LTable) {
-	const instead = "; to send a table as JSON write { json = … }"
 	why := ""
+	var names []string
 	var p luaval.Pace
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		p.Step(L)
-		name, ok := k.(lua.LString)
-		switch {
-		case v == lua.LNil:
-		case !ok:
-			why = "options by name expected, got a " + luaval.TypeName(k) + " as a name"
-		case slices.Contains(ofRequest.Names(), string(name)) || notOfRequest[string(name)] != "":
-			return
-		default:
+		if name, ok := k.(lua.LString); ok && v != lua.LNil {
+			names = append(names, string(name))
 			why = ofRequest.Unknown(string(name))
+		} else if v != lua.LNil {
+			why = "options by name expected, got a " + luaval.TypeName(k) + " as a name"
 		}
 	}
-	if why != "" {
-		luaval.ArgError(L, n, why+instead)
+	if meant := withData.Meant(2, names); why != "" && meant != "" {
+		luaval.ArgError(L, n, why+"; "+meant)
 	}
 }
 

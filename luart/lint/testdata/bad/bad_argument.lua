@@ -7,4 +7,5 @@ function api.d.get() return api.redirect(301, "/b") end --> bad-argument
 function api.e.get() return api.text { "x" } end --> bad-argument
 function api.f.get() return api.json() end --> bad-argument
 function api.g.get() return api:error(404) end --> bad-argument
+function api.h.get() error { status = 302, message = "moved" } end --> bad-argument
 return api

@@ -1,0 +1,223 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/spelling"
+)
+
+// callee returns the function that a call calls, as the outline names those with options:
+// "api.proxy", "ctx:mirror", "rover.http.get", "cache:fetch". It is empty where that is not sure.
+func (c *checker) callee(f *checkedFile, e *ast.FuncCallExpr, scope *chunk.Binding) string {
+	h := c.finder(f)
+	if e.Receiver != nil {
+		switch kind := scope.KindOf(e.Receiver); {
+		case kind != "" && (kind == chunk.KindAPI || scope.Sure(e.Receiver)):
+			return string(kind) + ":" + e.Method
+		case kind != "":
+			return ""
+		}
+		if name, _ := c.made(e.Receiver, scope); name != "" || isForwarded(h.Origin(e.Receiver, scope), scope) {
+			return "res:" + e.Method
+		}
+		if kind := h.TypeOf(e.Receiver, scope); kind != "" {
+			return kind + ":" + e.Method
+		}
+		return ""
+	}
+	if get, ok := e.Func.(*ast.AttrGetExpr); ok && scope.KindOf(get.Object) == chunk.KindAPI {
+		if key, ok := get.Key.(*ast.StringExpr); ok {
+			return "api." + key.Value
+		}
+	}
+	for name := range c.o.Options {
+		if path, ok := strings.CutPrefix(name, "rover."); ok && h.IsRover(e.Func, scope, path) {
+			return name
+		}
+	}
+	return ""
+}
+
+// isForwarded reports whether an expression is ctx:next() or ctx:proxy(…).
+func isForwarded(e ast.Expr, scope *chunk.Binding) bool {
+	call, ok := e.(*ast.FuncCallExpr)
+	return ok && call.Receiver != nil && (call.Method == "next" || call.Method == "proxy") &&
+		scope.KindOf(call.Receiver) == chunk.KindCtx && scope.Sure(call.Receiver)
+}
+
+// options is for tables of options that are written out in a call.
+func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	name := c.callee(f, e, s.scope)
+	options, ok := c.o.Options[name]
+	if !ok {
+		return
+	}
+	at := 0
+	for _, n := range options.Args {
+		if n <= len(e.Args) {
+			at = n
+		}
+	}
+	if at == 0 {
+		return
+	}
+	table, ok := e.Args[at-1].(*ast.TableExpr)
+	if !ok {
+		return
+	}
+	c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+		if key == "" {
+			c.said = append(c.said, "options by name expected")
+			c.add(f.File, line, column, Error, "unknown-option", "options of "+name+" by name expected", options.Meant(at, names(table)))
+			return
+		}
+		if text := options.Unknown(key); text != "" {
+			what := "unknown option " + strconv.Quote(key)
+			remedy := strings.TrimPrefix(text, what+": ")
+			c.said = append(c.said, what+": ")
+			if meant := options.Meant(at, names(table)); meant != "" {
+				remedy = meant
+			}
+			c.add(f.File, line, column, Error, "unknown-option", what+" of "+name, remedy)
+			return
+		}
+		c.milliseconds(f, options.Options, key, value, line, column)
+		if name == "rover.server" {
+			c.ignored(f, key, value, line, column)
+		}
+	})
+}
+
+// names are the keys of a table of the source that are written as they are.
+func names(table *ast.TableExpr) (list []string) {
+	for _, field := range table.Fields {
+		if key, ok := field.Key.(*ast.StringExpr); ok {
+			list = append(list, key.Value)
+		}
+	}
+	return list
+}
+
+// eachField calls f for each field of a table in a call whose name is sure; "" is the name of an
+// element of a list.
+func (c *checker) eachField(f *checkedFile, call *ast.FuncCallExpr, table *ast.TableExpr, do func(key string, value ast.Expr, line, column int)) {
+	for _, field := range table.Fields {
+		key, ok := field.Key.(*ast.StringExpr)
+		name, from := "", table.Line()
+		switch {
+		case ok:
+			name, from = key.Value, max(key.Line(), table.Line())
+		case field.Key != nil:
+			continue
+		}
+		line, column := f.place(from, max(from, call.LastLine()), 0, name, "=")
+		if column == 0 {
+			line, column = f.place(from, from, 0, "{")
+		}
+		do(name, field.Value, line, column)
+	}
+}
+
+// milliseconds is for a timeout that is hardly meant in seconds.
+func (c *checker) milliseconds(f *checkedFile, options *luaval.Options, key string, value ast.Expr, line, column int) {
+	number, ok := value.(*ast.NumberExpr)
+	if !ok || key != "timeout" {
+		return
+	}
+	n, err := strconv.ParseFloat(number.Value, 64)
+	if err != nil || n < 1000 || n > 1e9 {
+		return
+	}
+	remedy := "write " + strconv.FormatFloat(n/1000, 'f', -1, 64)
+	if slices.Contains(options.Names(), "timeout_ms") {
+		remedy += ", or timeout_ms"
+	}
+	c.add(f.File, line, column, Warning, "milliseconds",
+		fmt.Sprintf("timeout is in seconds: %s are %v", number.Value, time.Duration(n*float64(time.Second))), remedy)
+}
+
+// ignored is for options of rover.server that have no effect.
+func (c *checker) ignored(f *checkedFile, key string, value ast.Expr, line, column int) {
+	see, guards, ok := luart.IgnoredOption(key)
+	if _, off := value.(*ast.FalseExpr); !ok || !guards || off {
+		return
+	}
+	c.add(f.File, line, column, Warning, "ignored-option", key+" of rover.server has no effect here", "write "+see)
+}
+
+// raised is for error{…} with a status.
+func (c *checker) raised(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	ident, ok := e.Func.(*ast.IdentExpr)
+	if !ok || e.Receiver != nil || ident.Value != "error" || s.scope.Find("error") != nil || len(e.Args) == 0 {
+		return
+	}
+	table, ok := e.Args[0].(*ast.TableExpr)
+	if !ok || !slices.Contains(names(table), "status") {
+		return
+	}
+	c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+		if number, ok := value.(*ast.NumberExpr); ok && key == "status" {
+			if n, err := strconv.ParseFloat(number.Value, 64); err == nil && (n < 400 || n > 599) {
+				c.add(f.File, line, column, Error, "bad-argument", "error{…} cannot answer with the status "+number.Value,
+					"the status of an error is one from 400 to 599; any other makes it a 500")
+			}
+		}
+		if near := spelling.Nearest(key, luart.ErrorFields); near != "" && !slices.Contains(luart.ErrorFields, key) {
+			c.add(f.File, line, column, Warning, "unknown-option", fmt.Sprintf("error{…} with a status has no field %q", key), spelling.DidYouMean(near))
+		}
+	})
+}
+
+// jsonHeaders is for api.json{ …, headers = {…} }, whose headers are sent as data.
+func (c *checker) jsonHeaders(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	builder, call := c.made(e, s.scope)
+	if call != e || !strings.HasSuffix(builder, ".json") {
+		return
+	}
+	for _, arg := range e.Args {
+		table, ok := arg.(*ast.TableExpr)
+		if !ok {
+			continue
+		}
+		c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+			headers, ok := value.(*ast.TableExpr)
+			if key != "headers" || !ok || !slices.ContainsFunc(headers.Fields, func(field *ast.Field) bool {
+				_, named := field.Key.(*ast.StringExpr)
+				_, constant := field.Value.(*ast.StringExpr)
+				return named && constant // an echo of the request has none
+			}) {
+				return
+			}
+			c.add(f.File, line, column, Warning, "json-headers", "headers is data here, and no header is sent",
+				"write "+builder+"(…):set_header(name, value)")
+		})
+	}
+}
+
+// index is for x[…], and for x.name, of what has no such elements.
+func (c *checker) index(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
+	h := c.finder(f)
+	key, named := e.Key.(*ast.StringExpr)
+	words := wordsOf(e.Object)
+	switch {
+	case !named && s.role != roleWritten && h.IsBytes(e.Object, s.scope):
+		words = append(words, "[")
+		line, column := f.place(e.Line(), e.Line(), 0, words...)
+		c.add(f.File, line, column, Error, "byte-index", "a string is indexed, which is always nil", hint.BytesHint(e.Object))
+	case named && key.Value == "name" && s.role != roleWritten && h.TypeOf(e.Object, s.scope) == "part":
+		words = append(words, ".", "name")
+		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
+		c.add(f.File, line, column, Warning, "part-name", "name is that of the field of the form, which the script knows",
+			"the name of the file is filename")
+	}
+}

@@ -1,0 +1,3 @@
+local api = rover.server {}
+api.assets.static { dir = "public" } --> static-files
+return api

@@ -1,0 +1,2 @@
+local api = rover.server { port = 8080, cors_orgin = "*" } --> unknown-option
+return api
