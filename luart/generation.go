@@ -145,7 +145,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	g.background = newBackground(vm)
-	g.life.hooks = map[string][]definition{}
+	g.life.open(g.retired)
 	g.snapshot.Script = s.Source
 	g.functions, g.libraries = functions{}, s.Libraries
 	g.exchanges.New = func() any { return newExchange(g) }

@@ -30,6 +30,16 @@ type lifecycle struct {
 	begun   atomic.Bool             // Start has been called
 	readied atomic.Bool             // on_ready has been called
 	stopped atomic.Bool             // on_stop has been called
+
+	ready    context.Context // of on_ready: ends with the generation
+	cutReady context.CancelFunc
+	isReady  chan struct{} // closed when on_ready has ended
+}
+
+// open readies it for a generation that ends with retired.
+func (l *lifecycle) open(retired context.Context) {
+	l.hooks, l.isReady = map[string][]definition{}, make(chan struct{})
+	l.ready, l.cutReady = context.WithCancel(retired)
 }
 
 // lifeHook is api.on_check and its kin.
@@ -159,18 +169,28 @@ func (g *Generation) Start(ctx context.Context) {
 	})
 }
 
-// Ready calls on_ready: the server serves. A second call does nothing. Any goroutine may
-// call it, after Start.
+// Ready calls on_ready: the server serves. It ends with ctx, and with the generation. A second call
+// does nothing. Any goroutine may call it, after Start.
 func (g *Generation) Ready(ctx context.Context) {
 	if g.life.readied.CompareAndSwap(false, true) {
-		g.callHooks(ctx, onReady)
+		defer context.AfterFunc(ctx, g.life.cutReady)()
+		g.callHooks(g.life.ready, onReady)
+		g.life.cutReady()
+		close(g.life.isReady)
 	}
 }
 
-// Stop calls on_stop, if Start has been called, and retires the generation. on_stop ends
-// with ctx. A second call does nothing. Any goroutine may call it.
+// Stop calls on_stop, if Start has been called, and retires the generation. An on_ready that still
+// runs ends first. on_stop ends with ctx. A second call does nothing. Any goroutine may call it.
 func (g *Generation) Stop(ctx context.Context) {
 	if g.life.begun.Load() && g.life.stopped.CompareAndSwap(false, true) {
+		g.life.cutReady()
+		if !g.life.readied.CompareAndSwap(false, true) {
+			select {
+			case <-g.life.isReady:
+			case <-ctx.Done():
+			}
+		}
 		g.callHooks(ctx, onStop)
 	}
 	g.Retire()

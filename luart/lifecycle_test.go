@@ -56,6 +56,43 @@ func TestHooksInOrder(t *testing.T) {
 	}
 }
 
+// on_ready of a generation that is stopped is cut, and has ended before on_stop is called; one that
+// was not called is not called any more.
+func TestStopBeforeReady(t *testing.T) {
+	const source = `
+		local api = rover.server {}
+		function api.on_ready()
+			print("begins")
+			print(tostring(pcall(rover.sleep, 3600)))
+			print("ends")
+		end
+		function api.on_stop() print("stop") end
+		return api`
+	s := newServer(t, source)
+	ctx := context.Background()
+	s.gen.Start(ctx)
+	go s.gen.Ready(ctx)
+	if got := <-s.lines; got != "begins" {
+		t.Fatal(got)
+	}
+	s.gen.Stop(ctx)
+	for _, want := range []string{"false", "ends", "stop"} {
+		if got := <-s.lines; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+
+	if err := s.load(source); err != nil {
+		t.Fatal(err)
+	}
+	s.gen.Start(ctx)
+	s.gen.Stop(ctx)
+	s.gen.Ready(ctx)
+	if got := <-s.lines; got != "stop" || len(s.lines) > 0 {
+		t.Errorf("got %q and %d more lines", got, len(s.lines))
+	}
+}
+
 // api.on_x(f) adds a function, api.on_x = f replaces all.
 func TestHookForms(t *testing.T) {
 	s := newServer(t, `

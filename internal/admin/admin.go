@@ -57,7 +57,8 @@ func (API) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Routes returns the endpoints, one for each path, and one that answers for all others.
+// Routes returns the endpoints, one for each path, one that answers for all others, and Caddy's own
+// that loads a config.
 func (API) Routes() []caddy.AdminRoute {
 	methods := map[string]map[string]endpoint{"/rover/": {}}
 	for _, e := range endpoints {
@@ -69,6 +70,9 @@ func (API) Routes() []caddy.AdminRoute {
 	var list []caddy.AdminRoute
 	for path, byMethod := range methods {
 		list = append(list, caddy.AdminRoute{Pattern: path, Handler: handlerOf(byMethod)})
+	}
+	if load := loadRoute(); load != nil {
+		list = append(list, *load)
 	}
 	return list
 }
@@ -154,7 +158,7 @@ func writeDescriptions[T any](group *scripts.Group, w http.ResponseWriter, r *ht
 
 // getStatus is GET /rover/status[?vm=name].
 func getStatus(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
-	return writeDescriptions(group, w, r, func(set *scripts.Set) (scripts.Status, error) { return set.Status(), nil })
+	return writeDescriptions(group, w, r, func(set *scripts.Set) (scripts.Status, error) { return set.Status(r.Context()), nil })
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {

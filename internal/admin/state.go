@@ -43,7 +43,7 @@ func getVMs(group *scripts.Group, w http.ResponseWriter, r *http.Request) error 
 		vm := set.VM()
 		d, err := vm.Describe(r.Context())
 		return vmDescription{
-			Status: set.Status(), Description: d,
+			Status: set.Status(r.Context()), Description: d,
 			Caches: d.Things["caches"], Channels: d.Things["channels"], Locks: d.Things["locks"],
 			Queued: vm.Stats().Depth, MemoryBytes: vm.Memory(), StateBytes: vm.StateBytes(),
 		}, err

@@ -131,6 +131,7 @@ func (a *App) Start() error {
 }
 
 func (a *App) start() error {
+	markPlaces(a.config)
 	if err := a.checkFunctions((*scripts.Script).Newest); err != nil {
 		return err
 	}

@@ -92,9 +92,6 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return err
 	}
 	var err error
-	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
-		return err
-	}
 	repl := caddy.NewReplacer()
 	if h.explainKey, err = h.newExplainKey(repl); err != nil {
 		return err
@@ -102,6 +99,14 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	path, err := filepath.Abs(repl.ReplaceAll(h.Script, ""))
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
+	}
+	values := make(map[string]string, len(h.Set))
+	for k, v := range h.Set {
+		values[k] = repl.ReplaceAll(v, "")
+	}
+	h.script.Options = h.optionsOf(path, values) // before Caddy takes the options of proxy away
+	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
+		return err
 	}
 	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
 		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.fakes.clock()}, h.Memory)
@@ -111,9 +116,10 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if err := h.checkLibraries(app.handlers); err != nil {
 		return err
 	}
-	if h.script.Settings, err = h.newSettings(ctx, repl, path); err != nil {
+	if h.script.Settings, err = h.newSettings(ctx, path, values); err != nil {
 		return err
 	}
+	h.script.Limits = &scripts.Limits{Limits: h.limits(), Memory: h.Memory}
 	h.script.Watch, h.script.WatchInterval = h.Watch, time.Duration(h.WatchInterval)
 	if h.Persist != nil {
 		interval, maxSize := h.Persist.Settings()
@@ -126,7 +132,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 }
 
 // newSettings makes what all generations of the script have in common.
-func (h *Handler) newSettings(ctx caddy.Context, repl *caddy.Replacer, path string) (luart.Script, error) {
+func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]string) (luart.Script, error) {
 	var net *outbound.Policy
 	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
 		var err error
@@ -137,10 +143,6 @@ func (h *Handler) newSettings(ctx caddy.Context, repl *caddy.Replacer, path stri
 	libs, err := libraries.Load(ctx, &h.Config)
 	if err != nil {
 		return luart.Script{}, err
-	}
-	config := make(map[string]string, len(h.Set))
-	for k, v := range h.Set {
-		config[k] = repl.ReplaceAll(v, "")
 	}
 	return luart.Script{
 		Path:          path,
@@ -156,7 +158,7 @@ func (h *Handler) newSettings(ctx caddy.Context, repl *caddy.Replacer, path stri
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
 		Net:           net,
-		Config:        config,
+		Config:        values,
 		Libraries:     libs,
 		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,

@@ -47,17 +47,21 @@ func (f *watchedFiles) loaded() {
 	f.opened, f.tried, f.looked = f.tried, nil, nil
 }
 
-// recorder returns what remembers what a file held when it was opened; nil: it is not there. The
-// file is one of the load that is under way now.
-func (f *watchedFiles) recorder() func(path string, source []byte) {
+// recorder returns what remembers what a file held when it was opened. The file is one of the load
+// that is under way now.
+func (f *watchedFiles) recorder() func(path string, held watch.Hash) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	files := f.tried
-	return func(path string, source []byte) {
+	return f.recorderOf(f.tried)
+}
+
+// recorderOf is recorder for files of a load. The caller holds mu.
+func (f *watchedFiles) recorderOf(files openedFiles) func(path string, held watch.Hash) {
+	return func(path string, held watch.Hash) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		_, known := files[path]
-		files[path] = watch.HashOf(source)
+		files[path] = held
 		if !known {
 			select {
 			case f.more <- struct{}{}:
@@ -65,6 +69,59 @@ func (f *watchedFiles) recorder() func(path string, source []byte) {
 			}
 		}
 	}
+}
+
+// follow has the files looked at of something that is live, whoever has loaded it.
+func (f *watchedFiles) follow(r *fileRecord) {
+	f.mu.Lock()
+	live := f.opened
+	tell := f.recorderOf(live)
+	f.mu.Unlock()
+	for path, held := range r.tellTo(tell) {
+		tell(path, held)
+	}
+}
+
+// fileRecord is what the files held that a generation has opened or looked for. It goes with the
+// generation, and tells the set that runs it. Any goroutine may use it.
+type fileRecord struct {
+	mu    sync.Mutex
+	files openedFiles
+	tell  func(path string, held watch.Hash)
+}
+
+func newFileRecord(tell func(path string, held watch.Hash)) *fileRecord {
+	return &fileRecord{files: openedFiles{}, tell: tell}
+}
+
+// opened remembers what a file held when it was opened; nil: it is not there.
+func (r *fileRecord) opened(path string, source []byte) {
+	held := watch.HashOf(source)
+	r.mu.Lock()
+	r.files[path] = held
+	tell := r.tell
+	r.mu.Unlock()
+	tell(path, held)
+}
+
+// tellTo has tell told from now on, and returns what there is until now.
+func (r *fileRecord) tellTo(tell func(path string, held watch.Hash)) openedFiles {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell = tell
+	return maps.Clone(r.files)
+}
+
+// missing returns the files that were looked for and were not there.
+func (r *fileRecord) missing() (paths []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for path, held := range r.files {
+		if held == (watch.Hash{}) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // list returns the files that what is live was loaded from, or has looked for, and those of a

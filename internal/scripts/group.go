@@ -34,14 +34,16 @@ type Group struct {
 	// will be live.
 	reloading sync.Mutex
 
+	loadsAll bool // also scripts that have not changed
+
 	running context.Context // of hooks and reloads; ends with Stop
 	stop    context.CancelFunc
-	work    sync.WaitGroup // on_ready, watchers
+	work    sync.WaitGroup // watchers
 }
 
 // NewGroup returns a Group without scripts.
 func NewGroup(o Options) *Group {
-	g := &Group{Options: o}
+	g := &Group{Options: o, loadsAll: loadAll.Load() > 0}
 	g.running, g.stop = context.WithCancel(context.Background())
 	return g
 }
@@ -53,7 +55,7 @@ func (g *Group) Add(vm *VM, s *Script) error {
 			return set.add(s)
 		}
 	}
-	set := &Set{group: g, vm: vm, version: vm.nextVersion(), files: newWatchedFiles()}
+	set := &Set{group: g, vm: vm, files: newWatchedFiles()}
 	set.files.beginLoad(false)
 	g.sets = append(g.sets, set)
 	return set.add(s)
@@ -76,11 +78,26 @@ func (g *Group) Start() error {
 	return nil
 }
 
-// Ready runs the on_ready hooks, in the background.
+// Ready runs the on_ready hooks, in the background. They end with the scripts, which may go on in
+// another config.
 func (g *Group) Ready() {
 	for _, set := range g.sets {
-		g.work.Go(set.Ready)
+		go set.Ready()
 	}
+}
+
+// check says whether scripts may take over that have loaded what next says; of others what serves
+// counts, or will.
+func (g *Group) check(next map[*Script]*loading) error {
+	if g.Check == nil {
+		return nil
+	}
+	return g.Check(func(script *Script) *luart.Generation {
+		if l := next[script]; l != nil {
+			return l.Generation
+		}
+		return script.Newest()
+	})
 }
 
 // Stop ends the work of the scripts: their on_stop hooks run. What serves requests goes on.
@@ -101,9 +118,7 @@ func (g *Group) Cleanup() {
 	live.remove(g)
 	g.stop()
 	for _, set := range g.sets {
-		if set.loadedAt.IsZero() {
-			set.vm.releaseVersion(set.version)
-		}
+		set.cleanup()
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
 	"github.com/caddy-rover/rover/luart/state"
@@ -99,7 +97,7 @@ func (vm *VM) isUsed() bool {
 }
 
 // activated has the state of the VM saved as a config says that has started; nil: not.
-func (vm *VM) activated(config *persistConfig, logger *zap.Logger) {
+func (vm *VM) activated(config *persistConfig) {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
 	vm.used = true
@@ -107,7 +105,7 @@ func (vm *VM) activated(config *persistConfig, logger *zap.Logger) {
 		return
 	}
 	if vm.saver == nil {
-		vm.saver = newStateSaver(vm, logger)
+		vm.saver = newStateSaver(vm, vm.saverLog.Logger)
 	}
 	vm.saver.use(config)
 }

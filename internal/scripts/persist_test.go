@@ -103,7 +103,7 @@ func TestPersistUnreadable(t *testing.T) {
 		lines[0].ContextMap()["kept_as"] != persist.Folder(path)+"/"+keys[2] || !strings.Contains(lines[0].ContextMap()["error"].(string), "cut off") {
 		t.Errorf("%+v", lines)
 	}
-	if got := c.group.sets[0].Status().Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
+	if got := c.group.sets[0].Status(t.Context()).Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
 		t.Errorf("set aside: %q", got)
 	}
 	h = persisting(path, 0)
@@ -121,7 +121,7 @@ func TestPersistAcrossConfigs(t *testing.T) {
 	storage, path := newStorage(), countingScript(t)
 	first := start(t, storage, newScript(path, ""))
 	expect(t, first.scripts[0], "/", "1")
-	if first.group.sets[0].Status().Persist != nil {
+	if first.group.sets[0].Status(t.Context()).Persist != nil {
 		t.Error("a status of what is not saved")
 	}
 

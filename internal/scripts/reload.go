@@ -18,13 +18,13 @@ var ErrNoPrevious = errors.New("there is no previous version: the scripts have n
 // reloaded, or none: an error has changed nothing but what on_reload, or the scripts' top level,
 // changed in rover.state. Any goroutine may call it once the config has started.
 func (s *Set) Reload(ctx context.Context) error {
-	return s.replace(ctx, false, s.readAll)
+	return s.replace(ctx, false, func() (map[string]luart.Sources, error) { return s.readAll(s.scripts) })
 }
 
-// readAll reads the scripts by path.
-func (s *Set) readAll() (map[string]luart.Sources, error) {
+// readAll reads scripts by path.
+func (s *Set) readAll(scripts []*Script) (map[string]luart.Sources, error) {
 	from := map[string]luart.Sources{}
-	for _, script := range s.scripts {
+	for _, script := range scripts {
 		if _, done := from[script.Path()]; done {
 			continue
 		}
@@ -64,10 +64,10 @@ func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string
 	s.files.beginLoad(back)
 	from, err := sources()
 	old := s.version
-	var next map[*Script]*luart.Generation
+	next := map[*Script]*loading{}
 	version := s.vm.nextVersion()
 	if err == nil {
-		next, err = s.loadAll(ctx, version, old, from)
+		err = s.loadAll(ctx, s.scripts, next, version, old, from)
 	}
 	if err != nil {
 		s.vm.releaseVersion(version)
@@ -76,44 +76,34 @@ func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string
 			zap.String("vm", s.vm.Name), zap.Int("version", old), zap.Error(err))
 		return err
 	}
-	was := make([]*luart.Generation, 0, len(s.scripts))
-	for _, script := range s.scripts {
-		was = append(was, script.live.Load())
-	}
-	s.swap(next, version, s, back)
+	was := s.live()
+	s.swap(next, nil, version, s, back)
 	s.group.Logger.Info("scripts reloaded", zap.String("vm", s.vm.Name), zap.Int("version", version))
-	s.Ready()
-	stopGenerations(was)
+	s.ready(s.group.running)
+	stopGenerations(s.alone(was)) // the config before may yet go on with what it has handed over
 	return nil
 }
 
-// loadAll loads sources and looks whether they may take over from a version. When they may not,
-// nothing is left of them.
-func (s *Set) loadAll(ctx context.Context, version, old int, from map[string]luart.Sources) (next map[*Script]*luart.Generation, err error) {
-	next = make(map[*Script]*luart.Generation, len(s.scripts))
+// loadAll loads scripts from sources into next, where those are that go on, and looks whether all
+// may take over from a version. When they may not, nothing is left of what it has loaded.
+func (s *Set) loadAll(ctx context.Context, scripts []*Script, next map[*Script]*loading, version, old int, from map[string]luart.Sources) (err error) {
+	var loaded []*loading
 	defer func() {
 		if err != nil {
-			for _, gen := range next {
-				gen.Retire()
+			for _, l := range loaded {
+				l.Retire()
 			}
 		}
 	}()
-	for _, script := range s.scripts {
-		if next[script], err = s.load(ctx, script, version, from[script.Path()]); err != nil {
-			delete(next, script)
-			return next, err
-		}
-	}
-	if check := s.group.Check; check != nil {
-		err = check(func(script *Script) *luart.Generation {
-			if gen := next[script]; gen != nil {
-				return gen
-			}
-			return script.Newest()
-		})
+	for _, script := range scripts {
+		l, err := s.load(ctx, script, version, from[script.Path()])
 		if err != nil {
-			return next, fmt.Errorf("reloading: %w", err)
+			return err
 		}
+		loaded, next[script] = append(loaded, l), l
 	}
-	return next, s.migrate(next, old)
+	if err := s.group.check(next); err != nil {
+		return fmt.Errorf("reloading: %w", err)
+	}
+	return s.migrate(scripts, next, old)
 }

@@ -45,8 +45,8 @@ func TestReloadOfAReplacedConfig(t *testing.T) {
 	if got, want := get(t, h, "/"), "3 B 1->2A 2->3B "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if _, version := h.vm.Reloads(); version != 3 || h.vm.current != group.sets[0] || !group.sets[0].Status().Rollback {
-		t.Errorf("version %d, %+v", version, group.sets[0].Status())
+	if _, version := h.vm.Reloads(); version != 3 || h.vm.current != group.sets[0] || !group.sets[0].Status(t.Context()).Rollback {
+		t.Errorf("version %d, %+v", version, group.sets[0].Status(t.Context()))
 	}
 	if err := group.sets[0].Rollback(context.Background()); err != nil {
 		t.Error(err)

@@ -41,7 +41,7 @@ func TestReload(t *testing.T) {
 	expect("1 one 2") // nothing happens by itself
 	reload(h.Reload, "")
 	expect("2 two 3")
-	if s := p.Status(); s.Version != 2 || !s.Rollback || s.LastError != nil || s.Reloads.Done != 1 || s.Scripts[0] != path {
+	if s := p.Status(t.Context()); s.Version != 2 || !s.Rollback || s.LastError != nil || s.Reloads.Done != 1 || s.Scripts[0] != path {
 		t.Errorf("%+v", s)
 	}
 
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 	for range 2 {
 		script(t, module, "local x\nreturn = 3")
 		reload(h.Reload, "lib/m.lua:2: ")
-		if s := p.Status(); s.Version != 2 || s.LastError == nil || !strings.Contains(s.LastError.Message, "lib/m.lua:2: ") || s.LastError.At.IsZero() {
+		if s := p.Status(t.Context()); s.Version != 2 || s.LastError == nil || !strings.Contains(s.LastError.Message, "lib/m.lua:2: ") || s.LastError.At.IsZero() {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -59,14 +59,14 @@ func TestReload(t *testing.T) {
 	}
 	reload(h.Reload, "reading script: ")
 	expect("2 two 5")
-	if s := p.Status(); s.Reloads.Failed != 3 {
+	if s := p.Status(t.Context()); s.Reloads.Failed != 3 {
 		t.Errorf("%+v", s)
 	}
 
 	// Back and forth, whatever the files hold.
 	reload(p.Rollback, "")
 	expect("3 one 6")
-	if s := p.Status(); s.LastError != nil || s.Reloads.Done != 2 {
+	if s := p.Status(t.Context()); s.LastError != nil || s.Reloads.Done != 2 {
 		t.Errorf("%+v", s)
 	}
 	reload(p.Rollback, "")
@@ -137,7 +137,7 @@ func TestReloadAcrossConfigs(t *testing.T) {
 	fails("error 'no'", "app.lua:1: no")
 	fails("local api = rover.server {} function api.on_check() return false, 'not today' end return api", "app.lua:1: on_check: not today")
 	fails("local api = rover.server {} function api.on_reload(v) error('from ' .. v) end return api", "on_reload: app.lua:1: from 1")
-	if s := oldGroup.sets[0].Status(); s.Reloads.Failed != 3 || s.LastError == nil || s.Version != 1 {
+	if s := oldGroup.sets[0].Status(t.Context()); s.Reloads.Failed != 3 || s.LastError == nil || s.Version != 1 {
 		t.Errorf("%+v", s)
 	}
 
@@ -150,7 +150,7 @@ func TestReloadAcrossConfigs(t *testing.T) {
 	if got := get(t, old, "/") + get(t, h, "/"); !strings.HasPrefix(got, "1 a") || !strings.HasSuffix(got, " b") {
 		t.Errorf("got %q", got)
 	}
-	if s := group.sets[0].Status(); s.Reloads.Done != 1 || s.LastError != nil || !s.Rollback {
+	if s := group.sets[0].Status(t.Context()); s.Reloads.Done != 1 || s.LastError != nil || !s.Rollback {
 		t.Errorf("%+v", s)
 	}
 	if err := old.Reload(context.Background()); !errors.Is(err, ErrReplaced) {

@@ -27,7 +27,7 @@ const (
 type PersistStatus struct {
 	Interval string `json:"interval"` // "0s": only when the VM ends
 	MaxSize  int64  `json:"max_size"`
-	Folder   string `json:"folder"` // prefix of the keys in the storage
+	Folder   string `json:"folder"` // on disk, or in a storage that is none the prefix of the keys
 
 	Restored *time.Time `json:"restored,omitempty"` // when what the VM began with was saved
 	Saved    *time.Time `json:"saved,omitempty"`    // when a snapshot was written last
@@ -162,6 +162,9 @@ func (s *Set) persistStatus() *PersistStatus {
 	status := saver.status
 	status.Interval, status.MaxSize = s.persist.Interval.String(), s.persist.MaxSize
 	status.SetAside = slices.Clone(status.SetAside)
+	if disk, ok := s.persist.storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
+		status.Folder = disk.Filename(status.Folder)
+	}
 	return &status
 }
 

@@ -23,10 +23,10 @@ func TestPersistInterval(t *testing.T) {
 	expect(t, h, "/", "1")
 	<-storage.stored
 	p := c.group.sets[0]
-	unchanged := func() uint64 { return p.Status().Persist.Writes.Unchanged }
+	unchanged := func() uint64 { return p.Status(t.Context()).Persist.Writes.Unchanged }
 	before := unchanged()
 	await(func() bool { return unchanged() >= before+2 })
-	s := p.Status().Persist
+	s := p.Status(t.Context()).Persist
 	if s.Interval != "100ms" || s.MaxSize != 4096 || s.Saved == nil || s.Bytes < 10 || s.Hold <= 0 || s.Writes.Written != 2 ||
 		s.LastError != nil || s.Folder != persist.Folder(path) || s.Restored != nil {
 		t.Errorf("%+v", s)
@@ -65,8 +65,8 @@ func TestPersistStorageAway(t *testing.T) {
 	expect(t, h, "/", "1")
 	expect(t, h, "/", "2")
 	p := c.group.sets[0]
-	await(func() bool { return p.Status().Persist.Writes.Failed >= 3 })
-	if s := p.Status().Persist; !strings.Contains(s.LastError.Message, `/a" from the storage: unplugged`) || s.Writes.Written != 0 {
+	await(func() bool { return p.Status(t.Context()).Persist.Writes.Failed >= 3 })
+	if s := p.Status(t.Context()).Persist; !strings.Contains(s.LastError.Message, `/a" from the storage: unplugged`) || s.Writes.Written != 0 {
 		t.Errorf("%+v", s)
 	}
 	if a, b := len(c.logged("the storage cannot be read: rover.state begins empty")), len(c.logged("rover.state was not saved")); a != 1 || b != 1 {
@@ -78,7 +78,7 @@ func TestPersistStorageAway(t *testing.T) {
 		t.Errorf("%q came first", aside)
 	}
 	<-storage.stored
-	await(func() bool { return p.Status().Persist.LastError == nil })
+	await(func() bool { return p.Status(t.Context()).Persist.LastError == nil })
 	c.end()
 	h = persisting(path, 0)
 	start(t, storage, h)
@@ -94,10 +94,10 @@ func TestPersistStorageFails(t *testing.T) {
 	storage.set(errors.New("disk full"))
 	expect(t, h, "/", "1")
 	p := c.group.sets[0]
-	await(func() bool { return p.Status().Persist.Writes.Failed >= 2 })
+	await(func() bool { return p.Status(t.Context()).Persist.Writes.Failed >= 2 })
 	storage.set(nil)
 	<-storage.stored
-	await(func() bool { return p.Status().Persist.LastError == nil })
+	await(func() bool { return p.Status(t.Context()).Persist.LastError == nil })
 	storage.set(errors.New("gone for good"))
 	expect(t, h, "/", "2")
 	c.end()
@@ -187,7 +187,7 @@ func TestPersistTooLarge(t *testing.T) {
 	expect(t, h, "/big", "big")
 	expect(t, h, "/", "2")
 	p := c.group.sets[0]
-	await(func() bool { return p.Status().Persist.Writes.TooLarge > 0 })
+	await(func() bool { return p.Status(t.Context()).Persist.Writes.TooLarge > 0 })
 	lines := c.logged("rover.state is too large and was not saved: the last snapshot stays")
 	if len(lines) != 1 || lines[0].Level != zap.ErrorLevel || lines[0].ContextMap()["error"] != "it takes more than max_size, 4096 bytes" {
 		t.Fatalf("%+v", lines)
@@ -195,12 +195,12 @@ func TestPersistTooLarge(t *testing.T) {
 	if largest := fmt.Sprint(lines[0].ContextMap()["largest"]); !strings.HasPrefix(largest, `["big": 1 entries, some `) || !strings.Contains(largest, `"s": `) {
 		t.Errorf("%s", largest)
 	}
-	if s := p.Status().Persist; s.Writes.Written != 2 || s.LastError == nil {
+	if s := p.Status(t.Context()).Persist; s.Writes.Written != 2 || s.LastError == nil {
 		t.Errorf("%+v", s)
 	}
-	unchanged := p.Status().Persist.Writes.Unchanged
-	await(func() bool { return p.Status().Persist.Writes.Unchanged >= unchanged+2 }) // not looked at again
-	if s := p.Status().Persist; s.Writes.TooLarge > 2 || s.LastError == nil {
+	unchanged := p.Status(t.Context()).Persist.Writes.Unchanged
+	await(func() bool { return p.Status(t.Context()).Persist.Writes.Unchanged >= unchanged+2 }) // not looked at again
+	if s := p.Status(t.Context()).Persist; s.Writes.TooLarge > 2 || s.LastError == nil {
 		t.Errorf("%+v", s)
 	}
 	expect(t, h, "/small", "small")

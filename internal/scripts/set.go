@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/caddy-rover/rover/internal/watch"
 	"github.com/caddy-rover/rover/luart"
 )
 
 // Set is the scripts of one config in one VM. A load makes a generation for each of them, and
-// they take over together or not at all.
+// they take over together or not at all. When a config begins, scripts that have not changed go on
+// with the generation of the config before: see keep.go.
 type Set struct {
 	group   *Group
 	vm      *VM
@@ -21,10 +25,12 @@ type Set struct {
 	files   watchedFiles
 
 	// These are guarded by vm.reloading, and change with mu held, too.
-	mu       sync.Mutex
-	version  int                      // of the generations
-	loadedAt time.Time                // when they took over; zero: they have not
-	previous map[string]luart.Sources // what was live before, by path; nil: nothing else was
+	mu         sync.Mutex
+	version    int                      // of the newest generation; 0: none is loaded yet
+	loadedAt   time.Time                // when it took over; zero: it has not
+	previous   map[string]luart.Sources // what was live before, by path; nil: nothing else was
+	rolledBack bool                     // they are what was live before
+	kept       map[*Script]bool         // which go on since an earlier config
 
 	// The rest is guarded by vm.reloading.
 	before  *Set // which this one took over from, as long as that may go on when this one is refused
@@ -42,15 +48,22 @@ func (s *Set) Scripts() []*Script { return s.scripts }
 // it.
 func (s *Set) Files() []string { return s.files.list() }
 
-// add loads a script.
+// add loads a script, unless the config that runs has loaded it.
 func (s *Set) add(script *Script) error {
 	script.set = s
+	script.log = newMovableLog(script.Settings.Logger)
 	if script.Persist != nil {
 		if err := s.addPersist(script); err != nil {
 			return err
 		}
 	}
 	s.scripts = append(s.scripts, script)
+	if script.like = s.findLike(script); script.like != nil {
+		return nil
+	}
+	if s.version == 0 {
+		s.version = s.vm.nextVersion()
+	}
 	source, err := s.read(script.Path())
 	if err == nil {
 		script.loaded, err = s.load(s.group.running, script, s.version, luart.Sources{Script: source})
@@ -65,26 +78,28 @@ func (s *Set) add(script *Script) error {
 func (s *Set) read(path string) ([]byte, error) {
 	source, err := s.vm.files.Read(s.group.running, path)
 	if err != nil {
-		s.files.recorder()(path, nil)
+		s.files.recorder()(path, watch.Hash{})
 		return nil, fmt.Errorf("reading script: %w", err)
 	}
-	s.files.recorder()(path, source)
+	s.files.recorder()(path, watch.HashOf(source))
 	return source, nil
 }
 
 // load makes a generation for a script.
-func (s *Set) load(ctx context.Context, script *Script, version int, from luart.Sources) (*luart.Generation, error) {
+func (s *Set) load(ctx context.Context, script *Script, version int, from luart.Sources) (*loading, error) {
+	files := newFileRecord(s.files.recorder())
 	settings := script.Settings
 	settings.Source, settings.Modules, settings.Version = from.Script, from.Modules, version
-	settings.Opened = s.files.recorder() // on any goroutine, at any time
+	settings.Opened = files.opened // on any goroutine, at any time
+	settings.Logger = script.log.Logger
 	gen, err := s.vm.Load(ctx, settings)
 	if err == nil {
-		return gen, nil
+		return &loading{gen, files}, nil
 	}
 	return nil, fmt.Errorf("loading script %q: %w%s", script.Path(), err, luart.Details(err))
 }
 
-// activate has what was loaded take over: the config has been taken.
+// activate has what was loaded take over, and what goes on: the config has been taken.
 func (s *Set) activate() error {
 	s.group.reloading.Lock()
 	defer s.group.reloading.Unlock()
@@ -92,60 +107,87 @@ func (s *Set) activate() error {
 	vm.reloading.Lock()
 	defer vm.reloading.Unlock()
 	s.before = vm.current
-	next := make(map[*Script]*luart.Generation, len(s.scripts))
-	for _, script := range s.scripts {
-		next[script] = script.loaded
-	}
-	if s.before != nil {
-		var err error
-		if s.before.version > s.version {
-			next, err = s.loadAgain(s.before.version)
-		} else {
-			err = s.migrate(next, s.before.version)
+	pairs := s.pair()
+	next, err := s.takeOver(keep(pairs))
+	if err != nil {
+		for script := range pairs {
+			script.log = newMovableLog(script.Settings.Logger)
 		}
-		if err != nil {
-			vm.recordReload(err)
-			return err
-		}
+		vm.recordReload(err)
+		return err
 	}
-	s.swap(next, s.version, s.before, false)
+	kept := make(map[*Script]bool, len(pairs))
+	for script := range pairs {
+		kept[script] = true
+	}
+	s.swap(next, kept, s.version, s.before, false)
 	for _, script := range s.scripts {
-		script.loaded = nil
+		script.loaded, script.like = nil, nil
 	}
-	vm.activated(s.persist, s.group.Logger)
+	vm.activated(s.persist)
 	if watch, interval := s.watched(); watch {
 		s.group.work.Go(func() { s.watch(s.group.running, interval) })
 	}
 	return nil
 }
 
-// loadAgain loads the scripts from their files once more, as a new version: what was live has
-// been reloaded since they were loaded for a config, and would be replaced by what may be older.
-// It makes them ready to take over from a version. The caller holds group.reloading and
-// vm.reloading.
-func (s *Set) loadAgain(old int) (map[*Script]*luart.Generation, error) {
-	s.files.beginLoad(false)
-	from, err := s.readAll()
-	if err != nil {
-		return nil, err
+// takeOver returns what is to be live: what goes on, kept, and what was loaded, ready to take over
+// from the set before. The caller holds group.reloading and vm.reloading.
+func (s *Set) takeOver(kept map[*Script]*loading) (map[*Script]*loading, error) {
+	next := maps.Clone(kept)
+	fresh := slices.DeleteFunc(slices.Clone(s.scripts), func(script *Script) bool { return kept[script] != nil })
+	old := 0
+	if s.before != nil {
+		old = s.before.version
 	}
-	version := s.vm.nextVersion()
-	next, err := s.loadAll(s.group.running, version, old, from)
-	if err != nil {
-		s.vm.releaseVersion(version)
-		return nil, err
+	if len(fresh) > 0 && (old > s.version || slices.ContainsFunc(fresh, func(script *Script) bool { return script.loaded == nil })) {
+		return next, s.loadAgain(fresh, next, old)
 	}
-	for _, script := range s.scripts {
-		script.loaded.Retire()
+	for _, script := range fresh {
+		next[script] = script.loaded
 	}
-	s.version = version
-	return next, nil
+	if len(kept) > 0 { // they may have been reloaded since the group has looked
+		if err := s.group.check(next); err != nil {
+			return nil, err
+		}
+	}
+	if len(fresh) == 0 && s.before != nil {
+		s.version = old
+	}
+	return next, s.migrate(fresh, next, old)
 }
 
-// migrate runs the on_reload hooks of generations that are to take over. The caller holds
-// vm.reloading.
-func (s *Set) migrate(next map[*Script]*luart.Generation, from int) error {
-	for _, script := range s.scripts {
+// loadAgain loads scripts from their files once more, as a new version, into next, and makes them
+// ready to take over from a version. What was live has been reloaded since they were loaded for a
+// config, and would be replaced by what may be older; or they were to go on, and what they were to
+// go on with has gone. The caller holds group.reloading and vm.reloading.
+func (s *Set) loadAgain(scripts []*Script, next map[*Script]*loading, old int) error {
+	s.files.beginLoad(false)
+	from, err := s.readAll(scripts)
+	if err != nil {
+		return err
+	}
+	version := s.vm.nextVersion()
+	if err := s.loadAll(s.group.running, scripts, next, version, old, from); err != nil {
+		s.vm.releaseVersion(version)
+		return err
+	}
+	for _, script := range scripts {
+		if script.loaded != nil {
+			script.loaded.Retire()
+		}
+	}
+	s.version = version
+	return nil
+}
+
+// migrate runs the on_reload hooks of generations that are to take over from a version; 0 is none.
+// The caller holds vm.reloading.
+func (s *Set) migrate(scripts []*Script, next map[*Script]*loading, from int) error {
+	if from == 0 {
+		return nil
+	}
+	for _, script := range scripts {
 		if err := next[script].Migrate(s.group.running, from); err != nil {
 			return fmt.Errorf("reloading script %q: %w%s", script.Path(), err, luart.Details(err))
 		}
@@ -155,14 +197,18 @@ func (s *Set) migrate(next map[*Script]*luart.Generation, from int) error {
 
 // swap begins the work of generations, and has them take over from what is live in a
 // set, the same one or that of another config; nil is none. back says that they are
-// what was live before that. The caller holds vm.reloading.
-func (s *Set) swap(next map[*Script]*luart.Generation, version int, from *Set, back bool) {
+// what was live before that. What goes on of it, kept, has begun. The caller holds vm.reloading.
+func (s *Set) swap(next map[*Script]*loading, kept map[*Script]bool, version int, from *Set, back bool) {
 	for _, script := range s.scripts {
 		next[script].Start(s.group.running)
 	}
-	var previous map[string]luart.Sources
-	if from != nil {
-		previous = from.previous
+	previous, loadedAt, rolledBack := map[string]luart.Sources(nil), time.Now(), false
+	switch {
+	case from != nil && len(kept) == len(s.scripts):
+		previous, loadedAt, rolledBack = from.previous, from.loadedAt, from.rolledBack
+		s.vm.recordKept()
+	case from != nil:
+		previous, rolledBack = from.previous, back && !from.rolledBack
 		if was := from.sources(); back || !s.same(next, was) {
 			previous = was
 		}
@@ -170,17 +216,18 @@ func (s *Set) swap(next map[*Script]*luart.Generation, version int, from *Set, b
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.version, s.previous, s.loadedAt = version, previous, time.Now()
+	s.version, s.previous, s.loadedAt, s.rolledBack, s.kept = version, previous, loadedAt, rolledBack, kept
 	s.files.loaded()
 	for _, script := range s.scripts {
 		script.live.Store(next[script])
 	}
 	s.vm.setCurrent(s)
+	s.govern()
 }
 
 // same reports whether generations were made of the same files as others. Modules that
 // only the others have required, for requests, are compared with what is on disk.
-func (s *Set) same(next map[*Script]*luart.Generation, as map[string]luart.Sources) bool {
+func (s *Set) same(next map[*Script]*loading, as map[string]luart.Sources) bool {
 	for _, script := range s.scripts {
 		now, was := next[script].Sources(), as[script.Path()]
 		if !bytes.Equal(now.Script, was.Script) {
@@ -204,10 +251,14 @@ func (s *Set) same(next map[*Script]*luart.Generation, as map[string]luart.Sourc
 	return true
 }
 
-// Ready runs the on_ready hooks. Any goroutine may call it.
-func (s *Set) Ready() {
+// Ready runs the on_ready hooks, of what goes on since an earlier config not once more. Any
+// goroutine may call it.
+func (s *Set) Ready() { s.ready(context.Background()) }
+
+// ready is Ready that ends with ctx.
+func (s *Set) ready(ctx context.Context) {
 	for _, script := range s.scripts {
-		script.live.Load().Ready(s.group.running)
+		script.live.Load().Ready(ctx)
 	}
 }
 
@@ -221,7 +272,8 @@ func (s *Set) sources() map[string]luart.Sources {
 	return list
 }
 
-// stop runs the on_stop hooks and ends the background work. What serves requests goes on.
+// stop runs the on_stop hooks and ends the background work, but of what another config has taken
+// over. What serves requests goes on.
 func (s *Set) stop() {
 	vm := s.vm
 	vm.reloading.Lock()
@@ -229,32 +281,41 @@ func (s *Set) stop() {
 	if s.stopped || s.loadedAt.IsZero() {
 		return
 	}
-	s.stopped = true
-	if vm.current == s {
-		vm.setCurrent(s.before) // the config was refused, after all; or nothing follows
-	}
-	for after := vm.current; after != nil; after = after.before {
-		if after.before == s {
-			after.before = s.before
-		}
-	}
-	s.before = nil
-	live := make([]*luart.Generation, 0, len(s.scripts))
-	for _, script := range s.scripts {
-		live = append(live, script.live.Load())
-	}
-	stopGenerations(live)
+	s.leave()
+	stopGenerations(s.alone(s.live()))
 	if s.persist != nil {
 		vm.stateSaver().release(s.persist, vm.current == nil)
 	}
 }
 
+// live returns what serves.
+func (s *Set) live() []*loading {
+	live := make([]*loading, 0, len(s.scripts))
+	for _, script := range s.scripts {
+		live = append(live, script.live.Load())
+	}
+	return live
+}
+
+// cleanup forgets the set. If it was not stopped the one before it goes on. Any goroutine may call
+// it.
+func (s *Set) cleanup() {
+	s.vm.reloading.Lock()
+	defer s.vm.reloading.Unlock()
+	switch {
+	case s.loadedAt.IsZero():
+		s.vm.releaseVersion(s.version)
+	case !s.stopped:
+		s.leave()
+	}
+}
+
 // stopGenerations ends them: on_stop, within stopGrace.
-func stopGenerations(gens []*luart.Generation) {
+func stopGenerations(list []*loading) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	for _, gen := range gens {
-		gen.Stop(ctx)
+	for _, l := range list {
+		l.Stop(ctx)
 	}
 }
 

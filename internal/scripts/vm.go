@@ -34,28 +34,36 @@ func VMs() (list []*VM) {
 // saved.
 var errExiting = errors.New("Caddy is exiting: no script is loaded any more")
 
-// Acquire returns the VM in use that has a name, or a new one. It has the limits of o from now
-// on, and that of memory, in bytes; 0: none. Each call needs a Release.
+// Acquire returns the VM in use that has a name, or a new one, with the limits of o and that of
+// memory, in bytes; 0: none. One in use gets its limits when a config starts: see Script. Each call
+// needs a Release.
 func Acquire(name string, o luart.VMOptions, memory int64) (*VM, error) {
 	if caddy.Exiting() {
 		return nil, errExiting
 	}
-	v, loaded, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
+	v, _, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
+		log := newMovableLog(o.Logger)
+		o.Logger = log.Logger
 		vm, err := luart.NewVM(o)
-		return &VM{VM: vm, Name: name}, err
+		if err != nil {
+			return nil, err
+		}
+		vm.SetMemory(memory)
+		return &VM{VM: vm, Name: name, log: log, saverLog: newMovableLog(nil)}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	vm := v.(*VM)
-	vm.SetMemory(memory)
-	if loaded {
-		if got := vm.SetLimits(o.Limits); got < o.Queue {
-			o.Logger.Warn("the queue of a running VM cannot grow that far; it will with the next restart",
-				zap.String("vm", name), zap.Int("queue", o.Queue), zap.Int("in_force", got))
-		}
+	return v.(*VM), nil
+}
+
+// limit holds the VM to limits.
+func (vm *VM) limit(limits Limits) {
+	vm.SetMemory(limits.Memory)
+	if got := vm.SetLimits(limits.Limits); got < limits.Queue {
+		vm.log.Warn("the queue of a running VM cannot grow that far; it will with the next restart",
+			zap.String("vm", vm.Name), zap.Int("queue", limits.Queue), zap.Int("in_force", got))
 	}
-	return vm, nil
 }
 
 // Release gives back what Acquire returned. The last one ends the VM.
@@ -76,6 +84,8 @@ type VM struct {
 
 	files watch.Reader // reads the scripts
 
+	log, saverLog *movableLog // of the VM, and of what saves its state
+
 	// reloading is held while generations of the VM take over from others, so that one
 	// takes over at a time. A config that starts while another one still runs takes over from
 	// its set for good, unless it is refused afterwards, so:
@@ -83,11 +93,11 @@ type VM struct {
 	//  1. current is the set that was activated last, of those that have not stopped.
 	//  2. Only current replaces its generations. Others answer ErrReplaced: what they loaded
 	//     would change the state, and nobody would be served by it.
-	//  3. Versions that take over grow. A set that was loaded before current's version was
-	//     is loaded again when it is activated.
+	//  3. Versions that take over grow. What was loaded before current's version was is loaded
+	//     again when its set is activated. A set that only goes on with what runs has its version.
 	//  4. on_reload runs once for each version that takes over, and from the version before it.
 	reloading sync.Mutex
-	current   *Set // nil: none; guarded by reloading
+	current   *Set // nil: none; guarded by reloading, and changes with mu held, too
 
 	mu       sync.Mutex // guards the rest
 	versions int        // that were given out
@@ -142,7 +152,7 @@ func (vm *VM) nextVersion() int {
 func (vm *VM) releaseVersion(version int) {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
-	if vm.versions == version {
+	if version > 0 && vm.versions == version {
 		vm.versions--
 	}
 }
@@ -160,11 +170,27 @@ func (vm *VM) recordReload(err error) {
 	vm.history.last = &LastError{time.Now(), err.Error()}
 }
 
-// setCurrent says what has taken over last. The caller holds reloading.
-func (vm *VM) setCurrent(s *Set) {
-	vm.current = s
+// recordKept remembers that a config has begun with what runs: its files hold what was loaded, so
+// nothing is refused any more.
+func (vm *VM) recordKept() {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
+	vm.history.last = nil
+}
+
+// running returns the set that was activated last, of those that have not stopped; nil for none.
+// Any goroutine may call it.
+func (vm *VM) running() *Set {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	return vm.current
+}
+
+// setCurrent says what has taken over last. The caller holds reloading.
+func (vm *VM) setCurrent(s *Set) {
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	vm.current = s
 	vm.version = 0
 	if s != nil {
 		vm.version = s.version

@@ -67,7 +67,7 @@ func TestWatch(t *testing.T) {
 			group := newGroup(t)
 			h := watching(t, group, path, interval)
 			failure := func() string {
-				if e := group.sets[0].Status().LastError; e != nil {
+				if e := group.sets[0].Status(t.Context()).LastError; e != nil {
 					return e.Message
 				}
 				return ""
