@@ -102,6 +102,7 @@ func TestScripts(t *testing.T) {
 			"tunnel":     cmdTunnel,
 			"short":      cmdShort,
 			"connect":    cmdConnect,
+			"terminal":   cmdTerminal,
 		},
 	})
 }
