@@ -183,16 +183,9 @@ func (n *apiNode) takes(key string) bool {
 // at is api:at(pattern): the node of a path, made if need be. It has no builders, also where it
 // is that of "/".
 func (g *Generation) at(L *lua.LState) int {
-	if ud, ok := L.Get(2).(*lua.LUserData); !ok || ud.Metatable != g.vm.types.root {
-		L.RaiseError("call api:at(pattern) with a colon")
-	}
-	pattern, ok := L.Get(3).(lua.LString)
+	pattern, ok := L.Get(1).(lua.LString)
 	if !ok {
-		argument := L.Get(3)
-		if L.GetTop() < 3 {
-			argument = nil
-		}
-		L.RaiseError("bad argument #1 to at (string expected, got %s)", luaval.TypeName(argument))
+		luaval.ArgTypeError(L, 1, "string")
 	}
 	segments, err := parsePattern(string(pattern))
 	if err != nil {

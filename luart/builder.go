@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/urltext"
 )
 
 // builder is api.json, api.text, …: called it makes a response, and it may have
@@ -18,8 +19,8 @@ import (
 type builder struct {
 	gen    *Generation
 	name   string
-	colon  bool           // it is called with a colon
-	call   lua.LGFunction // gets the builder first, as methods do
+	colon  string         // how it is called, where that must be with a colon; "": with a dot, too
+	call   lua.LGFunction // gets what the script wrote in the parentheses
 	method map[string]*lua.LFunction
 }
 
@@ -43,7 +44,17 @@ func builderIndex(L *lua.LState) int {
 	return 0
 }
 
-func builderCall(L *lua.LState) int { return luaval.CheckUserData(L, 1).Value.(*builder).call(L) }
+// builderCall is api.json(…), and api:json(…): what stands before the parentheses is no argument.
+func builderCall(L *lua.LState) int {
+	b := luaval.CheckUserData(L, 1).Value.(*builder)
+	L.Remove(1)
+	if ud, ok := L.Get(1).(*lua.LUserData); ok && ud.Metatable == b.gen.vm.types.root {
+		L.Remove(1)
+	} else if b.colon != "" {
+		L.RaiseError("call %s with a colon", b.colon)
+	}
+	return b.call(L)
+}
 
 // newBuilders makes the response builders of a generation. Only the holder may call it.
 func newBuilders(g *Generation) map[string]*lua.LUserData {
@@ -52,101 +63,104 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	add := func(name string, call lua.LGFunction, methods map[string]lua.LGFunction) {
 		b := &builder{gen: g, name: name, call: call, method: map[string]*lua.LFunction{}}
 		for m, fn := range methods {
-			b.method[m] = L.NewFunction(func(L *lua.LState) int {
+			b.method[m] = luaval.NewStrippedMethod(L, func(L *lua.LState) int {
 				if ud, ok := L.Get(1).(*lua.LUserData); !ok || ud.Value != any(b) {
 					L.RaiseError("call api.%s:%s(…) with a colon", name, m)
 				}
+				L.Remove(1)
 				return fn(L)
 			})
 		}
 		list[name] = luaval.NewObject(g.vm.types.builder, b)
 	}
-	// With content(at) a response's body, type and error come from argument at.
-	simple := func(name string, content func(L *lua.LState, at int, r *response)) {
+	// With content(at) a response's body, type and error come from argument at, and what of the
+	// arguments from more on says of the response is its status and headers.
+	simple := func(name string, more int, content func(L *lua.LState, at int, r *response)) {
 		add(name, func(L *lua.LState) int {
 			r := &response{status: 200, byDefault: true}
-			content(L, 2, r)
+			content(L, 1, r)
+			r.checkMore(L, more)
 			return g.pushResponse(L, r)
 		}, map[string]lua.LGFunction{"status": func(L *lua.LState) int {
-			r := &response{status: checkStatus(L, 2)}
-			content(L, 3, r)
+			r := &response{status: checkStatus(L, 1)}
+			content(L, 2, r)
 			return g.pushResponse(L, r)
 		}})
 	}
-	simple("json", func(L *lua.LState, at int, r *response) {
+	simple("json", 2, func(L *lua.LState, at int, r *response) {
 		body, err := jsonlua.Append(luaval.BudgetOf(L), nil, luaval.CheckAny(L, at))
 		if err != nil {
 			L.RaiseError("api.json: %s", err.Error())
 		}
 		r.body, r.ctype = body, typeJSON
 	})
-	simple("text", func(L *lua.LState, at int, r *response) {
+	simple("text", 2, func(L *lua.LState, at int, r *response) {
 		r.body, r.ctype = []byte(luaval.CheckText(L, at)), typeText
 	})
-	simple("raw", func(L *lua.LState, at int, r *response) {
+	simple("raw", 3, func(L *lua.LState, at int, r *response) {
 		r.body, r.ctype = []byte(luaval.CheckString(L, at)), typeRaw
-		if ctype := L.Get(at + 1); ctype != lua.LNil {
+		switch L.Get(at + 1).(type) {
+		case *lua.LNilType:
+		case lua.LNumber:
+			luaval.ArgError(L, at+1, "content type expected, got number; the status comes behind it")
+		default:
 			r.ctype = checkContentType(L, at+1)
 		}
 	})
-	add("html", func(L *lua.LState) int { return g.html(L, response{status: 200, byDefault: true}, 2) },
-		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, response{status: checkStatus(L, 2)}, 3) }})
-	redirect := func(L *lua.LState, status, at int) int {
-		if status < 300 || status > 399 {
-			luaval.ArgError(L, 2, "status between 300 and 399 expected, got "+strconv.Itoa(status))
+	add("html", func(L *lua.LState) int { return g.html(L, response{status: 200, byDefault: true}, 1, 2) },
+		map[string]lua.LGFunction{"status": func(L *lua.LState) int { return g.html(L, response{status: checkStatus(L, 1)}, 2, 0) }})
+	redirect := func(status func(*lua.LState) int, at, more int) lua.LGFunction {
+		return func(L *lua.LState) int {
+			r := &response{status: status(L)}
+			url := luaval.CheckString(L, at)
+			if url == "" || strings.ContainsFunc(url, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+				luaval.ArgError(L, at, "URL without control characters expected, got "+strconv.Quote(url))
+			}
+			r.headerMap()["Location"] = []string{urltext.EscapeReference(url)}
+			if more > 0 {
+				if L.Get(more) != lua.LNil {
+					r.status = checkRedirect(L, more)
+				}
+				r.checkMoreHeaders(L, more+1)
+			}
+			return g.pushResponse(L, r)
 		}
-		url := luaval.CheckString(L, at)
-		if url == "" || strings.ContainsFunc(url, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-			luaval.ArgError(L, at, "URL without control characters expected, got "+strconv.Quote(url))
-		}
-		r := &response{status: status}
-		r.headerMap()["Location"] = []string{url}
-		return g.pushResponse(L, r)
 	}
-	add("redirect", func(L *lua.LState) int { return redirect(L, 302, 2) }, map[string]lua.LGFunction{
-		"permanent": func(L *lua.LState) int { return redirect(L, 301, 2) },
-		"status":    func(L *lua.LState) int { return redirect(L, checkStatus(L, 2), 3) },
+	always := func(status int) func(*lua.LState) int { return func(*lua.LState) int { return status } }
+	add("redirect", redirect(always(302), 1, 2), map[string]lua.LGFunction{
+		"permanent": redirect(always(301), 1, 0),
+		"status":    redirect(func(L *lua.LState) int { return checkRedirect(L, 1) }, 2, 0),
 	})
 	add("error", func(L *lua.LState) int {
-		// api:error(status, message) arrives as (builder, api, status, message).
-		if ud, ok := L.Get(2).(*lua.LUserData); !ok || ud.Metatable != g.vm.types.root {
-			L.RaiseError("call api:error(status, message) with a colon")
+		status := checkStatus(L, 1)
+		message, headers := checkErrorValue(L, 2)
+		var faults []byte
+		if raised, ok := L.Get(2).(*lua.LTable); ok {
+			faults = g.vm.errorList(raised)
 		}
-		r := errorResponse(checkStatus(L, 3), luaval.CheckText(L, 4))
-		if handled(L, 5) {
+		r := faultsResponse(status, message, faults)
+		if headers != nil {
+			r.setAll(headers)
+		}
+		if r.checkErrorOptions(L, 3) {
 			if r.status < 400 {
-				luaval.ArgError(L, 3, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
+				luaval.ArgError(L, 1, "status between 400 and 599 expected for handle = true, got "+strconv.Itoa(r.status))
 			}
-			r.handled = &ScriptError{Status: r.status, Message: luaval.CheckText(L, 4), Deliberate: true, Handle: true}
+			r.handled = &ScriptError{Status: r.status, Message: message, Deliberate: true, Handle: true}
 		}
 		return g.pushResponse(L, &r)
 	}, nil)
 	add(chunk.NodeBuilder, g.at, nil)
-	for _, name := range [...]string{"error", chunk.NodeBuilder} {
-		list[name].Value.(*builder).colon = true
+	for name, call := range map[string]string{"error": "api:error(status, message)", chunk.NodeBuilder: "api:at(pattern)"} {
+		list[name].Value.(*builder).colon = call
 	}
 	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{decision: Pass, status: 200}) }, nil)
 	add("proxy", func(L *lua.LState) int {
-		return g.pushResponse(L, &response{decision: Proxy, status: 200, proxy: g.checkProxy(L, "api.proxy")})
+		return g.pushResponse(L, &response{decision: Proxy, status: 200, proxy: g.checkProxy(L, 1, "api.proxy")})
 	}, nil)
 	return list
-}
-
-// handled returns the option handle in argument n, a table or nil.
-func handled(L *lua.LState, n int) (handle bool) {
-	if L.Get(n) == lua.LNil {
-		return false
-	}
-	errorOptions.EachOf(L, luaval.CheckTable(L, n), "api:error", func(_ string, v lua.LValue) {
-		b, ok := v.(lua.LBool)
-		if !ok {
-			L.RaiseError("api:error: option handle can be true or false, not %s (%s)", luaval.TypeName(v), v.String())
-		}
-		handle = bool(b)
-	})
-	return handle
 }
 
 func (g *Generation) pushResponse(L *lua.LState, r *response) int {
@@ -154,9 +168,13 @@ func (g *Generation) pushResponse(L *lua.LState, r *response) int {
 	return 1
 }
 
-// html is api.html(s), and api.html(data)[[template]].
-func (g *Generation) html(L *lua.LState, r response, at int) int {
+// html is api.html(s), and api.html(data)[[template]]. Status and headers are what the arguments from
+// more on say, if that is not 0.
+func (g *Generation) html(L *lua.LState, r response, at, more int) int {
 	r.ctype = typeHTML
+	if more > 0 {
+		r.checkMore(L, more)
+	}
 	if data, ok := L.Get(at).(*lua.LTable); ok {
 		L.Push(L.NewFunction(func(L *lua.LState) int {
 			text, err := g.templates.Render(L, data, luaval.CheckString(L, 1))
@@ -164,6 +182,7 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 				L.RaiseError("%s", err.Error())
 			}
 			r := r // the template may be filled in again
+			r.header = r.header.Clone()
 			r.body = []byte(text)
 			return g.pushResponse(L, &r)
 		}))
@@ -180,13 +199,12 @@ func (g *Generation) html(L *lua.LState, r response, at int) int {
 // maxUpstreams is how many upstreams one api.proxy or ctx:upstream may name.
 const maxUpstreams = 16
 
-// checkAddresses returns value n of f's arguments, an upstream or a list of them, as
-// addresses. Messages number it arg.
-func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addresses []string) {
+// checkAddresses returns argument n of f, an upstream or a list of them, as addresses.
+func (g *Generation) checkAddresses(L *lua.LState, n int, f string) (addresses []string) {
 	add := func(v lua.LValue) {
 		s, ok := v.(lua.LString)
 		if !ok {
-			luaval.ArgError(L, arg, "upstream address expected, got "+luaval.TypeName(v))
+			luaval.ArgError(L, n, "upstream address expected, got "+luaval.TypeName(v))
 		}
 		if g.checkUpstream != nil {
 			if err := g.checkUpstream(string(s)); err != nil {
@@ -197,11 +215,11 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	}
 	switch v := L.Get(n).(type) {
 	case *lua.LTable:
-		n := v.Len()
-		if n == 0 || n > maxUpstreams {
-			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", f, maxUpstreams, n)
+		count := v.Len()
+		if count == 0 || count > maxUpstreams {
+			L.RaiseError("%s: a list names 1 to %d upstreams, this one %d", f, maxUpstreams, count)
 		}
-		for i := 1; i <= n; i++ {
+		for i := 1; i <= count; i++ {
 			add(v.RawGetInt(i))
 		}
 	default:
@@ -210,15 +228,15 @@ func (g *Generation) checkAddresses(L *lua.LState, n, arg int, f string) (addres
 	return addresses
 }
 
-// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy. to may be nil
-// with the option pick.
-func (g *Generation) checkProxy(L *lua.LState, name string) *ProxyTo {
+// checkProxy returns the arguments of api.proxy(to[, options]), or ctx:proxy, from argument n on.
+// to may be nil with the option pick.
+func (g *Generation) checkProxy(L *lua.LState, n int, name string) *ProxyTo {
 	to := &ProxyTo{}
-	if L.Get(3) != lua.LNil {
-		proxyOptions.EachOf(L, luaval.CheckTable(L, 3), name, func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
+	if L.Get(n+1) != lua.LNil {
+		proxyOptions.EachOf(L, luaval.CheckTable(L, n+1), name, func(key string, v lua.LValue) { setProxyOption(L, name, to, key, v) })
 	}
-	if to.pick == nil || L.Get(2) != lua.LNil {
-		to.Upstreams = g.checkAddresses(L, 2, 1, name)
+	if to.pick == nil || L.Get(n) != lua.LNil {
+		to.Upstreams = g.checkAddresses(L, n, name)
 	}
 	return to
 }

@@ -77,7 +77,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		if x.outcome.replied {
 			L.RaiseError("ctx:upstream: there is a response already: call it before")
 		}
-		to := x.gen.checkAddresses(L, 2, 2, "ctx:upstream")
+		to := x.gen.checkAddresses(L, 2, "ctx:upstream")
 		for _, address := range to[1:] {
 			if a, b := addressScheme(to[0]), addressScheme(address); a != b {
 				L.RaiseError("ctx:upstream: the upstreams of a list have one scheme, these have %q and %q", a, b)

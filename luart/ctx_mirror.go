@@ -47,7 +47,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	const f = "ctx:mirror"
 	o := mirrorOptions{sample: 1, timeout: mirrorTimeout.Seconds(), maxBody: g.maxBody}
 	luaval.CheckString(L, 2)
-	o.to.Upstreams = g.checkAddresses(L, 2, 1, f)
+	o.to.Upstreams = g.checkAddresses(L, 2, f)
 	o.to.Mirror = true
 	if L.Get(3) == lua.LNil {
 		return o

@@ -182,7 +182,7 @@ func TestInjectionIsRefused(t *testing.T) {
 			for i, f in ipairs(bad) do
 				local ok, err = pcall(f, ctx)
 				if ok then error("number " .. i .. " was accepted") end
-				if not tostring(err):find("app.lua:", 1, true) then error("number " .. i .. " says no line: " .. tostring(err)) end
+				if type(err) ~= "table" and not err:find("app.lua:", 1, true) then error("number " .. i .. " says no line: " .. tostring(err)) end
 			end
 			return "all refused"
 		end

@@ -109,7 +109,7 @@ var errDropped = errors.New("the script has dropped this response")
 func (vm *VM) next(L *lua.LState) int { return vm.handOver(L, nil) }
 
 func (vm *VM) proxy(L *lua.LState) int {
-	return vm.handOver(L, checkCtx(L).gen.checkProxy(L, "ctx:proxy"))
+	return vm.handOver(L, checkCtx(L).gen.checkProxy(L, 2, "ctx:proxy"))
 }
 
 func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {

@@ -97,8 +97,6 @@ func TestHints(t *testing.T) {
 		{"return api.text.status('x', 404)", "write api.text:status(…)", "local t = api.text return t.status(t, 'x', 'y')"},
 		{"return api.redirect.permanent('/')", "write api.redirect:permanent(…)", "return api.redirect:permanent({})"},
 		{"return api.html:stauts(404, '')", "did you mean api.html:status(…)?", "return api.html:color(404, '')"},
-		{"return api:json({})", "write api.json(…) with a dot: of the builders only error and at take a colon", "return api.json(ctx)"},
-		{"return api:text('x')", "write api.text(…) with a dot: of the builders only error and at take a colon", "return api.text(ctx)"},
 		{"return api.jsno({})", "api has no builder jsno; did you mean json?", "api.users.get = print"},
 		{"return api.fetch({})", "api has no builder fetch", "return api.users.get({})"},
 		{"api.late.get = function() end", "define routes and hooks at the top level of the script, when it loads", "error('routes cannot be changed')"},

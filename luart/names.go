@@ -17,7 +17,7 @@ func (g *Generation) names() *hint.Names {
 		g.named.Builders = map[string]*hint.Builder{}
 		for name, ud := range g.builders {
 			b := ud.Value.(*builder)
-			g.named.Builders[name] = &hint.Builder{Value: ud, Colon: b.colon, Methods: slices.Collect(maps.Keys(b.method))}
+			g.named.Builders[name] = &hint.Builder{Value: ud, Colon: b.colon != "", Methods: slices.Collect(maps.Keys(b.method))}
 		}
 		for _, lib := range stdlib.AllowList {
 			g.named.Libraries = append(g.named.Libraries, lib.Name)

@@ -13,7 +13,7 @@ var (
 	proxyOptions      = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick")
 	mirrorOptionNames = luaval.NewOptions("sample", "timeout", "path", "host", "headers", "max_body")
 	replaceOptions    = luaval.NewOptions("window", "limit", "literal")
-	errorOptions      = luaval.NewOptions("handle")
+	errorOptions      = luaval.NewOptions("handle", "headers")
 	cookieOptions     = luaval.NewOptions(
 		"name", "value", "path", "domain", "max_age", "expires", "secure", "http_only", "same_site",
 	)

@@ -10,10 +10,11 @@ func TestREWaits(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		function api.get()
-			return rover.re.gsub("abc", "[ac]", function(c)
+			local text = rover.re.gsub("abc", "[ac]", function(c)
 				rover.sleep(0)
 				return (rover.re.gsub(c, "[ac]", "<$0>"))
 			end)
+			return text
 		end
 		return api`)
 	s.expect("GET /", "200 <a>b<c>")

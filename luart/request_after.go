@@ -40,17 +40,17 @@ func (x *Exchange) runAfter() {
 // callHook calls an after hook. One that ends because it wants to decode a body where there
 // is none has nothing to say about the response: what it did before stands. Only the holder
 // may call it.
-func (x *Exchange) callHook(h *handler, res lua.LValue) (lua.LValue, *ScriptError) {
+func (x *Exchange) callHook(h *handler, res lua.LValue) (returned, *ScriptError) {
 	vm := x.gen.vm
-	v, err := vm.pcall(&x.call, h.fn, x.ctxValue(), res)
+	v, err := vm.pcallReturned(&x.call, h.fn, x.ctxValue(), res)
 	if err == nil {
 		return v, nil
 	}
 	var api *lua.ApiError
 	if x.absent != nil && vm.budget.why == nil && errors.As(err, &api) && api.Object == lua.LValue(x.absent) {
-		return lua.LNil, nil
+		return returnedNothing, nil
 	}
-	return lua.LNil, vm.scriptError(&x.call, err)
+	return returnedNothing, vm.scriptError(&x.call, err)
 }
 
 // callAfterHooks runs the after hooks on res, which is what is to be sent if it returns true; else
@@ -85,7 +85,7 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 			x.setErrorReply(err, h)
 			return false
 		}
-		if v == lua.LNil || v == lua.LValue(ud) {
+		if v.nothing() || v.only(ud) {
 			continue
 		}
 		x.outcome.err = nil

@@ -21,20 +21,13 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
 		x.waitErr = nil
-		t := vm.main.CreateTable(0, 4)
-		t.RawSetString("message", lua.LString(err.Message))
-		t.RawSetString("status", lua.LNumber(err.Status))
-		t.RawSetString("traceback", lua.LString(err.Traceback))
-		if list, bad := jsonlua.Decode(x.th.L, err.Errors); bad == nil {
-			t.RawSetString("errors", list)
-		}
-		v, failed := vm.call1(&x.call, on.fn, t, x.ctxValue())
+		v, failed := vm.callReturned(&x.call, on.fn, err.table(x.th.L), x.ctxValue())
 		if x.trace != nil {
-			x.trace.Record("on_error ("+on.where+") about "+err.Message, describeResult(v, failed))
+			x.trace.Record("on_error ("+on.where+") about "+err.Message, v.describe(failed))
 		}
 		if failed != nil {
 			x.logError(failed, on)
-		} else if v != lua.LNil && x.setOnErrorReply(v, err, on) {
+		} else if !v.nothing() && x.setOnErrorReply(v, err, on) {
 			return
 		}
 	}
@@ -51,31 +44,37 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 // setOnErrorReply makes the reply of what on_error returned, with the status of the error
 // unless it says another. It reports whether that can be the answer. Only the holder may call
 // it.
-func (x *Exchange) setOnErrorReply(v lua.LValue, err *ScriptError, on *handler) bool {
-	reply, ok, wrong := x.outcome.replyFor(x.gen.vm.budget, v)
-	if ud, isObject := v.(*lua.LUserData); isObject && !ok {
-		r, isResponse := ud.Value.(*response)
-		switch {
-		case isResponse && r.decision != Answer: // the request has failed, and does not go on
-			return false
-		case isResponse && r.stream != nil:
-			x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
-			return false
-		case isResponse && !r.over:
-			reply, ok = *r, true
-		}
-	}
-	if !ok {
-		text := "on_error returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected"
-		if wrong != nil {
-			text = "on_error returned a value that is not JSON: " + wrong.Error()
-		}
-		x.logError(&ScriptError{Status: http.StatusInternalServerError, Message: on.where + ": " + text}, on)
+func (x *Exchange) setOnErrorReply(v returned, err *ScriptError, on *handler) bool {
+	reply, wrong := x.outcome.replyFor(x.gen.vm.budget, v)
+	switch {
+	case wrong != "":
+		x.logError(&ScriptError{Status: http.StatusInternalServerError, Message: on.where + ": on_error " + wrong}, on)
+		return false
+	case reply.decision != Answer: // the request has failed, and does not go on
+		return false
+	case reply.stream != nil:
+		x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
 		return false
 	}
 	x.outcome.reply, x.outcome.err = reply, reply.handled
 	x.outcome.inheritStatus(err.Status)
+	if x.outcome.reply.status == err.Status {
+		x.outcome.reply.addMissing(err.Header)
+	}
 	return true
+}
+
+// table is err as on_error gets it. Only the holder may call it.
+func (e *ScriptError) table(L *lua.LState) *lua.LTable {
+	t := luaval.NewError(e.Status, e.Message)
+	t.RawSetString("traceback", lua.LString(e.Traceback))
+	if list, bad := jsonlua.Decode(L, e.Errors); bad == nil {
+		t.RawSetString("errors", list)
+	}
+	if e.Header != nil {
+		t.RawSetString("headers", luaval.PlainHeaderTable(e.Header))
+	}
+	return t
 }
 
 // errorReply is what the client gets to see of an error.
@@ -87,7 +86,11 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 		res.headerMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
 		return res
 	case err.Deliberate:
-		return faultsResponse(err.Status, err.Message, err.Errors)
+		res := faultsResponse(err.Status, err.Message, err.Errors)
+		if err.Header != nil {
+			res.setAll(err.Header)
+		}
+		return res
 	case x.gen.debug && x.asked == nil:
 		return x.debugReply(err)
 	case err.Status == http.StatusGatewayTimeout:

@@ -34,44 +34,36 @@ func (o *outcome) inheritStatus(status int) {
 }
 
 // setReply makes the reply of what a function returned. Only the holder may call it.
-func (x *Exchange) setReply(v lua.LValue, h *handler) {
+func (x *Exchange) setReply(v returned, h *handler) {
 	x.outcome.decision = Answer
 	defer func() { x.outcome.inheritStatus(x.answersFor) }()
-	reply, ok, err := x.outcome.replyFor(x.gen.vm.budget, v)
-	switch {
-	case ok:
-		x.outcome.reply = reply
-		return
-	case err != nil:
+	reply, wrong := x.outcome.replyFor(x.gen.vm.budget, v)
+	if wrong != "" {
 		x.setErrorReply(&ScriptError{
 			Status:  http.StatusInternalServerError,
-			Message: h.where + ": " + h.route + " returned a value that is not JSON: " + err.Error(),
+			Message: h.where + ": " + h.route + " " + wrong,
 			killed:  x.gen.vm.budget.why != nil,
 		}, h)
 		return
 	}
-	if ud, ok := v.(*lua.LUserData); ok {
-		if r, ok := ud.Value.(*response); ok && !r.over {
-			x.outcome.reply = *r
-			x.outcome.decision = r.decision
-			x.outcome.by = h
-			x.outcome.err = r.handled
-			return
-		}
+	x.outcome.reply, x.outcome.decision = reply, reply.decision
+	if v.isResponse() {
+		x.outcome.by, x.outcome.err = h, reply.handled
 	}
-	x.setErrorReply(&ScriptError{
-		Status:  http.StatusInternalServerError,
-		Message: h.where + ": " + h.route + " returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected",
-	}, h)
 }
 
-// replyFor returns the response that a value stands for which is none itself. ok is false
-// for others, err for a table that is no JSON. Only the holder may call it.
-func (o *outcome) replyFor(b luaval.Budget, v lua.LValue) (r response, ok bool, err error) {
+// replyFor returns the response that what a function returned stands for. wrong says what it returned
+// that is none. Only the holder may call it.
+func (o *outcome) replyFor(b luaval.Budget, v returned) (r response, wrong string) {
 	r = response{status: http.StatusOK, byDefault: true}
-	switch v := v.(type) {
+	switch v := v.value.(type) {
+	case *lua.LNilType:
+		r.status = http.StatusNoContent
 	case *lua.LTable:
-		o.buf, err = jsonlua.Append(b, o.buf[:0], v)
+		var err error
+		if o.buf, err = jsonlua.Append(b, o.buf[:0], v); err != nil {
+			return r, "returned a value that is not JSON: " + err.Error()
+		}
 		r.ctype, r.body = typeJSON, o.buf
 	case lua.LString:
 		o.buf = append(o.buf[:0], v...)
@@ -80,13 +72,17 @@ func (o *outcome) replyFor(b luaval.Budget, v lua.LValue) (r response, ok bool, 
 		o.buf = append(o.buf[:0], luaval.ExactText(v)...)
 		r.ctype, r.body = typeText, o.buf
 	default:
-		text, isText := html.Text(v)
-		if !isText {
-			return r, false, nil
+		if text, isText := html.Text(v); isText {
+			r.ctype, r.body = typeHTML, []byte(text)
+			break
 		}
-		r.ctype, r.body = typeHTML, []byte(text)
+		made := responseOf(v)
+		if made == nil || made.over {
+			return r, "returned a " + luaval.TypeName(v) + ": a table, a string, a number, a boolean, nil or a response expected"
+		}
+		r = *made
 	}
-	return r, err == nil, err
+	return r, v.applyTo(&r)
 }
 
 // unclear answers a request whose target no hook can be looked up for.

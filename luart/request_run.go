@@ -106,7 +106,7 @@ func (x *Exchange) runHandlers() {
 			x.setErrorReply(err, h)
 			return
 		}
-		if v != lua.LNil {
+		if !v.nothing() {
 			x.setReply(v, h)
 			return
 		}
@@ -135,7 +135,7 @@ func (x *Exchange) runHandlers() {
 	switch {
 	case err != nil:
 		x.setErrorReply(err, h)
-	case v == lua.LNil:
+	case v.nothing():
 		x.outcome.reply = response{status: http.StatusNoContent, byDefault: true}
 		x.outcome.inheritStatus(x.answersFor)
 	default:
@@ -154,7 +154,7 @@ func (x *Exchange) coverRewritten(params []route.Param) {
 
 // callHandler calls a function of the tree with ctx, or with ctx and res. Only the holder may
 // call it.
-func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (lua.LValue, *ScriptError) {
+func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (returned, *ScriptError) {
 	if x.trace == nil {
 		return x.callFunction(h, res)
 	}
@@ -162,19 +162,19 @@ func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (lua.LValue, *Scri
 	v, err := x.callFunction(h, res)
 	x.trace.add(Step{
 		At: began.Sub(x.trace.began), Took: time.Since(began),
-		What: h.route + " (" + h.where + ")", Result: describeResult(v, err),
+		What: h.route + " (" + h.where + ")", Result: v.describe(err),
 	})
 	return v, err
 }
 
-func (x *Exchange) callFunction(h *handler, res []lua.LValue) (lua.LValue, *ScriptError) {
+func (x *Exchange) callFunction(h *handler, res []lua.LValue) (returned, *ScriptError) {
 	x.running = h
 	switch vm := x.gen.vm; {
 	case len(res) > 0:
 		return x.callHook(h, res[0])
 	case h.noCtx:
-		return vm.call1(&x.call, h.fn)
+		return vm.callReturned(&x.call, h.fn)
 	default:
-		return vm.call1(&x.call, h.fn, x.ctxValue())
+		return vm.callReturned(&x.call, h.fn, x.ctxValue())
 	}
 }

@@ -196,7 +196,7 @@ func (st *streaming) produce() {
 		st.failed = failed
 		return
 	}
-	piece, more, err := st.stream.piece(v)
+	piece, more, err := st.stream.piece(x.gen.vm.budget, v)
 	if err != nil {
 		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 		return

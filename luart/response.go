@@ -129,15 +129,6 @@ func checkResponse(L *lua.LState, n int) *response {
 	return nil
 }
 
-// checkStatus returns argument n as the status of an answer.
-func checkStatus(L *lua.LState, n int) int {
-	status := luaval.CheckInt(L, n)
-	if status < 200 || status > 599 {
-		luaval.ArgError(L, n, "status between 200 and 599 expected, got "+strconv.Itoa(status))
-	}
-	return status
-}
-
 // checkHeader returns arguments n and n+1 as a header's canonical name and value.
 func checkHeader(L *lua.LState, n int) (name, value string) {
 	name = checkHeaderName(L, n)

@@ -32,6 +32,9 @@ type ScriptError struct {
 	// body:expect, say. nil: nothing.
 	Errors []byte
 
+	// Header is what the script wants sent along: error{status=401, headers={…}}. nil: nothing.
+	Header http.Header
+
 	// Handle says that the script wants whoever handles errors to answer a deliberate one, if
 	// there is anybody: error{status=404, handle=true}.
 	Handle bool
@@ -82,6 +85,12 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 				e.Status, e.Deliberate = int(status), true
 				e.Handle = obj.RawGetString("handle") == lua.LTrue
 				e.Errors = vm.errorList(obj)
+				if header, err := errorHeaders(obj); err == nil {
+					e.Header = header
+				} else {
+					e.Status, e.Deliberate, e.Handle = http.StatusInternalServerError, false, false
+					e.Message = err.Error() + ": " + e.Message
+				}
 			}
 		}
 	case lua.LString:
@@ -94,7 +103,7 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	}
 	switch {
 	case why != nil:
-		e.Status, e.Deliberate, e.Handle, e.killed = http.StatusInternalServerError, false, false, killed
+		e.Status, e.Deliberate, e.Handle, e.Header, e.killed = http.StatusInternalServerError, false, false, nil, killed
 		if !killed {
 			e.Status = endedStatus(why)
 		}

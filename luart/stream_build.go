@@ -8,6 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-rover/rover/luart/html"
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -38,10 +40,12 @@ const maxRetry = 86_400_000
 // api.sse(producer[, retry_ms]) answers 200 with an event stream: producer returns the
 // data of an event, or {data =, event =, id =, retry =}; {} sends a comment. retry_ms is
 // how long clients wait before they come again. api.sse:status(status, producer[, retry_ms])
-// and api.sse:with_headers(headers, producer[, retry_ms]) are variants.
+// and api.sse:with_headers([status,] headers, producer[, retry_ms]) are variants.
+//
+// The data of an event may be any plain value: a string, a number or a boolean is its text, a table
+// its JSON.
 func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, methods map[string]lua.LGFunction)) {
 	plain := func(L *lua.LState, name string, headers, producer int) int {
-		L.Remove(1) // the builder: errors count from the first argument a script gave
 		r := &response{status: checkBodyStatus(L, 1), ctype: checkContentType(L, 2)}
 		if headers > 0 {
 			r.addHeaders(L, headers)
@@ -73,12 +77,14 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 		}
 		return g.pushResponse(L, r)
 	}
-	add("sse", func(L *lua.LState) int {
-		L.Remove(1)
-		return sse(L, 0, 0, 1)
-	}, map[string]lua.LGFunction{
-		"status":       func(L *lua.LState) int { return sse(L, checkBodyStatus(L, 2), 0, 3) },
-		"with_headers": func(L *lua.LState) int { return sse(L, 0, 2, 3) },
+	add("sse", func(L *lua.LState) int { return sse(L, 0, 0, 1) }, map[string]lua.LGFunction{
+		"status": func(L *lua.LState) int { return sse(L, checkBodyStatus(L, 1), 0, 2) },
+		"with_headers": func(L *lua.LState) int {
+			if L.Get(1).Type() == lua.LTNumber {
+				return sse(L, checkBodyStatus(L, 1), 2, 3)
+			}
+			return sse(L, 0, 1, 2)
+		},
 	})
 }
 
@@ -128,11 +134,11 @@ func bodyless(status int) bool {
 
 // piece returns the bytes to send of what the producer returned, and false for nil, the
 // end. Only the holder may call it.
-func (s *stream) piece(v lua.LValue) (bytes string, more bool, err error) {
+func (s *stream) piece(b luaval.Budget, v lua.LValue) (bytes string, more bool, err error) {
 	if v == lua.LNil {
 		return "", false, nil
 	}
-	text, isText := luaval.StringValue(v)
+	text, isText := pieceText(v)
 	table, isTable := v.(*lua.LTable)
 	switch {
 	case isText && !s.events:
@@ -140,7 +146,7 @@ func (s *stream) piece(v lua.LValue) (bytes string, more bool, err error) {
 	case isText:
 		return string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, nil
 	case isTable && s.events:
-		e, err := toEvent(table)
+		e, err := toEvent(b, table)
 		if err != nil {
 			return "", false, fmt.Errorf("%s: the producer of %s returned an event %w", s.where(), s.name, err)
 		}
@@ -161,15 +167,39 @@ func (s *stream) where() string {
 	return fmt.Sprintf("%s:%d", s.producer.Proto.SourceName, s.producer.Proto.LineDefined)
 }
 
+// pieceText returns a string, a number or HTML as text.
+func pieceText(v lua.LValue) (string, bool) {
+	if text, ok := html.Text(v); ok {
+		return text, true
+	}
+	return luaval.StringValue(v)
+}
+
+// dataText returns the data of an event as text: any plain value.
+func dataText(b luaval.Budget, v lua.LValue) (string, error) {
+	if text, ok := pieceText(v); ok {
+		return text, nil
+	}
+	text, err := jsonlua.Append(b, nil, v)
+	if err != nil {
+		return "", fmt.Errorf("whose data is no plain value: %w", err)
+	}
+	return string(text), nil
+}
+
 // toEvent makes an event of {data =, event =, id =, retry =}.
-func toEvent(t *lua.LTable) (event, error) {
+func toEvent(b luaval.Budget, t *lua.LTable) (event, error) {
 	e := event{retry: -1}
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		key, _ := k.(lua.LString)
 		text, isText := luaval.StringValue(v)
 		switch key {
 		case "data":
-			e.data, e.hasData = text, true
+			data, err := dataText(b, v)
+			if err != nil {
+				return e, err
+			}
+			e.data, e.hasData, isText = data, true, true
 		case "event":
 			e.name = text
 			if strings.ContainsAny(text, "\r\n\x00") {

@@ -85,6 +85,15 @@ func (x *Exchange) Explain(t *Trace) {
 }
 
 // describeResult says what a function has returned.
+// describe says what a function returned.
+func (v returned) describe(err *ScriptError) string {
+	text := describeResult(v.value, err)
+	if err == nil && v.status != lua.LNil {
+		text += ", " + v.status.String()
+	}
+	return text
+}
+
 func describeResult(v lua.LValue, err *ScriptError) string {
 	if err != nil {
 		return "error: " + err.Message

@@ -36,7 +36,7 @@ func newTypes(vm *VM) types {
 	t.hooks.RawSetString("__newindex", L.NewFunction(hooksNewIndex))
 	t.builder = luaval.NewType(L, "response builder", nil, builderIndex)
 	t.builder.RawSetString("__newindex", L.NewFunction(builderIndex))
-	t.builder.RawSetString("__call", L.NewFunction(builderCall))
+	t.builder.RawSetString("__call", luaval.NewStripped(L, builderCall))
 	t.lifeHook = luaval.NewType(L, "hook", nil, noHookField)
 	t.lifeHook.RawSetString("__newindex", L.NewFunction(noHookField))
 	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))

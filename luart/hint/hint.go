@@ -36,7 +36,6 @@ var (
 	gotFunction = regexp.MustCompile(`^bad argument #\d+ to \S+ \(\w+ expected, got function\)$|^cannot perform \w+ operation between (function and \w+|\w+ and function)$`)
 	withNil     = regexp.MustCompile(`^cannot perform \w+ operation between (nil and \w+|\w+ and nil)$|^attempt to compare (nil with \w+|\w+ with nil)$`)
 	needsColon  = regexp.MustCompile(`^call (api[\w.]*:\w+\([\w, …]+\)) with a colon$`)
-	needsDot    = regexp.MustCompile(`^bad argument #\d+ to \w+ \([\w ]+ expected, got userdata\)$|^api\.json: .*userdata`)
 	noSubmethod = regexp.MustCompile(`^api\.(\w+)\.(\w+): .* has no such method;`)
 	notMethod   = regexp.MustCompile(`^api[^:]*: "(\w+)" is not a method; `)
 )
@@ -83,8 +82,6 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 		return h.methodAsValue()
 	case withNil.MatchString(message):
 		return h.byteIndex()
-	case needsDot.MatchString(message):
-		return h.builderWithColon()
 	}
 	return ""
 }
@@ -96,23 +93,6 @@ func IndexedKey(message string) (key string, ok bool) {
 		return "", false
 	}
 	return m[2], true
-}
-
-// builderWithColon is for api:json({…}).
-func (h *Finder) builderWithColon() string {
-	hint := ""
-	for _, s := range h.Sites.Calls[h.Line] {
-		get, ok := s.Expr.(*ast.AttrGetExpr)
-		if !ok || !s.Colon || s.Scope.KindOf(get.Object) != chunk.KindAPI {
-			continue
-		}
-		name := get.Key.(*ast.StringExpr).Value
-		if hint != "" || h.Builders[name] == nil || h.Builders[name].Colon {
-			return ""
-		}
-		hint = WithDot(Text(get.Object), name)
-	}
-	return hint
 }
 
 // lateRoute is for a route defined when it is too late, and for builders that there are

@@ -197,8 +197,3 @@ func Text(e ast.Expr) string {
 	}
 	return ""
 }
-
-// WithDot is what to write for api:json(…).
-func WithDot(object, name string) string {
-	return fmt.Sprintf("write %s.%s(…) with a dot: of the builders only error and at take a colon", object, name)
-}

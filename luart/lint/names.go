@@ -271,9 +271,6 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 // builder returns a builder by its name, nil if there is none.
 func (c *checker) builder(name string) *hint.Builder { return c.o.Names.Builders[name] }
 
-// takesNothing are the builders that have no argument that api could be taken for.
-var takesNothing = []string{"no_content", "pass"}
-
 // apiCall is for api.x(…) and api:x(…).
 func (c *checker) apiCall(name string, colon bool, object string, report func(code, message, remedy string)) {
 	switch {
@@ -286,8 +283,6 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 		report("unknown-field", fmt.Sprintf("%s has no builder and no hook %s", object, name), spelling.DidYouMean(spelling.Nearest(name, names)))
 	case c.builder(name).Colon && !colon:
 		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, name), fmt.Sprintf("write %s:%s(…) with a colon", object, name))
-	case !c.builder(name).Colon && colon && !slices.Contains(takesNothing, name):
-		report("colon-call", fmt.Sprintf("%s:%s is called with a colon", object, name), hint.WithDot(object, name))
 	}
 }
 

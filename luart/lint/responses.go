@@ -56,29 +56,15 @@ func (c *checker) dropped(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 // arguments is for literal arguments of builders that cannot be right.
 func (c *checker) arguments(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if e.Receiver == nil {
-		get, ok := e.Func.(*ast.AttrGetExpr)
-		if !ok || s.scope.KindOf(get.Object) != chunk.KindAPI || c.o.Names.Env == nil {
-			return
-		}
-		key, ok := get.Key.(*ast.StringExpr)
-		if !ok {
-			return
-		}
-		report := func(message, remedy string) {
-			line, column := f.place(e.Line(), key.Line(), 2, hint.Text(get.Object), ".", key.Value)
-			c.add(f.File, line, column, Error, "bad-argument", message, remedy)
-		}
-		name := hint.Text(get)
-		switch key.Value {
-		case "json", "text", "html", "raw", "redirect":
-			if len(e.Args) == 0 {
-				report(name+" is called without an argument", "")
-			} else if _, isNumber := e.Args[0].(*ast.NumberExpr); isNumber && len(e.Args) > 1 {
-				report(name+" takes no status", fmt.Sprintf("write %s:status(status, …)", name))
-			} else if _, isTable := e.Args[0].(*ast.TableExpr); isTable && (key.Value == "text" || key.Value == "redirect" || key.Value == "raw") {
-				report(name+" takes a string, not a table", "")
+		if get, ok := e.Func.(*ast.AttrGetExpr); ok && s.scope.KindOf(get.Object) == chunk.KindAPI {
+			if key, ok := get.Key.(*ast.StringExpr); ok {
+				c.valueArguments(f, e, get.Object, ".", key.Value, key.Line())
 			}
 		}
+		return
+	}
+	if s.scope.KindOf(e.Receiver) == chunk.KindAPI && e.Method != "error" {
+		c.valueArguments(f, e, e.Receiver, ":", e.Method, e.Line()+20)
 		return
 	}
 	get, isBuilder := e.Receiver.(*ast.AttrGetExpr)
@@ -140,6 +126,7 @@ func (c *checker) function(f *checkedFile, n *function) {
 				"return nothing to let the request go on, and a response such as api:error(403, …) to refuse it")
 		})
 	}
+	c.returnedCount(f, n)
 	if !n.isRoute() || !c.answersGet(f, n) || !falls(n.expr.Stmts) {
 		return
 	}

@@ -44,7 +44,7 @@ func NewJSONArray(L *lua.LState) *lua.LTable {
 // of the process shares it; nothing may write to it.
 var StateMeta = newJSONMeta("rover.state")
 
-// Unmarked reports whether a table has no metatable but what rover.state gives.
+// Unmarked reports whether a table has no metatable but what rover.state or error gives.
 func Unmarked(t *lua.LTable) bool {
-	return t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta)
+	return t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta) || t.Metatable == lua.LValue(ErrorMeta)
 }

@@ -2,21 +2,44 @@ package luaval
 
 import lua "github.com/yuin/gopher-lua"
 
-// RaiseStatus is error{status=…, message=…}. tostring of it says where that was.
-func RaiseStatus(L *lua.LState, status int, message string) {
-	text := message
-	if at := L.Where(1); at != "" { // "app.lua:12:"
-		text = at + " " + text
-	}
-	meta := L.CreateTable(0, 2)
-	meta.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
+// ErrorMeta is the metatable of error{status=…, message=…}, which has no other: tostring of one is its
+// message. Every VM of the process shares it; nothing may write to it.
+var ErrorMeta = newErrorMeta()
+
+func newErrorMeta() *lua.LTable {
+	meta := newJSONMeta("error")
+	meta.RawSetString("__tostring", &lua.LFunction{IsG: true, GFunction: func(L *lua.LState) int {
+		message := lua.LNil
+		if t, ok := L.Get(1).(*lua.LTable); ok {
+			message = t.RawGetString("message")
+		}
+		text, _ := StringValue(message)
 		L.Push(lua.LString(text))
 		return 1
-	}))
-	meta.RawSetString("__metatable", lua.LFalse)
-	t := L.CreateTable(0, 2)
-	t.Metatable = meta
+	}})
+	return meta
+}
+
+// MarkError gives a table that is being raised its text, if it is an error with a status and has no
+// metatable of its own.
+func MarkError(t *lua.LTable) {
+	if t.Metatable != lua.LNil || t.RawGetString("status").Type() != lua.LTNumber {
+		return
+	}
+	if _, ok := StringValue(t.RawGetString("message")); ok {
+		t.Metatable = ErrorMeta
+	}
+}
+
+// NewError is an error that tells a client a status and a message, as a table.
+func NewError(status int, message string) *lua.LTable {
+	t := &lua.LTable{Metatable: ErrorMeta}
 	t.RawSetString("status", lua.LNumber(status))
 	t.RawSetString("message", lua.LString(message))
-	L.Error(t, 1)
+	return t
+}
+
+// RaiseStatus is error{status=…, message=…}.
+func RaiseStatus(L *lua.LState, status int, message string) {
+	L.Error(NewError(status, message), 1)
 }

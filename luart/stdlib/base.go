@@ -48,12 +48,15 @@ func baseCollectGarbage(L *lua.LState) int {
 	return 1
 }
 
-// baseError is error(value[, level]). A string gets the position "file:line: " of its caller (level
+// baseError is error(value[, level]). {status=…, message=…} gets its message as its text. A string gets the position "file:line: " of its caller (level
 // 1), of the caller's caller (2) and so on; level 0 adds none.
 func baseError(L *lua.LState) int {
 	value, level := L.Get(1), luaval.OptInt(L, 2, 1)
 	if lua.LVCanConvToString(value) && level > 0 {
 		value = lua.LString(where(L, level) + luaval.ToString(L, value))
+	}
+	if t, ok := value.(*lua.LTable); ok {
+		luaval.MarkError(t)
 	}
 	L.Error(value, 0)
 	return 0
@@ -309,7 +312,7 @@ func baseSetmetatable(L *lua.LState) int {
 		luaval.ArgError(L, 2, "nil or table expected")
 	}
 	luaval.CheckTypes(L, 2, lua.LTNil, lua.LTTable)
-	if meta, ok := table.Metatable.(*lua.LTable); ok && meta.RawGetString("__metatable") != lua.LNil {
+	if meta, ok := table.Metatable.(*lua.LTable); ok && meta != luaval.ErrorMeta && meta.RawGetString("__metatable") != lua.LNil {
 		L.RaiseError("cannot change a protected metatable")
 	}
 	table.Metatable = L.Get(2)

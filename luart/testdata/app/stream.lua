@@ -16,7 +16,7 @@
 -- GET /bad/name => 500 app.lua:74: the producer of api.sse returned an event whose event "a\nb" contains CR, LF or NUL
 -- GET /bad/id => 500 app.lua:75: the producer of api.sse returned an event whose id "\x00" contains CR, LF or NUL
 -- GET /bad/retry => 500 app.lua:76: the producer of api.sse returned an event whose retry is not whole milliseconds from 0 to 86400000
--- GET /bad/data => 500 app.lua:77: the producer of api.sse returned an event whose data is a table: a string expected
+-- GET /bad/data => 500 app.lua:77: the producer of api.sse returned an event whose data is no plain value: cannot encode a function as JSON (at .f)
 -- GET /bad/none => 500 app.lua:78: the producer of api.sse returned an event "x" without data, which no client delivers: give it data = ""
 -- GET /raises => 500 app.lua:79: no
 -- GET /raises/409 => 409 taken
@@ -74,7 +74,7 @@ function api.bad.field.get() return api.sse(function() return { evnet = "x" } en
 function api.bad.name.get() return api.sse(function() return { data = "", event = "a\nb" } end) end
 function api.bad.id.get() return api.sse(function() return { data = "", id = "\0" } end) end
 function api.bad.retry.get() return api.sse(function() return { retry = -1 } end) end
-function api.bad.data.get() return api.sse(function() return { data = {} } end) end
+function api.bad.data.get() return api.sse(function() return { data = { f = print } } end) end
 function api.bad.none.get() return api.sse(function() return { event = "x" } end) end
 function api.raises.get() return api.stream(200, "text/plain", function() error("no") end) end
 api.raises["409"].get = function() return api.sse(function() error { status = 409, message = "taken" } end) end

@@ -7,5 +7,10 @@ function api.d.get() return api.redirect(301, "/b") end --> bad-argument
 function api.e.get() return api.text { "x" } end --> bad-argument
 function api.f.get() return api.json() end --> bad-argument
 function api.g.get() return api:error(404) end --> bad-argument
-function api.h.get() error { status = 302, message = "moved" } end --> bad-argument
+function api.m.get() error { status = 302, message = "moved" } end --> bad-argument
+function api.h.get() return api:json(201, {}) end --> bad-argument
+function api.i.get() return api.text("x", 99) end --> bad-argument
+function api.j.get() return api:redirect("/b", 200) end --> bad-argument
+function api.k.get() return api.raw("x", "text/x", "201") end --> bad-argument
+function api.l.get() return api.text(("x"):gsub("x", "y")) end --> bad-argument
 return api

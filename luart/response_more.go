@@ -1,0 +1,162 @@
+package luart
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// This file is what can be said of a response in passing: api.text(s, 201, headers) and return s, 201,
+// headers.
+
+// statusOf returns v as the status of an answer. wrong says what it is instead.
+func statusOf(v lua.LValue) (status int, wrong string) {
+	n, ok := v.(lua.LNumber)
+	status = int(n)
+	switch {
+	case !ok:
+		return 0, "status expected, got " + luaval.TypeName(v)
+	case status < 200 || status > 599 || lua.LNumber(status) != n:
+		return 0, "status between 200 and 599 expected, got " + luaval.ExactString(n)
+	}
+	return status, ""
+}
+
+// onlyFirst is what to do about a value that was not meant as a status: most often it is the second
+// of a call such as s:gsub(…), which gives two.
+const onlyFirst = "; a call in parentheses gives its first value only"
+
+// checkStatus returns argument n as the status of an answer.
+func checkStatus(L *lua.LState, n int) int {
+	if L.Get(n).Type() != lua.LTNumber {
+		luaval.ArgTypeError(L, n, "number")
+	}
+	status, wrong := statusOf(L.Get(n))
+	if wrong != "" {
+		luaval.ArgError(L, n, wrong)
+	}
+	return status
+}
+
+// checkRedirect returns argument n as the status of a redirect.
+func checkRedirect(L *lua.LState, n int) int {
+	status := checkStatus(L, n)
+	if status < 300 || status > 399 {
+		luaval.ArgError(L, n, "status between 300 and 399 expected, got "+strconv.Itoa(status))
+	}
+	return status
+}
+
+// checkMore reads argument n, a status, and n+1, headers; nil for either is for none.
+func (r *response) checkMore(L *lua.LState, n int) {
+	if v := L.Get(n); v != lua.LNil {
+		status, wrong := statusOf(v)
+		if wrong != "" {
+			luaval.ArgError(L, n, wrong+onlyFirst)
+		}
+		r.status, r.byDefault = status, false
+	}
+	r.checkMoreHeaders(L, n+1)
+}
+
+func (r *response) checkMoreHeaders(L *lua.LState, n int) {
+	if L.Get(n) == lua.LNil {
+		return
+	}
+	if L.Get(n).Type() != lua.LTTable {
+		luaval.ArgError(L, n, "headers expected, a table, got "+luaval.TypeName(L.Get(n)))
+	}
+	r.addHeaders(L, n)
+}
+
+// checkErrorValue returns argument n as the message of api:error: a text, or what was raised as an
+// error. A text is taken as it is, also where error or the VM has put the place before it: scripts
+// choose what clients are told.
+func checkErrorValue(L *lua.LState, n int) (message string, headers http.Header) {
+	switch v := L.Get(n).(type) {
+	case *lua.LTable:
+		headers, err := errorHeaders(v)
+		if err != nil {
+			luaval.ArgError(L, n, err.Error())
+		}
+		if text, ok := luaval.StringValue(v.RawGetString("message")); ok {
+			return text, headers
+		}
+		if L.GetMetaField(v, "__tostring") != lua.LNil {
+			return luaval.ToString(L, v), headers
+		}
+		luaval.ArgError(L, n, "message or error expected, got a table without a message")
+	case lua.LBool:
+		return luaval.ExactText(v), nil
+	}
+	return luaval.CheckText(L, n), nil
+}
+
+// checkErrorOptions reads argument n, the options of api:error: headers, and handle, which it returns.
+func (r *response) checkErrorOptions(L *lua.LState, n int) (handle bool) {
+	if L.Get(n) == lua.LNil {
+		return false
+	}
+	errorOptions.EachOf(L, luaval.CheckTable(L, n), "api:error", func(key string, v lua.LValue) {
+		ok := false
+		switch key {
+		case "handle":
+			handle, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
+		case "headers":
+			var t *lua.LTable
+			if t, ok = v.(*lua.LTable); ok {
+				headers := luaval.CheckHeaders(L, t)
+				if why := framingIn(headers); why != "" {
+					L.RaiseError("api:error: %s", why)
+				}
+				r.setAll(headers)
+			}
+		}
+		if !ok {
+			L.RaiseError("api:error: option %s cannot be a %s (%s)", key, luaval.TypeName(v), v.String())
+		}
+	})
+	return handle
+}
+
+// errorHeaders returns the headers of an error, error{status=, headers=}.
+func errorHeaders(e *lua.LTable) (http.Header, error) {
+	v := e.RawGetString("headers")
+	if v == lua.LNil {
+		return nil, nil
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, fmt.Errorf("the headers of the error are a %s: a table expected", luaval.TypeName(v))
+	}
+	headers, err := luaval.Headers(t)
+	if err != nil {
+		return nil, fmt.Errorf("the headers of the error: %w", err)
+	}
+	if why := framingIn(headers); why != "" {
+		return nil, fmt.Errorf("the headers of the error: %s", why)
+	}
+	return headers, nil
+}
+
+// setAll sets the headers of a response.
+func (r *response) setAll(headers http.Header) {
+	h := r.headerMap()
+	for name, values := range headers {
+		h[name] = values
+	}
+}
+
+// framingIn returns a header of those that say how a message is framed, "" for none.
+func framingIn(headers http.Header) string {
+	for name := range headers {
+		if luaval.IsFraming(name) {
+			return fmt.Sprintf("%s follows from the message and cannot be changed", name)
+		}
+	}
+	return ""
+}
