@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,8 +23,21 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 			row("scripts", "%s", strings.Join(s.Scripts, ", "))
 		}
 		row("version", "%d, since %s", s.Version, s.LoadedAt.Format(time.DateTime))
+		for _, path := range s.Kept {
+			row("kept", "%s: it had not changed when the config was loaded", path)
+		}
 		row("reloads", "%d, refused %d", s.Reloads.Done, s.Reloads.Failed)
-		row("rollback", "%s", map[bool]string{true: "possible", false: "nothing to go back to"}[s.Rollback])
+		switch {
+		case s.RolledBack:
+			row("rollback", "what was there before the last reload runs; another rollback undoes it")
+		case s.Rollback:
+			row("rollback", "possible")
+		default:
+			row("rollback", "nothing to go back to")
+		}
+		for _, path := range s.FilesDiffer {
+			row("differs", "%s: it holds something else than what runs; a reload loads it", path)
+		}
 		if s.Watch {
 			row("watch", "reloads when a file changes")
 		}
@@ -55,7 +69,11 @@ func printPersist(s *scripts.PersistStatus, row func(name, format string, args .
 	default:
 		row("persist", "%s; nothing saved yet", when)
 	}
-	row("", "%s in the storage", s.Folder)
+	if filepath.IsAbs(s.Folder) {
+		row("", "in %s", s.Folder)
+	} else {
+		row("", "%s in the storage", s.Folder)
+	}
 	for _, key := range s.SetAside {
 		row("set aside", "%s", key)
 	}

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -163,7 +164,9 @@ func (s *Set) persistStatus() *PersistStatus {
 	status.Interval, status.MaxSize = s.persist.Interval.String(), s.persist.MaxSize
 	status.SetAside = slices.Clone(status.SetAside)
 	if disk, ok := s.persist.storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
-		status.Folder = disk.Filename(status.Folder)
+		if folder, err := filepath.Abs(disk.Filename(status.Folder)); err == nil {
+			status.Folder = folder
+		}
 	}
 	return &status
 }
