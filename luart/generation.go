@@ -49,6 +49,9 @@ type Script struct {
 	FakeNetwork http.RoundTripper                // what rover.http asks in place of the network; nil: the network
 	Config      map[string]string                // rover.config
 
+	// Seed is what math.random and rover.crypto begin with, in tests; nil: nobody can predict them.
+	Seed *uint64
+
 	Libraries []*lib.Library // what it finds in rover beside the VM's own, in this order
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
@@ -208,6 +211,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Loaded:  g.loaded,
 		Read:    g.sources.Add,
 		Clock:   vm.clock,
+		Seed:    s.Seed,
 		Domain:  &g.domain,
 	})
 	g.templates = html.NewTemplates(g.env)

@@ -2,9 +2,11 @@ package luart
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -138,6 +140,11 @@ func (s *Script) grants() lib.Grants {
 	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork}
 	if s.AllowEnv {
 		grants.Getenv = s.Getenv
+	}
+	if s.Seed != nil {
+		var seed [32]byte
+		binary.LittleEndian.PutUint64(seed[:], *s.Seed)
+		grants.FakeRandom = rand.NewChaCha8(seed)
 	}
 	return grants
 }

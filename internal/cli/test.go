@@ -25,7 +25,7 @@ const testTimeout = 10 * time.Second
 // testCommand makes caddy rover test.
 func testCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--junit <file>] [--watch] [--verbose]",
+		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--seed <n>] [--junit <file>] [--watch] [--verbose]",
 		Short: "Runs the tests of scripts: files named *_test.lua",
 		Long: `Runs the tests in files named *_test.lua, those below the current folder if none is given.
 app_test.lua tests app.lua beside it, with the options of the rover directive that names
@@ -41,6 +41,7 @@ Exit code 1: a test has failed. 2: there is none, or the arguments are wrong.`,
 	flags := cmd.Flags()
 	flags.String("run", "", "Run only tests whose name matches")
 	flags.Duration("timeout", testTimeout, "How long a test may take, by the real clock")
+	flags.Uint64("seed", 1, "What random numbers begin with: the same are drawn in every run")
 	flags.String("junit", "", "Also write the results to this file, as JUnit XML")
 	flags.BoolP("watch", "w", false, "Run the tests again whose files change, until Ctrl-C")
 	flags.BoolP("verbose", "v", false, "Print the tests that have passed, too")
@@ -53,11 +54,14 @@ var errTestsFailed = errors.New("tests have failed")
 // error to print with it.
 func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error) {
 	runner := &scripttest.Runner{Timeout: fl.Duration("timeout"), Open: (&scriptConfigs{}).open, Libraries: all.Libraries()}
+	var err error
+	if runner.Seed, err = fl.GetUint64("seed"); err != nil {
+		return exitUsage, err
+	}
 	if runner.Timeout <= 0 {
 		return exitUsage, errors.New("--timeout: a duration above 0 expected")
 	}
 	if expr := fl.String("run"); expr != "" {
-		var err error
 		if runner.Run, err = regexp.Compile(expr); err != nil {
 			return exitUsage, fmt.Errorf("--run: %w", err)
 		}
@@ -67,7 +71,7 @@ func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	t := &testRun{runner: runner, paths: args, junit: fl.String("junit"), report: scripttest.Report{W: os.Stdout, Verbose: fl.Bool("verbose")}}
+	t := &testRun{runner: runner, paths: args, junit: fl.String("junit"), report: scripttest.Report{W: os.Stdout, Verbose: fl.Bool("verbose"), Seed: runner.Seed}}
 	if fl.Bool("watch") {
 		return t.watch(ctx)
 	}

@@ -28,6 +28,7 @@ func (f *fakes) clock() *clock.Clock {
 // install puts the fakes into a handler that is being provisioned.
 func (f *fakes) install(h *Handler) {
 	h.script.Settings.Getenv = func(name string) (string, bool) { v, ok := f.Env[name]; return v, ok }
+	h.script.Settings.Seed = f.Seed
 	h.script.Settings.FakeNetwork = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return f.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})

@@ -2,6 +2,7 @@ package lib
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	lua "github.com/yuin/gopher-lua"
@@ -64,6 +65,10 @@ type Grants struct {
 
 	// FakeNetwork is asked in place of the network, in tests of scripts; nil: the network.
 	FakeNetwork http.RoundTripper
+
+	// FakeRandom is read in place of the system's secure source, in tests of scripts: the same bytes
+	// each time. nil: that source. It never fails, and the holder reads it.
+	FakeRandom io.Reader
 
 	// Getenv reads the environment ("allow env"); nil: it is not granted.
 	Getenv func(name string) (value string, ok bool)

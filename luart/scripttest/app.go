@@ -44,6 +44,7 @@ type Options struct {
 	Script string // its file
 	Settings
 
+	Seed   *uint64 // of what is random; nil: nobody can predict it
 	Clock  *clock.Clock
 	Logger *zap.Logger
 

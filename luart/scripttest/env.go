@@ -63,6 +63,7 @@ func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	e.clock = clock.New(start, func() { e.cancel(errStuck) })
 	e.clock.Begin(1) // the test
+	seed := ^f.seed  // not the script's: it does not draw what the test draws
 	var core zapcore.Core
 	core, e.own = observer.New(zap.DebugLevel)
 	var err error
@@ -70,7 +71,7 @@ func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
 		return e, err
 	}
 	e.gen, err = e.vm.Load(e.ctx, luart.Script{
-		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30, Libraries: f.libs,
+		Path: f.path, Source: f.source, Burst: f.timeout, MaxBody: 1 << 30, Libraries: f.libs, Seed: &seed,
 		Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.WarnLevel))), // an error fails the test
 		Opened: func(path string, _ []byte) { e.opened(path) },
 		Tool: &luart.Tool{Name: preludeName, Prelude: prelude, Natives: map[string]luart.Native{
@@ -102,7 +103,7 @@ func (e *env) open() error {
 	e.logs = logs
 	app, files, err := e.f.open(e.ctx, Options{
 		Script: e.script, Settings: e.settings,
-		Clock: e.clock, Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.FatalLevel))), Upstream: e.upstream,
+		Seed: &e.f.seed, Clock: e.clock, Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.FatalLevel))), Upstream: e.upstream,
 	})
 	for _, file := range files {
 		e.opened(file)

@@ -11,6 +11,7 @@ import (
 type Report struct {
 	W       io.Writer
 	Verbose bool // also what has passed
+	Seed    uint64
 }
 
 // Total counts tests. A file that does not load counts as one that has failed.
@@ -32,6 +33,9 @@ func (p Report) Total(results []FileResult) (t Total) {
 		fmt.Fprintf(p.W, ", %d skipped", t.Skipped)
 	}
 	fmt.Fprintf(p.W, " in %s (%s)\n", plural(t.Files, "file"), seconds(took))
+	if t.Failed > 0 {
+		fmt.Fprintf(p.W, "random numbers: --seed %d\n", p.Seed)
+	}
 	return t
 }
 

@@ -58,6 +58,8 @@ type Runner struct {
 	Run     *regexp.Regexp // only tests whose name matches; nil: all
 	Timeout time.Duration  // of the system's time, of each test
 
+	Seed uint64 // of what is random in tests and scripts
+
 	Libraries []*lib.Library // that the files of tests have; what scripts have Open says
 }
 
@@ -106,6 +108,7 @@ type file struct {
 	script   string
 	timeout  time.Duration
 	patience time.Duration
+	seed     uint64
 	open     Opener
 	libs     []*lib.Library
 
@@ -125,7 +128,7 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	result.Path = path
 	f := &file{
 		timeout: r.Timeout, patience: endPatience,
-		open: r.Open, libs: r.Libraries, deps: map[string]bool{},
+		seed: r.Seed, open: r.Open, libs: r.Libraries, deps: map[string]bool{},
 	}
 	defer func() {
 		result.Took = time.Since(began)

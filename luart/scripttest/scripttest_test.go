@@ -191,7 +191,7 @@ func TestJUnit(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	var b strings.Builder
-	p := Report{W: &b}
+	p := Report{W: &b, Seed: 7}
 	results := []FileResult{
 		{Path: "a_test.lua", Tests: []Result{{Name: "x", Output: []string{"info  unseen"}}}},
 		{Path: "b_test.lua", Tests: []Result{{Name: "x"}, {Name: "y", Failure: &Failure{Message: "b_test.lua:1: no\n\nmore"}, Output: []string{"info  a", "warn  b"}}, {Skipped: true}}},
@@ -211,6 +211,7 @@ FAIL  b_test.lua  3 tests, 1 failed, 1 skipped  0.00s
           warn  b
 
 2 passed, 1 failed, 1 skipped in 2 files (0.00s)
+random numbers: --seed 7
 `
 	if b.String() != want || total != (Total{2, 1, 1, 2}) {
 		t.Errorf("got %q, %+v", b.String(), total)

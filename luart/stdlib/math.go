@@ -14,6 +14,14 @@ type generator struct {
 	seeded *rand.Rand // nil until math.randomseed: Go's own source, which nobody can predict
 }
 
+func newGenerator(seed *uint64) *generator {
+	g := &generator{}
+	if seed != nil {
+		g.seeded = rand.New(rand.NewPCG(*seed, 0))
+	}
+	return g
+}
+
 func (g *generator) float() float64 {
 	if g.seeded == nil {
 		return rand.Float64()

@@ -46,6 +46,9 @@ type Hooks struct {
 	// Clock is what os goes by.
 	Clock *clock.Clock
 
+	// Seed is what math.random begins with, in tests. nil: nobody can predict it.
+	Seed *uint64
+
 	// Domain becomes that of the environment. nil: nobody asks for it.
 	Domain *TrustDomain
 }
@@ -225,7 +228,7 @@ func New(L *lua.LState, h Hooks) *lua.LTable {
 	defer func(outer *lua.LTable) { L.Env = outer }(L.Env)
 	L.Env = env // of the functions made below
 
-	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: &generator{}, patterns: &patterns{compiled: map[string]*pattern.Pattern{}}}
+	b := &envBuilder{L: L, hooks: h, loaded: L.NewTable(), pre: L.NewTable(), rand: newGenerator(h.Seed), patterns: &patterns{compiled: map[string]*pattern.Pattern{}}}
 	b.guard = L.NewFunction(guardCall)
 	if b.domain = h.Domain; b.domain == nil {
 		b.domain = &TrustDomain{}

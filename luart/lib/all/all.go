@@ -31,7 +31,11 @@ var libraries = []*lib.Library{
 	},
 	plain("base64", encoding.StubsBase64, encoding.OpenBase64),
 	plain("hex", encoding.StubsHex, encoding.OpenHex),
-	plain("crypto", crypto.Stubs, crypto.Open),
+	{
+		Name:  "crypto",
+		Stubs: crypto.Stubs,
+		Open:  func(s *lib.Scope) lua.LValue { return crypto.Open(s.L(), s.Grants.FakeRandom) },
+	},
 	plain("url", url.Stubs, url.Open),
 	{
 		Name:  "re",

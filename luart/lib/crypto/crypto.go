@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 
 	"github.com/google/uuid"
 	lua "github.com/yuin/gopher-lua"
@@ -29,7 +30,8 @@ const MaxRandomBytes = 64 << 10
 //go:embed crypto.lua
 var Stubs string
 
-// Open returns the rover.crypto table.
+// Open returns the rover.crypto table. Its random bytes come from a source that never fails; nil is the
+// system's.
 //
 //	rover.crypto.sha256(bytes[, encoding]) -> string
 //	rover.crypto.sha1, .sha384, .sha512, .md5: the same
@@ -44,11 +46,14 @@ var Stubs string
 //
 // encoding is how the bytes are written: "hex" (the default but in random; lower case), "base64" (padded),
 // "base64url" (unpadded) or "raw"; another one is a bad argument. sha1 and md5 are here for old protocols.
-func Open(L *lua.LState) *lua.LTable {
+func Open(L *lua.LState, source io.Reader) *lua.LTable {
+	if source == nil {
+		source = rand.Reader
+	}
 	lib := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"hmac":   hmacHex,
-		"random": random,
-		"uuid":   newUUID,
+		"random": newRandom(source),
+		"uuid":   newUUID(source),
 		"equal":  equal,
 	})
 	for _, name := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
@@ -99,23 +104,34 @@ func hmacHex(L *lua.LState) int {
 	return 1
 }
 
-// random is rover.crypto.random.
-func random(L *lua.LState) int {
-	n := lua.LNumber(luaval.CheckNumber(L, 1))
-	if n != lua.LNumber(int(n)) || n < 1 || n > MaxRandomBytes {
-		luaval.ArgError(L, 1, fmt.Sprintf("whole number from 1 to %d expected, got %s", MaxRandomBytes, n))
+// newRandom makes rover.crypto.random.
+func newRandom(source io.Reader) lua.LGFunction {
+	return func(L *lua.LState) int {
+		n := lua.LNumber(luaval.CheckNumber(L, 1))
+		if n != lua.LNumber(int(n)) || n < 1 || n > MaxRandomBytes {
+			luaval.ArgError(L, 1, fmt.Sprintf("whole number from 1 to %d expected, got %s", MaxRandomBytes, n))
+		}
+		encode := encodingArg(L, 2, "raw")
+		secret := make([]byte, int(n))
+		// The system's never fails: it ends the process when it has no randomness to give.
+		if _, err := io.ReadFull(source, secret); err != nil {
+			L.RaiseError("reading random bytes: %s", err)
+		}
+		L.Push(encode(secret))
+		return 1
 	}
-	encode := encodingArg(L, 2, "raw")
-	secret := make([]byte, int(n))
-	rand.Read(secret) // never fails: it ends the process when the system has no randomness to give
-	L.Push(encode(secret))
-	return 1
 }
 
-// newUUID is rover.crypto.uuid.
-func newUUID(L *lua.LState) int {
-	L.Push(lua.LString(uuid.NewString()))
-	return 1
+// newUUID makes rover.crypto.uuid.
+func newUUID(source io.Reader) lua.LGFunction {
+	return func(L *lua.LState) int {
+		id, err := uuid.NewRandomFromReader(source)
+		if err != nil {
+			L.RaiseError("reading random bytes: %s", err)
+		}
+		L.Push(lua.LString(id.String()))
+		return 1
+	}
 }
 
 // equal is rover.crypto.equal.

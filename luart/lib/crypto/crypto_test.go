@@ -3,13 +3,18 @@ package crypto
 import (
 	"testing"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/caddy-rover/rover/luart/luarttest"
 )
+
+// open is Open with the system's source.
+func open(L *lua.LState) *lua.LTable { return Open(L, nil) }
 
 // The digests are those of FIPS 180-4, RFC 1321, RFC 2202 and RFC 4231.
 func TestCrypto(t *testing.T) {
 	const sha256abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-	luarttest.Run(t, "crypto", Open, []luarttest.Case{
+	luarttest.Run(t, "crypto", open, []luarttest.Case{
 		{"md5", `return rover.crypto.md5("abc")`, "900150983cd24fb0d6963f7d28e17f72"},
 		{"sha1", `return rover.crypto.sha1("abc")`, "a9993e364706816aba3e25717850c26c9cd0d89d"},
 		{"sha256", `return rover.crypto.sha256("abc")`, sha256abc},
