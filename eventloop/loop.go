@@ -290,6 +290,9 @@ func (l *Loop[T]) run(fn func(T) error) (err error) {
 	return err
 }
 
+// MaxWaiting is the limit of that name. Any goroutine may call it.
+func (l *Loop[T]) MaxWaiting() int { return int(l.maxWaiting.Load()) }
+
 // DropSpare forgets the threads that are kept for later tasks, and so what they refer to.
 // Only the holder may call it, from inside a task.
 func (l *Loop[T]) DropSpare() {

@@ -44,7 +44,7 @@ luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/giv
 	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
-luart/chunk (lua): luart/glua luart/luac luart/luaval
+luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/giveup:
 luart/glua (lua): luart/luaval

@@ -31,10 +31,11 @@ type apiNode struct {
 	handlers [route.MethodCount]definition
 	before   hookList
 	after    hookList
+	done     hookList
 	ud       *lua.LUserData
 }
 
-// hookList is api.before, api.admin.after, …: functions in the order of definition.
+// hookList is api.before, api.admin.after, api.done, …: functions in the order of definition.
 type hookList struct {
 	node *apiNode
 	kind string
@@ -48,7 +49,8 @@ func newAPINode(g *Generation, parent *apiNode, name string) *apiNode {
 	n.ud = luaval.NewObject(t.node, n)
 	n.before = hookList{node: n, kind: "before", ud: luaval.NewObject(t.hooks, nil)}
 	n.after = hookList{node: n, kind: "after", ud: luaval.NewObject(t.hooks, nil)}
-	n.before.ud.Value, n.after.ud.Value = &n.before, &n.after
+	n.done = hookList{node: n, kind: "done", ud: luaval.NewObject(t.done, nil)}
+	n.before.ud.Value, n.after.ud.Value, n.done.ud.Value = &n.before, &n.after, &n.done
 	return n
 }
 
@@ -111,6 +113,10 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 		}
 		return
 	}
+	if key == "done" {
+		n.setDone(L, value)
+		return
+	}
 	if key == "ws" {
 		L.RaiseError("%s.ws: WebSocket handlers in Lua are not available; hand the request over with api.proxy or api.pass%s",
 			n.lua(), n.insteadOf(key))
@@ -145,14 +151,22 @@ func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
 	}
 	d := definition{name: key, fn: fn, where: luaval.CallerLine(L)}
-	for i := range l.list {
-		if l.list[i].name == key {
-			l.node.gen.override(l.list[i], d, l.node.lua()+"."+l.kind+"."+key)
-			l.list[i] = d
-			return
-		}
+	if was := l.find(key); was != nil {
+		l.node.gen.override(*was, d, l.node.lua()+"."+l.kind+"."+key)
+		*was = d
+		return
 	}
 	l.list = append(l.list, d)
+}
+
+// find returns the hook of a name, nil if there is none.
+func (l *hookList) find(name string) *definition {
+	for i := range l.list {
+		if l.list[i].name == name {
+			return &l.list[i]
+		}
+	}
+	return nil
 }
 
 // checkOpen raises when the script has loaded: its routes are what they are.
@@ -194,6 +208,8 @@ func (n *apiNode) get(L *lua.LState, key string) lua.LValue {
 		return n.before.ud
 	case "after":
 		return n.after.ud
+	case "done":
+		return n.done.ud
 	case "ws":
 		n.gen.noteRead(L, misread{node: n, key: key})
 		return lua.LNil
@@ -218,14 +234,12 @@ func hooksIndex(L *lua.LState) int {
 	l := luaval.CheckUserData(L, 1).Value.(*hookList)
 	key := stringKey(L)
 	l.node.gen.noteRead(L, misread{node: l.node, list: l.kind, key: key})
-	for i := range l.list {
-		if d := &l.list[i]; d.name == key {
-			d.read = true
-			L.Push(d.fn)
-			return 1
-		}
+	if d := l.find(key); d != nil {
+		d.read = true
+		L.Push(d.fn)
+	} else {
+		L.Push(lua.LNil)
 	}
-	L.Push(lua.LNil)
 	return 1
 }
 

@@ -102,6 +102,8 @@ func (c *call) runEarlyEndings() {
 // name says what c is, in the log. Only the holder may call it.
 func (c *call) name() string {
 	switch {
+	case c.x != nil && c.x.over != nil && c.x.running != nil:
+		return c.x.running.route
 	case c.x != nil && c.x.match.Handler != nil:
 		return c.x.match.Handler.route
 	case c.x != nil:

@@ -52,7 +52,7 @@ func (vm *VM) describe(c *call) Call {
 		if h := x.running; h != nil {
 			d.Defined = h.where
 		}
-		if x.match.Handler == nil && x.running != nil {
+		if (x.match.Handler == nil || x.over != nil) && x.running != nil {
 			d.Name = x.running.route
 		}
 		d.Method, d.Path, d.RequestID = x.r.Method, x.r.URL.Path, x.id

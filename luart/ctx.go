@@ -59,7 +59,7 @@ func ctxField(L *lua.LState) int {
 	case "uri":
 		v = lua.LString(r.URL.RequestURI())
 	case "remote_addr", "client_ip":
-		v = addressValue(x.host.ClientIP(r))
+		v = addressValue(x.peer().clientIP)
 	case "direct_remote_addr":
 		host, _, err := net.SplitHostPort(r.RemoteAddr)
 		if err != nil {
@@ -212,6 +212,11 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m["mirror"] = unlessAsked("mirror", unlessPicked("mirror", vm.mirror))
 	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
 	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
+	for name, method := range m {
+		if !ofDone[name] {
+			m[name] = unlessDone(name, method)
+		}
+	}
 	return m
 }
 
@@ -331,13 +336,16 @@ type luaCtx struct {
 	}
 }
 
-// invalidate has every use of ctx raise that the request is over.
-func (c *luaCtx) invalidate() {
+// invalidate has every use of ctx raise that the request is over. keep is for what done hooks
+// get of it.
+func (c *luaCtx) invalidate(keep bool) {
 	if c.ud != nil {
 		c.ud.Value = nil
 		c.ud = nil
 	}
-	c.values = nil
+	if !keep {
+		c.values = nil
+	}
 }
 
 // ctxValue returns ctx. Only the holder may call it.

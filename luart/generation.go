@@ -318,6 +318,9 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, ne
 	}
 	dropConnectionHeaders(r.Header)
 	x.init(w, r, host, next)
+	if g.tree.HasDone() {
+		x.watchDone()
+	}
 	return x
 }
 

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -63,6 +64,9 @@ func newPlace(def *apiNode, path string) *route.Place[*handler] {
 	for _, d := range def.after.list {
 		p.After = append(p.After, newHook(d, "after "+d.name+" at "+p.Pattern))
 	}
+	for _, d := range def.done.list {
+		p.Done = append(p.Done, newHook(d, "done "+d.name+" at "+p.Pattern))
+	}
 	for _, child := range def.children {
 		p.Children = append(p.Children, newPlace(child, path+child.pattern()))
 	}
@@ -71,7 +75,7 @@ func newPlace(def *apiNode, path string) *route.Place[*handler] {
 
 // handlersOf returns every function of a tree.
 func handlersOf(t *tree) (list []*handler) {
-	t.Each(func(n *route.Node[*handler]) { list = append(append(list, n.Before...), n.After...) })
+	t.Each(func(n *route.Node[*handler]) { list = slices.Concat(list, n.Before, n.After, n.Done) })
 	eachRoute(t, func(h *handler) { list = append(list, h) })
 	return list
 }

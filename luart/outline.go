@@ -48,6 +48,7 @@ type APINode struct {
 	Handlers [route.MethodCount]Definition
 	Before   []Definition
 	After    []Definition
+	Done     []Definition
 
 	node *apiNode
 }
@@ -97,7 +98,7 @@ func (g *Generation) typeMethods() map[string][]string {
 func (n *apiNode) outline(parent *APINode) *APINode {
 	o := &APINode{
 		Parent: parent, Kind: n.kind, Name: n.name, At: n.where, Spelled: n.spelled, Path: n.pathOf(), Lua: n.lua(),
-		Before: n.before.outline(), After: n.after.outline(), node: n,
+		Before: n.before.outline(), After: n.after.outline(), Done: n.done.outline(), node: n,
 	}
 	for i := range n.handlers {
 		o.Handlers[i] = n.handlers[i].outline()

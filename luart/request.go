@@ -29,6 +29,9 @@ type Host interface {
 	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
 	// ErrorStatus is the status that an error of Serve is answered with.
 	ErrorStatus(err error) int
+	// Upstream says which upstream has been asked last for a request that was passed on or
+	// proxied, "" for none, and how many were asked. It is asked when the request has ended.
+	Upstream(r *http.Request) (address string, tries int)
 }
 
 // Exchange is one request's way through a generation. It is pooled: nothing may use
@@ -61,6 +64,8 @@ type Exchange struct {
 	answersFor int         // the status of the error that the request is answered for (handle_errors); 0: none
 	asked      *question   // of a matcher or a policy: ctx cannot change the request; nil: it is served
 	trace      *Trace      // nil: nobody has asked for it
+	done       *doneWatch  // what done hooks will be told; nil: there are none
+	over       *doneWatch  // the request has ended, and its done hooks run; nil: it has not
 }
 
 func newExchange(g *Generation) *Exchange {
@@ -128,11 +133,14 @@ func (x *Exchange) End() Summary {
 	s := x.summary()
 	x.routeStats().add(s)
 	x.upload.discard()
+	finished := x.finish(s)
 	if x.luaCtx.ud != nil || len(x.endings) > 0 || x.holding.held != nil || x.stream != nil {
-		if vm.loop.DoAdmitted(func(*thread) error { x.closeCtx(); x.giveBack(); return nil }) != nil {
-			return s // the VM is closed: no Lua code can see ctx, but nothing may reuse x
+		if vm.loop.DoAdmitted(func(*thread) error { finished.keep(x); x.closeCtx(); x.giveBack(); return nil }) != nil {
+			finished.start() // it says that it cannot
+			return s         // the VM is closed: no Lua code can see ctx, but nothing may reuse x
 		}
 	}
+	finished.keep(x)
 	x.match.Reset()
 	reusable := x.inflight.reuse()
 	*x = Exchange{
@@ -146,6 +154,7 @@ func (x *Exchange) End() Summary {
 		x.outcome.buf = nil
 	}
 	x.gen.exchanges.Put(x)
+	finished.start()
 	return s
 }
 
@@ -159,7 +168,7 @@ func (x *Exchange) closeCtx() {
 	if x.stream != nil {
 		x.stream.unregister()
 	}
-	x.luaCtx.invalidate()
+	x.luaCtx.invalidate(x.done != nil)
 	for _, b := range x.upload.bodies {
 		b.over = true
 	}

@@ -21,21 +21,31 @@ func (x *Exchange) SetPriority(c eventloop.Class) { x.class = c }
 func (x *Exchange) quota() *eventloop.Quota {
 	m := &x.match
 	switch {
+	case x.over != nil:
+		return x.over.quota
 	case m.Handler != nil:
 		return &m.Handler.quota
 	case len(m.Before) > 0:
 		return &m.Before[len(m.Before)-1].quota
 	case len(m.After) > 0:
 		return &m.After[len(m.After)-1].quota
+	case len(m.Done) > 0:
+		return &m.Done[len(m.Done)-1].quota
 	}
 	return nil
 }
 
 // Run enters the VM: before hooks, then the handler, and for an answer of Lua's own
-// the after hooks. The error is one of eventloop's refusals, ErrMemory, or that of the request's
+// the after hooks. The error is one of eventloop's refusals, ErrMemory, ErrTooManyDone, or that of the request's
 // context; nothing has run then. What went wrong in the script is Err.
 func (x *Exchange) Run() (Decision, error) {
-	err := x.run()
+	err := x.admitDone()
+	if err == nil {
+		err = x.run()
+	}
+	if err == nil && x.done != nil {
+		x.rememberRequest()
+	}
 	x.record.decision = x.outcome.decision
 	if err != nil {
 		x.record.setRefused(err)

@@ -15,11 +15,12 @@ type Route struct {
 	At      string `json:"at"`      // file:line of the definition
 	Before  []Hook `json:"before"`  // in the order in which they run
 	After   []Hook `json:"after"`   // in the order in which they run: the innermost first
+	Done    []Hook `json:"done"`    // the same
 }
 
-// Hook is a before or after hook.
+// Hook is a before, after or done hook.
 type Hook struct {
-	Kind    string `json:"kind"`    // "before" or "after"
+	Kind    string `json:"kind"`    // "before", "after" or "done"
 	Name    string `json:"name"`    // what it was assigned to: auth of api.before.auth
 	Pattern string `json:"pattern"` // where it stands: "/admin" for /admin and everything below
 	At      string `json:"at"`      // file:line of the definition
@@ -40,37 +41,34 @@ func (g *Generation) Routes() []Route {
 			if h == nil {
 				continue
 			}
-			r := Route{Method: strings.ToUpper(route.MethodNames[i]), Pattern: n.Pattern, At: h.where, Before: []Hook{}, After: []Hook{}}
+			r := Route{Method: strings.ToUpper(route.MethodNames[i]), Pattern: n.Pattern, At: h.where, Before: []Hook{}, After: []Hook{}, Done: []Hook{}}
 			for _, on := range n.Path {
-				before, after := hooksOf(on)
-				r.Before = append(r.Before, before...)
-				r.After = append(r.After, after...)
+				r.Before = append(r.Before, hooksOf("before", on, on.Before)...)
+				r.After = append(r.After, hooksOf("after", on, on.After)...)
+				r.Done = append(r.Done, hooksOf("done", on, on.Done)...)
 			}
 			slices.Reverse(r.After)
+			slices.Reverse(r.Done)
 			list = append(list, r)
 		}
 	})
 	return list
 }
 
-// Hooks returns the before and after hooks of the script, each once, in the order of
+// Hooks returns the before, after and done hooks of the script, each once, in the order of
 // Routes: also those that stand where nothing is routed. Any goroutine may call it.
 func (g *Generation) Hooks() []Hook {
 	list := []Hook{}
 	g.tree.Each(func(n *route.Node[*handler]) {
-		before, after := hooksOf(n)
-		list = append(append(list, before...), after...)
+		list = slices.Concat(list, hooksOf("before", n, n.Before), hooksOf("after", n, n.After), hooksOf("done", n, n.Done))
 	})
 	return list
 }
 
-// hooksOf returns a node's own, in the order of definition.
-func hooksOf(n *route.Node[*handler]) (before, after []Hook) {
-	for _, h := range n.Before {
-		before = append(before, Hook{"before", h.name, n.Pattern, h.where})
+// hooksOf describes a node's hooks of a kind, in the order of definition.
+func hooksOf(kind string, n *route.Node[*handler], hooks []*handler) (list []Hook) {
+	for _, h := range hooks {
+		list = append(list, Hook{kind, h.name, n.Pattern, h.where})
 	}
-	for _, h := range n.After {
-		after = append(after, Hook{"after", h.name, n.Pattern, h.where})
-	}
-	return before, after
+	return list
 }

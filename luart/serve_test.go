@@ -39,6 +39,9 @@ type server struct {
 
 	lines chan string // messages logged since the load, as they come
 
+	upstream string // was asked last
+	tries    int
+
 	mu     sync.Mutex
 	vars   map[string]any
 	fields map[string]any
@@ -125,6 +128,8 @@ func (s *server) Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Req
 	return s.proxied(to, w, r)
 }
 
+func (s *server) Upstream(*http.Request) (string, int) { return s.upstream, s.tries }
+
 func (s *server) ErrorStatus(error) int { return http.StatusBadGateway }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -134,6 +139,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer x.End()
+	s.serve(x, x.Writer(), r)
+	x.Returned(nil)
+}
+
+func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
 	decision, err := x.Run()
 	switch {
 	case err != nil:

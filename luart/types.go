@@ -11,7 +11,8 @@ import (
 type types struct {
 	ctx, body, response *lua.LTable
 	part                *lua.LTable
-	node, hooks, root   *lua.LTable
+	node, hooks, done   *lua.LTable
+	root                *lua.LTable
 	builder, timer      *lua.LTable
 	lifeHook            *lua.LTable
 	answer              *lua.LTable // the body of a response
@@ -34,6 +35,8 @@ func newTypes(vm *VM) types {
 	t.root.RawSetString("__newindex", L.NewFunction(rootNewIndex))
 	t.hooks = luaval.NewType(L, "hook list", nil, hooksIndex)
 	t.hooks.RawSetString("__newindex", L.NewFunction(hooksNewIndex))
+	t.done = luaval.NewType(L, "hook list", nil, doneIndex)
+	t.done.RawSetString("__newindex", L.NewFunction(doneNewIndex))
 	t.builder = luaval.NewType(L, "response builder", nil, builderIndex)
 	t.builder.RawSetString("__newindex", L.NewFunction(builderIndex))
 	t.builder.RawSetString("__call", luaval.NewStripped(L, builderCall))

@@ -51,6 +51,7 @@ type VM struct {
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirrors
+	done    doneCount
 	modules giveup.Calls[foundModule] // reads of modules
 
 	findModule func(dir, name string) (foundModule, error) // tests have their own
@@ -189,6 +190,7 @@ type Counters struct {
 	Killed        uint64 // calls that an operator has ended
 	Quarantines   uint64 // functions that were put into quarantine
 	RefusedMemory uint64 // requests refused with ErrMemory
+	RefusedDone   uint64 // requests refused with ErrTooManyDone
 
 	// Copies of requests (ctx:mirror): that were answered, that failed, and that were not sent.
 	MirrorsAnswered, MirrorsFailed, MirrorsDropped uint64
@@ -198,6 +200,7 @@ type Counters struct {
 func (vm *VM) Counters() Counters {
 	return Counters{
 		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
+		RefusedDone:     vm.done.refused.Load(),
 		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
 	}
 }
@@ -217,7 +220,9 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.retireAll()
 		vm.background.Wait()
 		vm.awaitStreams(ctx)
+		took := vm.keepOpenForDone(ctx)
 		vm.cut = vm.loop.Close(ctx)
+		vm.cut -= took()
 		vm.stop()
 		vm.mirrors.close()
 		vm.closings.Wait()

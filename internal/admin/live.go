@@ -84,7 +84,7 @@ func newLive(vm *scripts.VM, calls []luart.Call, more int) Live {
 		VM: vm.Name, Version: version,
 		BusySeconds: loop.Busy.Seconds(), Queued: loop.Depth, Waiting: loop.Waiting, InFlight: loop.InFlight,
 		MemoryBytes: vm.Memory(), StateBytes: vm.StateBytes(),
-		Refused: loop.Refused.Total() + own.RefusedMemory, Kills: own.Kills,
+		Refused: loop.Refused.Total() + own.RefusedMemory + own.RefusedDone, Kills: own.Kills,
 		ReloadsDone: reloads.Done, Failed: reloads.Failed,
 		QueueWait: scripts.QueueWaits(loop), Batches: scripts.BatchSizes(loop),
 		Routes: newCosts(routes), Background: newCosts(background),

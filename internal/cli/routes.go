@@ -25,9 +25,9 @@ func routesCommand() *cobra.Command {
 		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...] " +
 			"[--vm <name>] [--address <interface>] [--config <path> [--adapter <name>]]",
 		Short: "Prints the routes of a script, or of a running Caddy",
-		Long: `Prints what a script routes, with file:line and the hooks that run before and after, in the
-order in which the routes are tried. The script is loaded as caddy rover check does it. Without
-a script the admin API of a running Caddy is asked.`,
+		Long: `Prints what a script routes, with file:line and the hooks that run before, after and when
+a request has ended, in the order in which the routes are tried. The script is loaded as caddy
+rover check does it. Without a script the admin API of a running Caddy is asked.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return failWith(cmd, caddy.ExitCodeFailedStartup, printRoutes(cmd, caddycmd.Flags{FlagSet: cmd.Flags()}, args))
@@ -119,11 +119,11 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 		}
 		return strings.Join(list, ", ")
 	}
-	fmt.Fprintln(w, "METHOD\tPATTERN\tAT\tBEFORE\tAFTER")
+	fmt.Fprintln(w, "METHOD\tPATTERN\tAT\tBEFORE\tAFTER\tDONE")
 	var shown []luart.Hook
 	for _, r := range s.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Method, r.Pattern, r.At, names(r.Before), names(r.After))
-		shown = append(append(shown, r.Before...), r.After...)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Method, r.Pattern, r.At, names(r.Before), names(r.After), names(r.Done))
+		shown = slices.Concat(shown, r.Before, r.After, r.Done)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -43,7 +43,7 @@ var (
 	busyDesc = describe("busy_seconds_total",
 		"Time during which a VM was in use: its rate is the busy share.")
 	refusedDesc = describe("refused_total",
-		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, waiting_share, memory; "+
+		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, waiting_share, memory, done; "+
 			"and those whose body had no place when Lua wanted to read it: receiving.", "reason")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
@@ -135,6 +135,7 @@ func (m vmMetrics) collect() {
 	m.collectLoop(loop)
 	m.collectCosts()
 	m.counter(refusedDesc, float64(own.RefusedMemory), "memory")
+	m.counter(refusedDesc, float64(own.RefusedDone), "done")
 	m.counter(killsDesc, float64(own.Kills))
 	m.counter(operatorKillsDesc, float64(own.Killed))
 	m.counter(quarantinesDesc, float64(own.Quarantines))

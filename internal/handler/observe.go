@@ -97,6 +97,13 @@ func (o *observer) decided() {
 	}
 }
 
+// returned is told that the handler returns err. It is not when the handler panics.
+func (o *observer) returned(err error) {
+	if o.x != nil {
+		o.x.Returned(err)
+	}
+}
+
 // end ends the exchange, if it has not ended yet. err is what the handler returns: then the site's
 // routes for errors answer the request, and until they have it holds what it has taken.
 func (o *observer) end(err error) {

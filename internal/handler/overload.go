@@ -98,6 +98,8 @@ func remedy(err error) string {
 		return "make the services that handlers of this route wait for faster, or lower timeout; one route gets half of max_waiting, so a higher one is a higher half"
 	case errors.Is(err, eventloop.ErrTooManyWaiting):
 		return "make the services that handlers wait for faster, lower timeout, or raise max_waiting if there is memory"
+	case errors.Is(err, luart.ErrTooManyDone):
+		return "have done hooks do less, or make what they wait for faster; as many requests may have some to come as max_waiting says"
 	case errors.Is(err, luart.ErrMemory):
 		return "have the scripts keep less, or raise memory; the log said what takes most"
 	default:

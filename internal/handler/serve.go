@@ -58,6 +58,13 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	defer func() { o.end(err) }()
 
 	h.prepare(r, x)
+	err = h.serveExchange(x.Writer(), r, next, x, o)
+	o.returned(err)
+	return err
+}
+
+// serveExchange runs Lua, and does as it has decided.
+func (h *Handler) serveExchange(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, x *luart.Exchange, o *observer) error {
 	decision, err := x.Run()
 	o.decided()
 	switch {
@@ -107,7 +114,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, x *luart.Excha
 		upstream.Choose(r.Context(), addresses)
 	}
 	holds := x.Holds()
-	if !holds && !x.KeepsBody() && !x.Picks() {
+	if !holds && !x.KeepsBody() && !x.Picks() && !x.HasDone() {
 		o.end(nil) // nothing of the exchange is needed while the response streams
 		return target.ServeHTTP(w, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
@@ -49,6 +50,21 @@ const targetVar = "rover.proxy_to"
 func targetOf(ctx context.Context) *Target {
 	to, _ := caddyhttp.GetVar(ctx, targetVar).(*Target)
 	return to
+}
+
+// retriesKey is Caddy's placeholder for the number of retries.
+const retriesKey = "http.reverse_proxy.retries"
+
+// countRetries puts the placeholder right where it may not be: at the end of the list Caddy counts
+// tries that had no upstream, and none where a response broke off.
+func (to *Target) countRetries(ctx context.Context) {
+	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok || to.tried == 0 {
+		return
+	}
+	if told, ok := repl.Get(retriesKey); !ok || told != to.tried-1 {
+		repl.Set(retriesKey, to.tried-1)
+	}
 }
 
 // NewTarget makes a Target of what a script gave to api.proxy, whose addresses have

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart/route"
 )
 
 // Binding is a local variable, with the one declared before it.
@@ -62,8 +64,12 @@ func Below(e ast.Expr, scope *Binding) (hook string, ok bool) {
 			switch {
 			case key.Value == "on_error" || slices.Contains(LifeHooks, key.Value):
 				return "", false // its parameters are others
-			case hook == "" && (key.Value == "before" || key.Value == "after"):
+			case hook == "" && (key.Value == "before" || key.Value == "after" || key.Value == "done"):
 				hook = key.Value
+			case hook == "done" && (key.Value == "before" || key.Value == "after"):
+				hook = key.Value // of the segment "done"
+			case hook == "done" && route.MethodIndex(key.Value) >= 0:
+				hook = "" // a route at the segment "done"
 			}
 		}
 		return hook, ok

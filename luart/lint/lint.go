@@ -88,6 +88,7 @@ type checker struct {
 	routes map[funcLine][]routeOf // by the functions that answer them
 	hooks  map[funcLine]bool      // functions that are hooks
 	funcs  map[funcLine]int       // how many functions begin on a line
+	params map[funcLine]int       // how many parameters they have at most
 }
 
 func (c *checker) check(err error) {

@@ -31,10 +31,13 @@ type routeOf struct {
 // addRoutes finds which functions answer which routes.
 func (c *checker) addRoutes() {
 	c.routes, c.hooks, c.funcs = map[funcLine][]routeOf{}, map[funcLine]bool{}, map[funcLine]int{}
+	c.params = map[funcLine]int{}
 	for _, f := range c.files {
 		for _, s := range f.sightings {
 			if fn, ok := s.node.(*function); ok {
-				c.funcs[funcLine{f.Name, fn.expr.Line()}]++
+				at := funcLine{f.Name, fn.expr.Line()}
+				c.funcs[at]++
+				c.params[at] = max(c.params[at], len(fn.params))
 			}
 		}
 	}
@@ -48,7 +51,7 @@ func (c *checker) addRoutes() {
 				c.routes[at(d)] = append(c.routes[at(d)], routeOf{i, paramNames(n), d.At})
 			}
 		}
-		for _, d := range slices.Concat(n.Before, n.After) {
+		for _, d := range slices.Concat(n.Before, n.After, n.Done) {
 			if d.File != "" {
 				c.hooks[at(d)] = true
 			}
@@ -143,6 +146,7 @@ func (c *checker) tree() {
 		c.lonely(n)
 		c.hookNames(n, "before", n.Before)
 		c.hookNames(n, "after", n.After)
+		c.doneRoutes(n)
 		if hasOther(n) && n.Handlers[route.Any].At != "" {
 			c.addAt(n.Handlers[route.Any].At, Warning, "covered-any",
 				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.Lua), "")
@@ -198,6 +202,20 @@ func (c *checker) hookNames(n *luart.APINode, kind string, list []luart.Definiti
 		c.addAt(d.At, Warning, "hook-named-like-method",
 			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua, kind, d.Name, cmp.Or(n.Path, "/")),
 			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, luart.AtCall(path), d.Name))
+	}
+}
+
+// doneRoutes is for routes at the segment "done" that take what a done hook takes: a hook cannot be
+// called like a method.
+func (c *checker) doneRoutes(n *luart.APINode) {
+	if n.Kind != route.Static || n.Name != "done" || n.Spelled {
+		return
+	}
+	for _, d := range n.Handlers {
+		if d.File != "" && c.params[funcLine{d.File, d.Line}] == 2 {
+			c.addAt(d.At, Warning, "hook-named-like-method",
+				fmt.Sprintf("%s.%s is a route, %s %s, and no done hook", n.Lua, d.Name, strings.ToUpper(d.Name), n.Path), "give the hook another name")
+		}
 	}
 }
 

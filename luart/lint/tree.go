@@ -48,6 +48,6 @@ func routed(n *luart.APINode) (found bool) {
 
 // used reports whether there is anything at n or below.
 func used(n *luart.APINode) (found bool) {
-	each(n, func(n *luart.APINode) { found = found || len(n.Before)+len(n.After) > 0 })
+	each(n, func(n *luart.APINode) { found = found || len(n.Before)+len(n.After)+len(n.Done) > 0 })
 	return found || routed(n)
 }

@@ -28,7 +28,7 @@ type function struct {
 	outer   *function // around it; nil: the file
 	params  []*chunk.Binding
 	handler bool   // it is assigned to something below api
-	hook    string // of which list of hooks it is, "before" or "after"
+	hook    string // of which list of hooks it is, "before", "after" or "done"
 }
 
 // isRoute reports whether the function answers requests of a route.

@@ -29,6 +29,7 @@ type Place[H comparable] struct {
 	Handlers [MethodCount]H
 	Before   []H // hooks, in the order in which they run
 	After    []H
+	Done     []H
 	Children []*Place[H]
 }
 
@@ -36,6 +37,7 @@ type Place[H comparable] struct {
 type Tree[H comparable] struct {
 	root      *Node[H]
 	deepHooks bool // there is a hook below the root
+	hasDone   bool // there is a done hook
 }
 
 // Node is a place of a tree.
@@ -60,6 +62,7 @@ type Node[H comparable] struct {
 func New[H comparable](root *Place[H]) *Tree[H] {
 	t := &Tree[H]{root: newNode(root, nil)}
 	t.deepHooks = t.root.hasCoveringChildren()
+	t.Each(func(n *Node[H]) { t.hasDone = t.hasDone || len(n.Done) > 0 })
 	t.rank()
 	return t
 }
@@ -69,7 +72,7 @@ func newNode[H comparable](place *Place[H], parents []*Node[H]) *Node[H] {
 	n.Path = append(append([]*Node[H](nil), parents...), n)
 	var none H
 	n.hasRoutes = slices.ContainsFunc(n.Handlers[:], func(h H) bool { return h != none })
-	n.covers = len(n.Before)+len(n.After) > 0
+	n.covers = len(n.Before)+len(n.After)+len(n.Done) > 0
 	for _, child := range place.Children {
 		c := newNode(child, n.Path)
 		switch child.Kind {
@@ -121,6 +124,9 @@ func (t *Tree[H]) rank() {
 		level = slices.Concat(static, param, wildcard)
 	}
 }
+
+// HasDone reports whether there is a done hook anywhere.
+func (t *Tree[H]) HasDone() bool { return t.hasDone }
 
 // Each calls f for all nodes, in the order of matching: segment by segment what is written out, by
 // name, before the parameter before the wildcard.
