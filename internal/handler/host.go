@@ -66,17 +66,8 @@ func (host) ErrorStatus(err error) int {
 	return http.StatusInternalServerError
 }
 
-// Upstream implements luart.Host, by what reverse_proxy says of its last run.
-func (h host) Upstream(r *http.Request) (address string, tries int) {
-	asked, _ := h.Var(r, "http.reverse_proxy.upstream.hostport")
-	address, _ = asked.(string)
-	if address == "" {
-		return "", 0
-	}
-	retries, _ := h.Var(r, "http.reverse_proxy.retries")
-	n, _ := retries.(int)
-	return address, n + 1
-}
+// Upstream implements luart.Host.
+func (host) Upstream(r *http.Request) (address string, tries int) { return upstream.Asked(r.Context()) }
 
 // Interface guard
 var _ luart.Host = host{}

@@ -108,7 +108,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)
 	}
-	defer to.countRetries(r.Context())
+	defer to.countTries(r.Context())
 	err := p.handler.ServeHTTP(w, r, next)
 	if to.over {
 		err = to.finalError()

@@ -52,18 +52,44 @@ func targetOf(ctx context.Context) *Target {
 	return to
 }
 
-// retriesKey is Caddy's placeholder for the number of retries.
-const retriesKey = "http.reverse_proxy.retries"
+// What the reverse proxy says of its last run for a request, as placeholders. It counts a retry
+// more for each time that the list had ended, and none where a response has broken off: there
+// triesKey says better.
+const (
+	hostKey    = "http.reverse_proxy.upstream.hostport"
+	retriesKey = "http.reverse_proxy.retries"
+	triesKey   = "rover.upstream_tries"
+)
 
-// countRetries puts the placeholder right where it may not be: at the end of the list Caddy counts
-// tries that had no upstream, and none where a response broke off.
-func (to *Target) countRetries(ctx context.Context) {
+// Asked returns which upstream was asked last for a request, "" for none, and how many were. Nobody
+// must be asking any more.
+func Asked(ctx context.Context) (address string, tries int) {
+	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return "", 0
+	}
+	asked, _ := repl.Get(hostKey)
+	if address, _ = asked.(string); address == "" {
+		return "", 0
+	}
+	if n, ok := repl.Get(triesKey); ok {
+		tries, _ = n.(int)
+		return address, tries
+	}
+	retries, _ := repl.Get(retriesKey)
+	n, _ := retries.(int)
+	return address, n + 1
+}
+
+// countTries sees to it that Asked is right about a target that has been served.
+func (to *Target) countTries(ctx context.Context) {
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok || to.tried == 0 {
 		return
 	}
-	if told, ok := repl.Get(retriesKey); !ok || told != to.tried-1 {
-		repl.Set(retriesKey, to.tried-1)
+	told, _ := repl.Get(retriesKey)
+	if _, was := repl.Get(triesKey); was || told != to.tried-1 {
+		repl.Set(triesKey, to.tried)
 	}
 }
 
