@@ -75,7 +75,9 @@ func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string
 
 // Serve implements scripttest.App.
 func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
-	r = caddyenv.Prepare(r, w)
+	ctx, end := context.WithCancel(r.Context())
+	defer end() // as a server does
+	r = caddyenv.Prepare(r.WithContext(ctx), w)
 	return bare(t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind)))
 }
 

@@ -28,7 +28,24 @@
 ---@field any fun(ctx: rover.Ctx): rover.Answer? Serves every method that has no function of its own here.
 ---@field before table<string, fun(ctx: rover.Ctx): rover.Answer?> Run before everything here and below, routed or not; what one returns is the answer.
 ---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?> Run for every response from here and below.
+---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
 ---@field [string] rover.Node
+
+---What a done hook is told about a request that has ended.
+---@class rover.Summary
+---@field status integer What the client was sent; 499 where it left before there was an answer; 0 where the connection was cut before. Of an error that handle_errors answers it is the status of the error.
+---@field outcome "answered"|"passed"|"proxied"|"failed"|"timeout"|"cancelled" As in the access log and in metrics.
+---@field aborted boolean The client has not got the whole response.
+---@field bytes_in integer Bytes of the request body that were read; of a tunnel all that the client sent.
+---@field bytes_out integer Bytes of the response body; of a tunnel all that the client was sent.
+---@field duration number Seconds from the arrival at the directive to the end.
+---@field lua_time number Seconds of VM time.
+---@field wait_time number Seconds in calls that wait.
+---@field queue_time number Seconds until the VM was free.
+---@field tries integer How many upstreams were asked; 0: none.
+---@field upstream string? The address of the upstream that was asked last.
+---@field route string? "GET /users/:id"; nil: only hooks ran.
+---@field error string? What a function of the request failed with, whatever on_error made of it.
 
 ---What a function may return: a table is answered as JSON, a string, number or boolean as text, nothing as 204.
 ---@alias rover.Answer rover.Response|rover.Html|table|string|number|boolean
