@@ -31,6 +31,9 @@ const outName = "_rover_out"
 // template.
 type fragment string
 
+// PlainText is the fragment as a JSON value.
+func (f fragment) PlainText() string { return string(f) }
+
 // Text returns the text of a value that a template made; ok is false for any other value.
 func Text(v lua.LValue) (text string, ok bool) {
 	if ud, isUserData := v.(*lua.LUserData); isUserData {
@@ -73,8 +76,8 @@ func NewTemplates(env *lua.LTable) *Templates {
 // Open returns the rover.html table, once.
 //
 //	rover.html(data)(template) -> html          so: rover.html(data) [[ <p>{{ text }}</p> ]]
-//		data is a table or nil. tostring(html) is the text; html .. string escapes the string; api.html(html) and a
-//		handler that returns it answer with it.
+//		data is a table or nil. tostring(html) is the text, which JSON has, too; #html and html:find(…) are of the
+//		text; html .. string escapes the string; api.html(html) and a handler that returns it answer with it.
 //	function rover.html.name(props) return rover.html(props) [[ … ]] end
 //		Makes a component: {{ name { title = "x" } }} in any template of the script.
 //
@@ -88,6 +91,12 @@ func (t *Templates) Open(L *lua.LState) *lua.LTable {
 			return 1
 		},
 		"__concat": t.concat,
+		"__len": func(L *lua.LState) int {
+			text, _ := Text(L.Get(1))
+			L.Push(lua.LNumber(len(text)))
+			return 1
+		},
+		"__index": stringMethod,
 	})
 	t.fragments.RawSetString("__metatable", lua.LString("html"))
 
@@ -119,6 +128,31 @@ func (t *Templates) call(L *lua.LState) int {
 // after open.
 func (t *Templates) fragment(text string) *lua.LUserData {
 	return &lua.LUserData{Value: fragment(text), Env: t.globals, Metatable: t.fragments}
+}
+
+// stringMethod is html:upper() and its like: what a string has, of the text. The result is a string,
+// which templates escape.
+func stringMethod(L *lua.LState) int {
+	text, _ := Text(L.Get(1))
+	method := L.GetTable(lua.LString(text), L.Get(2))
+	if method.Type() != lua.LTFunction {
+		L.Push(method)
+		return 1
+	}
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		n := L.GetTop()
+		L.Push(method)
+		for i := 1; i <= n; i++ {
+			v := L.Get(i)
+			if text, ok := Text(v); ok {
+				v = lua.LString(text)
+			}
+			L.Push(v)
+		}
+		L.Call(n, lua.MultRet)
+		return L.GetTop() - n
+	}))
+	return 1
 }
 
 // concat is .. with a fragment on one side: the other one is escaped unless it is a fragment too.

@@ -102,7 +102,11 @@ func (e *encoder) value(dst []byte, v lua.LValue) ([]byte, *encodeError) {
 		dst = append(dst, "null"...)
 	default:
 		text, ok := luaval.ExactNumber(v)
+		plain, hasText := luaval.TextValue(v)
 		switch {
+		case hasText:
+			dst = AppendString(dst, plain)
+			e.work += len(plain) / 64
 		case ok:
 			dst = append(dst, text...)
 			e.work += len(text) / 64

@@ -61,3 +61,16 @@ func noteType(L *lua.LState, name string, methods map[string]lua.LGFunction) {
 func NewObject(mt *lua.LTable, value any) *lua.LUserData {
 	return &lua.LUserData{Value: value, Metatable: mt}
 }
+
+// PlainText is what an object has that stands for a text: JSON has it as that.
+type PlainText interface{ PlainText() string }
+
+// TextValue returns the text that an object stands for; ok is false for any other value.
+func TextValue(v lua.LValue) (text string, ok bool) {
+	if ud, isObject := v.(*lua.LUserData); isObject {
+		if plain, isText := ud.Value.(PlainText); isText {
+			return plain.PlainText(), true
+		}
+	}
+	return "", false
+}
