@@ -188,7 +188,11 @@ var responseMethods = map[string]lua.LGFunction{
 		r := checkResponse(L, 1)
 		name := checkHeaderName(L, 2)
 		checkFraming(L, 2, name)
-		delete(r.headerMap(), name)
+		h := r.headerMap()
+		delete(h, name)
+		if name == "Content-Type" {
+			h[name] = nil // net/http looks at the body for a type where there is no such field
+		}
 		L.SetTop(1)
 		return 1
 	},
@@ -208,62 +212,4 @@ func checkFraming(L *lua.LState, n int, name string) {
 	if luaval.IsFraming(name) {
 		luaval.ArgError(L, n, name+" follows from the message and cannot be changed")
 	}
-}
-
-// checkCookie returns argument n, a table, as a cookie: name and value (required),
-// path, domain, max_age (seconds; 0 deletes), expires (seconds since the epoch),
-// secure, http_only, same_site ("lax", "strict" or "none").
-func checkCookie(L *lua.LState, n int) *http.Cookie {
-	t := luaval.CheckTable(L, n)
-	c := &http.Cookie{}
-	cookieOptions.EachOf(L, t, "res:set_cookie", func(key string, v lua.LValue) {
-		var ok bool
-		switch key {
-		case "name":
-			c.Name, ok = luaval.StringValue(v)
-		case "value":
-			c.Value, ok = luaval.StringValue(v)
-		case "path":
-			c.Path, ok = luaval.StringValue(v)
-		case "domain":
-			c.Domain, ok = luaval.StringValue(v)
-		case "max_age":
-			var age lua.LNumber
-			if age, ok = v.(lua.LNumber); ok {
-				c.MaxAge = int(age)
-				if c.MaxAge <= 0 {
-					c.MaxAge = -1 // how Go says Max-Age=0
-				}
-			}
-		case "expires":
-			var at lua.LNumber
-			if at, ok = v.(lua.LNumber); ok {
-				c.Expires = luaval.UnixTime(float64(at))
-			}
-		case "secure":
-			c.Secure, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
-		case "http_only":
-			c.HttpOnly, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
-		case "same_site":
-			var s string
-			s, ok = luaval.StringValue(v)
-			switch strings.ToLower(s) {
-			case "lax":
-				c.SameSite = http.SameSiteLaxMode
-			case "strict":
-				c.SameSite = http.SameSiteStrictMode
-			case "none":
-				c.SameSite = http.SameSiteNoneMode
-			default:
-				ok = false
-			}
-		}
-		if !ok {
-			luaval.ArgError(L, n, "cookie field "+key+" cannot be a "+luaval.TypeName(v)+" "+v.String())
-		}
-	})
-	if err := c.Valid(); err != nil {
-		luaval.ArgError(L, n, err.Error())
-	}
-	return c
 }

@@ -1,0 +1,40 @@
+-- GET /set => 200 a=b; Path=/
+-- GET /none => 200 a=b
+-- GET /host => 200 __Host-a=b; Path=/; Secure
+-- GET /long => 200 a=b; Path=/; Max-Age=2147483647
+-- GET /gone => 200 a=b; Path=/; Max-Age=0
+-- GET /till => 200 a=b; Path=/; Expires=Sun, 29 Nov 2026 12:00:00 GMT
+-- GET /refused/1 => 200 browsers drop a cookie with same_site = "none" that is not secure: add secure = true
+-- GET /refused/2 => 200 browsers drop a cookie whose name begins with __Secure- and that is not secure: add secure = true
+-- GET /refused/3 => 200 browsers drop a cookie whose name begins with __Host- unless it has secure = true, path = "/" and no domain
+-- GET /refused/4 => 200 browsers drop a cookie whose name begins with __Host- unless it has secure = true, path = "/" and no domain
+-- GET /refused/5 => 200 browsers drop a cookie whose name begins with __Host- unless it has secure = true, path = "/" and no domain
+-- GET /refused/6 => 200 cookie field path: a path begins with /, not "sub"
+-- GET /refused/7 => 200 cookie field max_age: whole seconds expected, got 1.5
+-- GET /refused/8 => 200 cookie field max_age: whole seconds expected, got inf
+-- GET /refused/9 => 200 cookie field max_age: whole seconds expected, got nan
+-- GET /refused/10 => 200 cookie field expires: seconds since 1970, up to the year 9999, expected, got 1795953600000; divide milliseconds by 1000
+-- GET /refused/11 => 200 cookie field expires: seconds since 1970, up to the year 9999, expected, got nan; divide milliseconds by 1000
+-- GET /refused/12 => 200 cookie field max_age cannot be a string 60
+-- GET /refused/13 => 200 cookie field same_site cannot be a string some
+local api = rover.server {}
+local function cookie(fields)
+  fields.name, fields.value = fields.name or "a", "b"
+  return api.text("x"):set_cookie(fields):header("Set-Cookie")
+end
+function api.set.get() return cookie {} end
+function api.none.get() return cookie { path = "" } end
+function api.host.get() return cookie { name = "__Host-a", secure = true } end
+function api.long.get() return cookie { max_age = 1e12 } end
+function api.gone.get() return cookie { max_age = -5 } end
+function api.till.get() return cookie { expires = 1795953600.5 } end
+local refused = {
+  { same_site = "None" }, { name = "__Secure-a" }, { name = "__host-a" }, { name = "__Host-a", secure = true, path = "/a" },
+  { name = "__Host-a", secure = true, domain = "a.test" }, { path = "sub" }, { max_age = 1.5 }, { max_age = math.huge },
+  { max_age = 0 / 0 }, { expires = 1795953600000 }, { expires = 0 / 0 }, { max_age = "60" }, { same_site = "some" },
+}
+function api.refused.p_n.get(ctx)
+  local _, message = pcall(cookie, refused[tonumber(ctx:param("n"))])
+  return (message:gsub("^.- bad argument #1 to set_cookie %((.*)%)$", "%1"))
+end
+return api
