@@ -36,7 +36,8 @@ var Stubs string
 //		path, raw_path and query. A query pair that does not decode keeps its raw text.
 //	rover.url.build(table) -> string | nil, message
 //		The inverse, from the same fields. raw_path and raw_query are used only while they say the same as path and
-//		query, so changing path or query is enough. host against hostname and port must not contradict.
+//		query, so changing path or query is enough; each is enough without the other. host against hostname and port
+//		must not contradict. nil and a message for fields that no URL has.
 //	rover.url.query_encode(table) -> string
 //		Form encoding (a space is "+"), keys sorted; a value is a string, number, boolean or an array of them, which
 //		repeats the key. Anything else is a bad argument.
@@ -108,8 +109,8 @@ func parse(L *lua.LState) int {
 		set("password", password, present)
 	}
 	if text := u.Port(); text != "" {
-		port, err := strconv.ParseUint(text, 10, 16)
-		if err != nil {
+		port, _ := strconv.ParseUint(text, 10, 64)
+		if !validPort(text) {
 			return failure(L, fmt.Errorf("invalid URL: port %s is out of range", text))
 		}
 		parts.RawSetString("port", lua.LNumber(port))
@@ -140,8 +141,15 @@ func build(L *lua.LState) int {
 	var u url.URL
 	u.Scheme, _ = field("scheme")
 	u.Opaque, _ = field("opaque")
-	u.Path, _ = field("path")
-	u.RawPath, _ = field("raw_path")
+	path, hasPath := field("path")
+	rawPath, hasRawPath := field("raw_path")
+	u.Path, u.RawPath = path, rawPath
+	if hasRawPath && !hasPath {
+		var err error
+		if u.Path, err = url.PathUnescape(rawPath); err != nil {
+			return failure(L, err)
+		}
+	}
 	u.Fragment, _ = field("fragment")
 	user, hasUser := field("user")
 	password, hasPassword := field("password")
@@ -157,7 +165,7 @@ func build(L *lua.LState) int {
 	u.Host = host
 	if !hasHost {
 		u.Host = joinHost(hostname, port)
-	} else if (hasHostname && hostname != u.Hostname()) || (hasPort && port != u.Port()) {
+	} else if (hasHostname && hostname != u.Hostname()) || (hasPort && !samePort(port, u.Port())) {
 		return failure(L, fmt.Errorf("host %q contradicts hostname and port %q: set host to nil, or both others",
 			host, joinHost(hostname, port)))
 	}
@@ -165,14 +173,42 @@ func build(L *lua.LState) int {
 		return failure(L, err)
 	}
 
-	// The fields may hold what no URL can ("sch eme", "a/b" as a host): what is built must read back the same.
 	built := u.String()
-	back, err := url.Parse(built)
-	if err != nil || back.Scheme != strings.ToLower(u.Scheme) || back.Host != u.Host {
-		return failure(L, fmt.Errorf("invalid URL: scheme %q and host %q do not make one", u.Scheme, u.Host))
+	if err := readsBack(&u, built); err != nil {
+		return failure(L, err)
 	}
 	L.Push(lua.LString(built))
 	return 1
+}
+
+// readsBack reports whether built, made of u, has the same parts as u: fields may hold what no URL
+// can ("sch eme", "a/b" as a host, "#" in a raw_query).
+func readsBack(u *url.URL, built string) error {
+	back, err := url.Parse(built)
+	switch {
+	case err != nil || back.Scheme != strings.ToLower(u.Scheme) || back.Host != u.Host:
+		return fmt.Errorf("invalid URL: scheme %q and host %q do not make one", u.Scheme, u.Host)
+	case !validPort(u.Port()):
+		return fmt.Errorf("invalid URL: port %s is out of range", u.Port())
+	case back.RawQuery != u.RawQuery && back.Opaque == u.Opaque:
+		return fmt.Errorf("invalid URL: the query %q ends before its end", u.RawQuery)
+	case back.Opaque != u.Opaque || back.Fragment != u.Fragment || u.User != nil && back.User.String() != u.User.String():
+		return fmt.Errorf("invalid URL: %q reads back as something else", built)
+	}
+	return nil
+}
+
+// validPort reports whether a port, or none, is in range.
+func validPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
+}
+
+// samePort reports whether two ports are the same number: "080" is 80.
+func samePort(a, b string) bool {
+	m, errA := strconv.ParseUint(a, 10, 64)
+	n, errB := strconv.ParseUint(b, 10, 64)
+	return a == b || errA == nil && errB == nil && m == n
 }
 
 // joinHost joins what the host field of a URL holds, IPv6 addresses in brackets.
@@ -340,8 +376,9 @@ func firstValues(L *lua.LState, query string) (*lua.LTable, error) {
 			return values, errPairs
 		}
 		p.Step(L)
+		value = unescape(value) // of a later value, too, what does not decode is an error
 		if name = unescape(name); values.RawGetString(name) == lua.LNil {
-			values.RawSetString(name, lua.LString(unescape(value)))
+			values.RawSetString(name, lua.LString(value))
 		}
 	}
 	return values, failed

@@ -30,6 +30,7 @@ func TestURLComponent(t *testing.T) {
 			for i = 0, 255 do all[#all + 1] = string.char(i) end
 			local s = table.concat(all)
 			return rover.url.decode(rover.url.encode(s)) == s`, "true"},
+		{"decode refuses a bad escape of a later value", `return rover.url.query_decode("a=1&a=%zz")`, `nil | invalid URL escape "%zz"`},
 		{"decode refuses a bad escape", `return rover.url.decode("a%zzb")`, `nil | invalid URL escape "%zz"`},
 		{"decode refuses a cut escape", `return rover.url.decode("a%2")`, `nil | invalid URL escape "%2"`},
 		{"wrong type", `rover.url.encode({})`, "error: <string>:1: bad argument #1 to encode (string expected, got table)"},
@@ -64,6 +65,7 @@ func TestURLBuild(t *testing.T) {
 	}
 	luarttest.Run(t, "url", Open, []luarttest.Case{
 		roundTrip("https://me:s%40t@example.com:8443/a%20b/c%2Fd?x=1&y=a+b&x=2#top"),
+		roundTrip("http://h:080/"), roundTrip("http://h:/"), roundTrip("/a?b c"), roundTrip("http://u:@h/"), roundTrip("//h/a"), roundTrip("?#f%20g"),
 		roundTrip("http://[::1]:80/?"), roundTrip("/a/b?c"), roundTrip("mailto:a@b.c"), roundTrip("?q=100%"), roundTrip(""),
 		{"from parts", `return rover.url.build{scheme="http", hostname="h", port=81, path="/a b", query={z=1, a={"x y", true}}, fragment="f"}`, "http://h:81/a%20b?a=x+y&a=true&z=1#f"},
 		{"an IPv6 host", `return rover.url.build{scheme="http", hostname="::1", path="/"}, rover.url.build{scheme="http", hostname="::1", port="80"}`, "http://[::1]/ | http://[::1]:80"},
@@ -71,6 +73,14 @@ func TestURLBuild(t *testing.T) {
 		{"a changed query wins", `local u = rover.url.parse("http://h/?a=1&a=2&b=3") u.query.b = 4 return rover.url.build(u)`, "http://h/?a=1&b=4"},
 		{"an emptied query goes", `local u = rover.url.parse("http://h/?a=1") u.query = {} return rover.url.build(u)`, "http://h/"},
 		{"a changed raw_query alone", `local u = rover.url.parse("http://h/?a=1") u.query, u.raw_query = nil, "b" return rover.url.build(u)`, "http://h/?b"},
+		{"raw_path alone", `return rover.url.build{scheme="http", host="h", raw_path="/a%2Fb"}, rover.url.build{raw_path="/a b?c"}`, "http://h/a%2Fb | /a%20b%3Fc"},
+		{"a raw_path that does not decode", `return rover.url.build{raw_path="/%zz"}`, `nil | invalid URL escape "%zz"`},
+		{"a port out of range", `return rover.url.build{scheme="http", hostname="h", port=99999}`, "nil | invalid URL: port 99999 is out of range"},
+		{"a host with a port out of range", `return rover.url.build{scheme="http", host="h:65536"}`, "nil | invalid URL: port 65536 is out of range"},
+		{"the largest port", `return rover.url.build{scheme="http", hostname="h", port=65535}`, "http://h:65535"},
+		{"a query that ends early", `return rover.url.build{path="/", raw_query="a=1#b"}`, `nil | invalid URL: the query "a=1#b" ends before its end`},
+		{"an opaque part that ends early", `return rover.url.build{scheme="mailto", opaque="a?b"}`, `nil | invalid URL: "mailto:a?b" reads back as something else`},
+		{"a path that reads as a host", `return rover.url.build{path="//h/x"}`, `nil | invalid URL: scheme "" and host "" do not make one`},
 		{"a changed path wins", `local u = rover.url.parse("http://h/a%2Fb") u.path = "/c" return rover.url.build(u)`, "http://h/c"},
 		{
 			"a changed host", `local u = rover.url.parse("http://h:1/") u.host = "i:2" return rover.url.build(u)`,
