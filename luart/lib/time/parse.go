@@ -165,9 +165,10 @@ func (p *parser) name(d byte, n int, nameOf func(int) string) (int, error) {
 	return 0, p.expected(d)
 }
 
-// numericZone reads Z, +hhmm, +hh:mm or +hh. Not safe for concurrent use.
+// numericZone reads Z, +hhmm, +hh:mm, +hh, or one with seconds behind the minutes. Not safe for
+// concurrent use.
 func (p *parser) numericZone() error {
-	for _, layout := range []string{"Z0700", "Z07:00", "Z07"} {
+	for _, layout := range []string{"Z070000", "Z07:00:00", "Z0700", "Z07:00", "Z07"} {
 		for _, length := range []int{1, len(layout)} {
 			if length > len(p.rest) {
 				continue

@@ -39,7 +39,8 @@ var Stubs string
 //	rover.time.format(seconds[, layout[, zone]]) -> string
 //	rover.time.parse(string[, layout[, zone]]) -> seconds | nil, message
 //
-// layout is "rfc3339" (the default: 2006-01-02T15:04:05Z; written without, read also with a fraction), "http" (as in a
+// layout is "rfc3339" (the default: 2006-01-02T15:04:05Z; written without, read also with a fraction; a leap second is
+// the second after it), "http" (as in a
 // Date header, always GMT), "unix" (seconds; written whole, read also with a fraction), "date" (2006-01-02), or text
 // with %Y %m %d %H %M %S %j %a %A %b %B %z %Z %p %I %e %y %s %f (microseconds) %F (%Y-%m-%d) %T (%H:%M:%S) %%.
 // Another layout or directive is a bad argument, as are a time outside the years 0 to 9999 and an unknown zone.
@@ -107,7 +108,7 @@ func (z zones) format(L *lua.LState) int {
 	var text string
 	switch {
 	case layout == "rfc3339":
-		text = t.Format(time.RFC3339)
+		text = formatRFC3339(t)
 	case layout == "http":
 		text = t.UTC().Format(http.TimeFormat)
 	case layout == "unix":
@@ -129,7 +130,7 @@ func (z zones) parse(L *lua.LState) int {
 	var err error
 	switch layout {
 	case "rfc3339":
-		t, err = time.Parse(time.RFC3339, text)
+		t, err = parseRFC3339(text)
 	case "http":
 		t, err = http.ParseTime(text)
 	case "unix":
@@ -223,6 +224,12 @@ func strftime(t time.Time, layout string) string {
 			text = append(text, '%')
 		case 's':
 			text = strconv.AppendInt(text, t.Unix(), 10)
+		case 'z':
+			layout := directives['z']
+			if _, east := t.Zone(); east%60 != 0 {
+				layout = "-070000"
+			}
+			text = t.AppendFormat(text, layout)
 		case 'f':
 			text = fmt.Appendf(text, "%06d", t.Nanosecond()/1000)
 		default:

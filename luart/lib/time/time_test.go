@@ -105,6 +105,27 @@ func TestTimeParse(t *testing.T) {
 			end
 			return "same"`, "same"},
 
+		{"rfc3339 in lower case", parse(`"2023-11-14t22:13:20z"`), "1700000000"},
+		{"a leap second is the one after it", parse(`"1990-12-31T23:59:60Z") - rover.time.parse("1991-01-01T00:00:00Z"`), "0"},
+		{"a leap second in another zone", parse(`"1990-12-31T15:59:60-08:00") - rover.time.parse("1991-01-01T00:00:00Z"`), "0"},
+		{"the offset -00:00", parse(`"1970-01-01T00:00:00-00:00"`), "0"},
+		{"the largest offsets", `return rover.time.parse("1970-01-02T00:00:00+23:59"), rover.time.parse("1970-01-01T00:00:00-23:59")`, "60 | 86340"},
+		{"a fraction of many digits", parse(`"1970-01-01T00:00:00.5000000000000Z"`), "0.5"},
+		{"what is not rfc3339", `
+			local wrong = {}
+			for _, s in ipairs{"1990-12-30T23:59:60Z", "1990-12-31T22:59:60Z", "1990-12-31T23:59:61Z", "2023-11-14T22:13:20,5Z", "2023-11-14T22:13:20.Z",
+				"2023-11-14T0:00:00Z", "2023-11-14T00:00:00+24:00", "2023-11-14T00:00:00+14:60", "2023-11-14T24:00:00Z", "2023-11-14T00:60:00Z",
+				"2023-11-14 00:00:00Z", "2023-02-29T00:00:00Z", "2023-00-10T00:00:00Z", "2023-13-10T00:00:00Z", "2023-01-00T00:00:00Z", "2023-11-14T00:00:00",
+				"2023-11-14T00:00:00+0100", "2023-11-14T00:00:00+01", "2023-11-14T00:00:00Zx", "+023-11-14T00:00:00Z", "2023-11-14T00:00Z", "2023-11-14T00:00:00UTC", ""} do
+				if rover.time.parse(s) then wrong[#wrong + 1] = s end
+			end
+			return table.concat(wrong, " ")`, ""},
+		{"an offset with seconds", `
+			local paris = -2208988800 -- 9 minutes and 21 seconds east of UTC
+			local text = rover.time.format(paris, "rfc3339", "Europe/Paris")
+			local fields = rover.time.format(paris, "%F %T %z", "Europe/Paris")
+			return text, rover.time.parse(text) - paris, fields, rover.time.parse(fields, "%F %T %z") - paris`,
+			"1900-01-01T00:09:00+00:09 | 0 | 1900-01-01 00:09:21 +000921 | 0"},
 		{"not rfc3339", parse(`"yesterday"`), `nil | parsing time "yesterday": not a time in the layout "rfc3339"`},
 		{"not unix", parse(`"0x10", "unix"`), `nil | parsing time "0x10": not a time in the layout "unix"`},
 		{"unix out of range", parse(`"1e300", "unix"`), `nil | parsing time "1e300": not a time in the layout "unix"`},
