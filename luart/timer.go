@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/robfig/cron/v3"
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/clock"
@@ -66,8 +65,8 @@ func (g *Generation) every(L *lua.LState) int {
 
 // cron is rover.cron(spec, f): rover.every at the times of a cron specification:
 // "minute hour day month weekday", in the time zone of the server, or of
-// "CRON_TZ=Europe/Berlin 0 6 * * *"; or one of @hourly @daily @weekly @monthly @yearly.
-// Errors: a specification that cannot be read or never comes true.
+// "CRON_TZ=Europe/Berlin 0 6 * * *"; or one of @hourly @daily @weekly @monthly @yearly. See
+// parseCron. Errors: a specification that cannot be read or never comes true.
 func (g *Generation) cron(L *lua.LState) int {
 	spec := luaval.CheckString(L, 1)
 	schedule, err := parseCron(spec, g.vm.clock.Now())
@@ -75,23 +74,6 @@ func (g *Generation) cron(L *lua.LState) int {
 		luaval.ArgError(L, 1, err.Error())
 	}
 	return g.addTimer(L, "rover.cron", &timer{next: schedule.Next, wall: true})
-}
-
-// parseCron reads a cron specification. It must come true after now. Any goroutine may call it.
-func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
-	defer func() { // cron.ParseStandard("TZ=") slices out of range
-		if recover() != nil {
-			schedule, err = nil, fmt.Errorf("cron specification %q cannot be read", spec)
-		}
-	}()
-	schedule, err = cron.ParseStandard(spec)
-	if err != nil {
-		return nil, fmt.Errorf("cron specification %q: %w", spec, err)
-	}
-	if schedule.Next(now).IsZero() {
-		return nil, fmt.Errorf("cron specification %q never comes true", spec)
-	}
-	return schedule, nil
 }
 
 func checkDelay(L *lua.LState, least time.Duration) time.Duration {

@@ -53,7 +53,8 @@ func osClock(b *envBuilder, lib, name string) lua.LValue {
 
 // osTime is os.time([table]): seconds since 1970 UTC, of now or of the local time in the table.
 // year, month and day must be there, hour is 12 and min and sec are 0 when left out; values beyond
-// their range carry over.
+// their range carry over. isdst says whether the time is daylight-saving time; left out, the season
+// does.
 func osTime(b *envBuilder) lua.LValue {
 	c := b.hooks.Clock
 	return b.L.NewFunction(func(L *lua.LState) int {
@@ -87,13 +88,45 @@ func pushDateTable(L *lua.LState) int {
 		}
 		return int(n)
 	}
-	t := time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1),
-		field("hour", 12), field("min", 0), field("sec", 0), 0, time.Local)
+	shown := time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1),
+		field("hour", 12), field("min", 0), field("sec", 0), 0, time.UTC)
+	var t time.Time
+	if isdst := table.RawGetString("isdst"); isdst == lua.LNil {
+		t = inZone(shown, time.Local)
+	} else {
+		t = inSummer(shown, time.Local, lua.LVAsBool(isdst))
+	}
 	if t.Unix() > maxUnix || t.Unix() < -maxUnix {
 		L.RaiseError("time out of range")
 	}
 	L.Push(lua.LNumber(t.Unix()))
 	return 1
+}
+
+// inZone is the time that clocks of a zone show as shown, which is in UTC.
+func inZone(shown time.Time, zone *time.Location) time.Time {
+	return time.Date(shown.Year(), shown.Month(), shown.Day(), shown.Hour(), shown.Minute(), shown.Second(), 0, zone)
+}
+
+// inSummer is inZone for clocks that are set to daylight-saving time, or not, whatever the season:
+// by the offset that they have in the nearest season of that kind; where there is none, by an hour.
+func inSummer(shown time.Time, zone *time.Location, dst bool) time.Time {
+	t := inZone(shown, zone)
+	_, east := t.Zone()
+	if t.IsDST() != dst {
+		begins, ends := t.ZoneBounds()
+		switch before := begins.Add(-time.Second); {
+		case !ends.IsZero() && ends.IsDST() == dst:
+			_, east = ends.Zone()
+		case !begins.IsZero() && before.IsDST() == dst:
+			_, east = before.Zone()
+		case dst:
+			east += 3600
+		default:
+			east -= 3600
+		}
+	}
+	return shown.Add(-time.Duration(east) * time.Second)
 }
 
 // osDate is os.date([format[, time]]): the time (now when left out) by strftime's conversions in

@@ -192,8 +192,9 @@ function rover.after(seconds, f) end
 ---@return rover.Timer
 function rover.every(seconds, f) end
 
----Calls f at the times of a cron specification, in the server's time zone or that of CRON_TZ. A time that daylight saving
----leaves out is left out, and one that it has twice comes twice.
+---Calls f at the times of a cron specification, in the server's time zone or that of CRON_TZ. Weekdays are 0 to 7, where 0
+---and 7 are Sunday. When the clocks change, a job at certain times of the day runs once on that day: what is due in an hour
+---that is skipped runs right after it.
 ---
 ---Errors: a specification that cannot be read, or that never comes true; more than 10,000 timers.
 ---

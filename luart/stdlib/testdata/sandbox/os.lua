@@ -9,6 +9,14 @@ eq(os.time(os.date("*t", 1700000000)), 1700000000)
 eq(os.time{year = 2024, month = 1, day = 32, hour = 0} - os.time{year = 2024, month = 2, day = 1, hour = 0}, 0)
 eq(os.time{year = "2024", month = 1, day = 1} - os.time{year = 2024, month = 1, day = 1, hour = 12, min = 0, sec = 0}, 0)
 assert(math.abs(os.time() - os.time(os.date("*t"))) <= 1)
+do -- one of the seasons is another one than isdst says
+  local winter, summer = { year = 2024, month = 1, day = 15 }, { year = 2024, month = 7, day = 15 }
+  local w, s = os.time(winter), os.time(summer)
+  winter.isdst, summer.isdst = true, true
+  assert(w ~= os.time(winter) or s ~= os.time(summer))
+  winter.isdst, summer.isdst = false, false
+  eq(math.min(w, os.time(winter)), w)
+end
 assert(type(os.date()) == "string" and os.clock() >= 0)
 eq(os.difftime(5.5, 2), 3) eq(os.difftime(5), 5)
 raises("field 'day' missing in date table", os.time, {year = 2024, month = 1})
