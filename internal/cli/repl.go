@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -29,7 +28,7 @@ import (
 
 const replHelp = `Lua code, an expression or statements, is run and its values are printed. Locals last for one
 input, globals stay. What is not complete goes on in the next line; an empty line ends it.
-  :get /path          a request; also :post :put :patch :delete :head :options, with a body behind the path
+` + requestHelp + `
   :routes             what the script routes
   :reload             load the script again
   :help  :quit`
@@ -180,9 +179,10 @@ func (l liveEvaluator) command(_ context.Context, out io.Writer, name, _ string)
 
 // scriptEvaluator is a script of its own.
 type scriptEvaluator struct {
-	app  *handler.Test
-	path string
-	temp string // a folder to remove; "": none
+	app     *handler.Test
+	path    string
+	temp    string         // a folder to remove; "": none
+	cookies *cookiejar.Jar // nil: they are not kept
 }
 
 func openScriptEvaluator(ctx context.Context, args []string, out io.Writer) (*scriptEvaluator, error) {
@@ -198,7 +198,7 @@ func openScriptEvaluator(ctx context.Context, args []string, out io.Writer) (*sc
 		}
 	}
 	e.path = absolute(args[0])
-	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+	encoder := logformat.New(zapcore.EncoderConfig{
 		MessageKey: "message", LevelKey: "level", EncodeLevel: zapcore.LowercaseLevelEncoder, ConsoleSeparator: "  ",
 	})
 	o := scripttest.Options{
@@ -240,29 +240,10 @@ func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest
 	case "routes":
 		gen := e.app.Generation()
 		return true, printScriptRoutes(out, admin.ScriptRoutes{Script: e.path, Routes: gen.Routes(), Hooks: gen.Hooks()})
+	case "cookies":
+		return true, e.keepCookies(out, rest)
 	case "get", "post", "put", "patch", "delete", "head", "options":
-	default:
-		return false, nil
+		return true, e.request(ctx, out, name, rest)
 	}
-	path, body, _ := strings.Cut(rest, " ")
-	if path == "" {
-		path = "/"
-	}
-	resp, err := scripttest.Ask(ctx, e.app, strings.ToUpper(name), path, body)
-	if resp.Status == 0 {
-		return true, err
-	}
-	fmt.Fprintf(out, "%d %s\n", resp.Status, http.StatusText(resp.Status))
-	for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
-		for _, value := range resp.Header[name] {
-			fmt.Fprintf(out, "%s: %s\n", name, value)
-		}
-	}
-	if err != nil {
-		fmt.Fprintf(out, "error: %v\n", err)
-	}
-	if resp.Body != "" {
-		fmt.Fprintln(out, "\n"+strings.TrimSuffix(resp.Body, "\n"))
-	}
-	return true, nil
+	return false, nil
 }

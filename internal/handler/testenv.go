@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -79,6 +80,21 @@ func (t *Test) Serve(w http.ResponseWriter, r *http.Request) error {
 	defer end() // as a server does
 	r = caddyenv.Prepare(r.WithContext(ctx), w)
 	return bare(t.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(t.behind)))
+}
+
+// ServeTraced is Serve, and returns what became of the request, which neither the response nor
+// the log says.
+func (t *Test) ServeTraced(w http.ResponseWriter, r *http.Request) (*Trace, error) {
+	r = caddyenv.Prepare(r, w)
+	luart.FrameConnect(r)
+	reqbody.HoldToLength(r)
+	tr, r := t.h.newTracer(w, r)
+	tr.sent = true // not to be
+	err := bare(t.h.serve(tr, r, caddyhttp.HandlerFunc(t.behind), tr))
+	if err != nil {
+		tr.record.Record("error", err.Error())
+	}
+	return tr.trace(), err
 }
 
 // Match implements scripttest.App, by the matcher that Caddy has.

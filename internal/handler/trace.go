@@ -119,11 +119,7 @@ type tracer struct {
 // the response, also of an error's, as far as it is known when the response begins; the
 // log gets it all.
 func (h *Handler) serveTraced(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	t := &tracer{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		h:                     h, record: luart.NewTrace(),
-	}
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), t.connections()))
+	t, r := h.newTracer(w, r)
 	defer func() {
 		loglimit.Bound(h.logger).Info("request explained",
 			zap.String("method", r.Method), zap.String("uri", r.URL.RequestURI()), zap.Any("story", t.trace().fit(maxTraceLog)))
@@ -134,6 +130,15 @@ func (h *Handler) serveTraced(w http.ResponseWriter, r *http.Request, next caddy
 		t.sendHeader()
 	}
 	return err
+}
+
+// newTracer returns the writer of a traced request, and the request.
+func (h *Handler) newTracer(w http.ResponseWriter, r *http.Request) (*tracer, *http.Request) {
+	t := &tracer{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		h:                     h, record: luart.NewTrace(),
+	}
+	return t, r.WithContext(httptrace.WithClientTrace(r.Context(), t.connections()))
 }
 
 // connections notes what becomes of connections to upstreams, those of rover.http included.

@@ -24,6 +24,13 @@ type Encoder struct {
 	plain bool // nobody has said which level_format
 }
 
+// New returns an encoder that needs no Provision, for loggers of one's own.
+func New(config zapcore.EncoderConfig) *Encoder {
+	e := new(Encoder)
+	e.Encoder = zapcore.NewConsoleEncoder(config)
+	return e
+}
+
 // CaddyModule returns the Caddy module information.
 func (*Encoder) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.logging.encoders.rover", New: func() caddy.Module { return new(Encoder) }}

@@ -26,10 +26,11 @@ type Response struct {
 	Body   string
 }
 
-// Ask sends a request to an App that runs no test, and waits for the whole response. An error
-// that the error routes of a server would answer is in err, beside the response.
-func Ask(ctx context.Context, app App, method, path, body string) (resp Response, err error) {
-	r, err := newRequest(ctx, nil, map[string]any{"method": method, "path": path, "body": body})
+// Ask sends a request to an App that runs no test, and waits for the whole response. The options
+// are those of rover.test.request. An error that the error routes of a server would answer is in
+// err, beside the response.
+func Ask(ctx context.Context, app App, options map[string]any) (resp Response, err error) {
+	r, err := newRequest(ctx, nil, options)
 	if err != nil {
 		return resp, err
 	}
