@@ -49,7 +49,7 @@ func blocks(t *testing.T, language string) []string {
 			switch m[1] {
 			case language:
 				found = append(found, m[2])
-			case "lua", "caddyfile", "json", "sh", "go":
+			case "lua", "caddyfile", "json", "sh", "go", "yaml": // yaml: TestAlerts
 			default:
 				t.Errorf("%s: no test runs blocks of language %q", file, m[1])
 			}
@@ -109,9 +109,10 @@ func TestDocsLinks(t *testing.T) {
 // The README names the Go that go.mod asks for.
 func TestDocsGoVersion(t *testing.T) {
 	version := goList(t, "-m", "-f", "{{.GoVersion}}")
-	want := "They need Go " + strings.TrimSuffix(version, ".0") + " "
-	if !strings.Contains(pages(t)["../README.md"], want) {
-		t.Errorf("README.md does not say %q", want)
+	for _, sentence := range []string{"You need Go %s. ", "The tests need Go %s "} {
+		if want := fmt.Sprintf(sentence, strings.TrimSuffix(version, ".0")); !strings.Contains(pages(t)["../README.md"], want) {
+			t.Errorf("README.md does not say %q", want)
+		}
 	}
 }
 
@@ -175,8 +176,7 @@ func TestDocsJSON(t *testing.T) {
 	}
 }
 
-// The defaults in the README's table of options, and in the table of limits, are those
-// of the code.
+// The defaults in the table of options, and in that of limits, are those of the code.
 func TestDocsDefaults(t *testing.T) {
 	var c rovercaddyfile.Config
 	c.SetDefaults()
@@ -193,9 +193,9 @@ func TestDocsDefaults(t *testing.T) {
 		"body_min_rate": fmt.Sprintf("%dKiB", *c.BodyMinRate>>10),
 		"on_failure":    c.OnFailure,
 	} {
-		rows := regexp.MustCompile("(?m)^\\| `" + option + "` \\|.*\\| (.*) \\|$").FindStringSubmatch(pages(t)["../README.md"])
+		rows := regexp.MustCompile("(?m)^\\| `" + option + "` \\|.*\\| (.*) \\|$").FindStringSubmatch(pages(t)["../docs/directive.md"])
 		if rows == nil || strings.Trim(rows[1], "`") != want {
-			t.Errorf("README.md: the row of %s has the default %q, want %q", option, rows, want)
+			t.Errorf("docs/directive.md: the row of %s has the default %q, want %q", option, rows, want)
 		}
 		limits := regexp.MustCompile("(?m)^\\|[^|]*\\| `" + option + "` \\| ([^|]*) \\|").FindStringSubmatch(pages(t)["../docs/limits.md"])
 		if limits != nil && strings.ReplaceAll(limits[1], " ", "") != want {
@@ -207,9 +207,15 @@ func TestDocsDefaults(t *testing.T) {
 // Every command of the README and of docs is one that another test runs, or one that is run here.
 func TestDocsCommands(t *testing.T) {
 	runElsewhere := map[string]string{
-		"go run ./cmd/caddy run --config examples/hello/Caddyfile":                    "TestExamples starts every example",
-		"curl http://localhost:8080/":                                                 "TestExamples replays examples/hello/requests.txt",
-		"curl http://localhost:8080/hello/you":                                        "TestExamples replays examples/hello/requests.txt",
+		"go run ./cmd/caddy run --config examples/hello/Caddyfile": "TestExamples starts every example",
+		"curl http://localhost:8080/":                              "TestExamples replays examples/hello/requests.txt",
+		"curl http://localhost:8080/hello/you":                     "TestExamples replays examples/hello/requests.txt",
+		"go build -o caddy ./cmd/caddy":                            "TestDocsGuard",
+		`./caddy respond --listen :9000 "from the service"`:        "TestDocsGuard",
+		"./caddy run": "TestDocsGuard",
+		"curl -i http://localhost:8080/admin/users":                                   "TestDocsGuard",
+		"curl -i -H 'X-Token: s3cret' http://localhost:8080/admin/users":              "TestDocsGuard",
+		"curl -i http://localhost:8080/hits/front":                                    "TestDocsGuard",
 		"caddy rover run app.lua --watch --upstream localhost:9000":                   "TestScripts/command_run",
 		"caddy rover new shop --upstream localhost:3000":                              "TestScripts/command_new",
 		"caddy rover check app.lua":                                                   "TestScripts/command_check",
@@ -225,11 +231,11 @@ func TestDocsCommands(t *testing.T) {
 		"go test ./...":                                                               "this run is part of it",
 		"go test -race ./...":                                                         ".ci/run",
 		"go test ./integration_test -run TestHostile -v -hostile 1000000 -timeout 2h": ".ci/run, with fewer",
-		"bash .ci/run":                                                                "this run is part of it",
-		"go vet ./...":                                                                ".ci/run",
-		"go test ./integration_test -run 'TestScripts/proxy_pick'":                    "TestScripts",
-		"xcaddy build --with github.com/caddy-rover/rover":                            "TestXcaddy, with a local copy",
-		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.":           "TestXcaddy",
+		"bash .ci/run":                   "this run is part of it",
+		"go run ./integration_test/load": ".ci/run, with a short one",
+		"go vet ./...":                   ".ci/run",
+		"go test ./integration_test -run 'TestScripts/proxy_pick'":          "TestScripts",
+		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.": "TestXcaddy",
 	}
 	for _, block := range blocks(t, "sh") {
 		for line := range strings.Lines(block) {

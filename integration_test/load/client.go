@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,12 +27,18 @@ type load struct {
 }
 
 type result struct {
-	rate     float64 // requests/s
+	requests int
+	rate     float64       // requests/s
+	cpu      time.Duration // that the server has spent on a request; 0: not known
 	p50, p99 time.Duration
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%9.0f requests/s   p50 %-10v p99 %v", r.rate, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+	line := fmt.Sprintf("%9.0f requests/s   p50 %-10v p99 %-10v", r.rate, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+	if r.cpu > 0 {
+		line += fmt.Sprintf(" CPU %.1fµs", float64(r.cpu.Nanoseconds())/1000)
+	}
+	return strings.TrimSpace(line)
 }
 
 // run drives the server for the duration and checks every answer.
@@ -66,9 +73,10 @@ func (l *load) run(ctx context.Context) (result, error) {
 	elapsed := time.Since(start)
 	slices.Sort(all)
 	return result{
-		rate: float64(len(all)) / elapsed.Seconds(),
-		p50:  all[len(all)/2],
-		p99:  all[len(all)*99/100],
+		requests: len(all),
+		rate:     float64(len(all)) / elapsed.Seconds(),
+		p50:      all[len(all)/2],
+		p99:      all[len(all)*99/100],
 	}, nil
 }
 

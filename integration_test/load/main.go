@@ -1,6 +1,6 @@
 // Command load measures what the plugin costs: it starts a real Caddy, drives pairs of
-// sites in turn over keep-alive connections, and prints their requests/s, latencies and
-// the ratio of the two. On machines with two cores or more the server runs on one and
+// sites in turn over keep-alive connections, and prints their requests/s, latencies, what the
+// server's process spends on a request (Linux), and the ratio of the two. On machines with two cores or more the server runs on one and
 // the load on another.
 //
 //	go run ./integration_test/load            everything, about 3 minutes
@@ -157,10 +157,12 @@ func (p *pair) measure(ctx context.Context, srv *caddy, clients int, duration ti
 			sides[0], sides[1] = sides[1], sides[0]
 		}
 		for _, l := range sides {
+			spent := srv.cpuTime()
 			r, err := l.run(ctx)
 			if err != nil {
 				return err
 			}
+			r.cpu = (srv.cpuTime() - spent) / time.Duration(r.requests)
 			if l == &ours {
 				a = append(a, r)
 			} else {
