@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // Script is what a generation is made of.
@@ -52,6 +53,7 @@ type Script struct {
 	// Seed is what math.random and rover.crypto begin with, in tests; nil: nobody can predict them.
 	Seed *uint64
 
+	Store     store.Store    // what its libraries keep between requests; nil: it is in the VM
 	Libraries []*lib.Library // what it finds in rover beside the VM's own, in this order
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
@@ -118,7 +120,8 @@ type Generation struct {
 	unrouted  *routeStats // of requests that only hooks see
 
 	libraries []*lib.Library
-	onRetire  []func() // of libraries
+	store     store.Store // what they keep between requests
+	onRetire  []func()    // of libraries
 	sources   chunk.Files
 	exchanges sync.Pool
 
@@ -151,6 +154,9 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.life.open(g.retired)
 	g.snapshot.Script = s.Source
 	g.functions, g.libraries = functions{}, s.Libraries
+	if g.store = s.Store; g.store == nil {
+		g.store = vm.kept
+	}
 	g.exchanges.New = func() any { return newExchange(g) }
 	proto, err := chunk.CompileFor(ctx, s.Source, g.name)
 	g.sources.Add(g.name, s.Source, err)

@@ -63,7 +63,10 @@ func (vm *VM) keptByLibraries() (list []lib.Kept) {
 			vm.guardLibrary(func() { list = append(list, keeper.Keeps()...) })
 		}
 	}
-	return list
+	return append(list, lib.Kept{Name: "rover.store", Expire: vm.kept.Sweep, Size: func() (bytes, items int) {
+		s := vm.kept.Status()
+		return int(s.Bytes), s.Items
+	}})
 }
 
 // countedByLibraries returns how many things there are that libraries count. Only the holder may
@@ -126,7 +129,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 	}
 	v = l.Open(&lib.Scope{
 		VM: vmOfLibrary{g.vm}, State: state,
-		Script: g.name, Serial: g.serial, Grants: grants,
+		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})
 	if v == nil || v == lua.LNil {

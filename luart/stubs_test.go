@@ -28,7 +28,8 @@ var stubClasses = map[string]string{
 	"response": "rover.Response", "timer": "rover.Timer", "cache": "rover.Cache", "lock": "rover.Lock",
 	"channel": "rover.Channel", "HTTP client": "rover.HttpClient", "HTTP response": "rover.HttpResponse",
 	"regular expression": "rover.Expression",
-	"counter":            "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
+	"store":              "rover.Store", "store lock": "rover.StoreLock", "subscription": "rover.Subscription",
+	"counter": "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
 }
 
 // allStubs returns what is written for editors of what scripts see: the files in types, and those

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // VMOptions says how a VM works.
@@ -47,6 +48,7 @@ type VM struct {
 	costs                      costs
 	recentErrors               recentErrors
 	libraries                  libraryStates
+	kept                       *store.Memory // rover.store where the operator names no server
 
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
@@ -134,6 +136,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		logger: loglimit.Bound(o.Logger),
 		states: map[string]*lua.LTable{},
 		live:   map[*Generation]struct{}{},
+		kept:   store.NewMemory(o.Clock, store.Limits{}),
 
 		findModule: findModule,
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // Library is what gives scripts rover.<Name>. It is not changed once a VM has it.
@@ -52,6 +53,9 @@ type Scope struct {
 	Script string // the name of the script's file, for messages
 	Serial uint64 // of the generation: later ones of the VM have larger ones
 	Grants Grants
+
+	// Store is what is kept between requests: inside the VM, or where the operator says.
+	Store store.Store
 
 	// OnRetire has the holder call a function when the generation is replaced or ends; requests
 	// that it serves still go on then. It is called while the library is opened only.

@@ -129,12 +129,8 @@ func (m *Memory) put(e *entry, key string, value []byte, ttl time.Duration) (*en
 	} else {
 		more -= int64(len(e.value))
 	}
-	if full := func() bool {
-		return m.bytes+more > m.limits.Bytes && more > 0 || e == nil && len(m.items) >= m.limits.Items
-	}; full() {
-		if m.expire(); full() {
-			return nil, ErrFull
-		}
+	if m.expire(); more > 0 && m.bytes+more > m.limits.Bytes || e == nil && len(m.items) >= m.limits.Items {
+		return nil, ErrFull
 	}
 	m.bytes += more
 	if e == nil {
@@ -369,6 +365,20 @@ func (m *Memory) Publish(ctx context.Context, topic string, message []byte) erro
 func (m *Memory) Subscribe(name string, deliver func(message []byte)) (cancel func()) {
 	return m.topics.add(name, deliver, func(*topic) func() { return func() {} })
 }
+
+// Sweep drops at most n items that have expired, and returns how many it has dropped.
+func (m *Memory) Sweep(n int) (dropped int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for ; dropped < n && len(m.expiring) > 0 && m.expiring[0].expires <= now; dropped++ {
+		m.drop(m.expiring[0])
+	}
+	return dropped
+}
+
+// Local implements Store.
+func (m *Memory) Local() bool { return true }
 
 // Status implements Store.
 func (m *Memory) Status() Status {

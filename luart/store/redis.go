@@ -353,6 +353,9 @@ func (r *Redis) List(ctx context.Context, prefix, after string, limit int) (keys
 
 var globQuoter = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
+// Local implements Store.
+func (r *Redis) Local() bool { return false }
+
 // Status implements Store.
 func (r *Redis) Status() Status {
 	r.mu.Lock()

@@ -149,6 +149,9 @@ type Store interface {
 	// must not block, and must not call cancel.
 	Subscribe(topic string, deliver func(message []byte)) (cancel func())
 
+	// Local reports whether calls return at once: nothing is asked elsewhere.
+	Local() bool
+
 	// Status says how the engine is.
 	Status() Status
 

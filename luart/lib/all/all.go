@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/lib/shared"
+	"github.com/caddy-rover/rover/luart/lib/store"
 	libtime "github.com/caddy-rover/rover/luart/lib/time"
 	"github.com/caddy-rover/rover/luart/lib/url"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -54,6 +55,7 @@ var libraries = []*lib.Library{
 	shared.Lock,
 	shared.Semaphore,
 	shared.Channel,
+	store.Library,
 	metrics.Library,
 }
 
