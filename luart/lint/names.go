@@ -29,6 +29,7 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 	case *ast.FuncDefStmt:
 		c.lateRoute(f, n.Name.Func, s)
 	case *ast.AssignStmt:
+		c.assignedStatus(f, n, s)
 		for _, lhs := range n.Lhs {
 			c.lateRoute(f, lhs, s)
 		}
@@ -196,6 +197,7 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	c.options(f, e, s)
 	c.raised(f, e, s)
 	c.jsonHeaders(f, e, s)
+	c.firstStatus(f, e, s)
 }
 
 // methodCall is for x:y(…).

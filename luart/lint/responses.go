@@ -127,6 +127,7 @@ func (c *checker) function(f *checkedFile, n *function) {
 		})
 	}
 	c.returnedCount(f, n)
+	c.returnedStatus(f, n)
 	if !n.isRoute() || !c.answersGet(f, n) || !falls(n.expr.Stmts) {
 		return
 	}

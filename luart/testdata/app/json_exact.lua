@@ -23,7 +23,7 @@ end
 function api.raises.get()
   local function why(f) return select(2, pcall(f)) end
   return {
-    decode = why(function() rover.json.decode("1", { big = true }) end),
+    decode = why(function() rover.json.decode("1", { big = true }) end), -- rover: ignore unknown-option
     add = why(function() return id() + 1 end),
     less = why(function() return id() < 1 end),
   }

@@ -97,7 +97,7 @@ api:at("/after/nil").get = function() return "x" end
 
 local bad = api.bad
 function bad.count.get() return ("a-b"):gsub("-", "+") end -- rover: ignore
-function bad.fraction.get() return "x", 200.5 end
+function bad.fraction.get() return "x", 200.5 end -- rover: ignore bad-argument
 function bad.headers.get() return "x", 200, { X = "a\nb" } end
 function bad.framing.get() return "x", 200, { ["content-length"] = 1 } end
 function bad.third.get() return "x", 200, "y" end

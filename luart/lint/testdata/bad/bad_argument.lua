@@ -13,4 +13,11 @@ function api.i.get() return api.text("x", 99) end --> bad-argument
 function api.j.get() return api:redirect("/b", 200) end --> bad-argument
 function api.k.get() return api.raw("x", "text/x", "201") end --> bad-argument
 function api.l.get() return api.text(("x"):gsub("x", "y")) end --> bad-argument
+function api.n.get() return "x", 99 end --> bad-argument
+function api.o.get() return api.stream(99, "text/plain", function() end) end --> bad-argument
+function api.p.get() return api:stream_with_headers(600, "text/plain", {}, function() end) end --> bad-argument
+function api.q.get() return api.sse:with_headers(99, {}, function() end) end --> bad-argument
+function api.r.get() return api.redirect:status(200, "/b") end --> bad-argument
+function api.s.get() return nil, 404 end
+function api.after.status(_, res) res.status = 99 end --> bad-argument
 return api
