@@ -42,6 +42,27 @@ func collected(t *testing.T, vm *VM) (lines []string) {
 	return lines
 }
 
+// A metric without help says of which kind it is: an empty line would say nothing.
+func TestMetricsHaveHelp(t *testing.T) {
+	s := newServer(t, `
+		rover.metrics.counter("a")
+		rover.metrics.gauge("b", { help = "" }):set(1)
+		rover.metrics.gauge("b", {}):set(1)
+		rover.metrics.histogram("c", { help = "Seconds." })
+		return rover.server {}`)
+	var got []string
+	for _, m := range metrics.In(s.vm) {
+		descriptions := make(chan *prometheus.Desc, 1)
+		m.Collector.Describe(descriptions)
+		got = append(got, (<-descriptions).String())
+	}
+	for i, want := range []string{`help: "A counter of a Lua script."`, `help: "A gauge of a Lua script."`, `help: "Seconds."`} {
+		if len(got) != 3 || !strings.Contains(got[i], want) {
+			t.Errorf("got %q, want %s", got, want)
+		}
+	}
+}
+
 // A metric goes on in the next version of the script, unless that defines it otherwise.
 func TestMetricsOutliveGenerations(t *testing.T) {
 	source := func(labels, arg string) string {

@@ -127,7 +127,7 @@ func open(scope *lib.Scope) lua.LValue {
 
 // define is rover.metrics.counter(name[, {help, labels}]), gauge the same, and
 // histogram, which also takes buckets, upper bounds in ascending order (default: those of
-// Prometheus, 0.005 to 10, for seconds). Defined again alike, it is the same metric. Errors:
+// Prometheus, 0.005 to 10, for seconds). Without help it is "A counter of a Lua script.". Defined again alike, it is the same metric. Errors:
 // a name or label that is none, more than 10 labels or 200 metrics, another kind or other
 // labels than the script itself has given before. A later version of the script may give
 // others: the metric then begins anew.
@@ -138,6 +138,9 @@ func (s *state) define(L *lua.LState, scope *lib.Scope, kind string) int {
 	}
 	if v := L.Get(2); v != lua.LNil {
 		m.readOptions(L, luaval.CheckTable(L, 2))
+	}
+	if m.help == "" { // an empty text would be a line of nothing
+		m.help = "A " + kind + " of a Lua script."
 	}
 	was := s.byName[m.name]
 	switch same := was != nil && was.alike(m); {
