@@ -33,9 +33,11 @@ rover.version = 1
 ---@type table<string, string>
 rover.config = {}
 
----Begins a script, which ends with "return api". What is Caddy's job in the options (host, port, tls, …) has no effect.
+---Begins a script, which ends with "return api". The options are those that scripts of Rover's own server have.
+---body_size_limit is honoured. What is Caddy's job (host, port, tls, …) has no effect; an option that guards and has none
+---(rate_limit, cors_origin, permissions, …) is a warning in the log that says what to write instead.
 ---
----Errors: a second call.
+---Errors: a second call; an option that there is not.
 ---
 ---Where: while the script loads.
 ---
@@ -45,7 +47,7 @@ rover.config = {}
 ---return api
 ----- GET / => 200 hello
 ---```
----@param options? table
+---@param options? { body_size_limit?: integer } body_size_limit: bytes of a request body that the script may read, where max_body of the directive is not smaller; 0: max_body
 ---@return rover.Api
 function rover.server(options) end
 

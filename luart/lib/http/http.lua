@@ -10,6 +10,7 @@ rover.http = {}
 ---Options of a request.
 ---@class rover.HttpOptions
 ---@field timeout? number Seconds for all of it; with stream, for the head and each later read. Default: what is left of the request's
+---@field timeout_ms? number The same in milliseconds; a request has one of the two
 ---@field params? table<string, string|number|boolean|string[]> Appended to the query; a list repeats the name
 ---@field body? string One of body, json and form
 ---@field json? any Sent as JSON
@@ -80,7 +81,8 @@ function rover.http.head(url, options) end
 ---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.options(url, options) end
 
----Sends a POST request. A table is the options, body and all.
+---Sends a POST request. A table that comes last is the options, body and all; with all three arguments the second one is sent as
+---JSON if it is a table.
 ---
 ---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
 ---read in two ways raises a 400. The client has left, or the timeout of the request is over.
@@ -90,35 +92,36 @@ function rover.http.options(url, options) end
 ---rover.http.post(base, { json = { id = 7 } }).data.body --> "{\"id\":7}"
 ---rover.http.put(base, { form = { q = "a b" } }).data.body --> "q=a+b"
 ---rover.http.patch(base, "raw bytes").data.body --> "raw bytes"
+---rover.http.post(base, { id = 7 }, { timeout = 5 }).data.body --> "{\"id\":7}"
 ---```
 ---@param url string
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.post(url, body, options) end
 
----Sends a PUT request.
+---Sends a PUT request. The arguments are those of `rover.http.post`.
 ---
 ---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
 ---read in two ways raises a 400. The client has left, or the timeout of the request is over.
 ---
 ---Example: see `rover.http.post`.
 ---@param url string
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
 function rover.http.put(url, body, options) end
 
----Sends a PATCH request.
+---Sends a PATCH request. The arguments are those of `rover.http.post`.
 ---
 ---Errors: without "allow net"; a URL that is none, or that leads out of base_url; an unknown or a bad option. A URL that can be
 ---read in two ways raises a 400. The client has left, or the timeout of the request is over.
 ---
 ---Example: see `rover.http.post`.
 ---@param url string
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
@@ -155,7 +158,7 @@ function rover.http.request(options) end
 ---shop:patch("/items/7", "text").data.method --> "PATCH"
 ---shop:request({ url = "/items" }).data.method --> "GET"
 ---```
----@param options { base_url?: string, headers?: table, timeout?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean } As of a request; ca: PEM of authorities to trust instead of the system's; cert, key: PEM of the client's own certificate; insecure: trust whoever answers
+---@param options { base_url?: string, baseURL?: string, headers?: table, timeout?: number, timeout_ms?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean } As of a request; baseURL: base_url; ca: PEM of authorities to trust instead of the system's; cert, key: PEM of the client's own certificate; insecure: trust whoever answers
 ---@return rover.HttpClient
 function rover.http.create(options) end
 
@@ -215,7 +218,7 @@ function HttpClient:options(url, options) end
 ---
 ---Example: see `rover.http.create`.
 ---@param url string Behind base_url
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
@@ -227,7 +230,7 @@ function HttpClient:post(url, body, options) end
 ---
 ---Example: see `rover.http.create`.
 ---@param url string Behind base_url
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
@@ -239,7 +242,7 @@ function HttpClient:put(url, body, options) end
 ---
 ---Example: see `rover.http.create`.
 ---@param url string Behind base_url
----@param body? string|rover.HttpOptions The bytes, or the options
+---@param body? string|table The bytes; a table: the rover.HttpOptions, or what to send as JSON where options follow
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
@@ -261,7 +264,7 @@ function HttpClient:request(options) end
 ---@field ok boolean 200 to 299
 ---@field headers rover.Values
 ---@field body string Raises for a stream.
----@field data any The body decoded, if its content type is JSON, else nil
+---@field data any The body decoded, if its content type is JSON, nil if that fails; else the body as text
 ---@field url string Of the last request, after redirects
 local HttpResponse = {}
 

@@ -47,7 +47,7 @@ function rover.time.format(seconds, layout, zone) end
 ---(rover.time.parse("soon")) --> nil
 ---```
 ---@param text string
----@param layout? string As rover.time.format. Default: "rfc3339", also with a fraction
+---@param layout? string As rover.time.format. Default: "rfc3339", also with a fraction, "t" and "z"; a leap second is the one after it
 ---@param zone? string Of text that names none. Default: "UTC"
 ---@return number? seconds nil if it is none
 ---@return string? message Why there are none

@@ -66,7 +66,8 @@ function rover.url.decode(s) end
 ---@return string? message Why there is none
 function rover.url.parse(s) end
 
----The URL of parts. raw_path and raw_query are used only while they say the same as path and query.
+---The URL of parts. raw_path and raw_query are used only while they say the same as path and query, or where those are not
+---there.
 ---
 ---Errors: a field of a wrong type; a value of query that is none.
 ---
@@ -74,7 +75,7 @@ function rover.url.parse(s) end
 ---rover.url.build { scheme = "https", host = "example.com", path = "/a b", query = { q = "x y" } } --> "https://example.com/a%20b?q=x+y"
 ---```
 ---@param url rover.Url
----@return string? text nil if the parts contradict each other
+---@return string? text nil if the parts contradict each other, or no URL has them: a port beyond 65535, "#" in raw_query
 ---@return string? message Why there is none
 function rover.url.build(url) end
 
@@ -89,7 +90,7 @@ function rover.url.build(url) end
 ---@return string
 function rover.url.query_encode(values) end
 
----The first value of each name of a query. "a" alone gives "".
+---The first value of each name of a query. "a" alone gives "". A bad escape anywhere in the query is a failure.
 ---
 ---```lua
 ---rover.url.query_decode("q=a+b&q=2&empty") --> { empty = "", q = "a b" }
