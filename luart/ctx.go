@@ -212,6 +212,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m["mirror"] = unlessAsked("mirror", unlessPicked("mirror", vm.mirror))
 	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
 	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
+	m["edit_json"] = unlessAsked("edit_json", unlessPicked("edit_json", vm.ctxEditJSON))
 	for name, method := range m {
 		if !ofDone[name] {
 			m[name] = unlessDone(name, method)

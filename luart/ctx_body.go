@@ -46,7 +46,13 @@ const maxFirstBytes = 64 << 10
 // ctxBody is ctx:body(). It waits until the whole body is there, and raises a 413
 // when it is longer than max_body, as soon as that many bytes have come.
 func (vm *VM) ctxBody(L *lua.LState) int {
-	x := checkCtx(L)
+	b := vm.wholeBody(L, checkCtx(L))
+	L.Push(luaval.NewObject(vm.types.body, b))
+	return 1
+}
+
+// wholeBody returns the request's body once its bytes have been read, as ctxBody says.
+func (vm *VM) wholeBody(L *lua.LState, x *Exchange) *body {
 	b := vm.settledBody(L, x)
 	if !b.loaded {
 		limit := x.gen.maxBody
@@ -66,8 +72,7 @@ func (vm *VM) ctxBody(L *lua.LState) int {
 		b.bytes = b.section(vm, L, 0, b.kept.Size)
 		b.loaded = true
 	}
-	L.Push(luaval.NewObject(vm.types.body, b))
-	return 1
+	return b
 }
 
 // settledBody returns the request's body when nobody is reading it.

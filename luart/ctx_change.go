@@ -88,18 +88,24 @@ var ctxChanges = map[string]lua.LGFunction{
 	},
 	"set_body": func(L *lua.LState) int {
 		x := checkCtx(L)
-		b := []byte(luaval.CheckString(L, 2))
-		r := x.r
-		s := &reqbody.Spool{Mem: b, Size: int64(len(b))}
-		r.Body = s.Body(nil)
-		r.ContentLength = int64(len(b))
-		r.TransferEncoding = nil
-		r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
-		delete(r.Header, "Content-Encoding")
-		x.upload.body = &body{x: x, bytes: b, loaded: true, kept: s}
-		x.upload.bodies = append(x.upload.bodies, x.upload.body)
+		x.setBody([]byte(luaval.CheckString(L, 2)))
 		return chain(L)
 	},
+}
+
+// setBody makes b the request's body. What headers say of the old one goes.
+func (x *Exchange) setBody(b []byte) {
+	r := x.r
+	s := &reqbody.Spool{Mem: b, Size: int64(len(b))}
+	r.Body = s.Body(nil)
+	r.ContentLength = int64(len(b))
+	r.TransferEncoding = nil
+	r.Header["Content-Length"] = []string{strconv.Itoa(len(b))}
+	for _, name := range [...]string{"Content-Encoding", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"} {
+		delete(r.Header, name)
+	}
+	x.upload.body = &body{x: x, bytes: b, loaded: true, kept: s}
+	x.upload.bodies = append(x.upload.bodies, x.upload.body)
 }
 
 // unlessAsked is a method of ctx that a matcher or a policy cannot use: the server asks

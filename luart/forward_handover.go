@@ -291,7 +291,7 @@ func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
 func (h *handover) checkOpen(L *lua.LState) {
 	switch {
 	case !h.canWait():
-		L.RaiseError("the script must name body, set_body, on_chunk and replace as such to use them in an after hook, not only in code that load makes")
+		L.RaiseError("the script must name body, set_body, on_chunk, replace and edit_json as such to use them in an after hook, not only in code that load makes")
 	case h.resolved && !h.kept:
 		L.RaiseError("the response is over: it was dropped or sent")
 	}

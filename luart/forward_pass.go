@@ -102,7 +102,9 @@ func (x *Exchange) answerBy(h *handover) error {
 
 // wantsBody are the names that a script needs to wait for a response's body in an after
 // hook, or to have it filtered.
-var wantsBody = []lua.LValue{lua.LString("body"), lua.LString("set_body"), lua.LString("on_chunk"), lua.LString("replace")}
+var wantsBody = []lua.LValue{
+	lua.LString("body"), lua.LString("set_body"), lua.LString("on_chunk"), lua.LString("replace"), lua.LString("edit_json"),
+}
 
 // names reports whether source has one of some names.
 func names(source *lua.FunctionProto, wanted []lua.LValue) bool {

@@ -66,6 +66,10 @@ type Exchange struct {
 	trace      *Trace      // nil: nobody has asked for it
 	done       *doneWatch  // what done hooks will be told; nil: there are none
 	over       *doneWatch  // the request has ended, and its done hooks run; nil: it has not
+
+	// editsFailed counts the calls of edit_json that have not succeeded. What they were to change
+	// must not go on as it is: on_failure pass does not hold.
+	editsFailed int
 }
 
 func newExchange(g *Generation) *Exchange {

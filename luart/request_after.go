@@ -75,7 +75,7 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 			was = res.clone()
 		}
 		v, err := x.callHandler(h, ud)
-		if err != nil && x.gen.onFailure == FailPass && !err.Deliberate && !replaced {
+		if err != nil && x.gen.onFailure == FailPass && !err.Deliberate && !replaced && x.editsFailed == 0 {
 			x.logFailure(err, h)
 			vm.resume(&x.call, x.th.L) // a burst of its own for the next
 			res.restore(was)

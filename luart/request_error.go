@@ -31,7 +31,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 			return
 		}
 	}
-	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.passFailed() {
+	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.editsFailed == 0 && x.passFailed() {
 		return
 	}
 	x.outcome.reply = x.errorReply(err)

@@ -86,7 +86,29 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 		L.SetTop(1)
 		return 1
 	}
+	m["edit_json"] = func(L *lua.LState) int { return responseEditJSON(vm, L) }
 	return m
+}
+
+// wholeBody is res:body(): the bytes, or that there can be none.
+func (r *response) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) {
+	if r.stream != nil {
+		L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
+	}
+	if r.from != nil && !r.bodiless() {
+		r.askAgain(vm, L, true)
+	}
+	if r.bodiless() {
+		return nil, true
+	}
+	bytes = r.body
+	if r.from != nil {
+		bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
+	}
+	if r.filters != nil {
+		bytes = r.filtered(L, bytes, vm.cur.gen.maxBody)
+	}
+	return bytes, false
 }
 
 // checkAnswer returns argument 1 as a response that has a body.

@@ -4,7 +4,7 @@ local api = rover.server {}
 local secret = { email = true, phone = true, card_number = true }
 
 local function mask(value)
-  if type(value) ~= "table" then return value end
+  if type(value) ~= "table" then return end
   for k, v in pairs(value) do
     if secret[k] then
       value[k] = "***"
@@ -12,15 +12,13 @@ local function mask(value)
       mask(v)
     end
   end
-  return value
 end
 
 local function is_admin(ctx) return rover.crypto.equal(ctx:header("X-Token") or "", rover.config.admin_token) end
 
 function api.users.after.mask(ctx, res)
-  if is_admin(ctx) or res.status == 204 or res.status == 304 then return end
-  res:set_body(rover.json.encode(mask(res:body():json())))
-  res:set_header("Content-Type", "application/json"):set_header("Vary", "X-Token")
+  res:set_header("Vary", "X-Token")
+  if not is_admin(ctx) then res:edit_json(mask) end
 end
 
 return api

@@ -37,6 +37,9 @@ type decoder struct {
 	items   []lua.LValue
 	members []member
 
+	doc   *Document // is told where each container stands; nil: nobody asks
+	twice bool      // two members of the object that has just been read have one name; with doc
+
 	pace luaval.Pace // values read, and put into tables
 }
 
@@ -98,19 +101,35 @@ func (d *decoder) next() byte {
 // error.
 func (d *decoder) value(depth int, what string) (lua.LValue, error) {
 	d.look()
-	switch c := d.next(); c {
+	c := d.next()
+	if c != '{' && c != '[' {
+		return d.scalar(c, what)
+	}
+	if depth == MaxDepth {
+		return nil, d.errorf("nested deeper than %d levels", MaxDepth)
+	}
+	start := d.pos
+	d.pos++
+	read := d.array
+	if c == '{' {
+		read = d.object
+	}
+	t, err := read(depth + 1)
+	if err != nil {
+		return nil, err
+	}
+	if d.doc != nil {
+		d.doc.note(t, start, d.pos, c == '{', d.twice)
+	}
+	return t, nil
+}
+
+// scalar reads a value that is no container; c is its first byte.
+func (d *decoder) scalar(c byte, what string) (lua.LValue, error) {
+	switch c {
 	case '"':
 		s, err := d.str()
 		return lua.LString(s), err
-	case '{', '[':
-		if depth == MaxDepth {
-			return nil, d.errorf("nested deeper than %d levels", MaxDepth)
-		}
-		d.pos++
-		if c == '{' {
-			return d.object(depth + 1)
-		}
-		return d.array(depth + 1)
 	case 't':
 		return lua.LTrue, d.literal("true")
 	case 'f':
@@ -127,7 +146,7 @@ func (d *decoder) value(depth int, what string) (lua.LValue, error) {
 func (d *decoder) look() { d.pace.Step(d.L) }
 
 // array reads an array behind its opening bracket.
-func (d *decoder) array(depth int) (lua.LValue, error) {
+func (d *decoder) array(depth int) (*lua.LTable, error) {
 	if d.next() == ']' {
 		d.pos++
 		return luaval.NewJSONArray(d.L), nil
@@ -160,9 +179,10 @@ func (d *decoder) array(depth int) (lua.LValue, error) {
 }
 
 // object reads an object behind its opening brace.
-func (d *decoder) object(depth int) (lua.LValue, error) {
+func (d *decoder) object(depth int) (*lua.LTable, error) {
 	if d.next() == '}' {
 		d.pos++
+		d.twice = false
 		return d.L.CreateTable(0, 0), nil
 	}
 	base := len(d.members)
@@ -192,8 +212,12 @@ func (d *decoder) object(depth int) (lua.LValue, error) {
 		case '}':
 			d.pos++
 			t := d.L.CreateTable(0, len(d.members)-base)
+			d.twice = false
 			for _, m := range d.members[base:] {
 				d.look()
+				if d.doc != nil && t.RawGetString(m.key) != lua.LNil {
+					d.twice = true
+				}
 				t.RawSetString(m.key, m.value)
 			}
 			d.members = d.members[:base]

@@ -35,6 +35,9 @@ type encoder struct {
 	limit int                   // length that dst may not pass
 	depth int                   // tables being encoded now,
 	open  [MaxDepth]*lua.LTable // and which, from the outermost to the innermost
+
+	doc   *Document // whose tables are written as they stand there; nil: none are
+	parts []part    // of those that are being encoded now
 }
 
 // Append appends v as JSON to dst and returns the extended slice; after an error it returns dst
@@ -137,7 +140,9 @@ func (e *encoder) table(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	e.open[e.depth] = t
 	e.depth++
 	var err *encodeError
-	if t.RawGetInt(1) != lua.LNil || luaval.IsJSONArray(t) {
+	if w := e.doc.written(t); w != nil {
+		dst, err = e.again(dst, w)
+	} else if t.RawGetInt(1) != lua.LNil || luaval.IsJSONArray(t) {
 		dst, err = e.array(dst, t)
 	} else {
 		dst, err = e.object(dst, t)
@@ -147,20 +152,9 @@ func (e *encoder) table(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 }
 
 func (e *encoder) array(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
-	n := t.MaxN()
-	if n > maxHoles {
-		items := 0
-		for i := 1; i <= n; i++ {
-			if err := e.look(1); err != nil {
-				return dst, err
-			}
-			if t.RawGetInt(i) != lua.LNil {
-				items++
-			}
-		}
-		if n-items > items+maxHoles {
-			return dst, encodeErrorf("cannot encode a table as JSON: too sparse for an array (%d items, last index %d)", items, n)
-		}
+	n, sparse := e.length(t)
+	if sparse != nil {
+		return dst, sparse
 	}
 	dst = append(dst, '[')
 	for i := 1; i <= n; i++ {
@@ -169,10 +163,31 @@ func (e *encoder) array(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 		}
 		var err *encodeError
 		if dst, err = e.value(dst, t.RawGetInt(i)); err != nil {
-			return dst, err.in("[" + strconv.Itoa(i) + "]")
+			return dst, err.in(stepOfIndex(i))
 		}
 	}
 	return append(dst, ']'), nil
+}
+
+// length returns how many items t has as an array, or an error when nearly all of them are holes.
+func (e *encoder) length(t *lua.LTable) (int, *encodeError) {
+	n := t.MaxN()
+	if n <= maxHoles {
+		return n, nil
+	}
+	items := 0
+	for i := 1; i <= n; i++ {
+		if err := e.look(1); err != nil {
+			return 0, err
+		}
+		if t.RawGetInt(i) != lua.LNil {
+			items++
+		}
+	}
+	if n-items > items+maxHoles {
+		return 0, encodeErrorf("cannot encode a table as JSON: too sparse for an array (%d items, last index %d)", items, n)
+	}
+	return n, nil
 }
 
 // object appends t as an object.
@@ -220,7 +235,7 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 		case *lua.LNilType:
 			return append(dst, '}'), nil
 		default:
-			return dst, encodeErrorf("cannot encode a table as JSON: keys must be strings or numbers, not a %s", k.Type())
+			return dst, keyError(k)
 		}
 	}
 }
@@ -328,6 +343,13 @@ type encodeError struct {
 func encodeErrorf(format string, args ...any) *encodeError {
 	return &encodeError{text: fmt.Sprintf(format, args...)}
 }
+
+func keyError(key lua.LValue) *encodeError {
+	return encodeErrorf("cannot encode a table as JSON: keys must be strings or numbers, not a %s", key.Type())
+}
+
+// stepOfIndex is the step of a path that an item makes.
+func stepOfIndex(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
 func sizeError() *encodeError {
 	return encodeErrorf("cannot encode a value as JSON: longer than %d bytes", MaxBytes)

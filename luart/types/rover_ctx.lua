@@ -352,12 +352,32 @@ function Ctx:set_query(name, value) end
 ---@return rover.Ctx
 function Ctx:set_host(host) end
 
----Replaces the body of the request. Content-Length follows, Content-Encoding goes.
+---Replaces the body of the request. Content-Length follows, Content-Encoding and digests of the old body go.
 ---
 ---Example: see `ctx:set_method`.
 ---@param bytes string
 ---@return rover.Ctx
 function Ctx:set_body(bytes) end
+
+---Changes the JSON body of the request before it goes on. What f does not change goes out byte for byte. Null is
+---rover.json.null, numbers that Lua cannot hold are as rover.json.number makes them.
+---
+---Errors: what is no JSON raises a 400, what is said to be something else a 415, more than max_body a 413; those of f. The
+---body is what it was then.
+---
+---Waits: until the whole body is there; f may wait.
+---
+---```lua
+---function api.any(ctx)
+---  ctx:edit_json(function(doc) doc.user = "ann" end)
+---  return api.pass()
+---end
+----- POST / {"id":12345678901234567890} | Content-Type: application/json => 200 POST / {"id":12345678901234567890,"user":"ann"}
+----- POST / x=1 | Content-Type: text/plain => 415 {"error":"request body: Content-Type \"text/plain\" is not JSON: application/json, or a type that ends in +json"}
+---```
+---@param f fun(doc: any): any It changes doc, or returns another value in its place
+---@return rover.Ctx
+function Ctx:edit_json(f) end
 
 ---Names the upstreams of a reverse_proxy with "dynamic rover" that the request is passed on to. A later call replaces them.
 ---

@@ -124,6 +124,29 @@ function Response:body() end
 ---@return rover.Response
 function Response:set_body(bytes) end
 
+---Changes the JSON body of the response. What f does not change goes out byte for byte. Null is rover.json.null, numbers that
+---Lua cannot hold are as rover.json.number makes them. f is not called where there is no body, or an empty one.
+---
+---Errors: those of res:body; a body that is no JSON, or is said to be something else, raises a 502; those of f. The body
+---does not pass then, not even with on_failure pass.
+---
+---Waits: until all of the body is there; f may wait.
+---
+---Where: in a request.
+---
+---```lua
+---function api.after.mask(ctx, res)
+---  res:edit_json(function(doc) doc.email = "***" end)
+---end
+---function api.user.get() return { id = 1, email = "ann@example.com" } end
+---function api.page.get() return "no JSON" end
+----- GET /user => 200 {"id":1,"email":"***"}
+----- GET /page => 502 {"error":"response body: Content-Type \"text/plain; charset=utf-8\" is not JSON: application/json, or a type that ends in +json"}
+---```
+---@param f fun(doc: any): any It changes doc, or returns another value in its place
+---@return rover.Response
+function Response:edit_json(f) end
+
 ---Calls f with each piece of the body as it comes, decoded; what it returns is sent in its place, nil for nothing. last is
 ---true in one more call at the end, whose chunk is empty. f may wait. Each call has a burst and a timeout of its own. A
 ---response without a body calls nothing.
@@ -205,5 +228,6 @@ function ResponseBody:len() end
 ---Errors: what is no JSON raises a 502. Where there can be no body it ends an after hook, without an error.
 ---
 ---Example: see `body:text`.
+---@param options? rover.JsonOptions
 ---@return any
-function ResponseBody:json() end
+function ResponseBody:json(options) end

@@ -1,0 +1,92 @@
+package jsonlua
+
+import (
+	"errors"
+	"math"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// Document is a JSON text whose value may be changed. What has not been changed is written as it
+// stood there, byte for byte: the order of members, white space, how numbers and strings are
+// written.
+//
+// It knows where each table stands in the text, and reads the text again when it is written: what
+// it costs beside the value is one entry for each table.
+type Document struct {
+	Value lua.LValue // with both Options; null is rover.json.null
+
+	text     []byte
+	from, to int // of the value
+	byTable  map[*lua.LTable]*written
+	byPlace  map[uint32]*written
+}
+
+// written is a table and where it stands in the text, from its opening bracket to behind the
+// closing one.
+type written struct {
+	t        *lua.LTable
+	from, to uint32
+	object   bool
+	twice    bool // two members have one name
+}
+
+// ReadDocument reads a JSON text, by the rules of DecodeWith, and keeps it.
+func ReadDocument(L *lua.LState, text []byte) (*Document, error) {
+	if uint64(len(text)) > math.MaxUint32 {
+		return nil, errors.New("JSON of 4 GiB or more is not changed")
+	}
+	doc := &Document{text: text, byTable: map[*lua.LTable]*written{}, byPlace: map[uint32]*written{}}
+	d := decoder{L: L, b: text, o: Options{Null: true, Exact: true}, doc: doc}
+	d.next()
+	doc.from = d.pos
+	v, err := d.value(0, "a value")
+	if err != nil {
+		return nil, err
+	}
+	doc.Value, doc.to = v, d.pos
+	if d.next(); d.pos < len(text) {
+		return nil, d.expected("end of input")
+	}
+	return doc, nil
+}
+
+func (doc *Document) note(t *lua.LTable, from, to int, object, twice bool) {
+	w := &written{t: t, from: uint32(from), to: uint32(to), object: object, twice: twice}
+	doc.byTable[t] = w
+	doc.byPlace[w.from] = w
+}
+
+// written returns where t stands in the text, nil if it does not.
+func (doc *Document) written(t *lua.LTable) *written {
+	if doc == nil {
+		return nil
+	}
+	return doc.byTable[t]
+}
+
+// Append is the function Append for v, which is doc.Value or another value, with the tables of doc
+// in it or without. MaxBytes bounds what is longer than the text. Beside the rules of Append:
+//
+//   - A table that stands in doc is written from there, wherever it is now: a value that is the same
+//     (a number of the same value, a string of the same bytes) as it stands there, another one in its
+//     place, members that are nil no more, and new ones at the end, indented as the first.
+//   - What was an array stays one, also when it is empty now, and an object that had members stays an
+//     object, also with a value at [1].
+//   - Of members with the same name only the last one is written, the one that is in the table:
+//     readers disagree on which one counts, and might find what the script has not seen.
+func (doc *Document) Append(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
+	start := len(dst)
+	e := encoder{budget: b, limit: start + len(doc.text) + MaxBytes, doc: doc}
+	out := append(dst, doc.text[:doc.from]...)
+	if _, isTable := v.(*lua.LTable); !isTable && v == doc.Value {
+		return append(out, doc.text[doc.from:]...), nil
+	}
+	out, err := e.value(out, v)
+	if err != nil {
+		return out[:start], err
+	}
+	return append(out, doc.text[doc.to:]...), nil
+}
