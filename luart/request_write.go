@@ -14,6 +14,7 @@ import (
 func (x *Exchange) Write(w http.ResponseWriter) error {
 	x.outcome.reply.origin.adopt()
 	x.closeRefused()
+	x.checkPreconditions()
 	if x.outcome.reply.filters != nil && !x.outcome.reply.isTunnel() && !x.outcome.reply.cameBodyless() &&
 		bodyfilter.HasBody(x.filteredMethod(), x.outcome.reply.status) {
 		return x.writeFiltered(w)
