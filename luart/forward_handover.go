@@ -39,6 +39,7 @@ type handover struct {
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
+	errorText   string // the same: the error, for scripts
 	tunnel      bool   // the same: the head opens one (see opensTunnel)
 
 	// The same: names of trailers, and whether the request says that its client takes any.
@@ -149,6 +150,7 @@ func (h *handover) response(x *Exchange) response {
 	res := response{status: h.status, header: h.header, from: h, origin: h}
 	if h.status == 0 { // done
 		h.errorStatus = x.host.ErrorStatus(h.failure())
+		h.errorText = x.host.ErrorText(h.failure())
 		res.status = h.errorStatus
 	}
 	return res

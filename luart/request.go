@@ -29,6 +29,9 @@ type Host interface {
 	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
 	// ErrorStatus is the status that an error of Serve is answered with.
 	ErrorStatus(err error) int
+
+	// ErrorText is an error of Serve for scripts and people: why nobody answered.
+	ErrorText(err error) string
 	// Upstream says which upstream has been asked last for a request that was passed on or
 	// proxied, "" for none, and how many were asked. It is asked when the request has ended.
 	Upstream(r *http.Request) (address string, tries int)

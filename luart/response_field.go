@@ -15,7 +15,7 @@ func responseField(L *lua.LState) int {
 		v = lua.LNumber(r.status)
 	case lua.LString("error"): // nil, or why nobody answered
 		if r.from != nil && r.from.status == 0 {
-			v = lua.LString(r.from.failure().Error())
+			v = lua.LString(r.from.errorText)
 		}
 	}
 	L.Push(v)
