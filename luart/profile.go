@@ -227,7 +227,7 @@ func (p *profile) rootLocation() *pprof.Location {
 func (p *profile) function(g *Generation, proto *lua.FunctionProto) *pprof.Function {
 	return p.named(proto, func() pprof.Function {
 		f := pprof.Function{Filename: proto.SourceName, StartLine: int64(proto.LineDefined)}
-		name := "function"
+		name := Unnamed
 		if file := g.sources.Get(proto.SourceName); file != nil {
 			f.Filename = filepath.Join(g.dir, proto.SourceName)
 			name = definedAs(file.LineAt(proto.LineDefined))
@@ -243,12 +243,12 @@ func (p *profile) function(g *Generation, proto *lua.FunctionProto) *pprof.Funct
 
 var definitions = regexp.MustCompile(`\bfunction\s+([\w.:]+)\s*\(|([\w.:]+)\s*=\s*function\b`)
 
-// definedAs returns the name that a line of source gives the function it defines, "function"
+// definedAs returns the name that a line of source gives the function it defines, Unnamed
 // if it gives none, or defines several.
 func definedAs(line string) string {
 	m := definitions.FindAllStringSubmatch(line, 2)
 	if len(m) != 1 {
-		return "function"
+		return Unnamed
 	}
 	return m[0][1] + m[0][2]
 }

@@ -22,6 +22,7 @@ import (
 type VMOptions struct {
 	eventloop.Limits              // what requests may ask of the VM, before Run refuses
 	Logger           *zap.Logger  // for what no request's logger fits; nil: nowhere
+	Coverage         *Coverage    // told what of scripts has run; nil: nobody wants to know
 	Clock            *clock.Clock // what scripts go by, and their timers and timeouts; burst goes by the system's; nil: so does all
 }
 
@@ -43,6 +44,8 @@ type VM struct {
 	made   time.Time
 	budget *budget
 	memory memory
+
+	lineCounter *lineCounter // nil: nobody wants to know what runs
 
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
@@ -162,6 +165,9 @@ func NewVM(o VMOptions) (*VM, error) {
 	})
 	// An answer that is ready must not wait for the end of a long burst behind it.
 	vm.budget = newBudget(vm.loop.FlushReplies, vm.noteGrowth)
+	if o.Coverage != nil {
+		vm.lineCounter = newLineCounter(vm, o.Coverage)
+	}
 	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
 	vm.SetMemory(0)
 	go vm.watchMemory()
@@ -171,7 +177,7 @@ func NewVM(o VMOptions) (*VM, error) {
 // newThread makes a Lua thread.
 func (vm *VM) newThread() *thread {
 	L, _ := vm.main.NewThread()
-	L.SetContext(vm.budget)
+	L.SetContext(vm.threadContext())
 	glua.Wipe(L)
 	return &thread{L: L}
 }
@@ -231,6 +237,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.closings.Wait()
 		vm.closeLibraries()
 		vm.budget.close()
+		vm.lineCounter.close()
 		vm.closed.Store(true)
 	})
 	return vm.cut

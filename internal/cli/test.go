@@ -14,6 +14,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -25,7 +26,7 @@ const testTimeout = 10 * time.Second
 // testCommand makes caddy rover test.
 func testCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--seed <n>] [--junit <file>] [--watch] [--verbose]",
+		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--seed <n>] [--junit <file>] [--cover] [--coverprofile <file>] [--watch] [--verbose]",
 		Short: "Runs the tests of scripts: files named *_test.lua",
 		Long: `Runs the tests in files named *_test.lua, those below the current folder if none is given.
 app_test.lua tests app.lua beside it, with the options of the rover directive that names
@@ -43,6 +44,8 @@ Exit code 1: a test has failed. 2: there is none, or the arguments are wrong.`,
 	flags.Duration("timeout", testTimeout, "How long a test may take, by the real clock")
 	flags.Uint64("seed", 1, "What random numbers begin with: the same are drawn in every run")
 	flags.String("junit", "", "Also write the results to this file, as JUnit XML")
+	flags.Bool("cover", false, "Print how many of the scripts' lines have run, and which have not")
+	flags.String("coverprofile", "", "Also write which lines have run to this file, as lcov does")
 	flags.BoolP("watch", "w", false, "Run the tests again whose files change, until Ctrl-C")
 	flags.BoolP("verbose", "v", false, "Print the tests that have passed, too")
 	return cmd
@@ -71,7 +74,11 @@ func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	t := &testRun{runner: runner, paths: args, junit: fl.String("junit"), report: scripttest.Report{W: os.Stdout, Verbose: fl.Bool("verbose"), Seed: runner.Seed}}
+	t := &testRun{
+		runner: runner, paths: args, junit: fl.String("junit"), profile: fl.String("coverprofile"),
+		report: scripttest.Report{W: os.Stdout, Verbose: fl.Bool("verbose"), Seed: runner.Seed},
+	}
+	t.cover = fl.Bool("cover") || t.profile != ""
 	if fl.Bool("watch") {
 		return t.watch(ctx)
 	}
@@ -88,6 +95,9 @@ type testRun struct {
 	paths  []string
 	junit  string // a file; "": none
 	report scripttest.Report
+
+	cover   bool
+	profile string // of coverage, a file; "": none
 }
 
 // find returns the files of tests; there is at least one.
@@ -113,6 +123,9 @@ func (t *testRun) run(ctx context.Context, files []string) (int, error) {
 			return caddy.ExitCodeFailedStartup, err
 		}
 	}
+	if err := t.coverage(); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
 	total := t.report.Total(results)
 	switch {
 	case ctx.Err() != nil:
@@ -126,6 +139,9 @@ func (t *testRun) run(ctx context.Context, files []string) (int, error) {
 }
 
 func (t *testRun) files(ctx context.Context, files []string) (results []scripttest.FileResult) {
+	if t.cover {
+		t.runner.Coverage = &luart.Coverage{}
+	}
 	for _, file := range files {
 		if ctx.Err() != nil {
 			break
@@ -135,4 +151,17 @@ func (t *testRun) files(ctx context.Context, files []string) (results []scriptte
 		results = append(results, r)
 	}
 	return results
+}
+
+// coverage reports what of the scripts has run, if that is wanted.
+func (t *testRun) coverage() error {
+	if !t.cover {
+		return nil
+	}
+	files := t.runner.Coverage.Files()
+	t.report.Coverage(files)
+	if t.profile == "" {
+		return nil
+	}
+	return scripttest.WriteLCOV(t.profile, files)
 }

@@ -73,6 +73,9 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 			}
 			known[r.Path] = s
 		}
+		if err := t.coverage(); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
 		t.report.Total(results)
 		fmt.Fprintln(t.report.W, "watching…")
 	}

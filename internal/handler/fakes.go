@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-rover/rover/internal/upstream"
+	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -23,6 +24,14 @@ func (f *fakes) clock() *clock.Clock {
 		return nil
 	}
 	return f.Clock
+}
+
+// coverage returns what is told which lines of scripts run; nil: nothing is.
+func (f *fakes) coverage() *luart.Coverage {
+	if f == nil {
+		return nil
+	}
+	return f.Coverage
 }
 
 // install puts the fakes into a handler that is being provisioned.

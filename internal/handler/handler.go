@@ -109,7 +109,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return err
 	}
 	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
-		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.fakes.clock()}, h.Memory)
+		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.fakes.clock(), Coverage: h.fakes.coverage()}, h.Memory)
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,11 @@ type Options struct {
 	Script string // its file
 	Settings
 
-	Seed   *uint64 // of what is random; nil: nobody can predict it
-	Clock  *clock.Clock
-	Logger *zap.Logger
+	Seed  *uint64 // of what is random; nil: nobody can predict it
+	Clock *clock.Clock
+
+	Coverage *luart.Coverage // told what of the script has run; nil: nobody wants to know
+	Logger   *zap.Logger
 
 	// Upstream answers in the place of the network, and of the handler behind the script.
 	Upstream func(r *http.Request, u Upstream) (*http.Response, error)

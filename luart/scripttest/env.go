@@ -98,12 +98,12 @@ func (e *env) opened(path string) {
 }
 
 // open loads the script and starts it.
-func (e *env) open() error {
+func (e *env) open(coverage *luart.Coverage) error {
 	core, logs := observer.New(zap.DebugLevel)
 	e.logs = logs
 	app, files, err := e.f.open(e.ctx, Options{
 		Script: e.script, Settings: e.settings,
-		Seed: &e.f.seed, Clock: e.clock, Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.FatalLevel))), Upstream: e.upstream,
+		Coverage: coverage, Seed: &e.f.seed, Clock: e.clock, Logger: zap.New(zapcore.NewTee(core, e.output.core(zap.FatalLevel))), Upstream: e.upstream,
 	})
 	for _, file := range files {
 		e.opened(file)

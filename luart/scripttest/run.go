@@ -60,6 +60,8 @@ type Runner struct {
 
 	Seed uint64 // of what is random in tests and scripts
 
+	Coverage *luart.Coverage // told what of scripts tests run; nil: nobody wants to know
+
 	Libraries []*lib.Library // that the files of tests have; what scripts have Open says
 }
 
@@ -109,6 +111,7 @@ type file struct {
 	timeout  time.Duration
 	patience time.Duration
 	seed     uint64
+	coverage *luart.Coverage
 	open     Opener
 	libs     []*lib.Library
 
@@ -128,7 +131,7 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	result.Path = path
 	f := &file{
 		timeout: r.Timeout, patience: endPatience,
-		seed: r.Seed, open: r.Open, libs: r.Libraries, deps: map[string]bool{},
+		seed: r.Seed, coverage: r.Coverage, open: r.Open, libs: r.Libraries, deps: map[string]bool{},
 	}
 	defer func() {
 		result.Took = time.Since(began)
@@ -219,7 +222,7 @@ func (f *file) list(ctx context.Context, out *output) (tests []listed, failure *
 	if len(tests) == 0 {
 		return nil, &Failure{Message: filepath.Base(f.path) + `: no tests: test("name", function() … end) is missing`}
 	}
-	if err := e.open(); err != nil { // once, not for each test
+	if err := e.open(nil); err != nil { // once, not for each test
 		return nil, e.failure(err)
 	}
 	return tests, nil
@@ -230,7 +233,7 @@ func (f *file) run(ctx context.Context, n int, out *output) (failure *Failure) {
 	e, done := f.begin(ctx, out)
 	defer done()
 	if e.err == nil {
-		e.err = e.open()
+		e.err = e.open(f.coverage)
 	}
 	if e.err == nil {
 		e.gen.Start(e.ctx)
