@@ -55,6 +55,7 @@ type Script struct {
 
 	Store     store.Store    // what its libraries keep between requests; nil: it is in the VM
 	Libraries []*lib.Library // what it finds in rover beside the VM's own, in this order
+	NotGiven  []string       // libraries that it could have been given, for hints
 
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
@@ -120,6 +121,7 @@ type Generation struct {
 	unrouted  *routeStats // of requests that only hooks see
 
 	libraries []*lib.Library
+	notGiven  []string    // libraries, for hints
 	store     store.Store // what they keep between requests
 	onRetire  []func()    // of libraries
 	sources   chunk.Files
@@ -153,7 +155,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	g.background = newBackground(vm)
 	g.life.open(g.retired)
 	g.snapshot.Script = s.Source
-	g.functions, g.libraries = functions{}, s.Libraries
+	g.functions, g.libraries, g.notGiven = functions{}, s.Libraries, s.NotGiven
 	if g.store = s.Store; g.store == nil {
 		g.store = vm.kept
 	}

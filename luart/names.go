@@ -13,7 +13,7 @@ import (
 // names returns what the names of the script stand for, for hints. Only the holder may call it.
 func (g *Generation) names() *hint.Names {
 	if g.named == nil {
-		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields, Makers: g.makers(), TypeMethods: g.typeMethods()}
+		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields, Makers: g.makers(), TypeMethods: g.typeMethods(), NotGiven: g.notGiven}
 		g.named.Builders = map[string]*hint.Builder{}
 		for name, ud := range g.builders {
 			b := ud.Value.(*builder)

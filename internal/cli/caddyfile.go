@@ -153,6 +153,7 @@ func (b beside) apply(s *luart.Script, over beside) (done func(), err error) {
 	names := caddy.ModuleMap{}
 	maps.Copy(names, over.Libraries)
 	maps.Copy(names, b.Libraries) // which have settings
+	s.NotGiven = libraries.NotGiven(&rovercaddyfile.Config{LibrariesRaw: names})
 	if len(names) == 0 {
 		return func() {}, nil
 	}

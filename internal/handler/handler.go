@@ -160,6 +160,7 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 		Net:           net,
 		Config:        values,
 		Libraries:     libs,
+		NotGiven:      libraries.NotGiven(&h.Config),
 		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,
 	}, nil

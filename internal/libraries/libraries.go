@@ -37,6 +37,17 @@ func Load(ctx caddy.Context, config *rovercaddyfile.Config) ([]*lib.Library, err
 	return list, nil
 }
 
+// NotGiven returns the names of the libraries that this Caddy has as modules and a config does not
+// name.
+func NotGiven(config *rovercaddyfile.Config) (names []string) {
+	for _, info := range caddy.GetModules(rovercaddyfile.LibraryNamespace) {
+		if name := info.ID.Name(); config.LibrariesRaw[name] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // libraryOf returns the library of a module, with the name of the module. A panic of the module is
 // an error: Caddy would not clean up what it has begun.
 func libraryOf(name string, module any) (_ *lib.Library, err error) {

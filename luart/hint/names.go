@@ -26,6 +26,8 @@ type Names struct {
 	// "HTTP response". TypeMethods are the methods of each type.
 	Makers      map[string]string
 	TypeMethods map[string][]string
+	// NotGiven are libraries of this process that the script has not been given.
+	NotGiven []string
 	// Explaining are the tables of rover whose functions say why they returned nil.
 	Explaining []string
 }
@@ -165,12 +167,23 @@ func (h *Finder) noKey(get *ast.AttrGetExpr, owner lua.LValue, scope *chunk.Bind
 		return ""
 	}
 	more := ""
-	if h.FromLibrary(get.Object, scope) {
+	if why := h.LibraryNotGiven(table, key.Value); why != "" {
+		more = why
+	} else if h.FromLibrary(get.Object, scope) {
 		more = Instead(key.Value, Keys(table))
 	} else {
 		more = spelling.DidYouMean(spelling.Nearest(key.Value, Keys(table)))
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%s has no %s; %s", object, key.Value, more), "; ")
+}
+
+// LibraryNotGiven says how a script gets a library that it looks for in a table, rover, where it has
+// not been put; it is empty for anything else.
+func (n *Names) LibraryNotGiven(table *lua.LTable, key string) string {
+	if n.Env == nil || n.Env.RawGetString("rover") != table || !slices.Contains(n.NotGiven, key) {
+		return ""
+	}
+	return fmt.Sprintf("this Caddy has it as a library: add \"library %s\" to the rover directive, or --library %[1]s to the command", key)
 }
 
 // Keys returns the names in a table.

@@ -179,7 +179,11 @@ func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s si
 	if c.tested[name+"."+key] || c.assigned[name+"."+key] {
 		return
 	}
-	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), hint.Instead(key, hint.Keys(table)))
+	what := c.o.Names.LibraryNotGiven(table, key)
+	if what == "" {
+		what = hint.Instead(key, hint.Keys(table))
+	}
+	report("unknown-field", fmt.Sprintf("%s has no %s", name, key), what)
 }
 
 // call is for calls of what belongs to api, ctx, res and the libraries.
