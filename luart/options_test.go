@@ -33,6 +33,13 @@ var optionCalls = map[string]string{
 	"HTTP client:request":     `rover.http.create():request(T)`,
 	"rover.http.post":         `rover.http.post("http://127.0.0.1:1", {}, T)`,
 	"HTTP client:post":        `rover.http.create():post("http://127.0.0.1:1", T)`,
+	"rover.store":             `rover.store("s", T)`,
+	"store:set":               `rover.store("s"):set("k", 1, T)`,
+	"store:cas":               `rover.store("s"):cas("k", 1, 2, T)`,
+	"store:incr":              `rover.store("s"):incr("k", 1, T)`,
+	"store:list":              `rover.store("s"):list("", T)`,
+	"store:take":              `rover.store("s"):take("k", T)`,
+	"store:lock":              `rover.store("s"):lock("k", T)`,
 	"rover.server":            "", // while the script loads: TestServerOptions
 }
 
