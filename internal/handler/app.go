@@ -31,8 +31,9 @@ func init() {
 // App starts and stops the scripts of a config, and reloads them while it runs: their
 // on_start hooks run when the config has been taken, before the first request that a rover
 // directive gets. Background work that a script began while it loaded (rover.spawn,
-// rover.after, rover.every, rover.cron) runs from then on, until the config is replaced. A
-// config that is only validated, or refused because of another module, runs none of it.
+// rover.after, rover.every, rover.cron) runs from then on, until another config has changed
+// the script, or has it no more. A config that is only validated, or refused because of another
+// module, runs none of it.
 //
 // It also finds the Lua functions that other modules of the config name, and refuses to
 // start without one of them, and collects the metrics of the scripts, in the registry of

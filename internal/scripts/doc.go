@@ -4,7 +4,8 @@
 //
 // Caddy starts a new config before it stops the old one, so two sets may be there for a VM, of
 // which the newer one takes over. A load, at the start and at each reload, makes a generation of
-// luart for each script of a set, and they take over together or not at all. The state saver
-// belongs to the VM: it saves rover.state to Caddy's storage, as the config says that has taken
-// over last.
+// luart for each script of a set, and they take over together or not at all. A script that a new
+// config has not changed is not loaded: its generation goes on, in both configs as long as both are
+// there. The state saver belongs to the VM: it saves rover.state to Caddy's storage, as the config
+// says that has taken over last.
 package scripts
