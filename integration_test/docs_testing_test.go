@@ -1,15 +1,37 @@
 package integration_test
 
 import (
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reference"
 )
 
-// The script and the tests in docs/testing.md are what caddy rover test finds, and pass.
+// testExamplesOfReference returns the examples of docs/reference/rover.test.md.
+func testExamplesOfReference(t *testing.T) []string {
+	t.Helper()
+	text, err := fs.ReadFile(luart.Stubs(), "rover_test.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := reference.Parse("rover_test.lua", string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(maps.Values(m.Examples()))
+}
+
+// The script and the tests in docs/testing.md are what caddy rover test finds, and pass. So do the
+// examples of its functions.
 func TestDocsTesting(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
@@ -22,6 +44,13 @@ func TestDocsTesting(t *testing.T) {
 	if n != 4 {
 		t.Errorf("%d blocks that begin with the name of a file", n)
 	}
+	for i, example := range testExamplesOfReference(t) {
+		n++
+		if !strings.Contains(example, "rover.test.script(") {
+			example = "rover.test.script 'app.lua'\n" + example
+		}
+		write(t, filepath.Join(dir, fmt.Sprintf("reference%d_test.lua", i)), example)
+	}
 	binary := filepath.Join(dir, "caddy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/caddy")
 	build.Dir = ".."
@@ -31,7 +60,7 @@ func TestDocsTesting(t *testing.T) {
 	run := exec.CommandContext(t.Context(), binary, "rover", "test")
 	run.Dir = dir
 	out, err := run.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "9 passed, 0 failed in 3 files") {
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf(", 0 failed, 1 skipped in %d files", n-1)) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -40,7 +40,8 @@ func TestStubsOfTests(t *testing.T) {
 local chunk = assert(loadstring(rover.config.prelude))
 local before = {}
 for name in pairs(_G) do before[name] = true end
-chunk(rover, { request = function() return { status = 200, headers = {}, body = "" } end })
+local function answer() return { status = 200, headers = {}, body = "" }, 1 end
+chunk(rover, { request = answer, open = answer })
 local names = {}
 local function add(prefix, t)
   for name, v in pairs(t) do if type(v) == "function" and name:sub(1, 2) ~= "__" then names[#names + 1] = prefix .. name end end
@@ -52,6 +53,7 @@ add("test.", test)
 add("rover.test.", rover.test)
 add("Expectation:", getmetatable(expect(1)))
 add("TestResponse:", getmetatable(rover.test.get("/")))
+add("TestStream:", getmetatable(rover.test.get("/", { stream = true })))
 rover.state("names", { text = table.concat(names, " ") })
 return api`, func(s *Script) { s.Config = map[string]string{"prelude": string(prelude)} })
 	var real []string

@@ -17,7 +17,7 @@ var first = []string{"rover.api", "rover.ctx", "rover.body", "rover.res", "rover
 var written = map[string]string{
 	"rover.Response": "res", "rover.RequestBody": "body", "rover.ResponseBody": "body",
 	"rover.HttpClient": "client", "rover.HttpResponse": "res", "rover.Expression": "expression",
-	"rover.TestResponse": "res",
+	"rover.TestResponse": "res", "rover.TestStream": "stream",
 }
 
 // Pages returns the pages of modules: their text by file name, README.md among them. The error
