@@ -94,10 +94,10 @@ func (s *shown) until(want *regexp.Regexp, from *int) bool {
 
 // cmdTerminal runs a program on a terminal of its own: terminal FILE program arguments …. The
 // lines of FILE say what happens: until REGEXP, press KEYS (as Go quotes them), signal
-// TERM|HUP|INT, admin METHOD /path. It prints all that was shown. The program must end with 0, and leave the terminal
-// as it was.
+// TERM|HUP|INT, admin METHOD /path. It prints all that was shown. The program must end with 0, with ! before
+// terminal with anything else, and leave the terminal as it was.
 func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
+	if len(args) < 2 {
 		ts.Fatalf("usage: terminal FILE program [argument ...]")
 	}
 	person, program, err := openTerminal()
@@ -110,8 +110,8 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
 	cmd.Dir = ts.MkAbs(".")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=")
-	for _, name := range []string{"HOME", "PATH", "WORK"} {
+	cmd.Env = append(os.Environ(), "TERM=xterm")
+	for _, name := range []string{"HOME", "PATH", "WORK", "NO_COLOR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(cmd.Start())
@@ -145,8 +145,10 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: no step %q", args[0], line)
 		}
 	}
-	if err := waitFor(cmd); err != nil {
-		ts.Fatalf("%v:\n%q", err, s.text)
+	err = waitFor(cmd)
+	var exit *exec.ExitError
+	if failed := errors.As(err, &exit); failed != neg || err != nil && !failed {
+		ts.Fatalf("ended with %v:\n%q", err, s.text)
 	}
 	after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 	ts.Check(err)

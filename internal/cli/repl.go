@@ -169,8 +169,14 @@ func (l liveEvaluator) command(_ context.Context, out io.Writer, name, _ string)
 		return true, err
 	case "routes":
 		body, err := askAdmin(l.Flags, http.MethodGet, "/rover/routes", nil, nil)
+		var answer struct {
+			VMs []admin.VMRoutes `json:"vms"`
+		}
 		if err == nil {
-			_, err = out.Write(body)
+			err = json.Unmarshal(body, &answer)
+		}
+		if err == nil {
+			err = printVMRoutes(out, answer.VMs)
 		}
 		return true, err
 	}

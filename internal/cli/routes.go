@@ -63,15 +63,20 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 		e.SetIndent("", "  ")
 		return e.Encode(answer)
 	}
-	for i, vm := range answer.VMs {
+	return printVMRoutes(cmd.OutOrStdout(), answer.VMs)
+}
+
+// printVMRoutes prints the routes of scripts, with their names if there are several.
+func printVMRoutes(out io.Writer, vms []admin.VMRoutes) error {
+	for i, vm := range vms {
 		for j, s := range vm.Scripts {
 			if i+j > 0 {
-				fmt.Fprintln(cmd.OutOrStdout())
+				fmt.Fprintln(out)
 			}
-			if len(answer.VMs) > 1 || len(vm.Scripts) > 1 {
-				fmt.Fprintln(cmd.OutOrStdout(), s.Script)
+			if len(vms) > 1 || len(vm.Scripts) > 1 {
+				fmt.Fprintln(out, s.Script)
 			}
-			if err := printScriptRoutes(cmd.OutOrStdout(), s); err != nil {
+			if err := printScriptRoutes(out, s); err != nil {
 				return err
 			}
 		}
