@@ -25,6 +25,7 @@ type body struct {
 	bytes  []byte
 	loaded bool // bytes are the whole body
 	absent bool // a response's: it can have none (see bodiless)
+	isJSON bool // it is said to be JSON
 	over   bool
 
 	kept   *reqbody.Spool // the whole body, once it has been read
@@ -46,7 +47,9 @@ const maxFirstBytes = 64 << 10
 // ctxBody is ctx:body(). It waits until the whole body is there, and raises a 413
 // when it is longer than max_body, as soon as that many bytes have come.
 func (vm *VM) ctxBody(L *lua.LState) int {
-	b := vm.wholeBody(L, checkCtx(L))
+	x := checkCtx(L)
+	b := vm.wholeBody(L, x)
+	b.isJSON = x.saysJSON()
 	L.Push(luaval.NewObject(vm.types.body, b))
 	return 1
 }
@@ -236,7 +239,7 @@ func checkBody(L *lua.LState) *body {
 // check raises when the request is over.
 func (b *body) check(L *lua.LState) {
 	if b.over {
-		L.RaiseError("the request is over: its body is valid until the handler returns")
+		L.RaiseError("%s", errBodyOver)
 	}
 }
 
@@ -250,20 +253,18 @@ func bodyLen(L *lua.LState) int {
 	return 1
 }
 
-// bodyMethods are the methods of a body: text() and bytes() the bytes, len() their
-// number, json() the decoded value, form() the first values of a form, with :all(name).
+// bodyMethods are the methods of a body: text(), bytes() and as_string() the bytes, len() their
+// number, json() and raw() the decoded value, form() the first values of a form, with :all(name).
 // json and form raise a 400 for what they cannot read, and a 415 for another content
 // type. multipart, file and files are in ctx_multipart.go, expect in body_expect.go.
 func bodyMethods(vm *VM) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
-		"text":  bodyText,
-		"bytes": bodyText,
-		"len":   bodyLen,
-		"json": func(L *lua.LState) int {
-			b := checkBody(L)
-			L.Push(bodyJSON(L, b, jsonlua.CheckOptions(L, 2)))
-			return 1
-		},
+		"text":      bodyText,
+		"bytes":     bodyText,
+		"as_string": bodyText,
+		"len":       bodyLen,
+		"json":      decodeBodyJSON,
+		"raw":       decodeBodyJSON,
 		"form": func(L *lua.LState) int {
 			b := checkBody(L)
 			kind, _, err := reqbody.FormType(b.x.r.Header)
@@ -289,6 +290,13 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 	}
 }
 
+// decodeBodyJSON is body:json([options]).
+func decodeBodyJSON(L *lua.LState) int {
+	b := checkBody(L)
+	L.Push(bodyJSON(L, b, jsonlua.CheckOptions(L, 2)))
+	return 1
+}
+
 // bodyJSON returns the body decoded. It raises a 415 for one that is said to be something else, and
 // a 400 for one that cannot be read.
 func bodyJSON(L *lua.LState, b *body, o jsonlua.Options) lua.LValue {
@@ -306,19 +314,23 @@ func bodyJSON(L *lua.LState, b *body, o jsonlua.Options) lua.LValue {
 // raises a 502 for what it cannot read. Of a body that cannot be it ends an after hook,
 // without an error: what the hook does for JSON has no meaning there.
 var answerBodyMethods = map[string]lua.LGFunction{
-	"text":  bodyText,
-	"bytes": bodyText,
-	"len":   bodyLen,
-	"json": func(L *lua.LState) int {
-		b := checkBody(L)
-		if b.absent {
-			b.raiseAbsent(L)
-		}
-		v, err := jsonlua.DecodeWith(L, b.bytes, jsonlua.CheckOptions(L, 2))
-		if err != nil {
-			luaval.RaiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
-		}
-		L.Push(v)
-		return 1
-	},
+	"text":      bodyText,
+	"bytes":     bodyText,
+	"as_string": bodyText,
+	"len":       bodyLen,
+	"json":      decodeAnswerJSON,
+	"raw":       decodeAnswerJSON,
+}
+
+func decodeAnswerJSON(L *lua.LState) int {
+	b := checkBody(L)
+	if b.absent {
+		b.raiseAbsent(L)
+	}
+	v, err := jsonlua.DecodeWith(L, b.bytes, jsonlua.CheckOptions(L, 2))
+	if err != nil {
+		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
+	}
+	L.Push(v)
+	return 1
 }

@@ -105,15 +105,30 @@ func (vm *VM) edited(L *lua.LState, doc *jsonlua.Document, f *lua.LFunction, wha
 // checkJSON raises a 502 for a response that is said to be something else than JSON, unless it is
 // empty. One without a Content-Type passes.
 func (r *response) checkJSON(L *lua.LState) {
+	if r.saysJSON() == isNotJSON && !r.isEmpty() {
+		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: Content-Type "+strconv.Quote(r.headerMap().Get("Content-Type"))+
+			" is not JSON: application/json, or a type that ends in +json")
+	}
+}
+
+// What headers say of a body.
+const (
+	isUnsaid = iota
+	isJSON
+	isNotJSON
+)
+
+// saysJSON returns what the headers say of the body.
+func (r *response) saysJSON() int {
 	types := r.headerMap()["Content-Type"]
-	if len(types) == 0 || len(types) == 1 && types[0] == "" || r.isEmpty() {
-		return
+	if len(types) == 0 || len(types) == 1 && types[0] == "" {
+		return isUnsaid
 	}
 	kind, _, err := mime.ParseMediaType(types[0])
 	if len(types) > 1 || err != nil || !reqbody.IsJSON(kind) {
-		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: Content-Type "+strconv.Quote(types[0])+
-			" is not JSON: application/json, or a type that ends in +json")
+		return isNotJSON
 	}
+	return isJSON
 }
 
 // isEmpty reports whether the response is known to have no bytes in its body.

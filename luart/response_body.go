@@ -24,24 +24,12 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	// the response was sent or dropped.
 	m["body"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
-		if r.stream != nil {
-			L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
+		bytes, absent := r.wholeBody(vm, L)
+		b := &body{bytes: bytes, loaded: true, absent: absent, isJSON: r.saysJSON() == isJSON}
+		if absent {
+			b.x = vm.cur.x
 		}
-		if r.from != nil && !r.bodiless() {
-			r.askAgain(vm, L, true)
-		}
-		if r.bodiless() {
-			L.Push(luaval.NewObject(vm.types.answer, &body{x: vm.cur.x, loaded: true, absent: true}))
-			return 1
-		}
-		bytes := r.body
-		if r.from != nil {
-			bytes = r.from.readBody(vm, L, vm.cur.gen.maxAnswer)
-		}
-		if r.filters != nil {
-			bytes = r.filtered(L, bytes, vm.cur.gen.maxAnswer)
-		}
-		L.Push(luaval.NewObject(vm.types.answer, &body{bytes: bytes, loaded: true}))
+		L.Push(luaval.NewObject(vm.types.answer, b))
 		return 1
 	}
 	// res:set_body(bytes): returns res. It takes the place of the body, filtered or not.
@@ -103,10 +91,10 @@ func (r *response) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) 
 	}
 	bytes = r.body
 	if r.from != nil {
-		bytes = r.from.readBody(vm, L, vm.cur.gen.maxBody)
+		bytes = r.from.readBody(vm, L, vm.cur.gen.maxAnswer)
 	}
 	if r.filters != nil {
-		bytes = r.filtered(L, bytes, vm.cur.gen.maxBody)
+		bytes = r.filtered(L, bytes, vm.cur.gen.maxAnswer)
 	}
 	return bytes, false
 }

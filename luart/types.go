@@ -23,8 +23,10 @@ func newTypes(vm *VM) types {
 	t := types{}
 	t.ctx = luaval.NewType(L, "ctx", ctxMethods(vm), ctxField)
 	t.body = luaval.NewType(L, "body", bodyMethods(vm), nil)
+	addTextEvents(L, t.body)
 	t.part = luaval.NewType(L, "part", partMethods(vm), partField)
 	t.answer = luaval.NewType(L, "response body", answerBodyMethods, nil)
+	addTextEvents(L, t.answer)
 	t.response = luaval.NewType(L, "response", responseBodyMethods(vm), responseField)
 	t.response.RawSetString("__newindex", L.NewFunction(setResponseField))
 	t.timer = luaval.NewType(L, "timer", timerMethods, nil)

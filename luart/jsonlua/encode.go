@@ -104,6 +104,11 @@ func (e *encoder) value(dst []byte, v lua.LValue) ([]byte, *encodeError) {
 	case *lua.LNilType:
 		dst = append(dst, "null"...)
 	default:
+		if ud, ok := v.(*lua.LUserData); ok {
+			if text, ok := ud.Value.(luaval.JSONText); ok {
+				return e.foreign(dst, text)
+			}
+		}
 		text, ok := luaval.ExactNumber(v)
 		plain, hasText := luaval.TextValue(v)
 		switch {

@@ -2,11 +2,13 @@ package jsonlua
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -86,6 +88,74 @@ func TestAppendJSON(t *testing.T) {
 			}
 		})
 	}
+}
+
+// foreignText is a text of somebody else.
+type foreignText struct {
+	text   string
+	isJSON bool
+	err    error
+}
+
+func (f foreignText) JSONText() ([]byte, bool, error) { return []byte(f.text), f.isJSON, f.err }
+
+// A text of somebody else is written as it is where it is JSON, and as a string where it is not.
+func TestAppendForeignText(t *testing.T) {
+	deep := strings.Repeat("[", 63) + strings.Repeat("]", 63)
+	for _, tt := range []struct {
+		in   foreignText
+		want string
+	}{
+		{foreignText{text: " {\"a\" : [1.0, 12345678901234567890,null,{ }, []]}\n", isJSON: true}, `[{"a" : [1.0, 12345678901234567890,null,{ }, []]}]`},
+		{foreignText{text: `{"a":1}`}, `["{\"a\":1}"]`},
+		{foreignText{text: `"x"`, isJSON: true}, `["x"]`},
+		{foreignText{text: ``, isJSON: true}, `[""]`},
+		{foreignText{text: `{"a":1`, isJSON: true}, `["{\"a\":1"]`},
+		{foreignText{text: `{"a":1,}`, isJSON: true}, `["{\"a\":1,}"]`},
+		{foreignText{text: `{"a" 1}`, isJSON: true}, `["{\"a\" 1}"]`},
+		{foreignText{text: `[1 2]`, isJSON: true}, `["[1 2]"]`},
+		{foreignText{text: `1] , [2`, isJSON: true}, `["1] , [2"]`},
+		{foreignText{text: `{"a\x":1}`, isJSON: true}, `["{\"a\\x\":1}"]`},
+		{foreignText{text: "\"\xff\"", isJSON: true}, `["\"` + "\uFFFD" + `\""]`},
+		{foreignText{text: deep, isJSON: true}, "[" + deep + "]"},
+		{foreignText{text: "[" + deep + "]", isJSON: true}, `["[` + deep + `]"]`},
+		{foreignText{err: errors.New("it is over")}, `it is over (at [1])`},
+		{foreignText{text: strings.Repeat("x", MaxBytes)}, `cannot encode a value as JSON: longer than 16777216 bytes (at [1])`},
+		{foreignText{text: `"` + strings.Repeat("x", MaxBytes) + `"`, isJSON: true}, `cannot encode a value as JSON: longer than 16777216 bytes (at [1])`},
+	} {
+		L := newJSONState(t)
+		list := L.NewTable()
+		list.Append(&lua.LUserData{Value: tt.in, Metatable: lua.LNil})
+		got, err := Append(nil, nil, list)
+		if err != nil {
+			got = []byte(err.Error())
+		}
+		if string(got) != tt.want {
+			t.Errorf("%.100s:\ngot  %.100s\nwant %.100s", tt.in.text, got, tt.want)
+		}
+	}
+}
+
+// FuzzForeignText holds what is taken for JSON against Decode.
+func FuzzForeignText(f *testing.F) {
+	for _, seed := range jsonSeeds {
+		f.Add([]byte(seed))
+	}
+	L := newJSONState(f)
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, err := Append(nil, nil, &lua.LUserData{Value: foreignText{text: string(in), isJSON: true}, Metatable: lua.LNil})
+		if err != nil || !json.Valid(out) || !utf8.Valid(out) {
+			t.Fatalf("%q became %q, %v", in, out, err)
+		}
+		_, wrong := DecodeWith(L, in, Options{Exact: true})
+		want := string(AppendString(nil, string(in)))
+		if wrong == nil && utf8.Valid(in) {
+			want = strings.Trim(string(in), " \t\r\n")
+		}
+		if string(out) != want {
+			t.Errorf("%q became %q, want %q", in, out, want)
+		}
+	})
 }
 
 func TestAppendJSONErrors(t *testing.T) {

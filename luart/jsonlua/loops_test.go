@@ -29,6 +29,10 @@ func TestLoopsEndWithTheBurst(t *testing.T) {
 			t.Append(lua.LTrue)
 			encodeOrRaise(L, t)
 		},
+		"json encode, texts": func(L *lua.LState) {
+			text := "[" + strings.Repeat(`{"a":1},`, 1000) + "1]"
+			encodeOrRaise(L, &lua.LUserData{Value: foreignText{text: text, isJSON: true}, Metatable: lua.LNil})
+		},
 		"json encode, holes": func(L *lua.LState) {
 			t := luaval.NewJSONArray(L)
 			t.RawSetInt(2500, lua.LTrue)

@@ -74,3 +74,10 @@ func TextValue(v lua.LValue) (text string, ok bool) {
 	}
 	return "", false
 }
+
+// JSONText is what an object has that stands for a text of somebody else, which may be JSON: a body.
+// JSON has it as what it is, or as a string where it is no JSON or is not said to be.
+type JSONText interface {
+	// JSONText returns the text, and whether it is said to be JSON. An error says why there is none.
+	JSONText() (text []byte, isJSON bool, err error)
+}

@@ -26,6 +26,17 @@ function RequestBody:text() end
 ---@return string
 function RequestBody:bytes() end
 
+---The same as text. #body, tostring(body) and body .. s are of the text, too; as a JSON value a body is what it says where its
+---Content-Type says that it is JSON, else its text.
+---
+---```lua
+---function api.post(ctx) return { body = ctx:body(), size = #ctx:body(), text = "<" .. ctx:body() .. ">" } end
+----- POST / [1.0] | Content-Type: application/json => 200 {"body":[1.0],"size":5,"text":"<[1.0]>"}
+----- POST / hello | Content-Type: text/plain => 200 {"body":"hello","size":5,"text":"<hello>"}
+---```
+---@return string
+function RequestBody:as_string() end
+
 ---The number of bytes.
 ---
 ---Example: see `body:text`.
@@ -45,6 +56,13 @@ function RequestBody:len() end
 ---@param options? rover.JsonOptions
 ---@return any
 function RequestBody:json(options) end
+
+---The same as json.
+---
+---Example: see `body:json`.
+---@param options? rover.JsonOptions
+---@return any
+function RequestBody:raw(options) end
 
 ---The fields of a form, urlencoded or multipart.
 ---

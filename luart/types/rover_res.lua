@@ -217,6 +217,13 @@ function ResponseBody:text() end
 ---@return string
 function ResponseBody:bytes() end
 
+---The same as text. #body, tostring(body) and body .. s are of the text, too; as a JSON value a body is what it says where its
+---Content-Type says that it is JSON, else its text.
+---
+---Example: see `body:text`.
+---@return string
+function ResponseBody:as_string() end
+
 ---The number of bytes.
 ---
 ---Example: see `body:text`.
@@ -231,3 +238,10 @@ function ResponseBody:len() end
 ---@param options? rover.JsonOptions
 ---@return any
 function ResponseBody:json(options) end
+
+---The same as json.
+---
+---Example: see `body:text`.
+---@param options? rover.JsonOptions
+---@return any
+function ResponseBody:raw(options) end
