@@ -296,6 +296,9 @@ func (h *Finder) sound(s chunk.Site) bool {
 	}
 	if get, ok := s.Expr.(*ast.AttrGetExpr); ok {
 		key, isString := get.Key.(*ast.StringExpr)
+		if isString && s.Args != nil && h.hasMethod(get.Object, key.Value, s.Scope) {
+			return true
+		}
 		return isString && s.Args != nil && s.Scope.Sure(get.Object) && slices.Contains(h.Methods[s.Scope.KindOf(get.Object)], key.Value)
 	}
 	if ident, ok := s.Expr.(*ast.IdentExpr); ok && s.Args != nil {

@@ -27,7 +27,13 @@ func (h *Finder) TypeOf(e ast.Expr, scope *chunk.Binding) string {
 			return h.typeOfMethod(e, scope)
 		}
 		get, ok := e.Func.(*ast.AttrGetExpr)
-		if !ok || h.Env == nil || !h.FromLibrary(get, scope) {
+		if !ok || h.Env == nil {
+			return ""
+		}
+		if key, isString := get.Key.(*ast.StringExpr); isString && h.builds(get.Object, key.Value, e, scope) {
+			return responseType
+		}
+		if !h.FromLibrary(get, scope) {
 			return ""
 		}
 		for path, kind := range h.Makers {
@@ -46,12 +52,64 @@ func (h *Finder) typeOfMethod(e *ast.FuncCallExpr, scope *chunk.Binding) string 
 		if scope.Sure(e.Receiver) {
 			return map[chunk.ObjectKind]string{chunk.KindCtx: "body", chunk.KindRes: "response body"}[scope.KindOf(e.Receiver)]
 		}
+		if h.TypeOf(e.Receiver, scope) == responseType {
+			return "response body"
+		}
 	case "file":
 		if h.TypeOf(e.Receiver, scope) == "body" {
 			return "part"
 		}
+	case "next", "proxy":
+		if scope.KindOf(e.Receiver) == chunk.KindCtx && scope.Sure(e.Receiver) {
+			return responseType
+		}
+	case "set_header", "add_header", "remove_header", "set_cookie", "set_body", "replace", "on_chunk": // they return it
+		if h.TypeOf(e.Receiver, scope) == responseType {
+			return responseType
+		}
+	}
+	if h.builds(e.Receiver, e.Method, e, scope) {
+		return responseType
+	}
+	if get, ok := e.Receiver.(*ast.AttrGetExpr); ok { // api.json:status(…)
+		key, isString := get.Key.(*ast.StringExpr)
+		if isString && h.builds(get.Object, key.Value, e, scope) && slices.Contains(h.Builders[key.Value].Methods, e.Method) {
+			return responseType
+		}
 	}
 	return ""
+}
+
+// hasMethod reports whether an expression is an object, or a builder, with a method of that name for
+// sure.
+func (h *Finder) hasMethod(e ast.Expr, name string, scope *chunk.Binding) bool {
+	if slices.Contains(h.TypeMethods[h.TypeOf(e, scope)], name) {
+		return true
+	}
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok || scope.KindOf(get.Object) != chunk.KindAPI || !scope.Sure(get.Object) {
+		return false
+	}
+	key, isString := get.Key.(*ast.StringExpr)
+	return isString && h.Builders[key.Value] != nil && slices.Contains(h.Builders[key.Value].Methods, name)
+}
+
+// responseType is the type of what builders make.
+const responseType = "response"
+
+// builds reports whether a call of name of an object makes a response for sure: api.html of a table
+// makes a function, and api:at no response.
+func (h *Finder) builds(object ast.Expr, name string, call *ast.FuncCallExpr, scope *chunk.Binding) bool {
+	if scope.KindOf(object) != chunk.KindAPI || !scope.Sure(object) || h.Builders[name] == nil || name == chunk.NodeBuilder {
+		return false
+	}
+	if name == "html" {
+		return slices.ContainsFunc(call.Args, func(e ast.Expr) bool {
+			_, isString := e.(*ast.StringExpr)
+			return isString
+		})
+	}
+	return true
 }
 
 // IsRover reports whether an expression has the value that is at a path below rover: "http.get"; ""
