@@ -49,11 +49,10 @@ func ctxField(L *lua.LState) int {
 		v = lua.LString(r.URL.EscapedPath())
 	case "host":
 		v = lua.LString(r.Host)
-	case "scheme", "protocol":
-		v = lua.LString("http")
-		if r.TLS != nil {
-			v = lua.LString("https")
-		}
+	case "scheme":
+		v = lua.LString(x.scheme())
+	case "protocol":
+		v = lua.LString(x.protocol())
 	case "proto":
 		v = lua.LString(protoName(r))
 	case "uri":

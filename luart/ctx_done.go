@@ -26,5 +26,5 @@ func (x *Exchange) peer() peer {
 	if x.over != nil {
 		return x.over.peer
 	}
-	return peer{clientIP: x.host.ClientIP(x.r)}
+	return peer{clientIP: x.host.ClientIP(x.r), trusted: x.host.IsTrusted(x.r)}
 }

@@ -53,6 +53,7 @@ type doneWatch struct {
 // peer is what the server knows of the other end of the connection.
 type peer struct {
 	clientIP string
+	trusted  bool // what it says of the client is true
 }
 
 // watchDone has what becomes of the request watched, if it may have done hooks: a before hook may

@@ -12,6 +12,9 @@ import (
 // called by the goroutine that serves the request, or by the VM on its behalf.
 type Host interface {
 	ClientIP(r *http.Request) string
+	// IsTrusted reports whether what the peer says of the client, in headers such as
+	// X-Forwarded-Proto, is to be believed.
+	IsTrusted(r *http.Request) bool
 	Var(r *http.Request, name string) (value any, ok bool)
 	SetVar(r *http.Request, name string, value any)
 	LogField(r *http.Request, name string, value any)

@@ -41,6 +41,7 @@ type server struct {
 
 	upstream string // was asked last
 	tries    int
+	trusted  bool // the peer
 
 	mu     sync.Mutex
 	vars   map[string]any
@@ -96,6 +97,8 @@ func (s *server) ClientIP(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return host
 }
+
+func (s *server) IsTrusted(*http.Request) bool { return s.trusted }
 
 func (s *server) Var(_ *http.Request, name string) (any, bool) {
 	s.mu.Lock()

@@ -21,6 +21,12 @@ func (host) ClientIP(r *http.Request) string {
 	return ip
 }
 
+// IsTrusted implements luart.Host, by trusted_proxies.
+func (host) IsTrusted(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
 // Var implements luart.Host: a placeholder of the request.
 func (host) Var(r *http.Request, name string) (any, bool) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
