@@ -1,11 +1,13 @@
 package luart
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -25,6 +27,7 @@ var ctxChanges = map[string]lua.LGFunction{
 			x.r.Host = value
 		} else {
 			checkFraming(L, 2, name)
+			x.warnForwarded(L, name)
 			x.r.Header[name] = []string{value}
 		}
 		return chain(L)
@@ -36,6 +39,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		if name == "Host" {
 			luaval.ArgError(L, 2, "a request has one Host: use set_host")
 		}
+		x.warnForwarded(L, name)
 		x.r.Header[name] = append(x.r.Header[name], value)
 		return chain(L)
 	},
@@ -106,6 +110,28 @@ func (x *Exchange) setBody(b []byte) {
 	}
 	x.upload.body = &body{x: x, bytes: b, loaded: true, kept: s}
 	x.upload.bodies = append(x.upload.bodies, x.upload.body)
+}
+
+// SetByCaddy reports whether reverse_proxy sets a header of the request itself, whatever it was.
+// Any goroutine may call it.
+func SetByCaddy(header string) bool {
+	switch http.CanonicalHeaderKey(strings.TrimSpace(header)) {
+	case "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host":
+		return true
+	}
+	return false
+}
+
+// warnForwarded logs, once, that a header will not come through that a script sets. It is for
+// reverse_proxy to say who is trusted to set it: ctx cannot know who the request goes on to.
+func (x *Exchange) warnForwarded(L *lua.LState, header string) {
+	if x.gen.warnedForwarded || !SetByCaddy(header) {
+		return
+	}
+	x.gen.warnedForwarded = true
+	x.log().Warn("reverse_proxy sets this header itself, and drops what the script has put there",
+		zap.String("header", header), zap.String("at", luaval.CallerLine(L)),
+		zap.String("remedy", "give it to api.proxy in the option headers, or set it by header_up in the Caddyfile"))
 }
 
 // unlessAsked is a method of ctx that a matcher or a policy cannot use: the server asks

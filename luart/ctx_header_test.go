@@ -158,3 +158,38 @@ func TestRequestHeadersAreChecked(t *testing.T) {
 		return api`)
 	s.expect("GET /", "200 40 of 40")
 }
+
+// What said something of the body that was there does not stay for another one.
+func TestSetBodyDropsDigests(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.post(ctx) ctx:set_body("new") return api.pass() end
+		return api`)
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Want-Digest"} {
+			if v := r.Header.Get(name); v != "" {
+				fmt.Fprintf(w, "%s: %s\n", name, v)
+			}
+		}
+	})
+	got := answer(s.do("POST /", "old", "Content-Type: text/plain", "Content-Encoding: br", "Content-MD5: a", "Digest: b", "Content-Digest: c", "Repr-Digest: d", "Want-Digest: e"))
+	if got != "200 Content-Length: 3\nContent-Type: text/plain\nWant-Digest: e\n" {
+		t.Error(got)
+	}
+}
+
+// Caddy sets X-Forwarded-For itself: the log says so, once.
+func TestForwardedHeaderWarns(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get(ctx)
+			ctx:set_header("X-Real-IP", "10.0.0.1"):set_header("x-forwarded-for", "10.0.0.1"):add_header("X-Forwarded-Proto", "https")
+			return api.pass()
+		end
+		return api`)
+	s.expect("GET /", "200 GET / ")
+	warned := s.logged("reverse_proxy sets this header itself, and drops what the script has put there")
+	if len(warned) != 1 || warned[0].ContextMap()["header"] != "X-Forwarded-For" || warned[0].ContextMap()["at"] != "app.lua:4" {
+		t.Errorf("logged %v", warned)
+	}
+}

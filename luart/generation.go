@@ -127,6 +127,8 @@ type Generation struct {
 	sources   chunk.Files
 	exchanges sync.Pool
 
+	warnedForwarded bool // see Exchange.warnForwarded; the holder's
+
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
 
 	background

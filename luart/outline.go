@@ -23,6 +23,8 @@ type Outline struct {
 	Overrides []Override   // definitions that took the place of others
 	Hooks     []string     // names of functions directly on api, beside on_error
 	Reserved  []string     // names directly on api that mean nothing yet
+	// DoneMethods are the methods of ctx that done hooks may use.
+	DoneMethods []string
 	// Options are those of the functions that take a table of them: by the function as scripts
 	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
 	// "cache:fetch".
@@ -72,6 +74,7 @@ func (g *Generation) outline() *Outline {
 		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(),
 		Overrides: g.overrides,
 		Hooks:     slices.Collect(maps.Keys(g.lifeHooks)), Reserved: slices.Collect(maps.Keys(reserved)),
+		DoneMethods: slices.Collect(maps.Keys(ofDone)),
 	}
 	if g.api != nil {
 		o.API = g.api.Value.(*apiNode).outline(nil)

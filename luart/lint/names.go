@@ -194,6 +194,7 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if e.Receiver != nil {
 		c.methodCall(f, e, s)
 		c.parameter(f, e, s)
+		c.ctxCall(f, e, s)
 	} else if get, ok := e.Func.(*ast.AttrGetExpr); ok {
 		c.plainCall(f, e, get, s)
 	}

@@ -245,7 +245,8 @@ function Ctx:log(message, fields) end
 ---@param value string|number|boolean|nil
 function Ctx:log_field(name, value) end
 
----Replaces a header of the request.
+---Replaces a header of the request. X-Forwarded-For, -Proto and -Host Caddy's reverse_proxy sets itself, whatever they
+---were: give them to api.proxy in the option headers.
 ---
 ---Errors: a name or a value that is none; a header that says how a message is framed, such as Content-Length or Connection.
 ---

@@ -1,0 +1,51 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/hint"
+)
+
+// ctxCall is for methods of ctx that do nothing where they are called.
+func (c *checker) ctxCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
+	if s.scope.KindOf(e.Receiver) != chunk.KindCtx || !s.scope.Sure(e.Receiver) || !slices.Contains(c.o.Names.Methods[chunk.KindCtx], e.Method) {
+		return
+	}
+	report := func(severity Severity, code, message, remedy string) {
+		words := append(wordsOf(e.Receiver), ":", e.Method)
+		line, column := f.place(e.Line(), e.LastLine()+e.Line(), len(words)-1, words...)
+		c.add(f.File, line, column, severity, code, message, remedy)
+	}
+	name := hint.Text(e.Receiver) + ":" + e.Method
+	if !slices.Contains(c.o.DoneMethods, e.Method) && c.inDone(e.Receiver, s) {
+		report(Error, "not-in-done", fmt.Sprintf("%s cannot be used in a done hook: the request is over", name),
+			"keep what the hook needs of the request with ctx:set before")
+	}
+	if (e.Method == "set_header" || e.Method == "add_header") && len(e.Args) > 0 {
+		if header, ok := e.Args[0].(*ast.StringExpr); ok && luart.SetByCaddy(header.Value) {
+			report(Warning, "forwarded-header", fmt.Sprintf("reverse_proxy sets %s itself, and drops what %s has put there", header.Value, name),
+				fmt.Sprintf(`give it to api.proxy(to, { headers = { [%q] = … } }), or set it by header_up in the Caddyfile`, strings.TrimSpace(header.Value)))
+		}
+	}
+}
+
+// inDone reports whether an expression is the ctx of a done hook.
+func (c *checker) inDone(ctx ast.Expr, s sighting) bool {
+	ident, ok := ctx.(*ast.IdentExpr)
+	if !ok {
+		return false
+	}
+	b := s.scope.Find(ident.Value)
+	for in := s.in; in != nil; in = in.outer {
+		if len(in.params) > 0 && in.params[0] == b {
+			return in.hook == "done"
+		}
+	}
+	return false
+}
