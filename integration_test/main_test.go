@@ -84,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"reloads":    cmdReloads,
 			"listening":  cmdListening,
 			"load":       cmdLoad,
+			"abort":      cmdAbort,
 			"resets":     cmdResets,
 			"stall":      cmdStall,
 			"ws":         cmdWebSocket,

@@ -55,12 +55,12 @@ func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.
 		upstream.Choose(r.Context(), addresses)
 	}
 	if to == nil {
-		return target.ServeHTTP(w, r)
+		return leftUpload(r, target.ServeHTTP(w, r))
 	}
 	if to.Mirror { // whatever the proxy block makes of the answer, nothing comes of it
 		target = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	}
-	return h.proxy.Serve(w, r, target, upstream.NewTarget(to))
+	return leftUpload(r, h.proxy.Serve(w, r, target, upstream.NewTarget(to)))
 }
 
 // ErrorStatus implements luart.Host.

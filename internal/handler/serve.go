@@ -54,6 +54,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		t.untouched()
 		return next.ServeHTTP(w, r)
 	}
+	watchUpload(r)
 	o := h.observe(r, gen, x, t)
 	defer func() { o.end(err) }()
 
@@ -116,12 +117,12 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, x *luart.Excha
 	holds := x.Holds()
 	if !holds && !x.KeepsBody() && !x.Picks() && !x.HasDone() {
 		o.end(nil) // nothing of the exchange is needed while the response streams
-		return target.ServeHTTP(w, r)
+		return leftUpload(r, target.ServeHTTP(w, r))
 	}
 	if holds {
 		target = holdingHandler{target, x}
 	}
-	err := target.ServeHTTP(w, r)
+	err := leftUpload(r, target.ServeHTTP(w, r))
 	if x.PickFailed() {
 		return h.answer(w, r, x)
 	}
