@@ -229,6 +229,10 @@ type Config struct {
 	// both say it must say the same. Default: rover.state ends with the process.
 	Persist *Persist `json:"persist,omitempty"`
 
+	// Where scripts keep what outlives a request: see Store. Default: that of the app
+	// "rover", and without one the VM itself.
+	Store *Store `json:"store,omitempty"`
+
 	// Whether clients see what went wrong in the script: message and traceback
 	// instead of {"error":"internal error"}. Default: false.
 	//
@@ -301,6 +305,7 @@ func (c Config) Validate() error {
 		checkLibraries(c.LibrariesRaw),
 		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
 		checkPersist(c.Persist),
+		checkStore(c.Store),
 		checkProxy(c.Proxy),
 	)
 }

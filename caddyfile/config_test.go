@@ -111,6 +111,7 @@ func full(t *testing.T) Config {
 		"watch": true,
 		"watch_interval": "2s",
 		"persist": {"interval": "5s", "max_size": 1048576},
+		"store": {"url": "redis://h", "password": "p", "timeout": "2s"},
 		"debug": true,
 		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1}
 	}`)

@@ -91,6 +91,9 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 //	    persist       [<interval>] {
 //	        max_size <size>
 //	    }
+//	    store         <url>|memory {
+//	        # see ParseStore
+//	    }
 //	    debug
 //	    proxy {
 //	        # any option of reverse_proxy, except to and dynamic
@@ -156,6 +159,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"library":       (*Config).parseLibrary,
 	"watch":         (*Config).parseWatch,
 	"persist":       (*Config).parsePersist,
+	"store":         (*Config).parseStore,
 	"debug":         (*Config).parseDebug,
 	"proxy":         (*Config).parseProxy,
 }
@@ -164,7 +168,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) error {
 	option := d.Val()
 	if option == "{" {
-		return d.Err("unexpected block: of the options only library, persist and proxy take one")
+		return d.Err("unexpected block: of the options only library, persist, proxy and store take one")
 	}
 	parse, ok := options[option]
 	if !ok {

@@ -72,6 +72,11 @@ func TestUnmarshal(t *testing.T) {
 		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
 		{"watch", rover("watch"), `{"script":"app.lua","watch":true}`},
 		{"watch by looking", rover("watch 2s"), `{"script":"app.lua","watch":true,"watch_interval":2000000000}`},
+		{"store", rover("store redis://h:6379/2"), `{"script":"app.lua","store":{"url":"redis://h:6379/2"}}`},
+		{"store in memory", rover("store memory"), `{"script":"app.lua","store":{"url":"memory"}}`},
+		{"store from the environment", rover("store {env.STORE}"), `{"script":"app.lua","store":{"url":"{env.STORE}"}}`},
+		{"store with everything", rover("store rediss://h {", "user u", "password {env.P}", "prefix p:", "timeout 2s", "tls_ca ca.pem", "tls_client c.pem k.pem", "tls_server_name n", "}"),
+			`{"script":"app.lua","store":{"url":"rediss://h","user":"u","password":"{env.P}","prefix":"p:","timeout":2000000000,"tls_ca":"ca.pem","tls_cert":"c.pem","tls_key":"k.pem","tls_server_name":"n"}}`},
 		{"persist", rover("persist"), `{"script":"app.lua","persist":{}}`},
 		{"persist with an interval", rover("persist 1m"), `{"script":"app.lua","persist":{"interval":60000000000}}`},
 		{"persist at the end only", rover("persist 0", "debug"), `{"script":"app.lua","persist":{"interval":0},"debug":true}`},
@@ -128,7 +133,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"unknown option", rover("debug", "cache 5"), "unrecognized subdirective 'cache', at Testfile:3"},
 		{"option with a slip", rover("queue_timout 1s"), "unrecognized subdirective 'queue_timout'; did you mean queue_timeout?, at Testfile:2"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug'; did you mean debug?, at Testfile:2"},
-		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only library, persist and proxy take one, at Testfile:2"},
+		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only library, persist, proxy and store take one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
 
 		{"name without value", rover("name"), wrongCount + "'name', at Testfile:2"},
@@ -245,6 +250,16 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"library with a name that Lua cannot have", rover("library a-b"), "library 'a-b': a name of letters, digits and _ expected, that Lua can have in rover.<name>, at Testfile:2"},
 		{"library with what it does not know", rover("library sample a {", "b", "}"), "unrecognized subdirective 'b' of sample, at Testfile:3"},
 		{"library with two arguments", rover("library sample a b"), wrongCount + "'b', at Testfile:2"},
+		{"store without a URL", rover("store"), wrongCount + "'store', at Testfile:2"},
+		{"store of an unknown kind", rover("store memcached://h"), "store: the URL begins with 'memcached': redis://, rediss:// or unix:// expected, or memory, at Testfile:2"},
+		{"store that is no URL", rover("store \"redis://u:s3cret@h:x\""), "store: what was given is no URL: redis://host:port expected, or memory, at Testfile:2"},
+		{"store without a host", rover("store redis://"), "store redis://: the host is missing, at Testfile:2"},
+		{"store without a socket", rover("store unix://"), "store unix://: the path of the socket is missing, at Testfile:2"},
+		{"store in memory with options", rover("store memory {", "user u", "}"), "store memory takes no options, at Testfile:4"},
+		{"store with a wrong option", rover("store redis://h {", "pasword x", "}"), "unrecognized subdirective 'pasword' in store; did you mean password?, at Testfile:3"},
+		{"store with an option twice", rover("store redis://h {", "user a", "user b", "}"), "option 'user' given twice in store, at Testfile:4"},
+		{"store with half a certificate", rover("store rediss://h {", "tls_client a", "}"), wrongCount + "'a', at Testfile:3"},
+		{"store that gives up at once", rover("store redis://h {", "timeout 1us", "}"), "store timeout 1µs is out of range: 1ms to 1m0s, at Testfile:3"},
 		{"library twice", rover("library sample a", "library sample b"), "library 'sample' given twice, at Testfile:3"},
 		{"debug with a value", rover("debug on"), wrongCount + "'debug', at Testfile:2"},
 	} {
@@ -260,7 +275,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "library": "library sample", "watch": "watch", "persist": "persist 1s", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "library": "library sample", "watch": "watch", "persist": "persist 1s", "store": "store redis://h:6379", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {

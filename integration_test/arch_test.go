@@ -31,7 +31,7 @@ internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
 	luart/lib/all luart/lint luart/outbound luart/scripttest
-internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
+internal/handler (caddy more): caddyfile luart/store eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
 	luart/outbound luart/persist luart/reqbody luart/scripttest luart/spelling
 internal/logformat (caddy x more):

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
@@ -45,6 +46,9 @@ type App struct {
 	// use the admin API can then do what the scripts can.
 	AdminEval bool `json:"admin_eval,omitempty"`
 
+	// Where scripts keep what outlives a request, for the directives that do not say it.
+	Store *rovercaddyfile.Store `json:"store,omitempty"`
+
 	scripts   *scripts.Group
 	handlers  []*Handler     // of the config, provisioned; complete when Start is called
 	functions []*functionRef // that the config names; complete when Start is called
@@ -69,6 +73,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 //
 //	rover {
 //		admin_eval
+//		store <url> { … }
 //	}
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
@@ -86,9 +91,17 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 				return nil, d.ArgErr()
 			}
 			app.AdminEval = true
+		case "store":
+			if app.Store != nil {
+				return nil, d.Err("option 'store' given twice")
+			}
+			var err error
+			if app.Store, err = rovercaddyfile.ParseStore(d); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, d.Errf("unknown option %q of the global option rover%s", d.Val(),
-				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval"})), ": there is admin_eval"))
+				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval", "store"})), ": there are admin_eval and store"))
 		}
 	}
 	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil
@@ -96,6 +109,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
+	if err := rovercaddyfile.CheckStore(a.Store); err != nil {
+		return err
+	}
 	a.init(ctx.Logger(), ctx.Storage())
 	a.config = ctx
 	events, err := ctx.App("events")

@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 func init() {
@@ -41,14 +42,17 @@ func init() {
 type Handler struct {
 	rovercaddyfile.Config
 
-	app        *App
-	vm         *scripts.VM // nil: none acquired
-	script     scripts.Script
-	proxy      *upstream.Proxy
-	explainKey string // "": no request is traced
-	logger     *zap.Logger
-	fakes      *fakes       // of a test of the script; nil: it serves
-	refusing   atomic.Int64 // unix time of the last log line about refused requests
+	app          *App
+	vm           *scripts.VM // nil: none acquired
+	script       scripts.Script
+	store        store.Store // nil: the VM's own
+	proxy        *upstream.Proxy
+	explainKey   string // "": no request is traced
+	logger       *zap.Logger
+	fakes        *fakes // of a test of the script; nil: it serves
+	releaseStore func() error
+
+	refusing atomic.Int64 // unix time of the last log line about refused requests
 }
 
 // CaddyModule returns the Caddy module information.
@@ -104,6 +108,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	for k, v := range h.Set {
 		values[k] = repl.ReplaceAll(v, "")
 	}
+	h.SetStore(cmp.Or(h.Store, app.Store), func(s string) string { return repl.ReplaceAll(s, "") })
 	h.script.Options = h.optionsOf(path, values) // before Caddy takes the options of proxy away
 	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
 		return err
@@ -111,6 +116,12 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
 		luart.VMOptions{Limits: h.limits(), Logger: h.logger, Clock: h.fakes.clock(), Coverage: h.fakes.coverage()}, h.Memory)
 	if err != nil {
+		return err
+	}
+	if h.fakes != nil {
+		h.Store = nil // tests of scripts begin with nothing, and go by their own clock
+	}
+	if h.store, h.releaseStore, err = acquireStore(h.Store, cmp.Or(h.Name, path), h.logger); err != nil {
 		return err
 	}
 	if err := h.checkLibraries(app.handlers); err != nil {
@@ -161,6 +172,7 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 		Config:        values,
 		Libraries:     libs,
 		NotGiven:      libraries.NotGiven(&h.Config),
+		Store:         h.store,
 		CheckUpstream: upstream.CheckAddress,
 		Logger:        h.logger,
 	}, nil
@@ -190,6 +202,9 @@ func (h *Handler) Cleanup() error {
 	h.script.Retire()
 	if h.vm != nil {
 		errs = append(errs, h.vm.Release())
+	}
+	if h.releaseStore != nil {
+		errs = append(errs, h.releaseStore())
 	}
 	return errors.Join(errs...)
 }
