@@ -36,6 +36,12 @@ func TestReadme(t *testing.T) {
 	if len(pages) == 0 {
 		t.Fatal("no pages in docs")
 	}
+	folders, _ := filepath.Glob("../docs/*/*.md")
+	for _, page := range folders {
+		if filepath.Dir(page) != "../docs/reference" { // see TestReferenceExamples
+			pages = append(pages, page)
+		}
+	}
 	up := httptest.NewServer(http.HandlerFunc(answerReadme))
 	defer up.Close()
 	for _, page := range append(pages, "../README.md") {

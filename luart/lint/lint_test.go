@@ -155,6 +155,8 @@ func TestCheckDocs(t *testing.T) {
 		}
 	}
 	pages, _ := filepath.Glob("../../docs/*.md")
+	cookbook, _ := filepath.Glob("../../docs/cookbook/*.md")
+	pages = append(pages, cookbook...)
 	blocks := 0
 	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
