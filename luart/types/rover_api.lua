@@ -47,7 +47,13 @@
 ---@field route string? "GET /users/:id"; nil: only hooks ran.
 ---@field error string? What a function of the request failed with, whatever on_error made of it.
 
----What a function may return: a table is answered as JSON, a string, number or boolean as text, nothing as 204.
+---What a function may return: a table is answered as JSON, a string, number or boolean as text, nothing as 204. A status and
+---headers may follow the value: return value, status, headers. Another second or third value is an error.
+---
+---```lua
+---function api.users.post() return { id = 7 }, 201, { Location = "/users/7" } end
+----- POST /users => 201 {"id":7} | Location: /users/7
+---```
 ---@alias rover.Answer rover.Response|rover.Html|table|string|number|boolean
 
 ---What rover.server returns. A script ends with "return api". Hooks of the script's life: api.on_start = f gives one
@@ -93,6 +99,9 @@ local api = {}
 ---@return rover.Node
 function api:at(pattern) end
 
+---Headers by name: one value, or several of one name.
+---@alias rover.Headers table<string, string|number|(string|number)[]>
+
 ---What api.on_error gets.
 ---@class rover.Error
 ---@field message string
@@ -101,15 +110,15 @@ function api:at(pattern) end
 
 ---Answers with {"error": message}.
 ---
----Errors: a status that is not 200 to 599; any option but handle; handle = true with a status below 400.
+---Errors: a status that is not 200 to 599; an unknown option; handle = true with a status below 400; a table without a message.
 ---
 ---```lua
 ---function api.users.p_id.get(ctx) return api:error(404, "no user " .. ctx:param("id")) end
 ----- GET /users/7 => 404 {"error":"no user 7"}
 ---```
 ---@param status integer 200 to 599
----@param message string|number
----@param options? { handle?: boolean } With handle = true (status 400 to 599) handle_errors answers instead, where the site has it.
+---@param message string|number|boolean|table A text, or what was raised as an error: its message, headers and list of faults
+---@param options? { handle?: boolean, headers?: rover.Headers } With handle = true (status 400 to 599) handle_errors answers instead, where the site has it.
 ---@return rover.Response
 function api:error(status, message, options) end
 
@@ -187,7 +196,7 @@ function api.stream(status, content_type, producer) end
 ---```
 ---@param status integer 200 to 599
 ---@param content_type string
----@param headers table<string, string|string[]>
+---@param headers rover.Headers
 ---@param producer fun(): string?
 ---@return rover.Response
 function api.stream_with_headers(status, content_type, headers, producer) end
@@ -195,14 +204,17 @@ function api.stream_with_headers(status, content_type, headers, producer) end
 ---Answers 200 with JSON. A table is an array if it has [1], up to its last index that is not nil, else an object; {} is an
 ---object, and rover.json.array {} an array.
 ---
----Errors: a function or another value that JSON has no place for, more than 64 levels, a cycle, more than 16 MiB.
+---Errors: a function or another value that JSON has no place for, more than 64 levels, a cycle, more than 16 MiB; a status that
+---is not 200 to 599.
 ---
 ---```lua
 ---function api.list.get() return api.json { 1, 2, rover.json.null } end
+---function api.users.post() return api.json({ id = 7 }, 201, { Location = "/users/7" }) end
 ----- GET /list => 200 [1,2,null] | Content-Type: application/json
+----- POST /users => 201 {"id":7} | Location: /users/7
 ---```
 ---@class rover.builder.json
----@overload fun(value: any): rover.Response
+---@overload fun(value: any, status?: integer, headers?: rover.Headers): rover.Response
 local json_builder = {}
 
 ---Answers with JSON and a status.
@@ -220,12 +232,16 @@ function json_builder:status(status, value) end
 
 ---Answers 200 with text/plain.
 ---
+---Errors: a status that is not 200 to 599.
+---
 ---```lua
 ---function api.get() return api.text("hello") end
+---function api.post() return api.text("created", 201) end
 ----- GET / => 200 hello | Content-Type: text/plain; charset=utf-8
+----- POST / => 201 created
 ---```
 ---@class rover.builder.text
----@overload fun(text: string|number): rover.Response
+---@overload fun(text: string|number, status?: integer, headers?: rover.Headers): rover.Response
 local text_builder = {}
 
 ---Answers with text and a status.
@@ -243,7 +259,7 @@ function text_builder:status(status, text) end
 
 ---Answers 200 with HTML. With a table it takes a template: api.html(data)[[ <p>{{ name }}</p> ]]; see rover.html.
 ---
----Errors: those of the template.
+---Errors: those of the template; a status that is not 200 to 599.
 ---
 ---```lua
 ---function api.get() return api.html("<h1>hello</h1>") end
@@ -252,8 +268,8 @@ function text_builder:status(status, text) end
 ----- GET /users/a%3Cb => 200 <h1>a&lt;b</h1>
 ---```
 ---@class rover.builder.html
----@overload fun(text: string|number|rover.Html): rover.Response
----@overload fun(data: table): fun(template: string): rover.Response
+---@overload fun(text: string|number|rover.Html, status?: integer, headers?: rover.Headers): rover.Response
+---@overload fun(data: table, status?: integer, headers?: rover.Headers): fun(template: string): rover.Response
 local html_builder = {}
 
 ---Answers with HTML and a status.
@@ -272,14 +288,14 @@ function html_builder:status(status, text) end
 
 ---Answers 200 with bytes.
 ---
----Errors: control characters in the content type.
+---Errors: control characters in the content type; a status that is not 200 to 599.
 ---
 ---```lua
 ---function api.pixel.get() return api.raw("GIF89a", "image/gif") end
 ----- GET /pixel => 200 GIF89a | Content-Type: image/gif
 ---```
 ---@class rover.builder.raw
----@overload fun(bytes: string, content_type?: string): rover.Response
+---@overload fun(bytes: string, content_type?: string, status?: integer, headers?: rover.Headers): rover.Response
 local raw_builder = {}
 
 ---Answers with bytes and a status.
@@ -296,16 +312,19 @@ local raw_builder = {}
 ---@return rover.Response
 function raw_builder:status(status, bytes, content_type) end
 
----Answers 302. The URL is sent as it is: escape what is put into it, with rover.url.path or rover.url.query_encode.
+---Answers 302. Bytes that no URL has are escaped. What is put into a URL must be escaped before, with rover.url.path or
+---rover.url.query_encode.
 ---
----Errors: an empty URL, or one with control characters.
+---Errors: an empty URL, or one with control characters; a status that is not 300 to 399.
 ---
 ---```lua
 ---function api.old.get() return api.redirect("/new") end
+---function api.moved.get() return api.redirect("/new", 308) end
 ----- GET /old => 302  | Location: /new
+----- GET /moved => 308  | Location: /new
 ---```
 ---@class rover.builder.redirect
----@overload fun(url: string): rover.Response
+---@overload fun(url: string, status?: integer, headers?: rover.Headers): rover.Response
 local redirect_builder = {}
 
 ---Answers 301.
@@ -347,7 +366,7 @@ function redirect_builder:status(status, url) end
 ----- GET /events => 200 retry: 3000\n\ndata: one\n\nevent: tick\nid: 2\ndata: two\n\n | Content-Type: text/event-stream
 ---```
 ---@class rover.builder.sse
----@overload fun(producer: fun(): (string|rover.Event)?, retry_ms?: integer): rover.Response
+---@overload fun(producer: fun(): (string|number|boolean|rover.Event)?, retry_ms?: integer): rover.Response
 local sse_builder = {}
 
 ---Answers with an event stream and a status.
@@ -364,23 +383,26 @@ local sse_builder = {}
 ---@return rover.Response
 function sse_builder:status(status, producer, retry_ms) end
 
----Answers with an event stream and headers.
+---Answers with an event stream and headers. A status may stand before the headers.
 ---
----Errors: headers that say how a message is framed; those of api.sse.
+---Errors: headers that say how a message is framed; those of api.sse:status.
 ---
 ---```lua
 ---function api.events.get() return api.sse:with_headers({ ["X-Topic"] = "news" }, function() return nil end) end
+---function api.later.get() return api.sse:with_headers(202, { ["X-Topic"] = "news" }, function() return nil end) end
 ----- GET /events => 200  | X-Topic: news
+----- GET /later => 202  | X-Topic: news
 ---```
----@param headers table<string, string|string[]>
+---@param headers rover.Headers
 ---@param producer fun(): (string|rover.Event)?
 ---@param retry_ms? integer Milliseconds that clients wait before they come again.
 ---@return rover.Response
+---@overload fun(self, status: integer, headers: rover.Headers, producer: (fun(): (string|rover.Event)?), retry_ms?: integer): rover.Response
 function sse_builder:with_headers(headers, producer, retry_ms) end
 
 ---An event without fields is a comment, which keeps the connection in use.
 ---@class rover.Event
----@field data? string Its lines are sent as they are.
+---@field data? any Text, number or boolean; a table is sent as JSON. Its lines are sent as they are.
 ---@field event? string Its name. An event with a name has data.
 ---@field id? string
 ---@field retry? integer Milliseconds

@@ -67,7 +67,8 @@ function Response:remove_header(name) end
 
 ---Adds a Set-Cookie header.
 ---
----Errors: a name or a value that no cookie has; an unknown field.
+---Errors: a name or a value that no cookie has; an unknown field; what browsers drop: a relative path, "none" without secure,
+---__Host- and __Secure- names without what they need.
 ---
 ---```lua
 ---function api.get()
@@ -83,7 +84,7 @@ function Response:set_cookie(cookie) end
 ---@class rover.Cookie
 ---@field name string
 ---@field value string|number
----@field path? string
+---@field path? string Default: "/"
 ---@field domain? string
 ---@field max_age? integer Seconds; 0 deletes it.
 ---@field expires? number Seconds since 1970
