@@ -68,6 +68,14 @@ func cmdListening(ts *testscript.TestScript, _ bool, args []string) {
 
 // admin asks Caddy's admin API.
 func (c *client) admin(method, path, ctype, body string) (string, error) {
+	return c.askAdmin(method, path, http.Header{
+		"Content-Type":  {ctype},
+		"Cache-Control": {"must-revalidate"}, // load it, changed or not
+	}, body)
+}
+
+// askAdmin is admin with other headers.
+func (c *client) askAdmin(method, path string, header http.Header, body string) (string, error) {
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dial(ctx, filepath.Join(c.dir, "admin.sock"))
 	}}
@@ -78,8 +86,7 @@ func (c *client) admin(method, path, ctype, body string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Content-Type", ctype)
-	req.Header.Set("Cache-Control", "must-revalidate") // load it, changed or not
+	req.Header = header
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return "", err
@@ -128,12 +135,13 @@ func cmdAdmin(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), out)
 }
 
-// cmdReloads loads the Caddyfile, or with -script only the script, again and again while
-// clients send a GET that adds one to what GET /total answers: reloads [-script] COUNT
-// CLIENTS /path. Every answer must be 200, and the total the number of answers.
+// cmdReloads loads the Caddyfile and all scripts, or with -script only the scripts, or with -other
+// a Caddyfile with a change that is not the scripts', again and again while clients send a GET that
+// adds one to what GET /total answers: reloads [-script | -other] COUNT CLIENTS /path. Every answer
+// must be 200, and the total the number of answers.
 func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
-	scripts := args[0] == "-script"
-	if scripts {
+	scripts, others := args[0] == "-script", args[0] == "-other"
+	if scripts || others {
 		args = args[1:]
 	}
 	count, err := strconv.Atoi(args[0])
@@ -188,10 +196,14 @@ func cmdReloads(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		})
 	}()
-	for range count {
-		if scripts {
+	for n := range count {
+		switch {
+		case scripts:
 			_, err = c.admin("POST", "/rover/reload", "", "")
-		} else {
+		case others:
+			changed := strings.ReplaceAll(caddyfile, "rover * ", fmt.Sprintf("vars config %d\nrover * ", n))
+			_, err = c.askAdmin("POST", "/load", http.Header{"Content-Type": {"text/caddyfile"}}, changed)
+		default:
 			_, err = c.admin("POST", "/load", "text/caddyfile", caddyfile)
 		}
 		if err != nil {

@@ -47,15 +47,19 @@ func markPlaces(ctx caddy.Context) {
 	}
 	p := places{map[string]int{}}
 	for _, server := range servers.Servers {
-		// Servers are numbered in a Caddyfile: the addresses stay where one is added.
-		listen := slices.Sorted(slices.Values(server.Listen))
-		p.routes(strings.Join(listen, ","), server.Routes)
-		if server.Errors != nil {
-			p.routes(strings.Join(listen, ",")+" errors", server.Errors.Routes)
-		}
-		for name, route := range server.NamedRoutes {
-			p.routes(strings.Join(listen, ",")+" route "+name, caddyhttp.RouteList{*route})
-		}
+		p.server(server)
+	}
+}
+
+func (p places) server(server *caddyhttp.Server) {
+	// Servers are numbered in a Caddyfile: the addresses stay where one is added.
+	listen := strings.Join(slices.Sorted(slices.Values(server.Listen)), ",")
+	p.routes(listen, server.Routes)
+	if server.Errors != nil {
+		p.routes(listen+" errors", server.Errors.Routes)
+	}
+	for name, route := range server.NamedRoutes {
+		p.routes(listen+" route "+name, caddyhttp.RouteList{*route})
 	}
 }
 
@@ -80,9 +84,18 @@ func (p places) routes(at string, routes caddyhttp.RouteList) {
 
 // textOf returns a text that differs where the matchers of a route do.
 func textOf(sets caddyhttp.MatcherSets) string {
-	text, err := json.Marshal(sets)
-	if err != nil {
-		return fmt.Sprintf("%#v", sets)
+	var text strings.Builder
+	for _, set := range sets {
+		matchers := make([]string, 0, len(set))
+		for _, matcher := range set {
+			settings, err := json.Marshal(matcher)
+			if err != nil {
+				settings = fmt.Appendf(nil, "%#v", matcher)
+			}
+			matchers = append(matchers, fmt.Sprintf("%T%s", matcher, settings))
+		}
+		slices.Sort(matchers) // Caddy has them in any order
+		fmt.Fprintf(&text, "%q", matchers)
 	}
-	return string(text)
+	return text.String()
 }
