@@ -55,7 +55,8 @@ func isForwarded(e ast.Expr, scope *chunk.Binding) bool {
 		scope.KindOf(call.Receiver) == chunk.KindCtx && scope.Sure(call.Receiver)
 }
 
-// options is for tables of options that are written out in a call.
+// options is for tables of options that are written out in a call, or in the local variable that a
+// call gets.
 func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	name := c.callee(f, e, s.scope)
 	options, ok := c.o.Options[name]
@@ -71,11 +72,11 @@ func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if at == 0 {
 		return
 	}
-	table, ok := e.Args[at-1].(*ast.TableExpr)
+	table, ok := c.finder(f).Origin(e.Args[at-1], s.scope).(*ast.TableExpr)
 	if !ok {
 		return
 	}
-	c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+	c.eachField(f, table, func(key string, value ast.Expr, line, column int) {
 		if key == "" {
 			c.said = append(c.said, "options by name expected")
 			c.add(f.File, line, column, Error, "unknown-option", "options of "+name+" by name expected", options.Meant(at, names(table)))
@@ -108,9 +109,9 @@ func names(table *ast.TableExpr) (list []string) {
 	return list
 }
 
-// eachField calls f for each field of a table in a call whose name is sure; "" is the name of an
-// element of a list.
-func (c *checker) eachField(f *checkedFile, call *ast.FuncCallExpr, table *ast.TableExpr, do func(key string, value ast.Expr, line, column int)) {
+// eachField calls do for each field of a table whose name is sure, with its place; "" is the name of
+// an element of a list.
+func (c *checker) eachField(f *checkedFile, table *ast.TableExpr, do func(key string, value ast.Expr, line, column int)) {
 	for _, field := range table.Fields {
 		key, ok := field.Key.(*ast.StringExpr)
 		name, from := "", table.Line()
@@ -120,9 +121,12 @@ func (c *checker) eachField(f *checkedFile, call *ast.FuncCallExpr, table *ast.T
 		case field.Key != nil:
 			continue
 		}
-		line, column := f.place(from, max(from, call.LastLine()), 0, name, "=")
+		line, column := f.place(from, from, 0, name, "=")
 		if column == 0 {
 			line, column = f.place(from, from, 0, "{")
+		}
+		if column == 0 { // ["name"] = … in a line of its own
+			line, column = f.place(from, from, 0, "[")
 		}
 		do(name, field.Value, line, column)
 	}
@@ -165,7 +169,7 @@ func (c *checker) raised(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if !ok || !slices.Contains(names(table), "status") {
 		return
 	}
-	c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+	c.eachField(f, table, func(key string, value ast.Expr, line, column int) {
 		if number, ok := value.(*ast.NumberExpr); ok && key == "status" {
 			if n, err := strconv.ParseFloat(number.Value, 64); err == nil && (n < 400 || n > 599) {
 				c.add(f.File, line, column, Error, "bad-argument", "error{…} cannot answer with the status "+number.Value,
@@ -189,7 +193,7 @@ func (c *checker) jsonHeaders(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		if !ok {
 			continue
 		}
-		c.eachField(f, e, table, func(key string, value ast.Expr, line, column int) {
+		c.eachField(f, table, func(key string, value ast.Expr, line, column int) {
 			headers, ok := value.(*ast.TableExpr)
 			if key != "headers" || !ok || !slices.ContainsFunc(headers.Fields, func(field *ast.Field) bool {
 				_, named := field.Key.(*ast.StringExpr)

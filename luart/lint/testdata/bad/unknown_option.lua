@@ -8,6 +8,12 @@ local orders = rover.metrics.counter("orders_total", { labls = { "kind" } }) -->
 function api.get(ctx)
   local u, name = "http://127.0.0.1:1", "any"
   http.get(u, { timout = 3 }) --> unknown-option
+  local later = { timout = 3 } --> unknown-option
+  later.timeout = 3
+  http.get(u, later)
+  http.get(u, {
+    ["timout"] = 3, --> unknown-option
+  })
   rover.http.post(u, { title = "foo", body = nil }) --> unknown-option
   rover.http.put(u, { title = "foo" }, { timout = 3 }) --> unknown-option
   rover.http.patch(u, { 1, 2 }) --> unknown-option
