@@ -284,8 +284,8 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			return 1
 		},
 		"multipart": func(L *lua.LState) int { return checkBody(L).list(vm, L) },
-		"file":      func(L *lua.LState) int { return checkBody(L).file(vm, L) },
-		"files":     func(L *lua.LState) int { return checkBody(L).files(vm, L) },
+		"file":      func(L *lua.LState) int { return checkBody(L).file(vm, L, luaval.CheckString(L, 2)) },
+		"files":     func(L *lua.LState) int { return checkBody(L).files(vm, L, luaval.CheckString(L, 2)) },
 		"expect":    bodyExpect,
 	}
 }

@@ -72,26 +72,95 @@ func (r pacedReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// list is ctx:multipart() and body:multipart().
+// list is ctx:multipart() and body:multipart(): the parts, with the methods form(), file(name) and
+// files(name), and fields, the table that form() returns. file and files are tables, too, made when
+// they are asked for: file.avatar is the first file of that name, files.avatar a list of all.
 func (b *body) list(vm *VM, L *lua.LState) int {
 	parts := b.parse(vm, L)
 	t := L.CreateTable(len(parts), 0)
 	for i := range parts {
 		t.Append(b.object(vm, &parts[i]))
 	}
-	methods := L.CreateTable(0, 3)
-	for name, fn := range map[string]func(*VM, *lua.LState) int{"form": b.form, "file": b.file, "files": b.files} {
-		methods.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			b.check(L)
-			return fn(vm, L)
-		}))
-	}
+	made := L.CreateTable(0, 4)
 	meta := L.CreateTable(0, 2)
-	meta.RawSetString("__index", methods)
+	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name, ok := L.Get(2).(lua.LString)
+		if !ok {
+			return 0
+		}
+		v := made.RawGet(name)
+		if v == lua.LNil {
+			b.check(L)
+			v = b.member(vm, L, string(name))
+			made.RawSet(name, v)
+		}
+		L.Push(v)
+		return 1
+	}))
 	meta.RawSetString("__metatable", lua.LFalse)
 	t.Metatable = meta
 	L.Push(t)
 	return 1
+}
+
+// member is what the list of parts has beside them, nil for nothing.
+func (b *body) member(vm *VM, L *lua.LState, name string) lua.LValue {
+	switch name {
+	case "form":
+		return L.NewFunction(func(L *lua.LState) int {
+			b.check(L)
+			return b.form(vm, L)
+		})
+	case "fields":
+		b.form(vm, L)
+		v := L.Get(-1)
+		L.Pop(1)
+		return v
+	case "file":
+		return b.filesByName(vm, L, false)
+	case "files":
+		return b.filesByName(vm, L, true)
+	}
+	return lua.LNil
+}
+
+// filesByName returns the files among the parts by their names, each as the first one or as a
+// list of all. The table is a method as well.
+func (b *body) filesByName(vm *VM, L *lua.LState, all bool) *lua.LTable {
+	byName := L.NewTable()
+	for i := range b.parts {
+		p := &b.parts[i]
+		if p.Filename == "" {
+			continue
+		}
+		part := b.object(vm, p)
+		known := byName.RawGetString(p.Name)
+		switch list, isList := known.(*lua.LTable); {
+		case isList:
+			list.Append(part)
+		case known != lua.LNil:
+		case all:
+			list = L.CreateTable(1, 0)
+			list.Append(part)
+			byName.RawSetString(p.Name, list)
+		default:
+			byName.RawSetString(p.Name, part)
+		}
+	}
+	meta := L.CreateTable(0, 2)
+	meta.RawSetString("__call", luaval.NewStrippedMethod(L, func(L *lua.LState) int {
+		b.check(L)
+		L.Remove(1) // the table,
+		L.Remove(1) // and the list of parts that it is a method of
+		name := luaval.CheckString(L, 1)
+		if all {
+			return b.files(vm, L, name)
+		}
+		return b.file(vm, L, name)
+	}))
+	meta.RawSetString("__metatable", lua.LFalse)
+	byName.Metatable = meta
+	return byName
 }
 
 // form is form() of a multipart body: the values of its fields that are no files.
@@ -112,8 +181,7 @@ func (b *body) form(vm *VM, L *lua.LState) int {
 }
 
 // file is file(name): the first file of that name, or nil.
-func (b *body) file(vm *VM, L *lua.LState) int {
-	name := luaval.CheckString(L, 2)
+func (b *body) file(vm *VM, L *lua.LState, name string) int {
 	parts := b.parse(vm, L)
 	for i := range parts {
 		if p := &parts[i]; p.Name == name && p.Filename != "" {
@@ -126,8 +194,7 @@ func (b *body) file(vm *VM, L *lua.LState) int {
 }
 
 // files is files(name): a list of the files of that name.
-func (b *body) files(vm *VM, L *lua.LState) int {
-	name := luaval.CheckString(L, 2)
+func (b *body) files(vm *VM, L *lua.LState, name string) int {
 	parts := b.parse(vm, L)
 	t := L.NewTable()
 	for i := range parts {
@@ -162,8 +229,8 @@ func checkPart(L *lua.LState) *partOf {
 }
 
 // partField is part.name for what is not a method: name, filename (nil for a field that is
-// no file; never a path), content_type (nil if the client named none), headers (found in
-// any case) and size in bytes.
+// no file; never a path), content_type or type (nil if the client named none), headers (found in
+// any case), size in bytes, and data, which is text().
 func partField(L *lua.LState) int {
 	p := checkPart(L)
 	v := lua.LNil
@@ -174,7 +241,9 @@ func partField(L *lua.LState) int {
 		if p.Filename != "" {
 			v = lua.LString(p.Filename)
 		}
-	case lua.LString("content_type"):
+	case lua.LString("data"):
+		v = lua.LString(p.b.section(p.b.x.gen.vm, L, p.Offset, p.Size))
+	case lua.LString("content_type"), lua.LString("type"):
 		v = luaval.FirstValue(p.Header[textproto.CanonicalMIMEHeaderKey("Content-Type")])
 	case lua.LString("headers"):
 		v = luaval.HeaderTable(L, http.Header(p.Header))

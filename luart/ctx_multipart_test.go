@@ -34,6 +34,17 @@ const multipartApp = `
 		return f.a .. "|" .. table.concat(f:all("a"), ",") .. "|" .. tostring(f.pic) .. "|" .. #files .. "|" .. files[2]:text()
 			.. "|" .. first.filename .. "|" .. first.headers["CONTENT-type"] .. "|" .. tostring(form:file("none")) .. "|" .. #form:files("a")
 	end
+	function api.tables.p_how.post(ctx)
+		local form = ctx:param("how") == "body" and ctx:body():multipart() or ctx:multipart()
+		local pic = form.files.pic
+		local names = {}
+		for name, list in pairs(form.files) do names[#names + 1] = name .. #list end
+		return { #pic, pic[2].data, form.file.pic.filename, form.file.pic.type, form.file.pic.name, form.files.a == nil, form.file.none == nil,
+			form.fields.a, form.fields:all("a"), #form:files("pic"), form:file("pic"):text(), form.files(form, "pic")[2]:text(), form:form().a, names,
+			form.nothing == nil, form[99] == nil,
+			select(2, pcall(function() form:files() end)), select(2, pcall(function() form.file(form, {}) end)) }
+	end
+	function api.big_fields.post(ctx) return #ctx:multipart().files.big .. " " .. #ctx:multipart().file.big.data end
 	function api.chunks.post(ctx)
 		local out = {}
 		for c in ctx:multipart():file("big"):chunks(30000) do out[#out + 1] = #c end
@@ -107,6 +118,10 @@ func newUploads(t *testing.T, change ...func(*Script)) *server {
 	return s
 }
 
+// multipartTables is what /tables makes of two files pic and two fields a.
+const multipartTables = `200 [2,"xx","x.bin","application/x","pic",true,true,"1",["1","2"],2,"xxx","xx","1",["pic2"],true,true,` +
+	`"app.lua:27: bad argument #1 to files (string expected, got no value)","app.lua:27: bad argument #2 to file (string expected, got table)"]`
+
 func filePart(name string, size int) string {
 	return formLines("--B", `Content-Disposition: form-data; name="`+name+`"; filename="x.bin"`, "Content-Type: application/x", "", strings.Repeat("x", size), "")
 }
@@ -126,6 +141,10 @@ func TestMultipart(t *testing.T) {
 		{"POST /body", big, "", "200 a=nil,nil,1,1 big=x.bin,application/x,70000,70000"},
 		{"POST /access/upload", small, "", "200 1|1,2|nil|2|xx|x.bin|application/x|nil|0"},
 		{"POST /access/body", small, "", "200 1|1,2|nil|2|xx|x.bin|application/x|nil|0"},
+		{"POST /tables/upload", small, "", multipartTables},
+		{"POST /tables/body", small, "", multipartTables},
+		{"POST /big_fields", big, "", "200 1 70000"},
+		{"POST /big_fields", huge, "", `413 {"error":"the request body is larger than 100000 bytes"}`},
 		{"POST /chunks", huge, "", "200 30000 30000 30000 30000 30000 30000 20000"},
 		{"POST /chunks", big, "", "200 30000 30000 10000"},
 		{"POST /on", small, "", "200 POST /on " + small},
@@ -139,7 +158,7 @@ func TestMultipart(t *testing.T) {
 		{"POST /keep", huge, "", "200 kept"},
 		{"GET /kept", "", "", "200 over"},
 		{"POST /parallel", big, "", fmt.Sprintf("200 2 2 %d", len(big))},
-		{"POST /spawn", big, "", "200 app.lua:69: the request body must be read by the request's own functions: read it before rover.spawn"},
+		{"POST /spawn", big, "", "200 app.lua:80: the request body must be read by the request's own functions: read it before rover.spawn"},
 
 		{"POST /upload", huge, "", `413 {"error":"the request body is larger than 100000 bytes"}`}, // text() of the file
 		{"POST /on", filePart("big", 1_000_000) + "--B--", "", `413 {"error":"the request body is larger than 1000000 bytes"}`},

@@ -138,6 +138,7 @@ function RequestBody:expect(schema, options) end
 ---Where: in a request.
 ---@class rover.Parts
 ---@field [integer] rover.Part
+---@field fields rover.Values The same as form()
 local Parts = {}
 
 ---The fields that are no files.
@@ -156,16 +157,24 @@ local Parts = {}
 ---@return rover.Values
 function Parts:form() end
 
----The first file of a name; nil if there is none.
+---The first file of a name; nil if there is none. file is a table as well: parts.file.doc is parts:file("doc").
 ---
 ---Example: see `parts:form`.
 ---@param name string
 ---@return rover.Part? file
 function Parts:file(name) end
 
----All files of a name.
+---All files of a name. files is a table as well: parts.files.doc[1] is the first file of a name, and parts.files.doc is nil where
+---there is none.
 ---
----Example: see `parts:form`.
+---```lua
+---function api.post(ctx)
+---  local parts = ctx:multipart()
+---  local doc = parts.files.doc[1]
+---  return { parts.fields.title, doc.filename, doc.type, doc.data }
+---end
+----- POST / --x\r\nContent-Disposition: form-data; name="title"\r\n\r\nhi\r\n--x\r\nContent-Disposition: form-data; name="doc"; filename="d.txt"\r\nContent-Type: text/plain\r\n\r\ntext\r\n--x--\r\n | Content-Type: multipart/form-data; boundary=x => 200 ["hi","d.txt","text/plain","text"]
+---```
 ---@param name string
 ---@return rover.Part[]
 function Parts:files(name) end
@@ -177,6 +186,8 @@ function Parts:files(name) end
 ---@field name string Of the field
 ---@field filename string? nil for a field that is no file; never a path
 ---@field content_type string? nil if the client has named none
+---@field type string? The same as content_type
+---@field data string The same as text(), read when it is asked for
 ---@field headers rover.Values
 ---@field size integer Bytes
 local Part = {}
