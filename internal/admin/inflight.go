@@ -30,7 +30,7 @@ func setOf(group *scripts.Group, r *http.Request) (*scripts.Set, error) {
 	for _, set := range sets {
 		names = append(names, set.VM().Name)
 	}
-	return nil, badRequest("which VM? Give its name or the path of its script as the parameter vm; there are: %s", strings.Join(names, ", "))
+	return nil, badRequest("which VM? Say its name, or the path of its script, by --vm (the parameter vm); there are: %s", strings.Join(names, ", "))
 }
 
 func badRequest(format string, args ...any) error {

@@ -34,11 +34,12 @@ func onScreen(in, out *os.File, f func(*screen) error) error {
 	return s.alone(func() { _ = term.Restore(int(in.Fd()), was) }, f)
 }
 
-// alone runs f between taking the screen and giving it back; restore undoes raw mode.
+// alone runs f between taking the screen and giving it back; restore undoes raw mode. Meanwhile
+// there is no cursor, and lines do not wrap, should a letter be wider than it looks from here.
 func (s *screen) alone(restore func(), f func(*screen) error) error {
 	defer restore()
-	defer io.WriteString(s.out, "\x1b[?25h\x1b[?1049l") //nolint:errcheck // nothing is left to be done
-	if _, err := io.WriteString(s.out, "\x1b[?1049h\x1b[?25l"); err != nil {
+	defer io.WriteString(s.out, "\x1b[?7h\x1b[?25h\x1b[?1049l") //nolint:errcheck // nothing is left to be done
+	if _, err := io.WriteString(s.out, "\x1b[?1049h\x1b[?25l\x1b[?7l"); err != nil {
 		return err
 	}
 	return f(s)
