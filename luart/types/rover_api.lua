@@ -18,16 +18,16 @@
 ----- PUT /files/a => 405 {"error":"read only"}
 ---```
 ---@class rover.Node
----@field get fun(ctx: rover.Ctx): rover.Answer? Serves GET, and HEAD where there is no head.
----@field post fun(ctx: rover.Ctx): rover.Answer? Serves POST.
----@field put fun(ctx: rover.Ctx): rover.Answer? Serves PUT.
----@field patch fun(ctx: rover.Ctx): rover.Answer? Serves PATCH.
----@field delete fun(ctx: rover.Ctx): rover.Answer? Serves DELETE.
----@field head fun(ctx: rover.Ctx): rover.Answer? Serves HEAD.
----@field options fun(ctx: rover.Ctx): rover.Answer? Serves OPTIONS.
----@field any fun(ctx: rover.Ctx): rover.Answer? Serves every method that has no function of its own here.
----@field before table<string, fun(ctx: rover.Ctx): rover.Answer?> Run before everything here and below, routed or not; what one returns is the answer.
----@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?> Run for every response from here and below.
+---@field get fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves GET, and HEAD where there is no head.
+---@field post fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves POST.
+---@field put fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves PUT.
+---@field patch fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves PATCH.
+---@field delete fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves DELETE.
+---@field head fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves HEAD.
+---@field options fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves OPTIONS.
+---@field any fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers? Serves every method that has no function of its own here.
+---@field before table<string, fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?> Run before everything here and below, routed or not; what one returns is the answer.
+---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?, integer?, rover.Headers?> Run for every response from here and below.
 ---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
 ---@field [string] rover.Node
 
@@ -48,7 +48,8 @@
 ---@field error string? What a function of the request failed with, whatever on_error made of it.
 
 ---What a function may return: a table is answered as JSON, a string, number or boolean as text, nothing as 204. A status and
----headers may follow the value: return value, status, headers. Another second or third value is an error.
+---headers may follow the value: return value, status, headers; return nil, 404 has no body. Another second or third value is
+---an error.
 ---
 ---```lua
 ---function api.users.post() return { id = 7 }, 201, { Location = "/users/7" } end
@@ -80,7 +81,7 @@
 ---@field on_start (fun())|fun(f: (fun())) Before the first request.
 ---@field on_ready (fun())|fun(f: (fun())) When Caddy serves.
 ---@field on_stop (fun())|fun(f: (fun())) When this version ends.
----@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?)) When a function of a request has failed; what it returns is the answer, with the status of the error unless it says another.
+---@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?)) When a function of a request has failed; what it returns is the answer, with the status of the error unless it says another.
 local api = {}
 
 ---The node of a path: for segments that are no fields of a node (get, delete, before, ws, and json, error, at directly
@@ -102,13 +103,13 @@ function api:at(pattern) end
 ---Headers by name: one value, or several of one name.
 ---@alias rover.Headers table<string, string|number|(string|number)[]>
 
----What api.on_error gets.
+---What api.on_error gets, and what pcall returns of error { status = 409, message = "taken" }. tostring of it is the message.
 ---@class rover.Error
 ---@field message string
 ---@field status integer
 ---@field traceback string
 
----Answers with {"error": message}.
+---Answers with {"error": message}. A string is sent as it is, also one that begins with the file and the line.
 ---
 ---Errors: a status that is not 200 to 599; an unknown option; handle = true with a status below 400; a table without a message.
 ---
@@ -366,7 +367,7 @@ function redirect_builder:status(status, url) end
 ----- GET /events => 200 retry: 3000\n\ndata: one\n\nevent: tick\nid: 2\ndata: two\n\n | Content-Type: text/event-stream
 ---```
 ---@class rover.builder.sse
----@overload fun(producer: fun(): (string|number|boolean|rover.Event)?, retry_ms?: integer): rover.Response
+---@overload fun(producer: fun(): (string|number|rover.Event)?, retry_ms?: integer): rover.Response
 local sse_builder = {}
 
 ---Answers with an event stream and a status.

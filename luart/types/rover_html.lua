@@ -19,6 +19,7 @@
 ---@type { [string]: fun(props: any): any } | fun(data: table?): fun(template: string): rover.Html
 rover.html = {}
 
----HTML that a template has made, and that is not escaped again. `..` joins two, and tostring gives the text.
+---HTML that a template has made, and that is not escaped again. `..` joins two, and tostring gives the text, which JSON has,
+---too. `#html` and the methods of strings are those of the text; what they return is a string.
 ---@class rover.Html
 ---@operator concat: rover.Html

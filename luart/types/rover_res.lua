@@ -84,10 +84,10 @@ function Response:set_cookie(cookie) end
 ---@class rover.Cookie
 ---@field name string
 ---@field value string|number
----@field path? string Default: "/"
+---@field path? string Default: "/"; "" sends none, and the cookie belongs to the folder of the request.
 ---@field domain? string
----@field max_age? integer Seconds; 0 deletes it.
----@field expires? number Seconds since 1970
+---@field max_age? integer Whole seconds; 0 deletes it.
+---@field expires? number Seconds since 1970, up to the year 9999.
 ---@field secure? boolean
 ---@field http_only? boolean
 ---@field same_site? "lax"|"strict"|"none"
