@@ -110,9 +110,6 @@ func (s *Set) activate() error {
 	pairs := s.pair()
 	next, err := s.takeOver(keep(pairs))
 	if err != nil {
-		for script := range pairs {
-			script.log = newMovableLog(script.Settings.Logger)
-		}
 		vm.recordReload(err)
 		return err
 	}
@@ -222,7 +219,9 @@ func (s *Set) swap(next map[*Script]*loading, kept map[*Script]bool, version int
 		script.live.Store(next[script])
 	}
 	s.vm.setCurrent(s)
-	s.govern()
+	if from != s {
+		s.govern()
+	}
 }
 
 // same reports whether generations were made of the same files as others. Modules that
