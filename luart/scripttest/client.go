@@ -117,9 +117,22 @@ func (e *env) request(ctx context.Context, args []any) ([]any, error) {
 	}
 	c.serve()
 	if ctx.Err() != nil {
+		e.noteEndless(c)
 		return nil, context.Cause(ctx)
 	}
 	return []any{c.response()}, nil
+}
+
+// noteEndless remembers a request whose response had begun when the test had to end.
+func (e *env) noteEndless(c *client) {
+	c.w.mu.Lock()
+	begun := c.w.length > 0
+	c.w.mu.Unlock()
+	if begun {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.endless = c.r.Method + " " + c.r.RequestURI
+	}
 }
 
 // openStream is request for a client that reads the response while it comes: it returns the head, and

@@ -53,7 +53,8 @@ type env struct {
 
 	mu      sync.Mutex // guards the rest
 	streams []*client
-	failed  error // in a fake upstream; the first one
+	endless string // a request whose response did not end; "": none
+	failed  error  // in a fake upstream; the first one
 	files   map[string]bool
 }
 

@@ -291,6 +291,11 @@ func (e *env) failure(err error) *Failure {
 		why := cause.Error()
 		if errors.Is(cause, errTooLong) {
 			why = fmt.Sprintf("%s: %v", errTooLong, e.f.timeout)
+			e.mu.Lock()
+			if e.endless != "" {
+				why += ": the response to " + e.endless + " did not end: read some of it, with { events = n } or { stream = true }"
+			}
+			e.mu.Unlock()
 		}
 		said := false
 		for _, told := range []string{"the client closed the request", "the script ran longer than burst without waiting"} {
