@@ -7,13 +7,14 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
 // names returns what the names of the script stand for, for hints. Only the holder may call it.
 func (g *Generation) names() *hint.Names {
 	if g.named == nil {
-		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields, Makers: g.makers(), TypeMethods: g.typeMethods(), NotGiven: g.notGiven}
+		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields, Makers: g.makers(), TypeMethods: g.typeNames(luaval.TypesKey), TypeFields: g.typeNames(luaval.FieldsKey), NotGiven: g.notGiven}
 		g.named.Builders = map[string]*hint.Builder{}
 		for name, ud := range g.builders {
 			b := ud.Value.(*builder)

@@ -82,15 +82,16 @@ func (g *Generation) outline() *Outline {
 	return o
 }
 
-// typeMethods returns the names of the methods of each type. Only the holder may call it.
-func (g *Generation) typeMethods() map[string][]string {
+// typeNames returns the names that the VM keeps of each type: of methods (luaval.TypesKey), or of
+// fields. Only the holder may call it.
+func (g *Generation) typeNames(key string) map[string][]string {
 	all := map[string][]string{}
-	types, ok := g.vm.main.G.Registry.RawGetString(luaval.TypesKey).(*lua.LTable)
+	types, ok := g.vm.main.G.Registry.RawGetString(key).(*lua.LTable)
 	if !ok {
 		return all
 	}
-	types.ForEach(func(kind, methods lua.LValue) {
-		if list, ok := methods.(*lua.LTable); ok {
+	types.ForEach(func(kind, names lua.LValue) {
+		if list, ok := names.(*lua.LTable); ok {
 			list.ForEach(func(_, name lua.LValue) { all[kind.String()] = append(all[kind.String()], name.String()) })
 		}
 	})

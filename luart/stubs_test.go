@@ -177,6 +177,12 @@ func realNames(t *testing.T) map[string]bool {
 		}
 	})
 
+	for kind, noted := range s.gen.typeNames(luaval.FieldsKey) {
+		if slices.Sort(noted); !slices.Equal(noted, slices.Sorted(slices.Values(fields[kind]))) {
+			t.Errorf("a %s has the fields %q, and luaval.NoteFields was told %q", kind, fields[kind], noted)
+		}
+	}
+
 	// Tables with methods.
 	names["rover.Values:all"] = true
 	for _, method := range []string{"form", "file", "files"} {

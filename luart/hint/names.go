@@ -26,6 +26,8 @@ type Names struct {
 	// "HTTP response". TypeMethods are the methods of each type.
 	Makers      map[string]string
 	TypeMethods map[string][]string
+	// TypeFields are the fields of the types of which all are known.
+	TypeFields map[string][]string
 	// NotGiven are libraries of this process that the script has not been given.
 	NotGiven []string
 	// Explaining are the tables of rover whose functions say why they returned nil.

@@ -218,10 +218,25 @@ func (c *checker) index(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 		words = append(words, "[")
 		line, column := f.place(e.Line(), e.Line(), 0, words...)
 		c.add(f.File, line, column, Error, "byte-index", "a string is indexed, which is always nil", hint.BytesHint(e.Object))
+	case named && s.role != roleWritten && c.noSuchField(h, e, s.scope):
+		words = append(words, ".", key.Value)
+		kind := h.TypeOf(e.Object, s.scope)
+		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
+		c.add(f.File, line, column, Error, "unknown-field", fmt.Sprintf("a %s has no field or method %s", kind, key.Value),
+			hint.Instead(key.Value, slices.Concat(h.TypeFields[kind], h.TypeMethods[kind])))
 	case named && key.Value == "name" && s.role != roleWritten && h.TypeOf(e.Object, s.scope) == "part":
 		words = append(words, ".", "name")
 		line, column := f.place(min(e.Line(), key.Line()), key.Line(), len(words)-1, words...)
 		c.add(f.File, line, column, Warning, "part-name", "name is that of the field of the form, which the script knows",
 			"the name of the file is filename")
 	}
+}
+
+// noSuchField reports whether an object of a library, whose fields are all known, has no such field
+// and no such method, and nobody asks whether it has.
+func (c *checker) noSuchField(h *hint.Finder, e *ast.AttrGetExpr, scope *chunk.Binding) bool {
+	key := e.Key.(*ast.StringExpr).Value
+	kind := h.TypeOf(e.Object, scope)
+	return h.TypeFields[kind] != nil && !slices.Contains(h.TypeFields[kind], key) && !slices.Contains(h.TypeMethods[kind], key) &&
+		!c.tested[hint.Text(e)]
 }

@@ -45,15 +45,26 @@ func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, fiel
 // registry. A test compares them with what is written for editors in types/.
 const TypesKey = "rover types"
 
+// FieldsKey is where the VM keeps the names of the fields of types that NoteFields was told.
+const FieldsKey = "rover fields"
+
+// NoteFields says which fields a type of NewType has beside its methods: all of them, so that
+// "caddy rover check" finds others.
+func NoteFields(L *lua.LState, name string, fields ...string) { noteNames(L, FieldsKey, name, fields) }
+
 func noteType(L *lua.LState, name string, methods map[string]lua.LGFunction) {
-	known, ok := L.G.Registry.RawGetString(TypesKey).(*lua.LTable)
+	noteNames(L, TypesKey, name, slices.Sorted(maps.Keys(methods)))
+}
+
+func noteNames(L *lua.LState, key, name string, list []string) {
+	known, ok := L.G.Registry.RawGetString(key).(*lua.LTable)
 	if !ok {
 		known = L.NewTable()
-		L.G.Registry.RawSetString(TypesKey, known)
+		L.G.Registry.RawSetString(key, known)
 	}
 	names := L.NewTable()
-	for _, m := range slices.Sorted(maps.Keys(methods)) {
-		names.Append(lua.LString(m))
+	for _, n := range list {
+		names.Append(lua.LString(n))
 	}
 	known.RawSetString(name, names)
 }

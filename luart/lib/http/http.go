@@ -83,6 +83,7 @@ type state struct {
 }
 
 func newState(vm lib.VM) any {
+	luaval.NoteFields(vm.L(), "HTTP response", "status", "ok", "url", "headers", "body", "data")
 	return &state{
 		vm:       vm,
 		client:   luaval.NewType(vm.L(), "HTTP client", clientMethods(), nil),

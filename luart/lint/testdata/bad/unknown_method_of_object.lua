@@ -9,6 +9,8 @@ function api.get(ctx)
   local res = client:fetch("/x") --> unknown-field
   orders:add(1) --> unknown-field
   local answer = rover.http.get("http://127.0.0.1:1/")
+  if answer.stauts == 200 then return answer.data end --> unknown-field
+  if answer.cached then return answer.ok, answer.lines end
   return answer and answer:text() or { data, res } --> unknown-field
 end
 return api
