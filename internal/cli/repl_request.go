@@ -33,7 +33,7 @@ type traced struct {
 
 // Serve implements scripttest.App.
 func (t *traced) Serve(w http.ResponseWriter, r *http.Request) (err error) {
-	t.trace, err = t.Test.ServeTraced(w, r)
+	t.trace, err = t.ServeTraced(w, r)
 	return err
 }
 

@@ -8,14 +8,14 @@ import (
 )
 
 // palette has what switches the colors of a terminal; for other writers it is empty.
-type palette struct{ red, bold, dim, invert, reset string }
+type palette struct{ red, bold, invert, reset string }
 
 // paletteOf returns the colors of w: none if it is no terminal, or if NO_COLOR is set.
 func paletteOf(w io.Writer) palette {
 	if !logformat.Colors(w) {
 		return palette{}
 	}
-	return palette{"\x1b[31m", "\x1b[1m", "\x1b[2m", "\x1b[7m", "\x1b[0m"}
+	return palette{"\x1b[31m", "\x1b[1m", "\x1b[7m", "\x1b[0m"}
 }
 
 // failure is "Error: …", with the line of the source that it is about, and the hint, to be seen.
