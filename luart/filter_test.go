@@ -573,7 +573,7 @@ func TestAfterInside(t *testing.T) {
 	if w := s.do("GET /same", ""); w.Body.Len() != 100*64<<10 || <-ended != nil {
 		t.Errorf("%d bytes", w.Body.Len())
 	}
-	if got := answer(s.do("GET /hidden", "")); got != `500 {"error":"internal error"}` || len(loggedError(s, "must name body, set_body, on_chunk and replace")) == 0 {
+	if got := answer(s.do("GET /hidden", "")); got != `500 {"error":"internal error"}` || len(loggedError(s, "must name body, set_body, on_chunk, replace and edit_json")) == 0 {
 		t.Errorf("%q", got)
 	}
 }
