@@ -107,7 +107,9 @@ function api:at(pattern) end
 ---@class rover.Error
 ---@field message string
 ---@field status integer
----@field traceback string
+---@field traceback string Of what api.on_error gets.
+---@field headers? rover.Headers What is sent along: error { status = 401, message = "x", headers = { … } }. Found in any case of letters.
+---@field errors? table[] All faults that body:expect has found.
 
 ---Answers with {"error": message}. A string is sent as it is, also one that begins with the file and the line.
 ---
