@@ -132,8 +132,8 @@ rover.test = {}
 ---@class rover.TestRequest
 ---@field method? string Of rover.test.request
 ---@field path? string Of rover.test.request
----@field query? table<string, string|number|boolean>
----@field headers? table<string, string|string[]>
+---@field query? table<string, string|number|(string|number)[]> Added to that of the path
+---@field headers? table<string, string|number|(string|number)[]>
 ---@field body? string|(string|number)[] One of body, json and form; a list is sent in pieces, with seconds between them
 ---@field json? any Sent as JSON
 ---@field form? table<string, any> Sent URL-encoded
