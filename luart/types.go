@@ -25,7 +25,7 @@ func newTypes(vm *VM) types {
 	t.body = luaval.NewType(L, "body", bodyMethods(vm), nil)
 	addTextEvents(L, t.body)
 	t.part = luaval.NewType(L, "part", partMethods(vm), partField)
-	luaval.NoteFields(L, "part", "name", "filename", "content_type", "headers", "size")
+	luaval.NoteFields(L, "part", "name", "filename", "data", "content_type", "type", "headers", "size")
 	t.answer = luaval.NewType(L, "response body", answerBodyMethods, nil)
 	addTextEvents(L, t.answer)
 	t.response = luaval.NewType(L, "response", responseBodyMethods(vm), responseField)
