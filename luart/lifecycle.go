@@ -21,6 +21,8 @@ const (
 	onStart  = "on_start"  // before its first request
 	onReady  = "on_ready"  // when the server serves
 	onStop   = "on_stop"   // when the generation ends
+
+	onShutdown = "on_shutdown" // another name of on_stop
 )
 
 // lifecycle is what a generation has been told to do in the course of its life, and how
@@ -78,6 +80,9 @@ func noHookField(L *lua.LState) int {
 func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more bool) {
 	if g.tree != nil {
 		L.RaiseError("api.%s: the script has loaded; hooks are given at its top level", name)
+	}
+	if name == onShutdown {
+		name = onStop
 	}
 	d := definition{name: name, fn: fn, where: luaval.CallerLine(L)}
 	switch {

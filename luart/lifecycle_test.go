@@ -22,6 +22,7 @@ func TestHooksInOrder(t *testing.T) {
 		local api = rover.server {}
 		rover.every(3600, function(premature) print("timer " .. tostring(premature)) end)
 		function api.on_stop() rover.sleep(0.001) print("stop") end
+		api:on_shutdown(function() print("shut down") end)
 		function api.on_ready() print("ready") end
 		function api.on_start() rover.sleep(0.001) print("start") rover.spawn(function() print("spawned in on_start") end) end
 		function api.on_reload(old, state) print("reload from " .. old .. " " .. state.kept.value) end
@@ -45,7 +46,7 @@ func TestHooksInOrder(t *testing.T) {
 	for range 2 {
 		s.gen.Stop(ctx)
 	}
-	for _, want := range []string{"reload from 11 7", "ready", "stop", "timer true"} {
+	for _, want := range []string{"reload from 11 7", "ready", "stop", "shut down", "timer true"} {
 		if got := <-s.lines; got != want {
 			t.Fatalf("got %q, want %q", got, want)
 		}

@@ -83,7 +83,7 @@ func Below(e ast.Expr, scope *Binding) (hook string, ok bool) {
 const NodeBuilder = "at"
 
 // LifeHooks are the names of the hooks directly on api that are no handlers of requests.
-var LifeHooks = []string{"on_check", "on_reload", "on_start", "on_ready", "on_stop"}
+var LifeHooks = []string{"on_check", "on_reload", "on_start", "on_ready", "on_stop", "on_shutdown"}
 
 // IsAtCall reports whether an expression is x:at(…), which of api is a node.
 func IsAtCall(e *ast.FuncCallExpr) bool { return e.Receiver != nil && e.Method == NodeBuilder }

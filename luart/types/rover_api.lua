@@ -81,6 +81,7 @@
 ---@field on_start (fun())|fun(f: (fun())) Before the first request.
 ---@field on_ready (fun())|fun(f: (fun())) When Caddy serves.
 ---@field on_stop (fun())|fun(f: (fun())) When this version ends.
+---@field on_shutdown (fun())|fun(f: (fun())) Another name of on_stop.
 ---@field on_error (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?)|fun(f: (fun(err: rover.Error, ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?)) When a function of a request has failed; what it returns is the answer, with the status of the error unless it says another.
 local api = {}
 
