@@ -233,7 +233,7 @@ func (f *finished) run() {
 	var panicked *eventloop.PanicError
 	switch {
 	case errors.As(err, &panicked):
-		f.x.gen.logger.Error("panic in the VM", zap.Error(err), zap.ByteString("stack", panicked.Stack),
+		f.x.gen.logger.Error("panic in the VM", zap.Error(err), zap.ByteString("go_stack", panicked.Stack),
 			zap.String("handler", f.x.running.route))
 	case err != nil:
 		f.lost()

@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -296,3 +297,35 @@ func TestLibraryFailsToOpen(t *testing.T) {
 		t.Errorf("%d panics were logged, want 2", n)
 	}
 }
+
+// A function of a library that panics when a script calls it is an error of the script, and the log
+// has the Go stack, which says where.
+func TestLibraryPanicIsLogged(t *testing.T) {
+	rashly := &lib.Library{Name: "rashly", Open: func(s *lib.Scope) lua.LValue {
+		t := s.VM.L().NewTable()
+		t.RawSetString("act", s.VM.L().NewFunction(func(*lua.LState) int { panicHere(); return 0 }))
+		return t
+	}}
+	s := newServer(t, `
+		local api = rover.server {}
+		local function act() rover.rashly.act() end
+		function api.acts.get() act() end
+		function api.deep.get() local function f() return 1 + f() end f() end
+		return api`, func(s *Script) { s.Libraries = append(s.Libraries, rashly) })
+	s.once("GET /acts", `500 {"error":"internal error"}`)
+	s.once("GET /deep", `500 {"error":"internal error"}`)
+	logged := s.logged("a function of Go has panicked that the script called")
+	if len(logged) != 1 {
+		t.Fatalf("%d panics logged", len(logged))
+	}
+	fields := logged[0].ContextMap()
+	if stack := fields["go_stack"].(string); !strings.Contains(stack, "luart.panicHere") || len(stack) > 4096 || fields["error"] != "a bug" {
+		t.Errorf("logged %v", fields)
+	}
+	trace := fmt.Sprint(s.logged("script error")[0].ContextMap()["traceback"])
+	if !strings.HasPrefix(trace, "stack traceback:") || !strings.Contains(trace, "app.lua:3: in function 'act'") || strings.Contains(trace, "goroutine") {
+		t.Errorf("traceback: %s", trace)
+	}
+}
+
+func panicHere() { panic("a bug") }

@@ -99,7 +99,7 @@ func (x *Exchange) contain(err error) error {
 	if !errors.As(err, &p) {
 		return err
 	}
-	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
+	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()), zap.ByteString("go_stack", p.Stack))
 	x.outcome.decision = Answer
 	x.outcome.err = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 	x.outcome.reply = x.errorReply(x.outcome.err)

@@ -181,7 +181,7 @@ func (st *streaming) pull() {
 	err := x.gen.vm.loop.DoAdmitted(x.enter)
 	switch {
 	case errors.As(err, &p):
-		x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()))
+		x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()), zap.ByteString("go_stack", p.Stack))
 		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 	case err != nil:
 		st.gone = err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
@@ -73,7 +74,11 @@ func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	if !errors.As(err, &api) {
 		return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error(), killed: killed}
 	}
-	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: loglimit.Cut(cleanTraceback(c, api.StackTrace), maxTracebackBytes)}
+	stack := api.StackTrace
+	if api.Type == lua.ApiErrorPanic {
+		stack = c.logPanic(api)
+	}
+	e := &ScriptError{Status: http.StatusInternalServerError, Traceback: loglimit.Cut(cleanTraceback(c, stack), maxTracebackBytes)}
 	switch obj := api.Object.(type) {
 	case *lua.LTable:
 		e.Message = "error object without a message"
@@ -130,6 +135,22 @@ func (vm *VM) errorList(t *lua.LTable) []byte {
 		return nil
 	}
 	return text
+}
+
+// logPanic logs that a function of Go has panicked which the script has called, with its stack: 4 KiB
+// of it, which gopher-lua has put in front of the script's traceback. It returns that one. Only the
+// holder may call it.
+func (c *call) logPanic(err *lua.ApiError) (traceback string) {
+	goStack, traceback, found := strings.Cut(err.StackTrace, "\nstack traceback:")
+	if !found {
+		return err.StackTrace
+	}
+	message := err.Object.String()
+	if !strings.Contains(message, "callstack overflow") && !strings.Contains(message, "registry overflow") { // these are the script's
+		c.log().Error("a function of Go has panicked that the script called",
+			zap.String("error", loglimit.Cut(message, maxMessageBytes)), zap.String("go_stack", goStack))
+	}
+	return "stack traceback:" + traceback
 }
 
 func endedStatus(err error) int {

@@ -154,6 +154,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		RegistryGrowStep:    registryGrowStep,
 		RegistryMaxSize:     maxRegistrySlots,
 		MinimizeStackMemory: true,
+		IncludeGoStackTrace: true, // see logPanic
 		SkipOpenLibs:        true,
 	})
 	vm.main.G.MainThread = vm.main
