@@ -394,7 +394,8 @@ func TestDoneBacklog(t *testing.T) {
 		return api`, func(s *Script) { s.Timeout = 0 })
 	s.vm.SetLimits(eventloop.Limits{MaxWaiting: 8})
 	x := s.gen.Begin(httptest.NewRecorder(), newRequest("/"), s, s.next)
-	for served := 0; ; served++ {
+	served := 0
+	for ; ; served++ {
 		if served > 8 {
 			t.Fatal("nothing is refused")
 		}
@@ -410,9 +411,9 @@ func TestDoneBacklog(t *testing.T) {
 		x = s.gen.Begin(httptest.NewRecorder(), newRequest("/"), s, s.next)
 	}
 	x.End()
-	for range 8 {
-		_ = s.release("go")
-	}
+	s.untilWaiting(served)
+	s.closeChannel("go")
+	s.expectNoDone()
 }
 
 // A done hook that uses up its burst over and over is not called for a while; others are.
