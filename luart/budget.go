@@ -56,7 +56,10 @@ type budget struct {
 
 	maxGrowth atomic.Int64      // bytes that the heap may grow by during one slice
 	grown     func(bytes int64) // told of growth during a slice; called by the holder
-	ticks     func()            // called at every tick; nil: nothing
+
+	// ticks is called at every tick. unseen: nobody has looked at the clock since the last one.
+	// nil: nothing is called.
+	ticks func(b *budget, unseen bool)
 
 	stop, stopped chan struct{}
 }
@@ -66,7 +69,7 @@ const alarm = math.MaxInt64
 
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func newBudget(ticks func(), grown func(bytes int64)) *budget {
+func newBudget(ticks func(b *budget, unseen bool), grown func(bytes int64)) *budget {
 	b := &budget{
 		made: time.Now(), tick: 20 * time.Millisecond, ticks: ticks, grown: grown,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
@@ -91,9 +94,9 @@ func (b *budget) watch() {
 			b.now.Store(now)
 			b.heap.Store(heapBytes())
 			b.live.Store(liveBytes())
-			b.clock.Store(alarm)
+			unseen := b.clock.Swap(alarm) == alarm
 			if b.ticks != nil {
-				b.ticks()
+				b.ticks(b, unseen)
 			}
 		case <-b.stop:
 			return

@@ -48,7 +48,7 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 		err = vm.loop.DoAdmitted(enter)
 	}
 	if b.inspection.CompareAndSwap(i, nil) {
-		return err
+		return vm.explainHold(err)
 	}
 	<-i.done
 	return nil

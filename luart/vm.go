@@ -57,6 +57,7 @@ type VM struct {
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirrors
 	done    doneCount
+	hold    holdWatch
 	modules giveup.Calls[foundModule] // reads of modules
 
 	findModule func(dir, name string) (foundModule, error) // tests have their own
@@ -165,7 +166,11 @@ func NewVM(o VMOptions) (*VM, error) {
 		Limits:    o.Limits,
 	})
 	// An answer that is ready must not wait for the end of a long burst behind it.
-	vm.budget = newBudget(vm.loop.FlushReplies, vm.noteGrowth)
+	vm.hold.patience.Store(int64(holdPatience))
+	vm.budget = newBudget(func(b *budget, unseen bool) {
+		vm.loop.FlushReplies()
+		vm.watchHold(b, unseen)
+	}, vm.noteGrowth)
 	if o.Coverage != nil {
 		vm.lineCounter = newLineCounter(vm, o.Coverage)
 	}
