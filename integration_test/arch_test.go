@@ -40,7 +40,7 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/state
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
-luart (lua x more): luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
+luart (lua x more): luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
@@ -53,13 +53,14 @@ luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
 	luart/luaval
 luart/lib/crypto (lua more): luart/luaval
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/urltext
+luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/shared (lua more): luart/lib luart/luaval

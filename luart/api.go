@@ -32,6 +32,7 @@ type apiNode struct {
 	before   hookList
 	after    hookList
 	done     hookList
+	limits   []*limitRule
 	ud       *lua.LUserData
 }
 
@@ -191,10 +192,13 @@ func nodeIndex(L *lua.LState) int {
 	return 1
 }
 
-// nodeCall is api.assets.static{…}, which Rover's own server has. What else is called is a mistake
+// nodeCall is api.login.limit{…}, or api.assets.static{…}, which Rover's own server has. What else is called is a mistake
 // that the hints know as that of the language.
 func nodeCall(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
+	if n.kind == route.Static && n.name == "limit" && n.parent != nil {
+		return n.parent.addLimit(L)
+	}
 	if n.kind == route.Static && n.name == "static" {
 		L.RaiseError("%s: static files are the job of Caddy's file_server behind rover: see docs/lua.md", n.lua())
 	}

@@ -123,7 +123,8 @@ type Generation struct {
 	libraries []*lib.Library
 	notGiven  []string    // libraries, for hints
 	store     store.Store // what they keep between requests
-	onRetire  []func()    // of libraries
+	onRetire  []func()    // of libraries and limits
+	rules     int         // how many limits there are
 	sources   chunk.Files
 	exchanges sync.Pool
 

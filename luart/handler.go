@@ -24,6 +24,7 @@ type handler struct {
 	quota eventloop.Quota // its requests that wait for the VM
 	noCtx bool            // it takes no parameter, so that no ctx need be made
 	stats *routeStats     // of a route
+	limit *limitRule      // of a limit; fn is nil then
 
 	quarantine quarantine
 }
@@ -66,6 +67,9 @@ func newPlace(def *apiNode, path string) *route.Place[*handler] {
 	}
 	for _, d := range def.done.list {
 		p.Done = append(p.Done, newHook(d, "done "+d.name+" at "+p.Pattern))
+	}
+	for _, rule := range def.limits {
+		p.Limits = append(p.Limits, &handler{name: rule.name, where: rule.where, route: "limit " + rule.name, limit: rule})
 	}
 	for _, child := range def.children {
 		p.Children = append(p.Children, newPlace(child, path+child.pattern()))

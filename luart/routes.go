@@ -18,9 +18,9 @@ type Route struct {
 	Done    []Hook `json:"done"`    // the same
 }
 
-// Hook is a before, after or done hook.
+// Hook is a before, after or done hook, or a limit.
 type Hook struct {
-	Kind    string `json:"kind"`    // "before", "after" or "done"
+	Kind    string `json:"kind"`    // "before", "after", "done" or "limit"
 	Name    string `json:"name"`    // what it was assigned to: auth of api.before.auth
 	Pattern string `json:"pattern"` // where it stands: "/admin" for /admin and everything below
 	At      string `json:"at"`      // file:line of the definition
@@ -55,12 +55,12 @@ func (g *Generation) Routes() []Route {
 	return list
 }
 
-// Hooks returns the before, after and done hooks of the script, each once, in the order of
+// Hooks returns the before, after and done hooks and the limits of the script, each once, in the order of
 // Routes: also those that stand where nothing is routed. Any goroutine may call it.
 func (g *Generation) Hooks() []Hook {
 	list := []Hook{}
 	g.tree.Each(func(n *route.Node[*handler]) {
-		list = slices.Concat(list, hooksOf("before", n, n.Before), hooksOf("after", n, n.After), hooksOf("done", n, n.Done))
+		list = slices.Concat(list, hooksOf("before", n, n.Before), hooksOf("after", n, n.After), hooksOf("done", n, n.Done), hooksOf("limit", n, n.Limits))
 	})
 	return list
 }

@@ -149,6 +149,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
+	var limited *LimitedError
+	if errors.As(x.Limit(w.Header()), &limited) {
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = io.WriteString(w, limited.Error())
+		return
+	}
 	decision, err := x.Run()
 	switch {
 	case err != nil:

@@ -28,7 +28,7 @@ var stubClasses = map[string]string{
 	"response": "rover.Response", "timer": "rover.Timer", "cache": "rover.Cache", "lock": "rover.Lock",
 	"channel": "rover.Channel", "HTTP client": "rover.HttpClient", "HTTP response": "rover.HttpResponse",
 	"regular expression": "rover.Expression",
-	"store":              "rover.Store", "store lock": "rover.StoreLock", "subscription": "rover.Subscription",
+	"rate limit":         "rover.RateLimit", "store": "rover.Store", "store lock": "rover.StoreLock", "subscription": "rover.Subscription",
 	"counter": "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
 }
 
@@ -159,7 +159,7 @@ func realNames(t *testing.T) map[string]bool {
 	for name := range s.gen.lifeHooks {
 		names["rover.Api."+name] = true
 	}
-	for _, name := range append(route.MethodNames[:], "before", "after", "done") {
+	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit") {
 		names["rover.Node."+name] = true
 	}
 

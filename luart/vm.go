@@ -51,6 +51,7 @@ type VM struct {
 	costs                      costs
 	recentErrors               recentErrors
 	libraries                  libraryStates
+	limits                     limitCounts
 	kept                       *store.Memory // rover.store where the operator names no server
 
 	logger  *zap.Logger

@@ -45,6 +45,10 @@ var (
 	refusedDesc = describe("refused_total",
 		"Requests that a VM refused before any Lua ran, by reason: queue, share, queue_timeout, max_waiting, waiting_share, memory, done; "+
 			"and those whose body had no place when Lua wanted to read it: receiving.", "reason")
+	limitDesc = describe("limit_total",
+		"Requests that a limit of a script has decided about before any Lua ran, by the limit's name and outcome: allowed, denied.", "limit", "outcome")
+	limitFailedDesc = describe("limit_store_failed_total",
+		"Decisions of a limit for which the store did not answer.", "limit")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -136,6 +140,7 @@ func (m vmMetrics) collect() {
 	m.collectCosts()
 	m.counter(refusedDesc, float64(own.RefusedMemory), "memory")
 	m.counter(refusedDesc, float64(own.RefusedDone), "done")
+	m.collectLimits()
 	m.counter(killsDesc, float64(own.Kills))
 	m.counter(operatorKillsDesc, float64(own.Killed))
 	m.counter(quarantinesDesc, float64(own.Quarantines))
@@ -154,6 +159,14 @@ func (m vmMetrics) collect() {
 	m.counter(reloadsDesc, float64(reloads.Failed), "failure")
 	m.gauge(versionDesc, float64(version))
 	m.collectPersist()
+}
+
+func (m vmMetrics) collectLimits() {
+	for name, c := range m.vm.LimitCounts() {
+		m.counter(limitDesc, float64(c.Allowed.Load()), name, "allowed")
+		m.counter(limitDesc, float64(c.Denied.Load()), name, "denied")
+		m.counter(limitFailedDesc, float64(c.Failed.Load()), name)
+	}
 }
 
 func (m vmMetrics) collectLoop(loop eventloop.Stats) {

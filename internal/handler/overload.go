@@ -45,19 +45,31 @@ func (h *Handler) priority(r *http.Request) eventloop.Class {
 	}
 }
 
-// refuse answers a request that the VM did not take, before any Lua has run.
+// refuse answers a request that the VM did not take, or a limit not let through, before any Lua
+// has run.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
 	h.logRefusal(err)
-	w.Header().Set("Retry-After", strconv.Itoa(int(h.vm.RetryAfter()/time.Second)))
+	status, message, retry := http.StatusServiceUnavailable, "overloaded", h.vm.RetryAfter()
+	var limited *luart.LimitedError
+	switch {
+	case !errors.As(err, &limited):
+	case limited.Err == nil:
+		status, message, retry = http.StatusTooManyRequests, "Too many requests", limited.Retry
+	default:
+		message = "the limit cannot be asked"
+	}
+	if retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
+	}
 	if hasErrorRoutes(r) {
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+		return caddyhttp.Error(status, err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, err = w.Write([]byte(`{"error":"overloaded"}`))
+	w.WriteHeader(status)
+	_, err = w.Write([]byte(`{"error":"` + message + `"}`))
 	return err
 }
 

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -59,8 +58,6 @@ type flight struct {
 	err  error // once it is over
 }
 
-var errClosed = errors.New("the limit is closed")
-
 func newLeases(s store.Store, r store.Rate) *leases {
 	return &leases{
 		store: s, rate: r, interval: r.Interval(), epoch: time.Now(),
@@ -92,8 +89,11 @@ func (ls *leases) allow(ctx context.Context, key string, cost int64) Decision {
 			retry := max(l.next, l.ask) - now + time.Duration(cost-l.tokens-1)*ls.interval
 			return Decision{Remaining: l.tokens, Retry: retry, Reset: max(l.full-now, 0)}
 		}
-		if ls.closed {
-			return Decision{Err: errClosed}
+		if ls.closed { // what still asks gets no lease
+			ls.mu.Unlock()
+			d := take(ctx, ls.store, key, ls.rate, cost)
+			ls.mu.Lock()
+			return d
 		}
 		l.want += cost
 		if l.flight == nil {

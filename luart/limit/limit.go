@@ -33,6 +33,48 @@ type Options struct {
 	Store     store.Store // where it counts
 	Leases    bool        // the store is shared, and far: take leases
 	OnFailure OnFailure
+	Counts    *Counts // where it is counted what was decided; nil: nowhere else
+}
+
+// Counts is how often a rule has let something happen, or not. Failed are those of both that
+// the store did not answer. Any goroutine may use it.
+type Counts struct{ Allowed, Denied, Failed atomic.Uint64 }
+
+// FailureNamed returns what "local", "closed" or "open" stands for.
+func FailureNamed(name string) (f OnFailure, ok bool) {
+	f, ok = map[string]OnFailure{"local": Local, "closed": Closed, "open": Open}[name]
+	return f, ok
+}
+
+// ReadRate sets a part of the rate, of a script: rate, per in seconds, or burst. want says what is
+// expected instead where f is none.
+func (o *Options) ReadRate(name string, f float64) (want string, ok bool) {
+	switch name {
+	case "rate":
+		o.Rate.Count = f
+		return "more than 0 and at most 1e9", f > 0 && f <= 1e9
+	case "per":
+		if f >= 0.001 && f <= maxPer.Seconds() {
+			o.Rate.Per = time.Duration(f * float64(time.Second))
+		}
+		return "seconds, 0.001 to a year,", o.Rate.Per > 0
+	}
+	o.Rate.Burst = int64(f)
+	return "an integer from 1 to 1e9", f >= 1 && f <= 1e9 && float64(o.Rate.Burst) == f
+}
+
+const maxPer = 366 * 24 * time.Hour
+
+// Complete sets what was not read: per a second, and burst the rate. It says what is wrong with
+// the whole.
+func (o *Options) Complete() error {
+	if o.Rate.Per == 0 {
+		o.Rate.Per = time.Second
+	}
+	if o.Rate.Burst == 0 {
+		o.Rate.Burst = max(1, int64(o.Rate.Count))
+	}
+	return o.Rate.Check()
 }
 
 // Limiter limits one rule. Any goroutine may call it.
@@ -41,8 +83,6 @@ type Limiter struct {
 	prefix string
 	leases *leases
 	local  *store.Memory // where it counts while the store does not answer
-
-	allowed, denied, failed atomic.Uint64
 }
 
 // Decision is the answer to one question.
@@ -57,6 +97,9 @@ type Decision struct {
 // New makes a limiter. The rate has been checked.
 func New(o Options) *Limiter {
 	l := &Limiter{o: o, prefix: "limit:" + o.Name + ":", local: store.NewMemory(nil, store.Limits{})}
+	if l.o.Counts == nil {
+		l.o.Counts = new(Counts)
+	}
 	if o.Leases {
 		l.leases = newLeases(o.Store, o.Rate)
 	}
@@ -66,20 +109,14 @@ func New(o Options) *Limiter {
 // Rate returns the rate.
 func (l *Limiter) Rate() store.Rate { return l.o.Rate }
 
-// Counts returns how often it was allowed and denied, and how often of that the store did not
-// answer.
-func (l *Limiter) Counts() (allowed, denied, failed uint64) {
-	return l.allowed.Load(), l.denied.Load(), l.failed.Load()
-}
-
 // Allow asks whether something that costs so much may happen for a key. It waits for the store
 // where there is no lease.
 func (l *Limiter) Allow(ctx context.Context, key string, cost int64) Decision {
 	d := l.decide(ctx, l.key(key), cost)
 	if d.Allowed {
-		l.allowed.Add(1)
+		l.o.Counts.Allowed.Add(1)
 	} else {
-		l.denied.Add(1)
+		l.o.Counts.Denied.Add(1)
 	}
 	return d
 }
@@ -97,7 +134,7 @@ func (l *Limiter) decide(ctx context.Context, key string, cost int64) Decision {
 	if !errors.Is(d.Err, store.ErrDown) {
 		return d // of this call: closed, whatever is said of the store
 	}
-	l.failed.Add(1)
+	l.o.Counts.Failed.Add(1)
 	switch l.o.OnFailure {
 	case Open:
 		d.Allowed = true
@@ -120,7 +157,7 @@ func take(ctx context.Context, s store.Store, key string, r store.Rate, cost int
 	return d
 }
 
-// Close gives back what is not used.
+// Close gives back what is not used. Who asks later asks the store.
 func (l *Limiter) Close() {
 	if l.leases != nil {
 		l.leases.close()

@@ -29,7 +29,19 @@
 ---@field before table<string, fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?> Run before everything here and below, routed or not; what one returns is the answer.
 ---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?, integer?, rover.Headers?> Run for every response from here and below.
 ---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
+---@field limit fun(options: rover.Limit) How often requests to here and below may come, decided before any Lua runs: api.login.limit { rate = 5, per = 60 }.
 ---@field [string] rover.Node
+
+---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
+---@class rover.Limit
+---@field rate number How many requests in per seconds.
+---@field per? number Seconds. Default: 1
+---@field burst? integer How many at once, after a pause. Default: rate
+---@field key? string|fun(ctx: rover.Ctx): string|number|nil Who is counted: "ip" (the default; of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none), "route" for all together, or a function, which runs in Lua as a before hook.
+---@field cost? integer What one request takes. Default: 1
+---@field name? string What it counts under; limits of one name count together. Default: the path
+---@field shared? boolean false: each machine counts for itself. Default: true
+---@field on_failure? "local"|"closed"|"open" While the store does not answer: each machine counts for itself (the default), nothing is let through (503), or everything is.
 
 ---What a done hook is told about a request that has ended.
 ---@class rover.Summary

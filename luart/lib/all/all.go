@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/encoding"
 	"github.com/caddy-rover/rover/luart/lib/env"
 	"github.com/caddy-rover/rover/luart/lib/http"
+	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/lib/shared"
@@ -56,6 +57,7 @@ var libraries = []*lib.Library{
 	shared.Semaphore,
 	shared.Channel,
 	store.Library,
+	limit.Library,
 	metrics.Library,
 }
 

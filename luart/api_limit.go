@@ -1,0 +1,177 @@
+package luart
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/limit"
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// limitRule is api.login.limit{…}: how often requests may come, here and below. It is asked in
+// Go, before any Lua runs.
+type limitRule struct {
+	name    string // its keys' and metrics': the pattern, or what the script says
+	where   string
+	limiter *limit.Limiter
+	waits   bool // for a store
+	cost    int64
+	key     func(x *Exchange) string
+}
+
+// limitOptions are those of node.limit.
+var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure")
+
+// maxLimits bounds the limits of a script.
+const maxLimits = 1000
+
+// addLimit is node.limit{…}.
+func (n *apiNode) addLimit(L *lua.LState) int {
+	n.gen.checkOpen(L)
+	rule := &limitRule{where: luaval.CallerLine(L), cost: 1, key: addressKey}
+	o := limit.Options{Store: n.gen.store}
+	shared := true
+	var asks *lua.LFunction // for the key
+	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
+	limitOptions.Each(L, luaval.CheckTable(L, 2), 2, func(name string, v lua.LValue) {
+		switch name {
+		case "rate", "per", "burst":
+			f, _ := v.(lua.LNumber)
+			if want, ok := o.ReadRate(name, float64(f)); !ok {
+				fail(name, v, want)
+			}
+		case "cost":
+			f, _ := v.(lua.LNumber)
+			if rule.cost = int64(f); lua.LNumber(rule.cost) != f || f < 1 || f > 1e9 {
+				fail(name, v, "an integer from 1 to 1e9")
+			}
+		case "key":
+			if fn, ok := v.(*lua.LFunction); ok {
+				asks = fn
+				return
+			}
+			text, _ := v.(lua.LString)
+			key := limitKey(string(text))
+			if key == nil {
+				fail(name, v, `"ip", "route", "header:<name>", "cookie:<name>" or a function`)
+			}
+			rule.key = key
+		case "name":
+			text, ok := v.(lua.LString)
+			if !ok || text == "" || len(text) > 128 {
+				fail(name, v, "a text of 1 to 128 bytes")
+			}
+			rule.name = string(text)
+		case "shared":
+			if v != lua.LTrue && v != lua.LFalse {
+				fail(name, v, "a boolean")
+			}
+			shared = v == lua.LTrue
+		case "on_failure":
+			policy, ok := limit.FailureNamed(v.String())
+			if !ok {
+				fail(name, v, `"local", "closed" or "open"`)
+			}
+			o.OnFailure = policy
+		}
+	})
+	if err := o.Complete(); err != nil {
+		luaval.ArgError(L, 2, err.Error())
+	}
+	if rule.cost > o.Rate.Burst {
+		luaval.ArgError(L, 2, fmt.Sprintf("a cost of %d is more than the burst of %d: nothing would be let through", rule.cost, o.Rate.Burst))
+	}
+	if rule.name == "" {
+		rule.name = n.pathOf()
+		if len(n.limits) > 0 {
+			rule.name = fmt.Sprint(rule.name, " ", len(n.limits)+1)
+		}
+	}
+	if n.gen.rules++; n.gen.rules > maxLimits {
+		L.RaiseError("a script has at most %d limits", maxLimits)
+	}
+	if !shared {
+		o.Store = n.gen.vm.kept
+	}
+	o.Name, o.Leases, o.Counts = rule.name, !o.Store.Local(), n.gen.vm.limits.of(rule.name)
+	rule.limiter, rule.waits = limit.New(o), o.Leases
+	n.gen.onRetire = append(n.gen.onRetire, func() { n.gen.vm.closings.Go(rule.limiter.Close) })
+	if asks == nil {
+		n.limits = append(n.limits, rule)
+		return 0
+	}
+	hook := L.NewFunction(func(L *lua.LState) int { return rule.ask(L, n.gen.vm, asks) })
+	n.before.list = append(n.before.list, definition{name: "limit " + rule.name, fn: hook, where: rule.where})
+	return 0
+}
+
+// ask is the before hook of a rule whose key a function of the script finds: what it returns, or the
+// client's address where that is nil.
+func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
+	x := vm.cur.x
+	L.Push(key)
+	L.Push(L.Get(1))
+	L.Call(1, 1)
+	of := addressKey(x)
+	if v := L.Get(-1); v != lua.LNil {
+		text, ok := luaval.StringValue(v)
+		if !ok {
+			L.RaiseError("limit %s: the key is a %s, a string expected", rule.name, luaval.TypeName(v))
+		}
+		of = "key:" + text
+	}
+	var d limit.Decision
+	if rule.waits {
+		vm.await(L, waitsOn{what: "limit", which: rule.name}, func(ctx context.Context) { d = rule.limiter.Allow(ctx, of, rule.cost) })
+	} else {
+		d = rule.limiter.Allow(context.Background(), of, rule.cost)
+	}
+	if d.Allowed {
+		return 0
+	}
+	failed := luaval.NewError(http.StatusTooManyRequests, "Too many requests")
+	headers := L.NewTable()
+	if d.Err != nil {
+		failed = luaval.NewError(http.StatusServiceUnavailable, "the limit cannot be asked")
+	} else if d.Retry > 0 {
+		headers.RawSetString("Retry-After", lua.LString(strconv.FormatInt(wholeSeconds(d.Retry), 10)))
+	}
+	failed.RawSetString("headers", headers)
+	L.Error(failed, 0)
+	return 0
+}
+
+// limitKey returns how the key of a request is found; nil: what says no way.
+func limitKey(what string) func(x *Exchange) string {
+	kind, name, _ := strings.Cut(what, ":")
+	switch {
+	case what == "ip":
+		return addressKey
+	case what == "route":
+		return func(*Exchange) string { return "" }
+	case kind == "header" && name != "":
+		name = http.CanonicalHeaderKey(name)
+		return func(x *Exchange) string {
+			if values := x.r.Header[name]; len(values) > 0 {
+				return "header:" + strings.Join(values, ", ")
+			}
+			return addressKey(x)
+		}
+	case kind == "cookie" && name != "":
+		return func(x *Exchange) string {
+			if cookie, err := x.r.Cookie(name); err == nil {
+				return "cookie:" + cookie.Value
+			}
+			return addressKey(x)
+		}
+	}
+	return nil
+}
+
+// addressKey is the client's address. Who has no cookie or header is counted by it, too.
+func addressKey(x *Exchange) string { return "ip:" + limit.AddressKey(x.host.ClientIP(x.r)) }

@@ -1,0 +1,79 @@
+package luart
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/caddy-rover/rover/luart/limit"
+)
+
+// LimitedError says that a limit of the script does not let a request through.
+type LimitedError struct {
+	Rule  string
+	Retry time.Duration // when it may be let through; 0: it is not known
+	Err   error         // the store has not answered; nil: too many requests came
+}
+
+func (e *LimitedError) Error() string {
+	if e.Err != nil {
+		return "limit " + e.Rule + ": " + e.Err.Error()
+	}
+	return "limit " + e.Rule + ": too many requests"
+}
+
+func (e *LimitedError) Unwrap() error { return e.Err }
+
+// Limit asks the limits that cover the request, before Run. It sets the headers that tell the client
+// of the one that leaves it the least, and returns a *LimitedError if one does not let it through.
+// It may wait for the store. The goroutine of the request calls it.
+func (x *Exchange) Limit(headers http.Header) error {
+	least := int64(-1)
+	for _, h := range x.match.Limits {
+		rule := h.limit
+		d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
+		if least < 0 || d.Remaining < least || !d.Allowed {
+			least = d.Remaining
+			headers["Ratelimit-Limit"] = []string{strconv.FormatInt(rule.limiter.Rate().Burst, 10)}
+			headers["Ratelimit-Remaining"] = []string{strconv.FormatInt(d.Remaining, 10)}
+			headers["Ratelimit-Reset"] = []string{strconv.FormatInt(wholeSeconds(d.Reset), 10)}
+		}
+		if !d.Allowed {
+			err := &LimitedError{Rule: rule.name, Retry: d.Retry, Err: d.Err}
+			x.record.setRefused(err)
+			x.record.atRun = x.summary()
+			return err
+		}
+	}
+	return nil
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// limitCounts are the counts of the limits of a VM, by their names: they go on across reloads.
+type limitCounts struct {
+	mu     sync.Mutex
+	byName map[string]*limit.Counts
+}
+
+func (c *limitCounts) of(name string) *limit.Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byName == nil {
+		c.byName = map[string]*limit.Counts{}
+	}
+	if c.byName[name] == nil {
+		c.byName[name] = new(limit.Counts)
+	}
+	return c.byName[name]
+}
+
+// LimitCounts returns how often the limits of the VM's scripts have let requests through, by
+// their names. Any goroutine may call it.
+func (vm *VM) LimitCounts() map[string]*limit.Counts {
+	vm.limits.mu.Lock()
+	defer vm.limits.mu.Unlock()
+	return maps.Clone(vm.limits.byName)
+}

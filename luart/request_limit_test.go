@@ -1,0 +1,174 @@
+package luart
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-rover/rover/luart/store"
+)
+
+const limited = `
+	local api = rover.server {}
+	api.limited.limit { rate = 2, per = 60 }
+	function api.limited.get() return "in" end
+	api.by_header.limit { rate = 1, per = 60, key = "header:X-Key" }
+	function api.by_header.get() return "in" end
+	api.by_cookie.limit { rate = 1, per = 60, key = "cookie:sid" }
+	function api.by_cookie.get() return "in" end
+	api.by_all.limit { rate = 3, per = 60, key = "route" }
+	function api.by_all.get() return "in" end
+	api.by_lua.limit { rate = 1, per = 60, key = function(ctx) rover.sleep(0.001) return ctx:query().user end }
+	function api.by_lua.get() return "in" end
+	api.a.limit { rate = 1, per = 60, name = "both" }
+	api.b.limit { rate = 1, per = 60, name = "both" }
+	api.cost.limit { rate = 10, per = 60, cost = 4 }
+	api.two.limit { rate = 100, per = 1 }
+	api.two.limit { rate = 1, per = 60, key = "route" }
+	function api.limit.get() return "a segment" end
+	return api`
+
+// statuses sends a request n times, and returns the statuses.
+func (s *server) statuses(n int, request string, headers ...string) string {
+	var all []string
+	for range n {
+		all = append(all, fmt.Sprint(s.do(request, "", headers...).Code))
+	}
+	return strings.Join(all, " ")
+}
+
+// A limit counts what comes to its place and below, by any reading, routed or not.
+func TestLimit(t *testing.T) {
+	s := newServer(t, limited)
+	for _, c := range []struct {
+		n       int
+		request string
+		header  string
+		want    string
+	}{
+		{3, "GET /limited", "", "200 200 429"},
+		{1, "GET /limited/below", "", "429"},
+		{1, "POST /LIMITED;v=1", "", "429"},
+		{1, "GET //limited", "", "429"},
+		{1, "GET /x/../limited", "", "429"},
+		{2, "GET /other", "", "200 200"},
+		{2, "GET /by_header", "X-Key: a", "200 429"},
+		{2, "GET /by_header", "X-Key: b", "200 429"},
+		{2, "GET /by_header", "", "200 429"}, // by the address
+		{2, "GET /by_cookie", "Cookie: sid=a", "200 429"},
+		{2, "GET /by_cookie", "Cookie: sid=b", "200 429"},
+		{2, "GET /by_cookie", "Cookie: other=b", "200 429"},
+		{4, "GET /by_all", "", "200 200 200 429"},
+		{2, "GET /by_lua?user=ann", "", "200 429"},
+		{2, "GET /by_lua?user=bob", "", "200 429"},
+		{2, "GET /by_lua", "", "200 429"},
+		{1, "GET /a", "", "200"},
+		{1, "GET /b", "", "429"},
+		{3, "GET /cost", "", "200 200 429"},
+		{2, "GET /two", "", "200 429"},
+		{2, "GET /limit", "", "200 200"},
+	} {
+		var headers []string
+		if c.header != "" {
+			headers = []string{c.header}
+		}
+		if got := s.statuses(c.n, c.request, headers...); got != c.want {
+			t.Errorf("%s %s: %s, want %s", c.request, c.header, got, c.want)
+		}
+	}
+	// What is told, and that no Lua ran for what a limit has refused.
+	w := s.do("GET /limited", "")
+	for name, want := range map[string]string{"Ratelimit-Limit": "2", "Ratelimit-Remaining": "0", "Ratelimit-Reset": "60"} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s is %q, not %q", name, got, want)
+		}
+	}
+	if got := answer(s.do("GET /by_lua", "")); got != `429 {"error":"Too many requests"}` {
+		t.Error(got)
+	}
+	for name, want := range map[string]string{"/limited": "2 6", "/by_header": "3 3", "both": "1 1"} {
+		c := s.vm.LimitCounts()[name]
+		if got := fmt.Sprint(c.Allowed.Load(), " ", c.Denied.Load()); got != want {
+			t.Errorf("%s was counted %s, not %s", name, got, want)
+		}
+	}
+}
+
+// Counts survive a reload; a limit that has changed goes on with what was used.
+func TestLimitSurvivesReload(t *testing.T) {
+	s := newServer(t, limited)
+	if got := s.statuses(3, "GET /limited"); got != "200 200 429" {
+		t.Fatal(got)
+	}
+	old := s.gen
+	if err := s.load(strings.Replace(limited, "rate = 2, per = 60", "rate = 3, per = 60", 1)); err != nil {
+		t.Fatal(err)
+	}
+	old.Retire()
+	if got := s.statuses(3, "GET /limited"); strings.Count(got, "200") > 1 || !strings.HasSuffix(got, "429") {
+		t.Errorf("after the reload: %s", got)
+	}
+}
+
+// A limit whose store is away does as it says.
+func TestLimitWithoutStore(t *testing.T) {
+	away, err := store.NewRedis(store.RedisOptions{URL: "unix:///nonexistent/redis.sock", Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	away.AwaitFirst(t.Context())
+	s := newServer(t, `
+		local api = rover.server {}
+		api.mine.limit { rate = 2, per = 60 }
+		api.closed.limit { rate = 2, per = 60, on_failure = "closed" }
+		api.open.limit { rate = 2, per = 60, on_failure = "open" }
+		api.here.limit { rate = 2, per = 60, shared = false }
+		api.lua.limit { rate = 2, per = 60, on_failure = "closed", key = function() end }
+		return api`, func(s *Script) { s.Store = away })
+	for path, want := range map[string]string{
+		"/mine": "200 200 429", "/closed": "429 429 429", "/open": "200 200 200", "/here": "200 200 429", "/lua": "503 503 503",
+	} { // the server of these tests answers all with 429
+		if got := s.statuses(3, "GET "+path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	x := s.gen.Begin(nil, requestTo("/closed"), s, s.next)
+	defer x.End()
+	if err := x.Limit(http.Header{}); !errors.Is(err, store.ErrDown) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func requestTo(path string) *http.Request {
+	r, _ := http.NewRequest(http.MethodGet, path, nil)
+	return r
+}
+
+func TestLimitMistakes(t *testing.T) {
+	s := newServer(t, "return rover.server {}")
+	for options, want := range map[string]string{
+		`{}`:                                "a rate of 0: more than 0",
+		`{ rate = 0 }`:                      "option 'rate': more than 0 and at most 1e9 expected, got 0",
+		`{ rate = "5" }`:                    "option 'rate': more than 0 and at most 1e9 expected, got 5",
+		`{ rate = 0/0 }`:                    "option 'rate': more than 0 and at most 1e9 expected, got ",
+		`{ rate = 5, per = 0 }`:             "option 'per': seconds, 0.001 to a year, expected, got 0",
+		`{ rate = 5, burst = 0 }`:           "option 'burst': an integer from 1 to 1e9 expected, got 0",
+		`{ rate = 5, cost = 6 }`:            "a cost of 6 is more than the burst of 5",
+		`{ rate = 5, key = "id" }`:          `option 'key': "ip", "route", "header:<name>", "cookie:<name>" or a function expected, got id`,
+		`{ rate = 5, pre = 60 }`:            `unknown option "pre": did you mean per?`,
+		`{ rate = 5, shared = 1 }`:          "option 'shared': a boolean expected, got 1",
+		`{ rate = 5, on_failure = "fail" }`: `option 'on_failure': "local", "closed" or "open" expected, got fail`,
+		`5`:                                 "table expected, got number",
+	} {
+		err := s.load("local api = rover.server {} api.x.limit(" + options + ") return api")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", options, err, want)
+		}
+	}
+	s = newServer(t, `local api = rover.server {} function api.get() api.x.limit { rate = 1 } end return api`)
+	s.expect("GET /", `500 {"error":"internal error"}`)
+}
