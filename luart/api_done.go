@@ -41,7 +41,7 @@ func (l *hookList) assign(L *lua.LState, key string, value lua.LValue) {
 
 // doneIndex is node.done[key]: the hook of that name, or else what is at the segment "done".
 func doneIndex(L *lua.LState) int {
-	l := L.CheckUserData(1).Value.(*hookList)
+	l := luaval.CheckUserData(L, 1).Value.(*hookList)
 	key := stringKey(L)
 	if d := l.find(key); d != nil {
 		d.read = true
@@ -53,7 +53,7 @@ func doneIndex(L *lua.LState) int {
 }
 
 func doneNewIndex(L *lua.LState) int {
-	l := L.CheckUserData(1).Value.(*hookList)
+	l := luaval.CheckUserData(L, 1).Value.(*hookList)
 	l.node.gen.checkOpen(L)
 	l.assign(L, stringKey(L), L.Get(3))
 	return 0
