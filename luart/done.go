@@ -245,6 +245,11 @@ func (f *finished) run() {
 // returns a function that says, when the loop has closed, how many tasks it took for this.
 func (vm *VM) keepOpenForDone(ctx context.Context) (took func() int) {
 	none := vm.done.close()
+	select {
+	case <-none:
+		return func() int { return 0 }
+	default:
+	}
 	grace, end := context.WithCancel(context.Background())
 	late := context.AfterFunc(ctx, func() { time.AfterFunc(vm.cleanupGrace, end) })
 	waits := make(chan struct{})
@@ -259,7 +264,8 @@ func (vm *VM) keepOpenForDone(ctx context.Context) (took func() int) {
 				case <-none:
 				case <-grace.Done():
 				}
-				if ctx.Err() != nil { // Close has counted it
+				if ctx.Err() != nil {
+					<-vm.loop.Stopping() // Close has counted this task
 					tasks = 1
 				}
 			})

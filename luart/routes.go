@@ -60,7 +60,10 @@ func (g *Generation) Routes() []Route {
 func (g *Generation) Hooks() []Hook {
 	list := []Hook{}
 	g.tree.Each(func(n *route.Node[*handler]) {
-		list = slices.Concat(list, hooksOf("before", n, n.Before), hooksOf("after", n, n.After), hooksOf("done", n, n.Done), hooksOf("limit", n, n.Limits))
+		list = append(list, hooksOf("before", n, n.Before)...)
+		list = append(list, hooksOf("after", n, n.After)...)
+		list = append(list, hooksOf("done", n, n.Done)...)
+		list = append(list, hooksOf("limit", n, n.Limits)...)
 	})
 	return list
 }

@@ -67,7 +67,7 @@ func TestRoutesJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `[{"method":"GET","pattern":"/","at":"app.lua:2","before":[],"after":[]}]`
+	const want = `[{"method":"GET","pattern":"/","at":"app.lua:2","before":[],"after":[],"done":[]}]`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
