@@ -36,7 +36,7 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 // An option that there is not fails the load.
 func TestServerOptionUnknown(t *testing.T) {
 	for options, want := range map[string]string{
-		`cors_orgin = "*"`:        `app.lua:1: rover.server: unknown option "cors_orgin": did you mean cors_origin?`,
+		`cors_origins = "*"`:      `app.lua:1: rover.server: unknown option "cors_origins": did you mean cors_origin?`,
 		`bogus_option = 1`:        `app.lua:1: rover.server: unknown option "bogus_option": there are access_log, `,
 		`8080`:                    "app.lua:1: rover.server: options by name expected, got a number as a name",
 		`body_size_limit = "1MB"`: "app.lua:1: rover.server: option body_size_limit: whole number of bytes, 0 or more, expected, got 1MB",

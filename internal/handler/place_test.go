@@ -37,12 +37,14 @@ func TestPlaces(t *testing.T) {
 		clear(handlers)
 		return list
 	}
-	old := placesOf(&caddyhttp.Server{Listen: []string{":80", ":81"}, Routes: caddyhttp.RouteList{
-		route(host("a.test"), sub(route(nil, h("a")), route(path("/x"), h("a x")), route(path("/x"), h("a x again")))),
-		route(host("b.test"), sub(route(nil, h("b")), route(both(put, deep), h("b put")))),
-		route(path("b.test"), sub(route(nil, h("path")))),
-	}, Errors: &caddyhttp.HTTPErrorConfig{Routes: caddyhttp.RouteList{route(nil, h("errors"))}},
-		NamedRoutes: map[string]*caddyhttp.Route{"n": {Handlers: []caddyhttp.MiddlewareHandler{h("named")}}}})
+	old := placesOf(&caddyhttp.Server{
+		Listen: []string{":80", ":81"}, Routes: caddyhttp.RouteList{
+			route(host("a.test"), sub(route(nil, h("a")), route(path("/x"), h("a x")), route(path("/x"), h("a x again")))),
+			route(host("b.test"), sub(route(nil, h("b")), route(both(put, deep), h("b put")))),
+			route(path("b.test"), sub(route(nil, h("path")))),
+		}, Errors: &caddyhttp.HTTPErrorConfig{Routes: caddyhttp.RouteList{route(nil, h("errors"))}},
+		NamedRoutes: map[string]*caddyhttp.Route{"n": {Handlers: []caddyhttp.MiddlewareHandler{h("named")}}},
+	})
 	seen := map[string]string{}
 	for name, place := range old {
 		if place == "" || seen[place] != "" {

@@ -16,8 +16,8 @@ func (e *encoder) foreign(dst []byte, v luaval.JSONText) ([]byte, *encodeError) 
 	}
 	if isJSON && utf8.Valid(text) {
 		d := decoder{b: text, o: Options{Exact: true}}
-		if bad, err := d.skim(e, e.depth, "a value"); err != nil {
-			return dst, err
+		if stop, bad := d.skim(e, e.depth, "a value"); stop != nil {
+			return dst, stop
 		} else if d.next(); bad == nil && d.pos == len(text) {
 			dst = append(dst, bytes.Trim(text, " \t\r\n")...)
 			if len(dst) > e.limit {
@@ -33,20 +33,20 @@ func (e *encoder) foreign(dst []byte, v luaval.JSONText) ([]byte, *encodeError) 
 }
 
 // skim reads a value inside depth containers, as decoder.value does, and makes nothing of it. bad
-// says what is wrong with the text, err that e has to end.
-func (d *decoder) skim(e *encoder, depth int, what string) (bad error, err *encodeError) {
-	if err := e.look(1); err != nil {
-		return nil, err
+// says what is wrong with the text, stop that e has to end.
+func (d *decoder) skim(e *encoder, depth int, what string) (stop *encodeError, bad error) {
+	if stop := e.look(1); stop != nil {
+		return stop, nil
 	}
 	c := d.next()
 	if c != '{' && c != '[' {
 		start := d.pos
 		_, bad := d.scalar(c, what)
 		e.work += (d.pos - start) / 64
-		return bad, nil
+		return nil, bad
 	}
 	if depth == MaxDepth {
-		return d.errorf("nested deeper than %d levels", MaxDepth), nil
+		return nil, d.errorf("nested deeper than %d levels", MaxDepth)
 	}
 	end := c + 2 // ] is two behind [, and } behind {
 	d.pos++
@@ -57,18 +57,18 @@ func (d *decoder) skim(e *encoder, depth int, what string) (bad error, err *enco
 	for {
 		if c == '{' {
 			if d.next() != '"' {
-				return d.expected("a string key"), nil
+				return nil, d.expected("a string key")
 			}
 			if _, bad := d.str(); bad != nil {
-				return bad, nil
+				return nil, bad
 			}
 			if d.next() != ':' {
-				return d.expected("':'"), nil
+				return nil, d.expected("':'")
 			}
 			d.pos++
 		}
-		if bad, err := d.skim(e, depth+1, "a value"); bad != nil || err != nil {
-			return bad, err
+		if stop, bad := d.skim(e, depth+1, "a value"); stop != nil || bad != nil {
+			return stop, bad
 		}
 		switch d.next() {
 		case ',':
@@ -77,7 +77,7 @@ func (d *decoder) skim(e *encoder, depth int, what string) (bad error, err *enco
 			d.pos++
 			return nil, nil
 		default:
-			return d.expected("',' or the end"), nil
+			return nil, d.expected("',' or the end")
 		}
 	}
 }

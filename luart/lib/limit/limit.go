@@ -138,8 +138,8 @@ var methods = map[string]lua.LGFunction{
 	// l:allow(key[, cost]): whether it may happen, and what is left.
 	"allow": func(L *lua.LState) int {
 		l := luaval.CheckSelf[*limiter](L, "rate limit", "l:allow(key)")
-		key, cost := luaval.CheckText(L, 2), 1
-		if cost = luaval.OptInt(L, 3, 1); cost < 1 || cost > 1e9 {
+		key, cost := luaval.CheckText(L, 2), luaval.OptInt(L, 3, 1)
+		if cost < 1 || cost > 1e9 {
 			luaval.ArgError(L, 3, "an integer from 1 to 1e9 expected")
 		}
 		var d limit.Decision

@@ -20,9 +20,19 @@ func Run(t *testing.T, make func(t *testing.T) store.Store) {
 		name string
 		test func(t *testing.T, s store.Store)
 	}{
-		{"values", values}, {"versions", versions}, {"expiry", expiry}, {"numbers", numbers}, {"keys", keys}, {"list", list},
-		{"rates", rates}, {"locks", locks}, {"messages", messages}, {"contexts", contexts},
-		{"one counts", oneCounts}, {"one holds", oneHolds}, {"burst is exact", burstIsExact},
+		{"values", values},
+		{"versions", versions},
+		{"expiry", expiry},
+		{"numbers", numbers},
+		{"keys", keys},
+		{"list", list},
+		{"rates", rates},
+		{"locks", locks},
+		{"messages", messages},
+		{"contexts", contexts},
+		{"one counts", oneCounts},
+		{"one holds", oneHolds},
+		{"burst is exact", burstIsExact},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, make(t)) })
 	}
