@@ -120,12 +120,14 @@ func TestTimeParse(t *testing.T) {
 				if rover.time.parse(s) then wrong[#wrong + 1] = s end
 			end
 			return table.concat(wrong, " ")`, ""},
-		{"an offset with seconds", `
+		{
+			"an offset with seconds", `
 			local paris = -2208988800 -- 9 minutes and 21 seconds east of UTC
 			local text = rover.time.format(paris, "rfc3339", "Europe/Paris")
 			local fields = rover.time.format(paris, "%F %T %z", "Europe/Paris")
 			return text, rover.time.parse(text) - paris, fields, rover.time.parse(fields, "%F %T %z") - paris`,
-			"1900-01-01T00:09:00+00:09 | 0 | 1900-01-01 00:09:21 +000921 | 0"},
+			"1900-01-01T00:09:00+00:09 | 0 | 1900-01-01 00:09:21 +000921 | 0",
+		},
 		{"not rfc3339", parse(`"yesterday"`), `nil | parsing time "yesterday": not a time in the layout "rfc3339"`},
 		{"not unix", parse(`"0x10", "unix"`), `nil | parsing time "0x10": not a time in the layout "unix"`},
 		{"unix out of range", parse(`"1e300", "unix"`), `nil | parsing time "1e300": not a time in the layout "unix"`},
