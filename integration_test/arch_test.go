@@ -77,6 +77,7 @@ luart/luaval (lua x): luart/spelling
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
+luart/redis (more): luart/topics
 luart/reference:
 luart/reqbody: luart/clock
 luart/route:
@@ -85,8 +86,9 @@ luart/scripttest (more): luart luart/clock luart/lib luart/outbound
 luart/spelling:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
-luart/store (more): luart/clock
+luart/store (more): luart/clock luart/redis luart/topics
 luart/store/storetest: luart/store
+luart/topics:
 luart/urltext:
 `
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/topics"
 )
 
 // Limits bound what a Memory keeps.
@@ -32,7 +33,7 @@ type Memory struct {
 	serial   int64 // the last version, and the last fence
 	rates    map[string]int64
 	sweepAt  int64 // when to look for full ones among rates, at the earliest
-	topics   topics
+	topics   topics.Set[[]byte]
 	calls    uint64
 }
 
@@ -50,7 +51,7 @@ const overhead = 160
 
 // NewMemory makes an engine that goes by a clock; nil is the system's.
 func NewMemory(c *clock.Clock, limits Limits) *Memory {
-	m := &Memory{clock: c, items: map[string]*entry{}, rates: map[string]int64{}, topics: topics{instant: true}}
+	m := &Memory{clock: c, items: map[string]*entry{}, rates: map[string]int64{}, topics: topics.Set[[]byte]{Instant: true}}
 	m.epoch = c.Now()
 	m.serial = m.epoch.UnixMicro() // beyond those of an earlier process
 	m.SetLimits(limits)
@@ -355,15 +356,15 @@ func (m *Memory) Publish(ctx context.Context, topic string, message []byte) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if tp := m.topics.find(topic); tp != nil {
-		tp.deliver(bytes.Clone(message))
+	if tp := m.topics.Find(topic); tp != nil {
+		tp.Deliver(bytes.Clone(message))
 	}
 	return nil
 }
 
 // Subscribe implements Store.
 func (m *Memory) Subscribe(name string, deliver func(message []byte)) (cancel func()) {
-	return m.topics.add(name, deliver, func(*topic) func() { return func() {} })
+	return m.topics.Add(name, deliver, func(*topics.Topic[[]byte]) func() { return func() {} })
 }
 
 // Sweep drops at most n items that have expired, and returns how many it has dropped.

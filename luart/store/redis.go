@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/redis"
 )
 
 // RedisOptions say which server, and how.
@@ -38,156 +37,35 @@ type RedisOptions struct {
 // It connects when it is made, and again whenever the connection is lost. While there is none calls
 // fail at once.
 type Redis struct {
-	o       RedisOptions
-	client  rueidis.ClientOption
-	address string
-	topics  topics
-
-	receiving map[string]chan struct{} // by topic: closed when nobody receives it any more; guarded by topics.mu
-
-	conn    atomic.Pointer[connection] // nil: the server does not answer
-	calls   atomic.Uint64
-	errors  atomic.Uint64
-	waiting atomic.Int64
-	latency atomic.Int64
-	misses  atomic.Int32 // calls in a row that the server has not answered
-
-	mu    sync.Mutex
-	err   error // why there is no connection
-	since time.Time
-
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	lost   chan struct{} // has the keeper look whether the server answers
-	ready  chan struct{} // closed when the first try to connect is over
-	work   sync.WaitGroup
+	o      RedisOptions
+	client *redis.Client
 }
-
-// connection is a client whose server answers, until over is closed.
-type connection struct {
-	rueidis.Client
-	over chan struct{}
-}
-
-const (
-	maxMisses    = 3                      // then the server is asked whether it is there
-	retryConnect = 250 * time.Millisecond // between tries
-	pingEvery    = 2 * time.Second
-)
 
 // NewRedis makes an engine. It does not wait for the server; an error is one of the options.
 func NewRedis(o RedisOptions) (*Redis, error) {
-	o.Timeout = cmp.Or(o.Timeout, time.Second)
-	if o.Logger == nil {
-		o.Logger = zap.NewNop()
-	}
-	client, err := rueidis.ParseURL(o.URL)
+	client, err := redis.New(redis.Options{
+		URL: o.URL, User: o.User, Password: o.Password, TLS: o.TLS, Timeout: o.Timeout, Logger: o.Logger, Name: "the store",
+	})
 	if err != nil {
-		return nil, errors.New(hideSecrets(err.Error(), o.URL))
+		return nil, err
 	}
-	client.Username = cmp.Or(o.User, client.Username)
-	client.Password = cmp.Or(o.Password, client.Password)
-	if o.TLS != nil {
-		client.TLSConfig = o.TLS
-		if len(client.InitAddress) > 0 && o.TLS.ServerName == "" {
-			client.TLSConfig = o.TLS.Clone()
-			client.TLSConfig.ServerName, _, _ = net.SplitHostPort(client.InitAddress[0])
-		}
-	}
-	if client.Sentinel.MasterSet != "" {
-		client.Sentinel.TLSConfig = client.TLSConfig
-		client.Sentinel.Username, client.Sentinel.Password = client.Username, client.Password
-	}
-	client.ClientName = cmp.Or(client.ClientName, "rover")
-	client.Dialer.Timeout = o.Timeout
-	client.ConnWriteTimeout = max(o.Timeout, time.Second)
-	client.ReadBufferEachConn, client.WriteBufferEachConn = 64<<10, 64<<10
-	client.PipelineMultiplex = 0 // calls pipeline well on few connections
-	r := &Redis{
-		o: o, client: client, address: strings.Join(client.InitAddress, ","), since: time.Now(),
-		receiving: map[string]chan struct{}{}, lost: make(chan struct{}, 1), ready: make(chan struct{}), err: errors.New("not connected yet"),
-	}
-	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.work.Go(r.keepConnected)
-	return r, nil
+	return &Redis{o: o, client: client}, nil
 }
 
-// hideSecrets takes a URL, which may have a password, out of a message.
-func hideSecrets(message, url string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(message, strconv.Quote(url), "the URL"), url, "the URL")
-}
+// AwaitFirst waits until the first try to connect is over.
+func (r *Redis) AwaitFirst(ctx context.Context) { r.client.AwaitFirst(ctx) }
 
-// do has a call made, and counts it.
+// do has a call made. What is wrong with the key is the caller's, and all else that a server answers, such
+// as LOADING, READONLY, OOM or CLUSTERDOWN, the server's.
 func (r *Redis) do(ctx context.Context, call func(ctx context.Context, c rueidis.Client) error) error {
-	if err := ctx.Err(); err != nil {
+	err := r.client.Do(ctx, call)
+	switch {
+	case err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return err
-	}
-	r.calls.Add(1)
-	conn := r.conn.Load()
-	if conn == nil {
-		r.errors.Add(1)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return fmt.Errorf("%w: %w", ErrDown, r.err)
-	}
-	r.waiting.Add(1)
-	defer r.waiting.Add(-1)
-	began := time.Now()
-	within, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, errSlow)
-	defer cancel()
-	err := call(within, conn)
-	if answered(err) {
-		r.misses.Store(0)
-		r.note(time.Since(began))
-		return redisError(err)
-	}
-	if ctx.Err() != nil { // the caller has left: that says nothing of the server
-		return ctx.Err()
-	}
-	r.errors.Add(1)
-	if within.Err() != nil {
-		err = fmt.Errorf("no answer within %s", r.o.Timeout)
-	}
-	if r.misses.Add(1) == maxMisses {
-		select {
-		case r.lost <- struct{}{}:
-		default:
-		}
-	}
-	return fmt.Errorf("%w: %w", ErrDown, err)
-}
-
-var errSlow = errors.New("the store is slow")
-
-// answered reports whether the server has answered.
-func answered(err error) bool {
-	if err == nil || rueidis.IsRedisNil(err) {
-		return true
-	}
-	_, ok := rueidis.IsRedisErr(err)
-	return ok
-}
-
-// redisError is an answer of the server that is an error: what is wrong with the key is the
-// caller's, and all else, such as LOADING, READONLY, OOM or CLUSTERDOWN, the server's.
-func redisError(err error) error {
-	if err == nil || rueidis.IsRedisNil(err) {
-		return nil
-	}
-	if strings.HasPrefix(err.Error(), "WRONGTYPE") {
+	case strings.HasPrefix(err.Error(), "WRONGTYPE"):
 		return fmt.Errorf("the key is used by something else: %w", err)
 	}
 	return fmt.Errorf("%w: %w", ErrDown, err)
-}
-
-// note smooths the latency.
-func (r *Redis) note(d time.Duration) {
-	old := r.latency.Load()
-	if old == 0 {
-		r.latency.Store(int64(d))
-		return
-	}
-	r.latency.Store(old + (int64(d)-old)/16)
 }
 
 // run has the server run a script on one key. read takes its answer.
@@ -358,22 +236,20 @@ func (r *Redis) Local() bool { return false }
 
 // Status implements Store.
 func (r *Redis) Status() Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	is := r.client.Status()
 	s := Status{
-		Engine: "redis", Address: r.address, Up: r.err == nil, Since: r.since, Calls: r.calls.Load(), Errors: r.errors.Load(),
-		Waiting: r.waiting.Load(), Latency: time.Duration(r.latency.Load()),
+		Engine: "redis", Address: is.Address, Up: is.Err == nil, Since: is.Since, Calls: is.Calls, Errors: is.Errors,
+		Waiting: is.Waiting, Latency: is.Latency,
 	}
-	if r.err != nil {
-		s.Error = r.err.Error()
+	if is.Err != nil {
+		s.Error = is.Err.Error()
 	}
 	return s
 }
 
 // Close implements Store.
 func (r *Redis) Close() error {
-	r.cancel()
-	r.work.Wait()
+	r.client.Close()
 	return nil
 }
 

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/caddy-rover/rover/luart/redis"
 )
 
 // Publish implements Store.
@@ -24,53 +24,11 @@ func (r *Redis) Publish(ctx context.Context, topic string, message []byte) error
 
 // Subscribe implements Store.
 func (r *Redis) Subscribe(name string, deliver func(message []byte)) (cancel func()) {
-	return r.topics.add(name, deliver, func(tp *topic) func() { // one at a time
-		before := r.receiving[name]
-		ctx, leave := context.WithCancel(r.ctx)
-		done := make(chan struct{})
-		r.receiving[name] = done
-		r.work.Go(func() {
-			defer close(done)
-			if before != nil { // the client does not tell two who receive the same apart
-				<-before
-			}
-			r.receive(ctx, r.o.Prefix+"t:"+name, tp)
-		})
-		return func() {
-			leave()
-			r.work.Go(func() {
-				<-done
-				r.topics.mu.Lock()
-				defer r.topics.mu.Unlock()
-				if r.receiving[name] == done {
-					delete(r.receiving, name)
-				}
-			})
+	return r.client.Subscribe(redis.Sharded, r.o.Prefix+"t:"+name, func(m *rueidis.PubSubMessage) {
+		if m == nil {
+			deliver(nil)
+		} else {
+			deliver([]byte(m.Message))
 		}
 	})
-}
-
-// receive delivers the messages of a channel, whichever connection there is, until ctx ends.
-func (r *Redis) receive(ctx context.Context, channel string, tp *topic) {
-	for ctx.Err() == nil {
-		if conn := r.conn.Load(); conn != nil {
-			began := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
-				if strings.HasSuffix(s.Kind, "subscribe") && !strings.Contains(s.Kind, "unsub") {
-					tp.deliver(nil)
-				}
-			})
-			command := conn.B().Subscribe().Channel(channel).Build()
-			if conn.Mode() == rueidis.ClientModeCluster {
-				command = conn.B().Ssubscribe().Channel(channel).Build()
-			}
-			_ = conn.Receive(began, command, func(m rueidis.PubSubMessage) {
-				tp.deliver([]byte(m.Message))
-			})
-			tp.away()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryConnect):
-		}
-	}
 }
