@@ -38,12 +38,13 @@ func TestDocsGuard(t *testing.T) {
 			for command := range strings.Lines(block) {
 				switch command = strings.TrimSpace(command); {
 				case strings.HasPrefix(command, "go build "):
-					command = strings.Replace(command, "-o caddy", "-o "+filepath.Join(dir, "caddy"), 1)
+					command = strings.Replace(command, "-o ../site/ ", "-o "+dir+"/ ", 1)
 					build := exec.CommandContext(t.Context(), "sh", "-c", command)
 					build.Dir = ".."
 					if out, err := build.CombinedOutput(); err != nil {
 						t.Fatalf("%s: %v\n%s", command, err, out)
 					}
+				case command == "cd ../site": // each command below runs there
 				case strings.HasPrefix(command, "./caddy "):
 					startCommand(t, dir, command)
 				case strings.HasPrefix(command, "curl -i "):

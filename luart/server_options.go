@@ -49,7 +49,7 @@ var ignoredOptions = map[string]serverOption{
 	"cors_origin": {seeCORS, true}, "cors_methods": {seeCORS, true}, "cors_headers": {seeCORS, true}, "cors_credentials": {seeCORS, true},
 	"cors_max_age": {seeCORS, true}, "cors_expose_headers": {seeCORS, true}, "allow_wildcard_cors_credentials": {seeCORS, true},
 	"security_headers": {seeHeaders, true}, "allow_insecure_security_header_overrides": {seeHeaders, true},
-	"rate_limit":         {"a before hook with rover.store(name):take(key, { rate = 100, per = 60 }): docs/security.md", true},
+	"rate_limit":         {"api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md", true},
 	"permissions":        {"allow and allow_net in the rover block, which grant what a script may do: docs/security.md", true},
 	"https_redirect":     {"a site address without http://, for which Caddy redirects", true},
 	"trusted_proxies":    {"trusted_proxies in the global option servers", true},

@@ -25,7 +25,7 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 		"INFO tls: the tls directive",
 		"WARN cors_origin: Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/security.md",
 		"WARN permissions: allow and allow_net in the rover block, which grant what a script may do: docs/security.md",
-		"WARN rate_limit: a before hook with rover.store(name):take(key, { rate = 100, per = 60 }): docs/security.md",
+		"WARN rate_limit: api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md",
 		"WARN security_headers: Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md",
 	}
 	if !slices.Equal(got, want) {
