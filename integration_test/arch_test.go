@@ -67,7 +67,7 @@ luart/lib/shared (lua more): luart/lib luart/luaval
 luart/lib/store (lua): luart/lib luart/luaval luart/state luart/store
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
-luart/limit: luart/store
+luart/limit: luart/clock luart/store
 luart/lint (lua): luart luart/chunk luart/hint luart/luaval luart/route luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua

@@ -34,6 +34,8 @@ type apiNode struct {
 	done     hookList
 	limits   []*limitRule
 	ud       *lua.LUserData
+
+	concurrency []*concurrencyRule
 }
 
 // hookList is api.before, api.admin.after, api.done, …: functions in the order of definition.
@@ -192,12 +194,17 @@ func nodeIndex(L *lua.LState) int {
 	return 1
 }
 
-// nodeCall is api.login.limit{…}, or api.assets.static{…}, which Rover's own server has. What else is called is a mistake
+// nodeCall is api.login.limit{…}, api.login.concurrency{…}, or api.assets.static{…}, which Rover's own server has. What else is called is a mistake
 // that the hints know as that of the language.
 func nodeCall(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
-	if n.kind == route.Static && n.name == "limit" && n.parent != nil {
-		return n.parent.addLimit(L)
+	if n.kind == route.Static && n.parent != nil {
+		switch n.name {
+		case "limit":
+			return n.parent.addLimit(L)
+		case "concurrency":
+			return n.parent.addConcurrency(L)
+		}
 	}
 	if n.kind == route.Static && n.name == "static" {
 		L.RaiseError("%s: static files are the job of Caddy's file_server behind rover: see docs/lua.md", n.lua())

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -26,9 +25,6 @@ type limitRule struct {
 
 // limitOptions are those of node.limit.
 var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure")
-
-// maxLimits bounds the limits of a script.
-const maxLimits = 1000
 
 // addLimit is node.limit{…}.
 func (n *apiNode) addLimit(L *lua.LState) int {
@@ -55,18 +51,14 @@ func (n *apiNode) addLimit(L *lua.LState) int {
 				asks = fn
 				return
 			}
-			text, _ := v.(lua.LString)
-			key := limitKey(string(text))
-			if key == nil {
-				fail(name, v, `"ip", "route", "header:<name>", "cookie:<name>" or a function`)
+			if rule.key = requestKey(v); rule.key == nil {
+				fail(name, v, keyNames+" or a function")
 			}
-			rule.key = key
 		case "name":
-			text, ok := v.(lua.LString)
-			if !ok || text == "" || len(text) > 128 {
-				fail(name, v, "a text of 1 to 128 bytes")
+			rule.name = ruleName(v)
+			if rule.name == "" {
+				fail(name, v, ruleNames)
 			}
-			rule.name = string(text)
 		case "shared":
 			if v != lua.LTrue && v != lua.LFalse {
 				fail(name, v, "a boolean")
@@ -86,15 +78,7 @@ func (n *apiNode) addLimit(L *lua.LState) int {
 	if rule.cost > o.Rate.Burst {
 		luaval.ArgError(L, 2, fmt.Sprintf("a cost of %d is more than the burst of %d: nothing would be let through", rule.cost, o.Rate.Burst))
 	}
-	if rule.name == "" {
-		rule.name = n.pathOf()
-		if len(n.limits) > 0 {
-			rule.name = fmt.Sprint(rule.name, " ", len(n.limits)+1)
-		}
-	}
-	if n.gen.rules++; n.gen.rules > maxLimits {
-		L.RaiseError("a script has at most %d limits", maxLimits)
-	}
+	rule.name = n.addRule(L, rule.name, len(n.limits))
 	if !shared {
 		o.Store = n.gen.vm.kept
 	}
@@ -145,33 +129,3 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	L.Error(failed, 0)
 	return 0
 }
-
-// limitKey returns how the key of a request is found; nil: what says no way.
-func limitKey(what string) func(x *Exchange) string {
-	kind, name, _ := strings.Cut(what, ":")
-	switch {
-	case what == "ip":
-		return addressKey
-	case what == "route":
-		return func(*Exchange) string { return "" }
-	case kind == "header" && name != "":
-		name = http.CanonicalHeaderKey(name)
-		return func(x *Exchange) string {
-			if values := x.r.Header[name]; len(values) > 0 {
-				return "header:" + strings.Join(values, ", ")
-			}
-			return addressKey(x)
-		}
-	case kind == "cookie" && name != "":
-		return func(x *Exchange) string {
-			if cookie, err := x.r.Cookie(name); err == nil {
-				return "cookie:" + cookie.Value
-			}
-			return addressKey(x)
-		}
-	}
-	return nil
-}
-
-// addressKey is the client's address. Who has no cookie or header is counted by it, too.
-func addressKey(x *Exchange) string { return "ip:" + limit.AddressKey(x.host.ClientIP(x.r)) }

@@ -26,6 +26,8 @@ type handler struct {
 	stats *routeStats     // of a route
 	limit *limitRule      // of a limit; fn is nil then
 
+	concurrency *concurrencyRule // the same, of one of concurrency
+
 	quarantine quarantine
 }
 
@@ -70,6 +72,9 @@ func newPlace(def *apiNode, path string) *route.Place[*handler] {
 	}
 	for _, rule := range def.limits {
 		p.Limits = append(p.Limits, &handler{name: rule.name, where: rule.where, route: "limit " + rule.name, limit: rule})
+	}
+	for _, rule := range def.concurrency {
+		p.Limits = append(p.Limits, &handler{name: rule.name, where: rule.where, route: "concurrency " + rule.name, concurrency: rule})
 	}
 	for _, child := range def.children {
 		p.Children = append(p.Children, newPlace(child, path+child.pattern()))

@@ -33,6 +33,9 @@ func (x *Exchange) Limit(headers http.Header) error {
 	least := int64(-1)
 	for _, h := range x.match.Limits {
 		rule := h.limit
+		if rule == nil { // it is of concurrency
+			continue
+		}
 		d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
 		if least < 0 || d.Remaining < least || !d.Allowed {
 			least = d.Remaining
@@ -42,8 +45,7 @@ func (x *Exchange) Limit(headers http.Header) error {
 		}
 		if !d.Allowed {
 			err := &LimitedError{Rule: rule.name, Retry: d.Retry, Err: d.Err}
-			x.record.setRefused(err)
-			x.record.atRun = x.summary()
+			x.refused(err)
 			return err
 		}
 	}

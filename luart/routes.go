@@ -18,9 +18,9 @@ type Route struct {
 	Done    []Hook `json:"done"`    // the same
 }
 
-// Hook is a before, after or done hook, or a limit.
+// Hook is a before, after or done hook, or a limit of either kind.
 type Hook struct {
-	Kind    string `json:"kind"`    // "before", "after", "done" or "limit"
+	Kind    string `json:"kind"`    // "before", "after", "done", "limit" or "concurrency"
 	Name    string `json:"name"`    // what it was assigned to: auth of api.before.auth
 	Pattern string `json:"pattern"` // where it stands: "/admin" for /admin and everything below
 	At      string `json:"at"`      // file:line of the definition
@@ -71,7 +71,11 @@ func (g *Generation) Hooks() []Hook {
 // hooksOf describes a node's hooks of a kind, in the order of definition.
 func hooksOf(kind string, n *route.Node[*handler], hooks []*handler) (list []Hook) {
 	for _, h := range hooks {
-		list = append(list, Hook{kind, h.name, n.Pattern, h.where})
+		of := kind
+		if h.concurrency != nil {
+			of = "concurrency"
+		}
+		list = append(list, Hook{of, h.name, n.Pattern, h.where})
 	}
 	return list
 }

@@ -155,6 +155,12 @@ func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, limited.Error())
 		return
 	}
+	places, err := x.TakePlaces(nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer places.Leave(nil)
 	decision, err := x.Run()
 	switch {
 	case err != nil:

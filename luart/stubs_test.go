@@ -159,7 +159,7 @@ func realNames(t *testing.T) map[string]bool {
 	for name := range s.gen.lifeHooks {
 		names["rover.Api."+name] = true
 	}
-	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit") {
+	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency") {
 		names["rover.Node."+name] = true
 	}
 

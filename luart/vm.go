@@ -52,6 +52,7 @@ type VM struct {
 	recentErrors               recentErrors
 	libraries                  libraryStates
 	limits                     limitCounts
+	gates                      gates
 	kept                       *store.Memory // rover.store where the operator names no server
 
 	logger  *zap.Logger

@@ -111,7 +111,8 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
 }
 
-// printScriptRoutes prints routes as a table, and the hooks that stand where nothing is routed.
+// printScriptRoutes prints routes as a table, the limits, and the hooks that stand where nothing is
+// routed.
 func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	names := func(hooks []luart.Hook) string {
@@ -134,7 +135,10 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 		return err
 	}
 	for _, h := range s.Hooks {
-		if !slices.Contains(shown, h) {
+		switch {
+		case h.Kind == "limit" || h.Kind == "concurrency":
+			fmt.Fprintf(out, "%s %s covers %s and everything below (%s)\n", h.Kind, h.Name, h.Pattern, h.At)
+		case !slices.Contains(shown, h):
 			fmt.Fprintf(out, "%s hook %s covers %s and everything below, where nothing is routed (%s)\n", h.Kind, h.Name, h.Pattern, h.At)
 		}
 	}

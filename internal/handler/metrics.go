@@ -49,6 +49,11 @@ var (
 		"Requests that a limit of a script has decided about before any Lua ran, by the limit's name and outcome: allowed, denied.", "limit", "outcome")
 	limitFailedDesc = describe("limit_store_failed_total",
 		"Decisions of a limit for which the store did not answer.", "limit")
+	concurrencyDesc = describe("concurrency",
+		"Requests to a place whose concurrency a script limits, by the rule's name and state: running, or waiting for a place.", "rule", "state")
+	concurrencyTotalDesc = describe("concurrency_total",
+		"Requests that a rule of concurrency has decided about before any Lua ran, by the rule's name and outcome: "+
+			"allowed, refused, or left, where the client did while it waited.", "rule", "outcome")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -166,6 +171,14 @@ func (m vmMetrics) collectLimits() {
 		m.counter(limitDesc, float64(c.Allowed.Load()), name, "allowed")
 		m.counter(limitDesc, float64(c.Denied.Load()), name, "denied")
 		m.counter(limitFailedDesc, float64(c.Failed.Load()), name)
+	}
+	for name, gate := range m.vm.Concurrency() {
+		s := gate.Stats()
+		m.gauge(concurrencyDesc, float64(s.Inside), name, "running")
+		m.gauge(concurrencyDesc, float64(s.Waiting), name, "waiting")
+		m.counter(concurrencyTotalDesc, float64(s.Entered), name, "allowed")
+		m.counter(concurrencyTotalDesc, float64(s.Refused), name, "refused")
+		m.counter(concurrencyTotalDesc, float64(s.Given), name, "left")
 	}
 }
 

@@ -54,7 +54,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 	h.logRefusal(err)
 	status, message, retry := http.StatusServiceUnavailable, "overloaded", h.vm.RetryAfter()
 	var limited *luart.LimitedError
+	var crowded *luart.CrowdedError
 	switch {
+	case errors.As(err, &crowded):
+		message, retry = "Too many requests at once", crowded.Retry
 	case !errors.As(err, &limited):
 	case limited.Err == nil:
 		status, message, retry = http.StatusTooManyRequests, "Too many requests", limited.Retry

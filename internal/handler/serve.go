@@ -59,23 +59,17 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	defer func() { o.end(err) }()
 
 	h.prepare(r, x)
-	if limited := h.limit(w, r, x); limited != nil {
+	leave, limited := h.limit(w, r, x)
+	if limited != nil {
 		o.decided()
 		err = h.refuse(w, r, limited)
 		o.returned(err)
 		return err
 	}
+	defer func() { leave(err) }()
 	err = h.serveExchange(x.Writer(), r, next, x, o)
 	o.returned(err)
 	return err
-}
-
-// limit asks the limits of the script. A request that an error route answers was counted before.
-func (h *Handler) limit(w http.ResponseWriter, r *http.Request, x *luart.Exchange) error {
-	if answersError(r) {
-		return nil
-	}
-	return x.Limit(w.Header())
 }
 
 // serveExchange runs Lua, and does as it has decided.

@@ -2,7 +2,8 @@
 // store's engine: in the process itself, or, where processes share the store, by leases: it takes
 // some of a key's rate at once, spends that without the store, and gives back what it does not
 // use. What is taken has left the shared rate before it is spent, so that all processes together
-// never let through more than the rate. The package knows no Lua.
+// never let through more than the rate. A [Gate] says how many may be under way at once. The
+// package knows no Lua.
 package limit
 
 import (

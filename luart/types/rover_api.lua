@@ -30,6 +30,7 @@
 ---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?, integer?, rover.Headers?> Run for every response from here and below.
 ---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
 ---@field limit fun(options: rover.Limit) How often requests to here and below may come, decided before any Lua runs: api.login.limit { rate = 5, per = 60 }.
+---@field concurrency fun(options: rover.Concurrency) How many requests to here and below may be under way at once, decided before any Lua runs: api.reports.concurrency { max = 4, wait = 10 }.
 ---@field [string] rover.Node
 
 ---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
@@ -42,6 +43,15 @@
 ---@field name? string What it counts under; limits of one name count together. Default: the path
 ---@field shared? boolean false: each machine counts for itself. Default: true
 ---@field on_failure? "local"|"closed"|"open" While the store does not answer: each machine counts for itself (the default), nothing is let through (503), or everything is.
+
+---How many requests to a place may be under way at once, until their responses have ended. One for which there is no place is
+---answered with 503 and Retry-After; see docs/rate-limits.md.
+---@class rover.Concurrency
+---@field max integer As many at once, for each key; 1 to 100000.
+---@field wait? number Seconds that a request may wait for a place, 0 to 3600; who waits longest is next. Default: 0, it does not
+---@field queue? integer As many may wait for a key, 1 to 10000. Default: 100
+---@field key? string Who is counted: "route" (the default), all together; "ip" (of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none).
+---@field name? string What it counts under; rules of one name count together. Default: the path
 
 ---What a done hook is told about a request that has ended.
 ---@class rover.Summary

@@ -1,0 +1,75 @@
+package luart
+
+import (
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/limit"
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// concurrencyRule is api.reports.concurrency{…}: how many requests may be under way at once, here
+// and below. It is asked in Go, before any Lua runs.
+type concurrencyRule struct {
+	name   string // the pattern, or what the script says
+	where  string
+	gate   *limit.Gate // the VM's of that name: versions of the script count together
+	bounds limit.Bounds
+	key    func(x *Exchange) string
+}
+
+// concurrencyOptions are those of node.concurrency.
+var concurrencyOptions = luaval.NewOptions("max", "wait", "queue", "key", "name")
+
+// The bounds of a rule that says nothing else, and those of what it may say.
+const (
+	defaultPlaceQueue = 100
+	maxPlaces         = 100_000
+	maxPlaceWait      = time.Hour
+)
+
+// addConcurrency is node.concurrency{…}.
+func (n *apiNode) addConcurrency(L *lua.LState) int {
+	n.gen.checkOpen(L)
+	rule := &concurrencyRule{where: luaval.CallerLine(L), key: routeKey}
+	rule.bounds.Queue = defaultPlaceQueue
+	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
+	integer := func(name string, v lua.LValue, most int, want string) int {
+		f, _ := v.(lua.LNumber)
+		i := int(f)
+		if lua.LNumber(i) != f || i < 1 || i > most {
+			fail(name, v, want)
+		}
+		return i
+	}
+	concurrencyOptions.Each(L, luaval.CheckTable(L, 2), 2, func(name string, v lua.LValue) {
+		switch name {
+		case "max":
+			rule.bounds.Max = integer(name, v, maxPlaces, "an integer from 1 to 100000")
+		case "queue":
+			rule.bounds.Queue = integer(name, v, limit.MaxWaiting, "an integer from 1 to 10000")
+		case "wait":
+			f, ok := v.(lua.LNumber)
+			if !ok || !(f >= 0 && float64(f) <= maxPlaceWait.Seconds()) {
+				fail(name, v, "seconds, 0 to 3600,")
+			}
+			rule.bounds.Wait = time.Duration(float64(f) * float64(time.Second))
+		case "key":
+			if rule.key = requestKey(v); rule.key == nil {
+				fail(name, v, keyNames)
+			}
+		case "name":
+			if rule.name = ruleName(v); rule.name == "" {
+				fail(name, v, ruleNames)
+			}
+		}
+	})
+	if rule.bounds.Max == 0 {
+		luaval.ArgError(L, 2, "how many at once? max is not given")
+	}
+	rule.name = n.addRule(L, rule.name, len(n.concurrency))
+	rule.gate = n.gen.vm.gates.of(n.gen.vm, rule.name)
+	n.concurrency = append(n.concurrency, rule)
+	return 0
+}

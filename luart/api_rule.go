@@ -1,0 +1,76 @@
+package luart
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/limit"
+)
+
+// maxRules bounds the limits of a script, of both kinds together.
+const maxRules = 1000
+
+// addRule counts a rule of n, of which there are others of its kind, and returns its name: what the
+// script has said, or the path.
+func (n *apiNode) addRule(L *lua.LState, name string, others int) string {
+	if n.gen.rules++; n.gen.rules > maxRules {
+		L.RaiseError("a script has at most %d limits", maxRules)
+	}
+	switch {
+	case name != "":
+		return name
+	case others > 0:
+		return fmt.Sprint(n.pathOf(), " ", others+1)
+	}
+	return n.pathOf()
+}
+
+// ruleName returns what a script calls a rule, "" where that is no name. ruleNames says what is one.
+func ruleName(v lua.LValue) string {
+	if text, ok := v.(lua.LString); ok && len(text) <= 128 {
+		return string(text)
+	}
+	return ""
+}
+
+const ruleNames = "a text of 1 to 128 bytes"
+
+// keyNames are what requestKey knows.
+const keyNames = `"ip", "route", "header:<name>", "cookie:<name>"`
+
+// requestKey returns how the key of a request is found; nil: what says no way.
+func requestKey(what lua.LValue) func(x *Exchange) string {
+	text, _ := what.(lua.LString)
+	kind, name, _ := strings.Cut(string(text), ":")
+	switch {
+	case text == "ip":
+		return addressKey
+	case text == "route":
+		return routeKey
+	case kind == "header" && name != "":
+		name = http.CanonicalHeaderKey(name)
+		return func(x *Exchange) string {
+			if values := x.r.Header[name]; len(values) > 0 {
+				return "header:" + strings.Join(values, ", ")
+			}
+			return addressKey(x)
+		}
+	case kind == "cookie" && name != "":
+		return func(x *Exchange) string {
+			if cookie, err := x.r.Cookie(name); err == nil {
+				return "cookie:" + cookie.Value
+			}
+			return addressKey(x)
+		}
+	}
+	return nil
+}
+
+// routeKey is one for all requests.
+func routeKey(*Exchange) string { return "" }
+
+// addressKey is the client's address. Who has no cookie or header is counted by it, too.
+func addressKey(x *Exchange) string { return "ip:" + limit.AddressKey(x.host.ClientIP(x.r)) }
