@@ -76,8 +76,8 @@ func TestUnmarshal(t *testing.T) {
 		{"store in memory", rover("store memory"), `{"script":"app.lua","store":{"url":"memory"}}`},
 		{"store from the environment", rover("store {env.STORE}"), `{"script":"app.lua","store":{"url":"{env.STORE}"}}`},
 		{
-			"store with everything", rover("store rediss://h {", "user u", "password {env.P}", "prefix p:", "timeout 2s", "tls_ca ca.pem", "tls_client c.pem k.pem", "tls_server_name n", "}"),
-			`{"script":"app.lua","store":{"url":"rediss://h","user":"u","password":"{env.P}","prefix":"p:","timeout":2000000000,"tls_ca":"ca.pem","tls_cert":"c.pem","tls_key":"k.pem","tls_server_name":"n"}}`,
+			"store with everything", rover("store rediss://h {", "user u", "password {env.P}", "sentinel_user s", "sentinel_password t", "prefix p:", "timeout 2s", "tls_ca ca.pem", "tls_client c.pem k.pem", "tls_server_name n", "}"),
+			`{"script":"app.lua","store":{"url":"rediss://h","user":"u","password":"{env.P}","sentinel_user":"s","sentinel_password":"t","prefix":"p:","timeout":2000000000,"tls_ca":"ca.pem","tls_cert":"c.pem","tls_key":"k.pem","tls_server_name":"n"}}`,
 		},
 		{"persist", rover("persist"), `{"script":"app.lua","persist":{}}`},
 		{"persist with an interval", rover("persist 1m"), `{"script":"app.lua","persist":{"interval":60000000000}}`},

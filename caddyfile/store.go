@@ -42,6 +42,10 @@ type Store struct {
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
 
+	// What the Sentinels ask for, if they do. Global placeholders are replaced.
+	SentinelUser     string `json:"sentinel_user,omitempty"`
+	SentinelPassword string `json:"sentinel_password,omitempty"`
+
 	// What all keys begin with; the VM's name and a colon follow. Global placeholders are
 	// replaced. Default: "rover:".
 	Prefix string `json:"prefix,omitempty"`
@@ -64,7 +68,7 @@ func (s *Store) InVM() bool { return s == nil || s.URL == "" || s.URL == StoreMe
 // Replaced returns the settings with their defaults, and with repl called for what may have
 // placeholders.
 func (s Store) Replaced(repl func(string) string) Store {
-	for _, field := range []*string{&s.URL, &s.User, &s.Password, &s.Prefix, &s.TLSCA, &s.TLSCert, &s.TLSKey, &s.TLSServerName} {
+	for _, field := range []*string{&s.URL, &s.User, &s.Password, &s.SentinelUser, &s.SentinelPassword, &s.Prefix, &s.TLSCA, &s.TLSCert, &s.TLSKey, &s.TLSServerName} {
 		*field = repl(*field)
 	}
 	s.URL = cmp.Or(s.URL, StoreMemory)
@@ -146,25 +150,29 @@ func (c *Config) parseStore(d *caddyfile.Dispenser) (err error) {
 
 // storeOptions are those of a store's block, each with the fields that its arguments go to.
 var storeOptions = map[string]func(*Store) []*string{
-	"user":            func(s *Store) []*string { return []*string{&s.User} },
-	"password":        func(s *Store) []*string { return []*string{&s.Password} },
-	"prefix":          func(s *Store) []*string { return []*string{&s.Prefix} },
-	"tls_ca":          func(s *Store) []*string { return []*string{&s.TLSCA} },
-	"tls_client":      func(s *Store) []*string { return []*string{&s.TLSCert, &s.TLSKey} },
-	"tls_server_name": func(s *Store) []*string { return []*string{&s.TLSServerName} },
-	"timeout":         nil,
+	"user":              func(s *Store) []*string { return []*string{&s.User} },
+	"password":          func(s *Store) []*string { return []*string{&s.Password} },
+	"sentinel_user":     func(s *Store) []*string { return []*string{&s.SentinelUser} },
+	"sentinel_password": func(s *Store) []*string { return []*string{&s.SentinelPassword} },
+	"prefix":            func(s *Store) []*string { return []*string{&s.Prefix} },
+	"tls_ca":            func(s *Store) []*string { return []*string{&s.TLSCA} },
+	"tls_client":        func(s *Store) []*string { return []*string{&s.TLSCert, &s.TLSKey} },
+	"tls_server_name":   func(s *Store) []*string { return []*string{&s.TLSServerName} },
+	"timeout":           nil,
 }
 
 // ParseStore reads a store, of a directive or of the global option rover:
 //
 //	store <url>|memory {
-//	    user            <name>
-//	    password        <password>
-//	    prefix          <text>
-//	    timeout         <duration>
-//	    tls_ca          <file>
-//	    tls_client      <certificate file> <key file>
-//	    tls_server_name <name>
+//	    user              <name>
+//	    password          <password>
+//	    sentinel_user     <name>
+//	    sentinel_password <password>
+//	    prefix            <text>
+//	    timeout           <duration>
+//	    tls_ca            <file>
+//	    tls_client        <certificate file> <key file>
+//	    tls_server_name   <name>
 //	}
 func ParseStore(d *caddyfile.Dispenser) (*Store, error) {
 	s := new(Store)

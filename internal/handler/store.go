@@ -44,8 +44,8 @@ func acquireStore(s *rovercaddyfile.Store, vm string, logger *zap.Logger) (store
 			return nil, err
 		}
 		redis, err := store.NewRedis(store.RedisOptions{
-			URL: s.URL, User: s.User, Password: s.Password, TLS: config, Prefix: s.Prefix + vm + ":",
-			Timeout: time.Duration(s.Timeout), Logger: logger.Named("store"),
+			URL: s.URL, User: s.User, Password: s.Password, SentinelUser: s.SentinelUser, SentinelPassword: s.SentinelPassword,
+			TLS: config, Prefix: s.Prefix + vm + ":", Timeout: time.Duration(s.Timeout), Logger: logger.Named("store"),
 		})
 		if err != nil {
 			return nil, err

@@ -28,11 +28,15 @@ type Options struct {
 	// servers of a cluster, or Sentinels, are ?addr=host:port; ?master_set=name asks Sentinels.
 	URL string
 
-	User, Password string      // in place of the URL's
-	TLS            *tls.Config // in place of what rediss:// makes
-	Timeout        time.Duration
-	Logger         *zap.Logger // nil: nothing is logged
-	Name           string      // "the store", in the log
+	User, Password string // in place of the URL's
+
+	// What Sentinels ask for. They are other servers, and mostly have no passwords.
+	SentinelUser, SentinelPassword string
+
+	TLS     *tls.Config // in place of what rediss:// makes; without ServerName it is the host of each server
+	Timeout time.Duration
+	Logger  *zap.Logger // nil: nothing is logged
+	Name    string      // "the store", in the log
 
 	// Dial connects to each server there is, also to those that a server names. nil: net.Dialer. With
 	// it there are no sockets of files.
@@ -103,16 +107,17 @@ func New(o Options) (*Client, error) {
 	}
 	option.Username = cmp.Or(o.User, option.Username)
 	option.Password = cmp.Or(o.Password, option.Password)
+	if option.TLSConfig != nil {
+		// The URL names one server: others of a cluster, and those that Sentinels name, have names
+		// of their own. The name that is dialed is checked where none is said.
+		option.TLSConfig.ServerName = ""
+	}
 	if o.TLS != nil {
 		option.TLSConfig = o.TLS
-		if len(option.InitAddress) > 0 && o.TLS.ServerName == "" {
-			option.TLSConfig = o.TLS.Clone()
-			option.TLSConfig.ServerName, _, _ = net.SplitHostPort(option.InitAddress[0])
-		}
 	}
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TLSConfig = option.TLSConfig
-		option.Sentinel.Username, option.Sentinel.Password = option.Username, option.Password
+		option.Sentinel.Username, option.Sentinel.Password = o.SentinelUser, o.SentinelPassword
 	}
 	option.ClientName = cmp.Or(option.ClientName, "rover")
 	option.Dialer.Timeout = o.Timeout

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -24,11 +25,15 @@ type RedisOptions struct {
 	// servers of a cluster, or Sentinels, are ?addr=host:port; ?master_set=name asks Sentinels.
 	URL string
 
-	User, Password string      // in place of the URL's
-	TLS            *tls.Config // in place of what rediss:// makes
-	Prefix         string      // of all keys and topics
-	Timeout        time.Duration
-	Logger         *zap.Logger // nil: nothing is logged
+	User, Password string // in place of the URL's
+
+	// What Sentinels ask for. They are other servers, and mostly have no passwords.
+	SentinelUser, SentinelPassword string
+
+	TLS     *tls.Config // in place of what rediss:// makes; without ServerName it is the host of each server
+	Prefix  string      // of all keys and topics
+	Timeout time.Duration
+	Logger  *zap.Logger // nil: nothing is logged
 }
 
 // Redis is the engine that processes share: a server of Redis 6 or later, or one like it, alone, with
@@ -37,14 +42,16 @@ type RedisOptions struct {
 // It connects when it is made, and again whenever the connection is lost. While there is none calls
 // fail at once.
 type Redis struct {
-	o      RedisOptions
-	client *redis.Client
+	o       RedisOptions
+	client  *redis.Client
+	refused atomic.Uint64 // calls that the server answered with an error of its own
 }
 
 // NewRedis makes an engine. It does not wait for the server; an error is one of the options.
 func NewRedis(o RedisOptions) (*Redis, error) {
 	client, err := redis.New(redis.Options{
-		URL: o.URL, User: o.User, Password: o.Password, TLS: o.TLS, Timeout: o.Timeout, Logger: o.Logger, Name: "the store",
+		URL: o.URL, User: o.User, Password: o.Password, SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword,
+		TLS: o.TLS, Timeout: o.Timeout, Logger: o.Logger, Name: "the store",
 	})
 	if err != nil {
 		return nil, err
@@ -64,6 +71,10 @@ func (r *Redis) do(ctx context.Context, call func(ctx context.Context, c rueidis
 		return err
 	case strings.HasPrefix(err.Error(), "WRONGTYPE"):
 		return fmt.Errorf("the key is used by something else: %w", err)
+	}
+	var unanswered *redis.Unanswered
+	if !errors.As(err, &unanswered) {
+		r.refused.Add(1)
 	}
 	return fmt.Errorf("%w: %w", ErrDown, err)
 }
@@ -201,6 +212,15 @@ func (r *Redis) List(ctx context.Context, prefix, after string, limit int) (keys
 	err = r.do(ctx, func(ctx context.Context, c rueidis.Client) error {
 		found := map[string]struct{}{} // a scan may return a key twice
 		for _, node := range c.Nodes() {
+			if c.Mode() == rueidis.ClientModeCluster { // a copy may have what is deleted already
+				role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+				if err != nil {
+					return err
+				}
+				if name, _ := role[0].ToString(); name != "master" {
+					continue
+				}
+			}
 			for cursor := uint64(0); ; {
 				entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(match).Count(1000).Build()).AsScanEntry()
 				if err != nil {
@@ -238,7 +258,7 @@ func (r *Redis) Local() bool { return false }
 func (r *Redis) Status() Status {
 	is := r.client.Status()
 	s := Status{
-		Engine: "redis", Address: is.Address, Up: is.Err == nil, Since: is.Since, Calls: is.Calls, Errors: is.Errors,
+		Engine: "redis", Address: is.Address, Up: is.Err == nil, Since: is.Since, Calls: is.Calls, Errors: is.Errors + r.refused.Load(),
 		Waiting: is.Waiting, Latency: is.Latency,
 	}
 	if is.Err != nil {

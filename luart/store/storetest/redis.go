@@ -58,7 +58,7 @@ func (s *Server) Start() {
 	var log strings.Builder
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "eady to accept connections") {
+		if strings.Contains(lines.Text(), "eady to accept connections") || strings.Contains(lines.Text(), "Sentinel ID is") {
 			go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
 			return
 		}
