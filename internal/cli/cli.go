@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -50,9 +51,7 @@ func init() {
 		Usage: "<command>",
 		Short: "Runs and checks Lua scripts, and works with those of a running Caddy",
 		CobraFunc: func(cmd *cobra.Command) {
-			for _, make := range commands {
-				cmd.AddCommand(make())
-			}
+			addCommands(cmd)
 			cmd.FParseErrWhitelist.UnknownFlags = true // of a command that there is not: say that first
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
@@ -62,4 +61,33 @@ func init() {
 			}
 		},
 	})
+}
+
+// addCommands adds the subcommands to caddy rover.
+func addCommands(rover *cobra.Command) {
+	for _, make := range commands {
+		cmd := make()
+		if cmd.Args != nil {
+			cmd.Args = sayingUsage(cmd.Args)
+		}
+		rover.AddCommand(cmd)
+	}
+}
+
+// sayingUsage has a command that is given too many or too few arguments say how it is written.
+func sayingUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if check(cmd, args) == nil {
+			return nil
+		}
+		usage, _, _ := strings.Cut(cmd.UseLine(), " [--")
+		given := "no argument was given"
+		switch n := len(args); {
+		case n == 1:
+			given = fmt.Sprintf("the argument %q was given", args[0])
+		case n > 1:
+			given = fmt.Sprintf("%d arguments were given", n)
+		}
+		return fmt.Errorf("write %s: %s; %s --help says more", strings.TrimSuffix(usage, " [flags]"), given, cmd.CommandPath())
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // Each command has a section in docs/commands.md, which names every flag of caddy rover run.
@@ -82,5 +84,22 @@ func TestReloadAsksAgain(t *testing.T) {
 	_, err := askAgain(nil, refused, func() ([]byte, error) { return nil, refused }, func() { paused++ })
 	if err == nil || paused != replacedTries {
 		t.Errorf("error %v after %d pauses", err, paused)
+	}
+}
+
+// A command that is given too many or too few arguments says how it is written.
+func TestUsageOfArguments(t *testing.T) {
+	for _, tt := range []struct{ line, want string }{
+		{"new", "write rover new <folder>: no argument was given; rover new --help says more"},
+		{"run a.lua b.lua", "write rover run <script.lua>: 2 arguments were given; rover run --help says more"},
+		{"repl a.lua b.lua", "write rover repl [<script.lua>]: 2 arguments were given; rover repl --help says more"},
+		{"top shop", `write rover top: the argument "shop" was given; rover top --help says more`},
+	} {
+		rover := &cobra.Command{Use: "rover", SilenceErrors: true, SilenceUsage: true}
+		addCommands(rover)
+		rover.SetArgs(strings.Fields(tt.line))
+		if err := rover.Execute(); err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", tt.line, err, tt.want)
+		}
 	}
 }
