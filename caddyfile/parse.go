@@ -313,7 +313,8 @@ func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
 func (c *Config) parseSet(d *caddyfile.Dispenser) error {
 	var key, value string
 	if !d.AllArgs(&key, &value) {
-		return d.ArgErr()
+		// Of a variable of the environment that is not set nothing is left.
+		return fmt.Errorf("%w (set takes a key and a value: an empty one is \"\", and a {$VARIABLE} that may be empty is \"{$VARIABLE}\")", d.ArgErr())
 	}
 	if err := checkSetKey(key); err != nil {
 		return d.WrapErr(err)

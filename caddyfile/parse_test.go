@@ -118,6 +118,7 @@ func TestUnmarshal(t *testing.T) {
 
 func TestUnmarshalErrors(t *testing.T) {
 	const wrongCount = "wrong argument count or unexpected line ending after "
+	const setTakes = ` (set takes a key and a value: an empty one is "", and a {$VARIABLE} that may be empty is "{$VARIABLE}")`
 	for _, test := range []struct {
 		name  string
 		input string
@@ -225,9 +226,9 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"a bad rule", rover("debug", "allow net a.test 10.0.0.1/8"), "allow net: rule '10.0.0.1/8': the address goes on behind the prefix: 10.0.0.0/8 is meant, or one address without a length, at Testfile:3"},
 		{"a URL for a rule", rover("allow net https://a.test"), "allow net: rule 'https://a.test': a host without a scheme expected, at Testfile:2"},
 
-		{"set without value", rover("set"), wrongCount + "'set', at Testfile:2"},
-		{"set with a key only", rover("set a"), wrongCount + "'a', at Testfile:2"},
-		{"set with two values", rover("set a b c"), wrongCount + "'b', at Testfile:2"},
+		{"set without value", rover("set"), wrongCount + "'set', at Testfile:2" + setTakes},
+		{"set with a key only", rover("set a"), wrongCount + "'a', at Testfile:2" + setTakes},
+		{"set with two values", rover("set a b c"), wrongCount + "'b', at Testfile:2" + setTakes},
 		{"set with an empty key", rover(`set "" b`), "set key is empty, at Testfile:2"},
 		{"set with a broken key", rover("set \"a\nb\" c"), `set key "a\nb" contains a control character, at Testfile:3`},
 		{"set twice", rover("set a 1", "set b 1", "set a 2"), "set key 'a' given twice, at Testfile:4"},
