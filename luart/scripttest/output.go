@@ -1,6 +1,7 @@
 package scripttest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,11 +70,22 @@ func lineOf(l observer.LoggedEntry) string {
 	line := fmt.Sprintf("%-5s %s", l.Level, l.Message)
 	fields := fieldsOf(l)
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		if v := fmt.Sprint(fields[k]); !unprinted[k] && !strings.Contains(v, "\n") {
+		if v := fieldText(fields[k]); !unprinted[k] && !strings.Contains(v, "\n") {
 			line += fmt.Sprintf("  %s=%s", k, v)
 		}
 	}
 	return line
+}
+
+// fieldText returns plain data as text: tables as JSON.
+func fieldText(v any) string {
+	switch v.(type) {
+	case map[string]any, []any:
+		if text, err := json.Marshal(v); err == nil {
+			return string(text)
+		}
+	}
+	return fmt.Sprint(v)
 }
 
 // fieldsOf returns the fields of a log line as plain data.
@@ -105,6 +117,11 @@ func fieldValue(v any) any {
 			list[i] = fieldValue(inner)
 		}
 		return list
+	case json.Marshaler: // a table that a script has logged
+		var plain any
+		if text, err := v.MarshalJSON(); err == nil && json.Unmarshal(text, &plain) == nil {
+			return plain
+		}
 	}
 	return fmt.Sprint(v)
 }
