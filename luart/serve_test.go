@@ -273,7 +273,7 @@ func (s *server) replay(source string, times int) (n int) {
 			}
 			for _, header := range headers {
 				name, value, _ := strings.Cut(header, ": ")
-				if got := strings.Join(w.Header()[name], ", "); got != value {
+				if got := strings.Join(w.Header().Values(name), ", "); got != value {
 					s.t.Errorf("%s: the header %s is %q, want %q", request, name, got, value)
 				}
 			}

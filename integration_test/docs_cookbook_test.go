@@ -1,0 +1,59 @@
+package integration_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Each page of docs/cookbook is a script, its Caddyfile and its tests, which caddy rover test finds,
+// and which pass.
+func TestDocsCookbook(t *testing.T) {
+	texts, recipes := pages(t), 0
+	dir := t.TempDir()
+	for page, text := range texts {
+		name, isRecipe := strings.CutPrefix(page, "../docs/cookbook/")
+		if !isRecipe || name == "README.md" {
+			continue
+		}
+		recipes++
+		if !strings.Contains(texts["../docs/cookbook/README.md"], "("+name+")") {
+			t.Errorf("the index of the cookbook does not name %s", name)
+		}
+		folder := filepath.Join(dir, strings.TrimSuffix(name, ".md"))
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		for _, m := range regexp.MustCompile("(?s)```lua\n-- (\\w+\\.lua)\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			files[m[1]] = m[2]
+		}
+		if m := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindStringSubmatch(text); m != nil {
+			files["Caddyfile"] = m[1]
+		}
+		for _, want := range []string{"app.lua", "app_test.lua", "Caddyfile"} {
+			if files[want] == "" {
+				t.Errorf("%s has no %s", name, want)
+			}
+		}
+		for file, content := range files {
+			write(t, filepath.Join(folder, file), content)
+		}
+	}
+	binary := filepath.Join(dir, "caddy")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/caddy")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
+	}
+	run := exec.CommandContext(t.Context(), binary, "rover", "test")
+	run.Dir = dir
+	out, err := run.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf(", 0 failed in %d files", recipes)) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
