@@ -128,7 +128,7 @@ func TestLimitsPage(t *testing.T) {
 		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
 		{"one entry of the log", []string{kib(loglimit.MaxBytes), count(loglimit.MaxFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},
-		{"the story of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
+		{"the trace of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
 		{"source that is kept for errors", []string{mib(chunk.MaxSourceBytes), kib(chunk.MaxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
 	} {
