@@ -33,10 +33,11 @@ const (
 // (["address?"] = {city = "string"}). The result has tables of its own where the schema describes
 // what is in them, so that what a client sends besides does not get further: extra says otherwise.
 //
-// It raises an error of the script for a schema that is none of these, once a value stands at its
-// place, and when the slice of VM time is over.
+// It raises an error of the script for a schema that is none of these, anywhere in it and whatever
+// the value is, and when the slice of VM time is over.
 func Check(L *lua.LState, what string, schema, v lua.LValue, extra Extra) (lua.LValue, *Faults) {
 	c := checker{L: L, extra: extra, faults: Faults{what: what}}
+	c.verify(nil, schema)
 	v = c.check(nil, schema, v)
 	if c.faults.count == 0 {
 		return v, nil
@@ -58,24 +59,16 @@ func (c *checker) check(at *place, schema, v lua.LValue) lua.LValue {
 	switch schema := schema.(type) {
 	case lua.LString:
 		want, optional := strings.CutSuffix(string(schema), "?")
-		fits, known := types[want]
-		switch {
-		case !known:
-			c.L.RaiseError("expect: %s: %q is not a type: %s", at.in(c.faults.what), want, knownTypes)
-		case optional && isMissing(v):
-		case !fits(v):
+		if !(optional && isMissing(v)) && !types[want](v) {
 			c.mismatch(at, want, v)
 		}
-		return v
 	case *lua.LTable:
 		if item := schema.RawGetInt(1); item != lua.LNil {
 			return c.items(at, item, v)
 		}
 		return c.members(at, schema, v)
-	default:
-		c.L.RaiseError("expect: %s: a type or a table expected, got %s", at.in(c.faults.what), luaval.TypeName(schema))
-		return nil
 	}
+	return v
 }
 
 // items checks an array.

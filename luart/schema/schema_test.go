@@ -164,6 +164,18 @@ func TestSchemaErrors(t *testing.T) {
 		`{ a = { b = true } }`:    `expect: a.b: a type or a table expected, got boolean`,
 		`"strng"`:                 `expect: request body: "strng" is not a type: string, `,
 		`nil`:                     `expect: request body: a type or a table expected, got nil`,
+
+		// Also where no value stands at the place.
+		`{ no = { "strng" } }`:               `expect: no[1]: "strng" is not a type: string, `,
+		`{ ["no?"] = { b = { c = true } } }`: `expect: no.b.c: a type or a table expected, got boolean`,
+		`{ a = "string", z = 1 }`:            `expect: z: a type or a table expected, got number`,
+
+		// The form in which Rover's own server describes a field.
+		`{ a = { type = "integer", required = true } }`: `expect: a.required: a type or a table expected, got boolean; ` +
+			`to say that a is of the type integer write "integer", or "integer?" where it may be missing`,
+		`{ a = { type = "string", default = "x" } }`:          `to say that a is of the type string write "string", or`,
+		`{ a = { b = { type = "string", enum = { "x" } } } }`: `number, integer, boolean, object, array, table and any are, with or without ?; to say that a.b is of the type string write "string", or`,
+		`{ ["b?"] = { type = "string", required = true } }`:   `to say that b is of the type string write "string", or`,
 	} {
 		L := newState(t)
 		s, v := eval(t, L, schema), eval(t, L, `{ a = { b = 1 } }`)
@@ -171,6 +183,22 @@ func TestSchemaErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", schema, err, want)
 		}
+	}
+}
+
+// A schema may hold itself, and may be deeper than any value.
+func TestSchemaWithoutEnd(t *testing.T) {
+	L := newState(t)
+	schema := eval(t, L, `(function()
+		local tree, deep = { name = "string" }, { "strng" }
+		tree["left?"], tree["all?"] = tree, { tree }
+		for _ = 1, 100000 do deep = { deep } end
+		tree["deep?"] = deep
+		return tree
+	end)()`)
+	v := eval(t, L, `json.decode('{"name":"a","left":{"name":"b","all":[{"name":"c","x":1},{"name":2}]},"deep":[[[]]]}')`)
+	if got, want := outcome(t, L, schema, v, Strip), "left.all[2].name: type: Must be a string, got number"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
