@@ -277,7 +277,7 @@ func diffEach(t *testing.T, file string, texts []string) (got, want []string) {
 			return table.concat(said, "\n")
 		end
 		return api`, func(s *Script) {
-		s.Timeout, s.Burst, s.MaxBody = 10*time.Minute, 20*time.Second, 64<<20
+		s.Timeout, s.Burst, s.MaxBody = 10*time.Minute, 10*time.Minute, 64<<20
 	})
 	w := s.do("POST /", escaped.String())
 	if w.Code != 200 {

@@ -104,7 +104,7 @@ func newDiffServer(t *testing.T) *server {
 			end
 			return table.concat(said, "`+luaEscape(diffAnswer)+`")
 		end
-		return api`, func(s *Script) { s.Timeout, s.Burst, s.MaxBody = 10*time.Minute, 20*time.Second, 64<<20 })
+		return api`, func(s *Script) { s.Timeout, s.Burst, s.MaxBody = 10*time.Minute, 10*time.Minute, 64<<20 })
 }
 
 // luaEscape is s between the quotes of a Lua string.

@@ -43,7 +43,7 @@ func TestConcat(t *testing.T) {
 			assert(co() == false)
 			return "ok"
 		end
-		return api`, withBurst(20*time.Second))
+		return api`, withBurst(10*time.Minute))
 	s.expect("GET /", "200 ok")
 	for _, l := range s.logged("script error") {
 		t.Error(l.ContextMap()["error"])
@@ -91,7 +91,7 @@ func TestTailCalls(t *testing.T) {
 		local api = rover.server {}
 		local function down(n) if n == 0 then error("here") end return down(n - 1) end
 		function api.get() local _ = down(1e6) end
-		return api`, withBurst(20*time.Second))
+		return api`, withBurst(10*time.Minute))
 	if got := answer(s.do("GET /", "")); got != `500 {"error":"internal error"}` {
 		t.Error(got)
 	}

@@ -354,7 +354,7 @@ func TestLockNames(t *testing.T) {
 		local api = rover.server {}
 		function api.free.get() for i = 1, 20000 do rover.lock("l" .. i):with(function() end) end return "ok" end
 		function api.held.get() for i = 1, 10001 do rover.lock("l" .. i):acquire() end end
-		return api`, withBurst(20*time.Second))
+		return api`, withBurst(10*time.Minute))
 	s.once("GET /free", "200 ok")
 	s.expectNoneInUse()
 	s.once("GET /held", `500 {"error":"internal error"}`)

@@ -34,7 +34,7 @@ func TestRELongSubject(t *testing.T) {
 			assert(not rover.re.find(s, "(z|[a-f]{1,20}){1,20}g"))
 			return "ok"
 		end
-		return api`, withBurst(20*time.Second))
+		return api`, withBurst(10*time.Minute))
 	s.expect("GET /", "200 ok")
 	for _, l := range s.logged("script error") {
 		t.Error(l.ContextMap()["error"])

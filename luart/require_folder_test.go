@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/stdlib"
@@ -106,6 +107,7 @@ func TestRequireLarge(t *testing.T) {
 		function api.wrong.get() return require("wrong") end
 		function api.ping.get() return "pong" end
 		return api`, func(s *Script) {
+		s.Burst, s.Timeout = 10*time.Minute, 0
 		s.Modules = map[string]stdlib.Module{
 			"large": {Path: "large.lua", Source: []byte(largeModule(40_000))},
 			"huge":  {Path: "huge.lua", Source: []byte(largeModule(150_000))},
