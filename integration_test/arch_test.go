@@ -40,12 +40,13 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/state
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
-luart (lua x more): luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
+luart (lua x more): luart/cookie luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
+luart/cookie:
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
@@ -54,7 +55,9 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
+	luart/lib/cookie
 	luart/luaval
+luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/luaval
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval

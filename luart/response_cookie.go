@@ -3,10 +3,10 @@ package luart
 import (
 	"math"
 	"net/http"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/cookie"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -19,8 +19,23 @@ const (
 // checkCookie returns argument n, a table, as a cookie: name and value (required), path ("/" where it
 // is left out, "" for none), domain, max_age (whole seconds; 0 deletes), expires (seconds since the
 // epoch), secure, http_only, same_site ("lax", "strict" or "none"). A cookie that browsers would drop
-// without a word is an error.
+// without a word is an error. It may also be a builder of rover.cookie, or the text of a Set-Cookie.
 func checkCookie(L *lua.LState, n int) *http.Cookie {
+	switch v := L.Get(n).(type) {
+	case *lua.LUserData:
+		if c, ok := v.Value.(*http.Cookie); ok {
+			if wrong := cookie.Wrong(c); wrong != "" {
+				luaval.ArgError(L, n, wrong)
+			}
+			return c
+		}
+	case lua.LString:
+		c, err := cookie.ParseSet(string(v))
+		if err != nil {
+			luaval.ArgError(L, n, err.Error())
+		}
+		return c
+	}
 	t := luaval.CheckTable(L, n)
 	c := &http.Cookie{Path: "/"}
 	cookieOptions.EachOf(L, t, "res:set_cookie", func(key string, v lua.LValue) {
@@ -28,10 +43,7 @@ func checkCookie(L *lua.LState, n int) *http.Cookie {
 			luaval.ArgError(L, n, "cookie field "+key+wrong)
 		}
 	})
-	if err := c.Valid(); err != nil {
-		luaval.ArgError(L, n, err.Error())
-	}
-	if wrong := wouldBeDropped(c); wrong != "" {
+	if wrong := cookie.Wrong(c); wrong != "" {
 		luaval.ArgError(L, n, wrong)
 	}
 	return c
@@ -76,28 +88,10 @@ func setCookieField(c *http.Cookie, key string, v lua.LValue) (wrong string) {
 		c.HttpOnly, ok = lua.LVAsBool(v), v.Type() == lua.LTBool
 	case "same_site":
 		text, _ := luaval.StringValue(v)
-		c.SameSite, ok = sameSites[strings.ToLower(text)]
+		c.SameSite, ok = cookie.SameSite(text)
 	}
 	if !ok {
 		return " cannot be a " + luaval.TypeName(v) + " " + v.String()
-	}
-	return ""
-}
-
-var sameSites = map[string]http.SameSite{
-	"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
-}
-
-// wouldBeDropped says why browsers take no such cookie, "" if they do.
-func wouldBeDropped(c *http.Cookie) string {
-	name := strings.ToLower(c.Name) // browsers look at the prefix in any case of letters
-	switch {
-	case c.SameSite == http.SameSiteNoneMode && !c.Secure:
-		return `browsers drop a cookie with same_site = "none" that is not secure: add secure = true`
-	case strings.HasPrefix(name, "__secure-") && !c.Secure:
-		return "browsers drop a cookie whose name begins with __Secure- and that is not secure: add secure = true"
-	case strings.HasPrefix(name, "__host-") && (!c.Secure || c.Path != "/" || c.Domain != ""):
-		return `browsers drop a cookie whose name begins with __Host- unless it has secure = true, path = "/" and no domain`
 	}
 	return ""
 }

@@ -65,7 +65,7 @@ function Response:add_header(name, value) end
 ---@return rover.Response
 function Response:remove_header(name) end
 
----Adds a Set-Cookie header.
+---Adds a Set-Cookie header: of a table, of a builder of [`rover.cookie`](rover.cookie.md), or the text of one.
 ---
 ---Errors: a name or a value that no cookie has; an unknown field; what browsers drop: a relative path, "none" without secure,
 ---__Host- and __Secure- names without what they need.
@@ -76,7 +76,7 @@ function Response:remove_header(name) end
 ---end
 ----- GET / => 200 in | Set-Cookie: sid=s1; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax
 ---```
----@param cookie rover.Cookie
+---@param cookie rover.Cookie|rover.CookieBuilder|string
 ---@return rover.Response
 function Response:set_cookie(cookie) end
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/cookie"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/encoding"
 	"github.com/caddy-rover/rover/luart/lib/env"
@@ -58,6 +59,7 @@ var libraries = []*lib.Library{
 	shared.Channel,
 	store.Library,
 	limit.Library,
+	cookie.Library,
 	metrics.Library,
 }
 

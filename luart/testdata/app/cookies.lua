@@ -17,6 +17,12 @@
 -- GET /refused/11 => 200 cookie field expires: seconds since 1970, up to the year 9999, expected, got nan; divide milliseconds by 1000
 -- GET /refused/12 => 200 cookie field max_age cannot be a string 60
 -- GET /refused/13 => 200 cookie field same_site cannot be a string some
+-- GET /built => 200 a=b; Path=/x; HttpOnly
+-- GET /line => 200 a=b; Max-Age=5
+-- GET /wrong/1 => 200 browsers drop a cookie with same_site = "none" that is not secure: add secure = true
+-- GET /wrong/2 => 200 SameSite is Lax, Strict or None
+-- GET /wrong/3 => 200 "Prio=high" is no attribute of a cookie
+-- GET /wrong/4 => 200 "a" is no Set-Cookie: http: '=' not found in cookie
 local api = rover.server {}
 local function cookie(fields)
   fields.name, fields.value = fields.name or "a", "b"
@@ -35,6 +41,14 @@ local refused = {
 }
 function api.refused.p_n.get(ctx)
   local _, message = pcall(cookie, refused[tonumber(ctx:param("n"))])
+  return (message:gsub("^.- bad argument #1 to set_cookie %((.*)%)$", "%1"))
+end
+local function taken(c) return api.text("x"):set_cookie(c):header("Set-Cookie") end
+function api.built.get() return taken(rover.cookie.set("a", "b"):path("/x"):http_only()) end
+function api.line.get() return taken("a=b; Max-Age=5") end
+local wrong = { rover.cookie.set("a", "b"):same_site("none"), "a=b; SameSite=Some", "a=b; Prio=high", "a" }
+function api.wrong.p_n.get(ctx)
+  local _, message = pcall(taken, wrong[tonumber(ctx:param("n"))])
   return (message:gsub("^.- bad argument #1 to set_cookie %((.*)%)$", "%1"))
 end
 return api
