@@ -55,7 +55,7 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
-	luart/lib/cookie
+	luart/lib/cookie luart/lib/session
 	luart/luaval
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/luaval
@@ -66,6 +66,7 @@ luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
+luart/lib/session (lua more): luart/cookie luart/lib luart/lib/store luart/luaval luart/session luart/store
 luart/lib/shared (lua more): luart/lib luart/luaval
 luart/lib/store (lua): luart/lib luart/luaval luart/state luart/store
 luart/lib/time (lua): luart/clock luart/luaval
@@ -87,6 +88,7 @@ luart/route:
 luart/schema (lua): luart/luaval
 luart/scripttest (more): luart luart/clock luart/lib luart/outbound
 luart/spelling:
+luart/session:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/store (more): luart/clock luart/redis luart/topics

@@ -19,8 +19,11 @@ import (
 )
 
 // checkCtx returns argument 1 as ctx.
-func checkCtx(L *lua.LState) *Exchange {
-	ud, ok := L.Get(1).(*lua.LUserData)
+func checkCtx(L *lua.LState) *Exchange { return checkCtxAt(L, 1) }
+
+// checkCtxAt returns argument n as ctx.
+func checkCtxAt(L *lua.LState, n int) *Exchange {
+	ud, ok := L.Get(n).(*lua.LUserData)
 	if ok {
 		switch x := ud.Value.(type) {
 		case *Exchange:
@@ -29,7 +32,11 @@ func checkCtx(L *lua.LState) *Exchange {
 			L.RaiseError("the request is over: ctx is valid until its handler returns")
 		}
 	}
-	luaval.ArgError(L, 1, "ctx expected, got "+luaval.TypeName(L.Get(1))+" (call ctx:method() with a colon)")
+	hint := ""
+	if n == 1 {
+		hint = " (call ctx:method() with a colon)"
+	}
+	luaval.ArgError(L, n, "ctx expected, got "+luaval.TypeName(L.Get(n))+hint)
 	return nil
 }
 

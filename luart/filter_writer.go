@@ -89,6 +89,7 @@ func (x *Exchange) replaceFailed(f *filterWriter) error {
 			x.upload.received = nil // it cannot be passed on any more
 			x.setErrorReply(f.failed, f.by)
 			x.outcome.reply.filters = nil
+			x.addCookies()
 		}
 		x.closeCtx()
 		x.endSlice()

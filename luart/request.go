@@ -70,8 +70,11 @@ type Exchange struct {
 	answersFor int         // the status of the error that the request is answered for (handle_errors); 0: none
 	asked      *question   // of a matcher or a policy: ctx cannot change the request; nil: it is served
 	trace      *Trace      // nil: nobody has asked for it
+	head       *headWork   // what libraries do before the head is sent; nil: nothing
 	done       *doneWatch  // what done hooks will be told; nil: there are none
 	over       *doneWatch  // the request has ended, and its done hooks run; nil: it has not
+
+	headSettled bool // what is said about the head of the response comes too late
 
 	// editsFailed counts the calls of edit_json that have not succeeded. What they were to change
 	// must not go on as it is: on_failure pass does not hold.
@@ -179,6 +182,7 @@ func (x *Exchange) closeCtx() {
 		x.stream.unregister()
 	}
 	x.luaCtx.invalidate(x.done != nil)
+	x.head.end()
 	for _, b := range x.upload.bodies {
 		b.over = true
 	}

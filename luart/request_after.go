@@ -25,6 +25,9 @@ func (x *Exchange) runAfter() {
 			x.outcome.reply = res
 		}
 	}
+	if x.outcome.decision == Answer && !x.outcome.clientGone() {
+		x.doHeadWork(true)
+	}
 	if x.outcome.decision == Answer && (x.startStream(x.outcome.reply.stream != made) || x.outcome.reply.filters != nil) {
 		return
 	}

@@ -19,6 +19,9 @@ func (x *Exchange) runPhase() {
 	switch x.phase {
 	case phaseHandlers:
 		x.runHandlers()
+		if x.outcome.decision != Answer || len(x.match.After) > 0 { // else runAfter does it
+			x.doHeadWork(x.outcome.decision != Answer && len(x.match.After) == 0)
+		}
 		x.runAfter()
 		x.forward.dropUnsent(&x.outcome.reply)
 	case phaseAfter:
@@ -32,5 +35,8 @@ func (x *Exchange) runPhase() {
 		x.setStreamReply()
 	case phaseQuestion:
 		x.answerQuestion()
+	}
+	if x.phase != phaseProduce {
+		x.addCookies()
 	}
 }

@@ -62,6 +62,9 @@ func (x *Exchange) Run() (Decision, error) {
 			x.forward.dropAll(&x.outcome.reply, x.gen.logger)
 		}
 	}
+	if x.head != nil && x.outcome.decision != Answer && !x.WantsAfter() {
+		x.head.addTo(x.w.Header()) // of whatever response there will be
+	}
 	return x.outcome.decision, err
 }
 

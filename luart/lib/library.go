@@ -87,6 +87,10 @@ type VM interface {
 	// Caller returns the call that runs now. Only the holder may call it.
 	Caller() Caller
 
+	// Request returns argument n of a function, a ctx whose request is answered still. It raises
+	// where there is none. Only the holder may call it.
+	Request(L *lua.LState, n int) Request
+
 	// Clock is what scripts go by; tests move it. nil is the system's. Any goroutine may use it.
 	Clock() *clock.Clock
 

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	"github.com/caddy-rover/rover/luart/lib/session"
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/lib/store"
 	libtime "github.com/caddy-rover/rover/luart/lib/time"
@@ -60,6 +61,7 @@ var libraries = []*lib.Library{
 	store.Library,
 	limit.Library,
 	cookie.Library,
+	session.Library,
 	metrics.Library,
 }
 

@@ -188,7 +188,7 @@ func get(L *lua.LState) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	v, err := decode(L, item.Value)
+	v, err := Decode(L, item.Value)
 	if err != nil {
 		return failed(L, err)
 	}

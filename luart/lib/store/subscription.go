@@ -161,7 +161,7 @@ var subscriptionMethods = map[string]lua.LGFunction{
 			L.Push(lua.LString(why))
 			return 2
 		}
-		v, err := decode(L, message)
+		v, err := Decode(L, message)
 		if err != nil {
 			return failed(L, err)
 		}
@@ -179,7 +179,7 @@ var subscriptionMethods = map[string]lua.LGFunction{
 					L.Push(lua.LNil)
 					return 1
 				}
-				if v, err := decode(L, message); why == "" && err == nil {
+				if v, err := Decode(L, message); why == "" && err == nil {
 					L.Push(v)
 					return 1
 				}

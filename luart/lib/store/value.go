@@ -23,14 +23,16 @@ func checkValue(L *lua.LState, n int) []byte {
 	if v == lua.LNil {
 		luaval.ArgTypeError(L, n, "value other than nil")
 	}
-	data, err := encode(L, v)
+	data, err := Encode(L, v)
 	if err != nil {
 		luaval.ArgError(L, n, err.Error())
 	}
 	return data
 }
 
-func encode(L *lua.LState, v lua.LValue) ([]byte, error) {
+// Encode returns a value other than nil, plain data, as the bytes that a store keeps. What is none, and
+// what is too large, is an error.
+func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 	switch v := v.(type) {
 	case lua.LString:
 		if len(v) >= engine.MaxValue {
@@ -56,8 +58,8 @@ func encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 
 var errForeign = errors.New("the value is not one of rover.store")
 
-// decode reads what encode has written. Data may be anything.
-func decode(L *lua.LState, data []byte) (lua.LValue, error) {
+// Decode reads what Encode has written. Data may be anything.
+func Decode(L *lua.LState, data []byte) (lua.LValue, error) {
 	if n, ok := engine.ParseNumber(data); ok {
 		return lua.LNumber(n), nil
 	}

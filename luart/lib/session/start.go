@@ -1,0 +1,115 @@
+package session
+
+import (
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/cookie"
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+const (
+	tokenHeader = "X-Csrf-Token"
+	tokenField  = "csrf_token"
+)
+
+// start returns the session of argument n, a ctx: the same one each time it is asked. It raises a 403
+// for what another site has its visitors send, and a 503 where the store does not answer.
+func (st *store) start(L *lua.LState, n int) *visit {
+	req := st.vm.Request(L, n)
+	if s, ok := req.Value(st).(*visit); ok {
+		return s
+	}
+	unsafe := !isSafe(req.HTTP())
+	if st.origins != nil && unsafe {
+		if err := st.origins.Check(asUnsafe(req.HTTP())); err != nil {
+			luaval.RaiseStatus(L, http.StatusForbidden, "the request comes from another site")
+		}
+	}
+	s := st.fresh(req)
+	s.closed = req.Settled()
+	if err := s.read(L, cookieOf(req.HTTP(), st.cookie.Name)); err != nil {
+		if !st.open {
+			luaval.RaiseStatus(L, http.StatusServiceUnavailable, "sessions are not available: "+err.Error())
+		}
+		st.noteDown(err)
+		s.state = stateUnsaved
+	}
+	if other, ok := req.Value(st).(*visit); ok { // begun while this one was read
+		return other
+	}
+	req.SetValue(st, s)
+	req.BeforeHead(s.beforeHead)
+	if st.tokens && unsafe {
+		if ok, why := s.checkToken(L, n); !ok {
+			luaval.RaiseStatus(L, http.StatusForbidden, why)
+		}
+	}
+	return s
+}
+
+// isSafe reports whether a request changes nothing, by its method. One for a WebSocket is none:
+// what goes through it nobody asks for a token.
+func isSafe(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return !strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	}
+	return false
+}
+
+// asUnsafe is a request as net/http takes it for one that changes something.
+func asUnsafe(r *http.Request) *http.Request {
+	if r.Method != http.MethodGet {
+		return r
+	}
+	c := *r
+	c.Method = http.MethodPost
+	return &c
+}
+
+// cookieOf returns the value of the cookie of a name. Where there are several with different values
+// somebody else has set one of them, for a domain or a path above: then there is none.
+func cookieOf(r *http.Request, wanted string) string {
+	found, n := "", 0
+	cookie.Each(r.Header, func(name, value string) bool {
+		if name == wanted && (n == 0 || value != found) {
+			found = value
+			n++
+		}
+		return true
+	})
+	if n > 1 {
+		return ""
+	}
+	return found
+}
+
+// checkToken reports whether the request of argument n has a token of the session, in the header
+// X-CSRF-Token or the field csrf_token of a form; why it has not.
+func (s *visit) checkToken(L *lua.LState, n int) (ok bool, why string) {
+	r := s.st.vm.Request(L, n).HTTP()
+	token := r.Header.Get(tokenHeader)
+	if token == "" && isForm(r) {
+		callMethod(L, n, "body", 1)
+		body := L.GetTop()
+		callMethod(L, body, "form", 1)
+		token, _ = luaval.StringValue(L.GetField(L.Get(-1), tokenField))
+		L.SetTop(body - 1)
+	}
+	switch {
+	case token == "":
+		return false, "the CSRF token is missing"
+	case !s.hasToken(token):
+		return false, "the CSRF token is not one of this session"
+	}
+	return true, ""
+}
+
+func isForm(r *http.Request) bool {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	return kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
+}

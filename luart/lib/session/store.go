@@ -1,0 +1,402 @@
+// Package session is rover.session: what a client is remembered by from one request to the next. It
+// is kept in the store of the script, in the VM or on a server, or sealed in the client's cookie.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/cookie"
+	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/session"
+	engine "github.com/caddy-rover/rover/luart/store"
+)
+
+//go:embed session.lua
+var stubs string
+
+// Library is rover.session.
+var Library = &lib.Library{
+	Name: "session", Stubs: stubs,
+	Makes:    map[string]string{"new": "session store"},
+	Options:  map[string]luaval.OptionsAt{"new": options.At(1)},
+	Explains: true,
+	NewState: func(vm lib.VM) any {
+		return &metas{
+			store:   luaval.NewType(vm.L(), "session store", storeMethods, nil),
+			session: luaval.NewType(vm.L(), "session", sessionMethods, nil),
+			compat:  luaval.NewType(vm.L(), "session value", compatMethods, nil),
+		}
+	},
+	Open: open,
+}
+
+// metas are the types of a VM.
+type metas struct{ store, session, compat *lua.LTable }
+
+const (
+	defaultTTL    = time.Hour
+	defaultMaxAge = 7 * 24 * time.Hour
+
+	maxName = 128
+
+	// A session is marked as used when a tenth of its idle time has passed since it was: so most
+	// requests only read it.
+	touches = 10
+
+	// maxCookie is what browsers take of a cookie, with its name and its attributes.
+	maxCookie = 4096
+)
+
+var options = luaval.NewOptions("name", "cookie_name", "ttl", "max_age", "secure", "http_only", "same_site", "domain", "path",
+	"sealed", "csrf", "trusted_origins", "on_failure", "compat")
+
+// store is what rover.session.new has made.
+type store struct {
+	vm     lib.VM
+	metas  *metas
+	engine engine.Store
+	random io.Reader
+
+	name    string
+	cookie  http.Cookie // what all cookies have
+	ttl     time.Duration
+	maxAge  time.Duration
+	sealer  *session.Sealer // nil: they are in the store
+	room    int             // for a record
+	open    bool            // on_failure
+	origins *http.CrossOriginProtection
+	tokens  bool // csrf = "token"
+	compat  bool
+
+	warned   bool      // that the client speaks plain HTTP
+	failedAt time.Time // it was logged last that the store is down
+}
+
+func open(s *lib.Scope) lua.LValue {
+	random := s.Grants.FakeRandom
+	if random == nil {
+		random = rand.Reader
+	}
+	t := s.L().NewTable()
+	s.L().SetFuncs(t, map[string]lua.LGFunction{
+		"new": func(L *lua.LState) int {
+			st := &store{vm: s.VM, metas: s.State.(*metas), engine: s.Store, random: random}
+			st.read(L, luaval.OptTable(L, 1))
+			L.Push(luaval.NewObject(st.metas.store, st))
+			return 1
+		},
+		// rover.session.middleware(store): a before hook.
+		"middleware": func(L *lua.LState) int {
+			st := luaval.CheckSelf[*store](L, "session store", "rover.session.middleware(store)")
+			L.Push(L.NewFunction(func(L *lua.LState) int {
+				s := st.start(L, 1)
+				callMethod(L, 1, "set", 0, lua.LString("session"), luaval.NewObject(st.metas.session, s))
+				return 0
+			}))
+			return 1
+		},
+	})
+	return t
+}
+
+// callMethod calls a method of argument n. Its results are on the stack.
+func callMethod(L *lua.LState, n int, name string, results int, args ...lua.LValue) {
+	self := L.Get(n)
+	L.Push(L.GetField(self, name))
+	L.Push(self)
+	for _, arg := range args {
+		L.Push(arg)
+	}
+	L.Call(1+len(args), results)
+}
+
+// read reads the options of rover.session.new.
+func (st *store) read(L *lua.LState, t *lua.LTable) {
+	c := &st.cookie
+	c.Path, c.Secure, c.HttpOnly, c.SameSite = "/", true, true, http.SameSiteLaxMode
+	st.ttl, st.maxAge = defaultTTL, 0
+	csrf, origins, keys := true, []string(nil), []string(nil)
+	if t != nil {
+		options.Each(L, t, 1, func(name string, v lua.LValue) {
+			want, ok := st.readOption(name, v)
+			switch name {
+			case "csrf":
+				want, ok = `true, false or "token"`, v == lua.LTrue || v == lua.LFalse || v == lua.LString("token")
+				csrf, st.tokens = v != lua.LFalse, v == lua.LString("token")
+			case "trusted_origins":
+				origins, ok = texts(v)
+				want = "a list of origins"
+			case "sealed":
+				keys, ok = texts(v)
+				want = "a key or a list of keys"
+			}
+			if !ok {
+				if name == "sealed" { // the value may be a secret
+					luaval.ArgError(L, 1, "option 'sealed': "+want+" expected")
+				}
+				luaval.CheckOption(L, 1, name, v, want)
+			}
+		})
+	}
+	if c.Name == "" {
+		if c.Name = "rover_session"; c.Secure && c.Path == "/" && c.Domain == "" {
+			c.Name = "__Host-rover_session" // browsers take it from this host alone, over HTTPS
+		}
+	}
+	if wrong := cookie.Wrong(c); wrong != "" {
+		luaval.ArgError(L, 1, wrong)
+	}
+	if st.name == "" {
+		st.name = c.Name
+	}
+	if st.maxAge == 0 {
+		st.maxAge = max(defaultMaxAge, st.ttl)
+	}
+	if st.ttl > st.maxAge {
+		luaval.ArgError(L, 1, "option 'ttl': at most max_age expected: no session is idle for longer than it lives")
+	}
+	st.room = session.MaxBytes
+	if keys != nil {
+		var err error
+		if st.sealer, err = session.NewSealer(keys, st.name); err != nil {
+			luaval.ArgError(L, 1, "option 'sealed': "+err.Error())
+		}
+		longest := *c
+		longest.MaxAge = int(st.maxAge / time.Second)
+		st.room = session.Room(maxCookie - len(longest.String()))
+	}
+	if csrf {
+		st.origins = http.NewCrossOriginProtection()
+		for _, origin := range origins {
+			if err := st.origins.AddTrustedOrigin(origin); err != nil {
+				luaval.ArgError(L, 1, "option 'trusted_origins': "+err.Error())
+			}
+		}
+	} else if origins != nil {
+		luaval.ArgError(L, 1, "option 'trusted_origins': nothing asks for it with csrf = false")
+	}
+}
+
+// readOption reads an option; want says what it is to be where it is not ok.
+func (st *store) readOption(name string, v lua.LValue) (want string, ok bool) {
+	c := &st.cookie
+	text, isText := v.(lua.LString)
+	flag := func(to *bool) (string, bool) {
+		*to = v == lua.LTrue
+		return "a boolean", v == lua.LTrue || v == lua.LFalse
+	}
+	life := func(to *time.Duration) (string, bool) {
+		n, isNumber := v.(lua.LNumber)
+		d, fine := luaval.Seconds(float64(n))
+		*to = d
+		return "seconds, from 1 to 400 days,", isNumber && fine && d >= time.Second && d <= 400*24*time.Hour
+	}
+	switch name {
+	case "name":
+		st.name = string(text)
+		return fmt.Sprintf("a text of 1 to %d bytes", maxName), isText && text != "" && len(text) <= maxName
+	case "cookie_name":
+		c.Name = string(text)
+		return fmt.Sprintf("a text of 1 to %d bytes", maxName), isText && text != "" && len(text) <= maxName
+	case "ttl":
+		return life(&st.ttl)
+	case "max_age":
+		return life(&st.maxAge)
+	case "secure":
+		return flag(&c.Secure)
+	case "http_only":
+		return flag(&c.HttpOnly)
+	case "same_site":
+		c.SameSite, ok = cookie.SameSite(string(text))
+		return `"lax", "strict" or "none"`, ok
+	case "domain":
+		c.Domain = string(text)
+		return "a domain", isText
+	case "path":
+		c.Path = string(text)
+		return "a path that begins with /", strings.HasPrefix(c.Path, "/")
+	case "on_failure":
+		st.open = text == "open"
+		return `"closed" or "open"`, text == "open" || text == "closed"
+	case "compat":
+		return flag(&st.compat)
+	}
+	return "", true
+}
+
+// texts is a text, or a list of at least one.
+func texts(v lua.LValue) (list []string, ok bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return []string{string(v)}, true
+	case *lua.LTable:
+		for i := 1; i <= v.Len(); i++ {
+			text, ok := v.RawGetInt(i).(lua.LString)
+			if !ok {
+				return nil, false
+			}
+			list = append(list, string(text))
+		}
+		return list, len(list) > 0
+	}
+	return nil, false
+}
+
+// storeMethods are those of what rover.session.new returns.
+var storeMethods = map[string]lua.LGFunction{
+	// st:start(ctx): the session of a request.
+	"start": func(L *lua.LState) int {
+		st := checkStore(L, "st:start(ctx)")
+		L.Push(luaval.NewObject(st.metas.session, st.start(L, 2)))
+		return 1
+	},
+	// st:create(): a session that belongs to no request. It is stored by save.
+	"create": func(L *lua.LState) int {
+		st := checkStore(L, "st:create()")
+		L.Push(luaval.NewObject(st.metas.session, st.fresh(nil)))
+		return 1
+	},
+	"get": func(L *lua.LState) int {
+		st := checkStore(L, "st:get(id)")
+		return st.find(L, luaval.CheckText(L, 2), false)
+	},
+	"get_or_create": func(L *lua.LState) int {
+		st := checkStore(L, "st:get_or_create(id)")
+		id := ""
+		if L.Get(2) != lua.LNil {
+			id = luaval.CheckText(L, 2)
+		}
+		return st.find(L, id, true)
+	},
+	// st:exists(id): a boolean.
+	"exists": func(L *lua.LState) int {
+		st := checkStore(L, "st:exists(id)")
+		s := st.fresh(nil)
+		found, err := s.load(L, luaval.CheckText(L, 2))
+		if err != nil {
+			return failed(L, err)
+		}
+		L.Push(lua.LBool(found))
+		return 1
+	},
+	// st:delete(id): whether there was one.
+	"delete": func(L *lua.LState) int {
+		st := checkStore(L, "st:delete(id)")
+		id := luaval.CheckText(L, 2)
+		st.checkStored(L)
+		found := false
+		var err error
+		if session.IsID(id) {
+			err = st.call(L, "delete", func(ctx context.Context) error {
+				var wrong error
+				found, wrong = st.engine.Delete(ctx, st.key(id))
+				return wrong
+			})
+		}
+		if err != nil {
+			return failed(L, err)
+		}
+		L.Push(lua.LBool(found))
+		return 1
+	},
+	"cookie_name": func(L *lua.LState) int {
+		L.Push(lua.LString(checkStore(L, "st:cookie_name()").cookie.Name))
+		return 1
+	},
+}
+
+func checkStore(L *lua.LState, example string) *store {
+	return luaval.CheckSelf[*store](L, "session store", example)
+}
+
+// checkStored raises where sessions are sealed in their cookies: nobody else has them.
+func (st *store) checkStored(L *lua.LState) {
+	if st.sealer != nil {
+		L.RaiseError("rover.session: sealed sessions are in their cookies only, and cannot be found by an id")
+	}
+}
+
+// find pushes the session of an id, or where there is none nil, or a fresh one.
+func (st *store) find(L *lua.LState, id string, create bool) int {
+	st.checkStored(L)
+	s := st.fresh(nil)
+	found, err := s.load(L, id)
+	switch {
+	case err != nil:
+		return failed(L, err)
+	case !found && !create:
+		L.Push(lua.LNil)
+	default:
+		L.Push(luaval.NewObject(st.metas.session, s))
+	}
+	return 1
+}
+
+// failed pushes nil and what has gone wrong.
+func failed(L *lua.LState, err error) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString("store: " + err.Error()))
+	return 2
+}
+
+// call has the engine asked, and gives up the hold meanwhile where that takes time. It returns
+// the engine's error. ask must not touch what others may meanwhile: the session.
+func (st *store) call(L *lua.LState, what string, ask func(ctx context.Context) error) (err error) {
+	if st.engine.Local() {
+		return ask(context.Background())
+	}
+	st.vm.Caller().Await(L, lib.WaitsOn{What: "rover.session:" + what, Which: st.name}, func(ctx context.Context) { err = ask(ctx) })
+	return err
+}
+
+// key is that of a session in the engine.
+func (st *store) key(id string) string { return "session:" + st.name + ":" + session.Key(id) }
+
+// now is the time in whole milliseconds, as records have it.
+func (st *store) now() time.Time { return st.vm.Clock().Now().Truncate(time.Millisecond) }
+
+// lifetime is how long a record may be idle from now, 0 or less: it is over.
+func (st *store) lifetime(r session.Record, now time.Time) time.Duration {
+	return min(st.ttl, r.Created.Add(st.maxAge).Sub(now))
+}
+
+// isOver reports whether a record was idle for too long, or is too old.
+func (st *store) isOver(r session.Record, now time.Time) bool {
+	return now.Sub(r.Touched) > st.ttl || now.Sub(r.Created) >= st.maxAge
+}
+
+// isDue reports whether a record is to be marked as used.
+func (st *store) isDue(r session.Record, now time.Time) bool {
+	return now.Sub(r.Touched) >= st.ttl/touches
+}
+
+// noteDown logs that sessions go on without the store, once in a while.
+func (st *store) noteDown(err error) {
+	if now := st.vm.Clock().Now(); st.failedAt.IsZero() || now.Sub(st.failedAt) >= time.Minute {
+		st.failedAt = now
+		st.vm.Logger().Warn("sessions are neither read nor saved", zap.String("session_store", st.name), zap.Error(err),
+			zap.String("remedy", `while the store is down sessions are empty, because of on_failure = "open"`))
+	}
+}
+
+// notePlain logs once that browsers do not keep the cookies.
+func (st *store) notePlain(protocol string) {
+	if st.warned || protocol != "http" || !st.cookie.Secure {
+		return
+	}
+	st.warned = true
+	st.vm.Logger().Warn("the session cookie is secure, and the request came over plain HTTP: browsers keep it on localhost at most",
+		zap.String("session_store", st.name),
+		zap.String("remedy", "serve the site over HTTPS; behind a proxy that does, name it in trusted_proxies; secure = false is for tests"))
+}
