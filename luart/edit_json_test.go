@@ -96,6 +96,7 @@ func TestEditResponseJSON(t *testing.T) {
 		{"GET /?kind=mask", "text/html", "", "302 ", 302},
 		{"GET /?kind=mask", "application/json", "", "204 ", 204},
 		{"GET /?kind=mask", "", "", "304 ", 304},
+		{"GET /?kind=mask", "application/json", doc, "205 ", 205}, // it must have none, and has
 
 		{"GET /?kind=mask", "text/html", "<b>a@b</b>", `502 {"error":"response body: Content-Type \"text/html\" is not JSON: application/json, or a type that ends in +json"}`, 0},
 		{"GET /?kind=mask", "application/json, text/html", doc, `502 {"error":"response body: Content-Type \"application/json, text/html\" is not JSON: application/json, or a type that ends in +json"}`, 0},

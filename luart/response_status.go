@@ -9,10 +9,13 @@ import (
 // turned puts the headers right of a response that came with one status and is sent with
 // another, if what came cannot be the body of that. It reports whether that is so: then no body
 // is sent, since there is none, the status forbids it, or it is a part (206), which the client
-// of an error would take for all that there is.
+// of an error would take for all that there is. A 205 is turned even where it stays one: net/http
+// sends the body that a service has put into it, and no hook has seen that.
 func turned(h http.Header, came, status int) bool {
 	part := came == http.StatusPartialContent && status >= 300
-	if came == status || !bodyless(came) && !bodyless(status) && !part {
+	switch {
+	case status == http.StatusResetContent:
+	case came == status, !bodyless(came) && !bodyless(status) && !part:
 		return false
 	}
 	// They tell of a body that does not follow. A length makes the client wait for it.

@@ -25,6 +25,8 @@ func TestTurned(t *testing.T) {
 		{206, 416, true, "0", `"a"`},
 		{206, 302, true, "0", `"a"`},
 		{206, 205, true, "0", `"a"`},
+		{205, 205, true, "0", `"a"`},
+		{205, 200, true, "0", `"a"`},
 	} {
 		h := http.Header{"Content-Length": {"6"}, "Etag": {`"a"`}, "Trailer": {"X"}, "Content-Range": {"bytes 0-5/9"}}
 		if got := turned(h, c.came, c.status); got != c.turned {
