@@ -189,6 +189,10 @@ func (vm *VM) over(c *call) error {
 		}
 		return errClientGone
 	}
+	// Close ends waits and the loop, one after the other.
+	if vm.stopping.Err() != nil {
+		return errStopping
+	}
 	select {
 	case <-vm.loop.Stopping():
 		return errStopping

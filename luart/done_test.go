@@ -364,6 +364,23 @@ func TestDoneAtTheEnd(t *testing.T) {
 	}
 }
 
+// Close ends waits and the loop, one after the other: a wait that ends between the two has no response.
+func TestStopWhileNextWaits(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.w_rest.get(ctx)
+			local ok, why = pcall(ctx.next, ctx)
+			rover.log.info(tostring(ok) .. " " .. tostring(why))
+			return ctx:next()
+		end
+		return api`)
+	s.next = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	p := s.beginWaiting("GET /x")
+	s.vm.stop()
+	p.expect(unavailable)
+	s.awaitLine("false app.lua:4: the server is stopping")
+}
+
 // What outlasts even that is said.
 func TestDoneTooLate(t *testing.T) {
 	s := newServer(t, inDone+"return api")
