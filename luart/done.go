@@ -283,6 +283,11 @@ func (vm *VM) keepOpenForDone(ctx context.Context) (took func() int) {
 	}
 }
 
+// DoneLeft returns how many requests have done hooks that have not ended. After Close these are
+// requests that others, who got them from a script, have not ended: nobody runs their hooks any
+// more. Any goroutine may call it.
+func (vm *VM) DoneLeft() int { return vm.done.left() }
+
 // lost says that the VM has closed before the hooks could run.
 func (f *finished) lost() {
 	f.x.gen.logger.Error("done hooks have not run: the server has stopped",

@@ -55,6 +55,13 @@ func (c *doneCount) leave(ended bool) {
 	}
 }
 
+// left returns how many requests have begun whose hooks have not ended.
+func (c *doneCount) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
 // close refuses further requests. What it returns is closed when there is none any more whose
 // hooks have not ended.
 func (c *doneCount) close() <-chan struct{} {

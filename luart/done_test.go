@@ -394,6 +394,9 @@ func TestDoneTooLate(t *testing.T) {
 	if cut := s.vm.Close(ended); cut != 0 {
 		t.Errorf("%d handlers were cut", cut)
 	}
+	if n := s.vm.DoneLeft(); n != 1 {
+		t.Errorf("%d requests are left", n)
+	}
 	close(leave)
 	<-p.result
 	s.awaitLine("done hooks have not run: the server has stopped")

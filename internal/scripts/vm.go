@@ -136,6 +136,9 @@ func (vm *VM) Destruct() error {
 	if cut := vm.Close(ctx); cut > 0 {
 		caddy.Log().Named("http.handlers.rover").Warn("handlers were cut short", zap.Int("count", cut))
 	}
+	if left := vm.DoneLeft(); left > 0 {
+		caddy.Log().Named("http.handlers.rover").Error("done hooks have not run: the server has stopped", zap.Int("requests", left))
+	}
 	return nil
 }
 
