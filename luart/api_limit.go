@@ -120,7 +120,7 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	}
 	failed := luaval.NewError(http.StatusTooManyRequests, "Too many requests")
 	headers := L.NewTable()
-	if d.Err != nil {
+	if !d.TooOften() {
 		failed = luaval.NewError(http.StatusServiceUnavailable, "the limit cannot be asked")
 	} else if d.Retry > 0 {
 		headers.RawSetString("Retry-After", lua.LString(strconv.FormatInt(wholeSeconds(d.Retry), 10)))

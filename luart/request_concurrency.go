@@ -91,7 +91,7 @@ func (x *Exchange) TakePlaces(outer *Places) (*Places, error) {
 
 // refused remembers that a rule did not let the request through.
 func (x *Exchange) refused(err error) {
-	x.record.setRefused(err)
+	x.record.setRefused(ClientLeft(x.r, err))
 	x.record.atRun = x.summary()
 }
 

@@ -44,7 +44,10 @@ func (x *Exchange) Limit(headers http.Header) error {
 			headers["Ratelimit-Reset"] = []string{strconv.FormatInt(wholeSeconds(d.Reset), 10)}
 		}
 		if !d.Allowed {
-			err := &LimitedError{Rule: rule.name, Retry: d.Retry, Err: d.Err}
+			err := &LimitedError{Rule: rule.name, Retry: d.Retry}
+			if !d.TooOften() {
+				err.Err = d.Err
+			}
 			x.refused(err)
 			return err
 		}

@@ -94,11 +94,12 @@ func (r *record) result(o *outcome) string {
 	return Answered
 }
 
-// setRefused remembers that Run has refused the request.
-func (r *record) setRefused(err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		r.left = true
-	} else {
-		r.refused = true
-	}
+// setRefused remembers that the request was refused, or that its client has left before.
+func (r *record) setRefused(left bool) { r.left, r.refused = left, !left }
+
+// ClientLeft reports whether err, for which r was refused, says that the client has left. The time
+// of something else that was waited for, such as a store, ends with an error of the same kind.
+func ClientLeft(r *http.Request, err error) bool {
+	return r.Context().Err() != nil &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }

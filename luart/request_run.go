@@ -48,12 +48,12 @@ func (x *Exchange) Run() (Decision, error) {
 	}
 	x.record.decision = x.outcome.decision
 	if err != nil {
-		x.record.setRefused(err)
+		x.record.setRefused(ClientLeft(x.r, err))
 	}
 	x.record.atRun = x.summary()
 	if err == nil && x.stream != nil {
 		if err = x.openStreams(); err != nil {
-			x.record.setRefused(err)
+			x.record.setRefused(ClientLeft(x.r, err))
 		}
 	}
 	if x.forward.client != nil {

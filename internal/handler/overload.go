@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -48,7 +47,7 @@ func (h *Handler) priority(r *http.Request) eventloop.Class {
 // refuse answers a request that the VM did not take, or a limit not let through, before any Lua
 // has run.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if luart.ClientLeft(r, err) {
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
 	h.logRefusal(err)

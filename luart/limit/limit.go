@@ -93,7 +93,12 @@ type Decision struct {
 	Retry     time.Duration // where it is not allowed: when it may be; 0: never
 	Reset     time.Duration // until Burst is there again, about
 	Err       error         // the store has not answered, or ctx has ended
+	local     bool          // and this process has counted for itself
 }
+
+// TooOften reports whether it is not allowed since a count says so: of all, or of this process
+// alone where the store has not answered.
+func (d Decision) TooOften() bool { return !d.Allowed && (d.Err == nil || d.local) }
 
 // New makes a limiter. The rate has been checked.
 func New(o Options) *Limiter {
@@ -143,7 +148,7 @@ func (l *Limiter) decide(ctx context.Context, key string, cost int64) Decision {
 		err := d.Err
 		d = take(ctx, l.local, key, l.o.Rate, cost)
 		if d.Err == nil {
-			d.Err = err
+			d.Err, d.local = err, true
 		}
 	}
 	return d

@@ -248,6 +248,9 @@ func TestStoreIsDown(t *testing.T) {
 				if !errors.Is(d.Err, store.ErrDown) {
 					t.Errorf("%v: %v", policy, d.Err)
 				}
+				if d.TooOften() != (!d.Allowed && policy == limit.Local) {
+					t.Errorf("%v: too often %v of %+v", policy, d.TooOften(), d)
+				}
 			}
 			if allowed != want {
 				t.Errorf("%v: %d allowed, not %d", policy, allowed, want)
