@@ -37,7 +37,7 @@ internal/handler (caddy more): caddyfile luart/store eventloop internal/caddyenv
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
-	luart/state
+	luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): luart/cookie luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
@@ -52,7 +52,7 @@ luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
-luart/lib (lua more): luart/store luart/clock luart/luaval luart/outbound
+luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/cookie luart/lib/session
@@ -92,7 +92,7 @@ luart/session:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/store (more): luart/clock luart/redis luart/topics
-luart/store/storetest: luart/store
+luart/store/storetest (more): luart/store
 luart/topics:
 luart/urltext:
 `

@@ -82,7 +82,7 @@ func (n *apiNode) addLimit(L *lua.LState) int {
 	if !shared {
 		o.Store = n.gen.vm.kept
 	}
-	o.Name, o.Leases, o.Counts = rule.name, !o.Store.Local(), n.gen.vm.limits.of(rule.name)
+	o.Name, o.Leases, o.Counts, o.Held = rule.name, !o.Store.Local(), n.gen.vm.limits.of(rule.name), &n.gen.vm.held
 	rule.limiter, rule.waits = limit.New(o), o.Leases
 	n.gen.onRetire = append(n.gen.onRetire, func() { n.gen.vm.closings.Go(rule.limiter.Close) })
 	if asks == nil {

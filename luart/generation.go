@@ -135,6 +135,9 @@ type Generation struct {
 	background
 }
 
+// Store is what libraries and limits of the script keep between requests. Any goroutine may call it.
+func (g *Generation) Store() store.Store { return g.store }
+
 // Load runs a script, and its on_check, and returns its generation. A failed load changes
 // nothing but what the script itself changed in rover.state before it failed. The error
 // wraps a *SyntaxError or a *ScriptError, or says why the VM did not run the script or

@@ -129,7 +129,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 	}
 	v = l.Open(&lib.Scope{
 		VM: vmOfLibrary{g.vm}, State: state,
-		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store,
+		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store, Held: &g.vm.held,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})
 	if v == nil || v == lua.LNil {

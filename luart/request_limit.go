@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"strconv"
@@ -36,7 +37,11 @@ func (x *Exchange) Limit(headers http.Header) error {
 		if rule == nil { // it is of concurrency
 			continue
 		}
+		began := time.Now()
 		d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
+		if x.trace != nil {
+			x.traceLimit(rule, began, d)
+		}
 		if least < 0 || d.Remaining < least || !d.Allowed {
 			least = d.Remaining
 			headers["Ratelimit-Limit"] = []string{strconv.FormatInt(rule.limiter.Rate().Burst, 10)}
@@ -53,6 +58,21 @@ func (x *Exchange) Limit(headers http.Header) error {
 		}
 	}
 	return nil
+}
+
+// traceLimit says what a rule has decided. The time is that of the store, where it was asked.
+func (x *Exchange) traceLimit(rule *limitRule, began time.Time, d limit.Decision) {
+	result := "denied"
+	if d.Allowed {
+		result = fmt.Sprintf("allowed, %d of %d left", d.Remaining, rule.limiter.Rate().Burst)
+	}
+	if d.Err != nil {
+		result += ", without the store: " + d.Err.Error()
+	}
+	x.trace.add(Step{
+		At: began.Sub(x.trace.began), Took: time.Since(began),
+		What: "limit " + rule.name + " (" + rule.where + ")", Result: result,
+	})
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -52,6 +53,7 @@ type VM struct {
 	recentErrors               recentErrors
 	libraries                  libraryStates
 	limits                     limitCounts
+	held                       limit.Held // leases of all limits
 	gates                      gates
 	kept                       *store.Memory // rover.store where the operator names no server
 
@@ -197,6 +199,9 @@ func (vm *VM) SetLimits(limits eventloop.Limits) (queue int) { return vm.loop.Se
 // RetryAfter returns when a request that was refused should be tried again: whole
 // seconds (see eventloop.Loop.RetryAfter).
 func (vm *VM) RetryAfter() time.Duration { return vm.loop.RetryAfter() }
+
+// Held knows the leases of all limits. Any goroutine may use it.
+func (vm *VM) Held() *limit.Held { return &vm.held }
 
 // Stats returns what the VM's loop has done and does.
 func (vm *VM) Stats() eventloop.Stats { return vm.loop.Stats() }

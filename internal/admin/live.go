@@ -30,6 +30,9 @@ type Live struct {
 	QueueWait scripts.Histogram `json:"queue_wait"` // bounds in seconds; those that did not wait are in the first
 	Batches   scripts.Histogram `json:"batches"`    // bounds in requests
 
+	Stores []scripts.StoreStatus `json:"stores"`
+	Leases scripts.Leases        `json:"leases"`
+
 	Routes     []Cost              `json:"routes"`
 	Background []Cost              `json:"background"` // by what began it
 	Errors     []luart.RecentError `json:"errors"`     // the latest, at most maxLiveErrors
@@ -88,7 +91,7 @@ func newLive(vm *scripts.VM, calls []luart.Call, more int) Live {
 		ReloadsDone: reloads.Done, Failed: reloads.Failed,
 		QueueWait: scripts.QueueWaits(loop), Batches: scripts.BatchSizes(loop),
 		Routes: newCosts(routes), Background: newCosts(background),
-		Calls: calls, MoreCalls: more,
+		Calls: calls, MoreCalls: more, Stores: vm.Stores(), Leases: vm.Leases(),
 	}
 	l.Errors = vm.RecentErrors()
 	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]

@@ -83,7 +83,7 @@ func TestRates(t *testing.T) {
 	}}}
 	got, ok := ratesBetween(before, now)
 	want := rates{At: now.At, Interval: 2, VMs: []vmRates{{
-		VM: "shop", Requests: 4, Busy: 0.5, Refused: 2, Background: []routeRates{},
+		VM: "shop", Requests: 4, Busy: 0.5, Refused: 2, Background: []routeRates{}, Stores: []storeRates{},
 		Routes: []routeRates{
 			{"GET /new", 1, 0.375, 0.375, 0.75, 0},
 			{"GET /a", 2, 0.25, 0.125, 0.25, 1},

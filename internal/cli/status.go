@@ -44,6 +44,12 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 		if s.Persist != nil {
 			printPersist(s.Persist, row)
 		}
+		for _, store := range s.Stores {
+			row("store", "%s", describeStore(store))
+		}
+		if s.Leases.Keys > 0 {
+			row("leases", "%d left, of %d keys", s.Leases.Tokens, s.Leases.Keys)
+		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
@@ -53,6 +59,20 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 		}
 	}
 	return nil
+}
+
+// describeStore says how a store is.
+func describeStore(s scripts.StoreStatus) string {
+	if s.Address == "" {
+		return fmt.Sprintf("in the VM; %d items of %d bytes, %d calls", s.Items, s.Bytes, s.Calls)
+	}
+	text := s.Engine + " " + s.Address
+	if s.Up {
+		text += fmt.Sprintf(" up since %s", s.Since.Format(time.DateTime))
+	} else {
+		text += fmt.Sprintf(" DOWN since %s: %s", s.Since.Format(time.DateTime), s.Error)
+	}
+	return text + fmt.Sprintf("; %d calls, %d failed, %d under way, %s each", s.Calls, s.Errors, s.Waiting, inSeconds(s.LatencySeconds))
 }
 
 // printPersist prints how rover.state is saved, for people.

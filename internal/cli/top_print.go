@@ -58,6 +58,11 @@ func printTopVM(w io.Writer, vm vmRates, by int) error {
 	sortRoutes(rows, by)
 	fmt.Fprintf(w, "%s  version %d  %.1f requests/s  VM in use %.0f%%  queued %d  waiting %d  in flight %d  refused %.1f/s  kept %.1f MiB\n",
 		vm.VM, vm.Version, vm.Requests, 100*vm.Busy, vm.Queued, vm.Waiting, vm.InFlight, vm.Refused, float64(vm.MemoryBytes)/(1<<20))
+	for _, s := range vm.Stores {
+		if s.notable() {
+			fmt.Fprintf(w, "  %s\n", printable(s.text()))
+		}
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, c := range topColumns {
 		fmt.Fprint(t, between(i), c.title)
@@ -90,6 +95,24 @@ func printTopVM(w io.Writer, vm vmRates, by int) error {
 	}
 	fmt.Fprintln(t)
 	return t.Flush()
+}
+
+// slowStore is when a store is slow: one in the same data centre answers in a fraction of it.
+const slowStore = 20e-3
+
+// notable reports whether a store is worth a line: it is on a server, and somebody uses it or
+// it is away.
+func (s storeRates) notable() bool { return s.Address != "" && (!s.Up || s.Rate > 0 || s.Waiting > 0) }
+
+func (s storeRates) text() string {
+	state := "up"
+	switch {
+	case !s.Up:
+		state = "DOWN, " + s.Error
+	case s.Each > slowStore:
+		state = "SLOW"
+	}
+	return fmt.Sprintf("store %s %s  %.1f calls/s  %s each  failed %d  under way %d", s.Name(), state, s.Rate, inSeconds(s.Each), s.Failed, s.Waiting)
 }
 
 // between is what stands before a column.

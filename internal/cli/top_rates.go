@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/internal/admin"
+	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -34,7 +35,16 @@ type vmRates struct {
 	Routes      []routeRates `json:"routes"`     // those that had requests, by their share of VM time
 	Background  []routeRates `json:"background"` // likewise, by what began it
 	Calls       []luart.Call `json:"calls"`      // in flight
+	Stores      []storeRates `json:"stores"`
 	MoreCalls   int          `json:"more_calls,omitempty"`
+}
+
+// storeRates are those of a store.
+type storeRates struct {
+	scripts.StoreStatus
+	Rate   float64 `json:"calls_per_second"`
+	Failed uint64  `json:"failed"`       // in the interval
+	Each   float64 `json:"each_seconds"` // of one call that was answered in the interval, on average
 }
 
 // routeRates are those of a route, or of a kind of background work.
@@ -86,6 +96,7 @@ func ratesBetween(before, now look) (r rates, ok bool) {
 			Refused:     float64(vm.Refused-min(was.Refused, vm.Refused)) / elapsed,
 			MemoryBytes: vm.MemoryBytes, Calls: vm.Calls, MoreCalls: vm.MoreCalls,
 		}
+		v.Stores = storesBetween(was.Stores, vm.Stores, elapsed)
 		v.Routes = routesBetween(was.Routes, vm.Routes, elapsed)
 		v.Background = routesBetween(was.Background, vm.Background, elapsed)
 		for _, route := range v.Routes {
@@ -94,6 +105,24 @@ func ratesBetween(before, now look) (r rates, ok bool) {
 		r.VMs = append(r.VMs, v)
 	}
 	return r, true
+}
+
+func storesBetween(before, now []scripts.StoreStatus, elapsed float64) []storeRates {
+	list := []storeRates{}
+	for _, s := range now {
+		var was scripts.StoreStatus
+		for _, b := range before {
+			if b.Engine == s.Engine && b.Address == s.Address && b.Calls <= s.Calls {
+				was = b
+			}
+		}
+		r := storeRates{StoreStatus: s, Rate: float64(s.Calls-was.Calls) / elapsed, Failed: s.Errors - min(was.Errors, s.Errors)}
+		if n := s.Latency.Total() - was.Latency.Total(); n > 0 {
+			r.Each = (s.TotalSeconds - was.TotalSeconds) / float64(n)
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 // routesBetween returns the rates of those that had something to do.

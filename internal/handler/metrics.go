@@ -54,6 +54,18 @@ var (
 	concurrencyTotalDesc = describe("concurrency_total",
 		"Requests that a rule of concurrency has decided about before any Lua ran, by the rule's name and outcome: "+
 			"allowed, refused, or left, where the client did while it waited.", "rule", "outcome")
+	storeUpDesc = describe("store_up",
+		"Whether a store answers: 1 or 0. The label store is its address, or memory.", "store")
+	storeCallsDesc = describe("store_calls_total",
+		"Calls of a store, by outcome: answered, failed.", "store", "outcome")
+	storeSecondsDesc = describe("store_seconds",
+		"Time that calls of a store took which were answered.", "store")
+	storeWaitingDesc = describe("store_waiting",
+		"Calls of a store that are under way.", "store")
+	leaseKeysDesc = describe("limit_lease_keys",
+		"Keys of limits that have taken a part of their rate from a shared store.")
+	leaseTokensDesc = describe("limit_lease_tokens",
+		"What limits have taken from a shared store and not spent.")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -146,6 +158,7 @@ func (m vmMetrics) collect() {
 	m.counter(refusedDesc, float64(own.RefusedMemory), "memory")
 	m.counter(refusedDesc, float64(own.RefusedDone), "done")
 	m.collectLimits()
+	m.collectStores()
 	m.counter(killsDesc, float64(own.Kills))
 	m.counter(operatorKillsDesc, float64(own.Killed))
 	m.counter(quarantinesDesc, float64(own.Quarantines))
@@ -180,6 +193,37 @@ func (m vmMetrics) collectLimits() {
 		m.counter(concurrencyTotalDesc, float64(s.Refused), name, "refused")
 		m.counter(concurrencyTotalDesc, float64(s.Given), name, "left")
 	}
+}
+
+// collectStores sends the metrics of stores. Those at one address, with other users or prefixes, are
+// one: it answers when all do.
+func (m vmMetrics) collectStores() {
+	byName := map[string]scripts.StoreStatus{}
+	for _, s := range m.vm.Stores() {
+		if sum, ok := byName[s.Name()]; ok {
+			s.Up = s.Up && sum.Up
+			s.Answered, s.Errors, s.Waiting = s.Answered+sum.Answered, s.Errors+sum.Errors, s.Waiting+sum.Waiting
+			s.TotalSeconds += sum.TotalSeconds
+			for i, n := range sum.Latency.Counts {
+				s.Latency.Counts[i] += n
+			}
+		}
+		byName[s.Name()] = s
+	}
+	for name, s := range byName {
+		up := 0.0
+		if s.Up {
+			up = 1
+		}
+		m.gauge(storeUpDesc, up, name)
+		m.counter(storeCallsDesc, float64(s.Answered), name, "answered")
+		m.counter(storeCallsDesc, float64(s.Errors), name, "failed")
+		m.histogram(storeSecondsDesc, s.Latency, s.TotalSeconds, name)
+		m.gauge(storeWaitingDesc, float64(s.Waiting), name)
+	}
+	leases := m.vm.Leases()
+	m.gauge(leaseKeysDesc, float64(leases.Keys))
+	m.gauge(leaseTokensDesc, float64(leases.Tokens))
 }
 
 func (m vmMetrics) collectLoop(loop eventloop.Stats) {

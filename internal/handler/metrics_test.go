@@ -69,6 +69,7 @@ func busyApp(t *testing.T) *App {
 		function api.users.p_id.get(ctx) return ctx:param("id") end
 		function api.fails.get() error("planted") end
 		function api.waits.get() rover.sleep(0.002) return "x" end
+		api.on.limit { rate = 100 }
 		function api.on.get(ctx) return api.pass() end
 		return api`), "metrics"), newApp(t)
 	h.Persist = &rovercaddyfile.Persist{Interval: new(caddy.Duration)} // at the end: a save would have requests wait
@@ -95,6 +96,8 @@ func TestMetricsByRoute(t *testing.T) {
 		{"errors_total", []string{"route", "GET /fails"}, 1},
 		{"errors_total", []string{"route", "GET /on"}, 0},
 		{"background_total", []string{"kind", "load", "outcome", "success"}, 1},
+		{"limit_total", []string{"limit", "/on", "outcome", "allowed"}, 1},
+		{"store_calls_total", []string{"store", "memory", "outcome", "answered"}, 1},
 	} {
 		m := find(byName["caddy_rover_"+c.name], append(c.labels, "vm", "metrics")...)
 		if m == nil || m.GetCounter().GetValue() != c.want {

@@ -12,6 +12,14 @@ type Histogram struct {
 	Counts []uint64  `json:"counts"`
 }
 
+// Total returns how many things there were.
+func (h Histogram) Total() (n uint64) {
+	for _, count := range h.Counts {
+		n += count
+	}
+	return n
+}
+
 // QueueWaits returns how long requests were queued, in seconds; those that did not wait are in
 // the first bucket.
 func QueueWaits(stats eventloop.Stats) Histogram {

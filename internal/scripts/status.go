@@ -31,6 +31,10 @@ type Status struct {
 	// How rover.state is saved; nil if it is not.
 	Persist *PersistStatus `json:"persist,omitempty"`
 
+	// How the stores of its scripts are, mostly one, and what its limits have taken of them.
+	Stores []StoreStatus `json:"stores"`
+	Leases Leases        `json:"leases"`
+
 	// Whether the last reload was refused.
 	ReloadRefused bool `json:"reload_refused"`
 
@@ -45,6 +49,7 @@ const diskPatience = time.Second
 // Status returns what the set is now. Any goroutine may call it.
 func (s *Set) Status(ctx context.Context) Status {
 	status := Status{VM: s.vm.Name, Persist: s.persistStatus()}
+	status.Stores, status.Leases = s.stores(), s.vm.Leases()
 	status.Reloads, _ = s.vm.Reloads()
 	status.LastError = status.Reloads.last
 	status.ReloadRefused = status.LastError != nil

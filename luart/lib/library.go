@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/store"
@@ -56,6 +57,9 @@ type Scope struct {
 
 	// Store is what is kept between requests: inside the VM, or where the operator says.
 	Store store.Store
+
+	// Held counts the leases that limits take of a store.
+	Held *limit.Held
 
 	// OnRetire has the holder call a function when the generation is replaced or ends; requests
 	// that it serves still go on then. It is called while the library is opened only.

@@ -29,6 +29,7 @@ type leases struct {
 	rate     store.Rate
 	interval time.Duration
 	epoch    time.Time
+	held     *Held
 
 	mu       sync.Mutex
 	of       map[string]*lease
@@ -218,6 +219,7 @@ func (ls *leases) close() {
 	ls.closed = true
 	close(ls.stop)
 	ls.mu.Unlock()
+	defer ls.held.remove(ls)
 	for ls.giveBack(0) {
 		ls.work.Wait() // a flight
 		ls.mu.Lock()

@@ -35,6 +35,7 @@ type Options struct {
 	Leases    bool        // the store is shared, and far: take leases
 	OnFailure OnFailure
 	Counts    *Counts // where it is counted what was decided; nil: nowhere else
+	Held      *Held   // which counts its leases; nil: none does
 }
 
 // Counts is how often a rule has let something happen, or not. Failed are those of both that
@@ -108,6 +109,8 @@ func New(o Options) *Limiter {
 	}
 	if o.Leases {
 		l.leases = newLeases(o.Store, o.Rate)
+		l.leases.held = o.Held
+		o.Held.add(l.leases)
 	}
 	return l
 }

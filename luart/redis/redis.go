@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,6 +67,8 @@ type Client struct {
 	using   atomic.Int64 // calls and subscriptions
 	used    atomic.Int64 // when the last of them began or ended
 	latency atomic.Int64
+	spent   atomic.Int64 // in calls that were answered, and had to be in time
+	times   [len(Bounds) + 1]atomic.Uint64
 	misses  atomic.Int32 // calls in a row that the server has not answered
 
 	mu    sync.Mutex
@@ -88,6 +91,12 @@ const (
 	retryConnect = 250 * time.Millisecond // between tries
 	pingEvery    = 2 * time.Second
 )
+
+// Bounds are those of the histogram of how long calls take.
+var Bounds = [...]time.Duration{
+	500 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond,
+	20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second,
+}
 
 // Unanswered says why there is no answer: whether the server has done what was asked is not known.
 type Unanswered struct{ Err error }
@@ -279,8 +288,11 @@ func answered(err error) bool {
 	return ok
 }
 
-// note smooths the latency.
+// note counts a call that was answered, and smooths the latency.
 func (c *Client) note(d time.Duration) {
+	c.spent.Add(int64(d))
+	i, _ := slices.BinarySearch(Bounds[:], d)
+	c.times[i].Add(1)
 	old := c.latency.Load()
 	if old == 0 {
 		c.latency.Store(int64(d))
@@ -297,16 +309,23 @@ type Status struct {
 	Calls, Errors uint64
 	Waiting       int64
 	Latency       time.Duration
+	Spent         time.Duration // in calls that were answered
+	Times         []uint64      // how many of those took up to each of Bounds, and more
 }
 
 // Status says how it is.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Status{
+	s := Status{
 		Address: c.address, Err: c.err, Since: c.since, Calls: c.calls.Load(), Errors: c.errors.Load(),
 		Waiting: c.waiting.Load(), Latency: time.Duration(c.latency.Load()),
+		Spent: time.Duration(c.spent.Load()),
 	}
+	for i := range c.times {
+		s.Times = append(s.Times, c.times[i].Load())
+	}
+	return s
 }
 
 // Close ends what is under way.

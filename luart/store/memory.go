@@ -385,7 +385,9 @@ func (m *Memory) Local() bool { return true }
 func (m *Memory) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Status{Engine: "memory", Up: true, Since: m.epoch, Calls: m.calls, Items: len(m.items) + len(m.rates), Bytes: m.bytes}
+	times := make([]uint64, len(LatencyBounds)+1)
+	times[0] = m.calls
+	return Status{Engine: "memory", Up: true, Since: m.epoch, Calls: m.calls, Answered: m.calls, Times: times, Items: len(m.items) + len(m.rates), Bytes: m.bytes}
 }
 
 // Close implements Store. What it has is gone.

@@ -256,11 +256,15 @@ func (r *Redis) Local() bool { return false }
 
 // Status implements Store.
 func (r *Redis) Status() Status {
-	is := r.client.Status()
+	is, refused := r.client.Status(), r.refused.Load()
 	s := Status{
-		Engine: "redis", Address: is.Address, Up: is.Err == nil, Since: is.Since, Calls: is.Calls, Errors: is.Errors + r.refused.Load(),
-		Waiting: is.Waiting, Latency: is.Latency,
+		Engine: "redis", Address: is.Address, Up: is.Err == nil, Since: is.Since, Calls: is.Calls, Errors: is.Errors + refused,
+		Waiting: is.Waiting, Latency: is.Latency, Spent: is.Spent, Times: is.Times,
 	}
+	for _, n := range is.Times {
+		s.Answered += n
+	}
+	s.Answered -= min(s.Answered, refused)
 	if is.Err != nil {
 		s.Error = is.Err.Error()
 	}

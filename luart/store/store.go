@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/redis"
 )
 
 // MaxValue is how long a value may be, in bytes.
@@ -159,19 +161,25 @@ type Store interface {
 	Close() error
 }
 
+// LatencyBounds are those of Status.Times.
+var LatencyBounds = redis.Bounds[:]
+
 // Status is how an engine is.
 type Status struct {
-	Engine  string        `json:"engine"`            // "memory", "redis"
-	Address string        `json:"address,omitempty"` // without secrets
-	Up      bool          `json:"up"`
-	Error   string        `json:"error,omitempty"` // why it is not up
-	Since   time.Time     `json:"since"`           // it is up, or not
-	Calls   uint64        `json:"calls"`
-	Errors  uint64        `json:"errors"`  // calls that ended with ErrDown
-	Waiting int64         `json:"waiting"` // calls under way
-	Latency time.Duration `json:"latency"` // smoothed, of calls that were answered
-	Items   int           `json:"items,omitempty"`
-	Bytes   int64         `json:"bytes,omitempty"`
+	Engine   string // "memory", "redis"
+	Address  string // without secrets; "" for memory
+	Up       bool
+	Error    string    // why it is not up
+	Since    time.Time // it is up, or not
+	Calls    uint64
+	Errors   uint64        // calls that ended with ErrDown
+	Waiting  int64         // calls under way
+	Latency  time.Duration // smoothed, of calls that were answered
+	Spent    time.Duration // in calls that the server has answered, also with an error of its own
+	Times    []uint64      // how many of those took up to each of LatencyBounds, and more
+	Answered uint64        // calls that did not end with an error
+	Items    int           // of memory
+	Bytes    int64         // likewise
 }
 
 // maxNumber bounds numbers: a float64, which numbers are in Lua and in Redis' scripts, has all

@@ -126,7 +126,7 @@ func (o *opened) read(L *lua.LState, name string) limit.Options {
 	if shared {
 		settings.Store = o.scope.Store
 	}
-	settings.Leases = !settings.Store.Local()
+	settings.Leases, settings.Held = !settings.Store.Local(), o.scope.Held
 	if err := settings.Complete(); err != nil {
 		luaval.ArgError(L, 2, err.Error())
 	}
