@@ -54,7 +54,7 @@ luart/html (lua): luart/chunk luart/luaval
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/cookie luart/lib/session
 	luart/luaval
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
@@ -66,9 +66,11 @@ luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
+luart/lib/redis (lua more): luart/lib luart/lib/subscription luart/luaval luart/outbound luart/redis
 luart/lib/session (lua more): luart/cookie luart/lib luart/lib/store luart/luaval luart/session luart/store
 luart/lib/shared (lua more): luart/lib luart/luaval
-luart/lib/store (lua): luart/lib luart/luaval luart/state luart/store
+luart/lib/store (lua): luart/lib luart/lib/subscription luart/luaval luart/state luart/store
+luart/lib/subscription (lua): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/limit: luart/clock luart/store

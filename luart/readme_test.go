@@ -26,6 +26,7 @@ import (
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	"github.com/caddy-rover/rover/luart/store/storetest"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -64,6 +65,9 @@ func runBlocks(t *testing.T, page, upstream string) {
 		}
 		s := newServer(t, b[1], func(s *Script) {
 			s.Config = map[string]string{"token": "s3cret", "key": strings.Repeat("k", 32), "upstream": upstream}
+			if strings.Contains(b[1], "rover.config.redis") {
+				s.Config["redis"] = "redis://" + storetest.StartRedis(t).TCP()
+			}
 			s.Net = outbound.NewPolicy()
 			s.Debug = strings.HasPrefix(b[1], "-- with debug\n")
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/reference"
+	"github.com/caddy-rover/rover/luart/store/storetest"
 )
 
 // stubModules reads the files of definitions for editors.
@@ -84,8 +85,12 @@ func runExample(t *testing.T, example, upstream string) {
 		fmt.Fprintf(w, "proxy to %v", to.Upstreams)
 		return nil
 	}
+	config := map[string]string{"token": "s3cret", "upstream": upstream}
+	if strings.Contains(example, "rover.config.redis") {
+		config["redis"] = "redis://" + storetest.StartRedis(t).TCP()
+	}
 	err := s.load(script, func(s *Script) {
-		s.Config = map[string]string{"token": "s3cret", "upstream": upstream}
+		s.Config = config
 		s.Net = outbound.NewPolicy()
 		s.AllowEnv, s.Getenv = true, func(name string) (string, bool) { return "blue", name == "COLOUR" }
 	})

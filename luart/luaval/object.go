@@ -41,6 +41,26 @@ func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, fiel
 	return mt
 }
 
+// AnyMethod makes every other name a method of a type of NewType: what method returns for it, nil where
+// it is none. "caddy rover check" cannot tell such a type's methods: no library says that it makes one.
+func AnyMethod(L *lua.LState, mt *lua.LTable, method func(name string) lua.LGFunction) {
+	known := mt.RawGetString("__index")
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name, isName := L.Get(2).(lua.LString)
+		L.Push(known)
+		L.Push(L.Get(1))
+		L.Push(L.Get(2))
+		L.Call(2, 1)
+		if L.Get(-1) != lua.LNil || !isName {
+			return 1
+		}
+		if fn := method(string(name)); fn != nil {
+			L.Push(L.NewFunction(fn))
+		}
+		return 1
+	}))
+}
+
 // TypesKey is where the VM keeps the names of the methods of each type: no script gets at the
 // registry. A test compares them with what is written for editors in types/.
 const TypesKey = "rover types"

@@ -89,7 +89,7 @@ func NewClient(o Options) *Client {
 		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(maxIdlePerHost)
 	}
 	c.transport = &http.Transport{
-		DialContext:            c.dial,
+		DialContext:            c.Dial,
 		DialTLSContext:         c.dialTLS,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingAfter},
@@ -161,8 +161,8 @@ func (c *Client) admit(addr string) (host string, t trust, err error) {
 	return host, t, err
 }
 
-// dial connects to addr, if the policy allows the address it turns out to be.
-func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// Dial connects to addr, host:port, if the policy allows the address it turns out to be.
+func (c *Client) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, t, err := c.admit(addr)
 	if err != nil {
 		return nil, err
@@ -197,10 +197,10 @@ func (c *boundConn) Close() error {
 	return c.Conn.Close()
 }
 
-// dialTLS is dial with a handshake after it. http.Transport could do that itself, but
+// dialTLS is Dial with a handshake after it. http.Transport could do that itself, but
 // its errors of this step have no types.
 func (c *Client) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := c.dial(ctx, network, addr)
+	conn, err := c.Dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

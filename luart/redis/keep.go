@@ -24,7 +24,7 @@ func (c *Client) start() (ready <-chan struct{}) {
 			close(c.ready)
 			return c.ready
 		}
-		c.runs = true
+		c.runs, c.free = true, context.AfterFunc(c.o.Context, c.cancel)
 		first := c.ready
 		c.work.Go(func() { c.keep(first) })
 	}
@@ -98,6 +98,7 @@ func (c *Client) rest() bool {
 		c.work.Go(conn.Close)
 	}
 	c.runs = false
+	c.free() // or the context would keep a client that nobody has
 	if c.err == nil {
 		c.err, c.since = errIdle, time.Now()
 	}

@@ -49,6 +49,9 @@ type Options struct {
 
 	// Lazy says that the first call connects, not New.
 	Lazy bool
+
+	// Context ends what is under way, as Close does. nil: nothing does.
+	Context context.Context
 }
 
 // Client is a connection to a server that is kept. Any goroutine may use it.
@@ -75,6 +78,7 @@ type Client struct {
 	err   error // why there is no connection
 	since time.Time
 	runs  bool          // the keeper does
+	free  func() bool   // no longer ends it with Options.Context
 	ready chan struct{} // closed when its first try to connect is over
 
 	ctx    context.Context // ends with Close
@@ -107,6 +111,9 @@ func (e *Unanswered) Unwrap() error { return e.Err }
 // New makes a client. It does not wait for the server; an error is one of the options.
 func New(o Options) (*Client, error) {
 	o.Timeout = cmp.Or(o.Timeout, time.Second)
+	if o.Context == nil {
+		o.Context = context.Background()
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -202,8 +209,14 @@ func (c *Client) Do(ctx context.Context, call func(ctx context.Context, c rueidi
 
 // DoBlocking is Do for what takes its time at the server: only ctx ends it.
 func (c *Client) DoBlocking(ctx context.Context, call func(ctx context.Context, c rueidis.Client) error) error {
-	return c.do(ctx, 0, call)
+	return c.do(undated{ctx}, 0, call)
 }
+
+// undated is a context without its deadline, which ends it all the same: the client waits for one that has
+// a deadline by the clock alone, and does not see that it ends before.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
 func (c *Client) do(ctx context.Context, timeout time.Duration, call func(ctx context.Context, c rueidis.Client) error) error {
 	if err := ctx.Err(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	"github.com/caddy-rover/rover/luart/lib/redis"
 	"github.com/caddy-rover/rover/luart/lib/session"
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/lib/store"
@@ -59,6 +60,7 @@ var libraries = []*lib.Library{
 	shared.Semaphore,
 	shared.Channel,
 	store.Library,
+	redis.Library,
 	limit.Library,
 	cookie.Library,
 	session.Library,

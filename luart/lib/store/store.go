@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/subscription"
 	"github.com/caddy-rover/rover/luart/luaval"
 	engine "github.com/caddy-rover/rover/luart/store"
 )
@@ -50,7 +51,7 @@ func newState(vm lib.VM) any {
 	return &metas{
 		store:        luaval.NewType(vm.L(), "store", methods, nil),
 		lock:         luaval.NewType(vm.L(), "store lock", lockMethods, lockField),
-		subscription: luaval.NewType(vm.L(), "subscription", subscriptionMethods, nil),
+		subscription: subscription.NewType(vm),
 	}
 }
 
@@ -59,12 +60,13 @@ type opened struct {
 	vm     lib.VM
 	engine engine.Store
 	metas  *metas
-	subs   subscriptions
+	subs   *subscription.Set
 }
 
 func open(scope *lib.Scope) lua.LValue {
 	o := &opened{vm: scope.VM, engine: scope.Store, metas: scope.State.(*metas)}
-	scope.OnRetire(o.subs.closeAll)
+	o.subs = &subscription.Set{VM: scope.VM, Meta: o.metas.subscription, Name: "rover.store", Push: pushMessage, Failed: failed}
+	scope.OnRetire(o.subs.CloseAll)
 	return scope.L().NewFunction(o.open)
 }
 

@@ -276,7 +276,7 @@ function StoreLock:extend(seconds) end
 ---@class rover.Subscription
 local Subscription = {}
 
----The next value.
+---The next value; of `rover.redis` the message and its channel.
 ---
 ---Waits: until there is one, at most that long.
 ---
