@@ -147,7 +147,7 @@ func validate(t *testing.T, caddyfile string) {
 }
 
 func TestDocsCaddyfiles(t *testing.T) {
-	t.Setenv("EXPLAIN_KEY", "0123456789abcdef")
+	t.Setenv("ROVER_EXPLAIN_KEY", "0123456789abcdef")
 	for _, block := range blocks(t, "caddyfile") {
 		if strings.HasPrefix(block, "# with rover.slug\n") {
 			continue // see TestDocsLibrary
