@@ -149,6 +149,12 @@ func TestHints(t *testing.T) {
 		// What names the thing, and no more, where only one can have failed.
 		{"local f f(1)", "f is not a function here", ""},
 		{"local t = {} return t.name.first", "t.name is nil here", ""},
+		{"local a return { a.x, a.y, a.x }", "a is nil here", ""},
+		{"local a = ctx:get('a') return { a.x, a.x }", "a is nil here", ""},
+		{"local a, b = ctx:get('a'), 1 return { a.x, b.x }", "", ""},
+
+		// A local that was declared with what there is not.
+		{"local crypt = rover.crypt return { crypt.sha256('x'), crypt.sha256('y') }", "rover has no crypt; did you mean crypto?", "local crypt = rover.crypt crypt = nil return crypt.sha256('x')"},
 		{"config = {} return config()", "config is not a function here", ""},
 		{"local f, g f(g())", "", ""},
 		{"local t = {} return t.a.x or t.b.x", "", ""},

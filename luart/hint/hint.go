@@ -192,10 +192,16 @@ func (h *Finder) index(kind, key string) string {
 			}
 			return h.noGlobal(ident.Value, failed.Scope)
 		}
-		if get, ok := failed.Expr.(*ast.AttrGetExpr); ok {
-			if owner, known := h.Value(get.Object, failed.Scope); known && h.isNil(get, failed.Scope) {
-				return h.noKey(get, owner, failed.Scope)
+		if get, ok := origin.(*ast.AttrGetExpr); ok { // rover.x, or a local that was declared with it
+			scope := failed.Scope
+			if ident, ok := failed.Expr.(*ast.IdentExpr); ok {
+				scope = scope.Find(ident.Value).Outer
 			}
+			if owner, known := h.Value(get.Object, scope); known && h.isNil(get, scope) {
+				return h.noKey(get, owner, scope)
+			}
+		}
+		if get, ok := failed.Expr.(*ast.AttrGetExpr); ok {
 			if failed.Scope.KindOf(get.Object) == chunk.KindCtx && failed.Scope.Sure(get.Object) {
 				return h.noField(get, chunk.KindCtx)
 			}
@@ -274,10 +280,20 @@ func (h *Finder) only(sites []chunk.Site, fine func(lua.LValue) bool) (failed ch
 		if v, known := h.Value(s.Expr, s.Scope); known && fine(v) {
 			continue
 		}
+		if n > 0 && sameVariable(s, failed) {
+			continue
+		}
 		failed = s
 		n++
 	}
 	return failed, n == 1
+}
+
+// sameVariable reports whether two sites are of one variable, used in one way.
+func sameVariable(a, b chunk.Site) bool {
+	x, isX := a.Expr.(*ast.IdentExpr)
+	y, isY := b.Expr.(*ast.IdentExpr)
+	return isX && isY && x.Value == y.Value && a.Loop == b.Loop && a.Scope.Find(x.Value) == b.Scope.Find(y.Value)
 }
 
 // sound reports whether a site's value is right whatever happens: what has no value in
