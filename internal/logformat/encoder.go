@@ -14,7 +14,8 @@ import (
 func init() { caddy.RegisterModule(new(Encoder)) }
 
 // Encoder is the log format console, with what scripts' errors bring along in lines of its own
-// below the entry: message, source, hint, traceback, and whatever else has several lines. The
+// below the entry: message, source, hint, traceback, and whatever else has several lines, so that
+// no text passes for an entry. The
 // options are those of console; level_format is color by default only where the log goes to a
 // terminal and NO_COLOR is not set, and upper elsewhere. It is for reading; other programs cannot
 // take it apart.
@@ -83,11 +84,13 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buf
 			inLine = append(inLine, f)
 		}
 	}
+	message, more, _ := strings.Cut(entry.Message, "\n")
+	entry.Message = Printable(message)
 	out, err := e.Encoder.EncodeEntry(entry, inLine)
 	if err != nil {
 		return out, err
 	}
-	for _, text := range append(own, others...) {
+	for _, text := range slices.Concat([]string{more}, own, others) {
 		if text == "" {
 			continue
 		}

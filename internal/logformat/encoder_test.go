@@ -23,6 +23,7 @@ func TestEncoder(t *testing.T) {
 		zap.Error(errors.New("app.lua:1: no a\nat all")), zap.String("traceback", "stack traceback:\n\tapp.lua:1: in main\x1b[2J\n"),
 		zap.String("uri", "/x"), zap.String("more", "one\ntwo"))
 	log.Info("served", zap.Int("n", 1))
+	log.Info("printed \x1b]0;title\a\nERROR\tforged\x1b[2J", zap.Int("n", 2))
 	const want = `ERROR	script error	{"vm": "shop", "status": 500, "uri": "/x"}
     app.lua:1: no a
     at all
@@ -33,6 +34,8 @@ func TestEncoder(t *testing.T) {
     more: one
     two
 INFO	served	{"vm": "shop", "n": 1}
+INFO	printed \u001b]0;title\u0007	{"vm": "shop", "n": 2}
+    ERROR	forged\u001b[2J
 `
 	var got strings.Builder
 	for line := range strings.Lines(out.String()) { // console's time comes first
