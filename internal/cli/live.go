@@ -15,7 +15,6 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/luart"
 )
 
@@ -106,10 +105,7 @@ func runEval(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 
 // printEvaluation prints what a chunk has printed and returned, and to errs what it has raised.
 func printEvaluation(out, errs io.Writer, e luart.Evaluation) {
-	show := func(text string) string { return text } // as it is, for other programs
-	if logformat.IsTerminal(out) {
-		show = printable
-	}
+	show := shownOn(out)
 	for _, line := range e.Printed {
 		fmt.Fprintln(out, show(line))
 	}

@@ -30,5 +30,14 @@ func (p palette) failure(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// shownOn returns what makes text of scripts and clients one for out: printable for a terminal, and
+// as it is for other programs.
+func shownOn(out io.Writer) func(text string) string {
+	if logformat.IsTerminal(out) {
+		return printable
+	}
+	return func(text string) string { return text }
+}
+
 // printable is for texts of scripts and clients.
 func printable(text string) string { return logformat.Printable(text) }
