@@ -38,13 +38,14 @@ type client struct {
 	h2        *http.Client
 	once3     sync.Once
 	h3        *http.Client
+	jars      map[string]*jar
 	readers   readers
 	hung      []context.CancelFunc
 	wg        sync.WaitGroup
 }
 
 func newClient(dir, port string) *client {
-	c := &client{dir: dir, port: port}
+	c := &client{dir: dir, port: port, jars: map[string]*jar{}}
 	c.h1 = c.newHTTP(&http.Transport{MaxIdleConnsPerHost: 100}, "http.sock")
 	c.tcp = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	return c
@@ -174,11 +175,54 @@ type request struct {
 	body         func() io.Reader
 	length       int64 // of body; 0: what net/http finds
 	proto        int   // 1, 2 or 3
+	jar          *jar  // where its cookies are; nil: it has none
 }
 
-// parseRequest parses [-h2 | -h3] METHOD /path [Name:value …] [+Trailer:value …] [=body | @file].
+// jar has the cookies of a browser that takes all of them.
+type jar struct {
+	mu      sync.Mutex
+	cookies map[string]string
+}
+
+// send puts the cookies into a request.
+func (j *jar) send(h http.Header) {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var pairs []string
+	for name, value := range j.cookies {
+		pairs = append(pairs, name+"="+value)
+	}
+	if len(pairs) > 0 {
+		h["Cookie"] = []string{strings.Join(pairs, "; ")}
+	}
+}
+
+// keep takes those of a response.
+func (j *jar) keep(resp *http.Response) {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range resp.Cookies() {
+		if j.cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(j.cookies, c.Name)
+		}
+	}
+}
+
+// parseRequest parses [-jar NAME] [-h2 | -h3] METHOD /path [Name:value …] [+Trailer:value …] [=body | @file].
 func (c *client) parseRequest(args []string) (*request, error) {
 	r := &request{header: http.Header{}, host: "localhost", proto: 1}
+	if len(args) > 1 && args[0] == "-jar" {
+		if c.jars[args[1]] == nil {
+			c.jars[args[1]] = &jar{cookies: map[string]string{}}
+		}
+		r.jar, args = c.jars[args[1]], args[2:]
+	}
 	if len(args) > 0 && (args[0] == "-h2" || args[0] == "-h3") {
 		r.proto, args = int(args[0][2]-'0'), args[1:]
 	}
@@ -232,6 +276,7 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header, req.Host = r.header.Clone(), r.host
+	r.jar.send(req.Header)
 	if r.length > 0 {
 		req.ContentLength = r.length
 	}
@@ -246,6 +291,9 @@ func (c *client) do(ctx context.Context, r *request) (*http.Response, error) {
 		context.AfterFunc(ctx, t.CloseIdleConnections)
 	}
 	resp, err := hc.Do(req)
+	if err == nil {
+		r.jar.keep(resp)
+	}
 	if err == nil && resp.ProtoMajor != r.proto {
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("answered over %s, not HTTP/%d", resp.Proto, r.proto)
