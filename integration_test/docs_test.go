@@ -213,7 +213,9 @@ func TestDocsCommands(t *testing.T) {
 		"go build -o ../site/ ./cmd/caddy":                         "TestDocsGuard",
 		"cd ../site":                                               "TestDocsGuard",
 		`./caddy respond --listen :9000 "from the service"`:        "TestDocsGuard",
+
 		"./caddy run": "TestDocsGuard",
+
 		"curl -i http://localhost:8080/admin/users":                         "TestDocsGuard",
 		"curl -i -H 'X-Token: s3cret' http://localhost:8080/admin/users":    "TestDocsGuard",
 		"curl -i http://localhost:8080/hits/front":                          "TestDocsGuard",

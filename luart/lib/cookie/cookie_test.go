@@ -20,8 +20,10 @@ func TestCookie(t *testing.T) {
 		{`return rover.cookie.parse_set_cookie("novalue"), rover.cookie.parse_set_cookie("=v"), rover.cookie.parse_set_cookie("")`, "nil | nil | nil"},
 
 		// set
-		{`return rover.cookie.set("n", "v"):path("/a"):domain("example.com"):max_age(60):expires("Thu, 01 Jan 2026 00:00:00 GMT"):secure():http_only():same_site("None"):build()`,
-			"n=v; Path=/a; Domain=example.com; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Max-Age=60; HttpOnly; Secure; SameSite=None"},
+		{
+			`return rover.cookie.set("n", "v"):path("/a"):domain("example.com"):max_age(60):expires("Thu, 01 Jan 2026 00:00:00 GMT"):secure():http_only():same_site("None"):build()`,
+			"n=v; Path=/a; Domain=example.com; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Max-Age=60; HttpOnly; Secure; SameSite=None",
+		},
 		{`return rover.cookie.set("n", ""):build(), rover.cookie.set("n", "v"):path(""):secure(false):max_age(0):build()`, "n=; Path=/ | n=v; Max-Age=0"},
 		{`local a = rover.cookie.set("n", "v") local b = a:secure() return a:build(), b:build()`, "n=v; Path=/ | n=v; Path=/; Secure"},
 		{`rover.cookie.set("n", "a;b")`, `error: chunk:1: bad argument #1 to set (http: invalid byte ';' in Cookie.Value)`},
