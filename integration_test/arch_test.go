@@ -40,7 +40,7 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
-luart (lua x more): luart/cookie luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
+luart (lua x more): luart/cookie luart/idempotency luart/limit luart/store eventloop luart/bodyfilter luart/chunk luart/clock luart/giveup luart/glua
 	luart/hint luart/html luart/jsonlua luart/lib luart/luaval luart/loglimit luart/outbound
 	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/urltext
 luart/bodyfilter (more):
@@ -51,6 +51,7 @@ luart/giveup:
 luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/html (lua): luart/chunk luart/luaval
+luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env

@@ -259,12 +259,6 @@ func hooksNewIndex(L *lua.LState) int {
 	return 0
 }
 
-// reserved are the names that will mean something directly on api. The value says what they
-// are now.
-var reserved = map[string]string{
-	"idempotent": "api.idempotent is not available in this version",
-}
-
 func rootIndex(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	key := stringKey(L)
@@ -276,9 +270,6 @@ func rootIndex(L *lua.LState) int {
 		L.Push(hook)
 		return 1
 	}
-	if why, ok := reserved[key]; ok {
-		L.RaiseError("%s%s", why, n.insteadOf(key))
-	}
 	L.Push(n.get(L, key))
 	return 1
 }
@@ -286,12 +277,9 @@ func rootIndex(L *lua.LState) int {
 func rootNewIndex(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	key := stringKey(L)
-	why, isReserved := reserved[key]
 	switch {
 	case n.gen.builders[key] != nil:
 		L.RaiseError("api.%s %s and cannot be assigned%s", key, n.gen.builders[key].Value.(*builder).does(), n.insteadOf(key))
-	case isReserved:
-		L.RaiseError("%s%s", why, n.insteadOf(key))
 	case n.gen.lifeHooks[key] != nil:
 		fn, ok := L.Get(3).(*lua.LFunction)
 		if !ok {

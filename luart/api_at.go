@@ -176,8 +176,7 @@ func (n *apiNode) takes(key string) bool {
 	case n.parent != nil:
 		return false
 	}
-	_, isReserved := reserved[key]
-	return isReserved || n.gen.builders[key] != nil || n.gen.lifeHooks[key] != nil
+	return n.gen.builders[key] != nil || n.gen.lifeHooks[key] != nil
 }
 
 // at is api:at(pattern): the node of a path, made if need be. It has no builders, also where it

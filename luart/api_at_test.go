@@ -34,7 +34,7 @@ func TestReservedSegments(t *testing.T) {
 		{`api.stream.items.get = f`, `api.stream.items: api.stream builds responses and has no such method; for the path /stream write api:at("/stream").items`},
 		{`api.error["x y"].get = f`, `api.error["x y"]: api.error builds responses and has no such method; for the path /error write api:at("/error")["x y"]`},
 		{`api.html = { get = f }`, `api.html builds responses and cannot be assigned; for the path /html write api:at("/html")`},
-		{`api.idempotent.get = f`, `api.idempotent is not available in this version; for the path /idempotent write api:at("/idempotent")`},
+		{`api.idempotent.get = f`, `api.idempotent.get: api.idempotent makes handlers and has no such method; for the path /idempotent write api:at("/idempotent").get`},
 		{`api.at.get = f`, `api.at.get: api.at names a path and has no such method; for the path /at write api:at("/at").get`},
 		{`api.on_start.get = f`, `api.on_start.get: api.on_start takes the function of a hook and has no fields; for the path /on_start write api:at("/on_start").get`},
 		{`api.on_error.before.x = f`, `api.on_error.before: api.on_error takes the function of a hook and has no fields; for the path /on_error write api:at("/on_error").before`},
@@ -56,7 +56,7 @@ func TestReservedSegments(t *testing.T) {
 // A message that says what to write is right: it loads.
 func TestReservedSegmentsCanBeWritten(t *testing.T) {
 	s := newServer(t, "return rover.server {}")
-	reservedNames := append(slices.Clone(route.MethodNames[:]), "before", "after", "ws", "p_x", "w_x", "idempotent")
+	reservedNames := append(slices.Clone(route.MethodNames[:]), "before", "after", "ws", "p_x", "w_x")
 	for name := range s.gen.builders {
 		reservedNames = append(reservedNames, name)
 	}

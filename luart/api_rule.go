@@ -28,7 +28,8 @@ func (n *apiNode) addRule(L *lua.LState, name string, others int) string {
 	return n.pathOf()
 }
 
-// ruleName returns what a script calls a rule, "" where that is no name. ruleNames says what is one.
+// ruleName returns what a script calls a rule, "" where that is no name. ruleNames says what is
+// one.
 func ruleName(v lua.LValue) string {
 	if text, ok := v.(lua.LString); ok && len(text) <= 128 {
 		return string(text)

@@ -29,6 +29,9 @@ func (b *builder) does() string {
 	if b.name == chunk.NodeBuilder {
 		return "names a path"
 	}
+	if b.name == "idempotent" {
+		return "makes handlers"
+	}
 	return "builds responses"
 }
 
@@ -157,6 +160,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{decision: Pass, status: 200}) }, nil)
+	add("idempotent", g.newIdempotent, nil)
 	add("proxy", func(L *lua.LState) int {
 		return g.pushResponse(L, &response{decision: Proxy, status: 200, proxy: g.checkProxy(L, 1, "api.proxy")})
 	}, nil)

@@ -14,6 +14,7 @@ type forwarding struct {
 	sent      bool        // the request went on to somebody, who may be reading its body
 	upstreams []string    // ctx:upstream
 	picker    *picker     // of the reply, when it is to proxy
+	lasting   bool        // what is handed over goes on when the client leaves
 
 	// Spare allocations: what most requests that are handed over need.
 	passed      handover // PassOn's

@@ -58,6 +58,8 @@ type handover struct {
 
 	picker *picker // nil: the upstreams were named
 
+	overflow *overflow // what was to be kept may be too long for that; nil: then it is an error
+
 	// asked is the request as it was handed over, to be made again by askAgain; nil: it cannot
 	// be. again has that of a handover that is alone: handlers behind change the request itself.
 	asked *http.Request
@@ -171,6 +173,9 @@ func (x *Exchange) handOver(to *ProxyTo) *handover {
 // forwardContext returns the request's context with what others are to know who get it.
 func (x *Exchange) forwardContext() context.Context {
 	ctx := x.heldContext(x.r.Context())
+	if x.forward.lasting {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if x.forward.upstreams != nil {
 		ctx = context.WithValue(ctx, upstreamsKey{}, x.forward.upstreams)
 	}
@@ -258,6 +263,7 @@ func (h *handover) resolve(v verdict) bool {
 // serves the request.
 func (h *handover) drop() {
 	h.cancel()
+	h.overflow.deliver(verdict{})
 	h.resolve(verdict{})
 	if h.alone() && !h.headFixed {
 		h.headFixed = true
@@ -269,6 +275,9 @@ func (h *handover) drop() {
 // longer than limit or cannot be decoded. What is sent, if the script returns the response
 // all the same, is what came.
 func (h *handover) readBody(vm *VM, L *lua.LState, limit int64) []byte {
+	if h.overflow.isFull() {
+		L.RaiseError("reading the response: the body is longer than what can be kept of an idempotent request")
+	}
 	if !h.kept {
 		h.checkOpen(L)
 		h.resolve(verdict{limit: limit})
@@ -294,7 +303,7 @@ func (h *handover) checkOpen(L *lua.LState) {
 	switch {
 	case !h.canWait():
 		L.RaiseError("the script must name body, set_body, on_chunk, replace and edit_json as such to use them in an after hook, not only in code that load makes")
-	case h.resolved && !h.kept:
+	case h.resolved && !h.kept && !h.overflow.isFull():
 		L.RaiseError("the response is over: it was dropped or sent")
 	}
 }

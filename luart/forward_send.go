@@ -34,6 +34,9 @@ func (h *handover) send(w http.ResponseWriter, status int, header http.Header, h
 	}
 	late := h.header // where the handler may still put trailers
 	h.status, h.header = status, header
+	if h.overflow.isFull() {
+		h.overflow.deliver(verdict{to: w})
+	}
 	h.resolve(verdict{to: w})
 	h.wait()
 	switch {

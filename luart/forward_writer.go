@@ -133,6 +133,11 @@ func (w *handoverWriter) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		return 0, errDropped
+	case int64(w.h.answer.Len()+len(p)) > w.limit && w.h.overflow != nil:
+		if !w.h.overflow.stop(w) {
+			return 0, errDropped
+		}
+		return w.Write(p)
 	case int64(w.h.answer.Len()+len(p)) > w.limit:
 		w.h.broken = errors.New("the body is " + tooLong(w.limit))
 		return 0, w.h.broken

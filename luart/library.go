@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // libraryStates is what libraries keep in a VM from one generation to the next.
@@ -63,10 +64,13 @@ func (vm *VM) keptByLibraries() (list []lib.Kept) {
 			vm.guardLibrary(func() { list = append(list, keeper.Keeps()...) })
 		}
 	}
-	return append(list, lib.Kept{Name: "rover.store", Expire: vm.kept.Sweep, Size: func() (bytes, items int) {
-		s := vm.kept.Status()
-		return int(s.Bytes), s.Items
-	}})
+	for name, kept := range map[string]*store.Memory{"rover.store": vm.kept, "api.idempotent": vm.answers} {
+		list = append(list, lib.Kept{Name: name, Expire: kept.Sweep, Size: func() (bytes, items int) {
+			s := kept.Status()
+			return int(s.Bytes), s.Items
+		}})
+	}
+	return list
 }
 
 // countedByLibraries returns how many things there are that libraries count. Only the holder may

@@ -29,6 +29,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"body:expect":    expectOptions.At(2),
 	"body:json":      jsonlua.OptionNames.At(1),
 	"api:error":      errorOptions.At(3),
+	"api.idempotent": idempotentOptions.At(1),
 	"rover.server":   serverOptions.At(1),
 }
 

@@ -22,7 +22,6 @@ type Outline struct {
 	API       *APINode     // nil: the script has not called rover.server
 	Overrides []Override   // definitions that took the place of others
 	Hooks     []string     // names of functions directly on api, beside on_error
-	Reserved  []string     // names directly on api that mean nothing yet
 	// DoneMethods are the methods of ctx that done hooks may use.
 	DoneMethods []string
 	// Options are those of the functions that take a table of them: by the function as scripts
@@ -72,8 +71,8 @@ func (n *APINode) ChildLua(name string) string {
 func (g *Generation) outline() *Outline {
 	o := &Outline{
 		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(),
-		Overrides: g.overrides,
-		Hooks:     slices.Collect(maps.Keys(g.lifeHooks)), Reserved: slices.Collect(maps.Keys(reserved)),
+		Overrides:   g.overrides,
+		Hooks:       slices.Collect(maps.Keys(g.lifeHooks)),
 		DoneMethods: slices.Collect(maps.Keys(ofDone)),
 	}
 	if g.api != nil {

@@ -35,6 +35,8 @@ type Host interface {
 
 	// ErrorText is an error of Serve for scripts and people: why nobody answered.
 	ErrorText(err error) string
+	// Unsent reports whether an error of Serve says that no upstream can have had the request.
+	Unsent(err error) bool
 	// Upstream says which upstream has been asked last for a request that was passed on or
 	// proxied, "" for none, and how many were asked. It is asked when the request has ended.
 	Upstream(r *http.Request) (address string, tries int)

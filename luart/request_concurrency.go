@@ -19,9 +19,9 @@ type CrowdedError struct {
 
 func (e *CrowdedError) Error() string { return "concurrency " + e.Rule + ": too many requests at once" }
 
-// Places are what a request has been given by the rules of concurrency that cover it, and by those of
-// scripts that it has come through before. nil are none. They do not change: the places of one
-// request may be known to several goroutines.
+// Places are what a request has been given by the rules of concurrency that cover it, and by
+// those of scripts that it has come through before. nil are none. They do not change: the places
+// of one request may be known to several goroutines.
 type Places struct {
 	place *limit.Place
 	outer *Places
@@ -46,8 +46,8 @@ func (p *Places) Leave(outer *Places) {
 
 // TakePlaces takes what the rules of concurrency that cover the request want, beside what it has
 // already, and returns all. It may wait. They must be left when the response has ended. The
-// error is a *CrowdedError, or that of the request's context; nothing has been taken then. It is to be
-// called before Run, by the goroutine of the request.
+// error is a *CrowdedError, or that of the request's context; nothing has been taken then. It is
+// to be called before Run, by the goroutine of the request.
 func (x *Exchange) TakePlaces(outer *Places) (*Places, error) {
 	type want struct {
 		rule *concurrencyRule
@@ -124,8 +124,8 @@ func (g *gates) of(vm *VM, name string) *limit.Gate {
 	return g.byName[name]
 }
 
-// Concurrency returns what is under way, by the names of the rules of the VM's scripts. Any goroutine
-// may call it.
+// Concurrency returns what is under way, by the names of the rules of the VM's scripts. Any
+// goroutine may call it.
 func (vm *VM) Concurrency() map[string]*limit.Gate {
 	vm.gates.mu.Lock()
 	defer vm.gates.mu.Unlock()

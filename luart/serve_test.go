@@ -138,6 +138,8 @@ func (s *server) Upstream(*http.Request) (string, int) { return s.upstream, s.tr
 
 func (s *server) ErrorStatus(error) int { return http.StatusBadGateway }
 
+func (s *server) Unsent(err error) bool { return strings.Contains(err.Error(), "refused") }
+
 func (s *server) ErrorText(err error) string { return err.Error() }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -56,6 +56,7 @@ type VM struct {
 	held                       limit.Held // leases of all limits
 	gates                      gates
 	kept                       *store.Memory // rover.store where the operator names no server
+	answers                    *store.Memory // those of api.idempotent, where he does not
 
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
@@ -145,6 +146,8 @@ func NewVM(o VMOptions) (*VM, error) {
 		states: map[string]*lua.LTable{},
 		live:   map[*Generation]struct{}{},
 		kept:   store.NewMemory(o.Clock, store.Limits{}),
+
+		answers: store.NewMemory(o.Clock, store.Limits{}),
 
 		findModule: findModule,
 

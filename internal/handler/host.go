@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/internal/upstream"
@@ -71,6 +72,19 @@ func (host) ErrorStatus(err error) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// Unsent implements luart.Host. Of several tries the last one counts: after one whose request may
+// have been sent there is none but of a method that may be repeated.
+func (host) Unsent(err error) bool {
+	var dial reverseproxy.DialError
+	var herr caddyhttp.HandlerError
+	return errors.As(err, &dial) ||
+		errors.As(err, &herr) && herr.Err != nil && herr.Err.Error() == noUpstreams
+}
+
+// noUpstreams is the error of Caddy's reverse_proxy where all upstreams are down, which it does not
+// export.
+const noUpstreams = "no upstreams available"
 
 // Upstream implements luart.Host.
 func (host) Upstream(r *http.Request) (address string, tries int) { return upstream.Asked(r.Context()) }

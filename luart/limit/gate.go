@@ -62,8 +62,8 @@ func (e *FullError) Error() string {
 	return fmt.Sprintf("too many at once: there may be a place in %s", e.Retry)
 }
 
-// NewGate makes a gate that goes by a clock; nil is the system's. When stop is closed nobody waits any
-// more.
+// NewGate makes a gate that goes by a clock; nil is the system's. When stop is closed nobody
+// waits any more.
 func NewGate(c *clock.Clock, stop <-chan struct{}) *Gate {
 	return &Gate{clock: c, stop: stop, keys: map[string]*gateKey{}}
 }
@@ -169,8 +169,8 @@ func (g *Gate) await(ctx context.Context, w *gateWaiter, d time.Duration) {
 	}
 }
 
-// settle says how the wait of w has ended: nil: it is inside. It is inside, too, where the place came
-// as it gave up; a client that has left gives it to the next.
+// settle says how the wait of w has ended: nil: it is inside. It is inside, too, where the place
+// came as it gave up; a client that has left gives it to the next.
 func (g *Gate) settle(ctx context.Context, key string, w *gateWaiter, b Bounds) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

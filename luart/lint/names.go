@@ -283,7 +283,7 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 	switch {
 	case c.o.Names.Env == nil || slices.Contains(c.o.Hooks, name):
 	case c.builder(name) == nil:
-		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || name == "done" || name == "limit" || slices.Contains(c.o.Reserved, name) {
+		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || name == "done" || name == "limit" || name == "concurrency" {
 			return
 		}
 		names := append(slices.Collect(maps.Keys(c.o.Names.Builders)), c.o.Hooks...)

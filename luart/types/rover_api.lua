@@ -169,6 +169,37 @@ function api.no_content() end
 ---@return rover.Response
 function api.pass() end
 
+---Makes a handler that answers requests with one Idempotency-Key once: the first runs it, and those that are the same get
+---its answer, with Idempotency-Replayed: true. Those that come meanwhile wait for it. What the handler passes on or hands over is
+---answered once, too. See docs/idempotency.md.
+---
+---Errors: in a hook, in rover.parallel, and inside another handler that it has made.
+---
+---Waits: for the body of the request, the store, and the first request with the key.
+---
+---```lua
+---local orders = rover.state("orders", { last = 0 })
+---api.orders.post = api.idempotent({ ttl = 3600 }, function(ctx)
+---  orders.last = orders.last + 1
+---  return { id = orders.last }, 201
+---end)
+----- POST /orders | Idempotency-Key: 8e03 => 201 {"id":1}
+----- POST /orders | Idempotency-Key: 8e03 => 201 {"id":1} | Idempotency-Replayed: true
+---```
+---@param handler fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?
+---@return fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?
+---@overload fun(options: rover.IdempotentOptions, handler: fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?): fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?
+function api.idempotent(handler) end
+
+---@class rover.IdempotentOptions
+---@field header? string The header that has the key. Default: "Idempotency-Key"
+---@field ttl? number Seconds for which an answer is kept, 1 to a week. Default: 300
+---@field ttl_ms? number The same in milliseconds.
+---@field wait? number Seconds that a request waits for the first one with its key, 0 to 60; then it is answered with 409. Default: 10
+---@field required? boolean A request without a key is answered with 400. Default: false
+---@field key? fun(ctx: rover.Ctx): string|number Says whose keys these are: nobody gets the answer of another caller. Default: the header Authorization
+---@field on_failure? "closed"|"open" While the store does not answer: 503 (the default), or the handler runs without protection.
+
 ---Hands the request over to an upstream, or to the first of several that can be reached. Lua is done with it then; see
 ---ctx:proxy for one that returns the response.
 ---

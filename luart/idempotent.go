@@ -1,0 +1,453 @@
+package luart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-rover/rover/luart/glua"
+	"github.com/caddy-rover/rover/luart/idempotency"
+	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/store"
+)
+
+// idempotent is api.idempotent([options,] handler): what there is of the options.
+type idempotent struct {
+	gen      *Generation
+	store    store.Store
+	handler  *lua.LFunction
+	header   string
+	ttl      time.Duration
+	wait     time.Duration // of a duplicate for the first
+	required bool
+	open     bool           // without the store: run the handler unprotected
+	caller   *lua.LFunction // says who asks; nil: the Authorization header does
+}
+
+// idempotentOptions are those of api.idempotent. ttl_ms is Rover's own.
+var idempotentOptions = luaval.NewOptions("header", "ttl", "ttl_ms", "wait", "required", "key", "on_failure")
+
+const (
+	defaultAnswerTTL  = 5 * time.Minute
+	maxAnswerTTL      = 7 * 24 * time.Hour
+	defaultAnswerWait = 10 * time.Second
+
+	// maxIdempotencyKey bounds a client's key, in bytes.
+	maxIdempotencyKey = 255
+
+	// answerPoll is how often who waits for the first looks without having been told: a message
+	// may be lost.
+	answerPoll = time.Second
+)
+
+// newIdempotent is api.idempotent([options,] handler), which returns the handler that answers a
+// request with a key once, and others with that key with the same answer.
+func (g *Generation) newIdempotent(L *lua.LState) int {
+	o := &idempotent{gen: g, store: g.store, header: "Idempotency-Key", ttl: defaultAnswerTTL, wait: defaultAnswerWait}
+	if o.store.Local() { // a flood of keys takes no place from what scripts keep
+		o.store = g.vm.answers
+	}
+	n := L.GetTop()
+	var ok bool
+	if o.handler, ok = L.Get(n).(*lua.LFunction); !ok || n < 1 || n > 2 || n == 2 && L.Get(1).Type() != lua.LTTable {
+		L.RaiseError("api.idempotent() expects (handler) or (config, handler)")
+	}
+	if n == 2 {
+		o.read(L)
+	}
+	L.Push(L.NewFunction(o.call))
+	return 1
+}
+
+func (o *idempotent) read(L *lua.LState) {
+	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 1, name, v, want) }
+	seconds := func(name string, v lua.LValue, least, most, unit time.Duration, want string) time.Duration {
+		f, ok := v.(lua.LNumber)
+		if !ok || !(float64(f)*float64(unit) >= float64(least) && float64(f)*float64(unit) <= float64(most)) {
+			fail(name, v, want)
+		}
+		return time.Duration(float64(f) * float64(unit))
+	}
+	idempotentOptions.Each(L, luaval.CheckTable(L, 1), 1, func(name string, v lua.LValue) {
+		switch name {
+		case "header":
+			text, _ := v.(lua.LString)
+			if !httpguts.ValidHeaderFieldName(string(text)) {
+				fail(name, v, "the name of a header")
+			}
+			o.header = http.CanonicalHeaderKey(string(text))
+		case "ttl":
+			o.ttl = seconds(name, v, time.Second, maxAnswerTTL, time.Second, "seconds, 1 to a week,")
+		case "ttl_ms":
+			o.ttl = seconds(name, v, time.Second, maxAnswerTTL, time.Millisecond, "milliseconds, 1000 to a week,")
+		case "wait":
+			o.wait = seconds(name, v, 0, time.Minute, time.Second, "seconds, 0 to 60,")
+		case "required":
+			if v != lua.LTrue && v != lua.LFalse {
+				fail(name, v, "a boolean")
+			}
+			o.required = v == lua.LTrue
+		case "key":
+			if o.caller, _ = v.(*lua.LFunction); o.caller == nil {
+				fail(name, v, "a function")
+			}
+		case "on_failure":
+			if v != lua.LString("closed") && v != lua.LString("open") {
+				fail(name, v, `"closed" or "open"`)
+			}
+			o.open = v == lua.LString("open")
+		}
+	})
+}
+
+// call is the handler that api.idempotent has returned.
+func (o *idempotent) call(L *lua.LState) int {
+	x, vm := checkCtx(L), o.gen.vm
+	switch {
+	case vm.cur != &x.call || x.running == nil || x.running != x.match.Handler:
+		L.RaiseError("api.idempotent makes handlers of routes: it can be no hook, and no function that runs aside")
+	case x.forward.lasting:
+		L.RaiseError("api.idempotent: this handler is inside another one")
+	}
+	key, wrong := idempotencyKey(x.r.Header[o.header])
+	switch {
+	case wrong != "":
+		return o.gen.refuse(L, http.StatusBadRequest, o.header+" "+wrong)
+	case key == "" && o.required:
+		return o.gen.refuse(L, http.StatusBadRequest, "a request needs the header "+o.header)
+	case key == "" || x.answersFor != 0:
+		return o.plain(L)
+	}
+	claim, done := o.claim(L, x, key)
+	switch {
+	case done:
+		return 1
+	case claim == nil:
+		return o.plain(L)
+	}
+	return o.first(L, x, claim)
+}
+
+// plain calls the handler, and no more.
+func (o *idempotent) plain(L *lua.LState) int {
+	L.Push(o.handler)
+	L.Push(L.Get(1))
+	L.Call(1, 3)
+	return 3
+}
+
+// idempotencyKey returns the key of a request, "" for none. It must be read in one way only.
+func idempotencyKey(values []string) (key, wrong string) {
+	if len(values) > 1 {
+		return "", "was sent more than once"
+	}
+	if len(values) == 0 {
+		return "", ""
+	}
+	key = strings.Trim(values[0], " \t")
+	if len(key) > maxIdempotencyKey {
+		return "", "is longer than 255 bytes"
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return "", "has other bytes than visible ones of ASCII"
+		}
+	}
+	return key, ""
+}
+
+// claim claims the key of a request. done says that there is an answer already, which is on
+// the stack; no claim and not done, that the store is away and the request is to be answered all
+// the same.
+func (o *idempotent) claim(L *lua.LState, x *Exchange, key string) (claim *idempotency.Claim, done bool) {
+	vm := o.gen.vm
+	caller := "authorization:" + strings.Join(x.r.Header["Authorization"], "\n")
+	if o.caller != nil {
+		L.Push(o.caller)
+		L.Push(L.Get(1))
+		L.Call(1, 1)
+		who, ok := luaval.StringValue(L.Get(-1))
+		if !ok {
+			L.RaiseError("api.idempotent: the key of the caller is a %s, a string expected", luaval.TypeName(L.Get(-1)))
+		}
+		L.Pop(1)
+		caller = "key:" + who
+	}
+	body := vm.wholeBody(L, x).bytes
+	head := []string{
+		x.r.Method, x.r.Host, x.r.URL.EscapedPath(), x.r.URL.RawQuery,
+		strings.Join(x.r.Header["Content-Type"], "\n"), strings.Join(x.r.Header["Content-Encoding"], "\n"),
+	}
+	name := idempotency.Key(x.running.route, o.header, caller, key)
+	atMost := o.ttl + time.Minute + x.gen.timeout
+	if x.gen.timeout == 0 {
+		atMost = o.ttl + maxAnswerTTL
+	}
+	var fingerprint idempotency.Fingerprint
+	var found idempotency.Found
+	var err error
+	hashed := false
+	ask := func(ctx context.Context) {
+		if !hashed {
+			fingerprint, hashed = idempotency.NewFingerprint(body, head...), true
+		}
+		found, err = idempotency.Ask(ctx, o.store, name, fingerprint, atMost)
+	}
+	if !o.store.Local() || len(body) > 64<<10 { // a large body takes longer than a wait does
+		vm.await(L, waitsOn{what: "api.idempotent"}, func(context.Context) {
+			fingerprint, hashed = idempotency.NewFingerprint(body, head...), true
+		})
+	}
+	o.ask(L, ask)
+	if err == nil && found.State == idempotency.Running && o.wait > 0 {
+		bell := idempotency.Listen(o.store, name)
+		defer bell.Close()
+		until := vm.clock.Now().Add(o.wait)
+		for {
+			rung := bell.Next()
+			if o.ask(L, ask); err != nil || found.State != idempotency.Running {
+				break
+			}
+			left := until.Sub(vm.clock.Now())
+			if left <= 0 {
+				break
+			}
+			vm.park(L, waitsOn{what: "api.idempotent"}, rung, min(left, answerPoll))
+		}
+	}
+	if err != nil {
+		if found.Claim != nil && errors.Is(err, store.ErrDown) {
+			o.settle(x, found.Claim.GiveUp)
+		}
+		x.log().Warn("the store of idempotent requests has failed", zap.Error(err), zap.String("route", x.running.route))
+		if o.open {
+			return nil, false
+		}
+		o.gen.refuse(L, http.StatusServiceUnavailable, "whether the request was made already cannot be known now")
+		return nil, true
+	}
+	switch found.State {
+	case idempotency.Claimed:
+		return found.Claim, false
+	case idempotency.Answered:
+		o.gen.pushResponse(L, replayed(found.Answer))
+	case idempotency.Other:
+		o.gen.refuse(L, http.StatusConflict, "Idempotency key already used with different payload")
+	case idempotency.Sealed:
+		message := "A request with this key was made, and its answer was not kept"
+		if found.Why == idempotency.Unknown {
+			message = "A request with this key was made, and did not end: whether it had an effect is not known"
+		}
+		o.gen.refuse(L, http.StatusConflict, message)
+	default:
+		o.gen.refuse(L, http.StatusConflict, "A request with this key is in progress")
+	}
+	return nil, true
+}
+
+// ask has do ask the store.
+func (o *idempotent) ask(L *lua.LState, do func(context.Context)) {
+	if o.store.Local() {
+		do(context.Background())
+		return
+	}
+	o.gen.vm.await(L, waitsOn{what: "api.idempotent"}, do)
+}
+
+func (g *Generation) refuse(L *lua.LState, status int, message string) int {
+	r := errorResponse(status, message)
+	return g.pushResponse(L, &r)
+}
+
+// replayed is the answer of the first request, for another one.
+func replayed(a *idempotency.Answer) *response {
+	header := a.Header.Clone()
+	header["Idempotency-Replayed"] = []string{"true"}
+	if header["Content-Type"] == nil && len(a.Body) > 0 {
+		header["Content-Type"] = nil // net/http would guess one
+	}
+	return &response{status: a.Status, header: header, body: a.Body}
+}
+
+// first runs the handler of the request that has claimed its key, and says what is kept of it. The
+// client may leave meanwhile: the request that it makes next gets the answer.
+func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim) int {
+	vm := o.gen.vm
+	c := vm.cur
+	client := c.ctx
+	c.ctx, x.forward.lasting = context.WithoutCancel(client), true
+	defer func() { c.ctx, x.forward.lasting = client, false }()
+
+	ctx := L.Get(1)
+	var res response
+	var wrong string
+	var values [3]lua.LValue
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		L.Push(o.handler)
+		L.Push(ctx)
+		L.Call(1, 3)
+		values = [3]lua.LValue{L.Get(-3), L.Get(-2), L.Get(-1)}
+		var own outcome // its buffer is the response's
+		if res, wrong = own.replyFor(vm.budget, returned{values[0], values[1], values[2]}); wrong == "" {
+			x.takeWhole(L, &res)
+		}
+		return 0
+	}))
+	unknown := func(ctx context.Context) error { return claim.Seal(ctx, idempotency.Unknown, o.ttl) }
+	outer := glua.SwapUpvalues(L, nil)
+	err := L.PCall(0, 0, nil)
+	glua.SwapUpvalues(L, outer)
+	if err != nil {
+		// An error is the script's word that nothing came of it. What ended it from outside is not.
+		if vm.budget.why != nil || c.waitErr != nil {
+			o.settle(x, unknown)
+		} else {
+			o.settle(x, claim.Free)
+		}
+		var api *lua.ApiError
+		if errors.As(err, &api) {
+			panic(api) // as it was raised, with its traceback
+		}
+		panic(err)
+	}
+	if wrong != "" { // whoever takes it says so
+		o.settle(x, claim.Free)
+		for _, v := range values {
+			L.Push(v)
+		}
+		return 3
+	}
+	ended := false
+	defer func() {
+		if !ended { // its time was over before the store had answered
+			o.settle(x, unknown)
+		}
+	}()
+	o.end(L, x, claim, &res)
+	ended = true
+	return o.gen.pushResponse(L, &res)
+}
+
+// end says what is kept of the answer.
+func (o *idempotent) end(L *lua.LState, x *Exchange, claim *idempotency.Claim, res *response) {
+	answer, why := x.keepable(res)
+	var err error
+	o.ask(L, func(ctx context.Context) {
+		switch {
+		case answer != nil:
+			if err = claim.Keep(ctx, answer, o.ttl); errors.Is(err, idempotency.ErrTooLarge) || errors.Is(err, store.ErrFull) {
+				why = err.Error()
+				err = claim.Seal(ctx, idempotency.NotKept, o.ttl)
+			}
+		case why == "":
+			err = claim.Free(ctx)
+		case why == unknownOutcome:
+			err = claim.Seal(ctx, idempotency.Unknown, o.ttl)
+		default:
+			err = claim.Seal(ctx, idempotency.NotKept, o.ttl)
+		}
+	})
+	switch {
+	case err != nil:
+		x.log().Warn("the answer of an idempotent request was not kept", zap.Error(err), zap.String("route", x.running.route))
+	case why != "":
+		x.log().Warn("the answer of an idempotent request cannot be given again", zap.String("reason", why), zap.String("route", x.running.route))
+	}
+}
+
+// settle tells the store how a request has ended that raises: nobody waits for that.
+func (o *idempotent) settle(x *Exchange, do func(context.Context) error) {
+	log, route := x.log(), x.running.route
+	work := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), defaultAnswerWait)
+		defer cancel()
+		if err := do(ctx); err != nil {
+			log.Warn("the end of an idempotent request was not kept", zap.Error(err), zap.String("route", route))
+		}
+	}
+	if o.store.Local() {
+		work()
+	} else {
+		o.gen.vm.closings.Go(work)
+	}
+}
+
+const unknownOutcome = "whether the upstream has had the request is not known"
+
+// keepable returns the answer that a response is, as it is kept. nil: it is not; then why says why
+// the request must not be made again all the same, "" if it may.
+func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why string) {
+	h := res.from
+	switch {
+	case h != nil && h.status == 0: // nobody has answered
+		if h.errorStatus < 500 || h.panicked == nil && x.host.Unsent(h.failure()) {
+			return nil, ""
+		}
+		return nil, unknownOutcome
+	case h != nil && h.kept && h.failure() != nil:
+		return nil, unknownOutcome
+	case res.status >= 500 || res.status == http.StatusTooManyRequests:
+		return nil, ""
+	case res.handled != nil:
+		return nil, "" // it is an error, which somebody else answers
+	case res.stream != nil:
+		return nil, "it is a stream"
+	case res.filters != nil:
+		return nil, "its body is filtered on its way"
+	case h != nil && h.tunnel:
+		return nil, "it is a tunnel"
+	case h != nil && !h.kept && !res.bodiless() && h.method != http.MethodHead:
+		return nil, "its body is larger than 1 MiB, or a stream"
+	}
+	answer = &idempotency.Answer{Status: res.status, Header: http.Header{}, Body: res.body}
+	if h != nil && h.kept {
+		answer.Body = h.answer.Bytes()
+	}
+	if res.header == nil && res.ctype != "" {
+		answer.Header["Content-Type"] = []string{res.ctype}
+	}
+	others := x.forward.clientHead.header(x.w) // which the next request has of its own
+	for name, values := range res.header {
+		if name != "Set-Cookie" && name != "Date" && !luaval.IsFraming(name) && !strings.HasPrefix(name, http.TrailerPrefix) && !slices.Equal(values, others[name]) {
+			answer.Header[name] = values
+		}
+	}
+	return answer, ""
+}
+
+// takeWhole makes of what a handler has decided the response: a request that it passes on, or
+// hands over, is on its way until the head has come, and the body is taken if it is no longer than
+// can be kept.
+func (x *Exchange) takeWhole(L *lua.LState, res *response) {
+	vm := x.gen.vm
+	if res.decision != Answer {
+		if x.outcome.replied || len(x.forward.handovers) >= maxHandovers {
+			L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
+		}
+		to := res.proxy
+		if res.decision == Pass {
+			to = nil
+		}
+		h := x.handOver(to)
+		vm.await(L, h.waitsOn(), h.awaitHead)
+		h.picker.raise(L)
+		*res = h.response(x)
+	}
+	h := res.from
+	if h == nil || h.status == 0 || h.kept || h.resolved || res.filters != nil || res.bodiless() || h.method == http.MethodHead ||
+		res.status >= 500 || res.status == http.StatusTooManyRequests || !h.mayBeKept() {
+		return
+	}
+	h.overflow = newOverflow()
+	h.resolve(verdict{limit: idempotency.MaxAnswer})
+	full := false
+	vm.await(L, waitsOn{what: "body of a response"}, func(ctx context.Context) { full = h.overflow.await(ctx, h.ended()) })
+	h.kept = !full
+}
