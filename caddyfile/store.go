@@ -71,7 +71,9 @@ func (s Store) Replaced(repl func(string) string) Store {
 	for _, field := range []*string{&s.URL, &s.User, &s.Password, &s.SentinelUser, &s.SentinelPassword, &s.Prefix, &s.TLSCA, &s.TLSCert, &s.TLSKey, &s.TLSServerName} {
 		*field = repl(*field)
 	}
-	s.URL = cmp.Or(s.URL, StoreMemory)
+	if s.InVM() { // a placeholder may say so, beside options for a server
+		return Store{URL: StoreMemory}
+	}
 	s.Prefix = cmp.Or(s.Prefix, DefaultStorePrefix)
 	s.Timeout = cmp.Or(s.Timeout, caddy.Duration(DefaultStoreTimeout))
 	return s
