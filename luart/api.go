@@ -84,7 +84,9 @@ func (n *apiNode) place(L *lua.LState, kind route.Kind, name, written string) *a
 	}
 	n.gen.checkOpen(L)
 	switch {
-	case n.kind == route.Wildcard:
+	case n.kind == route.Wildcard && (name == "limit" || name == "concurrency") && kind == route.Static:
+		return newAPINode(n.gen, n, name) // to be called; it is no place
+	case n.kind == route.Wildcard || n.isOption():
 		L.RaiseError("%s: a wildcard takes the rest of the path, nothing can follow it", written)
 	case kind != route.Static && name == "":
 		L.RaiseError("%s: the parameter needs a name", written)
@@ -98,9 +100,21 @@ func (n *apiNode) place(L *lua.LState, kind route.Kind, name, written string) *a
 	return c
 }
 
+// isOption reports whether n is what is called in api.files.w_path.limit{…}: a wildcard has no
+// places below it.
+func (n *apiNode) isOption() bool { return n.parent != nil && n.parent.kind == route.Wildcard }
+
+// checkPlace raises for what is assigned below such a one.
+func (n *apiNode) checkPlace(L *lua.LState, key string) {
+	if n.isOption() {
+		L.RaiseError("%s%s: a wildcard takes the rest of the path, nothing can follow it", n.lua(), luaKey(key))
+	}
+}
+
 // set is the assignment node[key] = value.
 func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 	n.gen.checkOpen(L)
+	n.checkPlace(L, key)
 	if key == "before" || key == "after" {
 		list := &n.before
 		if key == "after" {
@@ -149,6 +163,7 @@ func (n *apiNode) set(L *lua.LState, key string, value lua.LValue) {
 // first, in its place.
 func (l *hookList) set(L *lua.LState, key string, value lua.LValue) {
 	l.node.gen.checkOpen(L)
+	l.node.checkPlace(L, l.kind)
 	fn, ok := value.(*lua.LFunction)
 	if !ok {
 		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.lua(), l.kind, luaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
@@ -194,8 +209,8 @@ func nodeIndex(L *lua.LState) int {
 	return 1
 }
 
-// nodeCall is api.login.limit{…}, api.login.concurrency{…}, or api.assets.static{…}, which Rover's own server has. What else is called is a mistake
-// that the hints know as that of the language.
+// nodeCall is api.login.limit{…}, api.login.concurrency{…}, or api.assets.static{…}, which Rover's
+// own server has. What else is called is a mistake that the hints know as that of the language.
 func nodeCall(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*apiNode)
 	if n.kind == route.Static && n.parent != nil {

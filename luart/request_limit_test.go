@@ -29,6 +29,8 @@ const limited = `
 	api.two.limit { rate = 100, per = 1 }
 	api.two.limit { rate = 1, per = 60, key = "route" }
 	function api.limit.get() return "a segment" end
+	api.files.w_path.limit { rate = 1, per = 60 }
+	api.files.w_path.concurrency { max = 1 }
 	return api`
 
 // statuses sends a request n times, and returns the statuses.
@@ -70,6 +72,7 @@ func TestLimit(t *testing.T) {
 		{3, "GET /cost", "", "200 200 429"},
 		{2, "GET /two", "", "200 429"},
 		{2, "GET /limit", "", "200 200"},
+		{2, "GET /files/a/b", "", "200 429"},
 	} {
 		var headers []string
 		if c.header != "" {
@@ -167,6 +170,11 @@ func TestLimitMistakes(t *testing.T) {
 		err := s.load("local api = rover.server {} api.x.limit(" + options + ") return api")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", options, err, want)
+		}
+	}
+	for _, script := range []string{"api.w_x.limit.get = print", "api.w_x.limit.before.x = print", "api.w_x.limit.y.get = print", "api.w_x.other {}"} {
+		if err := s.load("local api = rover.server {} " + script + " return api"); err == nil || !strings.Contains(err.Error(), "a wildcard takes the rest") {
+			t.Errorf("%s: %v", script, err)
 		}
 	}
 	s = newServer(t, `local api = rover.server {} function api.get() api.x.limit { rate = 1 } end return api`)
