@@ -60,6 +60,8 @@ var libraries = []*lib.Library{
 	shared.Semaphore,
 	shared.Channel,
 	store.Library,
+	store.Publish,
+	store.Subscribe,
 	redis.Library,
 	limit.Library,
 	cookie.Library,

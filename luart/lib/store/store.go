@@ -65,8 +65,7 @@ type opened struct {
 
 func open(scope *lib.Scope) lua.LValue {
 	o := &opened{vm: scope.VM, engine: scope.Store, metas: scope.State.(*metas)}
-	o.subs = &subscription.Set{VM: scope.VM, Meta: o.metas.subscription, Name: "rover.store", Push: pushMessage, Failed: failed}
-	scope.OnRetire(o.subs.CloseAll)
+	o.subs = newSet(scope, "rover.store", o.metas.subscription)
 	return scope.L().NewFunction(o.open)
 }
 

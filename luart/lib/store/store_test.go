@@ -18,7 +18,7 @@ import (
 // vms are VMs whose stores are in them, and on a server.
 func vms(t *testing.T) map[string]*libtest.VM {
 	redis, _ := onServer(t, time.Minute)
-	return map[string]*libtest.VM{"memory": libtest.New(t, store.Library), "redis": redis}
+	return map[string]*libtest.VM{"memory": libtest.New(t, store.Library, store.Publish, store.Subscribe), "redis": redis}
 }
 
 func onServer(t *testing.T, timeout time.Duration) (*libtest.VM, *storetest.Server) {
@@ -34,7 +34,7 @@ func another(t *testing.T, server *storetest.Server, timeout time.Duration) *lib
 	}
 	t.Cleanup(func() { s.Close() })
 	s.AwaitFirst(t.Context())
-	vm := libtest.New(t, store.Library, shared.Channel)
+	vm := libtest.New(t, store.Library, store.Publish, store.Subscribe, shared.Channel)
 	vm.Change = func(script *luart.Script) { script.Store = s }
 	return vm
 }
@@ -113,6 +113,10 @@ func TestStore(t *testing.T) {
 
 				// Messages.
 				{`local s = rover.store("p") local sub = s:subscribe("t") s:publish("u", 1) while not sub:recv(0.001) do s:publish("t", { n = 1 }) end sub:close() sub:close() return sub:recv()`, "nil | closed"},
+				{`local sub, other = rover.subscribe("t"), rover.store("t"):subscribe("t") local a, b repeat rover.store("t"):publish("t", 1) rover.publish("t", 2) a, b = a or sub:recv(0.001), b or other:recv(0.001) until a and b return a, b`, "2 | 1"},
+				{`rover.publish("t", "event", { n = 1 })`, "error: chunk:1: bad argument #3 to publish (a topic and one value expected: several go into a table)"},
+				{`rover.publish("t")`, "error: chunk:1: bad argument #2 to publish (value other than nil expected, got no value)"},
+				{`rover.subscribe("")`, "error: chunk:1: bad argument #1 to subscribe (a key of 1 to 512 bytes expected)"},
 				{`rover.store("p"):publish("t")`, "error: chunk:1: bad argument #2 to publish (value other than nil expected, got no value)"},
 			} {
 				vm.Expect(t, c.chunk, c.want)
@@ -210,5 +214,46 @@ func TestForeignValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		vm.Expect(t, `return rover.store("v"):get("k")`, "nil | store: the value is not one of rover.store")
+	}
+}
+
+// Messages go on after the server was away, and what may be missing is told.
+func TestPublishAfterRestart(t *testing.T) {
+	one, server := onServer(t, time.Minute)
+	two := another(t, server, time.Minute)
+	heard := make(chan string, 1)
+	go func() {
+		got, err := one.Eval(t.Context(), `
+			local sub = rover.subscribe("t")
+			local value, why
+			repeat
+				value, why = sub:recv()
+				if value == "before" then rover.publish("heard", true) end -- each time: nobody may listen yet
+			until why == "lost"
+			repeat value = sub:recv() until value == "after"
+			return "both"`)
+		if err != nil {
+			got = err.Error()
+		}
+		heard <- got
+	}()
+	two.Expect(t, `
+		local sub = rover.subscribe("heard")
+		repeat rover.publish("t", "before") until sub:recv(0.01)
+		return "heard"`, "heard")
+	server.Kill()
+	server.Start()
+	for {
+		if _, err := two.Eval(t.Context(), `return rover.publish("t", "after")`); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-heard:
+			if got != "both" {
+				t.Errorf("got %s", got)
+			}
+			return
+		default:
+		}
 	}
 }
