@@ -237,6 +237,40 @@ func TestSessionPlainHTTP(t *testing.T) {
 	}
 }
 
+// It goes out with responses of others that hooks have read, and that a handler returns, too.
+func TestSessionCookieOfForwarded(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local sessions = rover.session.new { cookie_name = "sid" }
+		function api.read.before.s(ctx) sessions:start(ctx):set("a", 1) end
+		function api.read.after.s(ctx, res) res:set_body("read " .. res:body():text()) end
+		function api.returned.get(ctx)
+			local res = ctx:next()
+			sessions:start(ctx):set("a", 1)
+			return res
+		end
+		function api.filtered.before.s(ctx) sessions:start(ctx):set("a", 1) end
+		function api.filtered.after.s(ctx, res) res:on_chunk(function(chunk) error("broken") end) end
+		function api.caught.any(ctx)
+			pcall(sessions.start, sessions, ctx)
+			return tostring(pcall(sessions.start, sessions, ctx))
+		end
+		return api`)
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "upstream=1")
+		fmt.Fprint(w, "upstream")
+	})
+	for path, want := range map[string]string{
+		"/read": "200 read upstream", "/returned": "200 upstream", "/filtered": `500 {"error":"internal error"}`,
+	} {
+		b := s.browser()
+		if got := b.do("GET "+path, ""); got != want || b.cookies["sid"] == "" || path != "/filtered" && b.cookies["upstream"] != "1" {
+			t.Errorf("%s: %s %v", path, got, b.cookies)
+		}
+	}
+	s.expect("POST /caught", "200 false", "Sec-Fetch-Site: cross-site")
+}
+
 // Ids are made here. One that a client makes up, or has from somewhere else, is none.
 func TestSessionFixation(t *testing.T) {
 	s := newServer(t, fmt.Sprintf(sessionScript, `cookie_name = "sid", secure = false`))
@@ -387,6 +421,20 @@ func TestSessionTime(t *testing.T) {
 			b.expect("GET /set/user/bob", "200 set")
 			step(101 * time.Second)
 			b.expect("GET /value/user", "200 nil")
+
+			// Who only writes, and often, has a cookie that lasts as long as the session.
+			b.expect("GET /set/user/bob", "200 set")
+			sent := c.Now()
+			for range 40 {
+				step(7 * time.Second)
+				w := b.send("GET /set/user/bob", "")
+				if strings.Contains(w.Header().Get("Set-Cookie"), "; Max-Age=") {
+					sent = c.Now()
+				}
+				if c.Now().Sub(sent) > 20*time.Second {
+					t.Fatal("the cookie of a session that is written is not renewed")
+				}
+			}
 		})
 	}
 }
@@ -403,6 +451,7 @@ func TestSessionCSRF(t *testing.T) {
 		b.expect("DELETE /set/user/eve", refused, "Origin: https://evil.example")
 		b.expect("POST /set/user/eve", refused, "Origin: null")
 		b.expect("GET /set/user/eve", refused, "Sec-Fetch-Site: cross-site", "Upgrade: websocket", "Connection: Upgrade")
+		b.expect("GET /set/user/eve", refused, "Origin: https://evil.example", "Upgrade: x, WebSocket", "Connection: Upgrade")
 		b.expect("GET /value/user", "200 ann", "Sec-Fetch-Site: cross-site") // a link from elsewhere
 		b.expect("POST /set/user/ann", "200 set", "Origin: https://app.example.org", "Sec-Fetch-Site: cross-site")
 
@@ -432,6 +481,11 @@ func TestSessionCSRF(t *testing.T) {
 				t.Errorf("%q %q: %s", c.body, c.headers, got)
 			}
 		}
+		// Who has no session gets one with the token.
+		fresh := s.browser()
+		first := strings.TrimPrefix(fresh.do("GET /csrf", ""), "200 ")
+		fresh.expect("POST /csrf", "200 true nil", "X-CSRF-Token: "+first)
+
 		// Nobody has the tokens of a session that there is not.
 		if got := s.browser().do("POST /csrf", "", "X-CSRF-Token: "+token); got != "200 false the CSRF token is not one of this session" {
 			t.Error(got)

@@ -140,6 +140,8 @@ func (r Record) Merge(mine Record, names map[string]bool) Record {
 			delete(merged.Values, name)
 		}
 	}
-	merged.Touched = mine.Touched
+	if mine.Touched.After(merged.Touched) {
+		merged.Touched = mine.Touched
+	}
 	return merged
 }

@@ -213,7 +213,7 @@ func saveNow(L *lua.LState, s *visit) int {
 	if s.state == stateUnsaved {
 		return failed(L, engine.ErrDown)
 	}
-	if err := s.save(L); err != nil {
+	if err := s.save(L, true); err != nil {
 		return failed(L, err)
 	}
 	s.sendCookie()

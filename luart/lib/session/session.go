@@ -51,6 +51,7 @@ type visit struct {
 	changed map[string]bool // names of values that are to be written
 	wanted  bool            // it is to be there, with or without values
 	renewed bool            // sealed: the cookie is to be sent whatever has changed
+	known   bool            // sealed: the client has it
 	state   string
 	claimed string // the id of the client, where nobody knows whether there is such a session
 	closed  bool   // the head of the response was sent, or is about to be
@@ -64,7 +65,7 @@ func (st *store) fresh(req lib.Request) *visit {
 // reset makes the session one that nobody knows yet.
 func (s *visit) reset(state string) {
 	s.id, s.record, s.version, s.changed, s.wanted, s.renewed = "", session.New(s.st.now()), 0, nil, false, false
-	s.claimed, s.state = "", state
+	s.known, s.claimed, s.state = false, "", state
 }
 
 // read reads the session that a cookie is of. Without one it stays as it is.
@@ -79,7 +80,7 @@ func (s *visit) read(L *lua.LState, value string) error {
 	}
 	id, record, old, err := s.st.sealer.Open(value)
 	if err == nil && !s.st.isOver(record, s.st.now()) {
-		s.id, s.record, s.renewed = id, record, old
+		s.id, s.record, s.renewed, s.known = id, record, old, true
 	}
 	return nil
 }
@@ -146,28 +147,31 @@ func (s *visit) beforeHead(L *lua.LState, failed, last bool) {
 // saveIfChanged writes what has changed, or that the session was used, and has the cookie sent that
 // this needs.
 func (s *visit) saveIfChanged(L *lua.LState) error {
-	now := s.st.now()
 	isNew := s.isNew()
-	switch {
-	case len(s.changed) > 0, s.renewed, s.wanted && isNew:
-		if err := s.save(L); err != nil {
-			return err
-		}
-		if isNew || s.st.sealer != nil || s.st.isDue(s.record, now) {
-			s.sendCookie()
-		}
-	case !isNew && s.st.isDue(s.record, now):
-		if err := s.save(L); err != nil {
-			s.st.noteDown(err) // nothing is lost but this: the next request does it
+	isDue := !isNew && s.st.isDue(s.record, s.st.now())
+	mustSave := len(s.changed) > 0 || s.renewed || s.wanted && isNew
+	if !mustSave && !isDue {
+		return nil
+	}
+	if err := s.save(L, isDue); err != nil {
+		if !mustSave { // nothing is lost but that it was used, which the next request says
 			return nil
 		}
+		return err
+	}
+	if isNew || isDue || s.st.sealer != nil {
 		s.sendCookie()
 	}
 	return nil
 }
 
 // isNew reports whether no client has the session yet.
-func (s *visit) isNew() bool { return s.id == "" || s.st.sealer == nil && s.version == 0 }
+func (s *visit) isNew() bool {
+	if s.st.sealer != nil {
+		return !s.known
+	}
+	return s.version == 0
+}
 
 // write is one write of a session, apart from the session: while it waits the script goes on.
 type write struct {
@@ -179,17 +183,21 @@ type write struct {
 	gone    bool // the session was destroyed meanwhile, or got another id
 }
 
-// startWrite begins a write of what has changed.
-func (s *visit) startWrite() *write {
+// startWrite begins a write of what has changed. touch says that the session counts as used: then its
+// cookie is to be sent, which lasts as long as it does.
+func (s *visit) startWrite(now time.Time, touch bool) *write {
 	w := &write{st: s.st, key: s.st.key(s.id), record: s.record.Clone(), version: s.version, changed: s.changed}
-	w.record.Touched = s.st.now()
+	if touch {
+		w.record.Touched = now
+	}
 	s.changed = nil
 	return w
 }
 
 // undo says that a write has not succeeded.
 func (s *visit) undo(w *write) {
-	changed := maps.Clone(w.changed)
+	changed := map[string]bool{}
+	maps.Copy(changed, w.changed)
 	maps.Copy(changed, s.changed)
 	s.changed = changed
 }
@@ -201,7 +209,6 @@ func (s *visit) adopt(w *write) {
 		return
 	}
 	s.record = w.record.Merge(s.record, s.changed) // which the script has changed meanwhile
-	s.record.Touched = w.record.Touched
 	s.version, s.wanted, s.renewed = w.version, false, false
 }
 
@@ -242,15 +249,15 @@ func (w *write) put(ctx context.Context, now time.Time, value func() []byte, ttl
 	return errBusy
 }
 
-// save writes the session.
-func (s *visit) save(L *lua.LState) error {
+// save writes the session. touch says that it counts as used.
+func (s *visit) save(L *lua.LState, touch bool) error {
 	s.ensureID()
-	if s.st.sealer != nil {
-		s.record.Touched, s.changed, s.wanted, s.renewed = s.st.now(), nil, false, false
+	now := s.st.now()
+	if s.st.sealer != nil { // its cookie is sent
+		s.record.Touched, s.changed, s.wanted, s.renewed, s.known = now, nil, false, false, true
 		return nil
 	}
-	w := s.startWrite()
-	now := w.record.Touched
+	w := s.startWrite(now, touch)
 	done := false
 	defer func() { // also where the call must not wait any longer, which raises
 		if !done {
@@ -286,8 +293,8 @@ func (s *visit) regenerate(L *lua.LState) error {
 		return nil
 	}
 	id := session.NewID(s.st.random)
-	w := s.startWrite()
-	now, key := w.record.Touched, s.st.key(id)
+	now, key := s.st.now(), s.st.key(id)
+	w := s.startWrite(now, true)
 	done := false
 	defer func() {
 		if !done {
@@ -359,7 +366,7 @@ func (s *visit) cookie() string {
 	if s.st.sealer != nil {
 		c.Value = s.st.sealer.Seal(s.id, s.record, s.st.random)
 	}
-	if c.MaxAge = int(s.st.lifetime(s.record, s.st.now()) / time.Second); c.MaxAge <= 0 {
+	if c.MaxAge = int(s.st.lifetime(s.record, s.record.Touched) / time.Second); c.MaxAge <= 0 {
 		c.MaxAge = -1
 	}
 	return c.String()

@@ -37,25 +37,25 @@ func (st *store) start(L *lua.LState, n int) *visit {
 		st.noteDown(err)
 		s.state = stateUnsaved
 	}
+	if st.tokens && unsafe { // before there is a session that a second call returns
+		if ok, why := s.checkToken(L, n); !ok {
+			luaval.RaiseStatus(L, http.StatusForbidden, why)
+		}
+	}
 	if other, ok := req.Value(st).(*visit); ok { // begun while this one was read
 		return other
 	}
 	req.SetValue(st, s)
 	req.BeforeHead(s.beforeHead)
-	if st.tokens && unsafe {
-		if ok, why := s.checkToken(L, n); !ok {
-			luaval.RaiseStatus(L, http.StatusForbidden, why)
-		}
-	}
 	return s
 }
 
-// isSafe reports whether a request changes nothing, by its method. One for a WebSocket is none:
-// what goes through it nobody asks for a token.
+// isSafe reports whether a request changes nothing, by its method. One that opens a WebSocket, or
+// another tunnel, may: what goes through it nobody asks.
 func isSafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return !strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+		return len(r.Header["Upgrade"]) == 0
 	}
 	return false
 }

@@ -366,9 +366,10 @@ func (st *store) key(id string) string { return "session:" + st.name + ":" + ses
 // now is the time in whole milliseconds, as records have it.
 func (st *store) now() time.Time { return st.vm.Clock().Now().Truncate(time.Millisecond) }
 
-// lifetime is how long a record may be idle from now, 0 or less: it is over.
+// lifetime is how long a record lives from now if nobody uses it, 0 or less: it is over. The store and
+// the cookie are both told that.
 func (st *store) lifetime(r session.Record, now time.Time) time.Duration {
-	return min(st.ttl, r.Created.Add(st.maxAge).Sub(now))
+	return min(r.Touched.Add(st.ttl).Sub(now), r.Created.Add(st.maxAge).Sub(now))
 }
 
 // isOver reports whether a record was idle for too long, or is too old.
