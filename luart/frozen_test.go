@@ -3,7 +3,9 @@ package luart
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,5 +107,36 @@ func TestFrozenClock(t *testing.T) {
 	c.Advance(time.Hour, nil)
 	if d := time.Since(began); d > 20*time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// Who waits for the first request with its key, or for a place, does so by the clock.
+func TestFrozenWaits(t *testing.T) {
+	s, c := frozen(t, `
+		local api = rover.server {}
+		api.x.p_n.post = api.idempotent(function(ctx) rover.sleep(tonumber(ctx:param("n"))) return "done" end)
+		return api`)
+	for _, tt := range []struct{ path, want string }{
+		{"/x/5", "[200 done  200 done true]"},
+		{"/x/20", `[200 done  409 {"error":"A request with this key is in progress"} ]`},
+	} {
+		var got []string
+		began := c.Now()
+		both := make(chan string, 2)
+		c.Begin(2)
+		for range 2 {
+			go func() {
+				defer c.End()
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, keyed(tt.path, "k"+tt.path))
+				both <- answer(w) + " " + w.Header().Get("Idempotency-Replayed")
+			}()
+		}
+		c.Advance(time.Minute, nil)
+		got = append(got, <-both, <-both)
+		slices.Sort(got)
+		if fmt.Sprint(got) != tt.want || c.Since(began) != time.Minute {
+			t.Errorf("%s: %q after %s", tt.path, got, c.Since(began))
+		}
 	}
 }
