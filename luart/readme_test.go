@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/re"
+	roverredis "github.com/caddy-rover/rover/luart/lib/redis"
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -108,6 +109,8 @@ func TestLimitsPage(t *testing.T) {
 		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
 		{"response of `rover.http`", []string{mib(roverhttp.DefaultBodyLimit), fmt.Sprintf("%d GiB", roverhttp.LargestBodyLimit>>30)}},
 		{"line of a stream", []string{mib(roverhttp.DefaultLineBytes), mib(luaval.MaxStringBytes)}},
+		{"answer of [`rover.redis`]", []string{mib(roverredis.MaxReply)}},
+		{"servers of `rover.redis`", []string{count(roverredis.MaxServers)}},
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
