@@ -200,7 +200,7 @@ func (o *idempotent) claim(L *lua.LState, x *Exchange, key string) (claim *idemp
 		}
 		found, err = idempotency.Ask(ctx, o.store, name, fingerprint, atMost)
 	}
-	if !o.store.Local() || len(body) > 64<<10 { // a large body takes longer than a wait does
+	if o.store.Local() && len(body) > 64<<10 { // which takes longer than a wait does
 		vm.await(L, waitsOn{what: "api.idempotent"}, func(context.Context) {
 			fingerprint, hashed = idempotency.NewFingerprint(body, head...), true
 		})
