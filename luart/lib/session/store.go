@@ -6,16 +6,13 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart/cookie"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/session"
@@ -57,9 +54,6 @@ const (
 	// maxCookie is what browsers take of a cookie, with its name and its attributes.
 	maxCookie = 4096
 )
-
-var options = luaval.NewOptions("name", "cookie_name", "ttl", "max_age", "secure", "http_only", "same_site", "domain", "path",
-	"sealed", "csrf", "trusted_origins", "on_failure", "compat")
 
 // store is what rover.session.new has made.
 type store struct {
@@ -119,138 +113,6 @@ func callMethod(L *lua.LState, n int, name string, results int, args ...lua.LVal
 		L.Push(arg)
 	}
 	L.Call(1+len(args), results)
-}
-
-// read reads the options of rover.session.new.
-func (st *store) read(L *lua.LState, t *lua.LTable) {
-	c := &st.cookie
-	c.Path, c.Secure, c.HttpOnly, c.SameSite = "/", true, true, http.SameSiteLaxMode
-	st.ttl, st.maxAge = defaultTTL, 0
-	csrf, origins, keys := true, []string(nil), []string(nil)
-	if t != nil {
-		options.Each(L, t, 1, func(name string, v lua.LValue) {
-			want, ok := st.readOption(name, v)
-			switch name {
-			case "csrf":
-				want, ok = `true, false or "token"`, v == lua.LTrue || v == lua.LFalse || v == lua.LString("token")
-				csrf, st.tokens = v != lua.LFalse, v == lua.LString("token")
-			case "trusted_origins":
-				origins, ok = texts(v)
-				want = "a list of origins"
-			case "sealed":
-				keys, ok = texts(v)
-				want = "a key or a list of keys"
-			}
-			if !ok {
-				if name == "sealed" { // the value may be a secret
-					luaval.ArgError(L, 1, "option 'sealed': "+want+" expected")
-				}
-				luaval.CheckOption(L, 1, name, v, want)
-			}
-		})
-	}
-	if c.Name == "" {
-		if c.Name = "rover_session"; c.Secure && c.Path == "/" && c.Domain == "" {
-			c.Name = "__Host-rover_session" // browsers take it from this host alone, over HTTPS
-		}
-	}
-	if wrong := cookie.Wrong(c); wrong != "" {
-		luaval.ArgError(L, 1, wrong)
-	}
-	if st.name == "" {
-		st.name = c.Name
-	}
-	if st.maxAge == 0 {
-		st.maxAge = max(defaultMaxAge, st.ttl)
-	}
-	if st.ttl > st.maxAge {
-		luaval.ArgError(L, 1, "option 'ttl': at most max_age expected: no session is idle for longer than it lives")
-	}
-	st.room = session.MaxBytes
-	if keys != nil {
-		var err error
-		if st.sealer, err = session.NewSealer(keys, st.name); err != nil {
-			luaval.ArgError(L, 1, "option 'sealed': "+err.Error())
-		}
-		longest := *c
-		longest.MaxAge = int(st.maxAge / time.Second)
-		st.room = session.Room(maxCookie - len(longest.String()))
-	}
-	if csrf {
-		st.origins = http.NewCrossOriginProtection()
-		for _, origin := range origins {
-			if err := st.origins.AddTrustedOrigin(origin); err != nil {
-				luaval.ArgError(L, 1, "option 'trusted_origins': "+err.Error())
-			}
-		}
-	} else if origins != nil {
-		luaval.ArgError(L, 1, "option 'trusted_origins': nothing asks for it with csrf = false")
-	}
-}
-
-// readOption reads an option; want says what it is to be where it is not ok.
-func (st *store) readOption(name string, v lua.LValue) (want string, ok bool) {
-	c := &st.cookie
-	text, isText := v.(lua.LString)
-	flag := func(to *bool) (string, bool) {
-		*to = v == lua.LTrue
-		return "a boolean", v == lua.LTrue || v == lua.LFalse
-	}
-	life := func(to *time.Duration) (string, bool) {
-		n, isNumber := v.(lua.LNumber)
-		d, fine := luaval.Seconds(float64(n))
-		*to = d
-		return "seconds, from 1 to 400 days,", isNumber && fine && d >= time.Second && d <= 400*24*time.Hour
-	}
-	switch name {
-	case "name":
-		st.name = string(text)
-		return fmt.Sprintf("a text of 1 to %d bytes", maxName), isText && text != "" && len(text) <= maxName
-	case "cookie_name":
-		c.Name = string(text)
-		return fmt.Sprintf("a text of 1 to %d bytes", maxName), isText && text != "" && len(text) <= maxName
-	case "ttl":
-		return life(&st.ttl)
-	case "max_age":
-		return life(&st.maxAge)
-	case "secure":
-		return flag(&c.Secure)
-	case "http_only":
-		return flag(&c.HttpOnly)
-	case "same_site":
-		c.SameSite, ok = cookie.SameSite(string(text))
-		return `"lax", "strict" or "none"`, ok
-	case "domain":
-		c.Domain = string(text)
-		return "a domain", isText
-	case "path":
-		c.Path = string(text)
-		return "a path that begins with /", strings.HasPrefix(c.Path, "/")
-	case "on_failure":
-		st.open = text == "open"
-		return `"closed" or "open"`, text == "open" || text == "closed"
-	case "compat":
-		return flag(&st.compat)
-	}
-	return "", true
-}
-
-// texts is a text, or a list of at least one.
-func texts(v lua.LValue) (list []string, ok bool) {
-	switch v := v.(type) {
-	case lua.LString:
-		return []string{string(v)}, true
-	case *lua.LTable:
-		for i := 1; i <= v.Len(); i++ {
-			text, ok := v.RawGetInt(i).(lua.LString)
-			if !ok {
-				return nil, false
-			}
-			list = append(list, string(text))
-		}
-		return list, len(list) > 0
-	}
-	return nil, false
 }
 
 // storeMethods are those of what rover.session.new returns.
