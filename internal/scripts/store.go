@@ -45,7 +45,7 @@ func (vm *VM) Leases() (l Leases) {
 func (vm *VM) Stores() []StoreStatus {
 	running := vm.running()
 	if running == nil {
-		return nil
+		return []StoreStatus{}
 	}
 	return running.stores()
 }

@@ -307,6 +307,38 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// What leases hold is counted, until the limiter is closed.
+func TestHeld(t *testing.T) {
+	server := storetest.StartRedis(t)
+	var held limit.Held
+	engine := redis(t, server.URL)
+	l := limit.New(limit.Options{
+		Name: "rule", Rate: store.Rate{Count: 1, Per: time.Minute, Burst: 100_000}, Store: engine, Leases: true, Held: &held,
+	})
+	defer l.Close()
+	asked := int64(0)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if d := l.Allow(t.Context(), "a", 1); !d.Allowed {
+			t.Fatalf("%+v", d)
+		}
+		asked++
+		if keys, tokens := held.Count(); keys == 1 && tokens > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is held")
+		}
+	}
+	l.Close()
+	if keys, tokens := held.Count(); keys != 0 || tokens != 0 {
+		t.Errorf("%d keys, %d tokens after Close", keys, tokens)
+	}
+	left, err := engine.Take(t.Context(), "limit:rule:a", l.Rate(), 100_000, true)
+	if err != nil || left.Granted < 100_000-asked {
+		t.Errorf("%d are left of 100000 after %d: %v", left.Granted, asked, err)
+	}
+}
+
 func BenchmarkLocal(b *testing.B) {
 	l := limit.New(limit.Options{Name: "rule", Rate: store.Rate{Count: 1e9, Per: time.Second, Burst: 1e6}, Store: store.NewMemory(nil, store.Limits{})})
 	defer l.Close()
