@@ -286,3 +286,37 @@ func TestNoNetwork(t *testing.T) {
 
 // noNetwork answers nothing.
 type noNetwork struct{ http.RoundTripper }
+
+// A server that another one names is judged as if the script had named it: a master by its Sentinel, and
+// the rest of a cluster.
+func TestForbiddenByAnother(t *testing.T) {
+	sentinel, master, _ := storetest.StartSentinel(t, "", "")
+	of := func(rules ...string) *vm {
+		return newVM(t, "127.0.0.1:"+sentinel.Port()+"?master_set=main", ", { timeout = 60 }", rules...)
+	}
+	of("127.0.0.1:"+sentinel.Port(), "127.0.0.1:"+master.Port()).expect(t, `return r:ping()`, "PONG")
+	v := of("127.0.0.1:" + sentinel.Port())
+	v.begin = strings.Replace(v.begin, "60", "5", 1)
+	v.expect(t, `return r:ping()`, "nil | redis: forbidden: 127.0.0.1:"+master.Port()+" is not in the rules of allow net")
+
+	masters, _ := storetest.StartCluster(t)
+	v = newVM(t, "127.0.0.1:"+masters[0].Port(), ", { timeout = 5 }", "127.0.0.1:"+masters[0].Port())
+	v.expect(t, `
+		local reached, refused = 0, 0
+		for i = 1, 30 do
+			local _, why = r:set("k" .. i, i)
+			if not why then reached = reached + 1 elseif why:find("forbidden", 1, true) then refused = refused + 1 end
+		end
+		return refused > 0, reached + refused`, "true | 30")
+	for _, s := range masters[1:] {
+		if n := s.Ask("DBSIZE"); n != "0" {
+			t.Errorf("a server that is not granted has %s keys", n)
+		}
+	}
+	all := []string{}
+	for _, s := range masters {
+		all = append(all, "127.0.0.1:"+s.Port())
+	}
+	v = newVM(t, all[0], ", { timeout = 60 }", all...)
+	v.expect(t, `for i = 1, 30 do assert(r:set("k" .. i, i)) end return r:get("k7"), #r:pipeline{ {"GET", "k1"}, {"GET", "k2"}, {"GET", "k3"} }`, "7 | 3")
+}
