@@ -35,6 +35,7 @@ var optionCalls = map[string]string{
 	"rover.http.post":         `rover.http.post("http://127.0.0.1:1", {}, T)`,
 	"HTTP client:post":        `rover.http.create():post("http://127.0.0.1:1", T)`,
 	"rover.rate_limit":        `rover.rate_limit("l", T)`,
+	"rover.redis":             `rover.redis("redis://127.0.0.1:1", T)`,
 	"rover.cookie.delete":     `rover.cookie.delete("c", T)`,
 	"rover.session.new":       `rover.session.new(T)`,
 	"rover.store":             `rover.store("s", T)`,

@@ -169,7 +169,7 @@ func TestCheckDocs(t *testing.T) {
 			if strings.HasPrefix(b[1], "-- with debug\n") || strings.HasPrefix(b[1], "-- with rover.slug\n") || !IsServerScript([]byte(b[1])) {
 				continue
 			}
-			set := map[string]string{"token": "s3cret", "key": strings.Repeat("k", 32), "upstream": "http://127.0.0.1:1"}
+			set := map[string]string{"token": "s3cret", "key": strings.Repeat("k", 32), "upstream": "http://127.0.0.1:1", "redis": "redis://127.0.0.1:1"}
 			for _, f := range Check(context.Background(), luart.Script{Libraries: all.Libraries(), Path: page, Source: []byte(b[1]), Config: set}) {
 				t.Errorf("%s", f)
 			}
