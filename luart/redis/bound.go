@@ -21,7 +21,7 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	n, wrong := c.replies.read(p[:n])
 	if wrong != nil {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return n, wrong
 	}
 	return n, err

@@ -45,7 +45,7 @@ func (c *Client) keep(ready chan struct{}) {
 		}
 		if err == nil {
 			err = c.watch(client)
-			if err == errIdle {
+			if errors.Is(err, errIdle) {
 				return
 			}
 			c.down(err)

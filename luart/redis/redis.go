@@ -102,11 +102,12 @@ var Bounds = [...]time.Duration{
 	20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second,
 }
 
-// Unanswered says why there is no answer: whether the server has done what was asked is not known.
-type Unanswered struct{ Err error }
+// UnansweredError says why there is no answer: whether the server has done what was asked is not
+// known.
+type UnansweredError struct{ Err error }
 
-func (e *Unanswered) Error() string { return e.Err.Error() }
-func (e *Unanswered) Unwrap() error { return e.Err }
+func (e *UnansweredError) Error() string { return e.Err.Error() }
+func (e *UnansweredError) Unwrap() error { return e.Err }
 
 // New makes a client. It does not wait for the server; an error is one of the options.
 func New(o Options) (*Client, error) {
@@ -202,7 +203,7 @@ func (c *Client) setDial() error {
 func (c *Client) Address() string { return c.address }
 
 // Do has a call made, which ends with ctx or after the timeout. Its error is ctx's, one of the server's
-// answer, or an *Unanswered. That there is no value is none.
+// answer, or an *UnansweredError. That there is no value is none.
 func (c *Client) Do(ctx context.Context, call func(ctx context.Context, c rueidis.Client) error) error {
 	return c.do(ctx, c.o.Timeout, call)
 }
@@ -238,7 +239,7 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, call func(ctx co
 		c.errors.Add(1)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return &Unanswered{c.err}
+		return &UnansweredError{c.err}
 	}
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)
@@ -267,7 +268,7 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, call func(ctx co
 		default:
 		}
 	}
-	return &Unanswered{err}
+	return &UnansweredError{err}
 }
 
 func (c *Client) use(n int64) {

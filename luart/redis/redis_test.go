@@ -67,7 +67,7 @@ func TestIdle(t *testing.T) {
 	}
 	cancel()
 	end()
-	var away *redis.Unanswered
+	var away *redis.UnansweredError
 	for {
 		err := c.Do(t.Context(), ping)
 		if errors.As(err, &away) && strings.Contains(err.Error(), "closed") {

@@ -72,7 +72,7 @@ func (r *Redis) do(ctx context.Context, call func(ctx context.Context, c rueidis
 	case strings.HasPrefix(err.Error(), "WRONGTYPE"):
 		return fmt.Errorf("the key is used by something else: %w", err)
 	}
-	var unanswered *redis.Unanswered
+	var unanswered *redis.UnansweredError
 	if !errors.As(err, &unanswered) {
 		r.refused.Add(1)
 	}

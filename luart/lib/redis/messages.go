@@ -67,7 +67,7 @@ func (s *server) receive(L *lua.LState, kind redis.Kind) int {
 		})
 	})
 	if err != nil {
-		var away *redis.Unanswered
+		var away *redis.UnansweredError
 		if !errors.As(err, &away) {
 			err = fmt.Errorf("no subscription: %w", err)
 		}
