@@ -70,6 +70,7 @@ func busyApp(t *testing.T) *App {
 		function api.fails.get() error("planted") end
 		function api.waits.get() rover.sleep(0.002) return "x" end
 		api.on.limit { rate = 100 }
+		api.on.concurrency { max = 100 }
 		function api.on.get(ctx) return api.pass() end
 		return api`), "metrics"), newApp(t)
 	h.Persist = &rovercaddyfile.Persist{Interval: new(caddy.Duration)} // at the end: a save would have requests wait
