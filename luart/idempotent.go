@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -380,74 +379,3 @@ func (o *idempotent) settle(x *Exchange, do func(context.Context) error) {
 }
 
 const unknownOutcome = "whether the upstream has had the request is not known"
-
-// keepable returns the answer that a response is, as it is kept. nil: it is not; then why says why
-// the request must not be made again all the same, "" if it may.
-func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why string) {
-	h := res.from
-	switch {
-	case h != nil && h.status == 0: // nobody has answered
-		if h.errorStatus < 500 || h.panicked == nil && x.host.Unsent(h.failure()) {
-			return nil, ""
-		}
-		return nil, unknownOutcome
-	case h != nil && h.kept && h.failure() != nil:
-		return nil, unknownOutcome
-	case res.status >= 500 || res.status == http.StatusTooManyRequests:
-		return nil, ""
-	case res.handled != nil:
-		return nil, "" // it is an error, which somebody else answers
-	case res.stream != nil:
-		return nil, "it is a stream"
-	case res.filters != nil:
-		return nil, "its body is filtered on its way"
-	case h != nil && h.tunnel:
-		return nil, "it is a tunnel"
-	case h != nil && !h.kept && !res.bodiless() && h.method != http.MethodHead:
-		return nil, "its body is larger than 1 MiB, or a stream"
-	}
-	answer = &idempotency.Answer{Status: res.status, Header: http.Header{}, Body: res.body}
-	if h != nil && h.kept {
-		answer.Body = h.answer.Bytes()
-	}
-	if res.header == nil && res.ctype != "" {
-		answer.Header["Content-Type"] = []string{res.ctype}
-	}
-	others := x.forward.clientHead.header(x.w) // which the next request has of its own
-	for name, values := range res.header {
-		if name != "Set-Cookie" && name != "Date" && !luaval.IsFraming(name) && !strings.HasPrefix(name, http.TrailerPrefix) && !slices.Equal(values, others[name]) {
-			answer.Header[name] = values
-		}
-	}
-	return answer, ""
-}
-
-// takeWhole makes of what a handler has decided the response: a request that it passes on, or
-// hands over, is on its way until the head has come, and the body is taken if it is no longer than
-// can be kept.
-func (x *Exchange) takeWhole(L *lua.LState, res *response) {
-	vm := x.gen.vm
-	if res.decision != Answer {
-		if x.outcome.replied || len(x.forward.handovers) >= maxHandovers {
-			L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
-		}
-		to := res.proxy
-		if res.decision == Pass {
-			to = nil
-		}
-		h := x.handOver(to)
-		vm.await(L, h.waitsOn(), h.awaitHead)
-		h.picker.raise(L)
-		*res = h.response(x)
-	}
-	h := res.from
-	if h == nil || h.status == 0 || h.kept || h.resolved || res.filters != nil || res.bodiless() || h.method == http.MethodHead ||
-		res.status >= 500 || res.status == http.StatusTooManyRequests || !h.mayBeKept() {
-		return
-	}
-	h.overflow = newOverflow()
-	h.resolve(verdict{limit: idempotency.MaxAnswer})
-	full := false
-	vm.await(L, waitsOn{what: "body of a response"}, func(ctx context.Context) { full = h.overflow.await(ctx, h.ended()) })
-	h.kept = !full
-}
