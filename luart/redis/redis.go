@@ -63,7 +63,7 @@ type Client struct {
 	topics    topics.Set[*rueidis.PubSubMessage]
 	receiving map[string]chan struct{} // by topic: closed when nobody receives it any more; guarded by topics
 
-	conn    atomic.Pointer[connection] // nil: the server does not answer
+	conn    atomic.Pointer[connection] // nil: the server does not answer, see err; written under mu
 	calls   atomic.Uint64
 	errors  atomic.Uint64
 	waiting atomic.Int64
@@ -75,7 +75,7 @@ type Client struct {
 	misses  atomic.Int32 // calls in a row that the server has not answered
 
 	mu    sync.Mutex
-	err   error // why there is no connection
+	err   error // why there is no connection; nil: there is one
 	since time.Time
 	runs  bool          // the keeper does
 	free  func() bool   // no longer ends it with Options.Context
@@ -231,15 +231,13 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, call func(ctx co
 		within, cancel = context.WithTimeout(ctx, timeout)
 	}
 	defer cancel()
-	conn := c.connected(within)
+	conn, away := c.connected(within)
 	if conn == nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		c.errors.Add(1)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return &UnansweredError{c.err}
+		return &UnansweredError{away}
 	}
 	c.waiting.Add(1)
 	defer c.waiting.Add(-1)
@@ -276,13 +274,15 @@ func (c *Client) use(n int64) {
 	c.used.Store(time.Now().UnixNano())
 }
 
-// connected returns the connection; nil: there is none. Where nobody has tried yet it waits for that.
-func (c *Client) connected(ctx context.Context) *connection {
+// connected returns the connection, or why there is none. Where nobody has tried yet it waits for that.
+func (c *Client) connected(ctx context.Context) (conn *connection, away error) {
 	if conn := c.conn.Load(); conn != nil {
-		return conn
+		return conn, nil
 	}
 	c.AwaitFirst(ctx)
-	return c.conn.Load()
+	c.mu.Lock() // between two looks at what it guards the server may have come back
+	defer c.mu.Unlock()
+	return c.conn.Load(), c.err
 }
 
 // AwaitFirst waits until the first try to connect is over.

@@ -58,7 +58,7 @@ func (c *Client) receive(ctx context.Context, kind Kind, name string, tp *topic)
 	c.use(1)
 	defer c.use(-1)
 	for ctx.Err() == nil {
-		if conn := c.connected(ctx); conn != nil {
+		if conn, _ := c.connected(ctx); conn != nil {
 			began := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
 				if strings.HasSuffix(s.Kind, "subscribe") && !strings.Contains(s.Kind, "unsub") {
 					tp.Deliver(nil)
