@@ -310,22 +310,6 @@ func TestBackgroundLimits(t *testing.T) {
 	}
 }
 
-func FuzzCron(f *testing.F) {
-	for _, spec := range []string{"* * * * *", "@daily", "CRON_TZ=UTC 0 6 * * 1-5", "TZ=", "@every 1s", "*/0 * * * *", "0 0 30 2 *"} {
-		f.Add(spec)
-	}
-	f.Fuzz(func(t *testing.T, spec string) {
-		schedule, err := parseCron(spec, time.Now())
-		if err != nil {
-			return
-		}
-		now := time.Now()
-		if next := schedule.Next(now); !next.After(now) {
-			t.Errorf("%q: %v does not come after %v", spec, next, now)
-		}
-	})
-}
-
 // The client of a request that runs functions beside each other leaves.
 func TestParallelClientGone(t *testing.T) {
 	s := newServer(t, `

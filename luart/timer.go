@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/cron"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -66,10 +67,10 @@ func (g *Generation) every(L *lua.LState) int {
 // cron is rover.cron(spec, f): rover.every at the times of a cron specification:
 // "minute hour day month weekday", in the time zone of the server, or of
 // "CRON_TZ=Europe/Berlin 0 6 * * *"; or one of @hourly @daily @weekly @monthly @yearly. See
-// parseCron. Errors: a specification that cannot be read or never comes true.
+// cron.Parse. Errors: a specification that cannot be read or never comes true.
 func (g *Generation) cron(L *lua.LState) int {
 	spec := luaval.CheckString(L, 1)
-	schedule, err := parseCron(spec, g.vm.clock.Now())
+	schedule, err := cron.Parse(spec, g.vm.clock.Now())
 	if err != nil {
 		luaval.ArgError(L, 1, err.Error())
 	}

@@ -1,4 +1,6 @@
-package luart
+// Package cron reads when a job of cron is due: crontab(5), also when the clocks change. It knows no
+// Lua. Any goroutine may use it.
+package cron
 
 import (
 	"fmt"
@@ -6,17 +8,23 @@ import (
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	robfig "github.com/robfig/cron/v3"
 )
 
-// parseCron reads a cron specification. It must come true after now. Any goroutine may call it.
+// A Schedule is the times at which a job is due.
+type Schedule interface {
+	// Next returns the first of them after t; the zero time: there is none.
+	Next(t time.Time) time.Time
+}
+
+// Parse reads a cron specification. It must come true after now.
 //
-// It is read as crontab(5) has it, in what package cron does otherwise: weekday 7 is Sunday, and a
+// It is read as crontab(5) has it, in what package robfig does otherwise: weekday 7 is Sunday, and a
 // day field with * in front, "*/2" as well, is no restriction that would do instead of the other
 // one. A job at certain times of the day, or every few hours, runs once on each day, also when the
 // clocks change (see dailySchedule). More frequent ones run by the clock.
-func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
-	defer func() { // cron.ParseStandard("TZ=") slices out of range
+func Parse(spec string, now time.Time) (schedule Schedule, err error) {
+	defer func() { // robfig.ParseStandard("TZ=") slices out of range
 		if recover() != nil {
 			schedule, err = nil, fmt.Errorf("cron specification %q cannot be read", spec)
 		}
@@ -30,11 +38,11 @@ func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
 		fields[4] = weekdays(fields[4])
 		text = zone + strings.Join(fields, " ")
 	}
-	schedule, err = cron.ParseStandard(text)
+	schedule, err = robfig.ParseStandard(text)
 	if err != nil {
 		return nil, fmt.Errorf("cron specification %q: %w", spec, err)
 	}
-	if s, ok := schedule.(*cron.SpecSchedule); ok {
+	if s, ok := schedule.(*robfig.SpecSchedule); ok {
 		minutes := s.Minute&cronStar != 0
 		if len(fields) == 5 {
 			minutes = fields[0][0] == '*'
@@ -54,7 +62,7 @@ func parseCron(spec string, now time.Time) (schedule cron.Schedule, err error) {
 	return schedule, nil
 }
 
-// cronStar is how package cron marks a field that is "*".
+// cronStar is how package robfig marks a field that is "*".
 const cronStar = 1 << 63
 
 // weekdays is a field of weekdays without 7, which is Sunday. What cannot be read stays as it is.
@@ -101,13 +109,13 @@ func weekday(text string) int {
 // dailySchedule is a schedule at certain times of the day, as Debian's cron has it when the clocks
 // change: what is due in an hour that is skipped runs once, when the hour has been skipped; what is
 // due in an hour that comes twice runs the first time. Any goroutine may use it.
-type dailySchedule struct{ spec *cron.SpecSchedule }
+type dailySchedule struct{ spec *robfig.SpecSchedule }
 
 // maxClockChange is how far clocks are set at once: a zone that changes the side of the date line
 // skips a day.
 const maxClockChange = 25 * time.Hour
 
-// Next implements cron.Schedule. It goes by what clocks show, written as a time in UTC, where each
+// Next implements Schedule. It goes by what clocks show, written as a time in UTC, where each
 // is there once.
 func (d *dailySchedule) Next(t time.Time) time.Time {
 	zone := d.spec.Location

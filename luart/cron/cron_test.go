@@ -1,4 +1,4 @@
-package luart
+package cron
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	robfig "github.com/robfig/cron/v3"
 )
 
 // cronTimes are the first times of a specification from a time on.
@@ -16,7 +16,7 @@ func cronTimes(t *testing.T, spec, from string, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := parseCron(spec, at)
+	s, err := Parse(spec, at)
 	if err != nil {
 		t.Fatalf("%s: %v", spec, err)
 	}
@@ -69,14 +69,14 @@ func TestCronClockChange(t *testing.T) {
 func TestCronDaily(t *testing.T) {
 	from := time.Date(2024, 2, 27, 11, 59, 30, 5, time.UTC)
 	for _, spec := range []string{"30 2 * * *", "0 0 29 2 *", "0,59 0,23 1,15 * 1", "15 3-5 * 1-3 sat", "0 12 31 * *", "@monthly", "@yearly", "@weekly", "5 4 * * sun"} {
-		got, err := parseCron(spec, from)
+		got, err := Parse(spec, from)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := got.(*dailySchedule); !ok {
 			t.Errorf("%s is a %T", spec, got)
 		}
-		want, err := cron.ParseStandard(spec)
+		want, err := robfig.ParseStandard(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,8 +111,24 @@ func TestCronDays(t *testing.T) {
 		}
 	}
 	for _, spec := range []string{"0 0 * * 8", "0 0 * * 7/2", "0 0 * * 8-7", "0 0 * * 1-7/0", "0 0 * * 1-7/x", "0 0 * * x-7", "0 0 * *", ""} {
-		if _, err := parseCron(spec, time.Now()); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("cron specification %q", spec)) {
+		if _, err := Parse(spec, time.Now()); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("cron specification %q", spec)) {
 			t.Errorf("%s: got %v", spec, err)
 		}
 	}
+}
+
+func FuzzCron(f *testing.F) {
+	for _, spec := range []string{"* * * * *", "@daily", "CRON_TZ=UTC 0 6 * * 1-5", "TZ=", "@every 1s", "*/0 * * * *", "0 0 30 2 *"} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		schedule, err := Parse(spec, time.Now())
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		if next := schedule.Next(now); !next.After(now) {
+			t.Errorf("%q: %v does not come after %v", spec, next, now)
+		}
+	})
 }
