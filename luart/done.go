@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/done"
 )
 
 // A done hook, api.done.x = function(ctx, summary), runs when a request has ended, whatever
@@ -27,9 +28,8 @@ import (
 //     Limits.MaxWaiting requests that have done hooks are refused, before they begin.
 //  5. Close waits for them, and for requests that have them, as long as it waits for handlers.
 
-// ErrTooManyDone says that so many done hooks have not ended that a request was refused which has
-// some, too. Nothing of the request has run.
-var ErrTooManyDone = errors.New("too many done hooks of earlier requests have not ended")
+// ErrTooManyDone says that a request was refused for the done hooks of others that have not ended.
+var ErrTooManyDone = done.ErrTooMany
 
 // doneTimeout is what one done hook has where the script has no timeout: it must end, for
 // others are counted on its account.
@@ -38,7 +38,7 @@ const doneTimeout = 30 * time.Second
 // doneWatch is what done hooks will be told of a request. The goroutine that serves the request
 // uses it.
 type doneWatch struct {
-	writer  doneWriter
+	writer  done.Writer
 	arrived int64 // by VM.nanotime
 	entered bool  // it counts in VM.done
 	seen    bool  // Run was not refused
@@ -66,7 +66,7 @@ func (x *Exchange) watchDone() {
 	d.writer.ResponseWriter = x.w
 	x.w = &d.writer
 	if x.r.Body != nil && x.r.Body != http.NoBody {
-		x.r.Body = &doneBody{x.r.Body, &d.writer}
+		x.r.Body = &done.Body{ReadCloser: x.r.Body, W: &d.writer}
 	}
 	x.done = d
 }
@@ -92,7 +92,7 @@ func (x *Exchange) admitDone() error {
 	if x.done == nil {
 		return nil
 	}
-	err := x.gen.vm.done.enter(x.gen.vm.loop.MaxWaiting())
+	err := x.gen.vm.done.Enter(x.gen.vm.loop.MaxWaiting())
 	x.done.entered = err == nil
 	return err
 }
@@ -139,11 +139,11 @@ func (x *Exchange) finish(s Summary) *finished {
 	}
 	if !d.seen || len(x.match.Done) == 0 {
 		if d.entered {
-			x.gen.vm.done.leave(false)
+			x.gen.vm.done.Leave(false)
 		}
 		return nil
 	}
-	x.gen.vm.done.end()
+	x.gen.vm.done.End()
 	over := &Exchange{id: x.id, over: d}
 	over.gen, over.x, over.kind = x.gen, over, "done"
 	over.ctx = context.Background()
@@ -151,7 +151,7 @@ func (x *Exchange) finish(s Summary) *finished {
 	over.match.Handler = x.match.Handler
 	over.match.Params = slices.Clone(x.match.Params)
 	f := &finished{x: over, hooks: slices.Clone(x.match.Done), summary: doneSummary{
-		Summary: s, status: d.writer.status, in: d.writer.in.Load(), out: d.writer.out.Load(),
+		Summary: s, status: d.writer.Status, in: d.writer.In.Load(), out: d.writer.Out.Load(),
 		duration: time.Duration(x.gen.vm.nanotime() - d.arrived),
 		aborted:  x.isAborted(),
 	}}
@@ -186,14 +186,14 @@ func (x *Exchange) isAborted() bool {
 	d := x.done
 	left := x.r.Context().Err() != nil
 	switch {
-	case !d.returned, d.writer.failed:
+	case !d.returned, d.writer.Failed:
 		return true
 	case d.err != nil:
 		return left || x.host.ErrorStatus(d.err) == StatusClientClosed
-	case d.writer.hijacked:
+	case d.writer.Hijacked:
 		return false
 	}
-	return left && !d.writer.isWhole(x.r.Method)
+	return left && !d.writer.IsWhole(x.r.Method)
 }
 
 // whereTo returns the upstream that was asked last, "" for none, and how many were asked.
@@ -227,7 +227,7 @@ func (f *finished) start() {
 // run runs the hooks. Any goroutine may call it.
 func (f *finished) run() {
 	vm := f.x.gen.vm
-	defer vm.done.leave(true)
+	defer vm.done.Leave(true)
 	defer vm.clock.End()
 	err := vm.loop.DoAdmitted(func(th *thread) error { f.runHooks(th); return nil })
 	var panicked *eventloop.PanicError
@@ -244,7 +244,7 @@ func (f *finished) run() {
 // whose done hooks have not: until ctx ends, and then as long as handlers may clean up. It
 // returns a function that says, when the loop has closed, how many tasks it took for this.
 func (vm *VM) keepOpenForDone(ctx context.Context) (took func() int) {
-	none := vm.done.close()
+	none := vm.done.Close()
 	select {
 	case <-none:
 		return func() int { return 0 }
@@ -286,7 +286,7 @@ func (vm *VM) keepOpenForDone(ctx context.Context) (took func() int) {
 // DoneLeft returns how many requests have done hooks that have not ended. After Close these are
 // requests that others, who got them from a script, have not ended: nobody runs their hooks any
 // more. Any goroutine may call it.
-func (vm *VM) DoneLeft() int { return vm.done.left() }
+func (vm *VM) DoneLeft() int { return vm.done.Left() }
 
 // lost says that the VM has closed before the hooks could run.
 func (f *finished) lost() {

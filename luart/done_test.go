@@ -91,16 +91,8 @@ func TestDoneRunsWhateverBecomesOfARequest(t *testing.T) {
 // expectNoDone waits until no request is counted any more that has done hooks.
 func (s *server) expectNoDone() {
 	s.t.Helper()
-	s.vm.done.mu.Lock()
-	none := make(chan struct{})
-	if s.vm.done.open == 0 {
-		close(none)
-	} else {
-		s.vm.done.none = none
-	}
-	s.vm.done.mu.Unlock()
 	select {
-	case <-none:
+	case <-s.vm.done.Idle():
 	case <-time.After(20 * time.Second):
 		s.t.Fatal("requests are open that have done hooks")
 	}

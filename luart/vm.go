@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/done"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
@@ -61,7 +62,7 @@ type VM struct {
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirrors
-	done    doneCount
+	done    done.Count
 	hold    holdWatch
 	modules giveup.Calls[foundModule] // reads of modules
 
@@ -225,7 +226,7 @@ type Counters struct {
 func (vm *VM) Counters() Counters {
 	return Counters{
 		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
-		RefusedDone:     vm.done.refused.Load(),
+		RefusedDone:     vm.done.Refused.Load(),
 		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
 	}
 }
