@@ -103,7 +103,7 @@ func (c adminCommand) run(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
 	}
 	if fl.Bool("json") {
-		_, err = cmd.OutOrStdout().Write(body)
+		_, err = shownOn(cmd.OutOrStdout()).Write(body)
 	} else {
 		err = printStatus(cmd.OutOrStdout(), answer.VMs)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -146,13 +145,10 @@ func (r *checkReport) add(found []lint.Finding) {
 func (r *checkReport) print(cmd *cobra.Command, asJSON bool) error {
 	out := cmd.OutOrStdout()
 	if asJSON {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(r)
+		return printJSON(out, r)
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintln(out, f)
+		fmt.Fprintln(out, printable(f.String()))
 	}
 	_, err := fmt.Fprintf(out, "%s checked: %s, %s\n", count(len(r.Scripts), "script"), count(r.Errors, "error"), count(r.Warnings, "warning"))
 	return err

@@ -30,7 +30,7 @@ func completeCall(cmd *cobra.Command, args []string, begun string) ([]cobra.Comp
 	}
 	return complete(cmd, begun, "/rover/inflight", func(vm completed) (list []cobra.Completion) {
 		for _, c := range vm.Calls {
-			list = append(list, cobra.CompletionWithDesc(fmt.Sprint(c.ID), printable(strings.TrimSpace(c.Name+" "+c.Path))))
+			list = append(list, cobra.CompletionWithDesc(fmt.Sprint(c.ID), oneLine(strings.TrimSpace(c.Name+" "+c.Path))))
 		}
 		return list
 	})

@@ -80,10 +80,10 @@ func runExplain(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 			" and the request must come to it with the method, host and URI it was sent with", r.Method, r.URL, resp.Status)
 	}
 	if fl.Bool("json") {
-		fmt.Fprintln(out, strings.Join(stories, "\n"))
+		fmt.Fprintln(shownOn(out), strings.Join(stories, "\n"))
 		return caddy.ExitCodeSuccess, nil
 	}
-	fmt.Fprintf(out, "%s %s: %s\n", r.Method, r.URL, resp.Status)
+	fmt.Fprintf(out, "%s %s: %s\n", r.Method, r.URL, oneLine(resp.Status))
 	for _, story := range stories {
 		var t handler.Trace
 		if err := json.Unmarshal([]byte(story), &t); err != nil {
@@ -131,7 +131,7 @@ func printTrace(out io.Writer, t *handler.Trace) error {
 	if route == "" {
 		route = "no route"
 	}
-	fmt.Fprintf(out, "%s, version %d: %s, %s\n", t.VM, t.Version, printable(route), t.Outcome)
+	fmt.Fprintf(out, "%s, version %d: %s, %s\n", oneLine(t.VM), t.Version, oneLine(route), oneLine(t.Outcome))
 	fmt.Fprintf(out, "Lua %.3f ms, waiting %.3f ms, queued %.3f ms, until the response began %.3f ms\n", t.LuaMS, t.WaitMS, t.QueueMS, t.TotalMS)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, s := range t.Steps {
@@ -139,7 +139,7 @@ func printTrace(out io.Writer, t *handler.Trace) error {
 		if s.TookMS > 0 {
 			took = fmt.Sprintf("took %.3f ms", s.TookMS)
 		}
-		fmt.Fprintf(w, "  at %.3f ms\t%s\t%s\t%s\n", s.AtMS, took, printable(s.What), printable(s.Result))
+		fmt.Fprintf(w, "  at %.3f ms\t%s\t%s\t%s\n", s.AtMS, took, oneLine(s.What), oneLine(s.Result))
 	}
 	if t.Truncated {
 		fmt.Fprintln(w, "  …\t\tand more, which did not fit; the log has it all")

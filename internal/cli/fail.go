@@ -60,7 +60,7 @@ func exitWith(cmd *cobra.Command, code int) error {
 
 // printJSON prints what --json asks for.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(shownOn(w))
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)

@@ -44,14 +44,14 @@ func kill(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	if fl.Bool("json") {
-		_, err := cmd.OutOrStdout().Write(body)
+		_, err := shownOn(cmd.OutOrStdout()).Write(body)
 		return caddy.ExitCodeSuccess, err
 	}
 	var answer struct{ Killed luart.Call }
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", printable(strings.TrimSpace(answer.Killed.Name+" "+answer.Killed.Path)))
+	fmt.Fprintf(cmd.OutOrStdout(), "ended %s\n", oneLine(strings.TrimSpace(answer.Killed.Name+" "+answer.Killed.Path)))
 	return caddy.ExitCodeSuccess, nil
 }
 
@@ -91,7 +91,7 @@ func runEval(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the answer of the admin API: %w", err)
 	}
 	if fl.Bool("json") {
-		if _, err := cmd.OutOrStdout().Write(body); err != nil {
+		if _, err := shownOn(cmd.OutOrStdout()).Write(body); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 	} else {
@@ -105,9 +105,9 @@ func runEval(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 
 // printEvaluation prints what a chunk has printed and returned, and to errs what it has raised.
 func printEvaluation(out, errs io.Writer, e luart.Evaluation) {
-	show := shownOn(out)
+	out = shownOn(out)
 	for _, line := range e.Printed {
-		fmt.Fprintln(out, show(line))
+		fmt.Fprintln(out, line)
 	}
 	for _, v := range e.Results {
 		text := v.Text
@@ -117,7 +117,7 @@ func printEvaluation(out, errs io.Writer, e luart.Evaluation) {
 				text = line.String()
 			}
 		}
-		fmt.Fprintln(out, show(text))
+		fmt.Fprintln(out, text)
 	}
 	if e.Error == "" {
 		return

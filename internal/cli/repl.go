@@ -145,7 +145,7 @@ func (r *repl) order(ctx context.Context, name, rest string) {
 	known, err := r.command(ctx, r.out, name, rest)
 	switch {
 	case err != nil:
-		fmt.Fprintln(r.out, "error: "+err.Error())
+		fmt.Fprintln(r.out, "error: "+printable(err.Error()))
 	case !known:
 		fmt.Fprintf(r.out, "there is no command :%s here; :help lists them\n", name)
 	}

@@ -67,18 +67,18 @@ func (e *scriptEvaluator) request(ctx context.Context, out io.Writer, method, re
 	if e.cookies != nil {
 		e.cookies.SetCookies(site, (&http.Response{Header: resp.Header}).Cookies())
 	}
-	show := shownOn(out)
+	out = shownOn(out)
 	fmt.Fprintf(out, "%d %s\n", resp.Status, http.StatusText(resp.Status))
 	for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
 		for _, value := range resp.Header[name] {
-			fmt.Fprintf(out, "%s: %s\n", name, show(value))
+			fmt.Fprintf(out, "%s: %s\n", name, value)
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(out, "error: %s\n", show(err.Error()))
+		fmt.Fprintf(out, "error: %s\n", err)
 	}
 	if resp.Body != "" {
-		fmt.Fprintln(out, "\n"+show(strings.TrimSuffix(resp.Body, "\n")))
+		fmt.Fprintln(out, "\n"+strings.TrimSuffix(resp.Body, "\n"))
 	}
 	if app.trace != nil {
 		fmt.Fprintln(out)

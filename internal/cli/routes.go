@@ -59,9 +59,7 @@ func printRoutes(cmd *cobra.Command, fl caddycmd.Flags, args []string) error {
 		}
 	}
 	if fl.Bool("json") {
-		e := json.NewEncoder(cmd.OutOrStdout())
-		e.SetIndent("", "  ")
-		return e.Encode(answer)
+		return printJSON(cmd.OutOrStdout(), answer)
 	}
 	return printVMRoutes(cmd.OutOrStdout(), answer.VMs)
 }
@@ -74,7 +72,7 @@ func printVMRoutes(out io.Writer, vms []admin.VMRoutes) error {
 				fmt.Fprintln(out)
 			}
 			if len(vms) > 1 || len(vm.Scripts) > 1 {
-				fmt.Fprintln(out, s.Script)
+				fmt.Fprintln(out, oneLine(s.Script))
 			}
 			if err := printScriptRoutes(out, s); err != nil {
 				return err
@@ -118,7 +116,7 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	names := func(hooks []luart.Hook) string {
 		var list []string
 		for _, h := range hooks {
-			list = append(list, h.Name)
+			list = append(list, oneLine(h.Name))
 		}
 		if len(list) == 0 {
 			return "-"
@@ -128,7 +126,7 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	fmt.Fprintln(w, "METHOD\tPATTERN\tAT\tBEFORE\tAFTER\tDONE")
 	var shown []luart.Hook
 	for _, r := range s.Routes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Method, r.Pattern, r.At, names(r.Before), names(r.After), names(r.Done))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(r.Method), oneLine(r.Pattern), oneLine(r.At), names(r.Before), names(r.After), names(r.Done))
 		shown = slices.Concat(shown, r.Before, r.After, r.Done)
 	}
 	if err := w.Flush(); err != nil {
@@ -137,9 +135,9 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	for _, h := range s.Hooks {
 		switch {
 		case h.Kind == "limit" || h.Kind == "concurrency":
-			fmt.Fprintf(out, "%s %s covers %s and everything below (%s)\n", h.Kind, h.Name, h.Pattern, h.At)
+			fmt.Fprintf(out, "%s %s covers %s and everything below (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))
 		case !slices.Contains(shown, h):
-			fmt.Fprintf(out, "%s hook %s covers %s and everything below, where nothing is routed (%s)\n", h.Kind, h.Name, h.Pattern, h.At)
+			fmt.Fprintf(out, "%s hook %s covers %s and everything below, where nothing is routed (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))
 		}
 	}
 	if len(s.Routes) == 0 && len(s.Hooks) == 0 {

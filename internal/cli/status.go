@@ -16,7 +16,7 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 	for _, s := range vms {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		row := func(name, format string, args ...any) {
-			fmt.Fprintf(table, "  %s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+			fmt.Fprintf(table, "  %s\t%s\n", name, oneLine(fmt.Sprintf(format, args...)))
 		}
 		fmt.Fprintf(table, "%s\n", s.VM)
 		if len(s.Scripts) > 1 || s.Scripts[0] != s.VM {

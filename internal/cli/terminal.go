@@ -30,14 +30,15 @@ func (p palette) failure(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// shownOn returns what makes text of scripts and clients one for out: printable for a terminal, and
-// as it is for other programs.
-func shownOn(out io.Writer) func(text string) string {
+// shownOn returns a writer to out for what scripts and clients say, and for JSON of it: printable
+// on a terminal, and as it is for other programs.
+func shownOn(out io.Writer) io.Writer {
 	if logformat.IsTerminal(out) {
-		return printable
+		return logformat.PrintableWriter(out)
 	}
-	return func(text string) string { return text }
+	return out
 }
 
-// printable is for texts of scripts and clients.
+// printable is for texts of scripts and clients, oneLine for those that are parts of a line.
 func printable(text string) string { return logformat.Printable(text) }
+func oneLine(text string) string   { return logformat.PrintableLine(text) }

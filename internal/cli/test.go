@@ -14,6 +14,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
@@ -76,7 +77,7 @@ func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error
 	defer stop()
 	t := &testRun{
 		runner: runner, paths: args, junit: fl.String("junit"), profile: fl.String("coverprofile"),
-		report: scripttest.Report{W: os.Stdout, Verbose: fl.Bool("verbose"), Seed: runner.Seed},
+		report: scripttest.Report{W: logformat.PrintableWriter(os.Stdout), Verbose: fl.Bool("verbose"), Seed: runner.Seed},
 	}
 	t.cover = fl.Bool("cover") || t.profile != ""
 	if fl.Bool("watch") {

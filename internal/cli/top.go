@@ -97,7 +97,7 @@ func printTops(out io.Writer, ask func() (look, error), before look, tick <-chan
 		case asJSON && once:
 			err = printJSON(out, r)
 		case asJSON:
-			err = json.NewEncoder(out).Encode(r)
+			err = json.NewEncoder(shownOn(out)).Encode(r)
 		default:
 			err = printTop(out, r, topBy)
 		}

@@ -30,7 +30,7 @@ var topColumns = []topColumn{
 	{"Lua each", func(r routeRates) string { return inSeconds(r.Lua) }, mostFirst(func(r routeRates) float64 { return r.Lua })},
 	{"waiting each", func(r routeRates) string { return inSeconds(r.Wait) }, mostFirst(func(r routeRates) float64 { return r.Wait })},
 	{"errors", func(r routeRates) string { return fmt.Sprint(r.Errors) }, mostFirst(func(r routeRates) uint64 { return r.Errors })},
-	{"route", func(r routeRates) string { return printable(r.Name) }, func(a, b routeRates) int { return cmp.Compare(a.Name, b.Name) }},
+	{"route", func(r routeRates) string { return oneLine(r.Name) }, func(a, b routeRates) int { return cmp.Compare(a.Name, b.Name) }},
 }
 
 // topBy is the column that routes are sorted by, if nobody has chosen another one: "Lua %".
@@ -60,7 +60,7 @@ func printTopVM(w io.Writer, vm vmRates, by int) error {
 		vm.VM, vm.Version, vm.Requests, 100*vm.Busy, vm.Queued, vm.Waiting, vm.InFlight, vm.Refused, float64(vm.MemoryBytes)/(1<<20))
 	for _, s := range vm.Stores {
 		if s.notable() {
-			fmt.Fprintf(w, "  %s\n", printable(s.text()))
+			fmt.Fprintf(w, "  %s\n", oneLine(s.text()))
 		}
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -88,7 +88,7 @@ func printTopVM(w io.Writer, vm vmRates, by int) error {
 		if c.WaitsOn != "" {
 			what += " on " + c.WaitsOn
 		}
-		fmt.Fprintf(t, "  %d\t%s\t%.1fs\t%.1fs\t\t%s\n", c.ID, c.State, c.Age, c.Waited, printable(what))
+		fmt.Fprintf(t, "  %d\t%s\t%.1fs\t%.1fs\t\t%s\n", c.ID, c.State, c.Age, c.Waited, oneLine(what))
 	}
 	if more := vm.MoreCalls + len(vm.Calls) - topRows; more > 0 {
 		fmt.Fprintf(t, "  and %d more\n", more)

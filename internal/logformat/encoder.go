@@ -90,6 +90,9 @@ func (e *Encoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buf
 	if err != nil {
 		return out, err
 	}
+	line := escape(out.String(), "\n\t\x1b") // JSON has escaped the ESCs of fields, others are colors
+	out.Reset()
+	out.AppendString(line)
 	for _, text := range slices.Concat([]string{more}, own, others) {
 		if text == "" {
 			continue

@@ -21,10 +21,10 @@ func TestEncoder(t *testing.T) {
 	log := zap.New(zapcore.NewCore(e, zapcore.AddSync(&out), zapcore.InfoLevel)).With(zap.String("vm", "shop"))
 	log.Error("script error", zap.String("hint", "say b"), zap.Int("status", 500), zap.String("source", "return a.b"),
 		zap.Error(errors.New("app.lua:1: no a\nat all")), zap.String("traceback", "stack traceback:\n\tapp.lua:1: in main\x1b[2J\n"),
-		zap.String("uri", "/x"), zap.String("more", "one\ntwo"))
+		zap.String("uri", "/x\x1b[2J\u009b2J\u202e"), zap.String("more", "one\ntwo"))
 	log.Info("served", zap.Int("n", 1))
 	log.Info("printed \x1b]0;title\a\nERROR\tforged\x1b[2J", zap.Int("n", 2))
-	const want = `ERROR	script error	{"vm": "shop", "status": 500, "uri": "/x"}
+	const want = `ERROR	script error	{"vm": "shop", "status": 500, "uri": "/x\u001b[2J\u009b2J\u202e"}
     app.lua:1: no a
     at all
     > return a.b
@@ -54,6 +54,8 @@ func TestPrintable(t *testing.T) {
 		"a\tb\nc":                "a\tb\nc",
 		"\x1b]0;title\x07\r\x7f": `\u001b]0;title\u0007\u000d\u007f`,
 		"\u202egnp":              `\u202egnp`,
+		"\u009b2J\xff":           "\\u009b2J\ufffd",
+		"\U000e0001":             `\udb40\udc01`,
 		"grüße 👋":                "grüße 👋",
 	} {
 		if got := Printable(in); got != want {

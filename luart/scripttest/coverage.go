@@ -18,13 +18,13 @@ import (
 func (p Report) Coverage(files []*luart.FileCoverage) {
 	var run, all, width int
 	for _, f := range files {
-		width = max(width, len(shownPath(f.Path)))
+		width = max(width, len(oneLine(shownPath(f.Path))))
 	}
 	fmt.Fprintf(p.W, "\ncoverage of lines\n")
 	for _, f := range files {
 		covered := linesRun(f)
 		run, all = run+covered, all+len(f.Lines)
-		fmt.Fprintf(p.W, "  %6s  %-*s  %d of %d", percent(covered, len(f.Lines)), width, shownPath(f.Path), covered, len(f.Lines))
+		fmt.Fprintf(p.W, "  %6s  %-*s  %d of %d", percent(covered, len(f.Lines)), width, oneLine(shownPath(f.Path)), covered, len(f.Lines))
 		if missing := missingLines(f); missing != "" {
 			fmt.Fprintf(p.W, "  not run: %s", missing)
 		}

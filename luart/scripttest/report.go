@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Report prints results for people. Not safe for concurrent use.
+// Report prints results for people. What tests have printed, and their names, go to W as they are.
+// Not safe for concurrent use.
 type Report struct {
 	W       io.Writer
 	Verbose bool // also what has passed
@@ -63,6 +64,9 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// oneLine keeps a name from looking like the next line.
+func oneLine(name string) string { return strings.ReplaceAll(name, "\n", `\n`) }
+
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
 
 // File prints how the tests of a file have ended.
@@ -72,7 +76,7 @@ func (p Report) File(r FileResult) {
 		word = "FAIL"
 	}
 	c := count(r)
-	fmt.Fprintf(p.W, "%s  %s  %s", word, r.Path, plural(len(r.Tests), "test"))
+	fmt.Fprintf(p.W, "%s  %s  %s", word, oneLine(r.Path), plural(len(r.Tests), "test"))
 	if c.Failed > 0 && r.Err == nil {
 		fmt.Fprintf(p.W, ", %d failed", c.Failed)
 	}
@@ -86,12 +90,12 @@ func (p Report) File(r FileResult) {
 	for _, t := range r.Tests {
 		switch {
 		case t.Failure != nil:
-			fmt.Fprintf(p.W, "  FAIL  %s  %s\n", t.Name, seconds(t.Took))
+			fmt.Fprintf(p.W, "  FAIL  %s  %s\n", oneLine(t.Name), seconds(t.Took))
 			p.failure(t.Failure, t.Output)
 		case p.Verbose && t.Skipped:
-			fmt.Fprintf(p.W, "  skip  %s\n", t.Name)
+			fmt.Fprintf(p.W, "  skip  %s\n", oneLine(t.Name))
 		case p.Verbose:
-			fmt.Fprintf(p.W, "  ok    %s  %s\n", t.Name, seconds(t.Took))
+			fmt.Fprintf(p.W, "  ok    %s  %s\n", oneLine(t.Name), seconds(t.Took))
 			p.indented(strings.Join(t.Output, "\n"))
 		}
 	}
