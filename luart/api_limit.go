@@ -95,17 +95,21 @@ func (n *apiNode) addLimit(L *lua.LState) int {
 }
 
 // ask is the before hook of a rule whose key a function of the script finds: what it returns, or the
-// client's address where that is nil.
+// client's address where that is nil. false is no key: the rule does not count the request.
 func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	x := vm.cur.x
 	L.Push(key)
 	L.Push(L.Get(1))
 	L.Call(1, 1)
 	of := addressKey(x)
-	if v := L.Get(-1); v != lua.LNil {
+	switch v := L.Get(-1); v {
+	case lua.LNil:
+	case lua.LFalse:
+		return 0
+	default:
 		text, ok := luaval.StringValue(v)
 		if !ok {
-			L.RaiseError("limit %s: the key is a %s, a string expected", rule.name, luaval.TypeName(v))
+			L.RaiseError("limit %s: the key is a %s; a string, nil or false expected", rule.name, luaval.TypeName(v))
 		}
 		of = "key:" + text
 	}

@@ -23,6 +23,15 @@ const limited = `
 	function api.by_all.get() return "in" end
 	api.by_lua.limit { rate = 1, per = 60, key = function(ctx) rover.sleep(0.001) return ctx:query().user end }
 	function api.by_lua.get() return "in" end
+	api.by_some.limit { rate = 1, per = 60, key = function(ctx)
+		if ctx:query().fail then error("no key") end
+		return ctx:query().user ~= "monitor" and ctx:query().user
+	end }
+	function api.by_some.get() return "in" end
+	api.by_some.wrong.limit { rate = 9, per = 60, name = "wrong", key = function(ctx) return true end }
+	api.by_none.limit { rate = 1, per = 60, key = function() return false end }
+	api.by_none.limit { rate = 2, per = 60, name = "beside it" }
+	function api.by_none.get() return "in" end
 	api.a.limit { rate = 1, per = 60, name = "both" }
 	api.b.limit { rate = 1, per = 60, name = "both" }
 	api.cost.limit { rate = 10, per = 60, cost = 4 }
@@ -67,6 +76,13 @@ func TestLimit(t *testing.T) {
 		{2, "GET /by_lua?user=ann", "", "200 429"},
 		{2, "GET /by_lua?user=bob", "", "200 429"},
 		{2, "GET /by_lua", "", "200 429"},
+		{2, "GET /by_some?user=ann", "", "200 429"},
+		{3, "GET /by_some?user=monitor", "", "200 200 200"}, // false: the limit does not hold
+		{2, "GET /by_some", "", "200 429"},
+		{2, "GET /by_some?user=bob&fail=1", "", "500 500"},
+		{1, "GET /by_some?user=bob", "", "200"},
+		{2, "GET /by_some/wrong?user=monitor", "", "500 500"},
+		{3, "GET /by_none", "", "200 200 429"},
 		{1, "GET /a", "", "200"},
 		{1, "GET /b", "", "429"},
 		{3, "GET /cost", "", "200 200 429"},
@@ -92,7 +108,7 @@ func TestLimit(t *testing.T) {
 	if got := answer(s.do("GET /by_lua", "")); got != `429 {"error":"Too many requests"}` {
 		t.Error(got)
 	}
-	for name, want := range map[string]string{"/limited": "2 6", "/by_header": "3 3", "both": "1 1"} {
+	for name, want := range map[string]string{"/limited": "2 6", "/by_header": "3 3", "both": "1 1", "/by_some": "3 2", "wrong": "0 0", "/by_none": "0 0", "beside it": "2 1"} {
 		c := s.vm.LimitCounts()[name]
 		if got := fmt.Sprint(c.Allowed.Load(), " ", c.Denied.Load()); got != want {
 			t.Errorf("%s was counted %s, not %s", name, got, want)

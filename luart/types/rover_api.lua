@@ -38,7 +38,7 @@
 ---@field rate number How many requests in per seconds.
 ---@field per? number Seconds. Default: 1
 ---@field burst? integer How many at once, after a pause. Default: rate
----@field key? string|fun(ctx: rover.Ctx): string|number|nil Who is counted: "ip" (the default; of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none), "route" for all together, or a function, which runs in Lua as a before hook.
+---@field key? string|fun(ctx: rover.Ctx): string|number|false|nil Who is counted: "ip" (the default; of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none), "route" for all together, or a function, which runs in Lua as a before hook: nil is the address, and false nobody.
 ---@field cost? integer What one request takes. Default: 1
 ---@field name? string What it counts under; limits of one name count together. Default: the path
 ---@field shared? boolean false: each machine counts for itself. Default: true
