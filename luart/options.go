@@ -19,18 +19,21 @@ var (
 	)
 )
 
-// ownOptions are those of the functions that take a table of them, as scripts call them.
+// ownOptions are those of the functions that take a table of them, as scripts call them. A node is
+// api, or any place below.
 var ownOptions = map[string]luaval.OptionsAt{
-	"api.proxy":      proxyOptions.At(2),
-	"ctx:proxy":      proxyOptions.At(2),
-	"ctx:mirror":     mirrorOptionNames.At(2),
-	"res:replace":    replaceOptions.At(3),
-	"res:set_cookie": cookieOptions.At(1),
-	"body:expect":    expectOptions.At(2),
-	"body:json":      jsonlua.OptionNames.At(1),
-	"api:error":      errorOptions.At(3),
-	"api.idempotent": idempotentOptions.At(1),
-	"rover.server":   serverOptions.At(1),
+	"api.proxy":        proxyOptions.At(2),
+	"ctx:proxy":        proxyOptions.At(2),
+	"ctx:mirror":       mirrorOptionNames.At(2),
+	"res:replace":      replaceOptions.At(3),
+	"res:set_cookie":   cookieOptions.At(1),
+	"body:expect":      expectOptions.At(2),
+	"body:json":        jsonlua.OptionNames.At(1),
+	"api:error":        errorOptions.At(3),
+	"api.idempotent":   idempotentOptions.At(1),
+	"node.limit":       limitOptions.At(1),
+	"node.concurrency": concurrencyOptions.At(1),
+	"rover.server":     serverOptions.At(1),
 }
 
 // options returns ownOptions with those of the libraries that the script has: of their functions

@@ -45,7 +45,9 @@ var optionCalls = map[string]string{
 	"store:list":              `rover.store("s"):list("", T)`,
 	"store:take":              `rover.store("s"):take("k", T)`,
 	"store:lock":              `rover.store("s"):lock("k", T)`,
-	"rover.server":            "", // while the script loads: TestServerOptions
+	"rover.server":            "", // while the script loads: TestServerOptionUnknown
+	"node.limit":              "", // likewise: TestLimitMistakes
+	"node.concurrency":        "", // likewise: TestConcurrencyMistakes
 }
 
 func init() {

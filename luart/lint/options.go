@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,8 @@ import (
 )
 
 // callee returns the function that a call calls, as the outline names those with options:
-// "api.proxy", "ctx:mirror", "rover.http.get", "cache:fetch". It is empty where that is not sure.
+// "api.proxy", "node.limit", "ctx:mirror", "rover.http.get", "cache:fetch". It is empty where that is
+// not sure.
 func (c *checker) callee(f *checkedFile, e *ast.FuncCallExpr, scope *chunk.Binding) string {
 	h := c.finder(f)
 	if e.Receiver != nil {
@@ -35,9 +37,15 @@ func (c *checker) callee(f *checkedFile, e *ast.FuncCallExpr, scope *chunk.Bindi
 		}
 		return ""
 	}
-	if get, ok := e.Func.(*ast.AttrGetExpr); ok && scope.KindOf(get.Object) == chunk.KindAPI {
+	if get, ok := e.Func.(*ast.AttrGetExpr); ok {
 		if key, ok := get.Key.(*ast.StringExpr); ok {
-			return "api." + key.Value
+			hook, below := chunk.Below(get.Object, scope)
+			if _, rule := c.o.Options["node."+key.Value]; rule && below && hook == "" {
+				return "node." + key.Value
+			}
+			if scope.KindOf(get.Object) == chunk.KindAPI {
+				return "api." + key.Value
+			}
 		}
 	}
 	for name := range c.o.Options {
@@ -132,23 +140,31 @@ func (c *checker) eachField(f *checkedFile, table *ast.TableExpr, do func(key st
 	}
 }
 
-// milliseconds is for a timeout that is hardly meant in seconds.
+// requestTimes are the options that say how long a request may take or wait, in seconds. Of the others
+// in seconds (ttl, per, stale, max_age, …) a thousand and more is usual: days, or a year.
+var requestTimes = []string{"timeout", "wait"}
+
+// milliseconds is for a time of a request that is hardly meant in seconds.
 func (c *checker) milliseconds(f *checkedFile, options *luaval.Options, key string, value ast.Expr, line, column int) {
 	number, ok := value.(*ast.NumberExpr)
-	if !ok || key != "timeout" {
+	if !ok || !slices.Contains(requestTimes, key) {
 		return
 	}
 	n, err := strconv.ParseFloat(number.Value, 64)
-	if err != nil || n < 1000 || n > 1e9 {
+	if err != nil || n < 1000 || n > 1e9 || isHalfHours(n) {
 		return
 	}
 	remedy := "write " + strconv.FormatFloat(n/1000, 'f', -1, 64)
-	if slices.Contains(options.Names(), "timeout_ms") {
-		remedy += ", or timeout_ms"
+	if ms := key + "_ms"; slices.Contains(options.Names(), ms) {
+		remedy += ", or " + ms
 	}
 	c.add(f.File, line, column, Warning, "milliseconds",
-		fmt.Sprintf("timeout is in seconds: %s are %v", number.Value, time.Duration(n*float64(time.Second))), remedy)
+		fmt.Sprintf("%s is in seconds: %s are %v", key, number.Value, time.Duration(n*float64(time.Second))), remedy)
 }
+
+// isHalfHours reports whether a number is whole half hours in seconds (1800, 3600, 86400) that nobody
+// means in milliseconds: those are whole seconds.
+func isHalfHours(n float64) bool { return math.Mod(n, 1800) == 0 && math.Mod(n, 1000) != 0 }
 
 // ignored is for options of rover.server that have no effect.
 func (c *checker) ignored(f *checkedFile, key string, value ast.Expr, line, column int) {

@@ -5,6 +5,8 @@ local http, cache = rover.http, rover.cache("x", {
 })
 local client = http.create { base_ulr = "http://127.0.0.1:1" } --> unknown-option
 local orders = rover.metrics.counter("orders_total", { labls = { "kind" } }) --> unknown-option
+api.limit { rate = 5, pre = 60 } --> unknown-option
+api.orders.concurrency { max = 5, wiat = 60 } --> unknown-option
 function api.get(ctx)
   local u, name = "http://127.0.0.1:1", "any"
   http.get(u, { timout = 3 }) --> unknown-option
