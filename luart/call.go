@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -177,8 +178,8 @@ func (vm *VM) over(c *call) error {
 	if c.deadline != 0 && int64(vm.clock.Since(vm.made)) >= c.deadline {
 		return errTimeout
 	}
-	if c.x != nil && c.x.upload.sender != nil && c.x.upload.sender.slow.Load() { // too slow, which looks the same
-		return errSlowBody
+	if c.x != nil && c.x.upload.sender.WasSlow() { // too slow, which looks the same
+		return reqbody.ErrSlow
 	}
 	if c.ctx.Err() != nil {
 		cause := context.Cause(c.ctx)

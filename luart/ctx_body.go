@@ -162,7 +162,7 @@ func (b *body) fetch(vm *VM, L *lua.LState, how int, limit int64, read func(io.R
 		rc := http.NewResponseController(w)
 		stop := onEnd(ctx, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
-		err = read(&limitedReader{r: from, left: limit, limit: limit}, s)
+		err = read(reqbody.Limited(from, limit), s)
 	})
 	var disk *reqbody.SpoolError
 	switch {
@@ -201,25 +201,6 @@ func (b *body) piece(vm *VM, L *lua.LState, offset, size int64) []byte {
 		L.RaiseError("reading the request body that was kept: %s", err)
 	}
 	return p
-}
-
-// limitedReader reads limit bytes, and one more together with a 413: nothing that was
-// taken from the connection is lost.
-type limitedReader struct {
-	r           io.Reader
-	left, limit int64
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1]
-	}
-	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		l.left = 0
-		return n, &reqbody.Error{Status: http.StatusRequestEntityTooLarge, Text: reqbody.TooLarge(l.limit)}
-	}
-	return n, err
 }
 
 func raiseBodyError(L *lua.LState, err error) {

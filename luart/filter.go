@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // filter is one thing that a body goes through on its way to the client: a function of the
@@ -185,7 +186,7 @@ func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
 			}
 		}
 		if int64(len(out)) > limit {
-			L.RaiseError("reading the response: the filtered body is %s", tooLong(limit))
+			L.RaiseError("reading the response: the filtered body is %s", reqbody.TooLong(limit))
 		}
 		body = out
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -330,7 +331,7 @@ func decodeBody(coding string, body []byte, limit int64) ([]byte, error) {
 
 func decodingError(err error, limit int64) error {
 	if errors.Is(err, bodyfilter.ErrTooLarge) {
-		return errors.New("the decoded body is " + tooLong(limit))
+		return errors.New("the decoded body is " + reqbody.TooLong(limit))
 	}
 	return err
 }

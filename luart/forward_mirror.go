@@ -218,7 +218,7 @@ func (b *mirroredBody) tooSlow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.copy != nil {
-		b.drop(errSlowBody.Error())
+		b.drop(reqbody.ErrSlow.Error())
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // handoverWriter is where a handler writes its response to. It stops at the head until the
@@ -139,7 +141,7 @@ func (w *handoverWriter) Write(p []byte) (int, error) {
 		}
 		return w.Write(p)
 	case int64(w.h.answer.Len()+len(p)) > w.limit:
-		w.h.broken = errors.New("the body is " + tooLong(w.limit))
+		w.h.broken = errors.New("the body is " + reqbody.TooLong(w.limit))
 		return 0, w.h.broken
 	}
 	return w.h.answer.Write(p)

@@ -141,7 +141,7 @@ func (x *Exchange) End() Summary {
 	vm := x.gen.vm
 	x.forward.dropAll(&x.outcome.reply, x.gen.logger)
 	x.outcome.reply.origin.adopt()
-	x.upload.sender.releaseWriter()
+	x.upload.sender.Release()
 	if x.stream != nil {
 		x.stream.stop()
 	}

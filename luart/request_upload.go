@@ -1,17 +1,23 @@
 package luart
 
 import (
+	"io"
 	"slices"
+	"time"
 
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
+
+// bodyGrace is how long a client may leave a reader of its request's body without data, in
+// all, before what it has sent at body_min_rate makes up for it.
+const bodyGrace = 10 * time.Second
 
 // upload is the body of a request.
 type upload struct {
 	body     *body            // as the script sees it; nil: it has not asked
 	bodies   []*body          // body, and those before ctx:set_body
 	spools   []*reqbody.Spool // what has been read
-	sender   *sender          // who sends it; nil: nobody has waited for that
+	sender   *reqbody.Sender  // who sends it; nil: nobody has waited for that
 	received *received        // the request as it came; nil unless it may be passed on after a failure
 	mirrored []*mirroredBody  // copies that wait for it
 }
@@ -29,4 +35,17 @@ func (u *upload) discard() {
 	for _, b := range u.mirrored {
 		b.abandon()
 	}
+}
+
+// paced returns body, the request's, as one that must not come too slowly. Only the holder
+// may call it.
+func (x *Exchange) paced(body io.ReadCloser) io.ReadCloser {
+	rate := x.gen.bodyMinRate
+	if rate <= 0 {
+		return body
+	}
+	if x.upload.sender == nil {
+		x.upload.sender = reqbody.NewSender(x.w, x.gen.vm.clock, rate, x.gen.vm.bodyGrace)
+	}
+	return x.upload.sender.Paced(body)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // StatusClientClosed is the status of a request whose client has left; nobody
@@ -159,7 +160,7 @@ func endedStatus(err error) int {
 		return http.StatusGatewayTimeout
 	case errors.Is(err, errClientGone):
 		return StatusClientClosed
-	case errors.Is(err, errSlowBody):
+	case errors.Is(err, reqbody.ErrSlow):
 		return http.StatusRequestTimeout
 	default:
 		return http.StatusServiceUnavailable

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // Why a call that waits returns early. A script may catch the error and clean up;
@@ -92,7 +93,7 @@ func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 		if errors.Is(err, errKilled) {
 			vm.budget.kill(err)
 		}
-		if errors.Is(err, errSlowBody) {
+		if errors.Is(err, reqbody.ErrSlow) {
 			luaval.RaiseStatus(L, http.StatusRequestTimeout, err.Error())
 		}
 		L.RaiseError("%s", err)
