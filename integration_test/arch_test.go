@@ -40,13 +40,14 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
-luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/cookie luart/cron
-	luart/done luart/giveup luart/glua luart/hint luart/html luart/idempotency luart/jsonlua
-	luart/lib luart/limit luart/loglimit luart/luaval luart/outbound luart/reqbody luart/route
-	luart/schema luart/state luart/stdlib luart/store luart/urltext
+luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/conditional
+	luart/cookie luart/cron luart/done luart/giveup luart/glua luart/hint luart/html
+	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/outbound
+	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
+luart/conditional:
 luart/cookie:
 luart/cron (more):
 luart/done: eventloop luart/bodyfilter
