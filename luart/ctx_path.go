@@ -3,14 +3,12 @@ package luart
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
-	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -66,7 +64,7 @@ func ctxStripPrefix(L *lua.LState) int {
 	}
 	rest, ok := "", x.r.URL.Opaque == ""
 	if ok {
-		rest, ok = stripPrefix(x.r.URL.EscapedPath(), prefix)
+		rest, ok = urltext.StripPrefix(x.r.URL.EscapedPath(), prefix)
 	}
 	if ok {
 		x.setPath(L, "ctx:strip_prefix", rest, x.r.URL.RawQuery)
@@ -92,26 +90,4 @@ func checkProxyPath(L *lua.LState, f, text string) string {
 		raisePathError(L, f+": option path", err)
 	}
 	return sent
-}
-
-// stripPrefix returns what is left of an escaped path behind the segments of prefix.
-func stripPrefix(path, prefix string) (rest string, ok bool) {
-	for segment := range strings.SplitSeq(prefix[1:], "/") {
-		if !strings.HasPrefix(path, "/") {
-			return "", false
-		}
-		have, after, last := route.CutSegment(path[1:])
-		decoded, err := url.PathUnescape(have)
-		if wanted, bad := url.PathUnescape(segment); err != nil || bad != nil || decoded != wanted {
-			return "", false
-		}
-		path = ""
-		if !last {
-			path = "/" + after
-		}
-	}
-	if path == "" {
-		path = "/"
-	}
-	return path, true
 }

@@ -2,9 +2,7 @@ package luart
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -57,65 +55,7 @@ func ctxSetQuery(L *lua.LState) int {
 		values = []string{luaval.CheckText(L, 3)}
 	}
 	u := *x.r.URL
-	u.RawQuery = setPairs(checkQuery(L, x), key, values)
+	u.RawQuery = urltext.SetPairs(checkQuery(L, x), key, values)
 	x.setURL(&u)
 	return chain(L)
-}
-
-// setPairs returns query with values in place of those that key has, however it is escaped.
-func setPairs(query, key string, values []string) string {
-	var made strings.Builder
-	for i, v := range values {
-		if i > 0 {
-			made.WriteByte('&')
-		}
-		made.WriteString(url.QueryEscape(key) + "=" + url.QueryEscape(v))
-	}
-	var out strings.Builder
-	begun, placed := false, len(values) == 0
-	write := func(pair string) {
-		if begun {
-			out.WriteByte('&')
-		}
-		begun = true
-		out.WriteString(pair)
-	}
-	if query != "" {
-		for pair := range strings.SplitSeq(query, "&") {
-			name, _, _ := strings.Cut(pair, "=")
-			switch {
-			case pair == "" || lenientUnescape(name) != key:
-				write(pair)
-			case !placed:
-				write(made.String())
-				placed = true
-			}
-		}
-	}
-	if !placed {
-		write(made.String())
-	}
-	return out.String()
-}
-
-// lenientUnescape decodes the escapes that are some and leaves the others, as browsers and
-// most servers do with the name of a parameter.
-func lenientUnescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '+':
-			b = append(b, ' ')
-		case s[i] == '%' && i+2 < len(s) && urltext.IsHex(s[i+1]) && urltext.IsHex(s[i+2]):
-			n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8) // both are digits
-			b = append(b, byte(n))
-			i += 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return string(b)
 }

@@ -72,3 +72,26 @@ func EscapeUnsendable(path string) string {
 	}
 	return b.String() + path[kept:]
 }
+
+// StripPrefix returns what is left of an escaped path behind the segments of prefix, which begins
+// with a slash; however both are escaped. ok is false where the path does not begin with them.
+func StripPrefix(path, prefix string) (rest string, ok bool) {
+	for segment := range strings.SplitSeq(prefix[1:], "/") {
+		if !strings.HasPrefix(path, "/") {
+			return "", false
+		}
+		have, after, more := strings.Cut(path[1:], "/")
+		decoded, err := url.PathUnescape(have)
+		if wanted, bad := url.PathUnescape(segment); err != nil || bad != nil || decoded != wanted {
+			return "", false
+		}
+		path = ""
+		if more {
+			path = "/" + after
+		}
+	}
+	if path == "" {
+		path = "/"
+	}
+	return path, true
+}
