@@ -36,13 +36,13 @@ internal/handler (caddy more): caddyfile luart/store eventloop internal/caddyenv
 	luart/outbound luart/persist luart/reqbody luart/scripttest luart/spelling
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
-internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/persist
-	luart/state luart/store
+internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/module
+	luart/persist luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/conditional
-	luart/cookie luart/cron luart/done luart/giveup luart/glua luart/hint luart/html
-	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/outbound
+	luart/cookie luart/cron luart/done luart/glua luart/hint luart/html luart/idempotency
+	luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/module luart/outbound
 	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
@@ -79,12 +79,14 @@ luart/lib/subscription (lua): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/limit: luart/clock luart/store
-luart/lint (lua): luart luart/chunk luart/hint luart/luaval luart/route luart/spelling
+luart/lint (lua): luart luart/chunk luart/hint luart/luaval luart/module luart/route
+	luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x): luart/spelling
+luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup

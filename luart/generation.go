@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -100,7 +101,7 @@ type Generation struct {
 
 	checkUpstream func(string) error
 
-	snapshot snapshot
+	snapshot module.Snapshot
 
 	// The rest is the holder's, but for tree, onError and functions, which do not change
 	// once the script has loaded.
@@ -160,7 +161,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 	}
 	g.background = newBackground(vm)
 	g.life.open(g.retired)
-	g.snapshot.Script = s.Source
+	g.snapshot.SetScript(s.Source)
 	g.functions, g.libraries, g.notGiven = functions{}, s.Libraries, s.NotGiven
 	if g.store = s.Store; g.store == nil {
 		g.store = vm.kept
@@ -221,7 +222,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Write:   vm.write,
 		Flush:   vm.flushLine,
 		Getenv:  getenv,
-		Resolve: g.snapshot.resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
+		Resolve: g.snapshot.Resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),
 		Compile: vm.compileAside,
 		Loaded:  g.loaded,
 		Read:    g.sources.Add,
@@ -275,6 +276,10 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.openRouteStats()
 	return nil
 }
+
+// Sources returns what the generation was made of: the script, and the modules that it
+// has required until now. Any goroutine may call it.
+func (g *Generation) Sources() module.Sources { return g.snapshot.Sources() }
 
 // Version is the script's rover.version.
 func (g *Generation) Version() int { return g.number }

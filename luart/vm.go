@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/done"
-	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -64,9 +64,7 @@ type VM struct {
 	mirrors mirrors
 	done    done.Count
 	hold    holdWatch
-	modules giveup.Calls[foundModule] // reads of modules
-
-	findModule func(dir, name string) (foundModule, error) // tests have their own
+	modules module.Reader
 
 	// The rest is the holder's.
 	main      *lua.LState // makes threads and values; runs no script
@@ -150,7 +148,7 @@ func NewVM(o VMOptions) (*VM, error) {
 
 		answers: store.NewMemory(o.Clock, store.Limits{}),
 
-		findModule: findModule,
+		modules: module.Reader{Find: module.Find},
 
 		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace, cleanupGrace: cleanupGrace,
 		trailerPatience: trailerPatience,

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/persist"
 	"github.com/caddy-rover/rover/luart/state"
 )
@@ -59,7 +59,7 @@ func (s *Set) addPersist(script *Script) error {
 		source := other.loaded.Sources().Script
 		other.loaded.Retire()
 		var err error
-		if other.loaded, err = s.load(s.group.running, other, s.version, luart.Sources{Script: source}); err != nil {
+		if other.loaded, err = s.load(s.group.running, other, s.version, module.Sources{Script: source}); err != nil {
 			return err
 		}
 	}

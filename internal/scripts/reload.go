@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/module"
 )
 
 // ErrNoPrevious is the error of a rollback where there was no reload.
@@ -18,12 +18,12 @@ var ErrNoPrevious = errors.New("there is no previous version: the scripts have n
 // reloaded, or none: an error has changed nothing but what on_reload, or the scripts' top level,
 // changed in rover.state. Any goroutine may call it once the config has started.
 func (s *Set) Reload(ctx context.Context) error {
-	return s.replace(ctx, false, func() (map[string]luart.Sources, error) { return s.readAll(s.scripts) })
+	return s.replace(ctx, false, func() (map[string]module.Sources, error) { return s.readAll(s.scripts) })
 }
 
 // readAll reads scripts by path.
-func (s *Set) readAll(scripts []*Script) (map[string]luart.Sources, error) {
-	from := map[string]luart.Sources{}
+func (s *Set) readAll(scripts []*Script) (map[string]module.Sources, error) {
+	from := map[string]module.Sources{}
 	for _, script := range scripts {
 		if _, done := from[script.Path()]; done {
 			continue
@@ -32,7 +32,7 @@ func (s *Set) readAll(scripts []*Script) (map[string]luart.Sources, error) {
 		if err != nil {
 			return nil, err
 		}
-		from[script.Path()] = luart.Sources{Script: source}
+		from[script.Path()] = module.Sources{Script: source}
 	}
 	return from, nil
 }
@@ -41,12 +41,12 @@ func (s *Set) readAll(scripts []*Script) (map[string]luart.Sources, error) {
 // files hold now. A second rollback undoes the first. Any goroutine may call it, once the
 // config has started.
 func (s *Set) Rollback(ctx context.Context) error {
-	return s.replace(ctx, true, func() (map[string]luart.Sources, error) { return s.previous, nil })
+	return s.replace(ctx, true, func() (map[string]module.Sources, error) { return s.previous, nil })
 }
 
 // replace makes generations of sources and has them take over; back says that they are
 // what was live before. It remembers and logs what went wrong.
-func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string]luart.Sources, error)) error {
+func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string]module.Sources, error)) error {
 	s.group.reloading.Lock()
 	defer s.group.reloading.Unlock()
 	s.vm.reloading.Lock()
@@ -86,7 +86,7 @@ func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string
 
 // loadAll loads scripts from sources into next, where those are that go on, and looks whether all
 // may take over from a version. When they may not, nothing is left of what it has loaded.
-func (s *Set) loadAll(ctx context.Context, scripts []*Script, next map[*Script]*loading, version, old int, from map[string]luart.Sources) (err error) {
+func (s *Set) loadAll(ctx context.Context, scripts []*Script, next map[*Script]*loading, version, old int, from map[string]module.Sources) (err error) {
 	var loaded []*loading
 	defer func() {
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/watch"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/module"
 )
 
 // Set is the scripts of one config in one VM. A load makes a generation for each of them, and
@@ -26,11 +27,11 @@ type Set struct {
 
 	// These are guarded by vm.reloading, and change with mu held, too.
 	mu         sync.Mutex
-	version    int                      // of the newest generation; 0: none is loaded yet
-	loadedAt   time.Time                // when it took over; zero: it has not
-	previous   map[string]luart.Sources // what was live before, by path; nil: nothing else was
-	rolledBack bool                     // they are what was live before
-	kept       map[*Script]bool         // which go on since an earlier config
+	version    int                       // of the newest generation; 0: none is loaded yet
+	loadedAt   time.Time                 // when it took over; zero: it has not
+	previous   map[string]module.Sources // what was live before, by path; nil: nothing else was
+	rolledBack bool                      // they are what was live before
+	kept       map[*Script]bool          // which go on since an earlier config
 
 	// The rest is guarded by vm.reloading.
 	before  *Set // which this one took over from, as long as that may go on when this one is refused
@@ -66,7 +67,7 @@ func (s *Set) add(script *Script) error {
 	}
 	source, err := s.read(script.Path())
 	if err == nil {
-		script.loaded, err = s.load(s.group.running, script, s.version, luart.Sources{Script: source})
+		script.loaded, err = s.load(s.group.running, script, s.version, module.Sources{Script: source})
 	}
 	if err != nil && s.version > 1 { // it is a reload
 		s.vm.recordReload(err)
@@ -86,7 +87,7 @@ func (s *Set) read(path string) ([]byte, error) {
 }
 
 // load makes a generation for a script.
-func (s *Set) load(ctx context.Context, script *Script, version int, from luart.Sources) (*loading, error) {
+func (s *Set) load(ctx context.Context, script *Script, version int, from module.Sources) (*loading, error) {
 	files := newFileRecord(s.files.recorder())
 	settings := script.Settings
 	settings.Source, settings.Modules, settings.Version = from.Script, from.Modules, version
@@ -199,7 +200,7 @@ func (s *Set) swap(next map[*Script]*loading, kept map[*Script]bool, version int
 	for _, script := range s.scripts {
 		next[script].Start(s.group.running)
 	}
-	previous, loadedAt, rolledBack := map[string]luart.Sources(nil), time.Now(), false
+	previous, loadedAt, rolledBack := map[string]module.Sources(nil), time.Now(), false
 	switch {
 	case from != nil && len(kept) == len(s.scripts):
 		previous, loadedAt, rolledBack = from.previous, from.loadedAt, from.rolledBack
@@ -226,7 +227,7 @@ func (s *Set) swap(next map[*Script]*loading, kept map[*Script]bool, version int
 
 // same reports whether generations were made of the same files as others. Modules that
 // only the others have required, for requests, are compared with what is on disk.
-func (s *Set) same(next map[*Script]*loading, as map[string]luart.Sources) bool {
+func (s *Set) same(next map[*Script]*loading, as map[string]module.Sources) bool {
 	for _, script := range s.scripts {
 		now, was := next[script].Sources(), as[script.Path()]
 		if !bytes.Equal(now.Script, was.Script) {
@@ -263,8 +264,8 @@ func (s *Set) ready(ctx context.Context) {
 
 // sources returns what is live was made of, by the path of the script. The caller holds
 // vm.reloading.
-func (s *Set) sources() map[string]luart.Sources {
-	list := make(map[string]luart.Sources, len(s.scripts))
+func (s *Set) sources() map[string]module.Sources {
+	list := make(map[string]module.Sources, len(s.scripts))
 	for _, script := range s.scripts {
 		list[script.Path()] = script.live.Load().Sources()
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/module"
 )
 
 // Finding is a mistake in a script, or what looks very much like one.
@@ -124,7 +125,7 @@ func (c *checker) addFiles() {
 	}
 	for i := 0; i < len(c.files); i++ { // the list grows
 		for _, name := range c.files[i].modules {
-			m, err := luart.FindModule(c.dir, name)
+			m, err := module.Find(c.dir, name)
 			if err != nil || known[m.Path] {
 				continue // what is not there is an error when it is asked for, or is asked for by pcall
 			}
