@@ -30,10 +30,11 @@ internal/admin (caddy more): eventloop internal/scripts luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/lib/all luart/lint luart/outbound luart/scripttest
-internal/handler (caddy more): caddyfile luart/store eventloop internal/caddyenv internal/libraries
-	internal/scripts internal/upstream luart luart/clock luart/lib/http luart/lib/metrics luart/loglimit
-	luart/outbound luart/persist luart/reqbody luart/scripttest luart/spelling
+	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripttest
+internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
+	internal/scripts internal/upstream luart luart/clock luart/coverage luart/lib/http
+	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/reqbody luart/scripttest
+	luart/spelling luart/store
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/module
@@ -41,14 +42,16 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/conditional
-	luart/cookie luart/cron luart/done luart/glua luart/hint luart/html luart/idempotency
-	luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/module luart/outbound
-	luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext
+	luart/cookie luart/coverage luart/cron luart/done luart/glua luart/hint luart/html
+	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/module
+	luart/outbound luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/store
+	luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/conditional:
 luart/cookie:
+luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
 luart/done: eventloop luart/bodyfilter
 luart/giveup:
@@ -95,7 +98,7 @@ luart/reference:
 luart/reqbody: luart/clock
 luart/route:
 luart/schema (lua): luart/luaval
-luart/scripttest (more): luart luart/clock luart/lib luart/outbound
+luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/outbound
 luart/spelling:
 luart/session:
 luart/state (lua): luart/glua luart/luaval

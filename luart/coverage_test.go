@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -121,7 +122,7 @@ var wantedCount = regexp.MustCompile(`--= (\d+)$`)
 
 // Lines run as often as they say, in any Lua thread, in modules too; what is not called has lines.
 func TestCoverage(t *testing.T) {
-	c := &Coverage{}
+	c := &coverage.Report{}
 	s := newServer(t, "local api = rover.server {} return api")
 	s.vm.Close(context.Background())
 	s.vm = newVM(t, VMOptions{Coverage: c})
@@ -146,11 +147,11 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 	}
-	want := map[FunctionAt]uint64{{2, "lib.add"}: 1, {5, "lib.unused"}: 0}
+	want := map[coverage.Function]uint64{{Line: 2, Name: "lib.add"}: 1, {Line: 5, Name: "lib.unused"}: 0}
 	if !reflect.DeepEqual(files[1].Functions, want) {
 		t.Errorf("got %v", files[1].Functions)
 	}
-	for at, want := range map[FunctionAt]uint64{{6, "never"}: 0, {15, "sign"}: 4, {19, "branches"}: 3, {91, "api.unused.get"}: 0} {
+	for at, want := range map[coverage.Function]uint64{{Line: 6, Name: "never"}: 0, {Line: 15, Name: "sign"}: 4, {Line: 19, Name: "branches"}: 3, {Line: 91, Name: "api.unused.get"}: 0} {
 		if got, ok := files[0].Functions[at]; !ok || got != want {
 			t.Errorf("%v: %d, %v", at, got, ok)
 		}

@@ -202,7 +202,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 // loaded is told of each piece of source that the script consists of. Any goroutine may
 // call it.
 func (g *Generation) loaded(source *lua.FunctionProto) {
-	g.vm.lineCounter.add(g, source)
+	g.vm.lineCounter.Add(g.dir, &g.sources, source)
 	if names(source, wantsBody) {
 		g.wantsBodies.Store(true)
 	}

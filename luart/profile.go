@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	pprof "github.com/google/pprof/profile"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/glua"
 )
 
@@ -227,10 +227,10 @@ func (p *profile) rootLocation() *pprof.Location {
 func (p *profile) function(g *Generation, proto *lua.FunctionProto) *pprof.Function {
 	return p.named(proto, func() pprof.Function {
 		f := pprof.Function{Filename: proto.SourceName, StartLine: int64(proto.LineDefined)}
-		name := Unnamed
+		name := chunk.Unnamed
 		if file := g.sources.Get(proto.SourceName); file != nil {
 			f.Filename = filepath.Join(g.dir, proto.SourceName)
-			name = definedAs(file.LineAt(proto.LineDefined))
+			name = file.FunctionAt(proto.LineDefined)
 		}
 		if proto.LineDefined == 0 {
 			f.Name = "main chunk " + proto.SourceName
@@ -239,16 +239,4 @@ func (p *profile) function(g *Generation, proto *lua.FunctionProto) *pprof.Funct
 		f.Name = fmt.Sprintf("%s %s:%d", name, proto.SourceName, proto.LineDefined)
 		return f
 	})
-}
-
-var definitions = regexp.MustCompile(`\bfunction\s+([\w.:]+)\s*\(|([\w.:]+)\s*=\s*function\b`)
-
-// definedAs returns the name that a line of source gives the function it defines, Unnamed
-// if it gives none, or defines several.
-func definedAs(line string) string {
-	m := definitions.FindAllStringSubmatch(line, 2)
-	if len(m) != 1 {
-		return Unnamed
-	}
-	return m[0][1] + m[0][2]
 }

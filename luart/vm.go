@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/done"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
@@ -22,10 +23,10 @@ import (
 
 // VMOptions says how a VM works.
 type VMOptions struct {
-	eventloop.Limits              // what requests may ask of the VM, before Run refuses
-	Logger           *zap.Logger  // for what no request's logger fits; nil: nowhere
-	Coverage         *Coverage    // told what of scripts has run; nil: nobody wants to know
-	Clock            *clock.Clock // what scripts go by, and their timers and timeouts; burst goes by the system's; nil: so does all
+	eventloop.Limits                  // what requests may ask of the VM, before Run refuses
+	Logger           *zap.Logger      // for what no request's logger fits; nil: nowhere
+	Coverage         *coverage.Report // told what of scripts has run; nil: nobody wants to know
+	Clock            *clock.Clock     // what scripts go by, and their timers and timeouts; burst goes by the system's; nil: so does all
 }
 
 // Limits of every Lua thread.
@@ -47,7 +48,7 @@ type VM struct {
 	budget *budget
 	memory memory
 
-	lineCounter *lineCounter // nil: nobody wants to know what runs
+	lineCounter *coverage.Counter // nil: nobody wants to know what runs
 
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
@@ -178,7 +179,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		vm.watchHold(b, unseen)
 	}, vm.noteGrowth)
 	if o.Coverage != nil {
-		vm.lineCounter = newLineCounter(vm, o.Coverage)
+		vm.lineCounter = coverage.NewCounter(vm.main.G, vm.budget, o.Coverage)
 	}
 	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
 	vm.SetMemory(0)
@@ -192,6 +193,14 @@ func (vm *VM) newThread() *thread {
 	L.SetContext(vm.threadContext())
 	glua.Wipe(L)
 	return &thread{L: L}
+}
+
+// threadContext is what the VM's Lua threads look at before each instruction.
+func (vm *VM) threadContext() context.Context {
+	if vm.lineCounter != nil {
+		return vm.lineCounter
+	}
+	return vm.budget
 }
 
 // SetLimits changes what requests may ask of the VM. It returns the queue length in
@@ -252,7 +261,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.closings.Wait()
 		vm.closeLibraries()
 		vm.budget.close()
-		vm.lineCounter.close()
+		vm.lineCounter.Close()
 		vm.closed.Store(true)
 	})
 	return vm.cut

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-rover/rover/internal/logformat"
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -141,7 +141,7 @@ func (t *testRun) run(ctx context.Context, files []string) (int, error) {
 
 func (t *testRun) files(ctx context.Context, files []string) (results []scripttest.FileResult) {
 	if t.cover {
-		t.runner.Coverage = &luart.Coverage{}
+		t.runner.Coverage = &coverage.Report{}
 	}
 	for _, file := range files {
 		if ctx.Err() != nil {

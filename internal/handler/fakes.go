@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-rover/rover/internal/upstream"
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -27,7 +27,7 @@ func (f *fakes) clock() *clock.Clock {
 }
 
 // coverage returns what is told which lines of scripts run; nil: nothing is.
-func (f *fakes) coverage() *luart.Coverage {
+func (f *fakes) coverage() *coverage.Report {
 	if f == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/coverage"
 )
 
 // App is a script that runs, for one test.
@@ -47,7 +48,7 @@ type Options struct {
 	Seed  *uint64 // of what is random; nil: nobody can predict it
 	Clock *clock.Clock
 
-	Coverage *luart.Coverage // told what of the script has run; nil: nobody wants to know
+	Coverage *coverage.Report // told what of the script has run; nil: nobody wants to know
 	Logger   *zap.Logger
 
 	// Upstream answers in the place of the network, and of the handler behind the script.

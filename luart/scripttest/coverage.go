@@ -11,11 +11,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/coverage"
 )
 
 // Coverage prints how much of each file has run, and which lines have not.
-func (p Report) Coverage(files []*luart.FileCoverage) {
+func (p Report) Coverage(files []*coverage.File) {
 	var run, all, width int
 	for _, f := range files {
 		width = max(width, len(oneLine(shownPath(f.Path))))
@@ -57,7 +58,7 @@ func percent(n, of int) string {
 	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
 }
 
-func linesRun(f *luart.FileCoverage) (n int) {
+func linesRun(f *coverage.File) (n int) {
 	for _, count := range f.Lines {
 		if count > 0 {
 			n++
@@ -68,7 +69,7 @@ func linesRun(f *luart.FileCoverage) (n int) {
 
 // missingLines lists the lines that have not run: "3-5, 9". Lines without code between two of them
 // go with them.
-func missingLines(f *luart.FileCoverage) string {
+func missingLines(f *coverage.File) string {
 	var list []string
 	first, last := 0, 0
 	end := func() {
@@ -96,7 +97,7 @@ func missingLines(f *luart.FileCoverage) string {
 }
 
 // WriteLCOV writes coverage to a file as lcov does, for genhtml and editors.
-func WriteLCOV(path string, files []*luart.FileCoverage) error {
+func WriteLCOV(path string, files []*coverage.File) error {
 	out, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("writing the coverage profile: %w", err)
@@ -113,16 +114,16 @@ func WriteLCOV(path string, files []*luart.FileCoverage) error {
 
 // writeLCOV writes the record of one file. Functions need different names: one that shares its name
 // has its line in it.
-func writeLCOV(w io.Writer, f *luart.FileCoverage) {
-	functions := slices.SortedFunc(maps.Keys(f.Functions), func(a, b luart.FunctionAt) int {
+func writeLCOV(w io.Writer, f *coverage.File) {
+	functions := slices.SortedFunc(maps.Keys(f.Functions), func(a, b coverage.Function) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Name, b.Name))
 	})
 	named := map[string]int{}
 	for _, at := range functions {
 		named[at.Name]++
 	}
-	name := func(at luart.FunctionAt) string {
-		if named[at.Name] > 1 || at.Name == luart.Unnamed {
+	name := func(at coverage.Function) string {
+		if named[at.Name] > 1 || at.Name == chunk.Unnamed {
 			return fmt.Sprintf("%s:%d", at.Name, at.Line)
 		}
 		return at.Name

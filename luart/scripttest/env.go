@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/coverage"
 )
 
 //go:embed prelude.lua
@@ -99,7 +100,7 @@ func (e *env) opened(path string) {
 }
 
 // open loads the script and starts it.
-func (e *env) open(coverage *luart.Coverage) error {
+func (e *env) open(coverage *coverage.Report) error {
 	core, logs := observer.New(zap.DebugLevel)
 	e.logs = logs
 	app, files, err := e.f.open(e.ctx, Options{

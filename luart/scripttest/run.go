@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/lib"
 )
 
@@ -60,7 +61,7 @@ type Runner struct {
 
 	Seed uint64 // of what is random in tests and scripts
 
-	Coverage *luart.Coverage // told what of scripts tests run; nil: nobody wants to know
+	Coverage *coverage.Report // told what of scripts tests run; nil: nobody wants to know
 
 	Libraries []*lib.Library // that the files of tests have; what scripts have Open says
 }
@@ -111,7 +112,7 @@ type file struct {
 	timeout  time.Duration
 	patience time.Duration
 	seed     uint64
-	coverage *luart.Coverage
+	coverage *coverage.Report
 	open     Opener
 	libs     []*lib.Library
 
