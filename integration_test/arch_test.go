@@ -42,10 +42,10 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/conditional
-	luart/cookie luart/coverage luart/cron luart/done luart/glua luart/hint luart/html
-	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/module
-	luart/outbound luart/reqbody luart/route luart/schema luart/state luart/stdlib luart/store
-	luart/urltext
+	luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua luart/hint luart/html
+	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/mirror
+	luart/module luart/outbound luart/reqbody luart/route luart/schema luart/state luart/stdlib
+	luart/store luart/urltext
 luart/bodyfilter (more):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
@@ -89,6 +89,7 @@ luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x): luart/spelling
+luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):
 luart/pattern:

@@ -168,11 +168,9 @@ func TestMirrorOfASlowBody(t *testing.T) {
 			s.ServeHTTP(d, httptest.NewRequest(http.MethodPost, "/", d))
 		}()
 		time.Sleep(11 * time.Second)
-		s.vm.mirrors.mu.Lock()
-		if open, bytes := s.vm.mirrors.open, s.vm.mirrors.bytes; open != 0 || bytes != 0 {
+		if open, bytes := s.vm.mirrors.Kept(); open != 0 || bytes != 0 {
 			t.Errorf("%d copies and %d bytes are kept", open, bytes)
 		}
-		s.vm.mirrors.mu.Unlock()
 		<-served
 		if want := "POST / " + strings.Repeat("x", 20); d.Code != 200 || d.Body.String() != want {
 			t.Errorf("%d %s", d.Code, d.Body)

@@ -2,7 +2,6 @@ package luart
 
 import (
 	"bytes"
-	"context"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -11,7 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
-	"github.com/caddy-rover/rover/luart/reqbody"
+	"github.com/caddy-rover/rover/luart/mirror"
 )
 
 // mirrorOptions are those of ctx:mirror.
@@ -45,7 +44,7 @@ func (vm *VM) mirror(L *lua.LState) int {
 // checkMirror returns the arguments of ctx:mirror.
 func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	const f = "ctx:mirror"
-	o := mirrorOptions{sample: 1, timeout: mirrorTimeout.Seconds(), maxBody: g.maxBody}
+	o := mirrorOptions{sample: 1, timeout: mirror.DefaultTimeout.Seconds(), maxBody: g.maxBody}
 	luaval.CheckString(L, 2)
 	o.to.Upstreams = g.checkAddresses(L, 2, f)
 	o.to.Mirror = true
@@ -84,48 +83,41 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	if o.sample < 1 && rand.Float64() >= o.sample {
 		return false
 	}
+	m := &vm.mirrors
 	log := x.gen.logger
 	switch {
 	case r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect:
-		vm.dropMirror(log, "upgrades are not copied")
+		m.Drop(log, "upgrades are not copied")
 		return false
 	case hasBody && (r.ContentLength > o.maxBody || read && x.upload.body.kept.Size > o.maxBody):
-		vm.dropMirror(log, "the body is longer than max_body")
+		m.Drop(log, "the body is longer than max_body")
 		return false
 	}
 	var body []byte
 	if hasBody && read {
 		body = bytes.Clone(x.upload.body.piece(vm, L, 0, x.upload.body.kept.Size))
 	}
-	if !vm.mirrors.reserve() {
-		vm.dropMirror(log, "too many are under way")
+	if !m.Reserve() {
+		m.Drop(log, "too many are under way")
 		return false
 	}
-	c := &mirrorCopy{vm: vm, logger: log, host: x.host, next: x.next, to: &o.to, timeout: time.Duration(o.timeout * float64(time.Second))}
-	c.r = r.Clone(context.WithoutCancel(r.Context()))
-	c.r.Body, c.r.TransferEncoding, c.r.Trailer = http.NoBody, nil, nil
-	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Expect"} {
-		delete(c.r.Header, name)
+	host, next := x.host, x.next
+	c := &mirror.Copy{
+		Set: m, Logger: log, Upstream: o.to.Upstreams[0], Timeout: time.Duration(o.timeout * float64(time.Second)),
+		Request: host.CloneRequest(mirror.Nowhere(), mirror.Clone(r)),
+		Serve:   func(w http.ResponseWriter, r *http.Request) error { return host.Serve(next, &o.to, w, r) },
 	}
-	c.r = x.host.CloneRequest(&nowhere{header: http.Header{}}, c.r)
-	switch {
-	case !hasBody:
-		c.send(nil)
-	case !read:
-		b := &mirroredBody{ReadCloser: r.Body, length: r.ContentLength, copy: c, limit: o.maxBody}
-		if rate := x.gen.bodyMinRate; rate > 0 {
-			b.pace = &reqbody.Pace{Clock: vm.clock, Rate: rate, Grace: vm.bodyGrace, Left: vm.bodyGrace, Expire: b.tooSlow}
-		}
-		if x.upload.received != nil && x.upload.received.body == r.Body {
-			x.upload.received.body = b
-		}
-		r.Body = b
-		x.upload.mirrored = append(x.upload.mirrored, b)
-	case !vm.mirrors.grow(len(body)):
-		c.drop(0, "too many bytes of bodies are kept")
-		return false
-	default:
-		c.send(body)
+	if read || !hasBody {
+		return c.Send(body)
 	}
+	b := mirror.NewBody(r.Body, r.ContentLength, c, o.maxBody)
+	if rate := x.gen.bodyMinRate; rate > 0 {
+		b.Hasten(rate, vm.bodyGrace)
+	}
+	if x.upload.received != nil && x.upload.received.body == r.Body {
+		x.upload.received.body = b
+	}
+	r.Body = b
+	x.upload.mirrored = append(x.upload.mirrored, b)
 	return true
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
@@ -115,7 +116,7 @@ func TestLimitsPage(t *testing.T) {
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
-		{"copies of requests", []string{count(maxMirrors), mib(maxMirrorBytes)}},
+		{"copies of requests", []string{count(mirror.MaxCopies), mib(mirror.MaxBytes)}},
 		{"items of a cache", []string{count(shared.DefaultCacheItems), count(shared.MaxCacheItems)}},
 		{"bytes of a cache", []string{mib(shared.DefaultCacheBytes)}},
 		{"one value in a cache", []string{mib(luaval.MaxDataBytes), count(luaval.MaxDataValues) + " values", count(luaval.MaxDataDepth) + " levels"}},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
@@ -19,7 +20,7 @@ type upload struct {
 	spools   []*reqbody.Spool // what has been read
 	sender   *reqbody.Sender  // who sends it; nil: nobody has waited for that
 	received *received        // the request as it came; nil unless it may be passed on after a failure
-	mirrored []*mirroredBody  // copies that wait for it
+	mirrored []*mirror.Body   // copies that wait for it
 }
 
 // isKept reports whether the body is in a file, or is copied.
@@ -33,7 +34,7 @@ func (u *upload) discard() {
 		s.Close()
 	}
 	for _, b := range u.mirrored {
-		b.abandon()
+		b.Abandon()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -62,7 +63,7 @@ type VM struct {
 
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
-	mirrors mirrors
+	mirrors mirror.Set
 	done    done.Count
 	hold    holdWatch
 	modules module.Reader
@@ -156,6 +157,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
+	vm.mirrors.Clock, vm.mirrors.Stopping = vm.clock, stopping
 	vm.main = lua.NewState(lua.Options{
 		CallStackSize:       stdlib.MaxCalls,
 		RegistrySize:        registrySlots,
@@ -234,7 +236,7 @@ func (vm *VM) Counters() Counters {
 	return Counters{
 		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
 		RefusedDone:     vm.done.Refused.Load(),
-		MirrorsAnswered: vm.mirrors.answered.Load(), MirrorsFailed: vm.mirrors.failed.Load(), MirrorsDropped: vm.mirrors.dropped.Load(),
+		MirrorsAnswered: vm.mirrors.Answered.Load(), MirrorsFailed: vm.mirrors.Failed.Load(), MirrorsDropped: vm.mirrors.Dropped.Load(),
 	}
 }
 
@@ -257,7 +259,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.cut = vm.loop.Close(ctx)
 		vm.cut -= took()
 		vm.stop()
-		vm.mirrors.close()
+		vm.mirrors.Close()
 		vm.closings.Wait()
 		vm.closeLibraries()
 		vm.budget.close()

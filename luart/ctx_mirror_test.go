@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/mirror"
 )
 
 // shadow is where copies of requests arrive.
@@ -120,7 +122,7 @@ func TestMirror(t *testing.T) {
 func TestMirrorBound(t *testing.T) {
 	s, sh := newMirroring(t, mirroring)
 	sh.gate = make(chan struct{})
-	for range maxMirrors {
+	for range mirror.MaxCopies {
 		s.do("GET /plain", "")
 	}
 	if got := answer(s.do("GET /plain", "")); got != "200 not sent" {
@@ -131,7 +133,7 @@ func TestMirrorBound(t *testing.T) {
 	}
 	s.vm.Close(context.Background())
 	c := s.vm.Counters()
-	if c.MirrorsFailed != maxMirrors || c.MirrorsDropped != 1 || c.MirrorsAnswered != 0 {
+	if c.MirrorsFailed != mirror.MaxCopies || c.MirrorsDropped != 1 || c.MirrorsAnswered != 0 {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -139,16 +141,16 @@ func TestMirrorBound(t *testing.T) {
 // A place is given back, whatever ends a copy.
 func TestMirrorGivesBack(t *testing.T) {
 	s, sh := newMirroring(t, mirroring)
-	for i := range 2 * maxMirrors {
+	for i := range 2 * mirror.MaxCopies {
 		path := []string{"POST /dead", "POST /plain", "POST /unread", "POST /small"}[i%4]
 		s.do(path, "some body")
 	}
-	s.vm.mirrors.wg.Wait()
+	s.vm.mirrors.Wait()
 	sh.gate = make(chan struct{})
 	s.do("GET /brief", "")
-	s.vm.mirrors.wg.Wait()
-	if m := &s.vm.mirrors; m.open != 0 || m.bytes != 0 {
-		t.Errorf("%d copies and %d bytes are left", m.open, m.bytes)
+	s.vm.mirrors.Wait()
+	if open, bytes := s.vm.mirrors.Kept(); open != 0 || bytes != 0 {
+		t.Errorf("%d copies and %d bytes are left", open, bytes)
 	}
 	if c := s.vm.Counters(); c.MirrorsFailed != 1 || c.MirrorsAnswered == 0 || c.MirrorsDropped == 0 {
 		t.Errorf("got %+v", c)
@@ -164,7 +166,7 @@ func TestMirrorClientLeaves(t *testing.T) {
 	<-sh.got
 	cancel()
 	close(sh.gate)
-	s.vm.mirrors.wg.Wait()
+	s.vm.mirrors.Wait()
 	if c := s.vm.Counters(); c.MirrorsAnswered != 1 {
 		t.Errorf("got %+v", c)
 	}
