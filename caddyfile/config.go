@@ -224,8 +224,8 @@ type Config struct {
 	// duration, 10ms to 1h, and needs watch; 0, the default, means that the system tells.
 	WatchInterval caddy.Duration `json:"watch_interval,omitempty"`
 
-	// Whether and how rover.state is saved in Caddy's storage and restored when the VM
-	// begins: see Persist. It holds for all scripts of the VM; directives with one name that
+	// Whether and how rover.state, and the store in the VM, are saved in Caddy's storage and
+	// restored when the VM begins: see Persist. It holds for all scripts of the VM; directives with one name that
 	// both say it must say the same. Default: rover.state ends with the process.
 	Persist *Persist `json:"persist,omitempty"`
 

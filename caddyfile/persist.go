@@ -32,7 +32,8 @@ const (
 	mostPersistSize  = 1 << 30
 )
 
-// Persist says how rover.state is saved.
+// Persist says how rover.state is saved, and with it what the VM keeps outside of Lua: its own store,
+// with sessions and the counts of limits, and idempotent answers.
 type Persist struct {
 	// How often it is saved, if it has changed. What a process that is killed may lose is
 	// what changed in this time. A duration, 100ms to 24h; 0 means only when the VM ends.

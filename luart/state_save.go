@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/state"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // SavedState is rover.state as it was at one moment.
@@ -31,6 +32,10 @@ func (vm *VM) SaveState(dst []byte, limit int) (SavedState, error) {
 	})
 	return s, err
 }
+
+// Memories returns what the VM keeps for scripts outside of Lua: rover.store, with sessions and the counts
+// of limits, and the answers of api.idempotent. Any goroutine may call it.
+func (vm *VM) Memories() (kept, answers *store.Memory) { return vm.kept, vm.answers }
 
 // visit calls fn with the hold of the VM, or when the VM is closed without it, for then
 // nobody has it. Any goroutine may call it; after Close it is not safe for concurrent use.

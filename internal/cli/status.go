@@ -75,19 +75,30 @@ func describeStore(s scripts.StoreStatus) string {
 	return text + fmt.Sprintf("; %d calls, %d failed, %d under way, %s each", s.Calls, s.Errors, s.Waiting, inSeconds(s.LatencySeconds))
 }
 
-// printPersist prints how rover.state is saved, for people.
+// printPersist prints how what a VM keeps is saved, for people: rover.state, and what else there is.
 func printPersist(s *scripts.PersistStatus, row func(name, format string, args ...any)) {
-	when, hold := "every "+s.Interval, time.Duration(s.Hold*float64(time.Second))
+	when := "every " + s.Interval
 	if s.Interval == "0s" {
 		when = "only at the end"
 	}
+	printSaved(when, &s.SavedStatus, row)
+	if s.Store.IsUsed() {
+		printSaved("rover.store", &s.Store, row)
+	}
+	if s.Answers.IsUsed() {
+		printSaved("api.idempotent", &s.Answers, row)
+	}
+}
+
+func printSaved(what string, s *scripts.SavedStatus, row func(name, format string, args ...any)) {
+	hold := time.Duration(s.Hold * float64(time.Second))
 	switch {
 	case s.Saved != nil:
-		row("persist", "%s; %d bytes saved at %s, which held the VM for %v", when, s.Bytes, s.Saved.Format(time.DateTime), hold.Round(time.Microsecond))
+		row("persist", "%s; %d bytes saved at %s, which held the VM for %v", what, s.Bytes, s.Saved.Format(time.DateTime), hold.Round(time.Microsecond))
 	case s.Restored != nil:
-		row("persist", "%s; restored as it was at %s", when, s.Restored.Format(time.DateTime))
+		row("persist", "%s; restored as it was at %s", what, s.Restored.Format(time.DateTime))
 	default:
-		row("persist", "%s; nothing saved yet", when)
+		row("persist", "%s; nothing saved yet", what)
 	}
 	if filepath.IsAbs(s.Folder) {
 		row("", "in %s", s.Folder)

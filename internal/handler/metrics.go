@@ -97,9 +97,9 @@ var (
 	versionDesc = describe("version",
 		"The version of the scripts that a VM runs (rover.version).")
 	persistWritesDesc = describe("persist_writes_total",
-		"Attempts to save rover.state, by outcome: written, unchanged, too_large, failed.", "outcome")
+		"Attempts to save what a VM keeps, by what (state, store, answers) and outcome: written, unchanged, too_large, failed.", "what", "outcome")
 	persistBytesDesc = describe("persist_bytes",
-		"The size of rover.state in the newest snapshot.")
+		"The size of the newest snapshot, by what: state, store, answers.", "what")
 )
 
 // Describe sends what Collect may send.
@@ -266,13 +266,11 @@ func (m vmMetrics) collectCosts() {
 }
 
 func (m vmMetrics) collectPersist() {
-	writes, bytes, ok := m.vm.Saved()
-	if !ok {
-		return
+	for _, of := range m.vm.Saved() {
+		m.counter(persistWritesDesc, float64(of.Writes.Written), of.Kind, "written")
+		m.counter(persistWritesDesc, float64(of.Writes.Unchanged), of.Kind, "unchanged")
+		m.counter(persistWritesDesc, float64(of.Writes.TooLarge), of.Kind, "too_large")
+		m.counter(persistWritesDesc, float64(of.Writes.Failed), of.Kind, "failed")
+		m.gauge(persistBytesDesc, float64(of.Bytes), of.Kind)
 	}
-	m.counter(persistWritesDesc, float64(writes.Written), "written")
-	m.counter(persistWritesDesc, float64(writes.Unchanged), "unchanged")
-	m.counter(persistWritesDesc, float64(writes.TooLarge), "too_large")
-	m.counter(persistWritesDesc, float64(writes.Failed), "failed")
-	m.gauge(persistBytesDesc, float64(bytes))
 }

@@ -64,7 +64,7 @@ func TestPersistOneOfSeveral(t *testing.T) {
 func TestPersistValidate(t *testing.T) {
 	noLeaks(t)
 	storage, path := newStorage(), countingScript(t)
-	storage.keys[persist.Folder(path)+"/a"] = []byte("unreadable")
+	storage.keys[persist.Folder("state", path)+"/a"] = []byte("unreadable")
 	for _, away := range []error{nil, errors.New("unplugged")} {
 		storage.set(away)
 		c := prepare(t, storage, persisting(path, 100*time.Millisecond))
@@ -88,7 +88,7 @@ func TestPersistUnreadable(t *testing.T) {
 		get(t, h, "/")
 		c.end()
 	}
-	newest := persist.Folder(path) + "/b"
+	newest := persist.Folder("state", path) + "/b"
 	storage.keys[newest] = storage.keys[newest][:40]
 	h := persisting(path, 0)
 	c := start(t, storage, h)
@@ -100,10 +100,10 @@ func TestPersistUnreadable(t *testing.T) {
 	}
 	lines := c.logged("was not restored, and has been set aside")
 	if len(lines) != 1 || lines[0].Level != zap.ErrorLevel || lines[0].ContextMap()["snapshot"] != newest ||
-		lines[0].ContextMap()["kept_as"] != persist.Folder(path)+"/"+keys[2] || !strings.Contains(lines[0].ContextMap()["error"].(string), "cut off") {
+		lines[0].ContextMap()["kept_as"] != persist.Folder("state", path)+"/"+keys[2] || !strings.Contains(lines[0].ContextMap()["error"].(string), "cut off") {
 		t.Errorf("%+v", lines)
 	}
-	if got := c.group.sets[0].Status(t.Context()).Persist.SetAside; !slices.Equal(got, []string{persist.Folder(path) + "/" + keys[2]}) {
+	if got := c.group.sets[0].Status(t.Context()).Persist.SetAside; !slices.Equal(got, []string{persist.Folder("state", path) + "/" + keys[2]}) {
 		t.Errorf("set aside: %q", got)
 	}
 	h = persisting(path, 0)
@@ -130,8 +130,8 @@ func TestPersistAcrossConfigs(t *testing.T) {
 	elsewhere.name = "elsewhere"
 	foreign := start(t, storage, elsewhere)
 	foreign.end()
-	storage.keys[persist.Folder(path)+"/a"] = storage.keys[persist.Folder("elsewhere")+"/a"]
-	delete(storage.keys, persist.Folder("elsewhere")+"/a")
+	storage.keys[persist.Folder("state", path)+"/a"] = storage.keys[persist.Folder("state", "elsewhere")+"/a"]
+	delete(storage.keys, persist.Folder("state", "elsewhere")+"/a")
 	<-storage.stored
 	second := start(t, storage, persisting(path, 100*time.Millisecond))
 	first.end()

@@ -12,13 +12,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/persist"
-	"github.com/caddy-rover/rover/luart/state"
 )
 
-// stateSaver saves rover.state of a VM: at intervals, and when the VM ends. It belongs to the
-// VM, and works with what the config says that has taken over last.
-type stateSaver struct {
+// saver saves something of a VM: at intervals, and when the VM ends. It belongs to the VM, and works
+// with what the config says that has taken over last.
+type saver struct {
 	vm     *VM
+	of     *subject
 	id     string // tells what it has saved from what others have
 	logger *zap.Logger
 
@@ -31,7 +31,7 @@ type stateSaver struct {
 	// saving is held while a storage is used. It guards what follows.
 	saving  sync.Mutex
 	slots   *persist.Slots
-	slotsOf *persistConfig    // whose storage they are in
+	slotsOf *restored         // whose storage they are in
 	known   map[string]bool   // runs whose snapshots were restored or set aside
 	last    [sha256.Size]byte // of the state in the newest snapshot; zero: not known
 	size    int               // bytes that were needed last time
@@ -43,41 +43,41 @@ type stateSaver struct {
 	// dead says that the storage has not answered when the VM ended: it is not asked again.
 	dead bool
 
-	mu     sync.Mutex       // guards the rest
-	users  []*persistConfig // of configs that have started and not stopped; the last one counts
-	cut    func()           // ends the last save at an interval
-	status PersistStatus
+	mu     sync.Mutex  // guards the rest
+	users  []*restored // of configs that have started and not stopped; the last one counts
+	cut    func()      // ends the last save at an interval
+	status SavedStatus
 }
 
-// newStateSaver returns one that saves nothing yet.
-func newStateSaver(vm *VM, logger *zap.Logger) *stateSaver {
-	s := &stateSaver{
-		vm: vm, id: rand.Text(), logger: logger, now: time.Now, grace: stopGrace,
+// newSaver returns one that saves nothing yet.
+func newSaver(vm *VM, of *subject, logger *zap.Logger) *saver {
+	s := &saver{
+		vm: vm, of: of, id: rand.Text(), logger: logger, now: time.Now, grace: stopGrace,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.known = map[string]bool{s.id: true}
 	s.cut = func() {}
-	s.status.Folder = persist.Folder(vm.Name)
+	s.status.Folder = persist.Folder(of.kind, vm.Name)
 	go s.run()
 	return s
 }
 
 // use has the saver work as a config says that has started. Any goroutine may call it.
-func (s *stateSaver) use(config *persistConfig) {
+func (s *saver) use(config *restored) {
 	if config.unread != nil {
-		s.logger.Error("the storage cannot be read: rover.state begins empty, and nothing is saved until it can be",
+		s.logger.Error("the storage cannot be read: "+s.of.name+" begins empty, and nothing of it is saved until it can be",
 			zap.String("vm", s.vm.Name), zap.Error(config.unread))
 	}
 	if config.slots != nil && config.slots.Broken() != nil {
-		s.logger.Error("one of the two snapshots of rover.state cannot be read: the other one is used",
+		s.logger.Error("one of the two snapshots of "+s.of.name+" cannot be read: the other one is used",
 			zap.String("vm", s.vm.Name), zap.Error(config.slots.Broken()))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users = append(s.users, config)
-	if r := config.restored; r != nil {
+	if r := config.snapshot; r != nil {
 		s.status.Restored, s.status.Bytes = &r.Saved, r.bytes
-		s.logger.Info("rover.state restored",
+		s.logger.Info(s.of.name+" restored",
 			zap.String("vm", s.vm.Name), zap.String("snapshot", r.key), zap.Time("saved", r.Saved), zap.Int("bytes", r.bytes))
 	}
 	s.signal()
@@ -86,7 +86,7 @@ func (s *stateSaver) use(config *persistConfig) {
 // release ends what use has begun: the storage is not used any more when it returns. last
 // says that the VM is about to end: then the state is saved now, and the storage may be
 // used once more, by saveClosed. Any goroutine may call it.
-func (s *stateSaver) release(config *persistConfig, last bool) {
+func (s *saver) release(config *restored, last bool) {
 	ctx, cancel := s.finally(last)
 	defer cancel()
 	s.saving.Lock()
@@ -106,12 +106,12 @@ func (s *stateSaver) release(config *persistConfig, last bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(u *persistConfig) bool { return u == config })
+	s.users = slices.DeleteFunc(s.users, func(u *restored) bool { return u == config })
 	s.signal()
 }
 
 // halt ends the saving at intervals.
-func (s *stateSaver) halt() {
+func (s *saver) halt() {
 	_, cancel := s.finally(true)
 	defer cancel()
 	close(s.stop)
@@ -120,7 +120,7 @@ func (s *stateSaver) halt() {
 
 // saveClosed saves the state of a VM that is closed, unless the config that stopped last did not
 // want it saved.
-func (s *stateSaver) saveClosed() {
+func (s *saver) saveClosed() {
 	ctx, cancel := s.finally(true)
 	defer cancel()
 	s.saving.Lock()
@@ -131,7 +131,7 @@ func (s *stateSaver) saveClosed() {
 // finally returns the context of what is done while the VM ends (last), or a config. A save at
 // an interval that is under way ends with it: a storage that does not answer must not hold up
 // the stop.
-func (s *stateSaver) finally(last bool) (context.Context, context.CancelFunc) {
+func (s *saver) finally(last bool) (context.Context, context.CancelFunc) {
 	patience := storageTimeout
 	if last {
 		patience = s.grace
@@ -147,7 +147,7 @@ func (s *stateSaver) finally(last bool) (context.Context, context.CancelFunc) {
 
 // saveLast is save at the end. A storage that has not answered then is not asked once more: all
 // of that together would take longer than a stop may. The caller holds saving.
-func (s *stateSaver) saveLast(ctx context.Context, loud bool) {
+func (s *saver) saveLast(ctx context.Context, loud bool) {
 	if s.dead {
 		if s.current() != nil {
 			s.saveFailed(errDead, loud)
@@ -159,7 +159,7 @@ func (s *stateSaver) saveLast(ctx context.Context, loud bool) {
 }
 
 // signal wakes the goroutine.
-func (s *stateSaver) signal() {
+func (s *saver) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -168,7 +168,7 @@ func (s *stateSaver) signal() {
 
 // current returns what the config says that counts; nil: not to save. Any goroutine may
 // call it.
-func (s *stateSaver) current() *persistConfig {
+func (s *saver) current() *restored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.users) == 0 {
@@ -179,7 +179,7 @@ func (s *stateSaver) current() *persistConfig {
 
 // run saves at intervals, and when a config has started or stopped: configs that come in quick
 // succession must not put it off.
-func (s *stateSaver) run() {
+func (s *saver) run() {
 	defer close(s.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -199,7 +199,7 @@ func (s *stateSaver) run() {
 }
 
 // saveNow is a save at an interval.
-func (s *stateSaver) saveNow() {
+func (s *saver) saveNow() {
 	ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
 	defer cancel()
 	s.mu.Lock()
@@ -214,25 +214,29 @@ func (s *stateSaver) saveNow() {
 
 // save saves the state if it has changed. final says that the VM, or its saving, ends; loud
 // that an error is logged, whether it was before or not. The caller holds saving.
-func (s *stateSaver) save(ctx context.Context, final, loud bool) {
+func (s *saver) save(ctx context.Context, final, loud bool) {
 	config := s.current()
 	if config == nil {
 		return
+	}
+	used := s.of.isUsed(s.vm)
+	if !used && s.slotsOf != config && (config.slots == nil || !config.slots.IsPending()) {
+		return // nothing to save, and nothing to tell of: the storage is not asked
 	}
 	if err := s.open(ctx, config); err != nil {
 		s.saveFailed(err, loud)
 		return
 	}
-	if config.Interval == 0 && !final && !s.slots.Damaged() {
+	if (config.Interval == 0 && !final || !used) && !s.slots.Damaged() {
 		return
 	}
-	work := s.vm.work()
+	work := s.of.work(s.vm)
 	if !final && work == s.idle && !s.slots.Damaged() {
-		s.update(func(status *PersistStatus) { status.Writes.Unchanged++ })
+		s.update(func(status *SavedStatus) { status.Writes.Unchanged++ })
 		return
 	}
-	saved, err := s.vm.SaveState(make([]byte, 0, s.size+s.size/8), int(config.MaxSize))
-	if errors.Is(err, state.ErrSize) {
+	saved, err := s.of.save(s.vm, make([]byte, 0, s.size+s.size/8), int(config.MaxSize))
+	if errors.Is(err, errTooLarge) {
 		s.idle = work + 1 + s.tooLarge(config, loud)
 		return
 	}
@@ -245,7 +249,7 @@ func (s *stateSaver) save(ctx context.Context, final, loud bool) {
 	sum := sha256.Sum256(saved.Data)
 	if sum == s.last && !s.slots.Damaged() {
 		s.idle = work + 1
-		s.update(func(status *PersistStatus) { status.Writes.Unchanged++; status.LastError = nil })
+		s.update(func(status *SavedStatus) { status.Writes.Unchanged++; status.LastError = nil })
 		return
 	}
 	for again := true; again; again = s.slots.Damaged() { // each slot gets something that can be read
@@ -254,7 +258,7 @@ func (s *stateSaver) save(ctx context.Context, final, loud bool) {
 			return
 		}
 		now := time.Now()
-		s.update(func(status *PersistStatus) {
+		s.update(func(status *SavedStatus) {
 			status.Writes.Written++
 			status.Saved, status.Bytes, status.Hold, status.LastError = &now, len(saved.Data), saved.Hold.Seconds(), nil
 		})
@@ -264,16 +268,16 @@ func (s *stateSaver) save(ctx context.Context, final, loud bool) {
 
 // open makes the slots ready to be written. Nothing is written before it is known what the
 // storage has, and before what would get lost has been set aside. The caller holds saving.
-func (s *stateSaver) open(ctx context.Context, config *persistConfig) error {
+func (s *saver) open(ctx context.Context, config *restored) error {
 	switch {
 	case s.slotsOf == config:
 	case config.slots != nil: // it was read when the VM was new
 		s.slots, s.slotsOf, config.slots = config.slots, config, nil
-		if r := config.restored; r != nil {
+		if r := config.snapshot; r != nil {
 			s.known[r.Run], s.last = true, r.sum
 		}
 	default:
-		slots := persist.New(config.storage, s.vm.Name, state.Format)
+		slots := persist.New(config.storage, s.of.kind, s.vm.Name, s.of.format)
 		snapshots, err := slots.Read(ctx)
 		if err != nil {
 			return err
@@ -299,10 +303,10 @@ func (s *stateSaver) open(ctx context.Context, config *persistConfig) error {
 		if errors.Is(a.Reason, errRanAlready) {
 			level = zap.WarnLevel
 		}
-		s.logger.Log(level, "a snapshot of rover.state was not restored, and has been set aside",
+		s.logger.Log(level, "a snapshot of "+s.of.name+" was not restored, and has been set aside",
 			zap.String("vm", s.vm.Name), zap.String("snapshot", a.From), zap.String("kept_as", a.To), zap.Error(a.Reason),
 			zap.String("hint", "it stays until you delete it; to begin with it, stop Caddy, delete the keys a and b beside it in the storage, and copy it to a"))
-		s.update(func(status *PersistStatus) { status.SetAside = append(status.SetAside, a.To) })
+		s.update(func(status *SavedStatus) { status.SetAside = append(status.SetAside, a.To) })
 	}
 	return err
 }
@@ -314,7 +318,7 @@ var (
 )
 
 // update changes the status.
-func (s *stateSaver) update(change func(*PersistStatus)) {
+func (s *saver) update(change func(*SavedStatus)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.status)

@@ -24,11 +24,19 @@ const (
 	maxComplaints = 5
 )
 
-// PersistStatus is what an operator is told of the saving of a VM's state.
+// PersistStatus is what an operator is told of the saving of what a VM keeps.
 type PersistStatus struct {
 	Interval string `json:"interval"` // "0s": only when the VM ends
 	MaxSize  int64  `json:"max_size"`
-	Folder   string `json:"folder"` // on disk, or in a storage that is none the prefix of the keys
+
+	SavedStatus             // of rover.state
+	Store       SavedStatus `json:"store"`   // of rover.store, sessions and limits where they are in the VM
+	Answers     SavedStatus `json:"answers"` // of api.idempotent, where they are in the VM
+}
+
+// SavedStatus is how something is saved.
+type SavedStatus struct {
+	Folder string `json:"folder"` // on disk, or in a storage that is none the prefix of the keys
 
 	Restored *time.Time `json:"restored,omitempty"` // when what the VM began with was saved
 	Saved    *time.Time `json:"saved,omitempty"`    // when a snapshot was written last
@@ -44,6 +52,11 @@ type PersistStatus struct {
 	LastError *LastError `json:"last_error,omitempty"`
 }
 
+// IsUsed reports whether there was anything to save or to restore.
+func (s *SavedStatus) IsUsed() bool {
+	return s.Saved != nil || s.Restored != nil || s.LastError != nil || len(s.SetAside) > 0
+}
+
 // PersistWrites is how attempts to save have ended.
 type PersistWrites struct {
 	Written   uint64 `json:"written"`
@@ -52,39 +65,32 @@ type PersistWrites struct {
 	Failed    uint64 `json:"failed"`
 }
 
-// saveFailed notes why the state was not saved. The caller holds saving.
-func (s *stateSaver) saveFailed(err error, loud bool) {
+// saveFailed notes why nothing was saved. The caller holds saving.
+func (s *saver) saveFailed(err error, loud bool) {
 	s.idle = 0 // the next time it is looked at again
-	s.complain("rover.state was not saved", err, loud, nil)
-	s.update(func(status *PersistStatus) { status.Writes.Failed++ })
+	s.complain(s.of.name+" was not saved", err, loud, nil)
+	s.update(func(status *SavedStatus) { status.Writes.Failed++ })
 }
 
-// tooLarge notes that the state is too large. It returns in how many turns of the VM it has
-// found out which tables are the largest. The caller holds saving.
-func (s *stateSaver) tooLarge(config *persistConfig, loud bool) (turns uint64) {
-	s.complain("rover.state is too large and was not saved: the last snapshot stays",
+// tooLarge notes that there is too much. It returns in how many turns of the VM it has found out
+// what is the largest. The caller holds saving.
+func (s *saver) tooLarge(config *restored, loud bool) (turns uint64) {
+	s.complain(s.of.name+" is too large and was not saved: the last snapshot stays",
 		fmt.Errorf("it takes more than max_size, %d bytes", config.MaxSize), loud,
-		func() []zap.Field {
-			var sizes []luart.StateSize
-			sizes, turns = s.vm.CountState()
-			largest := make([]string, 0, maxLargest)
-			for _, size := range sizes[:min(len(sizes), maxLargest)] {
-				largest = append(largest, fmt.Sprintf("%q: %d entries, some %d bytes in memory", size.Name, size.Entries, size.Bytes))
-			}
+		func() (fields []zap.Field) {
+			var largest []string
+			largest, turns = s.of.largest(s.vm)
 			return []zap.Field{zap.Strings("largest", largest)}
 		})
-	s.update(func(status *PersistStatus) { status.Writes.TooLarge++ })
+	s.update(func(status *SavedStatus) { status.Writes.TooLarge++ })
 	return turns
 }
 
-// maxLargest is how many of the largest tables are named.
-const maxLargest = 3
-
 // complain puts an error into the status and the log, there not over and over, and with
 // what more returns, if it is not nil. The caller holds saving.
-func (s *stateSaver) complain(message string, err error, loud bool, more func() []zap.Field) {
+func (s *saver) complain(message string, err error, loud bool, more func() []zap.Field) {
 	now := s.now()
-	s.update(func(status *PersistStatus) {
+	s.update(func(status *SavedStatus) {
 		if status.LastError == nil { // it went well meanwhile
 			s.logged.recovered()
 		}
@@ -129,7 +135,7 @@ func (c *loggedErrors) recovered() { clear(c.now) }
 
 // logSaved logs what a save has shown: that something is left out, which was not the last time,
 // and that it took long. The caller holds saving.
-func (s *stateSaver) logSaved(saved luart.SavedState) {
+func (s *saver) logSaved(saved luart.SavedState) {
 	var news []string
 	for _, what := range saved.LeftOutNames {
 		if _, old := slices.BinarySearch(s.leftOut, what); !old {
@@ -138,12 +144,12 @@ func (s *stateSaver) logSaved(saved luart.SavedState) {
 	}
 	s.leftOut = saved.LeftOutNames
 	if len(news) > 0 {
-		s.logger.Warn("something in rover.state is no plain data and is not saved",
+		s.logger.Warn("something in "+s.of.name+" is no plain data and is not saved",
 			zap.String("vm", s.vm.Name), zap.Strings("left_out", news[:min(len(news), maxNews)]), zap.Int("count", saved.LeftOut))
 	}
 	if saved.Hold > longHold && !s.slow {
 		s.slow = true
-		s.logger.Warn("no request ran Lua while rover.state was copied: it is large",
+		s.logger.Warn("no request ran Lua while "+s.of.name+" was copied: it is large",
 			zap.String("vm", s.vm.Name), zap.Duration("hold", saved.Hold), zap.Int("bytes", len(saved.Data)))
 	}
 }
@@ -151,35 +157,51 @@ func (s *stateSaver) logSaved(saved luart.SavedState) {
 // maxNews is how many things that are left out one log line names.
 const maxNews = 10
 
-// persistStatus returns the status of the saving of the VM's state; nil if the set's config says
-// that it is not saved.
+// persistStatus returns how what the VM keeps is saved; nil if the set's config says that it is not.
 func (s *Set) persistStatus() *PersistStatus {
-	saver := s.vm.stateSaver()
-	if s.persist == nil || saver == nil {
+	if s.persist == nil {
 		return nil
 	}
-	saver.mu.Lock()
-	defer saver.mu.Unlock()
-	status := saver.status
-	status.Interval, status.MaxSize = s.persist.Interval.String(), s.persist.MaxSize
-	status.SetAside = slices.Clone(status.SetAside)
-	if disk, ok := s.persist.storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
-		if folder, err := filepath.Abs(disk.Filename(status.Folder)); err == nil {
-			status.Folder = folder
+	status := &PersistStatus{Interval: s.persist.Interval.String(), MaxSize: s.persist.MaxSize}
+	for i, of := range []*SavedStatus{&status.SavedStatus, &status.Store, &status.Answers} {
+		saver := s.vm.saver(i)
+		if saver == nil {
+			return nil
+		}
+		*of = saver.readStatus()
+		if disk, ok := s.persist.storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
+			if folder, err := filepath.Abs(disk.Filename(of.Folder)); err == nil {
+				of.Folder = folder
+			}
 		}
 	}
-	return &status
+	return status
 }
 
-// Saved returns how attempts to save the state of the VM have ended, and the size of the newest
-// snapshot in bytes; ok is false if no config that has started wanted it saved. Any goroutine may
-// call it.
-func (vm *VM) Saved() (writes PersistWrites, bytes int, ok bool) {
-	saver := vm.stateSaver()
-	if saver == nil {
-		return writes, 0, false
+// readStatus returns the status. Any goroutine may call it.
+func (s *saver) readStatus() SavedStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.status
+	status.SetAside = slices.Clone(status.SetAside)
+	return status
+}
+
+// Saved is how attempts to save something of a VM have ended.
+type Saved struct {
+	Kind   string // "state", "store" or "answers"
+	Writes PersistWrites
+	Bytes  int // of the newest snapshot
+}
+
+// Saved returns how attempts to save what the VM keeps have ended; none if no config that has started
+// wanted it saved. Any goroutine may call it.
+func (vm *VM) Saved() (list []Saved) {
+	for i, of := range subjects {
+		if s := vm.saver(i); s != nil {
+			status := s.readStatus()
+			list = append(list, Saved{of.kind, status.Writes, status.Bytes})
+		}
 	}
-	saver.mu.Lock()
-	defer saver.mu.Unlock()
-	return saver.status.Writes, saver.status.Bytes, true
+	return list
 }

@@ -28,7 +28,7 @@ func TestPersistInterval(t *testing.T) {
 	await(func() bool { return unchanged() >= before+2 })
 	s := p.Status(t.Context()).Persist
 	if s.Interval != "100ms" || s.MaxSize != 4096 || s.Saved == nil || s.Bytes < 10 || s.Hold <= 0 || s.Writes.Written != 2 ||
-		s.LastError != nil || s.Folder != persist.Folder(path) || s.Restored != nil {
+		s.LastError != nil || s.Folder != persist.Folder("state", path) || s.Restored != nil {
 		t.Errorf("%+v", s)
 	}
 
@@ -57,7 +57,7 @@ func TestPersistStorageAway(t *testing.T) {
 	for len(storage.stored) > 0 {
 		<-storage.stored
 	}
-	before := storage.value(persist.Folder(path) + "/a")
+	before := storage.value(persist.Folder("state", path) + "/a")
 
 	storage.set(errors.New("unplugged"))
 	h = persisting(path, 100*time.Millisecond)
@@ -120,7 +120,7 @@ func TestPersistStorageHangs(t *testing.T) {
 	storage.mu.Unlock()
 	expect(t, h, "/", "1")
 	<-storage.hangs // a save at an interval
-	c.group.sets[0].vm.stateSaver().grace = time.Millisecond
+	c.group.sets[0].vm.saver(0).grace = time.Millisecond
 	c.end()
 	if last := c.logged("rover.state was not saved"); len(last) == 0 || !strings.Contains(last[len(last)-1].ContextMap()["error"].(string), "the storage does not answer") {
 		t.Errorf("%+v", last)
@@ -135,7 +135,7 @@ func TestPersistStorageHangs(t *testing.T) {
 func TestComplaints(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	now := time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
-	saver := &stateSaver{vm: &VM{Name: "shop"}, logger: zap.New(core), now: func() time.Time { return now }}
+	saver := &saver{of: stateSubject, vm: &VM{Name: "shop"}, logger: zap.New(core), now: func() time.Time { return now }}
 	fail := func(text string, loud bool) { saver.complain("not saved", errors.New(text), loud, nil) }
 	logged := func(want int) {
 		t.Helper()
@@ -160,7 +160,7 @@ func TestComplaints(t *testing.T) {
 	now = now.Add(againAfter)
 	for range 100 { // it goes well in between
 		fail("timeout", false)
-		saver.update(func(s *PersistStatus) { s.LastError = nil })
+		saver.update(func(s *SavedStatus) { s.LastError = nil })
 		now = now.Add(time.Second)
 	}
 	if list := logs.TakeAll(); len(list) != maxComplaints || list[maxComplaints-1].ContextMap()["hint"] == nil || list[0].ContextMap()["hint"] != nil {

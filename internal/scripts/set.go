@@ -22,7 +22,7 @@ type Set struct {
 	group   *Group
 	vm      *VM
 	scripts []*Script
-	persist *persistConfig // how rover.state is saved; nil: it is not
+	persist *persistConfig // how what the VM keeps is saved; nil: it is not
 	files   watchedFiles
 
 	// These are guarded by vm.reloading, and change with mu held, too.
@@ -283,9 +283,7 @@ func (s *Set) stop() {
 	}
 	s.leave()
 	stopGenerations(s.alone(s.live()))
-	if s.persist != nil {
-		vm.stateSaver().release(s.persist, vm.current == nil)
-	}
+	vm.released(s.persist, vm.current == nil)
 }
 
 // live returns what serves.

@@ -84,7 +84,7 @@ type VM struct {
 
 	files watch.Reader // reads the scripts
 
-	log, saverLog *movableLog // of the VM, and of what saves its state
+	log, saverLog *movableLog // of the VM, and of what saves what it keeps
 
 	// reloading is held while generations of the VM take over from others, so that one
 	// takes over at a time. A config that starts while another one still runs takes over from
@@ -103,8 +103,8 @@ type VM struct {
 	versions int        // that were given out
 	version  int        // of what has taken over last
 	history  Reloads
-	used     bool        // a config that uses the VM has started
-	saver    *stateSaver // nil: no config that has started wanted rover.state saved
+	used     bool     // a config that uses the VM has started
+	savers   []*saver // by subject; nil: no config that has started wanted anything saved
 }
 
 // Reloads is how the attempts to replace the generations of a VM have ended.
@@ -128,11 +128,8 @@ var ErrReplaced = errors.New("the configuration has been replaced or is being st
 func (vm *VM) Destruct() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	saver := vm.stateSaver()
-	if saver != nil {
-		saver.halt()
-		defer saver.saveClosed()
-	}
+	vm.eachSaver(func(_ int, s *saver) { s.halt() })
+	defer vm.eachSaver(func(_ int, s *saver) { s.saveClosed() })
 	if cut := vm.Close(ctx); cut > 0 {
 		caddy.Log().Named("http.handlers.rover").Warn("handlers were cut short", zap.Int("count", cut))
 	}

@@ -58,6 +58,9 @@ type Scope struct {
 	// Store is what is kept between requests: inside the VM, or where the operator says.
 	Store store.Store
 
+	// Local is what is kept inside the VM, whatever the operator says.
+	Local store.Store
+
 	// Held counts the leases that limits take of a store.
 	Held *limit.Held
 

@@ -25,10 +25,11 @@ type Storage interface {
 // slotNames are the last parts of the keys of the slots.
 var slotNames = [2]string{"a", "b"}
 
-// Slots are the two places of a VM's snapshots in a storage. Read comes first. Not safe for
-// concurrent use.
+// Slots are the two places of a VM's snapshots of one kind in a storage. Read comes first. Not safe
+// for concurrent use.
 type Slots struct {
 	storage Storage
+	kind    string
 	vm      string
 	format  int // of states that are written; the newest that can be read
 
@@ -72,15 +73,15 @@ type Aside struct {
 	Reason   error
 }
 
-// New returns the slots of a VM. format is the version of the states in its snapshots:
-// those with a later one are not read.
-func New(storage Storage, vm string, format int) *Slots {
-	return &Slots{storage: storage, vm: vm, format: format, calls: new(giveup.Calls[[]byte])}
+// New returns the slots of a VM for what is of a kind. format is the version of the states in its
+// snapshots: those with a later one are not read.
+func New(storage Storage, kind, vm string, format int) *Slots {
+	return &Slots{storage: storage, kind: kind, vm: vm, format: format, calls: new(giveup.Calls[[]byte])}
 }
 
-// Folder returns the prefix of a VM's keys: its name as far as it can be part of a file's
+// Folder returns the prefix of a VM's keys of a kind: its name as far as it can be part of a file's
 // name, and a hash of it, so that no two VMs have the same.
-func Folder(vm string) string {
+func Folder(kind, vm string) string {
 	const maxName = 48
 	safe := []byte(vm[max(0, len(vm)-maxName):]) // the end of a path tells more
 	for i, c := range safe {
@@ -89,10 +90,10 @@ func Folder(vm string) string {
 		}
 	}
 	sum := sha256.Sum256([]byte(vm))
-	return "rover/state/" + strings.Trim(string(safe), "-.") + "-" + hex.EncodeToString(sum[:6])
+	return "rover/" + kind + "/" + strings.Trim(string(safe), "-.") + "-" + hex.EncodeToString(sum[:6])
 }
 
-func (s *Slots) key(name string) string { return Folder(s.vm) + "/" + name }
+func (s *Slots) key(name string) string { return Folder(s.kind, s.vm) + "/" + name }
 
 // Read returns the snapshots that can be read, the newest first: none, one or two. What is no
 // snapshot is noted for SetAside. The error says that the storage does not answer: nobody knows
@@ -100,7 +101,7 @@ func (s *Slots) key(name string) string { return Folder(s.vm) + "/" + name }
 // used, and Broken says why. It writes nothing itself.
 func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 	var found []*Snapshot
-	next := Slots{storage: s.storage, vm: s.vm, format: s.format, highest: s.highest, read: true, calls: s.calls}
+	next := Slots{storage: s.storage, kind: s.kind, vm: s.vm, format: s.format, highest: s.highest, read: true, calls: s.calls}
 	for i, name := range slotNames {
 		key := s.key(name)
 		data, err := s.load(ctx, key)
@@ -120,7 +121,9 @@ func (s *Slots) Read(ctx context.Context) ([]*Snapshot, error) {
 			if !forged {
 				next.highest = max(next.highest, h.Sequence)
 			}
-			if h.Format > s.format {
+			if kind := cmp.Or(h.Kind, "state"); kind != s.kind {
+				err = fmt.Errorf("it is a snapshot of the %s, not of the %s", kind, s.kind)
+			} else if h.Format > s.format {
 				err = fmt.Errorf("a newer version of rover has written it (format %d; this one reads up to %d)", h.Format, s.format)
 			}
 		}
@@ -197,6 +200,9 @@ func (s *Slots) Keep(snap *Snapshot, reason error) {
 // replace it.
 func (s *Slots) Damaged() bool { return s.damaged[0] || s.damaged[1] }
 
+// IsPending reports whether there is something for SetAside to do.
+func (s *Slots) IsPending() bool { return len(s.pending) > 0 || s.Broken() != nil }
+
 // SetAside copies what Read, Reject and Keep have noted to keys of their own, reads it back,
 // and returns where it is. What it could not copy it tries again when it is called next.
 //
@@ -255,7 +261,7 @@ func (s *Slots) Write(ctx context.Context, run string, state []byte) error {
 		return errNotAside
 	}
 	now := time.Now()
-	h := Header{s.format, max(s.highest+1, now.UnixMicro()), now.UTC().Truncate(time.Millisecond), s.vm, run}
+	h := Header{s.format, s.kind, max(s.highest+1, now.UnixMicro()), now.UTC().Truncate(time.Millisecond), s.vm, run}
 	data, err := encode(h, state)
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func states(list []*Snapshot) (s []string) {
 // read reads what is in a storage, as a process that starts does.
 func read(t testing.TB, m *memory) (*Slots, []string) {
 	t.Helper()
-	s := New(m, "vm", 1)
+	s := New(m, "state", "vm", 1)
 	found, err := s.Read(background)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func write(t testing.TB, s *Slots, state string) {
 
 func TestSlots(t *testing.T) {
 	m := newMemory()
-	s := New(m, "vm", 1)
+	s := New(m, "state", "vm", 1)
 	if err := s.Write(background, "run", nil); !errors.Is(err, errNotRead) {
 		t.Errorf("error %v before Read", err)
 	}
@@ -123,7 +123,7 @@ func TestSlotsClock(t *testing.T) {
 	m := newMemory()
 	future := header
 	future.Sequence = believable - 1000
-	m.keys[Folder("vm")+"/b"] = snapshot(t, future, "from the future")
+	m.keys[Folder("state", "vm")+"/b"] = snapshot(t, future, "from the future")
 	s, _ := read(t, m)
 	for _, state := range []string{"now", "and now"} {
 		write(t, s, state)
@@ -161,7 +161,7 @@ func TestSlotsUnreadable(t *testing.T) {
 			s, _ := read(t, m)
 			write(t, s, "old")
 			write(t, s, "new")
-			m.keys[Folder("vm")+"/b"] = []byte(test.data)
+			m.keys[Folder("state", "vm")+"/b"] = []byte(test.data)
 			ops := m.ops
 			s, got := read(t, m)
 			if !slices.Equal(got, []string{"old"}) || !s.Damaged() || m.ops != ops+2 {
@@ -171,8 +171,8 @@ func TestSlotsUnreadable(t *testing.T) {
 				t.Errorf("error %v before SetAside", err)
 			}
 			aside, err := s.SetAside(background)
-			if err != nil || len(aside) != 1 || aside[0].From != Folder("vm")+"/b" || aside[0].Reason.Error() != test.want ||
-				!strings.HasPrefix(aside[0].To, Folder("vm")+"/unreadable-20") || !strings.HasSuffix(aside[0].To, "Z-b") {
+			if err != nil || len(aside) != 1 || aside[0].From != Folder("state", "vm")+"/b" || aside[0].Reason.Error() != test.want ||
+				!strings.HasPrefix(aside[0].To, Folder("state", "vm")+"/unreadable-20") || !strings.HasSuffix(aside[0].To, "Z-b") {
 				t.Fatalf("%+v, %v", aside, err)
 			}
 			if string(m.keys[aside[0].To]) != test.data {
@@ -224,7 +224,7 @@ func TestSlotsStorageDown(t *testing.T) {
 	write(t, s, "kept")
 	{
 		m.ops, m.fail, m.how, m.dies = 0, 1, "clean", true
-		s := New(m, "vm", 1)
+		s := New(m, "state", "vm", 1)
 		if _, err := s.Read(background); !errors.Is(err, errStorage) || !strings.HasPrefix(err.Error(), `loading "rover/state/vm-`) {
 			t.Errorf("error %v", err)
 		}
@@ -248,11 +248,11 @@ func TestSlotsFailures(t *testing.T) {
 			failed := true
 			for fail := 1; failed; fail++ {
 				m := newMemory()
-				m.keys[Folder("vm")+"/a"] = []byte(garbage)
+				m.keys[Folder("state", "vm")+"/a"] = []byte(garbage)
 				last := -1
 				// life writes until it has written state number n, or dies.
 				life := func(n int) {
-					s := New(m, "vm", 1)
+					s := New(m, "state", "vm", 1)
 					found, err := s.Read(background)
 					for err != nil && !dies {
 						found, err = s.Read(background)
@@ -304,12 +304,12 @@ func TestFolder(t *testing.T) {
 		"löwe":                      "rover/state/l--we-",
 		strings.Repeat("long", 100): "rover/state/" + strings.Repeat("long", 12) + "-",
 	} {
-		got := Folder(vm)
+		got := Folder("state", vm)
 		if !strings.HasPrefix(got, want) || len(got) != len(want)+12 || strings.Contains(got, "..") {
 			t.Errorf("%q: %q, want %q…", vm, got, want)
 		}
 	}
-	if a, b := Folder("Shop"), Folder("shop"); strings.EqualFold(a, b) {
+	if a, b := Folder("state", "Shop"), Folder("state", "shop"); strings.EqualFold(a, b) {
 		t.Errorf("%q and %q are one on some disks", a, b)
 	}
 }
@@ -347,10 +347,10 @@ func TestSlotsOneBroken(t *testing.T) {
 			s, _ := read(t, m)
 			write(t, s, "old")
 			write(t, s, "new")
-			bad := &badSlot{m, Folder("vm") + "/" + name, folder}
+			bad := &badSlot{m, Folder("state", "vm") + "/" + name, folder}
 			good := map[string]string{"a": "new", "b": "old"}[name]
 			for i := range 3 {
-				s = New(bad, "vm", 1)
+				s = New(bad, "state", "vm", 1)
 				found, err := s.Read(background)
 				if err != nil || len(found) == 0 || string(found[0].State) != good {
 					t.Fatalf("slot %s broken, folder %v, life %d: found %q, %v, want %q", name, folder, i, states(found), err, good)
@@ -376,8 +376,8 @@ func TestSlotsBrokenForAWhile(t *testing.T) {
 	s, _ := read(t, m)
 	write(t, s, "old")
 	write(t, s, "new")
-	bad := &badSlot{m, Folder("vm") + "/b", true}
-	s = New(bad, "vm", 1)
+	bad := &badSlot{m, Folder("state", "vm") + "/b", true}
+	s = New(bad, "state", "vm", 1)
 	if found, err := s.Read(background); err != nil || !slices.Equal(states(found), []string{"old"}) {
 		t.Fatalf("%q, %v", states(found), err)
 	}
@@ -421,8 +421,8 @@ func (h *hanging) Load(ctx context.Context, key string) ([]byte, error) {
 
 // A read that never ends is given up, and one of them stays behind.
 func TestSlotsLoadHangs(t *testing.T) {
-	h := &hanging{newMemory(), Folder("vm") + "/a", make(chan struct{}), make(chan string, 10)}
-	s := New(h, "vm", 1)
+	h := &hanging{newMemory(), Folder("state", "vm") + "/a", make(chan struct{}), make(chan string, 10)}
+	s := New(h, "state", "vm", 1)
 	gone, cancel := context.WithCancel(background)
 	cancel()
 	for range 3 {
@@ -444,7 +444,7 @@ func TestSlotsLoadHangs(t *testing.T) {
 // saved last is what stays.
 func TestSlotsStoreHangs(t *testing.T) {
 	h := &hanging{newMemory(), "", make(chan struct{}), make(chan string, 10)}
-	s := New(h, "vm", 1)
+	s := New(h, "state", "vm", 1)
 	if _, err := s.Read(background); err != nil {
 		t.Fatal(err)
 	}
@@ -478,7 +478,7 @@ func TestSlotsForgedSequence(t *testing.T) {
 			write(t, s, "new")
 			forged := header
 			forged.Sequence = sequence
-			m.keys[Folder("vm")+"/"+name] = snapshot(t, forged, "forged")
+			m.keys[Folder("state", "vm")+"/"+name] = snapshot(t, forged, "forged")
 			want := "forged"
 			for life := range 3 {
 				s, got := read(t, m)

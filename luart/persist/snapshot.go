@@ -11,8 +11,9 @@ import (
 
 // Header says what a snapshot is. It can be read with "head -2".
 type Header struct {
-	Format   int       `json:"format"`   // of the state
-	Sequence int64     `json:"sequence"` // the highest one is the newest
+	Format   int       `json:"format"`         // of the state
+	Kind     string    `json:"kind,omitempty"` // of what; "": "state"
+	Sequence int64     `json:"sequence"`       // the highest one is the newest
 	Saved    time.Time `json:"saved"`
 	VM       string    `json:"vm"`
 	Run      string    `json:"run"` // the same for all that one VM has saved

@@ -31,6 +31,8 @@ type Memory struct {
 	expiring expiring // the items that expire, the next one in front
 	bytes    int64
 	serial   int64 // the last version, and the last fence
+	changed  bool  // something was kept, at any time
+	dated    int64 // see base; 0: not yet
 	rates    map[string]int64
 	sweepAt  int64 // when to look for full ones among rates, at the earliest
 	topics   topics.Set[[]byte]
@@ -139,6 +141,7 @@ func (m *Memory) put(e *entry, key string, value []byte, ttl time.Duration) (*en
 		m.items[key] = e
 	}
 	m.serial++
+	m.changed = true
 	e.value, e.version = value, m.serial
 	m.live(e, ttl)
 	return e, nil

@@ -19,7 +19,7 @@ func (m *Memory) Take(ctx context.Context, key string, r Rate, n int64, some boo
 	now := m.now()
 	key = m.rateKey(key, now)
 	tat, t := take(m.rates[key], now, r, n, some)
-	m.rates[key] = tat
+	m.rates[key], m.changed = tat, true
 	return t, nil
 }
 

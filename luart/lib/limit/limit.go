@@ -11,7 +11,6 @@ import (
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
-	"github.com/caddy-rover/rover/luart/store"
 )
 
 //go:embed limit.lua
@@ -33,25 +32,11 @@ const (
 	maxName = 128
 )
 
-// state is what a VM keeps: the counts of limits that are not shared.
-type state struct {
-	meta  *lua.LTable
-	local *store.Memory
-}
+// state is what a VM keeps.
+type state struct{ meta *lua.LTable }
 
 func newState(vm lib.VM) any {
-	return &state{
-		meta:  luaval.NewType(vm.L(), "rate limit", methods, nil),
-		local: store.NewMemory(vm.Clock(), store.Limits{}),
-	}
-}
-
-// Keeps implements lib.Keeper.
-func (s *state) Keeps() []lib.Kept {
-	return []lib.Kept{{Name: "rover.rate_limit", Size: func() (bytes, items int) {
-		items = s.local.Status().Items
-		return 100 * items, items
-	}}}
+	return &state{meta: luaval.NewType(vm.L(), "rate limit", methods, nil)}
 }
 
 // opened is the library in one generation.
@@ -122,7 +107,7 @@ func (o *opened) read(L *lua.LState, name string) limit.Options {
 			luaval.CheckOption(L, 2, name, v, want)
 		}
 	})
-	settings.Store = o.state.local
+	settings.Store = o.scope.Local
 	if shared {
 		settings.Store = o.scope.Store
 	}

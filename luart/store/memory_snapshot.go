@@ -1,0 +1,259 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SnapshotFormat is the version of what Append writes.
+const SnapshotFormat = 1
+
+// ErrSnapshotSize says that a snapshot would be larger than its limit.
+var ErrSnapshotSize = errors.New("the snapshot would be too large")
+
+// maxDrift is how far the clock that snapshots are dated by may be from the system's.
+const maxDrift = time.Second
+
+// Append appends a snapshot: the values, what is left of the rates, and the last version. Locks are
+// not in it: those who hold them end with the process. ErrSnapshotSize: it would have more than
+// limit bytes. Equal contents make equal snapshots. The engine is locked while a list is made of what
+// it has, not while that is written. Any goroutine may call it.
+func (m *Memory) Append(dst []byte, limit int) ([]byte, error) {
+	s := m.snapshot()
+	if s.bytes > int64(limit) {
+		return nil, ErrSnapshotSize
+	}
+	slices.SortFunc(s.items, func(x, y entry) int { return cmp.Compare(x.key, y.key) })
+	slices.SortFunc(s.rates, func(x, y rateLeft) int { return cmp.Compare(x.key, y.key) })
+	begin := len(dst)
+	dst = binary.AppendVarint(dst, s.serial)
+	dst = binary.AppendUvarint(dst, uint64(len(s.items)))
+	for _, e := range s.items {
+		dst = appendBytes(appendBytes(dst, e.key), e.value)
+		dst = binary.AppendVarint(dst, e.version)
+		dst = binary.AppendVarint(dst, e.expires)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(s.rates)))
+	for _, r := range s.rates {
+		dst = binary.AppendVarint(appendBytes(dst, r.key), r.full)
+	}
+	if len(dst)-begin > limit {
+		return nil, ErrSnapshotSize
+	}
+	return dst, nil
+}
+
+func appendBytes[T string | []byte](dst []byte, text T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// memorySnapshot is what a Memory had at one moment, dated by the system's clock.
+type memorySnapshot struct {
+	serial int64
+	bytes  int64   // about what it takes, written
+	items  []entry // expires in milliseconds since 1970; 0: never
+	rates  []rateLeft
+}
+
+// rateLeft is a rate that is not full.
+type rateLeft struct {
+	key  string
+	full int64 // when it is, in nanoseconds since 1970
+}
+
+func (m *Memory) snapshot() memorySnapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire()
+	now, base := m.now(), m.base()
+	s := memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates))}
+	for _, e := range m.items {
+		if e.lock {
+			continue
+		}
+		item := entry{key: e.key, value: e.value, version: e.version} // values are not changed in place
+		if e.expires != 0 {
+			item.expires = max(1, (base+e.expires)/int64(time.Millisecond))
+		}
+		s.items = append(s.items, item)
+		s.bytes += int64(len(e.key) + len(e.value))
+	}
+	for key, full := range m.rates {
+		if full > now {
+			s.rates = append(s.rates, rateLeft{key, base + full})
+			s.bytes += int64(len(key))
+		}
+	}
+	return s
+}
+
+// base is what times of the engine's clock are counted from, in nanoseconds since 1970. It stays
+// as it is until somebody sets the system's clock.
+func (m *Memory) base() int64 {
+	base := m.clock.Now().UnixNano() - m.now()
+	if drift := time.Duration(base - m.dated).Abs(); m.dated == 0 || drift > maxDrift {
+		m.dated = base
+	}
+	return m.dated
+}
+
+var errSnapshot = errors.New("it is no snapshot of a store")
+
+// Restore makes what Append has written the contents, in place of what is there. What has expired
+// since then is left out; where the system's clock was set back meanwhile no time has passed. After
+// an error nothing has changed. data may be anything.
+func (m *Memory) Restore(data []byte, written time.Time) error {
+	p := snapshotParser{data: data}
+	serial := p.int()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, base := m.now(), m.base()
+	base += max(0, written.UnixNano()-now-base) // what is later than that is to live on
+	items, size := map[string]*entry{}, int64(0)
+	var expires expiring
+	for range p.count() {
+		e := &entry{key: string(p.bytes()), value: bytes.Clone(p.bytes()), version: p.int()}
+		date := p.int()
+		if p.failed || checkKey(e.key) != nil || checkValue(e.value) != nil || items[e.key] != nil || date < 0 || date > maxDate {
+			return errSnapshot
+		}
+		if date != 0 {
+			if e.expires = date*int64(time.Millisecond) - base; e.expires <= now {
+				continue
+			}
+			expires = append(expires, e)
+			e.place = len(expires)
+		}
+		items[e.key] = e
+		size += int64(len(e.key) + len(e.value) + overhead)
+		serial = max(serial, e.version)
+	}
+	rates := map[string]int64{}
+	for range p.count() {
+		key, full := string(p.bytes()), p.int()
+		if p.failed || checkKey(key) != nil && key != "" || full < 0 {
+			return errSnapshot
+		}
+		if full -= base; full > now {
+			rates[key] = full
+		}
+	}
+	if p.failed || len(p.data) > 0 || serial < 0 || serial > maxSerial {
+		return errSnapshot
+	}
+	heap.Init(&expires)
+	m.items, m.rates, m.bytes, m.expiring = items, rates, size, expires
+	m.serial = max(m.serial, serial) // also where the clock was set back
+	m.changed = true
+	return nil
+}
+
+const (
+	// maxDate is far from where milliseconds are too many nanoseconds: the year 2255.
+	maxDate = 9e12
+
+	// maxSerial leaves room for versions to come: microseconds, 146,000 years from now.
+	maxSerial = 1 << 62
+)
+
+// snapshotParser reads a snapshot. Once failed it returns nothing.
+type snapshotParser struct {
+	data   []byte
+	failed bool
+}
+
+func (p *snapshotParser) fail() {
+	p.failed, p.data = true, nil
+}
+
+func (p *snapshotParser) int() int64 {
+	v, n := binary.Varint(p.data)
+	if n <= 0 {
+		p.fail()
+		return 0
+	}
+	p.data = p.data[n:]
+	return v
+}
+
+// count is a number of things each of which takes a byte at least.
+func (p *snapshotParser) count() int {
+	v, n := binary.Uvarint(p.data)
+	if n <= 0 || v > uint64(len(p.data)-n) {
+		p.fail()
+		return 0
+	}
+	p.data = p.data[n:]
+	return int(v)
+}
+
+func (p *snapshotParser) bytes() []byte {
+	n := p.count()
+	text := p.data[:n:n]
+	p.data = p.data[n:]
+	return text
+}
+
+// IsUsed reports whether anything was ever kept. Any goroutine may call it.
+func (m *Memory) IsUsed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changed
+}
+
+// Calls is how often the engine was asked for something. Any goroutine may call it.
+func (m *Memory) Calls() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls
+}
+
+// Share is what the keys of one beginning take.
+type Share struct {
+	Prefix string // up to the second ":", which ends the name of a library's part
+	Keys   int
+	Bytes  int64
+}
+
+// Largest returns the n shares that take the most, the largest first. Any goroutine may call it.
+func (m *Memory) Largest(n int) []Share {
+	m.mu.Lock()
+	shares := map[string]*Share{}
+	for _, e := range m.items {
+		prefix := prefixOf(e.key)
+		s := shares[prefix]
+		if s == nil {
+			s = &Share{Prefix: prefix}
+			shares[prefix] = s
+		}
+		s.Keys++
+		s.Bytes += int64(len(e.key) + len(e.value))
+	}
+	m.mu.Unlock()
+	list := make([]Share, 0, len(shares))
+	for _, s := range shares {
+		list = append(list, *s)
+	}
+	slices.SortFunc(list, func(x, y Share) int {
+		return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Prefix, y.Prefix))
+	})
+	return list[:min(n, len(list))]
+}
+
+// prefixOf is a key up to its second ":", or all of it; of a lock nothing.
+func prefixOf(key string) string {
+	first := strings.IndexByte(key, ':')
+	if first < 0 {
+		return ""
+	}
+	if second := strings.IndexByte(key[first+1:], ':'); second >= 0 {
+		return key[:first+1+second+1]
+	}
+	return key[:first+1]
+}
