@@ -41,12 +41,13 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/persist luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody
 internal/watch (more): luart/giveup
-luart (lua x more): eventloop luart/bodyfilter luart/chunk luart/clock luart/conditional
-	luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua luart/hint luart/html
-	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/mirror
-	luart/module luart/outbound luart/reqbody luart/route luart/schema luart/state luart/stdlib
-	luart/store luart/urltext
+luart (lua x more): eventloop luart/bodyfilter luart/budget luart/chunk luart/clock
+	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua
+	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
+	luart/luaval luart/mirror luart/module luart/outbound luart/profile luart/reqbody luart/route
+	luart/schema luart/state luart/stdlib luart/store luart/urltext
 luart/bodyfilter (more):
+luart/budget (lua more): luart/luaval
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/conditional:
@@ -94,6 +95,7 @@ luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
+luart/profile (lua more): luart/chunk luart/glua
 luart/redis (more): luart/topics
 luart/reference:
 luart/reqbody: luart/clock

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/lib/all"
 )
 
@@ -250,7 +251,7 @@ func TestCloseEndsBackgroundTasks(t *testing.T) {
 	s.awaitLine("begun")
 	s.vm.Close(context.Background())
 	failed := s.logged("background task failed")
-	if len(failed) != 1 || !strings.Contains(failed[0].ContextMap()["error"].(string), errBurst.Error()) {
+	if len(failed) != 1 || !strings.Contains(failed[0].ContextMap()["error"].(string), budget.ErrBurst.Error()) {
 		t.Errorf("logged %v", failed)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/stdlib"
@@ -31,7 +32,7 @@ type call struct {
 	kind     string // a hook of the generation's life, or what began a background task; "": something else
 	where    string // file:line of what began a background task
 
-	arrived    int64 // at the VM, by budget.now; 0: it has not yet. It does not change any more
+	arrived    int64 // at the VM, by budget.Now; 0: it has not yet. It does not change any more
 	sliceStart int64 // when it got the VM last, by nanotime
 	cost       Cost
 
@@ -139,7 +140,7 @@ func (vm *VM) start(c *call, th *thread) {
 	c.th = th
 	c.sliceStart = vm.nanotime()
 	if c.arrived == 0 {
-		c.arrived = max(vm.budget.now.Load(), 1)
+		c.arrived = max(vm.budget.Now(), 1)
 	}
 	th.serve(c.gen)
 	vm.resume(c, th.L)
@@ -150,7 +151,7 @@ func (vm *VM) start(c *call, th *thread) {
 func (c *call) setDeadline() {
 	c.waitErr = nil
 	if c.arrived == 0 {
-		c.arrived = max(c.gen.vm.budget.now.Load(), 1)
+		c.arrived = max(c.gen.vm.budget.Now(), 1)
 	}
 	if c.gen.timeout > 0 {
 		c.deadline = c.gen.vm.deadline(c.gen.timeout)
@@ -164,7 +165,7 @@ func (vm *VM) deadline(timeout time.Duration) int64 {
 		return int64(vm.clock.Since(vm.made) + timeout)
 	}
 	b := vm.budget
-	return b.now.Load() + int64(timeout+b.tick) // now may be a tick behind
+	return b.Now() + int64(timeout+budget.Tick) // now may be a tick behind
 }
 
 // over returns why c must not wait any longer, nil if it may. Any goroutine may call
@@ -242,8 +243,8 @@ func (vm *VM) pcallN(c *call, fn *lua.LFunction, n int, args []lua.LValue) error
 		L.Push(a)
 	}
 	err := L.PCall(len(args), n, nil)
-	if err == nil && vm.budget.why != nil { // it caught the end of its slice in Go code
-		err = vm.budget.why
+	if err == nil && vm.budget.Err() != nil { // it caught the end of its slice in Go code
+		err = vm.budget.Err()
 	}
 	if err != nil {
 		// A Go panic leaves open upvalues behind, which a later call would share.

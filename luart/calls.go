@@ -40,7 +40,7 @@ type Call struct {
 
 // describe returns what c is. Only the holder may call it.
 func (vm *VM) describe(c *call) Call {
-	now := vm.budget.now.Load()
+	now := vm.budget.Now()
 	d := Call{
 		ID: vm.inflight.of(c).id, Name: c.name(), Version: c.gen.number,
 		Age: seconds(now - c.arrived),
@@ -79,7 +79,7 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 			d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 			list = append(list, d)
 		}
-		now := vm.budget.now.Load()
+		now := vm.budget.Now()
 		for f := vm.inflight.first; f != nil; f = f.next {
 			if running && f.c == vm.cur { // a stream's producer
 				continue
@@ -120,7 +120,7 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 					d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 					killed = &d
 					c.inflight.kill()
-					vm.budget.why = errKilled
+					vm.budget.Kill(errKilled)
 					break
 				}
 			}

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 )
@@ -45,7 +46,7 @@ func (g *Generation) locate(err *ScriptError) *chunk.Explanation {
 	e := &chunk.Explanation{}
 	err.about = e
 	message := err.Message
-	for _, why := range [...]error{errBurst, errMemory, errKilled, errStopping} {
+	for _, why := range [...]error{budget.ErrBurst, budget.ErrMemory, errKilled, errStopping} {
 		message = strings.TrimPrefix(message, why.Error()+": ")
 	}
 	e.File, e.Line, message = g.sources.Position(message)

@@ -16,6 +16,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/lib/all"
 
 	"github.com/caddy-rover/rover/luart/chunk"
@@ -222,7 +223,7 @@ func TestDebugJSON(t *testing.T) {
 func FuzzPosition(f *testing.F) {
 	for _, seed := range []string{
 		"app.lua:2: boom", "app.lua:2", "app.lua:2147483648: x", `app.lua:1: loading module "x": m.lua:1: y`,
-		`app.lua:1: loading module "m": `, errBurst.Error() + ": app.lua:1: x", "app.lua:\xff:", "\n\tapp.lua:1: in function 'x'",
+		`app.lua:1: loading module "m": `, budget.ErrBurst.Error() + ": app.lua:1: x", "app.lua:\xff:", "\n\tapp.lua:1: in function 'x'",
 	} {
 		f.Add(seed, seed)
 	}

@@ -77,7 +77,7 @@ func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address
 				return nil
 			}
 		}
-		p.raised, p.killed = err, vm.budget.why
+		p.raised, p.killed = err, vm.budget.Err()
 		p.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 		if p.parent == &x.call && p.deadline == 0 {
 			p.failed = vm.scriptError(c, err)
@@ -128,7 +128,7 @@ func (p *picker) raise(L *lua.LState) {
 	vm := p.x.gen.vm
 	vm.cur.waitErr = p.call.waitErr
 	if p.killed != nil {
-		vm.budget.kill(p.killed) // it cannot be caught here either
+		vm.budget.Kill(p.killed) // it cannot be caught here either
 	}
 	var api *lua.ApiError
 	if !errors.As(p.raised, &api) {

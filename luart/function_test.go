@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/budget"
 )
 
 // match asks a matcher about GET target.
@@ -108,7 +109,7 @@ func TestMatcherFunctionErrors(t *testing.T) {
 		{"body", 500, "app.lua:8: ctx:body cannot be used in a matcher"},
 		{"steer", 500, "app.lua:9: ctx:upstream cannot be used in a matcher"},
 		{"next", 500, "app.lua:11: ctx:next cannot be used in a matcher"},
-		{"loops", 500, errBurst.Error()},
+		{"loops", 500, budget.ErrBurst.Error()},
 		{"slow", 504, errTimeout.Error()},
 	} {
 		got, err := s.match(tt.name, "/")

@@ -21,7 +21,7 @@ func TestHoldIsNamed(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	warned := make(chan string, 10)
 	vm := newVM(t, VMOptions{Logger: zap.New(zapcore.RegisterHooks(core, func(e zapcore.Entry) error { warned <- e.Message; return nil }))})
-	vm.hold.patience.Store(int64(40 * time.Millisecond))
+	vm.budget.SetHoldPatience(40 * time.Millisecond)
 	t.Cleanup(func() { vm.Close(context.Background()) })
 	s := newServer(t, "return rover.server {}")
 	s.vm.Close(context.Background())

@@ -305,7 +305,7 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 	glua.SwapUpvalues(L, outer)
 	if err != nil {
 		// An error is the script's word that nothing came of it. What ended it from outside is not.
-		if vm.budget.why != nil || c.waitErr != nil {
+		if vm.budget.Err() != nil || c.waitErr != nil {
 			o.settle(x, unknown)
 		} else {
 			o.settle(x, claim.Free)

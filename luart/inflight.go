@@ -33,7 +33,7 @@ type inflight struct {
 	c          *call
 	on         waitsOn
 	L          *lua.LState // the Lua thread that waits; nil: none, it is the stream
-	since      int64       // by budget.now
+	since      int64       // by budget.Now
 	listed     bool
 	prev, next *inflight
 }
@@ -71,7 +71,7 @@ func (l *inflightList) of(c *call) *inflight {
 // add puts c into the list: it has a stream.
 func (l *inflightList) add(c *call) {
 	f := l.of(c)
-	f.c, f.on, f.L, f.since = c, onClient, nil, c.gen.vm.budget.now.Load()
+	f.c, f.on, f.L, f.since = c, onClient, nil, c.gen.vm.budget.Now()
 	if f.listed {
 		return
 	}

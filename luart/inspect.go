@@ -5,24 +5,8 @@ import (
 	"errors"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/budget"
 )
-
-// inspection is something that the holder is to do on behalf of an operator. Whoever takes it
-// out of budget.inspection does it, once.
-type inspection struct {
-	// do gets whether Lua code is running: then that is vm.cur, and do is called between two
-	// of its instructions.
-	do          func(running bool)
-	stopWaiting context.CancelFunc // ends the operator's wait for the hold
-	done        chan struct{}      // closed when do has returned
-}
-
-// carryOut calls do. Only the holder may call it.
-func (i *inspection) carryOut(running bool) {
-	defer close(i.done)
-	i.do(running)
-	i.stopWaiting()
-}
 
 // inspect has do called by the holder, and returns when it has returned: at once, on an idle
 // VM, between two instructions of the Lua code that runs, or when that ends or waits. So it
@@ -33,13 +17,16 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 	defer vm.inspecting.Unlock()
 	queued, leave := context.WithCancel(ctx)
 	defer leave()
-	i := &inspection{do: do, stopWaiting: leave, done: make(chan struct{})}
-	b := vm.budget
-	b.inspection.Store(i)
-	b.clock.Store(alarm)
+	done := make(chan struct{})
+	v := &budget.Visit{Do: func(running bool) {
+		defer close(done)
+		do(running)
+		leave() // the operator's wait for the hold
+	}}
+	vm.budget.Invite(v)
 	enter := func(*thread) error {
-		if b.inspection.CompareAndSwap(i, nil) {
-			i.carryOut(false)
+		if vm.budget.Take(v) {
+			v.Do(false)
 		}
 		return nil
 	}
@@ -47,9 +34,9 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 	if err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil { // refused: the queue is full
 		err = vm.loop.DoAdmitted(enter)
 	}
-	if b.inspection.CompareAndSwap(i, nil) {
-		return vm.explainHold(err)
+	if vm.budget.Take(v) {
+		return vm.budget.ExplainHold(err)
 	}
-	<-i.done
+	<-done
 	return nil
 }

@@ -12,18 +12,16 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/lib"
 )
 
 func withBurst(d time.Duration) func(*Script) { return func(s *Script) { s.Burst = d } }
 
-// withSpend gives the script rover.vm.spend(), which uses the slice up: the clock of its budget
-// is moved beyond its end. So no test waits for a burst, and no busy machine ends another slice.
+// withSpend gives the script rover.vm.spend(), which uses the slice up. So no test waits for a burst, and no busy machine ends another slice.
 func withSpend(s *Script) {
 	spend := func(L *lua.LState) int {
-		b := L.Context().(*budget)
-		b.ticked.Add(int64(b.burst + 2*b.tick))
-		b.clock.Store(alarm)
+		L.Context().(*budget.Budget).Spend()
 		return 0
 	}
 	s.Libraries = append(slices.Clone(s.Libraries), &lib.Library{

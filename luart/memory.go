@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -59,7 +58,7 @@ func (vm *VM) SetMemory(limit int64) {
 	if total := debug.SetMemoryLimit(-1); total != math.MaxInt64 {
 		growth = min(growth, total/2)
 	}
-	vm.budget.maxGrowth.Store(growth)
+	vm.budget.SetMaxGrowth(growth)
 	if limit == 0 || vm.memory.kept.Load() <= limit {
 		vm.memory.over.Store(false)
 	}
@@ -90,7 +89,7 @@ func (vm *VM) watchMemory() {
 		}
 		every := max(countEvery, countShare*took)
 		over := m.over.Load()
-		if limit := m.limit.Load(); limit > 0 && (over || vm.budget.heap.Load() > limit) {
+		if limit := m.limit.Load(); limit > 0 && (over || vm.budget.Heap() > limit) {
 			every = max(countNear, countShare/10*took)
 		}
 		if time.Since(last) < every {
@@ -191,16 +190,4 @@ func (vm *VM) noteGrowth(bytes int64) {
 		vm.memory.grew = map[string]int64{}
 	}
 	vm.memory.grew[vm.cur.name()] += bytes
-}
-
-// heapBytes is what lies on the process' heap, garbage that has not been swept included.
-func heapBytes() int64 { return readMetric("/memory/classes/heap/objects:bytes") }
-
-// liveBytes is what the last collection found alive.
-func liveBytes() int64 { return readMetric("/gc/heap/live:bytes") }
-
-func readMetric(name string) int64 {
-	sample := [1]metrics.Sample{{Name: name}}
-	metrics.Read(sample[:])
-	return int64(min(sample[0].Value.Uint64(), math.MaxInt64))
 }

@@ -12,6 +12,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/glua"
 )
 
@@ -200,7 +201,7 @@ func TestMemoryLimitForgetsWhatHasExpired(t *testing.T) {
 		function api.get() return "here" end
 		return api`)
 	s.vm.SetMemory(4 << 20)
-	s.vm.budget.maxGrowth.Store(1 << 40) // a race detector's heap grows by more
+	s.vm.budget.SetMaxGrowth(1 << 40) // a race detector's heap grows by more
 	s.do("POST /fill", "")
 	heapCountOf(t, s.vm)
 	s.expect("GET /", "503 "+ErrMemory.Error()+"\n")
@@ -262,7 +263,7 @@ func TestMemoryLimitEndsTheSlice(t *testing.T) {
 			t.Errorf("%s: %s", path, got)
 		}
 		logs := s.logged("script error")
-		if msg := logs[len(logs)-1].ContextMap()["error"].(string); !strings.Contains(msg, errMemory.Error()) || !strings.Contains(msg, "app.lua:") {
+		if msg := logs[len(logs)-1].ContextMap()["error"].(string); !strings.Contains(msg, budget.ErrMemory.Error()) || !strings.Contains(msg, "app.lua:") {
 			t.Errorf("%s: logged %q", path, msg)
 		}
 	}

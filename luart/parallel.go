@@ -57,7 +57,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 			v, err := vm.pcall(child, fns[i])
 			results[i] = v
 			if err != nil && failure == nil {
-				failed, failure, killed = child, err, vm.budget.why
+				failed, failure, killed = child, err, vm.budget.Err()
 				cancel(errSibling)
 			}
 			return nil
@@ -67,7 +67,7 @@ func (vm *VM) parallel(L *lua.LState) int {
 	if failure != nil {
 		parent.waitErr = failed.waitErr
 		if killed != nil {
-			vm.budget.kill(killed) // it cannot be caught here either
+			vm.budget.Kill(killed) // it cannot be caught here either
 		}
 		raiseAgain(L, failure)
 	}

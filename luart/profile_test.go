@@ -181,7 +181,7 @@ func TestProfileOneAtATime(t *testing.T) {
 	if _, err := s.vm.Profile(context.Background(), time.Nanosecond); err != nil {
 		t.Errorf("after the other has ended: %v", err)
 	}
-	if s.vm.budget.profile != nil {
+	if s.vm.profile != nil {
 		t.Error("the profile is still on")
 	}
 }

@@ -30,7 +30,7 @@ func (g *Generation) killed(h *handler) {
 	if g.quarantine == nil {
 		return
 	}
-	now := g.vm.budget.now.Load()
+	now := g.vm.budget.Now()
 	q := &h.quarantine
 	q.kills = append(q.kills, now)
 	if len(q.kills) < quarantineAfter {
@@ -51,7 +51,7 @@ func (g *Generation) killed(h *handler) {
 
 // inQuarantine reports whether h is in quarantine.
 func (x *Exchange) inQuarantine(h *handler) bool {
-	return x.gen.quarantine != nil && x.gen.vm.budget.now.Load() < h.quarantine.until.Load()
+	return x.gen.quarantine != nil && x.gen.vm.budget.Now() < h.quarantine.until.Load()
 }
 
 // quarantined reports whether the request has been decided because a function

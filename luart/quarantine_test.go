@@ -39,7 +39,7 @@ func TestQuarantine(t *testing.T) {
 			s.expect("GET /unrouted?guard=1", refused)
 			if c.policy != nil { // the time is over
 				for _, h := range handlersOf(s.gen.tree) {
-					h.quarantine.until.Store(s.vm.budget.now.Load())
+					h.quarantine.until.Store(s.vm.budget.Now())
 				}
 				s.do("GET /loop", "")
 				if s.vm.kills.Load() == killed {

@@ -14,7 +14,7 @@ import (
 func (x *Exchange) runAfter() {
 	made := x.outcome.reply.stream
 	if x.outcome.decision == Answer && len(x.match.After) > 0 && !x.outcome.clientGone() {
-		if vm := x.gen.vm; vm.budget.why != nil { // the handler was ended: a burst of their own
+		if vm := x.gen.vm; vm.budget.Err() != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
 		}
 		res := x.outcome.reply
@@ -50,7 +50,7 @@ func (x *Exchange) callHook(h *handler, res lua.LValue) (returned, *ScriptError)
 		return v, nil
 	}
 	var api *lua.ApiError
-	if x.absent != nil && vm.budget.why == nil && errors.As(err, &api) && api.Object == lua.LValue(x.absent) {
+	if x.absent != nil && vm.budget.Err() == nil && errors.As(err, &api) && api.Object == lua.LValue(x.absent) {
 		return returnedNothing, nil
 	}
 	return returnedNothing, vm.scriptError(&x.call, err)

@@ -90,7 +90,7 @@ func (x *Exchange) doHeadWork(last bool) {
 	var wrong *ScriptError
 	for i := 0; i < len(w.work); i++ { // it may add to it
 		vm := x.gen.vm
-		if vm.budget.why != nil { // the handler was ended: a burst of its own
+		if vm.budget.Err() != nil { // the handler was ended: a burst of its own
 			vm.resume(&x.call, x.th.L)
 		}
 		do := w.work[i]

@@ -21,7 +21,7 @@ func (vm *VM) nanotime() int64 {
 	if vm.clock != nil { // in tests of scripts all that scripts are told takes its time
 		return int64(vm.clock.Since(vm.made))
 	}
-	return int64(time.Since(vm.budget.made))
+	return vm.budget.Since()
 }
 
 // endSlice ends what start or the end of a wait began, and adds what it took to the

@@ -66,7 +66,7 @@ var ErrorFields = []string{"errors", "handle", "headers", "message", "status"}
 // may call it, right after the call.
 func (vm *VM) scriptError(c *call, err error) *ScriptError {
 	c.failed = true
-	why := vm.budget.why
+	why := vm.budget.Err()
 	killed := why != nil && !errors.Is(why, errKilled) && !errors.Is(why, errStopping)
 	if killed {
 		vm.kills.Add(1)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/budget"
 )
 
 // streamScript streams what /send/:name sends, and says when a producer is told to end.
@@ -177,7 +179,7 @@ func (w *slowWriter) Write(p []byte) (int, error) {
 func TestProducerFailsAfterTheHead(t *testing.T) {
 	for _, test := range []struct{ path, value, logged string }{
 		{"/feed/a", "fail", "failed"},
-		{"/feed/a", "burn", errBurst.Error()},
+		{"/feed/a", "burn", budget.ErrBurst.Error()},
 		{"/feed/a", "", errTimeout.Error()},
 		{"/events/a", "fail", "failed"},
 		{"/events/a", "", errTimeout.Error()},

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/done"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
+	"github.com/caddy-rover/rover/luart/profile"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -46,7 +48,7 @@ type VM struct {
 	loop   *eventloop.Loop[*thread]
 	clock  *clock.Clock // nil: the system's
 	made   time.Time
-	budget *budget
+	budget *budget.Budget
 	memory memory
 
 	lineCounter *coverage.Counter // nil: nobody wants to know what runs
@@ -65,7 +67,6 @@ type VM struct {
 	spools  atomic.Int64 // request bodies that are in files
 	mirrors mirror.Set
 	done    done.Count
-	hold    holdWatch
 	modules module.Reader
 
 	// The rest is the holder's.
@@ -84,9 +85,11 @@ type VM struct {
 	streams   int                      // on their way to clients
 	noStreams chan struct{}            // closed when streams is zero; nil: nobody asks
 
+	profile *profile.Recorder // nil: nobody wants to know what runs
+
 	stateTables int // in rover.state when it was saved last
 
-	receivingLogged int64 // when it was logged that a body has no place, by budget.now; the holder's
+	receivingLogged int64 // when it was logged that a body has no place, by budget.Now; the holder's
 
 	heartbeat, headPatience time.Duration // of event streams
 	bodyGrace               time.Duration
@@ -97,7 +100,7 @@ type VM struct {
 	closings   sync.WaitGroup // what libraries have begun with VM.Go
 
 	profiling  sync.Mutex // held while a profile is made
-	inspecting sync.Mutex // held by whoever has stored budget.inspection
+	inspecting sync.Mutex // held while there is a Visit
 
 	stopping  context.Context // ends with the grace of Close
 	stop      func()
@@ -174,12 +177,10 @@ func NewVM(o VMOptions) (*VM, error) {
 		Reuse:     (*thread).reusable,
 		Limits:    o.Limits,
 	})
-	// An answer that is ready must not wait for the end of a long burst behind it.
-	vm.hold.patience.Store(int64(holdPatience))
-	vm.budget = newBudget(func(b *budget, unseen bool) {
-		vm.loop.FlushReplies()
-		vm.watchHold(b, unseen)
-	}, vm.noteGrowth)
+	vm.budget = budget.New(budget.Hooks{
+		// An answer that is ready must not wait for the end of a long burst behind it.
+		Tick: vm.loop.FlushReplies, Held: vm.loop.Held, Grown: vm.noteGrowth, Logger: vm.logger,
+	})
 	if o.Coverage != nil {
 		vm.lineCounter = coverage.NewCounter(vm.main.G, vm.budget, o.Coverage)
 	}
@@ -247,7 +248,7 @@ func (vm *VM) Counters() Counters {
 func (vm *VM) Close(ctx context.Context) int {
 	vm.closeOnce.Do(func() {
 		defer context.AfterFunc(ctx, func() {
-			vm.budget.stopAt.Store(vm.budget.now.Load() + int64(vm.cleanupGrace))
+			vm.budget.EndAll(vm.cleanupGrace, errStopping)
 			vm.stop()
 		})()
 		close(vm.memory.stop)
@@ -262,7 +263,7 @@ func (vm *VM) Close(ctx context.Context) int {
 		vm.mirrors.Close()
 		vm.closings.Wait()
 		vm.closeLibraries()
-		vm.budget.close()
+		vm.budget.Close()
 		vm.lineCounter.Close()
 		vm.closed.Store(true)
 	})
@@ -282,10 +283,10 @@ func (vm *VM) resume(c *call, L *lua.LState) {
 	if c.gen.tree == nil {
 		burst = max(burst, minLoadBurst)
 	}
-	if p := vm.budget.profile; p != nil {
-		p.begin(c)
+	if vm.profile != nil {
+		vm.beginSamples(c)
 	}
-	vm.budget.begin(burst)
+	vm.budget.Begin(burst)
 }
 
 // cleanupGrace is how long handlers and background work that were cut may go on to clean up:

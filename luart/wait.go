@@ -53,7 +53,7 @@ func (vm *VM) waitContext(c *call) (context.Context, context.CancelFunc) {
 // end and c.inflight.wake itself, and so needs no context of its own.
 func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	c := vm.cur
-	if why := vm.budget.why; why != nil {
+	if why := vm.budget.Err(); why != nil {
 		L.RaiseError("%s", why)
 	}
 	vm.raiseIfOver(L, c)
@@ -91,7 +91,7 @@ func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 	if err := vm.over(c); err != nil {
 		c.waitErr = err
 		if errors.Is(err, errKilled) {
-			vm.budget.kill(err)
+			vm.budget.Kill(err)
 		}
 		if errors.Is(err, reqbody.ErrSlow) {
 			luaval.RaiseStatus(L, http.StatusRequestTimeout, err.Error())
@@ -103,7 +103,7 @@ func (vm *VM) raiseIfOver(L *lua.LState, c *call) {
 // noteReceiving logs that a request body has no place, once in a while. Only the holder may
 // call it.
 func (vm *VM) noteReceiving(c *call) {
-	now := vm.budget.now.Load()
+	now := vm.budget.Now()
 	if vm.receivingLogged != 0 && now-vm.receivingLogged < int64(time.Second) {
 		return
 	}

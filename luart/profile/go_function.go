@@ -1,4 +1,4 @@
-package luart
+package profile
 
 import (
 	lua "github.com/yuin/gopher-lua"
@@ -7,13 +7,13 @@ import (
 )
 
 // goName returns what scripts call a built-in function: "rover.json.encode", or as the
-// running one was called, "" if it has no name. Only the holder may call it.
-func (p *profile) goName(g *Generation, fn *lua.LFunction, called string) string {
-	names := p.goNames[g]
+// running one was called, "" if it has no name.
+func (p *Recorder) goName(env *lua.LTable, fn *lua.LFunction, called string) string {
+	names := p.goNames[env]
 	if names == nil {
 		names = map[*lua.LFunction]string{}
-		collectNames(names, g.env, "", map[*lua.LTable]bool{})
-		p.goNames[g] = names
+		collectNames(names, env, "", map[*lua.LTable]bool{})
+		p.goNames[env] = names
 	}
 	if name := names[fn]; name != "" {
 		return name
@@ -52,8 +52,7 @@ func collectNames(names map[*lua.LFunction]string, t *lua.LTable, prefix string,
 // justCalled returns the built-in function that Lua code at f has called in the instruction
 // before, and by what name, nil if that was something else, or it is not known: a tick
 // that comes while a built-in function runs is found right after it. Where control may have
-// come from elsewhere it is not known. Only the holder may call it, while f is the innermost
-// call in L.
+// come from elsewhere it is not known. f is the innermost call in L.
 func justCalled(L *lua.LState, f glua.Frame) (fn *lua.LFunction, name string) {
 	code := f.Function.Proto.Code
 	at := f.PC - 1

@@ -1,4 +1,4 @@
-package luart
+package budget
 
 import (
 	"fmt"
@@ -11,9 +11,8 @@ import (
 )
 
 // A function of Go that blocks holds the VM: no instruction of Lua comes, so that burst does not end
-// it, and nobody is served. The watchdog of the budget sees that nobody has looked at its clock, and
-// tells which function it is, by the stack of its goroutine: what belongs to the holder it must not
-// look at.
+// it, and nobody is served. The watchdog sees that nobody has looked at its clock, and tells which
+// function it is, by the stack of its goroutine: what belongs to the holder it must not look at.
 
 const (
 	// holdPatience is how long the VM may be held without a look at the clock before the log has it.
@@ -28,11 +27,11 @@ const (
 	maxHoldStack = 8 << 10
 )
 
-// holdWatch is what the watchdog knows of the hold. It is the watchdog's, but for what is atomic.
-type holdWatch struct {
+// hold is what the watchdog knows of the hold. It is the watchdog's, but for what is atomic.
+type hold struct {
 	patience atomic.Int64 // nanoseconds: holdPatience, but for tests
-	since    int64        // by budget.ticked: since when nobody has looked; 0: somebody has
-	last     int64        // by budget.now: when stacks were looked at; 0: never
+	since    int64        // by ticked: since when nobody has looked; 0: somebody has
+	last     int64        // by now: when stacks were looked at; 0: never
 
 	by atomic.Pointer[heldBy] // nil: the VM is not held too long
 }
@@ -40,16 +39,20 @@ type holdWatch struct {
 // heldBy is a function of Go that holds the VM.
 type heldBy struct {
 	function string
-	since    int64 // by budget.ticked
+	since    int64 // by ticked
 }
 
+// SetHoldPatience changes how long the VM may be held without a look at the clock before the log has
+// it, for tests. Any goroutine may call it.
+func (b *Budget) SetHoldPatience(d time.Duration) { b.hold.patience.Store(int64(d)) }
+
 // watchHold is called at every tick. unseen: nobody has looked at the clock since the last one.
-func (vm *VM) watchHold(b *budget, unseen bool) {
-	h := &vm.hold
+func (b *Budget) watchHold(unseen bool) {
+	h := &b.hold
 	now := b.ticked.Load()
-	if !unseen || !vm.loop.Held() {
+	if !unseen || !b.hooks.Held() {
 		if by := h.by.Swap(nil); by != nil {
-			vm.logger.Warn("the VM is not held any more", zap.String("function", by.function), zap.Duration("held", time.Duration(now-by.since)))
+			b.hooks.Logger.Warn("the VM is not held any more", zap.String("function", by.function), zap.Duration("held", time.Duration(now-by.since)))
 		}
 		h.since = 0
 		return
@@ -63,19 +66,19 @@ func (vm *VM) watchHold(b *budget, unseen bool) {
 		h.last = b.now.Load()
 		function, stack := holderStack()
 		h.by.Store(&heldBy{function, h.since})
-		vm.logger.Warn("a function of Go holds the VM: nothing else is served until it returns",
+		b.hooks.Logger.Warn("a function of Go holds the VM: nothing else is served until it returns",
 			zap.String("function", function), zap.Duration("held", time.Duration(now-h.since)), zap.String("go_stack", stack))
 	}
 }
 
-// explainHold adds to an error about the VM which function of Go holds it, if one does. Any goroutine
+// ExplainHold adds to an error about the VM which function of Go holds it, if one does. Any goroutine
 // may call it.
-func (vm *VM) explainHold(err error) error {
-	by := vm.hold.by.Load()
+func (b *Budget) ExplainHold(err error) error {
+	by := b.hold.by.Load()
 	if err == nil || by == nil {
 		return err
 	}
-	held := time.Duration(vm.budget.ticked.Load() - by.since).Round(time.Millisecond)
+	held := time.Duration(b.ticked.Load() - by.since).Round(time.Millisecond)
 	return fmt.Errorf("%w: a function of Go, %s, has held the VM for %s", err, by.function, held)
 }
 
