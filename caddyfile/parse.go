@@ -104,9 +104,8 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 // per name, and allow, once per grant. What follows net and is no grant is a rule, which narrows net, see
 // outbound.ParseRule; net with rules may stand again with others. A size is
 // a number with an optional unit, such as 512KB or 1MiB. A relative script starts
-// at the folder of the file that holds the directive. An absolute one needs a
-// matcher before it, since Caddy takes a first argument with a leading slash for
-// a path matcher: `rover * /srv/app.lua`.
+// at the folder of the file that holds the directive. The matcher must have been taken
+// away, see TakeMatcher.
 //
 // Parse should be used where a Helper is at hand: this function alone drops the
 // handle_response blocks of proxy, as reverse_proxy's own does.
@@ -198,7 +197,7 @@ func (c *Config) parseScript(d *caddyfile.Dispenser) error {
 	if d.CountRemainingArgs() > 0 {
 		return fmt.Errorf("%w (before the script '%s' only a matcher may stand, and behind it a block)", d.ArgErr(), script)
 	}
-	if script == "*" || strings.HasPrefix(script, "@") {
+	if strings.HasPrefix(script, "@") || script == "*" || strings.HasPrefix(script, "/") && strings.HasSuffix(script, "*") {
 		return d.Errf("the script is missing: '%s' is a matcher", script)
 	}
 	if err := checkScript(script); err != nil {

@@ -129,6 +129,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"two scripts", "rover a.lua b.lua", wrongCount + "'a.lua', at Testfile:1 (before the script 'a.lua' only a matcher may stand, and behind it a block)"},
 		{"a matcher of all and no script", "rover *", "the script is missing: '*' is a matcher, at Testfile:1"},
 		{"a named matcher and no script", "rover @api {\n debug\n}", "the script is missing: '@api' is a matcher, at Testfile:1"},
+		{"a matcher of paths and no script", "rover /api/*", "the script is missing: '/api/*' is a matcher, at Testfile:1"},
 		{"empty script", `rover ""`, "script is missing, at Testfile:1"},
 		{"script over two lines", "rover \"a\nb\"", `script "a\nb" contains a control character, at Testfile:1`},
 		{"block never closed", "rover app.lua {\n debug\n", "unexpected EOF, at Testfile:2"},

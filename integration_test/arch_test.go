@@ -39,7 +39,7 @@ internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/module
 	luart/persist luart/state luart/store
-internal/upstream (caddy): luart luart/clock luart/reqbody
+internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 func init() {
@@ -51,7 +53,8 @@ func (u *Upstreams) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if d.Val() != "fallback" {
-			return d.Errf("unrecognized subdirective '%s'", d.Val())
+			return d.Errf("unrecognized subdirective '%s'%s", d.Val(),
+				spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"fallback"})))
 		}
 		if u.Fallback != nil {
 			return d.Err("option 'fallback' given twice")
