@@ -37,6 +37,7 @@ internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/li
 	luart/spelling luart/store
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
+internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/module
 	luart/persist luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
@@ -107,7 +108,7 @@ luart/session:
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/store (more): luart/clock luart/redis luart/topics
-luart/store/storetest (more): luart/store
+luart/store/storetest (more): internal/needs luart/store
 luart/topics:
 luart/urltext:
 `

@@ -12,12 +12,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 // examples/cluster/run.sh starts two Caddys and a redis-server: what one is told the other knows. It
 // leaves no process and no file.
 func TestClusterExample(t *testing.T) {
-	needs(t, "sh", "redis-server")
+	needs.Program(t, "sh", "redis-server")
 	caddy, err := exec.LookPath("caddy")
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 // Who types what an example's README shows gets what it says: the commands are run in a shell, with
 // another port. Those that sleep are left out, as are those of more than one Caddy.
 func TestExampleReadmes(t *testing.T) {
-	needs(t, "sh", "curl", "openssl")
+	needs.Program(t, "sh", "curl", "openssl")
 	files, _ := filepath.Glob("../examples/*/README.md")
 	binary := filepath.Join(t.TempDir(), "caddy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/caddy")

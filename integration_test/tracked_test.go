@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 // What a compiler has made is no part of the repository, whatever its name is.
 func TestNoExecutableIsTracked(t *testing.T) {
-	needs(t, "git")
+	needs.Program(t, "git")
 	if out, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--is-inside-work-tree").CombinedOutput(); err != nil {
-		skipWithout(t, "needs a clone: this is a copy without .git: "+strings.TrimSpace(string(out)))
+		needs.Skip(t, "needs a clone: this is a copy without .git: "+strings.TrimSpace(string(out)))
 	}
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z")
 	list.Dir = ".."

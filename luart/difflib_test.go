@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 //go:embed testdata/difflua/library.lua
@@ -234,7 +236,7 @@ func raised(said string) bool {
 // in lua5.1, and returns the lines that it says of them.
 func diffEach(t *testing.T, file string, texts []string) (got, want []string) {
 	t.Helper()
-	lua51 := needsLua(t)
+	needs.Program(t, "lua5.1")
 	var escaped strings.Builder // a line each
 	for _, text := range texts {
 		for _, c := range []byte(text) {
@@ -254,7 +256,7 @@ func diffEach(t *testing.T, file string, texts []string) (got, want []string) {
 		end`
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, lua51, "-")
+	cmd := exec.CommandContext(ctx, "lua5.1", "-")
 	cmd.Env = append(cmd.Environ(), "LC_ALL=C")
 	cmd.Stdin = strings.NewReader("local run = " + diffRunner(file) + each + `
 		each([==========[` + escaped.String() + `]==========],

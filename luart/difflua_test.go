@@ -7,11 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 var (
@@ -39,18 +40,6 @@ const (
 	diffAnswer = "\x02\n"
 )
 
-// needsLua skips a test on a machine without lua5.1, or fails it where nothing may lack.
-func needsLua(t *testing.T) string {
-	path, err := exec.LookPath("lua5.1")
-	if err != nil {
-		if os.Getenv("ROVER_TEST_NO_SKIP") != "" {
-			t.Fatal("needs lua5.1, which is not installed, and ROVER_TEST_NO_SKIP is set")
-		}
-		t.Skip("needs lua5.1, which is not installed")
-	}
-	return path
-}
-
 // TestDiffLua runs random programs as scripts and in lua5.1, and compares what they compute. To see
 // one again: go test ./luart -run TestDiffLua -seed N -programs 1. Programs keep clear of what is
 // meant to differ, and right; one in some 20,000 comes upon it nevertheless. So the first seed is
@@ -64,7 +53,7 @@ func needsLua(t *testing.T) string {
 //   - A list with something in it that is not a number (0/0) has no order; sort makes any of it.
 //   - Calls may be some thousand deep, not 200,000; string.format takes any value for %s.
 func TestDiffLua(t *testing.T) {
-	lua51 := needsLua(t)
+	needs.Program(t, "lua5.1")
 	seed := *diffSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano()) % 1e9
@@ -82,7 +71,7 @@ func TestDiffLua(t *testing.T) {
 		for i := range programs {
 			programs[i] = newLuaProgram(rand.New(rand.NewPCG(seed+uint64(ran+i), 1)))
 		}
-		differ += diffBatch(t, lua51, s, programs, func(i int) string { return fmt.Sprintf("seed %d", seed+uint64(ran+i)) })
+		differ += diffBatch(t, s, programs, func(i int) string { return fmt.Sprintf("seed %d", seed+uint64(ran+i)) })
 		ran += n
 		if differ > 5 {
 			t.Fatalf("and so on: %d of %d programs differ", differ, ran)
@@ -113,9 +102,9 @@ func luaEscape(s string) string {
 }
 
 // diffBatch runs programs on both sides and returns how many differ.
-func diffBatch(t *testing.T, lua51 string, s *server, programs []string, name func(i int) string) (differ int) {
+func diffBatch(t *testing.T, s *server, programs []string, name func(i int) string) (differ int) {
 	t.Helper()
-	got, want, ok := diffRun(t, lua51, s, programs)
+	got, want, ok := diffRun(t, s, programs)
 	if !ok {
 		t.Fatalf("one of %s and those after it does not end in lua5.1", name(0))
 	}
@@ -130,8 +119,8 @@ func diffBatch(t *testing.T, lua51 string, s *server, programs []string, name fu
 			continue
 		}
 		t.Errorf("%s differs", name(i))
-		small := diffShrink(t, lua51, s, program)
-		got, want, ok := diffRun(t, lua51, s, []string{small})
+		small := diffShrink(t, s, program)
+		got, want, ok := diffRun(t, s, []string{small})
 		if !ok {
 			continue
 		}
@@ -142,7 +131,7 @@ func diffBatch(t *testing.T, lua51 string, s *server, programs []string, name fu
 }
 
 // diffShrink takes lines out of a program as long as it differs.
-func diffShrink(t *testing.T, lua51 string, s *server, program string) string {
+func diffShrink(t *testing.T, s *server, program string) string {
 	lines := strings.Split(strings.TrimSpace(program), "\n")
 	for n := len(lines) / 2; n > 0; {
 		var shorter []string
@@ -158,7 +147,7 @@ func diffShrink(t *testing.T, lua51 string, s *server, program string) string {
 		for len(shorter) > 0 && !found {
 			some := shorter[:min(len(shorter), 100)]
 			shorter = shorter[len(some):]
-			got, want, ok := diffRun(t, lua51, s, some)
+			got, want, ok := diffRun(t, s, some)
 			for i := 0; ok && i < len(some) && !found; i++ { // what does not end is not looked at
 				if len(strings.TrimSpace(some[i])) < len(strings.TrimSpace(strings.Join(lines, "\n"))) &&
 					!strings.HasPrefix(want[i], "does not compile") && got[i] != want[i] {
@@ -174,10 +163,10 @@ func diffShrink(t *testing.T, lua51 string, s *server, program string) string {
 }
 
 // diffRun returns what programs say here and in lua5.1, false when that does not end.
-func diffRun(t *testing.T, lua51 string, s *server, programs []string) (got, want []string, ok bool) {
+func diffRun(t *testing.T, s *server, programs []string) (got, want []string, ok bool) {
 	t.Helper()
 	body := strings.Join(programs, diffNext)
-	if want, ok = diffReference(t, lua51, body); !ok {
+	if want, ok = diffReference(t, body); !ok {
 		return nil, nil, false
 	}
 	w := s.do("POST /", body)
@@ -192,12 +181,12 @@ func diffRun(t *testing.T, lua51 string, s *server, programs []string) (got, wan
 }
 
 // diffReference returns what programs say in lua5.1.
-func diffReference(t *testing.T, lua51, programs string) (said []string, ok bool) {
+func diffReference(t *testing.T, programs string) (said []string, ok bool) {
 	t.Helper()
 	const level = "=========="
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, lua51, "-")
+	cmd := exec.CommandContext(ctx, "lua5.1", "-")
 	cmd.Stdin = strings.NewReader("local run = " + diffRunner(diffPrelude) + "\n" +
 		"local said, all = {}, [" + level + "[\n" + programs + "]" + level + "] .. '" + luaEscape(diffNext) + "'\n" +
 		"for program in all:gmatch('(.-)" + luaEscape(diffNext) + "') do said[#said + 1] = run(program) end\n" +

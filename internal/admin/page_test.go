@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 // pageProbe says in the page's title which labels of charts overlap, are cut, or leave the window.
@@ -36,12 +38,7 @@ setTimeout(() => {
 
 // The labels below the charts can be read, however wide the window is.
 func TestPageLabels(t *testing.T) {
-	if _, err := exec.LookPath("chromium"); err != nil {
-		if os.Getenv("ROVER_TEST_NO_SKIP") != "" {
-			t.Fatal("needs chromium, which is not installed")
-		}
-		t.Skip("needs chromium, which is not installed")
-	}
+	needs.Program(t, "chromium")
 	live := newLive(start(t, "labels").vm, nil, 0)
 	for i := range live.QueueWait.Counts {
 		live.QueueWait.Counts[i] = uint64(i)

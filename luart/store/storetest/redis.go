@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/caddy-rover/rover/internal/needs"
 )
 
 // Server is a redis-server of a test.
@@ -21,16 +23,11 @@ type Server struct {
 	cmd  *exec.Cmd
 }
 
-// StartRedis starts a redis-server on a socket of its own; it ends with the test. A machine
-// without one skips the test, or fails it where ROVER_TEST_NO_SKIP is set.
+// StartRedis starts a redis-server on a socket of its own; it ends with the test, which needs the
+// program.
 func StartRedis(t testing.TB, args ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("ROVER_TEST_NO_SKIP") != "" {
-			t.Fatal("needs redis-server, which is not installed, and ROVER_TEST_NO_SKIP is set")
-		}
-		t.Skip("needs redis-server, which is not installed")
-	}
+	needs.Program(t, "redis-server")
 	dir, err := os.MkdirTemp("", "redis") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
