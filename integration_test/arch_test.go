@@ -42,11 +42,12 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 	luart/persist luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
-luart (lua x more): eventloop luart/bodyfilter luart/budget luart/chunk luart/clock
+luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua
 	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/mirror luart/module luart/outbound luart/profile luart/reqbody luart/route
 	luart/schema luart/state luart/stdlib luart/store luart/urltext
+luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
@@ -84,7 +85,7 @@ luart/lib/subscription (lua): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/limit: luart/clock luart/store
-luart/lint (lua): luart luart/chunk luart/hint luart/luaval luart/module luart/route
+luart/lint (lua): luart luart/api luart/chunk luart/hint luart/luaval luart/module luart/route
 	luart/spelling
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua

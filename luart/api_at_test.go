@@ -2,13 +2,9 @@ package luart
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-
-	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -57,10 +53,10 @@ func TestReservedSegments(t *testing.T) {
 func TestReservedSegmentsCanBeWritten(t *testing.T) {
 	s := newServer(t, "return rover.server {}")
 	reservedNames := append(slices.Clone(route.MethodNames[:]), "before", "after", "ws", "p_x", "w_x")
-	for name := range s.gen.builders {
+	for name := range s.gen.api.Builders() {
 		reservedNames = append(reservedNames, name)
 	}
-	for name := range s.gen.lifeHooks {
+	for name := range s.gen.api.Hooks() {
 		reservedNames = append(reservedNames, name)
 	}
 	for _, name := range reservedNames {
@@ -174,51 +170,4 @@ func TestBadPatterns(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "call api:at(pattern) with a colon") {
 		t.Error(err)
 	}
-}
-
-// What a pattern reads as, it is written as, and a path that is made of it finds it.
-func FuzzPattern(f *testing.F) {
-	for _, p := range []string{
-		"/", "//", "/a", "/a/", "/users/:id/delete", "/files/*rest", "/%3Aid", "/%2a", "/100%25", "/a%20b", "/{x", "/%7Bx%7D", "/\xff", "/a\nb",
-		"/p_x/w_y", "/ws/get", "/%", "/a%2fb", "/..", "/%c3%a4/ä", `/\:x`, "/a?b", "/:a/:b/*c", "/a:b*c", "/%00",
-	} {
-		f.Add(p)
-	}
-	f.Fuzz(func(t *testing.T, pattern string) {
-		segments, err := parsePattern(pattern)
-		if err != nil {
-			return
-		}
-		g := &Generation{vm: &VM{}}
-		root := &apiNode{gen: g}
-		at, target, raw := root, "", ""
-		for i, s := range segments {
-			at.children = []*apiNode{{gen: g, parent: at, kind: s.kind, name: s.name}}
-			at = at.children[0]
-			value := s.name
-			if s.kind != route.Static {
-				value = fmt.Sprintf("v%d", i)
-			}
-			target += "/" + value
-			raw += "/" + url.PathEscape(value)
-		}
-		again, err := parsePattern(at.pathOf())
-		if err != nil && len(segments) > 0 || !slices.Equal(again, segments) {
-			t.Fatalf("%q is %v, is written %q, is %v, %v", pattern, segments, at.pathOf(), again, err)
-		}
-		at.handlers[route.Get].fn = &lua.LFunction{}
-		tree := newTree(root)
-		if len(segments) == 0 {
-			target, raw = "/", "/"
-		}
-		u, err := url.Parse(raw)
-		if err != nil || u.Path != target {
-			return // what begins with two slashes names a host
-		}
-		var m routeMatch
-		tree.Find(&http.Request{Method: "GET", URL: u}, &m)
-		if m.Handler == nil {
-			t.Fatalf("%q does not match %q", pattern, raw)
-		}
-	})
 }

@@ -5,6 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -30,8 +31,7 @@ const (
 )
 
 // addConcurrency is node.concurrency{…}.
-func (n *apiNode) addConcurrency(L *lua.LState) int {
-	n.gen.checkOpen(L)
+func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 	rule := &concurrencyRule{where: luaval.CallerLine(L), key: routeKey}
 	rule.bounds.Queue = defaultPlaceQueue
 	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
@@ -68,8 +68,7 @@ func (n *apiNode) addConcurrency(L *lua.LState) int {
 	if rule.bounds.Max == 0 {
 		luaval.ArgError(L, 2, "how many at once? max is not given")
 	}
-	rule.name = n.addRule(L, rule.name, len(n.concurrency))
-	rule.gate = n.gen.vm.gates.of(n.gen.vm, rule.name)
-	n.concurrency = append(n.concurrency, rule)
-	return 0
+	rule.name = g.ruleNameAt(L, n, "concurrency", rule.name)
+	rule.gate = g.vm.gates.of(g.vm, rule.name)
+	n.Rules = append(n.Rules, api.Rule{Kind: "concurrency", Name: rule.name, Where: rule.where, Rule: rule})
 }

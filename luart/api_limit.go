@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -27,10 +28,9 @@ type limitRule struct {
 var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure")
 
 // addLimit is node.limit{…}.
-func (n *apiNode) addLimit(L *lua.LState) int {
-	n.gen.checkOpen(L)
+func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 	rule := &limitRule{where: luaval.CallerLine(L), cost: 1, key: addressKey}
-	o := limit.Options{Store: n.gen.store}
+	o := limit.Options{Store: g.store}
 	shared := true
 	var asks *lua.LFunction // for the key
 	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
@@ -78,20 +78,19 @@ func (n *apiNode) addLimit(L *lua.LState) int {
 	if rule.cost > o.Rate.Burst {
 		luaval.ArgError(L, 2, fmt.Sprintf("a cost of %d is more than the burst of %d: nothing would be let through", rule.cost, o.Rate.Burst))
 	}
-	rule.name = n.addRule(L, rule.name, len(n.limits))
+	rule.name = g.ruleNameAt(L, n, "limit", rule.name)
 	if !shared {
-		o.Store = n.gen.vm.kept
+		o.Store = g.vm.kept
 	}
-	o.Name, o.Leases, o.Counts, o.Held = rule.name, !o.Store.Local(), n.gen.vm.limits.of(rule.name), &n.gen.vm.held
+	o.Name, o.Leases, o.Counts, o.Held = rule.name, !o.Store.Local(), g.vm.limits.of(rule.name), &g.vm.held
 	rule.limiter, rule.waits = limit.New(o), o.Leases
-	n.gen.onRetire = append(n.gen.onRetire, func() { n.gen.vm.closings.Go(rule.limiter.Close) })
+	g.onRetire = append(g.onRetire, func() { g.vm.closings.Go(rule.limiter.Close) })
 	if asks == nil {
-		n.limits = append(n.limits, rule)
-		return 0
+		n.Rules = append(n.Rules, api.Rule{Kind: "limit", Name: rule.name, Where: rule.where, Rule: rule})
+		return
 	}
-	hook := L.NewFunction(func(L *lua.LState) int { return rule.ask(L, n.gen.vm, asks) })
-	n.before.list = append(n.before.list, definition{name: "limit " + rule.name, fn: hook, where: rule.where})
-	return 0
+	hook := L.NewFunction(func(L *lua.LState) int { return rule.ask(L, g.vm, asks) })
+	n.Before.List = append(n.Before.List, api.Definition{Name: "limit " + rule.name, Fn: hook, Where: rule.where})
 }
 
 // ask is the before hook of a rule whose key a function of the script finds: what it returns, or the

@@ -7,25 +7,32 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/limit"
 )
 
 // maxRules bounds the limits of a script, of both kinds together.
 const maxRules = 1000
 
-// addRule counts a rule of n, of which there are others of its kind, and returns its name: what the
-// script has said, or the path.
-func (n *apiNode) addRule(L *lua.LState, name string, others int) string {
-	if n.gen.rules++; n.gen.rules > maxRules {
+// ruleNameAt counts a rule of a node, and returns its name: what the script has said, or the path,
+// where others of its kind are numbered.
+func (g *Generation) ruleNameAt(L *lua.LState, n *api.Node, kind, name string) string {
+	if g.rules++; g.rules > maxRules {
 		L.RaiseError("a script has at most %d limits", maxRules)
+	}
+	others := 0
+	for _, rule := range n.Rules {
+		if rule.Kind == kind {
+			others++
+		}
 	}
 	switch {
 	case name != "":
 		return name
 	case others > 0:
-		return fmt.Sprint(n.pathOf(), " ", others+1)
+		return fmt.Sprint(n.Path(), " ", others+1)
 	}
-	return n.pathOf()
+	return n.Path()
 }
 
 // ruleName returns what a script calls a rule, "" where that is no name. ruleNames says what is

@@ -14,68 +14,9 @@ import (
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
-// builder is api.json, api.text, …: called it makes a response, and it may have
-// methods such as status.
-type builder struct {
-	gen    *Generation
-	name   string
-	colon  string         // how it is called, where that must be with a colon; "": with a dot, too
-	call   lua.LGFunction // gets what the script wrote in the parentheses
-	method map[string]*lua.LFunction
-}
-
-// does says what the builder is for.
-func (b *builder) does() string {
-	if b.name == chunk.NodeBuilder {
-		return "names a path"
-	}
-	if b.name == "idempotent" {
-		return "makes handlers"
-	}
-	return "builds responses"
-}
-
-func builderIndex(L *lua.LState) int {
-	b := luaval.CheckUserData(L, 1).Value.(*builder)
-	if fn := b.method[L.Get(2).String()]; fn != nil {
-		L.Push(fn)
-		return 1
-	}
-	key := L.Get(2).String()
-	root := b.gen.api.Value.(*apiNode)
-	L.RaiseError("api.%s%s: api.%[1]s %[3]s and has no such method%[4]s%[2]s", b.name, luaKey(key), b.does(), root.insteadOf(b.name))
-	return 0
-}
-
-// builderCall is api.json(…), and api:json(…): what stands before the parentheses is no argument.
-func builderCall(L *lua.LState) int {
-	b := luaval.CheckUserData(L, 1).Value.(*builder)
-	L.Remove(1)
-	if ud, ok := L.Get(1).(*lua.LUserData); ok && ud.Metatable == b.gen.vm.types.root {
-		L.Remove(1)
-	} else if b.colon != "" {
-		L.RaiseError("call %s with a colon", b.colon)
-	}
-	return b.call(L)
-}
-
-// newBuilders makes the response builders of a generation. Only the holder may call it.
-func newBuilders(g *Generation) map[string]*lua.LUserData {
-	L := g.vm.main
-	list := map[string]*lua.LUserData{}
-	add := func(name string, call lua.LGFunction, methods map[string]lua.LGFunction) {
-		b := &builder{gen: g, name: name, call: call, method: map[string]*lua.LFunction{}}
-		for m, fn := range methods {
-			b.method[m] = luaval.NewStrippedMethod(L, func(L *lua.LState) int {
-				if ud, ok := L.Get(1).(*lua.LUserData); !ok || ud.Value != any(b) {
-					L.RaiseError("call api.%s:%s(…) with a colon", name, m)
-				}
-				L.Remove(1)
-				return fn(L)
-			})
-		}
-		list[name] = luaval.NewObject(g.vm.types.builder, b)
-	}
+// addBuilders gives the script what makes responses. Only the holder may call it.
+func (g *Generation) addBuilders() {
+	add := g.api.AddBuilder
 	// With content(at) a response's body, type and error come from argument at, and what of the
 	// arguments from more on says of the response is its status and headers.
 	simple := func(name string, more int, content func(L *lua.LState, at int, r *response)) {
@@ -134,7 +75,7 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 		"permanent": redirect(always(301), 1, 0),
 		"status":    redirect(func(L *lua.LState) int { return checkRedirect(L, 1) }, 2, 0),
 	})
-	add("error", func(L *lua.LState) int {
+	g.api.AddColonBuilder("error", "api:error(status, message)", func(L *lua.LState) int {
 		status := checkStatus(L, 1)
 		message, headers := checkErrorValue(L, 2)
 		var faults []byte
@@ -152,11 +93,8 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 			r.handled = &ScriptError{Status: r.status, Message: message, Deliberate: true, Handle: true}
 		}
 		return g.pushResponse(L, &r)
-	}, nil)
-	add(chunk.NodeBuilder, g.at, nil)
-	for name, call := range map[string]string{"error": "api:error(status, message)", chunk.NodeBuilder: "api:at(pattern)"} {
-		list[name].Value.(*builder).colon = call
-	}
+	})
+	g.api.AddColonBuilder(chunk.NodeBuilder, "api:at(pattern)", g.api.At)
 	streamBuilders(g, add)
 	add("no_content", func(L *lua.LState) int { return g.pushResponse(L, &response{status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return g.pushResponse(L, &response{decision: Pass, status: 200}) }, nil)
@@ -164,7 +102,6 @@ func newBuilders(g *Generation) map[string]*lua.LUserData {
 	add("proxy", func(L *lua.LState) int {
 		return g.pushResponse(L, &response{decision: Proxy, status: 200, proxy: g.checkProxy(L, 1, "api.proxy")})
 	}, nil)
-	return list
 }
 
 func (g *Generation) pushResponse(L *lua.LState, r *response) int {

@@ -16,6 +16,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/lib/all"
 
@@ -230,7 +231,7 @@ func FuzzPosition(f *testing.F) {
 	vm := newVM(f, VMOptions{})
 	f.Cleanup(func() { vm.Close(context.Background()) })
 	f.Fuzz(func(t *testing.T, message, traceback string) {
-		g := &Generation{vm: vm, env: &lua.LTable{}}
+		g := &Generation{vm: vm, env: &lua.LTable{}, api: api.New(vm.main, vm.types.api)}
 		g.sources.Add("app.lua", []byte("local a\r\n\xffb()\n"), nil)
 		g.sources.Add("m.lua", []byte("x"), &chunk.SyntaxError{File: "m.lua", Line: 1, Column: 9})
 		e := g.locate(&ScriptError{Message: message, Traceback: traceback})

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -43,7 +44,7 @@ func (g *Generation) register(kind FunctionKind) lua.LGFunction {
 		if g.functions[kind] == nil {
 			g.functions[kind] = map[string]*handler{}
 		}
-		d := definition{name: name, fn: fn, where: luaval.CallerLine(L)}
+		d := api.Definition{Name: name, Fn: fn, Where: luaval.CallerLine(L)}
 		g.functions[kind][name] = newHook(d, string(kind)+" "+name)
 		return 0
 	}

@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/html"
@@ -109,12 +110,8 @@ type Generation struct {
 	domain    stdlib.TrustDomain
 	templates *html.Templates
 	named     *hint.Names // see names
-	builders  map[string]*lua.LUserData
-	lifeHooks map[string]*lua.LUserData
 	life      lifecycle
-	api       *lua.LUserData        // what rover.server returned
-	overrides []Override            // definitions that took the place of others
-	misreads  map[misreadAt]misread // while the script loads
+	api       *api.API // what the script defines
 	onError   *handler
 	functions functions
 	tree      *tree
@@ -160,6 +157,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
 	}
 	g.background = newBackground(vm)
+	g.api = api.New(vm.main, vm.types.api)
 	g.life.open(g.retired)
 	g.snapshot.SetScript(s.Source)
 	g.functions, g.libraries, g.notGiven = functions{}, s.Libraries, s.NotGiven
@@ -231,8 +229,9 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		Domain:  &g.domain,
 	})
 	g.templates = html.NewTemplates(g.env)
-	g.builders = newBuilders(g)
-	g.lifeHooks = newLifeHooks(g)
+	g.api.SetHook = g.setHook
+	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency}
+	g.addBuilders()
 	rover, err := g.openRover(s)
 	if err != nil {
 		return err
@@ -261,18 +260,20 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	case serr != nil:
 	case s.Tool != nil:
 		return nil
-	case g.api == nil:
+	case g.api.Root == nil:
 		serr = g.unfinished("the script never called rover.server {}")
-	case result != lua.LValue(g.api):
+	case result != lua.LValue(g.api.Value):
 		serr = g.unfinished(`the script must end with "return api", it returned a ` + luaval.TypeName(result))
 	}
 	if serr != nil {
-		g.explainMisread(serr)
+		if better := g.api.ExplainMisread(serr.Message, &g.sources, g.names); better != "" {
+			serr.Message = better
+		}
 		g.explain(serr)
 		return serr
 	}
-	g.misreads = nil
-	g.tree = newTree(g.api.Value.(*apiNode))
+	g.api.Close()
+	g.tree = newTree(g.api.Root)
 	g.openRouteStats()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -33,51 +34,58 @@ type handler struct {
 
 // newHook returns the handler of a hook, or of another function that decides about requests
 // of all routes: of the places for what waits, some are kept for those.
-func newHook(d definition, route string) *handler {
+func newHook(d api.Definition, route string) *handler {
 	h := newHandler(d, route)
 	h.quota.Reserved = true
 	return h
 }
 
-func newHandler(d definition, route string) *handler {
-	h := &handler{fn: d.fn, name: d.name, where: d.where, route: route}
-	if p := d.fn.Proto; p != nil {
+func newHandler(d api.Definition, route string) *handler {
+	h := &handler{fn: d.Fn, name: d.Name, where: d.Where, route: route}
+	if p := d.Fn.Proto; p != nil {
 		h.noCtx = p.NumParameters == 0 && p.IsVarArg == 0
 	}
 	return h
 }
 
 // newTree makes the tree of the definitions below root.
-func newTree(root *apiNode) *tree { return route.New(newPlace(root, "")) }
+func newTree(root *api.Node) *tree { return route.New(newPlace(root, "")) }
 
 // newPlace returns what is defined at and below a node; path is its pattern, "" of the root.
-func newPlace(def *apiNode, path string) *route.Place[*handler] {
-	p := &route.Place[*handler]{Kind: def.kind, Name: def.name, Pattern: path}
+func newPlace(def *api.Node, path string) *route.Place[*handler] {
+	p := &route.Place[*handler]{Kind: def.Kind, Name: def.Name, Pattern: path}
 	if path == "" {
 		p.Pattern = "/"
 	}
-	for i, d := range def.handlers {
-		if d.fn != nil {
+	for i, d := range def.Handlers {
+		if d.Fn != nil {
 			p.Handlers[i] = newHandler(d, strings.ToUpper(route.MethodNames[i])+" "+p.Pattern)
 		}
 	}
-	for _, d := range def.before.list {
-		p.Before = append(p.Before, newHook(d, "before "+d.name+" at "+p.Pattern))
+	for _, d := range def.Before.List {
+		p.Before = append(p.Before, newHook(d, "before "+d.Name+" at "+p.Pattern))
 	}
-	for _, d := range def.after.list {
-		p.After = append(p.After, newHook(d, "after "+d.name+" at "+p.Pattern))
+	for _, d := range def.After.List {
+		p.After = append(p.After, newHook(d, "after "+d.Name+" at "+p.Pattern))
 	}
-	for _, d := range def.done.list {
-		p.Done = append(p.Done, newHook(d, "done "+d.name+" at "+p.Pattern))
+	for _, d := range def.Done.List {
+		p.Done = append(p.Done, newHook(d, "done "+d.Name+" at "+p.Pattern))
 	}
-	for _, rule := range def.limits {
-		p.Limits = append(p.Limits, &handler{name: rule.name, where: rule.where, route: "limit " + rule.name, limit: rule})
+	var crowds []*handler
+	for _, rule := range def.Rules {
+		h := &handler{name: rule.Name, where: rule.Where, route: rule.Kind + " " + rule.Name}
+		switch rule := rule.Rule.(type) {
+		case *limitRule:
+			h.limit = rule
+			p.Limits = append(p.Limits, h)
+		case *concurrencyRule:
+			h.concurrency = rule
+			crowds = append(crowds, h)
+		}
 	}
-	for _, rule := range def.concurrency {
-		p.Limits = append(p.Limits, &handler{name: rule.name, where: rule.where, route: "concurrency " + rule.name, concurrency: rule})
-	}
-	for _, child := range def.children {
-		p.Children = append(p.Children, newPlace(child, path+child.pattern()))
+	p.Limits = append(p.Limits, crowds...)
+	for _, child := range def.Children {
+		p.Children = append(p.Children, newPlace(child, path+child.Pattern()))
 	}
 	return p
 }

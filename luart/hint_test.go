@@ -286,7 +286,7 @@ func FuzzHint(f *testing.F) {
 			return
 		}
 		_, err := chunk.Compile([]byte(source), "app.lua")
-		g := &Generation{vm: s.vm, env: s.gen.env, builders: s.gen.builders}
+		g := &Generation{vm: s.vm, env: s.gen.env, api: s.gen.api}
 		g.sources.Add("app.lua", []byte(source), err)
 		file := g.sources.Get("app.lua")
 		if file.Broken != nil {

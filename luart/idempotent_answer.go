@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/luaval"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // keepable returns the answer that a response is, as it is kept. nil: it is not; then why says why

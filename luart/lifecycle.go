@@ -8,7 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -28,10 +28,10 @@ const (
 // lifecycle is what a generation has been told to do in the course of its life, and how
 // far it has come.
 type lifecycle struct {
-	hooks   map[string][]definition // the holder's until the script has loaded; then they do not change
-	begun   atomic.Bool             // Start has been called
-	readied atomic.Bool             // on_ready has been called
-	stopped atomic.Bool             // on_stop has been called
+	hooks   map[string][]api.Definition // the holder's until the script has loaded; then they do not change
+	begun   atomic.Bool                 // Start has been called
+	readied atomic.Bool                 // on_ready has been called
+	stopped atomic.Bool                 // on_stop has been called
 
 	ready    context.Context // of on_ready: ends with the generation
 	cutReady context.CancelFunc
@@ -40,39 +40,8 @@ type lifecycle struct {
 
 // open readies it for a generation that ends with retired.
 func (l *lifecycle) open(retired context.Context) {
-	l.hooks, l.isReady = map[string][]definition{}, make(chan struct{})
+	l.hooks, l.isReady = map[string][]api.Definition{}, make(chan struct{})
 	l.ready, l.cutReady = context.WithCancel(retired)
-}
-
-// lifeHook is api.on_check and its kin.
-type lifeHook struct {
-	gen  *Generation
-	name string
-}
-
-// addHook is api.on_start(f), the call.
-func addHook(L *lua.LState) int {
-	h := luaval.CheckUserData(L, 1).Value.(*lifeHook)
-	at := 2
-	if ud, ok := L.Get(2).(*lua.LUserData); ok && ud.Metatable == h.gen.vm.types.root {
-		at = 3 // api:on_start(f)
-	}
-	fn, ok := L.Get(at).(*lua.LFunction)
-	if !ok {
-		L.RaiseError("bad argument #1 to api.%s (function expected, got %s)", h.name, luaval.TypeName(L.Get(at)))
-	}
-	h.gen.setHook(L, h.name, fn, true)
-	return 0
-}
-
-// noHookField says that a hook of the generation's life has no fields, and how the path is
-// written that was meant.
-func noHookField(L *lua.LState) int {
-	h := luaval.CheckUserData(L, 1).Value.(*lifeHook)
-	key := L.Get(2).String()
-	L.RaiseError("api.%s%s: api.%[1]s takes the function of a hook and has no fields%[3]s%[2]s",
-		h.name, luaKey(key), h.gen.api.Value.(*apiNode).insteadOf(h.name))
-	return 0
 }
 
 // setHook gives a hook its function, or one more. It raises in L once the script has
@@ -84,37 +53,28 @@ func (g *Generation) setHook(L *lua.LState, name string, fn *lua.LFunction, more
 	if name == onShutdown {
 		name = onStop
 	}
-	d := definition{name: name, fn: fn, where: luaval.CallerLine(L)}
+	d := api.Definition{Name: name, Fn: fn, Where: luaval.CallerLine(L)}
 	switch {
 	case name == "on_error":
 		g.onError = newHandler(d, name)
 	case more:
 		g.life.hooks[name] = append(g.life.hooks[name], d)
 	default:
-		g.life.hooks[name] = []definition{d}
+		g.life.hooks[name] = []api.Definition{d}
 	}
-}
-
-// newLifeHooks makes api.on_check and its kin. Only the holder may call it.
-func newLifeHooks(g *Generation) map[string]*lua.LUserData {
-	list := make(map[string]*lua.LUserData, len(chunk.LifeHooks)+1)
-	for _, name := range append([]string{"on_error"}, chunk.LifeHooks...) {
-		list[name] = luaval.NewObject(g.vm.types.lifeHook, &lifeHook{g, name})
-	}
-	return list
 }
 
 // callHook calls one function of a hook with the timeout and the burst of a request. It
 // ends with ctx. Only the holder may call it, with the results until its next call.
-func (g *Generation) callHook(ctx context.Context, th *thread, d definition, args ...lua.LValue) (first, second lua.LValue, err *ScriptError) {
+func (g *Generation) callHook(ctx context.Context, th *thread, d api.Definition, args ...lua.LValue) (first, second lua.LValue, err *ScriptError) {
 	vm := g.vm
-	c := &call{gen: g, ctx: ctx, kind: d.name}
+	c := &call{gen: g, ctx: ctx, kind: d.Name}
 	if g.timeout > 0 {
 		c.deadline = int64(vm.clock.Since(vm.made) + g.timeout)
 	}
 	vm.start(c, th)
 	defer c.done()
-	return vm.call2(c, d.fn, args...)
+	return vm.call2(c, d.Fn, args...)
 }
 
 // check calls on_check. The error says why the script refuses to be used.
@@ -127,9 +87,9 @@ func (g *Generation) check(ctx context.Context, th *thread) error {
 			return fmt.Errorf("%s: %w", onCheck, serr)
 		case lua.LVAsBool(ok) || ok == lua.LNil && why == lua.LNil:
 		case why == lua.LNil:
-			return fmt.Errorf("%s: %s returned false", d.where, onCheck)
+			return fmt.Errorf("%s: %s returned false", d.Where, onCheck)
 		default:
-			return fmt.Errorf("%s: %s: %s", d.where, onCheck, why.String())
+			return fmt.Errorf("%s: %s: %s", d.Where, onCheck, why.String())
 		}
 	}
 	return nil
@@ -207,10 +167,10 @@ func (g *Generation) callHooks(ctx context.Context, name string) {
 	for _, d := range g.life.hooks[name] {
 		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 			if _, _, err := g.callHook(ctx, th, d); err != nil {
-				g.recordError(name+" of "+g.name, d.where, err)
+				g.recordError(name+" of "+g.name, d.Where, err)
 				g.logger.Error("hook failed", append(fieldsOf(g.explain(err)),
 					zap.String("hook", name),
-					zap.String("defined_at", d.where),
+					zap.String("defined_at", d.Where),
 					zap.Error(err),
 					zap.String("traceback", err.Traceback))...)
 			}

@@ -16,9 +16,8 @@ func (g *Generation) names() *hint.Names {
 	if g.named == nil {
 		g.named = &hint.Names{Env: g.env, Main: g.vm.main, Methods: objectMethods(), Fields: objectFields, Makers: g.makers(), TypeMethods: g.typeNames(luaval.TypesKey), TypeFields: g.typeNames(luaval.FieldsKey), NotGiven: g.notGiven}
 		g.named.Builders = map[string]*hint.Builder{}
-		for name, ud := range g.builders {
-			b := ud.Value.(*builder)
-			g.named.Builders[name] = &hint.Builder{Value: ud, Colon: b.colon != "", Methods: slices.Collect(maps.Keys(b.method))}
+		for name, b := range g.api.Builders() {
+			g.named.Builders[name] = &hint.Builder{Value: b.Value, Colon: b.Colon, Methods: slices.Collect(maps.Keys(b.Methods))}
 		}
 		for _, lib := range stdlib.AllowList {
 			g.named.Libraries = append(g.named.Libraries, lib.Name)
@@ -29,7 +28,7 @@ func (g *Generation) names() *hint.Names {
 			}
 		}
 	}
-	g.named.API = g.api // the script may have called rover.server since
+	g.named.API = g.api.Value // the script may have called rover.server since
 	return g.named
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -33,7 +34,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"api.idempotent":   idempotentOptions.At(1),
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
-	"rover.server":     serverOptions.At(1),
+	"rover.server":     api.ServerOptions.At(1),
 }
 
 // options returns ownOptions with those of the libraries that the script has: of their functions

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -16,24 +17,18 @@ import (
 // Outline is what a script has defined, for tools that look at it. It belongs to the holder of
 // the script's VM.
 type Outline struct {
-	Name      string       // of the script, in messages
-	Files     *chunk.Files // what was loaded
-	Names     *hint.Names  // what the names in them stand for
-	API       *APINode     // nil: the script has not called rover.server
-	Overrides []Override   // definitions that took the place of others
-	Hooks     []string     // names of functions directly on api, beside on_error
+	Name      string         // of the script, in messages
+	Files     *chunk.Files   // what was loaded
+	Names     *hint.Names    // what the names in them stand for
+	API       *APINode       // nil: the script has not called rover.server
+	Overrides []api.Override // definitions that took the place of others
+	Hooks     []string       // names of functions directly on api, beside on_error
 	// DoneMethods are the methods of ctx that done hooks may use.
 	DoneMethods []string
 	// Options are those of the functions that take a table of them: by the function as scripts
 	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
 	// "cache:fetch".
 	Options map[string]luaval.OptionsAt
-}
-
-// Override is a definition that took the place of another one.
-type Override struct {
-	Name    string // "api.users.get"
-	Was, At string // file:line
 }
 
 // APINode is a place below api, as the script has defined it.
@@ -51,7 +46,7 @@ type APINode struct {
 	After    []Definition
 	Done     []Definition
 
-	node *apiNode
+	node *api.Node
 }
 
 // Definition is a function that a script assigned below api; the zero one is none.
@@ -64,19 +59,19 @@ type Definition struct {
 
 // ChildLua is how a script writes the segment name below n.
 func (n *APINode) ChildLua(name string) string {
-	return (&apiNode{gen: n.node.gen, parent: n.node, name: name}).lua()
+	return n.node.ChildLua(name)
 }
 
 // outline returns what the script has defined. Only the holder may call it.
 func (g *Generation) outline() *Outline {
 	o := &Outline{
 		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(),
-		Overrides:   g.overrides,
-		Hooks:       slices.Collect(maps.Keys(g.lifeHooks)),
+		Overrides:   g.api.Overrides,
+		Hooks:       slices.Collect(g.api.Hooks()),
 		DoneMethods: slices.Collect(maps.Keys(ofDone)),
 	}
-	if g.api != nil {
-		o.API = g.api.Value.(*apiNode).outline(nil)
+	if g.api.Root != nil {
+		o.API = outlineNode(g.api.Root, nil)
 	}
 	return o
 }
@@ -97,42 +92,34 @@ func (g *Generation) typeNames(key string) map[string][]string {
 	return all
 }
 
-// outline returns n and what is below it.
-func (n *apiNode) outline(parent *APINode) *APINode {
+// outlineNode returns n and what is below it.
+func outlineNode(n *api.Node, parent *APINode) *APINode {
 	o := &APINode{
-		Parent: parent, Kind: n.kind, Name: n.name, At: n.where, Spelled: n.spelled, Path: n.pathOf(), Lua: n.lua(),
-		Before: n.before.outline(), After: n.after.outline(), Done: n.done.outline(), node: n,
+		Parent: parent, Kind: n.Kind, Name: n.Name, At: n.Where, Spelled: n.Spelled, Path: n.Path(), Lua: n.Lua(),
+		Before: outlineHooks(&n.Before), After: outlineHooks(&n.After), Done: outlineHooks(&n.Done), node: n,
 	}
-	for i := range n.handlers {
-		o.Handlers[i] = n.handlers[i].outline()
+	for i := range n.Handlers {
+		o.Handlers[i] = outlineDefinition(&n.Handlers[i])
 	}
-	for _, child := range n.children {
-		o.Children = append(o.Children, child.outline(o))
+	for _, child := range n.Children {
+		o.Children = append(o.Children, outlineNode(child, o))
 	}
 	return o
 }
 
-func (l *hookList) outline() (list []Definition) {
-	for i := range l.list {
-		list = append(list, l.list[i].outline())
+func outlineHooks(l *api.HookList) (list []Definition) {
+	for i := range l.List {
+		list = append(list, outlineDefinition(&l.List[i]))
 	}
 	return list
 }
 
-func (d *definition) outline() Definition {
-	o := Definition{Name: d.name, At: d.where}
-	if d.fn != nil && d.fn.Proto != nil {
-		o.File, o.Line = d.fn.Proto.SourceName, d.fn.Proto.LineDefined
+func outlineDefinition(d *api.Definition) Definition {
+	o := Definition{Name: d.Name, At: d.Where}
+	if d.Fn != nil && d.Fn.Proto != nil {
+		o.File, o.Line = d.Fn.Proto.SourceName, d.Fn.Proto.LineDefined
 	}
 	return o
-}
-
-// override notes that now takes the place of was, for the outline. A script that has read was
-// may have made now of it. Only the holder may call it.
-func (g *Generation) override(was, now definition, name string) {
-	if was.fn != nil && was.fn != now.fn && !was.read && was.where != now.where {
-		g.overrides = append(g.overrides, Override{name, was.where, now.where})
-	}
 }
 
 // makers are those of the VM's own libraries; others say so themselves.

@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/lib/shared"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // handClock is a time that a test moves.

@@ -96,7 +96,7 @@ func declaredNames(t *testing.T, source string) (names, compared map[string]bool
 	for _, class := range stubClasses {
 		compared[class] = true
 	}
-	for name := range newServer(t, "return rover.server {}").gen.builders {
+	for name := range newServer(t, "return rover.server {}").gen.api.Builders() {
 		compared["rover.builder."+name] = true
 	}
 	class, classOf := "", map[string]string{}
@@ -152,13 +152,13 @@ func realNames(t *testing.T) map[string]bool {
 		}
 	}
 
-	for name, ud := range s.gen.builders {
+	for name, b := range s.gen.api.Builders() {
 		names["rover.Api."+name] = true
-		for method := range ud.Value.(*builder).method {
+		for method := range b.Methods {
 			names["rover.builder."+name+":"+method] = true
 		}
 	}
-	for name := range s.gen.lifeHooks {
+	for name := range s.gen.api.Hooks() {
 		names["rover.Api."+name] = true
 	}
 	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency") {

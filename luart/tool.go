@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -45,7 +46,8 @@ func (g *Generation) openTool(c *call, t *Tool) *ScriptError {
 		return serr
 	}
 	g.callbacks, _ = v.(*lua.LTable)
-	g.tree = newTree(newAPINode(g, nil, ""))
+	g.api.Close()
+	g.tree = newTree(&api.Node{})
 	return nil
 }
 

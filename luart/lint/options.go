@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -168,7 +169,7 @@ func isHalfHours(n float64) bool { return math.Mod(n, 1800) == 0 && math.Mod(n, 
 
 // ignored is for options of rover.server that have no effect.
 func (c *checker) ignored(f *checkedFile, key string, value ast.Expr, line, column int) {
-	see, guards, ok := luart.IgnoredOption(key)
+	see, guards, ok := api.IgnoredOption(key)
 	if _, off := value.(*ast.FalseExpr); !ok || !guards || off {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/spelling"
@@ -172,7 +173,7 @@ func (c *checker) segment(n *luart.APINode) {
 	report := func(message, remedy string) { c.addAt(n.At, Error, "unreachable-route", message, remedy) }
 	switch {
 	case name == "" && n.Parent.Parent == nil && hasHandlers(n):
-		report(`the path / is api's own`, "write api, or "+luart.AtCall("/"))
+		report(`the path / is api's own`, "write api, or "+api.AtCall("/"))
 	case n.Spelled: // it is meant as it is
 	case name == "." || name == "..":
 		report(fmt.Sprintf("%q: clients resolve . and .. before they ask", name), "")
@@ -201,7 +202,7 @@ func (c *checker) hookNames(n *luart.APINode, kind string, list []luart.Definiti
 		path := n.Path + "/" + kind
 		c.addAt(d.At, Warning, "hook-named-like-method",
 			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua, kind, d.Name, cmp.Or(n.Path, "/")),
-			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, luart.AtCall(path), d.Name))
+			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, api.AtCall(path), d.Name))
 	}
 }
 

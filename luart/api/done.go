@@ -1,4 +1,4 @@
-package luart
+package api
 
 import (
 	lua "github.com/yuin/gopher-lua"
@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-rover/rover/luart/route"
 )
 
-// api.done, api.admin.done, … hold functions as before and after do. But scripts had routes at
+// api.done, api.admin.Done, … hold functions as before and after do. But scripts had routes at
 // /done and below before there were such hooks, and those stay: what is assigned to a method
 // (api.jobs.done.get = f), or is no function, belongs to the segment "done". No function could
 // be assigned to any other key there.
@@ -18,20 +18,20 @@ func isDoneHook(key string, value lua.LValue) bool {
 }
 
 // setDone is the assignment node.done = value.
-func (n *apiNode) setDone(L *lua.LState, value lua.LValue) {
+func (n *Node) setDone(L *lua.LState, value lua.LValue) {
 	if value.Type() == lua.LTFunction {
-		n.done.set(L, "done", value)
+		n.Done.set(L, "done", value)
 		return
 	}
 	t, ok := value.(*lua.LTable)
 	if !ok {
-		L.RaiseError("%s.done must be a function or a table, not a %s", n.lua(), luaval.TypeName(value))
+		L.RaiseError("%s.done must be a function or a table, not a %s", n.Lua(), luaval.TypeName(value))
 	}
-	luaval.EachField(L, t, func(key string, v lua.LValue) { n.done.assign(L, key, v) })
+	luaval.EachField(L, t, func(key string, v lua.LValue) { n.Done.assign(L, key, v) })
 }
 
 // assign is the assignment node.done[key] = value.
-func (l *hookList) assign(L *lua.LState, key string, value lua.LValue) {
+func (l *HookList) assign(L *lua.LState, key string, value lua.LValue) {
 	if isDoneHook(key, value) {
 		l.set(L, key, value)
 	} else {
@@ -41,11 +41,11 @@ func (l *hookList) assign(L *lua.LState, key string, value lua.LValue) {
 
 // doneIndex is node.done[key]: the hook of that name, or else what is at the segment "done".
 func doneIndex(L *lua.LState) int {
-	l := luaval.CheckUserData(L, 1).Value.(*hookList)
+	l := luaval.CheckUserData(L, 1).Value.(*HookList)
 	key := stringKey(L)
 	if d := l.find(key); d != nil {
 		d.read = true
-		L.Push(d.fn)
+		L.Push(d.Fn)
 	} else {
 		L.Push(l.node.child(L, "done").get(L, key))
 	}
@@ -53,8 +53,8 @@ func doneIndex(L *lua.LState) int {
 }
 
 func doneNewIndex(L *lua.LState) int {
-	l := luaval.CheckUserData(L, 1).Value.(*hookList)
-	l.node.gen.checkOpen(L)
+	l := luaval.CheckUserData(L, 1).Value.(*HookList)
+	l.node.api.checkOpen(L)
 	l.assign(L, stringKey(L), L.Get(3))
 	return 0
 }

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+// serverOption is an option of rover.server that has no effect: scripts for Rover's own server
+// have it.
+type serverOption struct {
+	see string // what stands for it here
+	// guards says that who relies on the option is less safe without it, or is not reached by who
+	// should be.
+	guards bool
+}
+
+// The things that stand for several options.
+const (
+	seeAddress = "the site address in the Caddyfile"
+	seeTLS     = "the tls directive"
+	seeEncode  = "the encode directive"
+	seeFiles   = "the file_server directive"
+	seeLog     = "the log directive"
+	seeMaxBody = "max_body in the rover block, or body_size_limit here"
+	seeAdmin   = "Caddy's admin API: docs/admin.md"
+	seeCORS    = "Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/security.md"
+	seeHeaders = "Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md"
+)
+
+// ignoredOptions are those of rover.server, apart from body_size_limit.
+var ignoredOptions = map[string]serverOption{
+	"host": {see: seeAddress}, "port": {see: seeAddress}, "address": {see: seeAddress}, "listen": {see: seeAddress},
+	"allow_public_bind": {see: seeAddress}, "allow_insecure_http": {see: seeAddress},
+	"tls": {see: seeTLS}, "cert": {see: seeTLS}, "key": {see: seeTLS}, "https": {see: seeTLS}, "http2": {see: seeTLS}, "http3": {see: seeTLS},
+	"compress": {see: seeEncode}, "compression": {see: seeEncode}, "gzip": {see: seeEncode},
+	"static": {see: seeFiles}, "public": {see: seeFiles}, "files": {see: seeFiles},
+	"log": {see: seeLog}, "log_level": {see: seeLog}, "access_log": {see: seeLog},
+	"max_body": {see: seeMaxBody}, "max_body_size": {see: seeMaxBody}, "allow_unbounded_body": {see: seeMaxBody},
+	"timeout":           {see: "timeout in the rover block"},
+	"strict_mode":       {see: "caddy rover check"},
+	"docs":              {see: "caddy rover routes, which lists the routes"},
+	"management_prefix": {see: seeAdmin}, "management_token": {see: seeAdmin}, "allow_unauthenticated_management": {see: seeAdmin},
+
+	"cors_origin": {seeCORS, true}, "cors_methods": {seeCORS, true}, "cors_headers": {seeCORS, true}, "cors_credentials": {seeCORS, true},
+	"cors_max_age": {seeCORS, true}, "cors_expose_headers": {seeCORS, true}, "allow_wildcard_cors_credentials": {seeCORS, true},
+	"security_headers": {seeHeaders, true}, "allow_insecure_security_header_overrides": {seeHeaders, true},
+	"rate_limit":         {"api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md", true},
+	"permissions":        {"allow and allow_net in the rover block, which grant what a script may do: docs/security.md", true},
+	"https_redirect":     {"a site address without http://, for which Caddy redirects", true},
+	"trusted_proxies":    {"trusted_proxies in the global option servers", true},
+	"load_shed":          {"queue and max_waiting in the rover block: docs/limits.md", true},
+	"drain_timeout_secs": {"the global option grace_period", true},
+	"readiness":          {"a route for the probe, or the admin API: docs/admin.md", true},
+	"idempotency":        {"a handler that keeps its answers in a rover.store, by the Idempotency-Key header", true},
+}
+
+// ServerOptions are the options of rover.server.
+var ServerOptions = func() *luaval.Options {
+	names := []string{"body_size_limit"}
+	for name := range ignoredOptions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return luaval.NewOptions(names...)
+}()
+
+// IgnoredOption returns what stands for an option of rover.server that has no effect, and whether
+// a script that relies on it is less safe; ok = false for one that has, and for none. Any goroutine
+// may call it.
+func IgnoredOption(name string) (see string, guards, ok bool) {
+	o, ok := ignoredOptions[name]
+	return o.see, o.guards, ok
+}
+
+// Server is rover.server(), which returns api. The options have been read.
+func (a *API) Server(L *lua.LState) int {
+	a.Root = newNode(a, nil, "")
+	a.Value = luaval.NewObject(a.types.root, a.Root)
+	L.Push(a.Value)
+	return 1
+}
