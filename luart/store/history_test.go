@@ -223,11 +223,11 @@ func TestEnginesAgree(t *testing.T) {
 			case 10:
 				return fmt.Sprintf("give %v", s.Give(ctx, k, rate, max(by%5, 0)))
 			}
-			if fence, ok, err := s.Lock(ctx, k, time.Hour); ok || err != nil {
+			if fence, ok, err := s.Lock(ctx, k, 1, time.Hour); ok || err != nil {
 				fences[s][k] = fence
 				return fmt.Sprintf("lock %v %v", ok, err)
 			}
-			ok, err := s.Unlock(ctx, k, fences[s][k])
+			ok, _, err := s.Unlock(ctx, k, fences[s][k])
 			return fmt.Sprintf("unlock %v %v", ok, err)
 		}
 		if a, b := do(memory), do(redis); a != b {

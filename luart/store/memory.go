@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -30,9 +31,10 @@ type Memory struct {
 	items    map[string]*entry
 	expiring expiring // the items that expire, the next one in front
 	bytes    int64
-	serial   int64 // the last version, and the last fence
-	changed  bool  // something was kept, at any time
-	dated    int64 // see base; 0: not yet
+	serial   int64              // the last version, and the last fence
+	changed  bool               // something was kept, at any time
+	dated    int64              // see base; 0: not yet
+	places   map[string]*places // of locks that somebody holds, by key
 	rates    map[string]int64
 	sweepAt  int64 // when to look for full ones among rates, at the earliest
 	topics   topics.Set[[]byte]
@@ -42,10 +44,16 @@ type Memory struct {
 type entry struct {
 	key     string
 	value   []byte
-	lock    bool // a lock: version is its fence, and value nil
+	lock    string // the key of the lock that it is a place of, and version its fence; "": a value
 	version int64
 	expires int64 // by Memory.now; 0: never
 	place   int   // in expiring, from 1; 0: it is not there
+}
+
+// places are those of a lock that are held.
+type places struct {
+	held    int
+	refused int64 // when somebody was refused one, by Memory.now; 0: nobody was since one was given back
 }
 
 // overhead is about what an entry takes beside its bytes.
@@ -53,7 +61,7 @@ const overhead = 160
 
 // NewMemory makes an engine that goes by a clock; nil is the system's.
 func NewMemory(c *clock.Clock, limits Limits) *Memory {
-	m := &Memory{clock: c, items: map[string]*entry{}, rates: map[string]int64{}, topics: topics.Set[[]byte]{Instant: true}}
+	m := &Memory{clock: c, items: map[string]*entry{}, places: map[string]*places{}, rates: map[string]int64{}, topics: topics.Set[[]byte]{Instant: true}}
 	m.epoch = c.Now()
 	m.serial = m.epoch.UnixMicro() // beyond those of an earlier process
 	m.SetLimits(limits)
@@ -92,11 +100,8 @@ func (m *Memory) begin(ctx context.Context, key string) error {
 	return nil
 }
 
-// find returns the entry of a key that has not expired. Locks have keys of their own.
-func (m *Memory) find(key string, lock bool) *entry {
-	if lock {
-		key = lockKey(key)
-	}
+// find returns the entry of a key that has not expired.
+func (m *Memory) find(key string) *entry {
 	e := m.items[key]
 	if e != nil && e.expires != 0 && e.expires <= m.now() {
 		m.drop(e)
@@ -105,14 +110,24 @@ func (m *Memory) find(key string, lock bool) *entry {
 	return e
 }
 
-// lockKey is no key that a value can have: it is too long, or begins with what none begins with.
-func lockKey(key string) string { return "\x00lock\x00" + key }
+// placeKey is the key of an entry that is a place of a lock, which is held with a fence.
+func placeKey(key string, fence int64) string {
+	return string(binary.BigEndian.AppendUint64([]byte("\x00place\x00"), uint64(fence))) + key
+}
 
 func (m *Memory) drop(e *entry) {
 	delete(m.items, e.key)
 	m.bytes -= int64(len(e.key) + len(e.value) + overhead)
 	if e.place > 0 {
 		heap.Remove(&m.expiring, e.place-1)
+	}
+	if e.lock == "" {
+		return
+	}
+	if p := m.places[e.lock]; p.held > 1 {
+		p.held--
+	} else {
+		delete(m.places, e.lock)
 	}
 }
 
@@ -172,11 +187,27 @@ func (m *Memory) Get(ctx context.Context, key string) (Item, bool, error) {
 		return Item{}, false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	if e == nil {
 		return Item{}, false, nil
 	}
 	return Item{bytes.Clone(e.value), e.version}, true, nil
+}
+
+// GetTTL implements Store.
+func (m *Memory) GetTTL(ctx context.Context, key string) (item Item, ttl time.Duration, ok bool, err error) {
+	if err := m.begin(ctx, key); err != nil {
+		return Item{}, 0, false, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(key)
+	if e == nil {
+		return Item{}, 0, false, nil
+	}
+	if ttl = Forever; e.expires != 0 {
+		ttl = time.Duration(e.expires - m.now())
+	}
+	return Item{bytes.Clone(e.value), e.version}, ttl, true, nil
 }
 
 // Set implements Store.
@@ -204,7 +235,7 @@ func (m *Memory) change(ctx context.Context, key string, value []byte, ttl time.
 		return 0, false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	if !may(e) {
 		return 0, false, nil
 	}
@@ -221,7 +252,7 @@ func (m *Memory) Delete(ctx context.Context, key string) (bool, error) {
 		return false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	if e != nil {
 		m.drop(e)
 	}
@@ -237,7 +268,7 @@ func (m *Memory) Incr(ctx context.Context, key string, by, init int64, ttl time.
 		return 0, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	n := init
 	if e != nil {
 		var ok bool
@@ -264,7 +295,7 @@ func (m *Memory) Expire(ctx context.Context, key string, ttl time.Duration) (boo
 		return false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	if e != nil {
 		m.live(e, ttl)
 	}
@@ -277,7 +308,7 @@ func (m *Memory) TTL(ctx context.Context, key string) (time.Duration, bool, erro
 		return 0, false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, false)
+	e := m.find(key)
 	switch {
 	case e == nil:
 		return 0, false, nil
@@ -298,7 +329,7 @@ func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]s
 	m.expire()
 	var keys []string
 	for key, e := range m.items {
-		if !e.lock && key > after && strings.HasPrefix(key, prefix) {
+		if e.lock == "" && key > after && strings.HasPrefix(key, prefix) {
 			keys = append(keys, key)
 		}
 	}
@@ -307,19 +338,27 @@ func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]s
 }
 
 // Lock implements Store.
-func (m *Memory) Lock(ctx context.Context, key string, ttl time.Duration) (int64, bool, error) {
+func (m *Memory) Lock(ctx context.Context, key string, n int, ttl time.Duration) (int64, bool, error) {
 	if err := m.begin(ctx, key); err != nil {
 		return 0, false, err
 	}
 	defer m.mu.Unlock()
-	if m.find(key, true) != nil {
+	m.expire()
+	p := m.places[key]
+	if p != nil && p.held >= n {
+		p.refused = m.now()
 		return 0, false, nil
 	}
-	e, err := m.put(nil, lockKey(key), nil, ttl)
+	e, err := m.put(nil, placeKey(key, m.serial+1), nil, ttl)
 	if err != nil {
 		return 0, false, err
 	}
-	e.lock = true
+	e.lock = key
+	if p == nil {
+		p = &places{}
+		m.places[key] = p
+	}
+	p.held++
 	return e.version, true, nil
 }
 
@@ -329,8 +368,8 @@ func (m *Memory) Extend(ctx context.Context, key string, fence int64, ttl time.D
 		return false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, true)
-	if e == nil || e.version != fence {
+	e := m.find(placeKey(key, fence))
+	if e == nil {
 		return false, nil
 	}
 	m.live(e, ttl)
@@ -338,17 +377,20 @@ func (m *Memory) Extend(ctx context.Context, key string, fence int64, ttl time.D
 }
 
 // Unlock implements Store.
-func (m *Memory) Unlock(ctx context.Context, key string, fence int64) (bool, error) {
+func (m *Memory) Unlock(ctx context.Context, key string, fence int64) (ok, wanted bool, err error) {
 	if err := m.begin(ctx, key); err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer m.mu.Unlock()
-	e := m.find(key, true)
-	if e == nil || e.version != fence {
-		return false, nil
+	e := m.find(placeKey(key, fence))
+	if e == nil {
+		return false, false, nil
 	}
+	p := m.places[key]
+	wanted = p.refused != 0 && m.now()-p.refused < int64(wantedFor)
+	p.refused = 0
 	m.drop(e)
-	return true, nil
+	return true, wanted, nil
 }
 
 // Publish implements Store.
@@ -397,6 +439,6 @@ func (m *Memory) Status() Status {
 func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.items, m.rates, m.expiring, m.bytes = map[string]*entry{}, map[string]int64{}, nil, 0
+	m.items, m.places, m.rates, m.expiring, m.bytes = map[string]*entry{}, map[string]*places{}, map[string]int64{}, nil, 0
 	return nil
 }

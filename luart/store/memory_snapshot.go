@@ -74,7 +74,7 @@ func (m *Memory) snapshot() memorySnapshot {
 	now, base := m.now(), m.base()
 	s := memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates))}
 	for _, e := range m.items {
-		if e.lock {
+		if e.lock != "" {
 			continue
 		}
 		item := entry{key: e.key, value: e.value, version: e.version} // values are not changed in place
@@ -149,6 +149,7 @@ func (m *Memory) Restore(data []byte, written time.Time) error {
 	}
 	heap.Init(&expires)
 	m.items, m.rates, m.bytes, m.expiring = items, rates, size, expires
+	m.places = map[string]*places{}
 	m.serial = max(m.serial, serial) // also where the clock was set back
 	m.changed = true
 	return nil
@@ -226,7 +227,10 @@ func (m *Memory) Largest(n int) []Share {
 	m.mu.Lock()
 	shares := map[string]*Share{}
 	for _, e := range m.items {
-		prefix := prefixOf(e.key)
+		prefix := ""
+		if e.lock == "" {
+			prefix = prefixOf(e.key)
+		}
 		s := shares[prefix]
 		if s == nil {
 			s = &Share{Prefix: prefix}
@@ -246,7 +250,7 @@ func (m *Memory) Largest(n int) []Share {
 	return list[:min(n, len(list))]
 }
 
-// prefixOf is a key up to its second ":", or all of it; of a lock nothing.
+// prefixOf is a key up to its second ":", or all of it.
 func prefixOf(key string) string {
 	first := strings.IndexByte(key, ':')
 	if first < 0 {

@@ -37,7 +37,7 @@ func TestMemorySnapshot(t *testing.T) {
 	version, _, _ := m.Set(ctx, "hour", []byte("1"), time.Hour, store.Always)
 	_, _, _ = m.Set(ctx, "minute", nil, time.Minute, store.Always)
 	_, _ = m.Incr(ctx, "n", 5, 0, store.Forever)
-	fence, _, _ := m.Lock(ctx, "l", time.Hour)
+	fence, _, _ := m.Lock(ctx, "l", 1, time.Hour)
 	_, _ = m.Take(ctx, "r", rate, 8, false)
 	was.Advance(time.Second, nil)
 	data := snapshotOf(t, m)
@@ -81,7 +81,7 @@ func TestMemorySnapshot(t *testing.T) {
 		if left, _, _ := next.TTL(ctx, "stays"); left != store.Forever {
 			t.Errorf("%s: %v", c.name, left)
 		}
-		got, ok, err := next.Lock(ctx, "l", time.Hour)
+		got, ok, err := next.Lock(ctx, "l", 1, time.Hour)
 		if !ok || got <= fence || err != nil {
 			t.Errorf("%s: a fence of %d after %d, %v %v", c.name, got, fence, ok, err)
 		}

@@ -32,7 +32,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if item, _, _ := m.Get(t.Context(), "9"); len(item.Value) != 10 {
 		t.Errorf("%d bytes are left", len(item.Value))
 	}
-	if _, _, err := m.Lock(t.Context(), "l", time.Second); !errors.Is(err, store.ErrFull) {
+	if _, _, err := m.Lock(t.Context(), "l", 1, time.Second); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a lock too many: %v", err)
 	}
 	c.Advance(time.Minute, nil)

@@ -99,19 +99,52 @@ func (r *Redis) Get(ctx context.Context, key string) (item Item, ok bool, err er
 	if err := checkKey(key); err != nil {
 		return Item{}, false, err
 	}
-	err = r.do(ctx, func(ctx context.Context, c rueidis.Client) error {
-		fields, err := c.Do(ctx, c.B().Hmget().Key(r.valueKey(key)).Field("v", "n").Build()).ToArray()
-		if err != nil || fields[0].IsNil() || fields[1].IsNil() {
-			return err
-		}
-		ok = true
-		if item.Value, err = fields[0].AsBytes(); err != nil {
-			return err
-		}
-		item.Version, err = fields[1].AsInt64()
+	err = r.do(ctx, func(ctx context.Context, c rueidis.Client) (err error) {
+		item, ok, err = readItem(c.Do(ctx, r.getItem(c, key)))
 		return err
 	})
 	return item, ok && err == nil, err
+}
+
+func (r *Redis) getItem(c rueidis.Client, key string) rueidis.Completed {
+	return c.B().Hmget().Key(r.valueKey(key)).Field("v", "n").Build()
+}
+
+// readItem reads the answer to getItem.
+func readItem(result rueidis.RedisResult) (item Item, ok bool, err error) {
+	fields, err := result.ToArray()
+	if err != nil || fields[0].IsNil() || fields[1].IsNil() {
+		return Item{}, false, err
+	}
+	if item.Value, err = fields[0].AsBytes(); err != nil {
+		return Item{}, false, err
+	}
+	item.Version, err = fields[1].AsInt64()
+	return item, true, err
+}
+
+// GetTTL implements Store. The time comes first: where the value is another one by then, it has longer
+// to live than is said.
+func (r *Redis) GetTTL(ctx context.Context, key string) (item Item, ttl time.Duration, ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return Item{}, 0, false, err
+	}
+	err = r.do(ctx, func(ctx context.Context, c rueidis.Client) error {
+		results := c.DoMulti(ctx, c.B().Pttl().Key(r.valueKey(key)).Build(), r.getItem(c, key))
+		ms, err := results[0].AsInt64()
+		if err != nil {
+			return err
+		}
+		if ttl = Forever; ms != -1 { // below 0: there was none
+			ttl = time.Duration(max(ms, 1)) * time.Millisecond
+		}
+		item, ok, err = readItem(results[1])
+		return err
+	})
+	if !ok || err != nil {
+		return Item{}, 0, false, err
+	}
+	return item, ttl, true, nil
 }
 
 // Set implements Store.

@@ -40,14 +40,14 @@ func (r *Redis) Give(ctx context.Context, key string, rate Rate, n int64) error 
 }
 
 // Lock implements Store.
-func (r *Redis) Lock(ctx context.Context, key string, ttl time.Duration) (fence int64, ok bool, err error) {
+func (r *Redis) Lock(ctx context.Context, key string, places int, ttl time.Duration) (fence int64, ok bool, err error) {
 	if err := checkKey(key); err != nil {
 		return 0, false, err
 	}
 	err = r.run(ctx, lockScript, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
 		fence, err = result.AsInt64()
 		return err
-	}, millis(ttl))
+	}, strconv.Itoa(places), millis(ttl))
 	return fence, fence != 0 && err == nil, err
 }
 
@@ -61,10 +61,17 @@ func (r *Redis) Extend(ctx context.Context, key string, fence int64, ttl time.Du
 }
 
 // Unlock implements Store.
-func (r *Redis) Unlock(ctx context.Context, key string, fence int64) (ok bool, err error) {
+func (r *Redis) Unlock(ctx context.Context, key string, fence int64) (ok, wanted bool, err error) {
 	if err := checkKey(key); err != nil {
-		return false, err
+		return false, false, err
 	}
-	err = r.run(ctx, extendScript, r.lockKey(key), asBool(&ok), strconv.FormatInt(fence, 10), "unlock")
-	return ok && err == nil, err
+	var done int64
+	err = r.run(ctx, unlockScript, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
+		done, err = result.AsInt64()
+		return err
+	}, strconv.FormatInt(fence, 10), strconv.FormatInt(wantedFor.Microseconds(), 10))
+	if err != nil {
+		return false, false, err
+	}
+	return done > 0, done == 2, nil
 }

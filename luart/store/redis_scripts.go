@@ -3,8 +3,8 @@ package store
 import "github.com/redis/rueidis"
 
 // What the server runs. Each script has one key, so that it goes to one server of a cluster. A value
-// is a hash of v, the value, and n, its version; a lock one of f, the last fence, and u, until
-// when it is held in microseconds.
+// is a hash of v, the value, and n, its version; a lock a sorted set of the fences of those who hold
+// a place, each with the microsecond until which it does, f with the last fence, and r with when somebody was refused, both negative.
 //
 // TIME is the server's clock. Numbers are doubles: microseconds are exact there, and times of
 // rates count from 2026, so that they have fractions.
@@ -17,6 +17,15 @@ local function live(ttl)
 	elseif ttl ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ttl) end
 end
 local function int(n) return string.format('%.0f', n + 0) end
+`
+
+const lockPrelude = `
+local function over(ttl) if ttl == 'forever' then return '+inf' end return int(now + ttl * 1000) end
+local function keep()
+	local latest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+	if latest == 'inf' then redis.call('PERSIST', KEYS[1])
+	else redis.call('PEXPIRE', KEYS[1], int(math.max(latest - now, 0) / 1000 + 86400000)) end
+end
 `
 
 var (
@@ -76,33 +85,31 @@ return 1`)
 
 	// The key of a lock stays for a day when it is free, so that fences go up also where the
 	// clock is set back.
-	lockScript = rueidis.NewLuaScript(prelude + `
-local old = redis.call('HMGET', KEYS[1], 'f', 'u')
-if old[1] then
-	if old[2] == 'forever' or tonumber(old[2]) > now then return 0 end
+	lockScript = rueidis.NewLuaScript(prelude + lockPrelude + `
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', int(now))
+if redis.call('ZCOUNT', KEYS[1], '(0', '+inf') >= tonumber(ARGV[1]) then
+	redis.call('ZADD', KEYS[1], int(-now), 'r')
+	return 0
 end
-local fence, ttl = now, ARGV[1]
-if old[1] then fence = math.max(now, old[1] + 1) end
-if ttl == 'forever' then
-	redis.call('HSET', KEYS[1], 'f', int(fence), 'u', ttl)
-	redis.call('PERSIST', KEYS[1])
-else
-	redis.call('HSET', KEYS[1], 'f', int(fence), 'u', int(now + ttl * 1000))
-	redis.call('PEXPIRE', KEYS[1], int(ttl + 86400000))
-end
+local fence, last = now, redis.call('ZSCORE', KEYS[1], 'f')
+if last then fence = math.max(now, 1 - last) end
+redis.call('ZADD', KEYS[1], int(-fence), 'f', over(ARGV[2]), int(fence))
+keep()
 return int(fence)`)
 
-	extendScript = rueidis.NewLuaScript(prelude + `
-local old, ttl = redis.call('HMGET', KEYS[1], 'f', 'u'), ARGV[2]
-if not old[1] or old[1] ~= ARGV[1] then return 0 end
-if old[2] ~= 'forever' and tonumber(old[2]) <= now then return 0 end
-if ttl == 'forever' then
-	redis.call('HSET', KEYS[1], 'u', ttl)
-	redis.call('PERSIST', KEYS[1])
-	return 1
-end
-if ttl == 'unlock' then ttl = 0 end
-redis.call('HSET', KEYS[1], 'u', int(now + ttl * 1000))
-redis.call('PEXPIRE', KEYS[1], int(ttl + 86400000))
+	extendScript = rueidis.NewLuaScript(prelude + lockPrelude + `
+local old = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not old or old ~= 'inf' and tonumber(old) <= now then return 0 end
+redis.call('ZADD', KEYS[1], over(ARGV[2]), ARGV[1])
+keep()
+return 1`)
+
+	unlockScript = rueidis.NewLuaScript(prelude + lockPrelude + `
+local old = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not old or old ~= 'inf' and tonumber(old) <= now then return 0 end
+local refused = redis.call('ZSCORE', KEYS[1], 'r')
+redis.call('ZREM', KEYS[1], ARGV[1], 'r')
+keep()
+if refused and math.abs(now + refused) < tonumber(ARGV[2]) then return 2 end
 return 1`)
 )

@@ -70,13 +70,13 @@ func TestRedisSentinel(t *testing.T) {
 	})
 	o.Prefix, o.Timeout = "failover:", 200*time.Millisecond
 	s := newRedis(t, o)
-	fence, ok, err := s.Lock(t.Context(), "l", time.Millisecond)
+	fence, ok, err := s.Lock(t.Context(), "l", 1, time.Millisecond)
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	master.Kill()
 	eventually(t, "lock", func(ctx context.Context) error {
-		next, ok, err := s.Lock(ctx, "l", time.Millisecond)
+		next, ok, err := s.Lock(ctx, "l", 1, time.Millisecond)
 		if ok && next <= fence {
 			t.Fatalf("fence %d after %d", next, fence)
 		}

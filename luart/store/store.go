@@ -100,6 +100,9 @@ type Store interface {
 	// Get returns the value of a key; ok is false where there is none.
 	Get(ctx context.Context, key string) (item Item, ok bool, err error)
 
+	// GetTTL is Get, and how long the value has to live, or had just before.
+	GetTTL(ctx context.Context, key string) (item Item, ttl time.Duration, ok bool, err error)
+
 	// Set gives a key a value, and returns its new version; ok is false where only forbids it.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration, only Only) (version int64, ok bool, err error)
 
@@ -130,16 +133,18 @@ type Store interface {
 	// Give gives back what Take has granted and nobody has used.
 	Give(ctx context.Context, key string, r Rate, n int64) error
 
-	// Lock takes a lock for ttl, if it is free. Fence is a number larger than that of anybody who
-	// has had it before: who writes elsewhere under the lock sends it along, and the other
-	// side refuses smaller ones.
-	Lock(ctx context.Context, key string, ttl time.Duration) (fence int64, ok bool, err error)
+	// Lock takes one of the places of a lock for ttl, if one is free. Fence is a number larger than
+	// that of anybody who has had one before: who writes elsewhere under the lock sends it along,
+	// and the other side refuses smaller ones. Who asks says how many places there are: with
+	// fewer than are held nobody gets one.
+	Lock(ctx context.Context, key string, places int, ttl time.Duration) (fence int64, ok bool, err error)
 
-	// Extend gives a lock ttl from now; ok is false where it is not held with this fence any more.
+	// Extend gives a place ttl from now; ok is false where it is not held with this fence any more.
 	Extend(ctx context.Context, key string, fence int64, ttl time.Duration) (ok bool, err error)
 
-	// Unlock gives a lock back; ok is false where it is not held with this fence any more.
-	Unlock(ctx context.Context, key string, fence int64) (ok bool, err error)
+	// Unlock gives a place back; ok is false where it is not held with this fence any more. wanted
+	// says that somebody was refused one within the last second, and may ask again.
+	Unlock(ctx context.Context, key string, fence int64) (ok, wanted bool, err error)
 
 	// Publish sends a message to all who have subscribed to the topic, here and elsewhere.
 	// Nobody keeps it: who subscribes later, or has lost the connection, does not get it.
@@ -225,6 +230,9 @@ func checkValue(value []byte) error {
 	}
 	return nil
 }
+
+// wantedFor is for how long who was refused a lock is taken to want it still.
+const wantedFor = time.Second
 
 // whole rounds a time to live up to milliseconds.
 func whole(ttl time.Duration) time.Duration {

@@ -54,7 +54,7 @@ func lock(L *lua.LState) int {
 		var fence int64
 		var ok bool
 		err := s.call(L, "lock", func(ctx context.Context) (err error) {
-			fence, ok, err = s.engine.Lock(ctx, key, ttl)
+			fence, ok, err = s.engine.Lock(ctx, key, 1, ttl)
 			if err == nil && ok && ctx.Err() != nil { // whoever asked does not get it
 				s.unlock(key, fence)
 			}
@@ -91,7 +91,7 @@ func (h *held) drop() {
 
 // unlock gives a lock back that no script has. The engine's timeout ends it; then the lock's does.
 func (s *store) unlock(key string, fence int64) {
-	_, _ = s.engine.Unlock(context.Background(), key, fence)
+	_, _, _ = s.engine.Unlock(context.Background(), key, fence)
 }
 
 // lockMethods are those of what s:lock returns.
@@ -100,7 +100,10 @@ var lockMethods = map[string]lua.LGFunction{
 	"unlock": func(L *lua.LState) int {
 		h := luaval.CheckSelf[*held](L, "lock", "l:unlock()")
 		h.by.Forget(h)
-		return h.s.ask(L, "unlock", func(ctx context.Context) (bool, error) { return h.s.engine.Unlock(ctx, h.key, h.fence) })
+		return h.s.ask(L, "unlock", func(ctx context.Context) (bool, error) {
+			ok, _, err := h.s.engine.Unlock(ctx, h.key, h.fence)
+			return ok, err
+		})
 	},
 
 	// l:extend(seconds): true, or false where the time was over before.

@@ -28,6 +28,7 @@ func Run(t *testing.T, make func(t *testing.T) store.Store) {
 		{"list", list},
 		{"rates", rates},
 		{"locks", locks},
+		{"places", places},
 		{"messages", messages},
 		{"contexts", contexts},
 		{"one counts", oneCounts},
@@ -80,6 +81,15 @@ func get(t *testing.T, s store.Store, key string) string {
 		return "(none)"
 	}
 	return string(item.Value)
+}
+
+func unlock(t *testing.T, s store.Store, key string, fence int64) bool {
+	t.Helper()
+	ok, _, err := s.Unlock(ctx, key, fence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
 }
 
 func expect[T comparable](t *testing.T, what string, got, want T) {
@@ -170,6 +180,11 @@ func expiry(t *testing.T, s store.Store) {
 		d, ok, err := s.TTL(ctx, key)
 		if err != nil {
 			t.Fatal(err)
+		}
+		item, same, there, err := s.GetTTL(ctx, key)
+		if now, _, _ := s.Get(ctx, key); err != nil || there != ok || there && (d == store.Forever) != (same == store.Forever) ||
+			d-same > time.Minute || same > d || item.Version != now.Version || string(item.Value) != string(now.Value) {
+			t.Errorf("GetTTL of %s: %+v %s %v %v, not %s", key, item, same, there, err, d)
 		}
 		if !ok {
 			return -1
@@ -270,13 +285,13 @@ func keys(t *testing.T, s store.Store) {
 		if _, err := s.Take(ctx, key, store.Rate{Count: 1, Per: time.Second, Burst: 1}, 1, false); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(key))
 		}
-		if _, _, err := s.Lock(ctx, key, time.Second); err == nil {
+		if _, _, err := s.Lock(ctx, key, 1, time.Second); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(key))
 		}
 	}
 	// Values, locks and rates are apart.
 	set(t, s, "same", "v", store.Forever, store.Always)
-	if _, ok, err := s.Lock(ctx, "same", time.Hour); !ok || err != nil {
+	if _, ok, err := s.Lock(ctx, "same", 1, time.Hour); !ok || err != nil {
 		t.Error(ok, err)
 	}
 	if taken, err := s.Take(ctx, "same", store.Rate{Count: 1, Per: time.Second, Burst: 1}, 1, false); taken.Granted != 1 || err != nil {
@@ -293,7 +308,7 @@ func list(t *testing.T, s store.Store) {
 	for _, key := range append([]string{"a", "ab", "b*01", "\xff"}, all...) {
 		set(t, s, key, "v", store.Forever, store.Always)
 	}
-	if _, _, err := s.Lock(ctx, "a*lock", time.Hour); err != nil {
+	if _, _, err := s.Lock(ctx, "a*lock", 1, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	set(t, s, "a*99", "v", time.Millisecond, store.Always)
@@ -384,7 +399,7 @@ func rates(t *testing.T, s store.Store) {
 func locks(t *testing.T, s store.Store) {
 	lock := func(ttl time.Duration) (int64, bool) {
 		t.Helper()
-		fence, ok, err := s.Lock(ctx, "l", ttl)
+		fence, ok, err := s.Lock(ctx, "l", 1, ttl)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -394,9 +409,9 @@ func locks(t *testing.T, s store.Store) {
 	expect(t, "free", ok, true)
 	_, ok = lock(time.Hour)
 	expect(t, "taken", ok, false)
-	expect(t, "another's unlock", must[bool](t)(s.Unlock(ctx, "l", first-1)), false)
-	expect(t, "unlock", must[bool](t)(s.Unlock(ctx, "l", first)), true)
-	expect(t, "unlock again", must[bool](t)(s.Unlock(ctx, "l", first)), false)
+	expect(t, "another's unlock", unlock(t, s, "l", first-1), false)
+	expect(t, "unlock", unlock(t, s, "l", first), true)
+	expect(t, "unlock again", unlock(t, s, "l", first), false)
 	second, ok := lock(20 * time.Millisecond)
 	expect(t, "free again", ok, true)
 	if second <= first {
@@ -407,17 +422,71 @@ func locks(t *testing.T, s store.Store) {
 	if third <= second {
 		t.Errorf("fence %d after %d", third, second)
 	}
-	expect(t, "the second has lost it", must[bool](t)(s.Unlock(ctx, "l", second)), false)
+	expect(t, "the second has lost it", unlock(t, s, "l", second), false)
 	expect(t, "and does not extend it", must[bool](t)(s.Extend(ctx, "l", second, time.Hour)), false)
 	if must[bool](t)(s.Extend(ctx, "l", third, time.Hour)) { // else the machine was too slow
 		_, ok = lock(time.Hour)
 		expect(t, "extended", ok, false)
-		expect(t, "unlocked", must[bool](t)(s.Unlock(ctx, "l", third)), true)
+		expect(t, "unlocked", unlock(t, s, "l", third), true)
 	}
-	fence, ok := lock(store.Forever)
+	fence, _ := lock(time.Hour)
+	if ok, wanted, err := s.Unlock(ctx, "l", fence); !ok || wanted || err != nil {
+		t.Errorf("nobody was refused: %v %v %v", ok, wanted, err)
+	}
+	await(t, "who was refused is told of", func() bool { // within a second, if the machine is not too slow
+		fence, _ := lock(time.Hour)
+		_, _ = lock(time.Hour)
+		ok, wanted, err := s.Unlock(ctx, "l", fence)
+		return ok && wanted && err == nil
+	})
+	fence, ok = lock(store.Forever)
 	expect(t, "forever", ok, true)
 	expect(t, "extended for a moment", must[bool](t)(s.Extend(ctx, "l", fence, time.Millisecond)), true)
 	await(t, "it expires", func() bool { _, ok = lock(store.Forever); return ok })
+}
+
+// A lock with places has as many holders, each with a fence and a time of its own.
+func places(t *testing.T, s store.Store) {
+	var last int64
+	lock := func(places int, ttl time.Duration) (int64, bool) {
+		t.Helper()
+		fence, ok, err := s.Lock(ctx, "p", places, ttl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok && fence <= last {
+			t.Errorf("fence %d after %d", fence, last)
+		}
+		last = max(last, fence)
+		return fence, ok
+	}
+	a, _ := lock(3, time.Hour)
+	b, _ := lock(3, store.Forever)
+	c, ok := lock(3, time.Hour)
+	expect(t, "third", ok, true)
+	_, ok = lock(3, time.Hour)
+	expect(t, "fourth", ok, false)
+	expect(t, "unlock", unlock(t, s, "p", b), true)
+	expect(t, "unlock again", unlock(t, s, "p", b), false)
+	_, ok = lock(2, time.Hour)
+	expect(t, "as many as are held", ok, false)
+	d, ok := lock(3, 20*time.Millisecond)
+	expect(t, "freed", ok, true)
+	await(t, "it expires", func() bool { d, ok = lock(3, time.Hour); return ok })
+	_, ok = lock(3, time.Hour)
+	expect(t, "all are held", ok, false)
+	expect(t, "extend", must[bool](t)(s.Extend(ctx, "p", a, time.Millisecond)), true)
+	await(t, "it expires", func() bool { b, ok = lock(3, time.Hour); return ok })
+	expect(t, "extend what is over", must[bool](t)(s.Extend(ctx, "p", a, time.Hour)), false)
+	for _, fence := range []int64{b, c, d} {
+		expect(t, "unlock", unlock(t, s, "p", fence), true)
+	}
+	_, ok = lock(1, time.Hour)
+	expect(t, "all are free", ok, true)
+	_, ok = lock(1, time.Hour)
+	expect(t, "a place of one", ok, false)
+	_, ok = lock(2, time.Hour)
+	expect(t, "one more place", ok, true)
 }
 
 func messages(t *testing.T, s store.Store) {
@@ -478,7 +547,7 @@ func contexts(t *testing.T, s store.Store) {
 		"set":     func() error { _, _, err := s.Set(over, "k", nil, store.Forever, store.Always); return err },
 		"incr":    func() error { _, err := s.Incr(over, "k", 1, 0, store.Forever); return err },
 		"list":    func() error { _, err := s.List(over, "", "", 1); return err },
-		"lock":    func() error { _, _, err := s.Lock(over, "k", time.Second); return err },
+		"lock":    func() error { _, _, err := s.Lock(over, "k", 1, time.Second); return err },
 		"publish": func() error { return s.Publish(over, "t", nil) },
 		"take": func() error {
 			_, err := s.Take(over, "k", store.Rate{Count: 1, Per: time.Second, Burst: 1}, 1, false)

@@ -49,7 +49,7 @@ func oneHolds(t *testing.T, s store.Store) {
 	var holders, done int
 	together(8, func(int) {
 		for {
-			fence, ok, err := s.Lock(ctx, "l", time.Hour)
+			fence, ok, err := s.Lock(ctx, "l", 1, time.Hour)
 			if err != nil {
 				t.Error(err)
 				return
@@ -70,7 +70,7 @@ func oneHolds(t *testing.T, s store.Store) {
 			mu.Lock()
 			holders--
 			mu.Unlock()
-			if ok, err := s.Unlock(ctx, "l", fence); !ok || err != nil {
+			if ok, _, err := s.Unlock(ctx, "l", fence); !ok || err != nil {
 				t.Errorf("unlock: %v %v", ok, err)
 			}
 			if over {
