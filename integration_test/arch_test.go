@@ -79,7 +79,7 @@ luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/redis (lua more): luart/lib luart/lib/subscription luart/luaval luart/outbound luart/redis
 luart/lib/session (lua more): luart/cookie luart/lib luart/lib/store luart/luaval luart/session luart/store
-luart/lib/shared (lua more): luart/lib luart/luaval
+luart/lib/shared (lua more): luart/lib luart/lib/store luart/luaval luart/sharedlock luart/store
 luart/lib/store (lua): luart/lib luart/lib/subscription luart/luaval luart/state luart/store
 luart/lib/subscription (lua): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
@@ -104,6 +104,7 @@ luart/reqbody: luart/clock
 luart/route:
 luart/schema (lua): luart/luaval
 luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/outbound
+luart/sharedlock: luart/store
 luart/spelling:
 luart/session:
 luart/state (lua): luart/glua luart/luaval
