@@ -45,6 +45,8 @@ var optionCalls = map[string]string{
 	"store:list":              `rover.store("s"):list("", T)`,
 	"store:take":              `rover.store("s"):take("k", T)`,
 	"store:lock":              `rover.store("s"):lock("k", T)`,
+	"rover.lock":              `rover.lock("l", T)`,
+	"rover.semaphore":         `rover.semaphore("s", 1, T)`,
 	"rover.server":            "", // while the script loads: TestServerOptionUnknown
 	"node.limit":              "", // likewise: TestLimitMistakes
 	"node.concurrency":        "", // likewise: TestConcurrencyMistakes

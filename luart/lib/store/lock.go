@@ -51,15 +51,7 @@ func lock(L *lua.LState) int {
 	}
 	began, pause := s.vm.Clock().Now(), minLockPause
 	for {
-		var fence int64
-		var ok bool
-		err := s.call(L, "lock", func(ctx context.Context) (err error) {
-			fence, ok, err = s.engine.Lock(ctx, key, 1, ttl)
-			if err == nil && ok && ctx.Err() != nil { // whoever asked does not get it
-				s.unlock(key, fence)
-			}
-			return err
-		})
+		fence, ok, err := s.tryLock(L, key, ttl)
 		switch left := wait - s.vm.Clock().Since(began); {
 		case err != nil:
 			return failed(L, err)
@@ -80,12 +72,31 @@ func lock(L *lua.LState) int {
 	}
 }
 
+// tryLock asks for a lock. Where its caller must not wait any longer it raises, and the lock is given back.
+func (s *store) tryLock(L *lua.LState, key string, ttl time.Duration) (fence int64, ok bool, err error) {
+	returned := false
+	defer func() {
+		if !returned && ok {
+			s.drop(key, fence)
+		}
+	}()
+	err = s.call(L, "lock", func(ctx context.Context) (err error) {
+		// Not interrupted: the server might give a lock that nobody knows of.
+		fence, ok, err = s.engine.Lock(context.WithoutCancel(ctx), key, 1, ttl)
+		return err
+	})
+	returned = true
+	return fence, ok, err
+}
+
 // drop gives the lock back at the end of its caller, without a wait for it.
-func (h *held) drop() {
-	if h.s.engine.Local() {
-		h.s.unlock(h.key, h.fence)
+func (h *held) drop() { h.s.drop(h.key, h.fence) }
+
+func (s *store) drop(key string, fence int64) {
+	if s.engine.Local() {
+		s.unlock(key, fence)
 	} else {
-		h.s.vm.Go(func() { h.s.unlock(h.key, h.fence) })
+		s.vm.Go(func() { s.unlock(key, fence) })
 	}
 }
 
