@@ -105,8 +105,8 @@ func printSaved(what string, s *scripts.SavedStatus, row func(name, format strin
 	} else {
 		row("", "%s in the storage", s.Folder)
 	}
-	for _, key := range s.SetAside {
-		row("set aside", "%s", key)
+	for _, place := range s.SetAside {
+		row("set aside", "%s", place)
 	}
 	if e := s.LastError; e != nil {
 		row("not saved", "%s: %s", e.At.Format(time.DateTime), e.Message)

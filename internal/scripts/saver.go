@@ -299,14 +299,15 @@ func (s *saver) open(ctx context.Context, config *restored) error {
 	}
 	aside, err := s.slots.SetAside(ctx)
 	for _, a := range aside {
+		from, to := placeOf(config.storage, a.From), placeOf(config.storage, a.To)
 		level := zap.ErrorLevel
 		if errors.Is(a.Reason, errRanAlready) {
 			level = zap.WarnLevel
 		}
 		s.logger.Log(level, "a snapshot of "+s.of.name+" was not restored, and has been set aside",
-			zap.String("vm", s.vm.Name), zap.String("snapshot", a.From), zap.String("kept_as", a.To), zap.Error(a.Reason),
-			zap.String("hint", "it stays until you delete it; to begin with it, stop Caddy, delete the keys a and b beside it in the storage, and copy it to a"))
-		s.update(func(status *SavedStatus) { status.SetAside = append(status.SetAside, a.To) })
+			zap.String("vm", s.vm.Name), zap.String("snapshot", from), zap.String("kept_as", to), zap.Error(a.Reason),
+			zap.String("hint", "it stays until you delete it; to begin with it, stop Caddy, delete a and b beside it, and copy it to a"))
+		s.update(func(status *SavedStatus) { status.SetAside = append(status.SetAside, to) })
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/persist"
 )
 
 const (
@@ -45,7 +46,7 @@ type SavedStatus struct {
 
 	Writes PersistWrites `json:"writes"`
 
-	// Keys to which something was copied so that it does not get lost.
+	// Where something was copied to so that it does not get lost: files, or keys, as Folder.
 	SetAside []string `json:"set_aside,omitempty"`
 
 	// Why the last attempt to save has failed; nil if it has not.
@@ -169,13 +170,19 @@ func (s *Set) persistStatus() *PersistStatus {
 			return nil
 		}
 		*of = saver.readStatus()
-		if disk, ok := s.persist.storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
-			if folder, err := filepath.Abs(disk.Filename(of.Folder)); err == nil {
-				of.Folder = folder
-			}
-		}
+		of.Folder = placeOf(s.persist.storage, of.Folder)
 	}
 	return status
+}
+
+// placeOf returns where a storage has a key: a file, or the key where the storage has no files.
+func placeOf(storage persist.Storage, key string) string {
+	if disk, ok := storage.(interface{ Filename(key string) string }); ok { // certmagic.FileStorage
+		if path, err := filepath.Abs(disk.Filename(key)); err == nil {
+			return path
+		}
+	}
+	return key
 }
 
 // readStatus returns the status. Any goroutine may call it.
