@@ -14,21 +14,32 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/html"
+	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
+	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
+	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	roverredis "github.com/caddy-rover/rover/luart/lib/redis"
 	"github.com/caddy-rover/rover/luart/lib/shared"
+	roverstore "github.com/caddy-rover/rover/luart/lib/store"
+	"github.com/caddy-rover/rover/luart/lib/subscription"
+	roverurl "github.com/caddy-rover/rover/luart/lib/url"
+	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
+	"github.com/caddy-rover/rover/luart/schema"
+	"github.com/caddy-rover/rover/luart/session"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	"github.com/caddy-rover/rover/luart/store"
 	"github.com/caddy-rover/rover/luart/store/storetest"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
@@ -104,6 +115,13 @@ func TestLimitsPage(t *testing.T) {
 	}{
 		{"growth of the heap", []string{mib(defaultGrowth)}},
 		{"parameters of a query", []string{count(urltext.MaxPairs)}},
+		{"values of a query that `rover.url`", []string{count(roverurl.MaxPairs)}},
+		{"faults that the answer of", []string{count(schema.MaxFaults)}},
+		{"times that a script passes one request on", []string{count(maxHandovers)}},
+		{"filters of one response", []string{count(maxFilters)}},
+		{"bytes that a match of `res:replace`", []string{kib(bodyfilter.DefaultWindow), mib(maxReplaceWindow)}},
+		{"layers of `Content-Encoding`", []string{count(bodyfilter.MaxCodings)}},
+		{"headers in one table", []string{count(luaval.MaxHeaders)}},
 		{"background tasks that run or wait", []string{count(maxTasks)}},
 		{"armed timers", []string{count(maxTimers)}},
 		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},
@@ -113,6 +131,27 @@ func TestLimitsPage(t *testing.T) {
 		{"line of a stream", []string{mib(roverhttp.DefaultLineBytes), mib(luaval.MaxStringBytes)}},
 		{"answer of [`rover.redis`]", []string{mib(roverredis.MaxReply)}},
 		{"servers of `rover.redis`", []string{count(roverredis.MaxServers)}},
+		{"arguments of a call of `rover.redis`", []string{mib(roverredis.MaxArgs), count(roverredis.MaxCommands)}},
+		{"calls of `rover.redis` that wait", []string{count(roverredis.MaxOwn)}},
+		{"channels of one `subscribe`", []string{count(roverredis.MaxChannels)}},
+		{"keys of a store in the VM", []string{count(store.DefaultItems), mib(store.DefaultBytes)}},
+		{"one value or message of a store", []string{mib(store.MaxValue)}},
+		{"a key of a store", []string{fmt.Sprintf("%d bytes", roverstore.MaxKey), count(roverstore.MaxList)}},
+		{"messages that a subscription keeps", []string{count(subscription.MaxMessages), mib(subscription.MaxMessageBytes)}},
+		{"a session ", []string{kib(session.MaxBytes)}},
+		{"a sealed session", []string{count(session.MaxKeys)}},
+		{"answers that [`api.idempotent`]", []string{
+			count(store.DefaultItems), mib(store.DefaultBytes), mib(idempotency.MaxAnswer), fmt.Sprintf("%d bytes", maxIdempotencyKey),
+		}},
+		{"keys of a [limit]", []string{count(store.DefaultRates)}},
+		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
+		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
+		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},
+		{"metrics of the scripts of a VM", []string{count(metrics.MaxMetrics), count(metrics.MaxLabels), count(metrics.MaxBuckets)}},
+		{"combinations of label values", []string{count(metrics.MaxSeries)}},
+		{"a value of a label", []string{fmt.Sprintf("%d bytes", metrics.MaxLabelBytes)}},
+		{"what one [`eval`]", []string{kib(maxEvalBytes), count(maxPrinted)}},
+		{"script errors that `GET /rover/errors`", []string{count(maxRecentErrors)}},
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxCodings are undone at most. Servers apply one, sometimes two by mistake; each costs a window of memory.
-const maxCodings = 3
+// MaxCodings are undone at most. Servers apply one, sometimes two by mistake; each costs a window of memory.
+const MaxCodings = 3
 
 // codings are the content codings that can be decoded, as they are written in place of a *.
 var codings = []string{"gzip", "br", "zstd", "deflate"}
@@ -38,8 +38,8 @@ func parseCodings(contentEncoding string) ([]string, error) {
 		case !slices.Contains(codings, name):
 			return nil, fmt.Errorf("content coding %q cannot be decoded: %s can", name, strings.Join(codings, ", "))
 		}
-		if list = append(list, name); len(list) > maxCodings {
-			return nil, fmt.Errorf("content coding %q has more than %d layers", contentEncoding, maxCodings)
+		if list = append(list, name); len(list) > MaxCodings {
+			return nil, fmt.Errorf("content coding %q has more than %d layers", contentEncoding, MaxCodings)
 		}
 	}
 	return list, nil

@@ -21,8 +21,8 @@ func CheckHeaders(L *lua.LState, t *lua.LTable) http.Header {
 	return h
 }
 
-// maxHeaders of a table are read where nothing bounds the time that takes.
-const maxHeaders = 1000
+// MaxHeaders of a table are read where nothing bounds the time that takes.
+const MaxHeaders = 1000
 
 // Headers is CheckHeaders where nothing can be raised: the headers of an error that has been.
 func Headers(t *lua.LTable) (http.Header, error) {
@@ -32,8 +32,8 @@ func Headers(t *lua.LTable) (http.Header, error) {
 		if err := addHeader(h, lua.LVAsString(k), v, func() { n++ }); err != nil {
 			return nil, err
 		}
-		if n > maxHeaders {
-			return nil, fmt.Errorf("more than %d headers", maxHeaders)
+		if n > MaxHeaders {
+			return nil, fmt.Errorf("more than %d headers", MaxHeaders)
 		}
 	}
 	return h, nil
@@ -57,7 +57,7 @@ func addHeader(h http.Header, name string, v lua.LValue, look func()) error {
 	if !isList {
 		return add(v)
 	}
-	for i, n := 1, min(list.Len(), maxHeaders+1); i <= n; i++ {
+	for i, n := 1, min(list.Len(), MaxHeaders+1); i <= n; i++ {
 		if err := add(list.RawGetInt(i)); err != nil {
 			return err
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// maxFaults of one value are named, the others counted: a client that sends a thousand wrong
+// MaxFaults of one value are named, the others counted: a client that sends a thousand wrong
 // items gets no answer that is longer than what it sent.
-const maxFaults = 100
+const MaxFaults = 100
 
 // Fault is one thing that is wrong with a value.
 type Fault struct {
@@ -24,7 +24,7 @@ type Fault struct {
 
 // Faults is what is wrong with a value: at least one thing.
 type Faults struct {
-	List []Fault // in the order of the schema's names; maxFaults at most
+	List []Fault // in the order of the schema's names; MaxFaults at most
 
 	what  string // the value's name
 	count int    // of all
@@ -33,7 +33,7 @@ type Faults struct {
 
 // add notes a fault at a place. says follows its name in a sentence, message stands alone.
 func (f *Faults) add(at *place, kind, says, message string) {
-	if f.count++; f.count > maxFaults {
+	if f.count++; f.count > MaxFaults {
 		return
 	}
 	if f.count == 1 {

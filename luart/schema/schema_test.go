@@ -143,11 +143,11 @@ func TestCheckExtra(t *testing.T) {
 func TestManyFaults(t *testing.T) {
 	L := newState(t)
 	list := L.CreateTable(0, 0)
-	for range maxFaults + 23 {
+	for range MaxFaults + 23 {
 		list.Append(lua.LTrue)
 	}
 	_, faults := Check(L, "request body", eval(t, L, `{ "string" }`), list, Strip)
-	if got := len(faults.List); got != maxFaults {
+	if got := len(faults.List); got != MaxFaults {
 		t.Errorf("%d faults are named", got)
 	}
 	if got, want := faults.Message(), "Field '[1]' must be a string, got boolean, and 122 more"; got != want {

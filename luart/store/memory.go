@@ -14,12 +14,19 @@ import (
 	"github.com/caddy-rover/rover/luart/topics"
 )
 
-// Limits bound what a Memory keeps.
+// Limits bound what a Memory keeps. What is 0 is the default.
 type Limits struct {
-	Items int   // keys with values and locks; 0: 100,000
-	Bytes int64 // of keys and values; 0: 64 MiB
-	Rates int   // keys that something was taken from and that are not full again; 0: 100,000
+	Items int   // keys with values and locks
+	Bytes int64 // of keys and values
+	Rates int   // keys that something was taken from and that are not full again
 }
+
+// The defaults of Limits.
+const (
+	DefaultItems = 100_000
+	DefaultBytes = 64 << 20
+	DefaultRates = 100_000
+)
 
 // Memory is the engine inside the process.
 type Memory struct {
@@ -71,13 +78,13 @@ func NewMemory(c *clock.Clock, limits Limits) *Memory {
 // SetLimits changes the limits. What is there stays.
 func (m *Memory) SetLimits(l Limits) {
 	if l.Items == 0 {
-		l.Items = 100_000
+		l.Items = DefaultItems
 	}
 	if l.Bytes == 0 {
-		l.Bytes = 64 << 20
+		l.Bytes = DefaultBytes
 	}
 	if l.Rates == 0 {
-		l.Rates = 100_000
+		l.Rates = DefaultRates
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -39,15 +39,17 @@ const (
 	// prefix begins the names of metrics where they are read.
 	prefix = "rover_"
 
-	maxMetrics = 200
-	maxLabels  = 10
+	// MaxMetrics are those of a VM; MaxLabels those of a metric.
+	MaxMetrics = 200
+	MaxLabels  = 10
 
 	// MaxSeries are the combinations of label values that a VM's metrics have together. Values
 	// that come from requests are without end, and each combination stays.
 	MaxSeries = 10_000
 
-	maxLabelBytes = 128
-	maxBuckets    = 64
+	// MaxLabelBytes bounds a value of a label; MaxBuckets the buckets of a histogram.
+	MaxLabelBytes = 128
+	MaxBuckets    = 64
 )
 
 var (
@@ -150,8 +152,8 @@ func (s *state) define(L *lua.LState, scope *lib.Scope, kind string) int {
 	case was != nil && (was.by == m.by || was.script != m.script):
 		L.RaiseError("rover.metrics.%s: %q is a %s with labels {%s} at %s, it cannot be a %s with labels {%s} here",
 			kind, m.name, was.kind, strings.Join(was.labels, ", "), was.where, kind, strings.Join(m.labels, ", "))
-	case was == nil && len(s.byName) >= maxMetrics:
-		L.RaiseError("rover.metrics.%s: there are %d metrics, the limit; labels tell cases apart, not names", kind, maxMetrics)
+	case was == nil && len(s.byName) >= MaxMetrics:
+		L.RaiseError("rover.metrics.%s: there are %d metrics, the limit; labels tell cases apart, not names", kind, MaxMetrics)
 	default:
 		if was != nil {
 			s.series -= len(was.series)
@@ -192,8 +194,8 @@ func (m *metric) readOptions(L *lua.LState, t *lua.LTable) {
 }
 
 func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
-	if n := t.Len(); n > maxLabels {
-		luaval.ArgError(L, 2, fmt.Sprintf("%d labels, the limit is %d", n, maxLabels))
+	if n := t.Len(); n > MaxLabels {
+		luaval.ArgError(L, 2, fmt.Sprintf("%d labels, the limit is %d", n, MaxLabels))
 	}
 	for i := 1; i <= t.Len(); i++ {
 		name, ok := t.RawGetInt(i).(lua.LString)
@@ -211,8 +213,8 @@ func checkLabels(L *lua.LState, t *lua.LTable) (labels []string) {
 }
 
 func checkBuckets(L *lua.LState, t *lua.LTable) (buckets []float64) {
-	if n := t.Len(); n == 0 || n > maxBuckets {
-		luaval.ArgError(L, 2, fmt.Sprintf("buckets: 1 to %d expected, got %d", maxBuckets, n))
+	if n := t.Len(); n == 0 || n > MaxBuckets {
+		luaval.ArgError(L, 2, fmt.Sprintf("buckets: 1 to %d expected, got %d", MaxBuckets, n))
 	}
 	for i := 1; i <= t.Len(); i++ {
 		n, ok := t.RawGetInt(i).(lua.LNumber)
@@ -283,7 +285,7 @@ func (s *state) one(L *lua.LState, m *metric, n int) prometheus.Metric {
 	return one
 }
 
-// labelValue returns v as a label: valid UTF-8 of at most maxLabelBytes.
+// labelValue returns v as a label: valid UTF-8 of at most MaxLabelBytes.
 func labelValue(L *lua.LState, n int, m *metric, i int, v lua.LValue) string {
 	switch v.(type) {
 	case lua.LString, lua.LNumber, lua.LBool:
@@ -291,10 +293,10 @@ func labelValue(L *lua.LState, n int, m *metric, i int, v lua.LValue) string {
 		luaval.ArgError(L, n, fmt.Sprintf("label %s of %s: a string, number or boolean expected, got %s", m.labels[i], m.name, luaval.TypeName(v)))
 	}
 	text := strings.ToValidUTF8(v.String(), "\uFFFD")
-	if len(text) <= maxLabelBytes {
+	if len(text) <= MaxLabelBytes {
 		return text
 	}
-	end := maxLabelBytes
+	end := MaxLabelBytes
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}

@@ -26,8 +26,8 @@ func (b *batch) add(name string, args []lua.LValue, fail func(why string)) {
 	if line.waits() {
 		fail(line.name + " waits at the server: it cannot be among others")
 	}
-	if b.lines = append(b.lines, line); len(b.lines) > maxCommands {
-		fail(fmt.Sprintf("more than %d commands, the limit", maxCommands))
+	if b.lines = append(b.lines, line); len(b.lines) > MaxCommands {
+		fail(fmt.Sprintf("more than %d commands, the limit", MaxCommands))
 	}
 }
 

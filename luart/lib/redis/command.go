@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	// maxArgs bounds the arguments of a call, all commands of a pipeline together: bytes, with 16 for each.
-	maxArgs = 16 << 20
+	// MaxArgs bounds the arguments of a call, all commands of a pipeline together: bytes, with 16
+	// for each.
+	MaxArgs = 16 << 20
 
-	maxCommands = 10_000 // of a pipeline
+	// MaxCommands bounds a pipeline, or a transaction.
+	MaxCommands = 10_000
 )
 
 // Commands that cannot be had, and why.
@@ -125,8 +127,8 @@ func (r *reader) arg(args []string, v lua.LValue, what string, table bool, fail 
 	default:
 		fail(what + ": a string, a number, or a table of them expected, got " + luaval.TypeName(v))
 	}
-	if r.size += len(text) + 16; r.size > maxArgs {
-		fail(fmt.Sprintf("the arguments are larger than %d bytes, the limit", maxArgs))
+	if r.size += len(text) + 16; r.size > MaxArgs {
+		fail(fmt.Sprintf("the arguments are larger than %d bytes, the limit", MaxArgs))
 	}
 	return append(args, text)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-rover/rover/luart/redis"
 )
 
-// maxChannels bounds those of one subscription.
-const maxChannels = 100
+// MaxChannels bounds those of one subscription.
+const MaxChannels = 100
 
 // subscribe is r:subscribe(channel…): a subscription, once messages come.
 func subscribe(L *lua.LState) int {
@@ -30,8 +30,8 @@ func psubscribe(L *lua.LState) int {
 func (s *server) receive(L *lua.LState, kind redis.Kind) int {
 	var names []string
 	for i := 2; i <= max(2, L.GetTop()); i++ {
-		if names = append(names, luaval.CheckText(L, i)); len(names) > maxChannels {
-			luaval.ArgError(L, i, fmt.Sprintf("at most %d names expected", maxChannels))
+		if names = append(names, luaval.CheckText(L, i)); len(names) > MaxChannels {
+			luaval.ArgError(L, i, fmt.Sprintf("at most %d names expected", MaxChannels))
 		}
 	}
 	if s.grants.FakeNetwork != nil {

@@ -42,8 +42,8 @@ const (
 	// idle is after how long a connection is closed that nobody uses.
 	idle = time.Minute
 
-	// maxOwn is how many calls may have a connection of their own, for each server.
-	maxOwn = 64
+	// MaxOwn is how many calls may have a connection of their own, for each server.
+	MaxOwn = 64
 
 	maxTimeout = time.Minute
 )
@@ -83,7 +83,7 @@ type settings struct {
 type server struct {
 	*opened
 	client *redis.Client
-	own    chan struct{} // has maxOwn places
+	own    chan struct{} // has MaxOwn places
 }
 
 func open(scope *lib.Scope) lua.LValue {
@@ -195,7 +195,7 @@ func (o *opened) newServer(s settings) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{opened: o, client: client, own: make(chan struct{}, maxOwn)}, nil
+	return &server{opened: o, client: client, own: make(chan struct{}, MaxOwn)}, nil
 }
 
 // errNoNetwork is what tests get.

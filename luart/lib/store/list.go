@@ -23,8 +23,8 @@ func list(L *lua.LState) int {
 				after = string(text)
 			case "limit":
 				n, ok := v.(lua.LNumber)
-				if !ok || !isWhole(float64(n)) || n < 1 || n > maxList {
-					luaval.CheckOption(L, 3, name, v, fmt.Sprintf("an integer from 1 to %d", maxList))
+				if !ok || !isWhole(float64(n)) || n < 1 || n > MaxList {
+					luaval.CheckOption(L, 3, name, v, fmt.Sprintf("an integer from 1 to %d", MaxList))
 				}
 				limit = int(n)
 			}

@@ -40,7 +40,8 @@ const (
 	// DefaultTTL is how long a value lives where nobody says.
 	DefaultTTL = 24 * time.Hour
 
-	maxList     = 1000
+	// MaxList is how many keys one answer of list may have.
+	MaxList     = 1000
 	defaultList = 100
 )
 

@@ -16,9 +16,10 @@ const (
 	// Max bounds those of one generation, for each library.
 	Max = 10_000
 
-	// What a subscription keeps for a script that does not receive it. Beyond it the oldest are lost.
-	maxMessages     = 1000
-	maxMessageBytes = 4 << 20
+	// MaxMessages and MaxMessageBytes are what a subscription keeps for a script that does not
+	// receive it. Beyond it the oldest are lost.
+	MaxMessages     = 1000
+	MaxMessageBytes = 4 << 20
 )
 
 // Message is one that was published.
@@ -103,7 +104,7 @@ func (s *Subscription) deliver(m *Message) {
 	default:
 		s.queue = append(s.queue, *m)
 		s.bytes += len(m.Data)
-		for len(s.queue) > maxMessages || s.bytes > maxMessageBytes {
+		for len(s.queue) > MaxMessages || s.bytes > MaxMessageBytes {
 			s.bytes -= len(s.queue[0].Data)
 			s.queue, s.lost = s.queue[1:], true
 		}

@@ -269,10 +269,10 @@ func queryDecode(L *lua.LState) int {
 	return 1
 }
 
-// maxPairs is how many values a query is made of at most, and read of: no server takes more than some kilobytes.
-const maxPairs = 100_000
+// MaxPairs is how many values a query is made of at most, and read of: no server takes more than some kilobytes.
+const MaxPairs = 100_000
 
-var errPairs = fmt.Errorf("query: more than %d values", maxPairs)
+var errPairs = fmt.Errorf("query: more than %d values", MaxPairs)
 
 // EncodeForm writes a table as a query, keys sorted; it fails on a key or value that no query can hold.
 func EncodeForm(L *lua.LState, table *lua.LTable) (string, error) {
@@ -288,7 +288,7 @@ func EncodeForm(L *lua.LState, table *lua.LTable) (string, error) {
 		case size > luaval.MaxStringBytes:
 			err, full = fmt.Errorf("query: longer than %d bytes", luaval.MaxStringBytes), true
 			return
-		case pairs > maxPairs:
+		case pairs > MaxPairs:
 			err, full = errPairs, true
 			return
 		}
@@ -372,7 +372,7 @@ func firstValues(L *lua.LState, query string) (*lua.LTable, error) {
 		if pair == "" {
 			continue
 		}
-		if pairs++; pairs > maxPairs {
+		if pairs++; pairs > MaxPairs {
 			return values, errPairs
 		}
 		p.Step(L)
