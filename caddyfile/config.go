@@ -206,7 +206,8 @@ type Config struct {
 	Explain string `json:"explain,omitempty"`
 
 	// Values for the script, at rover.config.<key>. Placeholders in the values are
-	// replaced once, when the configuration is loaded. Keys must not be empty.
+	// replaced once, when the configuration is loaded; one that is not known, or empty, is an
+	// error. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
 
 	// Libraries of Lua functions that are Caddy modules, by name: a script finds the module

@@ -100,15 +100,19 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if h.explainKey, err = h.newExplainKey(repl); err != nil {
 		return err
 	}
-	path, err := filepath.Abs(repl.ReplaceAll(h.Script, ""))
+	in := placeholders{repl: repl, test: h.fakes != nil}
+	path, err := filepath.Abs(in.expand("script", h.Script))
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
 	}
 	values := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
-		values[k] = repl.ReplaceAll(v, "")
+		values[k] = in.expand("set "+k, v)
 	}
-	h.SetStore(cmp.Or(h.Store, app.Store), func(s string) string { return repl.ReplaceAll(s, "") })
+	h.SetStore(cmp.Or(h.Store, app.Store), func(s string) string { return in.expand("store", s) })
+	if in.err != nil {
+		return in.err
+	}
 	h.script.Options = h.optionsOf(path, values) // before Caddy takes the options of proxy away
 	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
 		return err
