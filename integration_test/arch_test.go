@@ -26,7 +26,7 @@ cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
-internal/admin (caddy more): eventloop internal/scripts luart
+internal/admin (caddy more): eventloop internal/scripts luart luart/memory
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
@@ -38,15 +38,15 @@ internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/li
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
-internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/module
-	luart/persist luart/state luart/store
+internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/memory
+	luart/module luart/persist luart/state luart/store
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua
 	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
-	luart/luaval luart/mirror luart/module luart/outbound luart/profile luart/reqbody luart/route
-	luart/schema luart/state luart/stdlib luart/store luart/urltext
+	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile luart/reqbody
+	luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -92,6 +92,7 @@ luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
 luart/luarttest (lua): luart/luaval
 luart/luaval (lua x): luart/spelling
+luart/memory (lua more): luart/glua luart/lib luart/luaval
 luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):

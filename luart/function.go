@@ -180,8 +180,7 @@ type question struct {
 // ask enters the VM once and calls the function.
 func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg func(*lua.LState) lua.LValue, check func(lua.LValue) (wrong string)) error {
 	vm, h := f.gen.vm, f.handler
-	if vm.memory.over.Load() {
-		vm.memory.refused.Add(1)
+	if vm.memory.Refuses() {
 		return ErrMemory
 	}
 	x := f.gen.exchanges.Get().(*Exchange)

@@ -198,12 +198,12 @@ func TestLibraryMemory(t *testing.T) {
 		Open: func(s *lib.Scope) lua.LValue { return s.L().NewTable() },
 	}))
 	s.vm.SetMemory(64 << 20)
-	if _, ok := s.vm.countMemory(); !ok || s.vm.Memory() < 3<<20 || s.vm.Memory() > 4<<20 {
+	if _, ok := s.vm.memory.Count(); !ok || s.vm.Memory() < 3<<20 || s.vm.Memory() > 4<<20 {
 		t.Errorf("%d bytes counted, want some more than 3 MiB", s.vm.Memory())
 	}
 	s.get("served")
 	k.items = 100
-	s.vm.countMemory()
+	s.vm.memory.Count()
 	if got := answer(s.do("GET /", "")); got != "503 "+ErrMemory.Error()+"\n" {
 		t.Errorf("beyond the limit: %q", got)
 	}
@@ -257,7 +257,7 @@ func TestLibraryPanics(t *testing.T) {
 	}
 	s := &server{t: t, vm: vm, gen: g}
 	s.get("answered")
-	if _, ok := vm.countMemory(); !ok {
+	if _, ok := vm.memory.Count(); !ok {
 		t.Error("memory is counted no more")
 	}
 	if _, err := vm.Describe(t.Context()); err != nil {

@@ -77,8 +77,7 @@ func TestNestedParallelIsBounded(t *testing.T) {
 	s.once("GET /tree/1", "200 2")
 	s.once("GET /tree/2", `500 {"error":"internal error"}`)
 	s.held(func() { s.vm.parallels = 0 })
-	s.vm.memory.limit.Store(1)
-	s.vm.memory.over.Store(true)
+	s.beyondMemory()
 	s.once("GET /tree/3", "503 "+ErrMemory.Error()+"\n")
 }
 

@@ -17,7 +17,9 @@ func TestParallelLooksAtTheMemory(t *testing.T) {
 			end
 			return api`)
 		p := s.beginWaiting("GET /")
-		s.vm.memory.over.Store(over)
+		if over {
+			s.beyondMemory()
+		}
 		s.closeChannel("go")
 		want := "ran"
 		if over {

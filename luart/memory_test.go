@@ -11,6 +11,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/glua"
@@ -59,7 +61,7 @@ func TestCompactGivesBackDeletedKeys(t *testing.T) {
 }
 
 // The count is an estimate: it stays within a third of what the heap shows.
-func TestHeapCountIsNearTheHeap(t *testing.T) {
+func TestCountIsNearTheHeap(t *testing.T) {
 	for name, fill := range map[string]string{
 		"strings by name":  `for i = 1, 100000 do s["key number " .. i] = "value number " .. i end`,
 		"numbers by name":  `for i = 1, 200000 do s["k" .. i] = i + 0.5 end`,
@@ -100,16 +102,22 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func heapCountOf(t *testing.T, vm *VM) int64 {
+func heapCountOf(t testing.TB, vm *VM) int64 {
 	t.Helper()
-	if _, ok := vm.countMemory(); !ok {
+	if _, ok := vm.memory.Count(); !ok {
 		t.Fatal("not counted")
 	}
 	return vm.Memory()
 }
 
+// beyondMemory has the scripts keep more than they may, but for what slices of VM time may allocate.
+func (s *server) beyondMemory() {
+	s.vm.memory.SetLimit(1)
+	heapCountOf(s.t, s.vm)
+}
+
 // Caches and channels count with what they say themselves.
-func TestAccountCountsCachesAndChannels(t *testing.T) {
+func TestCountCountsCachesAndChannels(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		function api.cache.post() rover.cache("c"):set("k", ("x"):rep(1e6)) end
@@ -125,7 +133,7 @@ func TestAccountCountsCachesAndChannels(t *testing.T) {
 }
 
 // What is shared is counted once, and cycles end.
-func TestAccountCountsOnce(t *testing.T) {
+func TestCountCountsOnce(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		local a, b = rover.state("a"), rover.state("b")
@@ -177,7 +185,7 @@ func TestMemoryLimitRefuses(t *testing.T) {
 		s.vm.states["hoard"].RawSetString("clear", lua.LTrue)
 		return nil
 	})
-	for s.vm.memory.over.Load() { // until the task has made room
+	for s.vm.memory.Over() { // until the task has made room
 		heapCountOf(t, s.vm)
 	}
 	s.expect("GET /", "200 here")
@@ -216,7 +224,8 @@ func TestMemoryLimitForgetsWhatHasExpired(t *testing.T) {
 
 // The log says what keeps the memory and which route it grew in.
 func TestMemoryLimitLog(t *testing.T) {
-	vm := newVM(t, VMOptions{})
+	core, logged := observer.New(zap.ErrorLevel)
+	vm := newVM(t, VMOptions{Logger: zap.New(core)})
 	defer vm.Close(t.Context())
 	s := &server{t: t, vm: vm}
 	if err := s.load(`
@@ -230,11 +239,10 @@ func TestMemoryLimitLog(t *testing.T) {
 		return api`); err != nil {
 		t.Fatal(err)
 	}
-	vm.logger = s.gen.logger
 	vm.SetMemory(1 << 20)
 	s.do("POST /grow", "")
 	heapCountOf(t, s.vm)
-	logs := s.logged("the scripts' memory is beyond the limit, requests are refused until it is not")
+	logs := logged.FilterMessage("the scripts' memory is beyond the limit, requests are refused until it is not").All()
 	if len(logs) != 1 {
 		t.Fatalf("%d lines logged", len(logs))
 	}

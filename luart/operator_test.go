@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/memory"
 )
 
 // Errors are kept once each, however often they come, with where they are; those that a
@@ -76,7 +78,7 @@ func TestStateKeys(t *testing.T) {
 	if err != nil || next != 0 {
 		t.Fatal(next, err)
 	}
-	got := map[string]StateKey{}
+	got := map[string]memory.Key{}
 	for _, k := range keys {
 		got[k.KeyType+" "+k.Key] = k
 	}

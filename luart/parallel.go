@@ -96,7 +96,7 @@ func (vm *VM) acquireParallel(L *lua.LState, c *call, n int) (release func()) {
 	case vm.parallels+n > maxVMParallel:
 		L.RaiseError("rover.parallel: %d functions are running in the VM, and %d more would be beyond the limit, %d",
 			vm.parallels, n, maxVMParallel)
-	case c.x != nil && vm.memory.over.Load(): // background work may make room
+	case c.x != nil && vm.memory.Over(): // background work may make room
 		L.RaiseError("rover.parallel: %s", ErrMemory)
 	}
 	origin.parallel += n

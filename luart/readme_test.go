@@ -32,6 +32,7 @@ import (
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -113,7 +114,7 @@ func TestLimitsPage(t *testing.T) {
 		row     string
 		numbers []string
 	}{
-		{"growth of the heap", []string{mib(defaultGrowth)}},
+		{"growth of the heap", []string{mib(memory.DefaultGrowth)}},
 		{"parameters of a query", []string{count(urltext.MaxPairs)}},
 		{"values of a query that `rover.url`", []string{count(roverurl.MaxPairs)}},
 		{"faults that the answer of", []string{count(schema.MaxFaults)}},

@@ -82,8 +82,7 @@ func (x *Exchange) run() error {
 		}
 		x.phase = phaseAfter
 	}
-	if x.gen.vm.memory.over.Load() {
-		x.gen.vm.memory.refused.Add(1)
+	if x.gen.vm.memory.Refuses() {
 		return ErrMemory
 	}
 	if x.quarantined() {

@@ -108,13 +108,13 @@ func TestCostsOfRefusedRequests(t *testing.T) {
 		local api = rover.server {}
 		function api.get() return "x" end
 		return api`)
-	s.vm.memory.over.Store(true)
+	s.beyondMemory()
 	x := s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), s, s.next)
 	if _, err := x.Run(); !errors.Is(err, ErrMemory) {
 		t.Fatal(err)
 	}
 	x.End()
-	s.vm.memory.over.Store(false)
+	s.vm.memory.SetLimit(0)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	held, release, over := make(chan struct{}), make(chan struct{}), make(chan struct{})

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/profile"
@@ -49,7 +50,7 @@ type VM struct {
 	clock  *clock.Clock // nil: the system's
 	made   time.Time
 	budget *budget.Budget
-	memory memory
+	memory *memory.Watch
 
 	lineCounter *coverage.Counter // nil: nobody wants to know what runs
 
@@ -184,9 +185,8 @@ func NewVM(o VMOptions) (*VM, error) {
 	if o.Coverage != nil {
 		vm.lineCounter = coverage.NewCounter(vm.main.G, vm.budget, o.Coverage)
 	}
-	vm.memory.stop, vm.memory.done = make(chan struct{}), make(chan struct{})
+	vm.memory = memory.NewWatch(watched{vm}, vm.logger)
 	vm.SetMemory(0)
-	go vm.watchMemory()
 	return vm, nil
 }
 
@@ -235,7 +235,7 @@ type Counters struct {
 // Counters returns a snapshot. Any goroutine may call it.
 func (vm *VM) Counters() Counters {
 	return Counters{
-		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.refused.Load(),
+		Kills: vm.kills.Load(), Killed: vm.killed.Load(), Quarantines: vm.quarantines.Load(), RefusedMemory: vm.memory.Refused(),
 		RefusedDone:     vm.done.Refused.Load(),
 		MirrorsAnswered: vm.mirrors.Answered.Load(), MirrorsFailed: vm.mirrors.Failed.Load(), MirrorsDropped: vm.mirrors.Dropped.Load(),
 	}
@@ -251,8 +251,7 @@ func (vm *VM) Close(ctx context.Context) int {
 			vm.budget.EndAll(vm.cleanupGrace, errStopping)
 			vm.stop()
 		})()
-		close(vm.memory.stop)
-		<-vm.memory.done
+		vm.memory.Close()
 		vm.retireAll()
 		vm.background.Wait()
 		vm.awaitStreams(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/memory"
 )
 
 // vmErrors is the answer of GET /rover/errors for one VM.
@@ -117,7 +118,7 @@ func getStateKeys(group *scripts.Group, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return vmError(err)
 	}
-	answer := map[string]any{"vm": set.VM().Name, "name": query.Get("name"), "keys": append([]luart.StateKey{}, keys...)}
+	answer := map[string]any{"vm": set.VM().Name, "name": query.Get("name"), "keys": append([]memory.Key{}, keys...)}
 	if next > 0 {
 		answer["next"] = next
 	}
