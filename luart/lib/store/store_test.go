@@ -160,16 +160,13 @@ func TestTwoMachines(t *testing.T) {
 		one.Expect(t, `
 			local s = rover.store("p")
 			local sub = s:subscribe("t")
-			s:set("listens", true)
-			return sub:recv(60).hello`, "from two")
+			local heard = sub:recv(60).hello
+			s:set("heard", true)
+			return heard`, "from two")
 	})
 	two.Expect(t, `
 		local s = rover.store("p")
-		while not s:get("listens") or not s:get("heard") do
-			s:publish("t", { hello = "from two" })
-			if s:get("listens") then s:set("heard", true) end
-		end
-		s:publish("t", { hello = "from two" })
+		repeat s:publish("t", { hello = "from two" }) until s:get("heard")
 		return "sent"`, "sent")
 	wg.Wait()
 }
