@@ -96,7 +96,7 @@ func open(scope *lib.Scope) lua.LValue {
 			return 2, nil
 		},
 	}
-	scope.OnRetire(o.subs.CloseAll)
+	scope.OnRetire(o.subs.Retire)
 	return scope.L().NewFunction(o.open)
 }
 

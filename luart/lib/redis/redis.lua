@@ -122,8 +122,8 @@ function Redis:pipeline(commands) end
 ---@return string? why "conflict": a watched key has changed; "redis: given up"; or the message
 function Redis:transaction(options, f) end
 
----Receives the messages of channels, until close, the end of the response, or a reload. What `recv` and `iter` return is the
----message and its channel. It returns when messages come.
+---Receives the messages of channels, until close, or the end of the response, also after a reload. What no request has made ends
+---with a reload. What `recv` and `iter` return is the message and its channel. It returns when messages come.
 ---
 ---Errors: more than 100 channels, or 10,000 subscriptions.
 ---

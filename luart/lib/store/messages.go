@@ -43,10 +43,10 @@ var (
 	}
 )
 
-// newSet makes the subscriptions of a generation, which it ends with it.
+// newSet makes the subscriptions of a generation.
 func newSet(scope *lib.Scope, name string, meta *lua.LTable) *subscription.Set {
 	all := &subscription.Set{VM: scope.VM, Meta: meta, Name: name, Push: pushMessage, Failed: failed}
-	scope.OnRetire(all.CloseAll)
+	scope.OnRetire(all.Retire)
 	return all
 }
 
@@ -59,8 +59,8 @@ func (s *store) publish(L *lua.LState, n int) int {
 	return s.ask(L, "publish", func(ctx context.Context) (bool, error) { return true, s.engine.Publish(ctx, topic, value) })
 }
 
-// subscribe is s:subscribe(topic): a subscription, until the response has ended or the script is
-// replaced.
+// subscribe is s:subscribe(topic): a subscription, until the response has ended, or without one the
+// script is replaced.
 func subscribe(L *lua.LState) int { return check(L, "s:subscribe(topic)").subscribe(L, 2) }
 
 // subscribe receives the topic in argument n.

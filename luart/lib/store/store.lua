@@ -237,7 +237,8 @@ function Store:lock(key, options) end
 ---@return string? message
 function Store:publish(topic, value) end
 
----Receives what is published, until close, the end of the response, or a reload.
+---Receives what is published, until close, or the end of the response, also after a reload. What no request has made ends with a
+---reload.
 ---
 ---Errors: more than 10,000 subscriptions of a script are open.
 ---

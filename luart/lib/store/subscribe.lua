@@ -2,7 +2,8 @@
 
 -- Messages from all machines.
 
----Receives what `rover.publish` sends, until close, the end of the response, or a reload.
+---Receives what `rover.publish` sends, until close, or the end of the response, also after a reload. What no request has made ends
+---with a reload.
 ---
 ---Errors: more than 10,000 subscriptions are open.
 ---

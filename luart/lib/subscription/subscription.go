@@ -39,13 +39,18 @@ type Set struct {
 	Push   func(L *lua.LState, m Message) (n int, err error)
 	Failed func(L *lua.LState, err error) int
 
-	open map[*Subscription]struct{}
+	open    map[*Subscription]struct{}
+	retired bool
 }
 
-// CloseAll ends all of them.
-func (all *Set) CloseAll() {
+// Retire ends those that no request has begun: the generation is replaced, or ends. Requests that
+// it serves still go on, streams for hours, and keep what they receive.
+func (all *Set) Retire() {
+	all.retired = true
 	for s := range all.open {
-		s.Close()
+		if !s.ofRequest {
+			s.Close()
+		}
 	}
 }
 
@@ -55,29 +60,36 @@ type Subscription struct {
 	topic  string
 	cancel func()
 
+	ofRequest bool // it ends with the response to a request, not with the generation
+
 	mu     sync.Mutex
 	queue  []Message
 	bytes  int
-	begun  chan struct{} // closed when messages begin to come
-	begins bool
-	lost   bool // some are missing before the oldest in queue
+	begun  chan struct{} // closed when messages begin to come, or none will
+	begins bool          // it is closed
+	lost   bool          // some are missing before the oldest in queue
 	closed bool
 	wake   chan struct{} // closed when something happens; nil: nobody waits
 }
 
-// New begins one, until the response has ended or the script is replaced. subscribe is given its
-// Deliver. It raises in L where there are too many.
+// New begins one: for a request until its response has ended, else until the generation retires.
+// After that, what goes on in the background gets one that is closed. subscribe is given what is to
+// be told of messages. It raises in L where there are too many.
 func (all *Set) New(L *lua.LState, topic string, subscribe func(deliver func(*Message)) (cancel func())) *Subscription {
 	if len(all.open) >= Max {
 		L.RaiseError("%s: more than %d subscriptions are open; close() ends one", all.Name, Max)
 	}
-	s := &Subscription{all: all, topic: topic, begun: make(chan struct{})}
+	s := &Subscription{all: all, topic: topic, begun: make(chan struct{}), cancel: func() {}}
+	if _, _, s.ofRequest = all.VM.Caller().Request(); all.retired && !s.ofRequest {
+		s.Close()
+		return s
+	}
 	s.cancel = subscribe(s.deliver)
 	if all.open == nil {
 		all.open = map[*Subscription]struct{}{}
 	}
 	all.open[s] = struct{}{}
-	if _, _, ok := all.VM.Caller().Request(); ok {
+	if s.ofRequest {
 		all.VM.Caller().AtResponseEnd(s, s.Close)
 	}
 	return s
@@ -86,7 +98,7 @@ func (all *Set) New(L *lua.LState, topic string, subscribe func(deliver func(*Me
 // Object is what the script gets.
 func (s *Subscription) Object() *lua.LUserData { return luaval.NewObject(s.all.Meta, s) }
 
-// Begun is closed when messages come. Any goroutine may wait for it.
+// Begun is closed when messages come, or it ends before. Any goroutine may wait for it.
 func (s *Subscription) Begun() <-chan struct{} { return s.begun }
 
 // deliver is told of a message, on any goroutine. nil says that they begin to come.
@@ -99,8 +111,7 @@ func (s *Subscription) deliver(m *Message) {
 	case m == nil && s.begins:
 		s.lost = true
 	case m == nil:
-		s.begins = true
-		close(s.begun)
+		s.begin()
 	default:
 		s.queue = append(s.queue, *m)
 		s.bytes += len(m.Data)
@@ -112,6 +123,15 @@ func (s *Subscription) deliver(m *Message) {
 	s.signal()
 }
 
+// begin lets go on who waits for Begun. s.mu is held.
+func (s *Subscription) begin() {
+	if !s.begins {
+		s.begins = true
+		close(s.begun)
+	}
+}
+
+// signal wakes who receives. s.mu is held.
 func (s *Subscription) signal() {
 	if s.wake != nil {
 		close(s.wake)
@@ -126,6 +146,7 @@ func (s *Subscription) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed, s.queue = true, nil
+	s.begin()
 	s.signal()
 }
 
