@@ -128,6 +128,8 @@ type Generation struct {
 
 	warnedForwarded bool // see Exchange.warnForwarded; the holder's
 
+	idleProducers sync.Map // file:line of each that the log has named, see streaming.rest
+
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
 
 	background

@@ -37,9 +37,10 @@ type streaming struct {
 	done    chan struct{} // capacity 1: whoever calls the producer never waits
 	pending bool          // a call of the producer is under way; the request's goroutine's
 
+	pace pace
+
 	// What the last call left.
-	piece  string
-	more   bool         // it was not the last
+	piece
 	failed *ScriptError // it failed
 	gone   error        // the VM is closed
 }
@@ -173,8 +174,9 @@ func (st *streaming) startPull() {
 // pull calls the producer once: one entry into the VM, with a burst and a timeout of its
 // own.
 func (st *streaming) pull() {
-	st.piece, st.more, st.failed, st.gone = "", false, nil, nil
+	st.piece, st.failed, st.gone = piece{}, nil, nil
 	x := st.x
+	began, waits := x.gen.vm.nanotime(), x.cost.Wait
 	x.setDeadline()
 	x.phase = phaseProduce
 	var p *eventloop.PanicError
@@ -186,6 +188,7 @@ func (st *streaming) pull() {
 	case err != nil:
 		st.gone = err
 	}
+	st.pace.note(st.isQuiet(), x.cost.Wait > waits, time.Duration(x.gen.vm.nanotime()-began))
 }
 
 // produce calls the producer. Only the holder may call it.
@@ -196,12 +199,12 @@ func (st *streaming) produce() {
 		st.failed = failed
 		return
 	}
-	piece, more, err := st.stream.piece(x.gen.vm.budget, v)
+	p, err := st.pieceOf(x.gen.vm.budget, v)
 	if err != nil {
 		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 		return
 	}
-	st.piece, st.more = piece, more
+	st.piece = p
 }
 
 // release gives back what the stream's context holds. Any goroutine may call it.
@@ -243,13 +246,14 @@ func (st *streaming) write(w http.ResponseWriter) error {
 		if st.failed != nil || st.gone != nil {
 			st.cut()
 		}
-		if st.piece != "" {
-			st.send(w, st.piece)
+		if st.bytes != "" {
+			st.send(w, st.bytes)
 			st.flush(flush)
 		}
 		if !st.more {
 			return nil
 		}
+		st.rest()
 		// A client may leave, or the VM stop, while nothing runs in the VM. A last call
 		// lets the producer clean up: what it waits for raises the reason.
 		left := st.x.ctx.Err() != nil

@@ -132,31 +132,37 @@ func bodyless(status int) bool {
 	return false
 }
 
-// piece returns the bytes to send of what the producer returned, and false for nil, the
-// end. Only the holder may call it.
-func (s *stream) piece(b luaval.Budget, v lua.LValue) (bytes string, more bool, err error) {
+// piece is what a producer has returned.
+type piece struct {
+	bytes string // to send
+	more  bool   // it is not nil, the end
+	says  bool   // it has something for the client: not "", and no comment
+}
+
+// pieceOf makes a piece of what the producer returned.
+func (s *stream) pieceOf(b luaval.Budget, v lua.LValue) (piece, error) {
 	if v == lua.LNil {
-		return "", false, nil
+		return piece{}, nil
 	}
 	text, isText := pieceText(v)
 	table, isTable := v.(*lua.LTable)
 	switch {
 	case isText && !s.events:
-		return text, true, nil
+		return piece{text, true, text != ""}, nil
 	case isText:
-		return string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, nil
+		return piece{string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, true}, nil
 	case isTable && s.events:
 		e, err := toEvent(b, table)
 		if err != nil {
-			return "", false, fmt.Errorf("%s: the producer of %s returned an event %w", s.where(), s.name, err)
+			return piece{}, fmt.Errorf("%s: the producer of %s returned an event %w", s.where(), s.name, err)
 		}
-		return string(appendEvent(nil, e)), true, nil
+		return piece{string(appendEvent(nil, e)), true, e.hasData}, nil
 	}
 	want := "a string"
 	if s.events {
 		want = "a string, an event"
 	}
-	return "", false, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, luaval.TypeName(v), want)
+	return piece{}, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, luaval.TypeName(v), want)
 }
 
 // where is file:line of the producer's definition.

@@ -2,6 +2,7 @@ package clock
 
 import (
 	"container/heap"
+	"context"
 	"math"
 	"sync"
 	"time"
@@ -108,6 +109,25 @@ func (w *Wait) End() {
 	w.c.remove(w.entry)
 	delete(w.c.aside, w)
 	w.c.active++
+}
+
+// Sleep returns when d is over, or ctx ends. It is an activity's wait.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) {
+	if c == nil {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		return
+	}
+	w := c.Wait(d, func() bool { return ctx.Err() != nil })
+	defer w.End()
+	select {
+	case <-w.Over():
+	case <-ctx.Done():
+	}
 }
 
 // Advance waits until d has passed and all that is due by then has happened, or stop is
