@@ -29,7 +29,8 @@ type Counters struct {
 	// Busy is the time during which somebody held the loop. A hold is measured where that
 	// costs little beside it: a batch, a slice after a wait, what DoAdmitted and Inspect
 	// run. Of a task that its own caller runs it is what the task says (Spent), since to
-	// read the clock twice would cost more than the rest of Do.
+	// read the clock twice would cost more than the rest of Do. Of one that goes on it is
+	// what that has said (SpentSoFar).
 	Busy time.Duration
 }
 
@@ -70,7 +71,8 @@ type Stats struct {
 const sampling = 64
 
 // publishBusy: sooner, after so much time held. However few and long the tasks are, what
-// Stats tells of them is no older than one of them and this.
+// Stats tells of them is no older than one of them, as far as it says nothing itself, and
+// this.
 const publishBusy = time.Millisecond
 
 // Stats returns a snapshot. On an idle loop it is exact; on a busy one the counters
@@ -135,6 +137,18 @@ func (l *Loop[T]) Spent(d time.Duration) {
 	if l.own.held == 0 {
 		l.busy(d)
 	}
+}
+
+// SpentSoFar is Spent for a task that goes on, and may for long: it is told now and then, each time
+// with the time since the last one. Only the holder may call it.
+func (l *Loop[T]) SpentSoFar(d time.Duration) {
+	if l.own.held == 0 {
+		l.busy(d)
+		return
+	}
+	now := nanotime()
+	l.busy(time.Duration(now - l.own.held))
+	l.own.held = now
 }
 
 // batch counts a batch of n tasks.

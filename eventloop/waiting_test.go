@@ -301,6 +301,17 @@ func TestBusy(t *testing.T) {
 	check("with a wait", before, 2*d)
 
 	before = busy()
+	_ = l.Do(background, func(*int) error {
+		l.SpentSoFar(d)
+		check("a task that goes on", before, d)
+		l.Detach(nil, func() {})
+		spend()
+		l.SpentSoFar(d) // measured already
+		check("one that goes on after a wait", before, 2*d)
+		return nil
+	})
+
+	before = busy()
 	_ = l.DoAdmitted(func(*int) error { spend(); return nil })
 	check("a further piece", before, d)
 

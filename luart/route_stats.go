@@ -36,6 +36,18 @@ func (c *call) endSlice() (now int64) {
 	return now
 }
 
+// noteLuaTime counts what the call that runs has taken so far: it may go on for long.
+func (vm *VM) noteLuaTime() {
+	if vm.cur == nil {
+		return
+	}
+	now := vm.nanotime()
+	took := time.Duration(now - vm.cur.sliceStart)
+	vm.cur.cost.Lua += took
+	vm.cur.sliceStart = now
+	vm.loop.SpentSoFar(took)
+}
+
 // done ends a call that is not a request's own, and adds its cost to that of the request, or
 // of the background work, that it was for. Only the holder may call it.
 func (c *call) done() {

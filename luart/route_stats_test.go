@@ -193,6 +193,32 @@ func TestCostsOutliveGenerations(t *testing.T) {
 	}
 }
 
+// A script that runs on and on keeps the VM in use, and not only when it has ended.
+func TestBusyWhileLuaRuns(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get() while true do end end
+		function api.waits.get() rover.sleep(0) while true do end end
+		return api`, func(s *Script) { s.Burst, s.Timeout = time.Hour, time.Hour })
+	for _, path := range []string{"/", "/waits"} {
+		ended := make(chan int)
+		go func() { ended <- s.do("GET "+path, "").Code }()
+		var running []Call
+		until(func() bool {
+			running, _, _ = s.vm.InFlight(t.Context(), 1)
+			return len(running) > 0 && running[0].State == CallRuns
+		})
+		before := s.vm.Stats().Busy
+		until(func() bool { return s.vm.Stats().Busy > before })
+		if _, err := s.vm.Kill(t.Context(), running[0].ID); err != nil {
+			t.Error(err)
+		}
+		if code := <-ended; code != 503 {
+			t.Errorf("answer %d", code)
+		}
+	}
+}
+
 // The VM was in use for as long as its routes and background work have cost, however few
 // requests there are.
 func TestBusyIsWhatLuaTook(t *testing.T) {

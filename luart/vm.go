@@ -180,7 +180,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	})
 	vm.budget = budget.New(budget.Hooks{
 		// An answer that is ready must not wait for the end of a long burst behind it.
-		Tick: vm.loop.FlushReplies, Held: vm.loop.Held, Grown: vm.noteGrowth, Logger: vm.logger,
+		Tick: vm.loop.FlushReplies, Held: vm.loop.Held, Grown: vm.noteGrowth, GoesOn: vm.noteLuaTime, Logger: vm.logger,
 	})
 	if o.Coverage != nil {
 		vm.lineCounter = coverage.NewCounter(vm.main.G, vm.budget, o.Coverage)

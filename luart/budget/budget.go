@@ -70,6 +70,7 @@ type Hooks struct {
 	Tick   func()            // is called by the watchdog at every tick
 	Held   func() bool       // whether somebody has the VM; any goroutine may call it
 	Grown  func(bytes int64) // is told by the holder of growth of the heap during a slice
+	GoesOn func()            // is called by the holder at every tick at which Lua code runs
 	Logger *zap.Logger
 }
 
@@ -159,7 +160,9 @@ func (b *Budget) Done() <-chan struct{} {
 // look decides whether the slice goes on.
 func (b *Budget) look() <-chan struct{} {
 	now := b.ticked.Load()
-	b.clock.CompareAndSwap(alarm, now)
+	if b.clock.CompareAndSwap(alarm, now) {
+		b.hooks.GoesOn()
+	}
 	if b.sampler != nil {
 		if n := b.samples.Swap(0); n > 0 {
 			b.sampler(n)

@@ -8,7 +8,7 @@ import (
 
 // A watchdog that comes late must not end a slice that has just begun.
 func TestLateTickIsNoBurst(t *testing.T) {
-	b := &Budget{tick: Tick, hooks: Hooks{Tick: func() {}, Held: func() bool { return false }, Grown: func(int64) {}}, made: time.Now().Add(-time.Hour), stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &Budget{tick: Tick, hooks: Hooks{Tick: func() {}, Held: func() bool { return false }, Grown: func(int64) {}, GoesOn: func() {}}, made: time.Now().Add(-time.Hour), stop: make(chan struct{}), stopped: make(chan struct{})}
 	b.maxGrowth.Store(math.MaxInt64)
 	b.Begin(time.Second) // an hour has passed since the last tick
 	go b.watch()
@@ -25,7 +25,7 @@ func TestLateTickIsNoBurst(t *testing.T) {
 
 // What ends a slice cannot be caught: every further instruction is refused too.
 func TestAnEndedSliceStaysEnded(t *testing.T) {
-	b := &Budget{tick: time.Hour, made: time.Now()}
+	b := &Budget{tick: time.Hour, hooks: Hooks{GoesOn: func() {}}, made: time.Now()}
 	b.maxGrowth.Store(1 << 20)
 	b.Begin(time.Second)
 	if b.Done() != nil {
