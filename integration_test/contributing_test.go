@@ -47,3 +47,33 @@ func TestMaps(t *testing.T) {
 		}
 	}
 }
+
+// The map of the files of luart has each of them, and names none that is not there.
+func TestMapOfFiles(t *testing.T) {
+	_, section, ok := strings.Cut(pages(t)["../CONTRIBUTING.md"], "\n## Files of luart\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	if !ok {
+		t.Fatal("CONTRIBUTING.md has no map of the files of luart")
+	}
+	files, _ := filepath.Glob("../luart/*.go")
+	missing := map[string]bool{}
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") {
+			missing[file] = true
+		}
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(section, -1) {
+		for _, m := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+			found, _ := filepath.Glob("../luart/" + m[1] + ".go")
+			if len(found) == 0 {
+				t.Errorf("CONTRIBUTING.md: luart has no file %s", m[1])
+			}
+			for _, file := range found {
+				delete(missing, file)
+			}
+		}
+	}
+	for file := range missing {
+		t.Errorf("CONTRIBUTING.md: the map of the files of luart has no %s", filepath.Base(file))
+	}
+}
