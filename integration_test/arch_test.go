@@ -26,11 +26,11 @@ cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
-internal/admin (caddy more): eventloop internal/scripts luart luart/memory
+internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart/scripterror
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripttest
+	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripttest luart/scripterror
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/coverage luart/lib/http
 	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/reqbody luart/scripttest
@@ -39,14 +39,15 @@ internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/memory
-	luart/module luart/persist luart/state luart/store
+	luart/module luart/persist luart/state luart/store luart/scripterror
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua
 	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile luart/reqbody
-	luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext
+	luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext luart/scripterror
+	luart/debugpage
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -56,6 +57,7 @@ luart/conditional:
 luart/cookie:
 luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
+luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
 luart/giveup:
 luart/glua (lua): luart/luaval
@@ -86,7 +88,7 @@ luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
 luart/limit: luart/clock luart/store
 luart/lint (lua): luart luart/api luart/chunk luart/hint luart/luaval luart/module luart/route
-	luart/spelling
+	luart/spelling luart/scripterror
 luart/loglimit (lua more): luart/jsonlua luart/luaval
 luart/luac (lua): luart/glua
 luart/libtest: luart luart/lib
@@ -104,7 +106,9 @@ luart/reference:
 luart/reqbody: luart/clock
 luart/route:
 luart/schema (lua): luart/luaval
+luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
 luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/outbound
+	luart/scripterror
 luart/sharedlock: luart/store
 luart/spelling:
 luart/session:

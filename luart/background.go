@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 const (
@@ -186,7 +187,7 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	} else {
 		g.recordError(c.name(), t.where, err)
 	}
-	log("background task failed", append(fieldsOf(g.explain(err)),
+	log("background task failed", append(scripterror.LogFields(g.explain(err)),
 		zap.String("task", t.kind),
 		zap.String("defined_at", t.where),
 		zap.Error(err),

@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -80,7 +81,7 @@ func (g *Generation) addBuilders() {
 		message, headers := checkErrorValue(L, 2)
 		var faults []byte
 		if raised, ok := L.Get(2).(*lua.LTable); ok {
-			faults = g.vm.errorList(raised)
+			faults = scripterror.Faults(g.vm.budget, raised)
 		}
 		r := faultsResponse(status, message, faults)
 		if headers != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/done"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // A done hook, api.done.x = function(ctx, summary), runs when a request has ended, whatever
@@ -335,10 +336,10 @@ func (f *finished) runHooks(th *thread) {
 // logDone logs what a done hook has failed with.
 func (x *Exchange) logDone(err *ScriptError, h *handler) {
 	x.gen.recordError(h.route, h.where, err)
-	if err.killed {
+	if err.Killed {
 		x.gen.killed(h)
 	}
-	x.log().Error("done hook failed", append(fieldsOf(x.gen.explain(err)),
+	x.log().Error("done hook failed", append(scripterror.LogFields(x.gen.explain(err)),
 		zap.String("handler", h.route),
 		zap.String("defined_at", h.where),
 		zap.Error(err),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // frozen is a server whose VM goes by a clock that stands still; the caller is at work.
@@ -30,7 +31,7 @@ func frozen(t *testing.T, source string) (*server, *clock.Clock) {
 		Timeout: 30 * time.Second, Burst: time.Minute, MaxBody: 1 << 20, Logger: zap.New(core),
 	})
 	if err != nil {
-		t.Fatal(err, Details(err))
+		t.Fatal(err, scripterror.Details(err))
 	}
 	s.gen, s.logs = g, logs
 	g.Start(context.Background())

@@ -291,7 +291,7 @@ func (g *Generation) Version() int { return g.number }
 func (g *Generation) unfinished(message string) *ScriptError {
 	err := &ScriptError{Status: http.StatusInternalServerError, Message: g.name + ": " + message}
 	if f := g.sources.Get(g.name); f != nil {
-		err.about = &chunk.Explanation{File: f, Line: f.LastLine(), Hint: f.EndHint()}
+		err.SetAbout(&chunk.Explanation{File: f, Line: f.LastLine(), Hint: f.EndHint()})
 	}
 	return err
 }

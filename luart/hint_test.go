@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // Each mistake in the syntax has its hint, and its neighbour that looks like it has none.
@@ -81,7 +82,7 @@ func TestEndHints(t *testing.T) {
 		var script *ScriptError
 		if err := s.load(source); !errors.As(err, &script) {
 			t.Errorf("%q: got %v", source, err)
-		} else if got := script.about.Hint; got != hint {
+		} else if got := script.About().Hint; got != hint {
 			t.Errorf("%q:\ngot  %q\nwant %q", source, got, hint)
 		}
 	}
@@ -207,7 +208,7 @@ func TestHintsElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := s.load("local api = rover.server {}\n"+tt.source+"\nreturn api", func(s *Script) { s.Path = dir + "/app.lua" })
-		if got := Details(err); strings.Contains(got, "hint: ") != (tt.hint != "") || !strings.Contains(got, tt.hint) {
+		if got := scripterror.Details(err); strings.Contains(got, "hint: ") != (tt.hint != "") || !strings.Contains(got, tt.hint) {
 			t.Errorf("%s: %v%s\nwant the hint %q", tt.source, err, got, tt.hint)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // The hooks of a generation's life: names directly on api. A script gives each one
@@ -168,7 +169,7 @@ func (g *Generation) callHooks(ctx context.Context, name string) {
 		_ = g.vm.loop.DoAdmitted(func(th *thread) error { // an error: the VM is closed
 			if _, _, err := g.callHook(ctx, th, d); err != nil {
 				g.recordError(name+" of "+g.name, d.Where, err)
-				g.logger.Error("hook failed", append(fieldsOf(g.explain(err)),
+				g.logger.Error("hook failed", append(scripterror.LogFields(g.explain(err)),
 					zap.String("hook", name),
 					zap.String("defined_at", d.Where),
 					zap.Error(err),

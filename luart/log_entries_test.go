@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // Whatever a script logs, an entry has a bounded size, is valid, and says that it was cut.
@@ -79,7 +80,7 @@ func TestLogEntriesAreBounded(t *testing.T) {
 		"deliberate": func(e map[string]any) bool { return strings.Contains(e["traceback"].(string), "app.lua") },
 		"traceback": func(e map[string]any) bool {
 			text := e["traceback"].(string)
-			return strings.HasSuffix(text, "x…") && len(text) <= maxTracebackBytes
+			return strings.HasSuffix(text, "x…") && len(text) <= scripterror.MaxTracebackBytes
 		},
 		"task": func(e map[string]any) bool { return e["task"] != "" },
 	} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/luart/memory"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // Errors are kept once each, however often they come, with where they are; those that a
@@ -47,14 +48,14 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	s.do("GET /long", "")
-	if f := s.vm.RecentErrors()[0]; len(f.Message) > maxRecentErrorBytes+10 {
+	if f := s.vm.RecentErrors()[0]; len(f.Message) > scripterror.MaxRecentBytes+10 {
 		t.Errorf("a message of %d bytes is kept", len(f.Message))
 	}
-	for n := range 2 * maxRecentErrors {
+	for n := range 2 * scripterror.MaxRecent {
 		s.do(fmt.Sprintf("GET /n/%d", n), "")
 	}
 	list = s.vm.RecentErrors()
-	if len(list) != maxRecentErrors || !strings.Contains(list[0].Message, "number 99") || !strings.Contains(list[maxRecentErrors-1].Message, "number 50") {
+	if len(list) != scripterror.MaxRecent || !strings.Contains(list[0].Message, "number 99") || !strings.Contains(list[scripterror.MaxRecent-1].Message, "number 50") {
 		t.Errorf("%d are kept, from %q to %q", len(list), list[0].Message, list[len(list)-1].Message)
 	}
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/schema"
+	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/session"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -152,7 +153,7 @@ func TestLimitsPage(t *testing.T) {
 		{"combinations of label values", []string{count(metrics.MaxSeries)}},
 		{"a value of a label", []string{fmt.Sprintf("%d bytes", metrics.MaxLabelBytes)}},
 		{"what one [`eval`]", []string{kib(maxEvalBytes), count(maxPrinted)}},
-		{"script errors that `GET /rover/errors`", []string{count(maxRecentErrors)}},
+		{"script errors that `GET /rover/errors`", []string{count(scripterror.MaxRecent)}},
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
@@ -174,7 +175,7 @@ func TestLimitsPage(t *testing.T) {
 		{"source given to `load`", []string{kib(stdlib.MaxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(module.MaxBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
-		{"message of an uncaught error", []string{kib(maxMessageBytes), kib(maxTracebackBytes)}},
+		{"message of an uncaught error", []string{kib(scripterror.MaxMessageBytes), kib(scripterror.MaxTracebackBytes)}},
 		{"one entry of the log", []string{kib(loglimit.MaxBytes), count(loglimit.MaxFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},
 		{"the trace of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},

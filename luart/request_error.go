@@ -5,11 +5,10 @@ import (
 	"strconv"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart/jsonlua"
-	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/debugpage"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // setErrorReply answers with an error: what on_error returns, what error{status=…} said, or
@@ -21,7 +20,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
 		x.waitErr = nil
-		v, failed := vm.callReturned(&x.call, on.fn, err.table(x.th.L), x.ctxValue())
+		v, failed := vm.callReturned(&x.call, on.fn, err.Table(x.th.L), x.ctxValue())
 		if x.trace != nil {
 			x.trace.Record("on_error ("+on.where+") about "+err.Message, v.describe(failed))
 		}
@@ -31,7 +30,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 			return
 		}
 	}
-	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.refused && x.editsFailed == 0 && x.passFailed() {
+	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.Refused && x.editsFailed == 0 && x.passFailed() {
 		return
 	}
 	x.outcome.reply = x.errorReply(err)
@@ -64,24 +63,11 @@ func (x *Exchange) setOnErrorReply(v returned, err *ScriptError, on *handler) bo
 	return true
 }
 
-// table is err as on_error gets it. Only the holder may call it.
-func (e *ScriptError) table(L *lua.LState) *lua.LTable {
-	t := luaval.NewError(e.Status, e.Message)
-	t.RawSetString("traceback", lua.LString(e.Traceback))
-	if list, bad := jsonlua.Decode(L, e.Errors); bad == nil {
-		t.RawSetString("errors", list)
-	}
-	if e.Header != nil {
-		t.RawSetString("headers", luaval.PlainHeaderTable(e.Header))
-	}
-	return t
-}
-
 // errorReply is what the client gets to see of an error.
 func (x *Exchange) errorReply(err *ScriptError) response {
 	message := "internal error"
 	switch {
-	case err.refused:
+	case err.Refused:
 		res := errorResponse(err.Status, "overloaded")
 		res.headerMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
 		return res
@@ -101,6 +87,24 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 	return errorResponse(err.Status, message)
 }
 
+// debugReply is what a client gets to see of an error where debug is on. Whoever calls it owns err.
+func (x *Exchange) debugReply(err *ScriptError) response {
+	about := err.Locate(&x.gen.sources)
+	if debugpage.WantsHTML(x.r) {
+		r := debugpage.Request{Method: x.r.Method, URI: x.r.URL.RequestURI(), Route: x.Route(), ID: x.requestID()}
+		if x.running != nil && x.running.route != r.Route {
+			r.Function = x.running.route
+		}
+		if page, ok := debugpage.HTML(r, err, about); ok {
+			return response{status: err.Status, ctype: typeHTML, body: page}
+		}
+	}
+	if body, ok := debugpage.JSON(err, about); ok {
+		return response{status: err.Status, ctype: typeJSON, body: body}
+	}
+	return errorResponse(err.Status, err.Message)
+}
+
 // logFailure logs err and counts against h when h had to be ended. Only the holder may
 // call it.
 func (x *Exchange) logFailure(err *ScriptError, h *handler) {
@@ -108,7 +112,7 @@ func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 	if !err.Deliberate {
 		x.record.failure = err
 	}
-	if err.killed {
+	if err.Killed {
 		x.gen.killed(h)
 	}
 }
@@ -116,10 +120,10 @@ func (x *Exchange) logFailure(err *ScriptError, h *handler) {
 func (x *Exchange) logError(err *ScriptError, h *handler) {
 	log := x.log().Error
 	var more []zap.Field
-	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed || err.refused {
+	if err.Deliberate && err.Status < 500 || err.Status == StatusClientClosed || err.Refused {
 		log = x.log().Debug
 	} else {
-		more = fieldsOf(x.gen.explain(err))
+		more = scripterror.LogFields(x.gen.explain(err))
 		x.routeStats().errors.Add(1)
 		x.gen.recordError(h.route, h.where, err)
 	}

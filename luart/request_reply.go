@@ -42,7 +42,7 @@ func (x *Exchange) setReply(v returned, h *handler) {
 		x.setErrorReply(&ScriptError{
 			Status:  http.StatusInternalServerError,
 			Message: h.where + ": " + h.route + " " + wrong,
-			killed:  x.gen.vm.budget.Err() != nil,
+			Killed:  x.gen.vm.budget.Err() != nil,
 		}, h)
 		return
 	}

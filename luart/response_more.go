@@ -1,13 +1,13 @@
 package luart
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // This file is what can be said of a response in passing: api.text(s, 201, headers) and return s, 201,
@@ -79,7 +79,7 @@ func (r *response) checkMoreHeaders(L *lua.LState, n int) {
 func checkErrorValue(L *lua.LState, n int) (message string, headers http.Header) {
 	switch v := L.Get(n).(type) {
 	case *lua.LTable:
-		headers, err := errorHeaders(v)
+		headers, err := scripterror.Headers(v)
 		if err != nil {
 			luaval.ArgError(L, n, err.Error())
 		}
@@ -110,7 +110,7 @@ func (r *response) checkErrorOptions(L *lua.LState, n int) (handle bool) {
 			var t *lua.LTable
 			if t, ok = v.(*lua.LTable); ok {
 				headers := luaval.CheckHeaders(L, t)
-				if why := framingIn(headers); why != "" {
+				if why := luaval.FramingIn(headers); why != "" {
 					L.RaiseError("api:error: %s", why)
 				}
 				r.setAll(headers)
@@ -123,40 +123,10 @@ func (r *response) checkErrorOptions(L *lua.LState, n int) (handle bool) {
 	return handle
 }
 
-// errorHeaders returns the headers of an error, error{status=, headers=}.
-func errorHeaders(e *lua.LTable) (http.Header, error) {
-	v := e.RawGetString("headers")
-	if v == lua.LNil {
-		return nil, nil
-	}
-	t, ok := v.(*lua.LTable)
-	if !ok {
-		return nil, fmt.Errorf("the headers of the error are a %s: a table expected", luaval.TypeName(v))
-	}
-	headers, err := luaval.Headers(t)
-	if err != nil {
-		return nil, fmt.Errorf("the headers of the error: %w", err)
-	}
-	if why := framingIn(headers); why != "" {
-		return nil, fmt.Errorf("the headers of the error: %s", why)
-	}
-	return headers, nil
-}
-
 // setAll sets the headers of a response.
 func (r *response) setAll(headers http.Header) {
 	h := r.headerMap()
 	for name, values := range headers {
 		h[name] = values
 	}
-}
-
-// framingIn returns a header of those that say how a message is framed, "" for none.
-func framingIn(headers http.Header) string {
-	for name := range headers {
-		if luaval.IsFraming(name) {
-			return fmt.Sprintf("%s follows from the message and cannot be changed", name)
-		}
-	}
-	return ""
 }

@@ -77,7 +77,7 @@ func (v returned) applyTo(r *response) (wrong string) {
 		if headers, err = luaval.Headers(t); err != nil {
 			return "returned headers: " + err.Error()
 		}
-		if wrong = framingIn(headers); wrong != "" {
+		if wrong = luaval.FramingIn(headers); wrong != "" {
 			return "returned headers: " + wrong
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/profile"
+	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -56,7 +57,7 @@ type VM struct {
 
 	kills, quarantines, killed atomic.Uint64
 	costs                      costs
-	recentErrors               recentErrors
+	recentErrors               scripterror.Recents
 	libraries                  libraryStates
 	limits                     limitCounts
 	held                       limit.Held // leases of all limits

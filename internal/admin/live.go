@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // Live is what a VM does now, and what it has done since it began: what the status page and
@@ -33,11 +34,11 @@ type Live struct {
 	Stores []scripts.StoreStatus `json:"stores"`
 	Leases scripts.Leases        `json:"leases"`
 
-	Routes     []Cost              `json:"routes"`
-	Background []Cost              `json:"background"` // by what began it
-	Errors     []luart.RecentError `json:"errors"`     // the latest, at most maxLiveErrors
-	Calls      []luart.Call        `json:"calls"`      // at most maxLiveCalls
-	MoreCalls  int                 `json:"more_calls,omitempty"`
+	Routes     []Cost               `json:"routes"`
+	Background []Cost               `json:"background"` // by what began it
+	Errors     []scripterror.Recent `json:"errors"`     // the latest, at most maxLiveErrors
+	Calls      []luart.Call         `json:"calls"`      // at most maxLiveCalls
+	MoreCalls  int                  `json:"more_calls,omitempty"`
 }
 
 // maxLiveCalls of those in flight are shown: the longest waiting.

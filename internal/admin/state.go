@@ -11,12 +11,13 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/memory"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // vmErrors is the answer of GET /rover/errors for one VM.
 type vmErrors struct {
-	VM     string              `json:"vm"`
-	Errors []luart.RecentError `json:"errors"` // the last one first
+	VM     string               `json:"vm"`
+	Errors []scripterror.Recent `json:"errors"` // the last one first
 }
 
 // getErrors is GET /rover/errors[?vm=name].

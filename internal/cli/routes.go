@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/admin"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // routesCommand makes caddy rover routes.
@@ -104,7 +105,7 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	}
 	routes, hooks, err := luart.DryRoutes(cmd.Context(), s)
 	if err != nil {
-		return nil, fmt.Errorf("loading script %q: %w%s", path, err, luart.Details(err))
+		return nil, fmt.Errorf("loading script %q: %w%s", path, err, scripterror.Details(err))
 	}
 	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/internal/watch"
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/module"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // Set is the scripts of one config in one VM. A load makes a generation for each of them, and
@@ -97,7 +97,7 @@ func (s *Set) load(ctx context.Context, script *Script, version int, from module
 	if err == nil {
 		return &loading{gen, files}, nil
 	}
-	return nil, fmt.Errorf("loading script %q: %w%s", script.Path(), err, luart.Details(err))
+	return nil, fmt.Errorf("loading script %q: %w%s", script.Path(), err, scripterror.Details(err))
 }
 
 // activate has what was loaded take over, and what goes on: the config has been taken.
@@ -187,7 +187,7 @@ func (s *Set) migrate(scripts []*Script, next map[*Script]*loading, from int) er
 	}
 	for _, script := range scripts {
 		if err := next[script].Migrate(s.group.running, from); err != nil {
-			return fmt.Errorf("reloading script %q: %w%s", script.Path(), err, luart.Details(err))
+			return fmt.Errorf("reloading script %q: %w%s", script.Path(), err, scripterror.Details(err))
 		}
 	}
 	return nil

@@ -10,11 +10,11 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/spelling"
 )
 
@@ -193,7 +193,7 @@ func (c *checker) raised(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 					"the status of an error is one from 400 to 599; any other makes it a 500")
 			}
 		}
-		if near := spelling.Nearest(key, luart.ErrorFields); near != "" && !slices.Contains(luart.ErrorFields, key) {
+		if near := spelling.Nearest(key, scripterror.Fields); near != "" && !slices.Contains(scripterror.Fields, key) {
 			c.add(f.File, line, column, Warning, "unknown-option", fmt.Sprintf("error{…} with a status has no field %q", key), spelling.DidYouMean(near))
 		}
 	})

@@ -89,6 +89,16 @@ func IsFraming(name string) bool {
 	return false
 }
 
+// FramingIn returns a header of those that say how a message is framed, "" for none.
+func FramingIn(headers http.Header) string {
+	for name := range headers {
+		if IsFraming(name) {
+			return fmt.Sprintf("%s follows from the message and cannot be changed", name)
+		}
+	}
+	return ""
+}
+
 // ValidHost reports whether host can be the Host of a request.
 func ValidHost(host string) bool { return host != "" && httpguts.ValidHostHeader(host) }
 

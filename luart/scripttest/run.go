@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
 // suffix of files of tests.
@@ -282,7 +283,7 @@ func (f *file) begin(ctx context.Context, out *output) (w *world, done func()) {
 
 // failure says why a test has failed.
 func (e *env) failure(err error) *Failure {
-	f := &Failure{Message: err.Error(), Details: luart.Details(err)}
+	f := &Failure{Message: err.Error(), Details: scripterror.Details(err)}
 	f.Message = strings.TrimSuffix(f.Message, f.Details) // an error of loading has them already
 	var script *luart.ScriptError
 	if rest, ours := withoutPlace(f.Message); ours && errors.As(err, &script) && script.About() != nil {

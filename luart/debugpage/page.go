@@ -1,4 +1,6 @@
-package luart
+// Package debugpage shows a script error to a client, where the operator wants that: a page for browsers,
+// JSON for others.
+package debugpage
 
 import (
 	"bytes"
@@ -10,22 +12,24 @@ import (
 	"strings"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
-//go:embed debug_page.html
-var debugPageText string
+//go:embed page.html
+var pageText string
 
-var debugPage = template.Must(template.New("debug").Parse(debugPageText))
+var page = template.Must(template.New("page").Parse(pageText))
 
-// debugReply is what a client gets to see of an error where debug is on: a page for
-// browsers, JSON for others. Whoever calls it owns err.
-func (x *Exchange) debugReply(err *ScriptError) response {
-	e := x.gen.locate(err)
-	if wantsHTML(x.r) {
-		if page, ok := x.debugHTML(err, e); ok {
-			return response{status: err.Status, ctype: typeHTML, body: page}
-		}
-	}
+// Request is the request that has failed, as the page tells of it.
+type Request struct {
+	Method, URI string
+	Route       string // "GET /users/:id"; "": none
+	Function    string // that has raised the error; "": the route's
+	ID          string
+}
+
+// JSON shows an error, and where it is. ok is false where there is no JSON of it.
+func JSON(err *scripterror.Error, e *chunk.Explanation) (text []byte, ok bool) {
 	answer := struct {
 		Error     string   `json:"error"`
 		At        string   `json:"at,omitempty"`
@@ -36,46 +40,44 @@ func (x *Exchange) debugReply(err *ScriptError) response {
 	for _, f := range e.Frames {
 		answer.Traceback = append(answer.Traceback, f.Text)
 	}
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false) // people read it
 	if encoder.Encode(answer) != nil {
-		return errorResponse(err.Status, err.Message)
+		return nil, false
 	}
-	return response{status: err.Status, ctype: typeJSON, body: bytes.TrimSpace(body.Bytes())}
+	return bytes.TrimSpace(b.Bytes()), true
 }
 
-func (x *Exchange) debugHTML(err *ScriptError, e *chunk.Explanation) (page []byte, ok bool) {
-	type pageFrame struct{ Text, Source string }
+// HTML shows an error of a request, and where it is. ok is false where there is no page of it.
+func HTML(r Request, err *scripterror.Error, e *chunk.Explanation) (text []byte, ok bool) {
+	type frame struct{ Text, Source string }
 	data := struct {
 		Status                      int
 		Reason, Message, At, Hint   string
 		Method, URI, Route, Request string
 		Function                    string
 		Excerpt                     []chunk.ExcerptLine
-		Frames                      []pageFrame
+		Frames                      []frame
 	}{
 		Status: err.Status, Reason: http.StatusText(err.Status),
 		Message: strings.ToValidUTF8(err.Message, "\uFFFD"), At: e.Position(), Hint: e.Hint,
-		Method: x.r.Method, URI: strings.ToValidUTF8(x.r.URL.RequestURI(), "\uFFFD"),
-		Route: x.Route(), Request: x.requestID(), Excerpt: e.Excerpt(),
-	}
-	if x.running != nil && x.running.route != data.Route {
-		data.Function = x.running.route
+		Method: r.Method, URI: strings.ToValidUTF8(r.URI, "\uFFFD"),
+		Route: r.Route, Request: r.ID, Function: r.Function, Excerpt: e.Excerpt(),
 	}
 	for _, f := range e.Frames {
-		data.Frames = append(data.Frames, pageFrame{f.Text, f.Source})
+		data.Frames = append(data.Frames, frame{f.Text, f.Source})
 	}
 	var b bytes.Buffer
-	if debugPage.Execute(&b, data) != nil {
+	if page.Execute(&b, data) != nil {
 		return nil, false
 	}
 	return b.Bytes(), true
 }
 
-// wantsHTML reports whether a client asks for HTML by name and no less than for JSON, as
+// WantsHTML reports whether a client asks for HTML by name and no less than for JSON, as
 // browsers do. A request without a body to show gets none.
-func wantsHTML(r *http.Request) bool {
+func WantsHTML(r *http.Request) bool {
 	if r.Method == http.MethodHead {
 		return false
 	}
