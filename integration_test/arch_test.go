@@ -111,13 +111,14 @@ luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib 
 	luart/scripterror
 luart/sharedlock: luart/store
 luart/spelling:
-luart/session:
+luart/session: luart/varint
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
-luart/store (more): luart/clock luart/redis luart/topics
+luart/store (more): luart/clock luart/redis luart/topics luart/varint
 luart/store/storetest (more): internal/needs luart/store
 luart/topics:
 luart/urltext:
+luart/varint:
 `
 
 // Each package imports what it may, and no more: see imports.

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/varint"
 )
 
 // MaxBytes bounds a record, written.
@@ -47,86 +49,38 @@ const format = 1
 // Append appends the record.
 func (r Record) Append(dst []byte) []byte {
 	dst = append(dst, format)
-	dst = binary.AppendVarint(dst, r.Created.UnixMilli())
-	dst = binary.AppendVarint(dst, r.Touched.UnixMilli())
-	dst = binary.AppendUvarint(dst, uint64(len(r.Values)))
+	dst = varint.AppendInt(dst, r.Created.UnixMilli())
+	dst = varint.AppendInt(dst, r.Touched.UnixMilli())
+	dst = varint.AppendCount(dst, len(r.Values))
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
-		dst = appendText(dst, []byte(name))
-		dst = appendText(dst, r.Values[name])
+		dst = varint.AppendText(dst, name)
+		dst = varint.AppendText(dst, r.Values[name])
 	}
 	return dst
-}
-
-func appendText(dst, text []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
 var errRecord = errors.New("the value is no session")
 
 // Parse reads what Append has written. Data may be anything; the values are parts of it.
 func Parse(data []byte) (Record, error) {
-	p := parser{data: data}
-	if p.byte() != format || len(data) > MaxBytes {
+	p := varint.NewReader(data)
+	if p.Byte() != format || len(data) > MaxBytes {
 		return Record{}, errRecord
 	}
-	r := Record{Created: time.UnixMilli(p.int()), Touched: time.UnixMilli(p.int())}
-	n := p.count()
+	r := Record{Created: time.UnixMilli(p.Int()), Touched: time.UnixMilli(p.Int())}
+	n := p.Count()
 	r.Values = make(map[string][]byte, n)
 	for range n {
-		name := string(p.text())
-		if _, twice := r.Values[name]; twice || p.failed {
+		name := string(p.Text())
+		if _, twice := r.Values[name]; twice || p.Failed() {
 			return Record{}, errRecord
 		}
-		r.Values[name] = p.text()
+		r.Values[name] = p.Text()
 	}
-	if p.failed || len(p.data) > 0 {
+	if !p.AtEnd() {
 		return Record{}, errRecord
 	}
 	return r, nil
-}
-
-// parser reads a record. Once failed it returns nothing.
-type parser struct {
-	data   []byte
-	failed bool
-}
-
-func (p *parser) byte() byte {
-	if len(p.data) == 0 {
-		p.failed = true
-		return 0
-	}
-	b := p.data[0]
-	p.data = p.data[1:]
-	return b
-}
-
-func (p *parser) int() int64 {
-	v, n := binary.Varint(p.data)
-	if n <= 0 {
-		p.failed, p.data = true, nil
-		return 0
-	}
-	p.data = p.data[n:]
-	return v
-}
-
-// count is a number of things each of which is a byte at least.
-func (p *parser) count() int {
-	v, n := binary.Uvarint(p.data)
-	if n <= 0 || v > uint64(len(p.data)-n) {
-		p.failed, p.data = true, nil
-		return 0
-	}
-	p.data = p.data[n:]
-	return int(v)
-}
-
-func (p *parser) text() []byte {
-	n := p.count()
-	text := p.data[:n:n]
-	p.data = p.data[n:]
-	return text
 }
 
 // Merge makes the record what somebody else has written meanwhile, with the values of some names as

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"container/heap"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/varint"
 )
 
 // SnapshotFormat is the version of what Append writes.
@@ -32,25 +33,21 @@ func (m *Memory) Append(dst []byte, limit int) ([]byte, error) {
 	slices.SortFunc(s.items, func(x, y entry) int { return cmp.Compare(x.key, y.key) })
 	slices.SortFunc(s.rates, func(x, y rateLeft) int { return cmp.Compare(x.key, y.key) })
 	begin := len(dst)
-	dst = binary.AppendVarint(dst, s.serial)
-	dst = binary.AppendUvarint(dst, uint64(len(s.items)))
+	dst = varint.AppendInt(dst, s.serial)
+	dst = varint.AppendCount(dst, len(s.items))
 	for _, e := range s.items {
-		dst = appendBytes(appendBytes(dst, e.key), e.value)
-		dst = binary.AppendVarint(dst, e.version)
-		dst = binary.AppendVarint(dst, e.expires)
+		dst = varint.AppendText(varint.AppendText(dst, e.key), e.value)
+		dst = varint.AppendInt(dst, e.version)
+		dst = varint.AppendInt(dst, e.expires)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(s.rates)))
+	dst = varint.AppendCount(dst, len(s.rates))
 	for _, r := range s.rates {
-		dst = binary.AppendVarint(appendBytes(dst, r.key), r.full)
+		dst = varint.AppendInt(varint.AppendText(dst, r.key), r.full)
 	}
 	if len(dst)-begin > limit {
 		return nil, ErrSnapshotSize
 	}
 	return dst, nil
-}
-
-func appendBytes[T string | []byte](dst []byte, text T) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
 
 // memorySnapshot is what a Memory had at one moment, dated by the system's clock.
@@ -109,18 +106,18 @@ var errSnapshot = errors.New("it is no snapshot of a store")
 // since then is left out; where the system's clock was set back meanwhile no time has passed. After
 // an error nothing has changed. data may be anything.
 func (m *Memory) Restore(data []byte, written time.Time) error {
-	p := snapshotParser{data: data}
-	serial := p.int()
+	p := varint.NewReader(data)
+	serial := p.Int()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, base := m.now(), m.base()
 	base += max(0, written.UnixNano()-now-base) // what is later than that is to live on
 	items, size := map[string]*entry{}, int64(0)
 	var expires expiring
-	for range p.count() {
-		e := &entry{key: string(p.bytes()), value: bytes.Clone(p.bytes()), version: p.int()}
-		date := p.int()
-		if p.failed || checkKey(e.key) != nil || checkValue(e.value) != nil || items[e.key] != nil || date < 0 || date > maxDate {
+	for range p.Count() {
+		e := &entry{key: string(p.Text()), value: bytes.Clone(p.Text()), version: p.Int()}
+		date := p.Int()
+		if p.Failed() || checkKey(e.key) != nil || checkValue(e.value) != nil || items[e.key] != nil || date < 0 || date > maxDate {
 			return errSnapshot
 		}
 		if date != 0 {
@@ -135,16 +132,16 @@ func (m *Memory) Restore(data []byte, written time.Time) error {
 		serial = max(serial, e.version)
 	}
 	rates := map[string]int64{}
-	for range p.count() {
-		key, full := string(p.bytes()), p.int()
-		if p.failed || checkKey(key) != nil && key != "" || full < 0 {
+	for range p.Count() {
+		key, full := string(p.Text()), p.Int()
+		if p.Failed() || checkKey(key) != nil && key != "" || full < 0 {
 			return errSnapshot
 		}
 		if full -= base; full > now {
 			rates[key] = full
 		}
 	}
-	if p.failed || len(p.data) > 0 || serial < 0 || serial > maxSerial {
+	if !p.AtEnd() || serial < 0 || serial > maxSerial {
 		return errSnapshot
 	}
 	heap.Init(&expires)
@@ -162,44 +159,6 @@ const (
 	// maxSerial leaves room for versions to come: microseconds, 146,000 years from now.
 	maxSerial = 1 << 62
 )
-
-// snapshotParser reads a snapshot. Once failed it returns nothing.
-type snapshotParser struct {
-	data   []byte
-	failed bool
-}
-
-func (p *snapshotParser) fail() {
-	p.failed, p.data = true, nil
-}
-
-func (p *snapshotParser) int() int64 {
-	v, n := binary.Varint(p.data)
-	if n <= 0 {
-		p.fail()
-		return 0
-	}
-	p.data = p.data[n:]
-	return v
-}
-
-// count is a number of things each of which takes a byte at least.
-func (p *snapshotParser) count() int {
-	v, n := binary.Uvarint(p.data)
-	if n <= 0 || v > uint64(len(p.data)-n) {
-		p.fail()
-		return 0
-	}
-	p.data = p.data[n:]
-	return int(v)
-}
-
-func (p *snapshotParser) bytes() []byte {
-	n := p.count()
-	text := p.data[:n:n]
-	p.data = p.data[n:]
-	return text
-}
 
 // IsUsed reports whether anything was ever kept. Any goroutine may call it.
 func (m *Memory) IsUsed() bool {
