@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/sharedlock"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // MaxCacheItems bounds max_items: beyond it there is a mistake in the unit.
@@ -27,19 +29,25 @@ const (
 var Cache = &lib.Library{
 	Name: "cache", Stubs: cacheStubs, Makes: map[string]string{"": "cache"}, NewState: newCaches,
 	Options: map[string]luaval.OptionsAt{"": cacheOptionNames.At(2), "cache:fetch": fetchOptionNames.At(2)},
-	Open:    func(scope *lib.Scope) lua.LValue { return scope.L().NewFunction(scope.State.(*caches).open) },
+	Open: func(scope *lib.Scope) lua.LValue {
+		all, in := scope.State.(*caches), scope.Store
+		return scope.L().NewFunction(func(L *lua.LState) int { return all.open(L, in) })
+	},
 }
 
 // caches are those of a VM.
 type caches struct {
 	vm     lib.VM
-	byName map[string]*sharedCache
+	byName map[nameID]*sharedCache
 	now    func() time.Time
 	meta   *lua.LTable
+	remote sharedlock.Set // the flights of shared ones
 }
 
 func newCaches(vm lib.VM) any {
-	s := &caches{vm: vm, byName: map[string]*sharedCache{}, now: vm.Clock().Now}
+	s := &caches{vm: vm, byName: map[nameID]*sharedCache{}, now: vm.Clock().Now}
+	s.remote.Go, s.remote.Context = vm.Go, vm.Context()
+	s.remote.Lost = func(string, int64, error) {} // another machine asks, too, and one of them stores
 	s.meta = luaval.NewType(vm.L(), "cache", cacheMethods(s), nil)
 	return s
 }
@@ -49,19 +57,35 @@ func (s *caches) Counts() (what string, n int) { return "caches", len(s.byName) 
 
 // Keeps implements lib.Keeper.
 func (s *caches) Keeps() (list []lib.Kept) {
-	for name, c := range s.byName {
+	for id, c := range s.byName {
+		name := "rover.cache " + id.name
+		if id.shared {
+			name += " (shared)"
+		}
 		list = append(list, lib.Kept{
-			Name: "rover.cache " + name, Expire: c.expire,
+			Name: name, Expire: c.expire,
 			Size: func() (bytes, items int) { return c.bytes, c.lru.Len() },
 		})
 	}
 	return list
 }
 
+// Close implements io.Closer.
+func (s *caches) Close() error {
+	for _, c := range s.byName {
+		if c.remote != nil {
+			c.remote.cancel()
+		}
+	}
+	return nil
+}
+
 // sharedCache is a cache of the VM. It is the holder's.
 type sharedCache struct {
 	*cache[luaval.DataCopy]
+	all     *caches
 	name    string
+	remote  *remoteCache         // what all machines have of it; nil: it is not shared
 	flights map[cacheKey]*flight // under way, and what they bring is to be stored
 }
 
@@ -80,33 +104,46 @@ type sharedCache struct {
 // are two keys.
 //
 // Errors: unknown or bad options; more than MaxNames caches.
-func (s *caches) open(L *lua.LState) int {
-	name := luaval.CheckString(L, 1)
-	sc := s.byName[name]
+//
+// With shared = true it is one of all machines: see remoteCache.
+func (s *caches) open(L *lua.LState, in store.Store) int {
+	id := nameID{name: luaval.CheckString(L, 1)}
+	t := luaval.OptTable(L, 2)
+	if t != nil {
+		id.shared = isShared(L, t)
+	}
+	sc := s.byName[id]
 	o := defaultCache
+	if id.shared {
+		checkSharedName(L, id.name)
+		o.ttl, o.localTTL = DefaultSharedCacheTTL, DefaultLocalTTL
+	}
 	if sc != nil {
 		o = sc.cacheOptions
 	}
-	if t := luaval.OptTable(L, 2); t != nil {
-		o.read(L, t)
+	if t != nil {
+		o.read(L, t, id.shared)
 	}
 	if sc == nil {
 		checkNames(L, "rover.cache", len(s.byName))
-		sc = &sharedCache{cache: newCache[luaval.DataCopy](o, s.now), name: name, flights: map[cacheKey]*flight{}}
-		s.byName[name] = sc
+		sc = &sharedCache{cache: newCache[luaval.DataCopy](o, s.now), all: s, name: id.name, flights: map[cacheKey]*flight{}}
+		s.byName[id] = sc
 	} else {
 		var p luaval.Pace
 		sc.configure(o, func() { p.Step(L) })
+	}
+	if id.shared {
+		sc.connect(in)
 	}
 	L.Push(luaval.NewObject(s.meta, sc))
 	return 1
 }
 
 // cacheOptionNames are the options of rover.cache.
-var cacheOptionNames = luaval.NewOptions("max_items", "max_bytes", "ttl")
+var cacheOptionNames = luaval.NewOptions("max_items", "max_bytes", "ttl", "shared", "local_ttl")
 
 // read takes the options of rover.cache from a table. It raises in L when one is wrong.
-func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
+func (o *cacheOptions) read(L *lua.LState, t *lua.LTable, shared bool) {
 	cacheOptionNames.Each(L, t, 2, func(name string, v lua.LValue) {
 		want := ""
 		switch name {
@@ -129,9 +166,24 @@ func (o *cacheOptions) read(L *lua.LState, t *lua.LTable) {
 				want = "seconds, more than 0,"
 			}
 			o.ttl = d
+		case "local_ttl":
+			n, ok := v.(lua.LNumber)
+			d, positive := luaval.Seconds(float64(n))
+			if !ok || !positive {
+				want = "seconds, 0 or more,"
+			}
+			if o.localTTL = d; want == "" && !shared {
+				luaval.ArgError(L, 2, "option 'local_ttl': it is for shared = true")
+			}
 		}
 		luaval.CheckOption(L, 2, name, v, want)
 	})
+}
+
+// isShared reads the option shared.
+func isShared(L *lua.LState, t *lua.LTable) bool {
+	v := t.RawGetString("shared")
+	return v != lua.LNil && checkBool(L, 2, "shared", v)
 }
 
 func bytesOption(v lua.LValue) (int, bool) {
@@ -188,6 +240,9 @@ func (sc *sharedCache) supersede(key cacheKey) { delete(sc.flights, key) }
 // cacheGet is c:get(key): the value, nil if there is none.
 func cacheGet(L *lua.LState) int {
 	sc, key := checkCache(L, "c:get(key)"), checkKey(L)
+	if sc.remote != nil {
+		return sc.getShared(L, key)
+	}
 	v, _ := sc.get(key)
 	L.Push(luaval.NewValue(L, v))
 	return 1
@@ -206,6 +261,9 @@ func cacheSet(L *lua.LState) int {
 	if err != nil {
 		luaval.ArgError(L, 3, err.Error())
 	}
+	if sc.remote != nil {
+		return sc.setShared(L, key, p, bytes, ttl)
+	}
 	sc.supersede(key)
 	sc.set(key, p, bytes, ttl, 0)
 	return 0
@@ -214,6 +272,9 @@ func cacheSet(L *lua.LState) int {
 // cacheDelete is c:delete(key).
 func cacheDelete(L *lua.LState) int {
 	sc, key := checkCache(L, "c:delete(key)"), checkKey(L)
+	if sc.remote != nil {
+		return sc.deleteShared(L, key)
+	}
 	sc.supersede(key)
 	sc.remove(key)
 	return 0
@@ -227,6 +288,9 @@ func cacheIncr(L *lua.LState) int {
 	sc, key := checkCache(L, "c:incr(key)"), checkKey(L)
 	n := lua.LNumber(luaval.OptNumber(L, 3, 1))
 	ttl := luaval.CheckSeconds(L, 4, sc.ttl)
+	if sc.remote != nil {
+		return sc.incrShared(L, key, float64(n), ttl)
+	}
 	it, _ := sc.find(key, 0)
 	sc.supersede(key)
 	if it == nil || it.value == luaval.DataCopy(lua.LNil) {
@@ -250,6 +314,9 @@ func cacheIncr(L *lua.LState) int {
 // cacheClear is c:clear(): it removes everything.
 func cacheClear(L *lua.LState) int {
 	sc := checkCache(L, "c:clear()")
+	if sc.remote != nil {
+		return sc.clearShared(L)
+	}
 	clear(sc.flights)
 	sc.clear()
 	return 0
@@ -262,6 +329,12 @@ func cacheClear(L *lua.LState) int {
 func cacheStatsTable(L *lua.LState) int {
 	sc := checkCache(L, "c:stats()")
 	t := L.NewTable()
+	if r := sc.remote; r != nil {
+		sc.hear()
+		t.RawSetString("store_hits", lua.LNumber(r.hits))
+		t.RawSetString("store_errors", lua.LNumber(r.errors))
+		t.RawSetString("invalidated", lua.LNumber(r.invalidated))
+	}
 	for name, n := range map[string]int64{
 		"items": int64(sc.lru.Len()), "bytes": int64(sc.bytes),
 		"hits": sc.hits, "misses": sc.misses,

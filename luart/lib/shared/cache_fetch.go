@@ -38,6 +38,10 @@ type fetchOptions struct {
 func (s *caches) fetch(L *lua.LState) int {
 	sc, key := checkCache(L, "c:fetch(key, fn)"), checkKey(L)
 	o, fn := sc.checkFetch(L)
+	if sc.remote != nil {
+		checkSharedKey(L, key)
+		sc.hear()
+	}
 	if it, fresh := sc.find(key, o.stale); it != nil {
 		if fresh {
 			sc.hits++
@@ -56,12 +60,12 @@ func (s *caches) fetch(L *lua.LState) int {
 		own = f.give(s.vm.Caller(), luaval.LuaLine(L))
 	} else {
 		var v luaval.DataCopy
-		if v, own = s.join(L, f); own == nil {
+		if v, own = s.join(L, f, o.stale); own == nil {
 			L.Push(luaval.NewValue(L, v))
 			return 1
 		}
 	}
-	L.Push(f.fly(L, own, o, fn))
+	L.Push(f.fly(L, own, o, fn, false))
 	return 1
 }
 
@@ -105,6 +109,7 @@ type flight struct {
 	sc      *sharedCache
 	key     cacheKey
 	owner   *lib.Hold // whose function runs; nil: its background task has not begun
+	calls   bool      // the function runs
 	waiters list.List // of *flightWaiter
 }
 
@@ -112,6 +117,7 @@ type flight struct {
 type flightWaiter struct {
 	c     lib.Caller
 	where string
+	stale time.Duration   // how old a value it takes, of a cache that is shared
 	ready chan struct{}   // closed when it is to go on
 	value luaval.DataCopy // what the flight has brought,
 	own   *lib.Hold       // or the flight itself
@@ -164,10 +170,31 @@ func (f *flight) close() {
 	}
 }
 
-// fly calls fn for f and returns its first result. Only the holder may call it.
-func (f *flight) fly(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunction) lua.LValue {
+// fly calls fn for f and returns its first result; refreshes says that somebody has an old value
+// meanwhile.
+func (f *flight) fly(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunction, refreshes bool) lua.LValue {
 	defer f.leave(own) // what raises, or is cut short, is the next one's turn
+	if f.sc.remote != nil {
+		return f.flyShared(L, own, o, fn, refreshes)
+	}
+	got := f.call(L, o, fn)
+	f.land(own, got)
+	return got.v
+}
+
+// fetched is what the function of a fetch has returned.
+type fetched struct {
+	v          lua.LValue
+	value      luaval.DataCopy
+	bytes      int
+	ttl, stale time.Duration
+}
+
+// call calls fn.
+func (f *flight) call(L *lua.LState, o fetchOptions, fn *lua.LFunction) fetched {
 	f.sc.fetches++
+	f.calls = true
+	defer func() { f.calls = false }()
 	L.Push(fn)
 	L.Call(0, 2)
 	v := L.Get(-2)
@@ -190,20 +217,24 @@ func (f *flight) fly(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunc
 	if err != nil {
 		L.RaiseError("%s: what the function returned cannot be stored: %s", f, err)
 	}
-	f.land(own, p, bytes, ttl, o.stale)
-	return v
+	return fetched{v: v, value: p, bytes: bytes, ttl: ttl, stale: o.stale}
 }
 
 // land stores what f has brought, and gives it to all who wait, if own has f still. Only
 // the holder may call it.
-func (f *flight) land(own *lib.Hold, p luaval.DataCopy, bytes int, ttl, stale time.Duration) {
+func (f *flight) land(own *lib.Hold, got fetched) {
+	if f.owner == own && f.sc.flights[f.key] == f {
+		f.sc.set(f.key, got.value, got.bytes, got.ttl, got.stale)
+	}
+	f.deliver(own, got.value)
+}
+
+// deliver gives what f has brought to all who wait, if own has f still.
+func (f *flight) deliver(own *lib.Hold, p luaval.DataCopy) {
 	if f.owner != own {
 		return
 	}
 	own.By.Forget(own)
-	if f.sc.flights[f.key] == f {
-		f.sc.set(f.key, p, bytes, ttl, stale)
-	}
 	f.close()
 	for el := f.waiters.Front(); el != nil; el = f.waiters.Front() {
 		w := f.waiters.Remove(el).(*flightWaiter)
@@ -214,10 +245,10 @@ func (f *flight) land(own *lib.Hold, p luaval.DataCopy, bytes int, ttl, stale ti
 
 // join waits for f. It returns what f has brought, or makes the running call its owner.
 // Only the holder may call it.
-func (s *caches) join(L *lua.LState, f *flight) (v luaval.DataCopy, own *lib.Hold) {
+func (s *caches) join(L *lua.LState, f *flight, stale time.Duration) (v luaval.DataCopy, own *lib.Hold) {
 	caller := s.vm.Caller()
 	caller.CheckDeadlock(L, f)
-	w := &flightWaiter{c: caller, where: luaval.LuaLine(L), ready: make(chan struct{})}
+	w := &flightWaiter{c: caller, where: luaval.LuaLine(L), stale: stale, ready: make(chan struct{})}
 	el := f.waiters.PushBack(w)
 	returned := false
 	defer func() {
@@ -240,7 +271,7 @@ func (s *caches) refresh(L *lua.LState, sc *sharedCache, key cacheKey, o fetchOp
 	f := sc.newFlight(key)
 	where := luaval.LuaLine(L)
 	body := L.NewFunction(func(L *lua.LState) int {
-		f.fly(L, f.give(s.vm.Caller(), where), o, fn)
+		f.fly(L, f.give(s.vm.Caller(), where), o, fn, true)
 		return 0
 	})
 	if !s.vm.Caller().Spawn(L, "rover.cache fetch", body) {

@@ -35,6 +35,7 @@ type cacheOptions struct {
 	maxItems int
 	maxBytes int
 	ttl      time.Duration
+	localTTL time.Duration // of one that is shared: how long an item is good without a look at the store
 }
 
 // cacheStats counts what a cache has done.
@@ -67,6 +68,7 @@ type cacheItem[V any] struct {
 	place   int           // in timed, from 1; 0: it is not there
 	expires time.Time     // zero: never
 	stale   time.Duration // how long after that fetch may use it
+	version int64         // in the store, of a cache that is shared
 }
 
 // newCache returns an empty cache whose time is now's.
@@ -174,6 +176,15 @@ func (c *cache[V]) set(key cacheKey, value V, bytes int, ttl, stale time.Duratio
 	c.lru.Add(key, it)
 	for c.bytes > c.maxBytes { // it is the newest, and fits alone
 		c.evict()
+	}
+}
+
+// setStale stores a value whose time is over, which fetch may use for stale.
+func (c *cache[V]) setStale(key cacheKey, value V, bytes int, stale time.Duration) {
+	c.set(key, value, bytes, 1, stale)
+	if it, ok := c.lru.Peek(key); ok {
+		it.expires = c.now()
+		c.timed.note(it)
 	}
 }
 

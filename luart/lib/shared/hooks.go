@@ -11,5 +11,5 @@ func SetNow(vm vmOf, now func() time.Time) { vm.LibraryState(Cache.Name).(*cache
 // Flights returns how many keys of a cache are being fetched. It is for tests. Only the holder may
 // call it.
 func Flights(vm vmOf, cache string) int {
-	return len(vm.LibraryState(Cache.Name).(*caches).byName[cache].flights)
+	return len(vm.LibraryState(Cache.Name).(*caches).byName[nameID{name: cache}].flights)
 }

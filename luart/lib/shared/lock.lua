@@ -9,7 +9,7 @@
 ---free after `ttl` seconds where that machine has died. acquire returns the fence, too, a number that grows from holder to
 ---holder, and with gives it to f.
 ---
----Errors: a bad option; ttl without shared; a shared name of more than 512 bytes.
+---Errors: a bad option; ttl without shared; a shared name of more than 256 bytes.
 ---
 ---```lua
 ---local l = rover.lock("report")

@@ -42,21 +42,15 @@ var (
 // semaphores are the locks of a VM, or its semaphores.
 type semaphores struct {
 	vm     lib.VM
-	kind   string                     // "lock" or "semaphore"
-	inUse  map[semaphoreID]*semaphore // held or waited for
-	serial uint64                     // of the next semaphoreRef
-	remote sharedlock.Set             // the places that shared ones have in a store
+	kind   string                // "lock" or "semaphore"
+	inUse  map[nameID]*semaphore // held or waited for
+	serial uint64                // of the next semaphoreRef
+	remote sharedlock.Set        // the places that shared ones have in a store
 	meta   *lua.LTable
 }
 
-// semaphoreID says which: one that is shared is another than one of the VM with the same name.
-type semaphoreID struct {
-	name   string
-	shared bool
-}
-
 func newSemaphores(vm lib.VM, kind string) *semaphores {
-	s := &semaphores{vm: vm, kind: kind, inUse: map[semaphoreID]*semaphore{}}
+	s := &semaphores{vm: vm, kind: kind, inUse: map[nameID]*semaphore{}}
 	s.remote.Go, s.remote.Context, s.remote.Lost = vm.Go, vm.Context(), s.noteLost
 	s.meta = luaval.NewType(vm.L(), "lock", semaphoreMethods(), nil)
 	return s
@@ -68,7 +62,7 @@ func (s *semaphores) Counts() (what string, n int) { return "locks", len(s.inUse
 // semaphore is a number of places that calls hold, or a lock, which has one. It is in
 // the VM's map only while one is held. It is the holder's.
 type semaphore struct {
-	semaphoreID
+	nameID
 	all    *semaphores
 	places int
 	serial uint64      // of the ref that said places
@@ -80,7 +74,7 @@ type semaphore struct {
 
 // semaphoreRef is what a script has of a semaphore: it outlives that.
 type semaphoreRef struct {
-	semaphoreID
+	nameID
 	all    *semaphores
 	places int
 	serial uint64 // later refs have larger ones
@@ -123,7 +117,7 @@ func (s *semaphores) push(L *lua.LState, places int, in store.Store, n int) int 
 	}
 	s.serial++
 	ref.serial = s.serial
-	if used := s.inUse[ref.semaphoreID]; used != nil {
+	if used := s.inUse[ref.nameID]; used != nil {
 		used.follow(ref)
 	}
 	L.Push(luaval.NewObject(s.meta, ref))
@@ -132,13 +126,13 @@ func (s *semaphores) push(L *lua.LState, places int, in store.Store, n int) int 
 
 // find returns ref's semaphore, a new one if none is in use.
 func (s *semaphores) find(L *lua.LState, ref *semaphoreRef) *semaphore {
-	found := s.inUse[ref.semaphoreID]
+	found := s.inUse[ref.nameID]
 	if found == nil {
 		checkNames(L, "rover."+s.kind, len(s.inUse))
-		found = &semaphore{all: s, semaphoreID: ref.semaphoreID}
+		found = &semaphore{all: s, nameID: ref.nameID}
 	}
 	found.follow(ref)
-	s.inUse[ref.semaphoreID] = found
+	s.inUse[ref.nameID] = found
 	return found
 }
 
@@ -188,8 +182,8 @@ func (s *semaphore) next() {
 }
 
 func (s *semaphore) dropIdle() {
-	if len(s.held) == 0 && s.queue.Len() == 0 && s.all.inUse[s.semaphoreID] == s {
-		delete(s.all.inUse, s.semaphoreID)
+	if len(s.held) == 0 && s.queue.Len() == 0 && s.all.inUse[s.nameID] == s {
+		delete(s.all.inUse, s.nameID)
 	}
 }
 
@@ -310,7 +304,7 @@ func semaphoreMethods() map[string]lua.LGFunction {
 
 // lastHeld returns the place that the running call took last, nil if it has none.
 func (ref *semaphoreRef) lastHeld() (*semaphore, *lib.Hold) {
-	used := ref.all.inUse[ref.semaphoreID]
+	used := ref.all.inUse[ref.nameID]
 	if used == nil {
 		return nil, nil
 	}

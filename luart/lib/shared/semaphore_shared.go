@@ -24,7 +24,7 @@ const (
 )
 
 // maxSharedName bounds names of what is shared: they are parts of keys.
-const maxSharedName = 512
+const maxSharedName = 256
 
 // semaphoreOptions are those of rover.lock and rover.semaphore.
 var semaphoreOptions = luaval.NewOptions("shared", "ttl")

@@ -102,7 +102,7 @@ func TestSharedLock(t *testing.T) {
 				{`rover.lock("x", { shared = true, ttl = 0.01 })`, "error: chunk:1: bad argument #2 to lock (option 'ttl': seconds, 0.1 to 86400, expected, got 0.01)"},
 				{`rover.semaphore("x", 3, { shared = true, ttl = "5" })`, "error: chunk:1: bad argument #3 to semaphore (option 'ttl': seconds, 0.1 to 86400, expected, got 5)"},
 				{`rover.semaphore("x", 3, { share = true })`, `error: chunk:1: bad argument #3 to semaphore (unknown option "share": did you mean shared?)`},
-				{`rover.lock(("x"):rep(513), { shared = true })`, "error: chunk:1: bad argument #1 to lock (a name of at most 512 bytes expected: it is shared)"},
+				{`rover.lock(("x"):rep(257), { shared = true })`, "error: chunk:1: bad argument #1 to lock (a name of at most 256 bytes expected: it is shared)"},
 			} {
 				vm.Expect(t, c.chunk, c.want)
 			}
@@ -139,9 +139,7 @@ func TestSharedLockOfTheDead(t *testing.T) {
 	first := begin(t, vms[0], holds)
 	await(t, vms[0], `return rover.channel("got", 1):recv(60) ~= nil`, "true")
 	next := begin(t, vms[1], `return rover.lock("l", { shared = true }):acquire(60) and "free again"`)
-	ended, end := context.WithCancel(t.Context())
-	end()
-	vms[0].Close(ended)
+	vms[0].Close(ended())
 	next.expect("free again")
 	if got := <-first.result; !strings.Contains(got, "the server is stopping") {
 		t.Error(got)
@@ -190,4 +188,11 @@ func TestSharedLockWhileTheStoreIsAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ended is a context that is over.
+func ended() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
 }
