@@ -81,14 +81,15 @@ end
 return api
 `
 
-// newCluster starts n Caddys with one redis-server.
-func newCluster(t *testing.T, n int) (*storetest.Server, []*instance) {
+// newCluster starts n Caddys with one redis-server, and a script of their own or clusterScript.
+func newCluster(t *testing.T, n int, script ...string) (*storetest.Server, []*instance) {
 	server := storetest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
+	script = append(script, clusterScript)
 	var all []*instance
 	for range n {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "Caddyfile"), clusterConfig)
-		write(t, filepath.Join(dir, "app.lua"), clusterScript)
+		write(t, filepath.Join(dir, "app.lua"), script[0])
 		i := &instance{process: startProcess(t, dir, "STORE="+server.URL)}
 		i.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 			MaxIdleConnsPerHost: 64,
@@ -112,7 +113,9 @@ func newCluster(t *testing.T, n int) (*storetest.Server, []*instance) {
 	}
 	t.Cleanup(func() {
 		for _, i := range all {
-			i.stop()
+			if i.cmd.ProcessState == nil { // else it was killed
+				i.stop()
+			}
 			log, err := os.ReadFile(filepath.Join(i.dir, "caddy.log"))
 			if err != nil || bytes.Contains(log, []byte("panic")) || strings.Contains(i.stderr.String(), "panic") {
 				t.Errorf("%v\n%s\n%s", err, &i.stderr, log)
