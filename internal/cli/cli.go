@@ -53,14 +53,26 @@ func init() {
 		CobraFunc: func(cmd *cobra.Command) {
 			addCommands(cmd)
 			cmd.FParseErrWhitelist.UnknownFlags = true // of a command that there is not: say that first
-			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				if len(args) > 0 {
-					return fmt.Errorf("there is no command %q: caddy rover --help lists them", args[0])
-				}
-				return cmd.Help()
-			}
+			cmd.RunE = runNone
 		},
 	})
+}
+
+// runNone is caddy rover without a command of its own: it helps, or says that there is no such
+// command. caddy help rover helps, too, and so does --help.
+func runNone(rover *cobra.Command, args []string) error {
+	about := rover
+	if len(args) > 0 && args[0] == "help" {
+		if args = args[1:]; len(args) > 0 {
+			if found, rest, err := rover.Find(args); err == nil && found != rover {
+				about, args = found, rest
+			}
+		}
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("there is no command %q: caddy rover --help lists them", args[0])
+	}
+	return about.Help()
 }
 
 // addCommands adds the subcommands to caddy rover.

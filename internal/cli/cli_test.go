@@ -87,6 +87,30 @@ func TestReloadAsksAgain(t *testing.T) {
 	}
 }
 
+// caddy rover help is what caddy help rover is, and names a command as that does.
+func TestHelp(t *testing.T) {
+	for _, tt := range []struct{ line, want, fails string }{
+		{"", "Available Commands:", ""},
+		{"help", "Available Commands:", ""},
+		{"help top", "q, Ctrl-C", ""},
+		{"help tpo", "", `there is no command "tpo": caddy rover --help lists them`},
+		{"help top shop", "", `there is no command "shop": caddy rover --help lists them`},
+		{"halp", "", `there is no command "halp": caddy rover --help lists them`},
+	} {
+		var out strings.Builder
+		rover := &cobra.Command{Use: "rover", RunE: runNone}
+		addCommands(rover)
+		rover.SetOut(&out)
+		fails := ""
+		if err := runNone(rover, strings.Fields(tt.line)); err != nil {
+			fails = err.Error()
+		}
+		if !strings.Contains(out.String(), tt.want) || fails != tt.fails {
+			t.Errorf("rover %s: error %q, want %q, with %q in\n%s", tt.line, fails, tt.fails, tt.want, out.String())
+		}
+	}
+}
+
 // A command that is given too many or too few arguments says how it is written.
 func TestUsageOfArguments(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
