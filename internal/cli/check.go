@@ -51,7 +51,6 @@ The exit code is 0 if nothing was found, 1 for errors (with --strict for warning
 			return nil
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return failWith(cmd, exitUsage, err) })
 	flags := cmd.Flags()
 	flags.Bool("strict", false, "Exit with 1 for warnings, too")
 	flags.Bool("json", false, "Print what was found as JSON")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -82,6 +83,7 @@ func addCommands(rover *cobra.Command) {
 		if cmd.Args != nil {
 			cmd.Args = sayingUsage(cmd.Args)
 		}
+		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return failWith(cmd, exitCodeOfUsage(cmd), err) })
 		rover.AddCommand(cmd)
 	}
 }
@@ -100,6 +102,16 @@ func sayingUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
 		case n > 1:
 			given = fmt.Sprintf("%d arguments were given", n)
 		}
-		return fmt.Errorf("write %s: %s; %s --help says more", strings.TrimSuffix(usage, " [flags]"), given, cmd.CommandPath())
+		return failWith(cmd, exitCodeOfUsage(cmd),
+			fmt.Errorf("write %s: %s; %s --help says more", strings.TrimSuffix(usage, " [flags]"), given, cmd.CommandPath()))
 	}
+}
+
+// exitCodeOfUsage is the exit code for a command line that is wrong. Those whose 1 says something
+// of scripts have another one.
+func exitCodeOfUsage(cmd *cobra.Command) int {
+	if name := cmd.Name(); name == "check" || name == "test" {
+		return exitUsage
+	}
+	return caddy.ExitCodeFailedStartup
 }

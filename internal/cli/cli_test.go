@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -111,19 +112,31 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A command that is given too many or too few arguments says how it is written.
+// A command that is given too many or too few arguments says how it is written, as JSON where that
+// is asked for; so is a flag that there is not.
 func TestUsageOfArguments(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
 		{"new", "write rover new <folder>: no argument was given; rover new --help says more"},
 		{"run a.lua b.lua", "write rover run <script.lua>: 2 arguments were given; rover run --help says more"},
 		{"repl a.lua b.lua", "write rover repl [<script.lua>]: 2 arguments were given; rover repl --help says more"},
+		{"status --json all", `write rover status: the argument "all" was given; rover status --help says more`},
+		{"status --json --nope", "unknown flag: --nope"},
+		{"status --nope", "unknown flag: --nope"},
 		{"top shop", `write rover top: the argument "shop" was given; rover top --help says more`},
 	} {
 		rover := &cobra.Command{Use: "rover", SilenceErrors: true, SilenceUsage: true}
 		addCommands(rover)
 		rover.SetArgs(strings.Fields(tt.line))
-		if err := rover.Execute(); err == nil || err.Error() != tt.want {
-			t.Errorf("%s: got %v, want %s", tt.line, err, tt.want)
+		var out, errs strings.Builder
+		rover.SetOut(&out)
+		rover.SetErr(&errs)
+		want, wantErrs := "", "Error: "+tt.want+"\n"
+		if strings.Contains(tt.line, "--json") {
+			text, _ := json.Marshal(tt.want)
+			want, wantErrs = "{\n  \"error\": "+string(text)+"\n}\n", ""
+		}
+		if err := rover.Execute(); err == nil || out.String() != want || errs.String() != wantErrs {
+			t.Errorf("%s: got %v, %s%s, want %s", tt.line, err, out.String(), errs.String(), tt.want)
 		}
 	}
 }
