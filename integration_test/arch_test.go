@@ -27,6 +27,7 @@ eventloop:
 integration_test:
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart/scripterror
+	luart/costs
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
@@ -34,7 +35,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/coverage luart/lib/http
 	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/reqbody luart/scripttest
-	luart/spelling luart/store
+	luart/spelling luart/store luart/trace luart/costs
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
@@ -47,7 +48,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile luart/reqbody
 	luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext luart/scripterror
-	luart/debugpage
+	luart/debugpage luart/trace luart/costs
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -55,6 +56,7 @@ luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/conditional:
 luart/cookie:
+luart/costs:
 luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
 luart/debugpage: luart/chunk luart/scripterror
@@ -117,6 +119,7 @@ luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/patter
 luart/store (more): luart/clock luart/redis luart/topics luart/varint
 luart/store/storetest (more): internal/needs luart/store
 luart/topics:
+luart/trace: luart/loglimit
 luart/urltext:
 luart/varint:
 `

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/budget"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/stdlib"
@@ -34,7 +35,7 @@ type call struct {
 
 	arrived    int64 // at the VM, by budget.Now; 0: it has not yet. It does not change any more
 	sliceStart int64 // when it got the VM last, by nanotime
-	cost       Cost
+	cost       costs.Cost
 
 	printed *[]string          // takes what print prints; nil: the log does
 	written *stdlib.LineBuffer // what io.write has not printed yet; nil: it was not called

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/done"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
@@ -300,8 +301,8 @@ func (f *finished) lost() {
 func (f *finished) runHooks(th *thread) {
 	x := f.x
 	vm := x.gen.vm
-	outcome := Answered
-	stats := vm.costs.background("done")
+	outcome := costs.Answered
+	stats := vm.costs.Background("done")
 	for _, h := range slices.Backward(f.hooks) {
 		if x.inQuarantine(h) {
 			continue // the log has said so
@@ -318,8 +319,8 @@ func (f *finished) runHooks(th *thread) {
 		_, err := x.callHandler(h, f.summary.table(vm.main))
 		x.runEndings()
 		if err != nil {
-			outcome = Failed
-			stats.errors.Add(1)
+			outcome = costs.Failed
+			stats.AddError()
 			x.logDone(err, h)
 		}
 	}
@@ -330,7 +331,7 @@ func (f *finished) runHooks(th *thread) {
 	x.endSlice()
 	cost := x.cost
 	cost.Lua += time.Duration(x.record.others.Load())
-	stats.add(Summary{Outcome: outcome, Cost: cost})
+	stats.Add(outcome, cost)
 }
 
 // logDone logs what a done hook has failed with.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/lib"
@@ -115,8 +116,8 @@ type Generation struct {
 	onError   *handler
 	functions functions
 	tree      *tree
-	callbacks *lua.LTable // of a Tool
-	unrouted  *routeStats // of requests that only hooks see
+	callbacks *lua.LTable  // of a Tool
+	unrouted  *costs.Route // of requests that only hooks see
 
 	libraries []*lib.Library
 	notGiven  []string    // libraries, for hints

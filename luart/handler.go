@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -24,7 +25,7 @@ type handler struct {
 	route string          // "GET /users/:id", or "before auth at /admin"
 	quota eventloop.Quota // its requests that wait for the VM
 	noCtx bool            // it takes no parameter, so that no ctx need be made
-	stats *routeStats     // of a route
+	stats *costs.Route    // of a route
 	limit *limitRule      // of a limit; fn is nil then
 
 	concurrency *concurrencyRule // the same, of one of concurrency

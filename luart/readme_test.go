@@ -43,6 +43,7 @@ import (
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 	"github.com/caddy-rover/rover/luart/store/storetest"
+	"github.com/caddy-rover/rover/luart/trace"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -178,7 +179,7 @@ func TestLimitsPage(t *testing.T) {
 		{"message of an uncaught error", []string{kib(scripterror.MaxMessageBytes), kib(scripterror.MaxTracebackBytes)}},
 		{"one entry of the log", []string{kib(loglimit.MaxBytes), count(loglimit.MaxFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},
-		{"the trace of a request", []string{count(maxSteps) + " steps", fmt.Sprintf("%d bytes", maxStepBytes)}},
+		{"the trace of a request", []string{count(trace.MaxSteps) + " steps", fmt.Sprintf("%d bytes", trace.MaxStepBytes)}},
 		{"source that is kept for errors", []string{mib(chunk.MaxSourceBytes), kib(chunk.MaxHintBytes)}},
 		{"a handler or hook that was ended", []string{fmt.Sprintf("%.0fs", quarantineFor.Seconds())}},
 	} {

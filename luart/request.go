@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/trace"
 )
 
 // Host is what an exchange needs to know of the server it runs in. Its methods are
@@ -65,16 +66,16 @@ type Exchange struct {
 	holding holding
 	stream  *streaming // the reply's stream, from runAfter to End; nil: it is none
 
-	running    *handler    // the function that runs, or ran last
-	rewritten  bool        // ctx:rewrite has been called since the hooks were looked up
-	skip       bool        // the handler is in quarantine: after the guards the request is passed on
-	absent     *lua.LTable // the error that an after hook ends with which wants a body where there is none
-	answersFor int         // the status of the error that the request is answered for (handle_errors); 0: none
-	asked      *question   // of a matcher or a policy: ctx cannot change the request; nil: it is served
-	trace      *Trace      // nil: nobody has asked for it
-	head       *headWork   // what libraries do before the head is sent; nil: nothing
-	done       *doneWatch  // what done hooks will be told; nil: there are none
-	over       *doneWatch  // the request has ended, and its done hooks run; nil: it has not
+	running    *handler     // the function that runs, or ran last
+	rewritten  bool         // ctx:rewrite has been called since the hooks were looked up
+	skip       bool         // the handler is in quarantine: after the guards the request is passed on
+	absent     *lua.LTable  // the error that an after hook ends with which wants a body where there is none
+	answersFor int          // the status of the error that the request is answered for (handle_errors); 0: none
+	asked      *question    // of a matcher or a policy: ctx cannot change the request; nil: it is served
+	trace      *trace.Trace // nil: nobody has asked for it
+	head       *headWork    // what libraries do before the head is sent; nil: nothing
+	done       *doneWatch   // what done hooks will be told; nil: there are none
+	over       *doneWatch   // the request has ended, and its done hooks run; nil: it has not
 
 	headSettled bool // what is said about the head of the response comes too late
 
@@ -146,7 +147,7 @@ func (x *Exchange) End() Summary {
 		x.stream.stop()
 	}
 	s := x.summary()
-	x.routeStats().add(s)
+	x.routeStats().Add(s.Outcome, s.Cost)
 	x.upload.discard()
 	finished := x.finish(s)
 	if x.luaCtx.ud != nil || len(x.endings) > 0 || x.holding.held != nil || x.stream != nil {

@@ -100,10 +100,7 @@ func (x *Exchange) traceEnter(rule *concurrencyRule, began time.Time, err error)
 	if err != nil {
 		result = err.Error()
 	}
-	x.trace.add(Step{
-		At: began.Sub(x.trace.began), Took: time.Since(began),
-		What: "concurrency " + rule.name + " (" + rule.where + ")", Result: result,
-	})
+	x.trace.Ended("concurrency "+rule.name+" ("+rule.where+")", result, time.Since(began))
 }
 
 // gates are those of a VM, by the names of the rules: versions of a script count together.

@@ -124,7 +124,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 		log = x.log().Debug
 	} else {
 		more = scripterror.LogFields(x.gen.explain(err))
-		x.routeStats().errors.Add(1)
+		x.routeStats().AddError()
 		x.gen.recordError(h.route, h.where, err)
 	}
 	log("script error", append(more,

@@ -69,10 +69,7 @@ func (x *Exchange) traceLimit(rule *limitRule, began time.Time, d limit.Decision
 	if d.Err != nil {
 		result += ", without the store: " + d.Err.Error()
 	}
-	x.trace.add(Step{
-		At: began.Sub(x.trace.began), Took: time.Since(began),
-		What: "limit " + rule.name + " (" + rule.where + ")", Result: result,
-	})
+	x.trace.Ended("limit "+rule.name+" ("+rule.where+")", result, time.Since(began))
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -6,27 +6,15 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-)
 
-// What has become of a request.
-const (
-	Answered  = "answered"  // by Lua
-	Passed    = "passed"    // to the next handler, or by ctx:next
-	Proxied   = "proxied"   // to upstreams that Lua chose, by api.proxy or ctx:proxy
-	Failed    = "failed"    // a script error, or a handler in quarantine
-	TimedOut  = "timeout"   // its time in Lua was over
-	Cancelled = "cancelled" // the client left, or the server stopped
-	Refused   = "refused"   // before any Lua ran
+	"github.com/caddy-rover/rover/luart/costs"
 )
-
-// Outcomes are all of them.
-var Outcomes = []string{Answered, Passed, Proxied, Failed, TimedOut, Cancelled, Refused}
 
 // Summary is what has become of a request, and what it took.
 type Summary struct {
 	Route   string // "GET /users/:id"; "": only hooks ran
-	Outcome string // one of Outcomes
-	Cost
+	Outcome string // one of costs.Outcomes
+	costs.Cost
 	Failure *ScriptError // the last error of a function, whatever on_error has made of it; nil: none
 }
 
@@ -54,18 +42,18 @@ func (x *Exchange) summary() Summary {
 }
 
 // routeStats is where the request's costs are counted.
-func (x *Exchange) routeStats() *routeStats {
+func (x *Exchange) routeStats() *costs.Route {
 	switch h := x.match.Handler; {
 	case h == nil:
 		return x.gen.unrouted
 	case x.asked != nil:
-		return x.gen.vm.costs.background(h.route)
+		return x.gen.vm.costs.Background(h.route)
 	default:
 		return h.stats
 	}
 }
 
-// result is what has become of a request whose outcome is o: one of Outcomes.
+// result is what has become of a request whose outcome is o: one of costs.Outcomes.
 func (r *record) result(o *outcome) string {
 	failed := r.failure
 	if failed == nil && (o.err == nil || !o.err.Deliberate) {
@@ -73,25 +61,25 @@ func (r *record) result(o *outcome) string {
 	}
 	switch {
 	case r.refused:
-		return Refused
+		return costs.Refused
 	case r.left:
-		return Cancelled
+		return costs.Cancelled
 	case failed != nil && failed.Status == http.StatusGatewayTimeout:
-		return TimedOut
+		return costs.TimedOut
 	case failed != nil && (failed.Status == StatusClientClosed || failed.Status == http.StatusServiceUnavailable):
-		return Cancelled
+		return costs.Cancelled
 	case failed != nil:
-		return Failed
+		return costs.Failed
 	case r.decision == Pass:
-		return Passed
+		return costs.Passed
 	case r.decision == Proxy:
-		return Proxied
+		return costs.Proxied
 	case o.reply.from != nil && o.reply.from.to == nil:
-		return Passed
+		return costs.Passed
 	case o.reply.from != nil:
-		return Proxied
+		return costs.Proxied
 	}
-	return Answered
+	return costs.Answered
 }
 
 // setRefused remembers that the request was refused, or that its client has left before.

@@ -172,10 +172,7 @@ func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (returned, *Script
 	}
 	began := time.Now()
 	v, err := x.callFunction(h, res)
-	x.trace.add(Step{
-		At: began.Sub(x.trace.began), Took: time.Since(began),
-		What: h.route + " (" + h.where + ")", Result: v.describe(err),
-	})
+	x.trace.Ended(h.route+" ("+h.where+")", v.describe(err), time.Since(began))
 	return v, err
 }
 

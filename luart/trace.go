@@ -3,72 +3,16 @@ package luart
 import (
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/trace"
 )
-
-// Trace is what happened to one request, step by step, for whoever may know. Any goroutine
-// may use it.
-type Trace struct {
-	began time.Time
-
-	mu    sync.Mutex
-	steps []Step
-}
-
-// Step is one of the things that happened.
-type Step struct {
-	At     time.Duration // since the trace began
-	Took   time.Duration // 0: no time worth telling
-	What   string
-	Result string // "": nothing to add
-}
-
-// NewTrace returns a Trace that begins now.
-func NewTrace() *Trace { return &Trace{began: time.Now()} }
-
-const (
-	// maxSteps of a trace are kept.
-	maxSteps = 100
-
-	// maxStepBytes of each text of a step are kept.
-	maxStepBytes = 512
-)
-
-// Record adds a step that happens now.
-func (t *Trace) Record(what, result string) {
-	t.add(Step{At: time.Since(t.began), What: what, Result: result})
-}
-
-// waited adds a wait that has ended.
-func (t *Trace) waited(on, at string, d time.Duration) {
-	t.add(Step{At: time.Since(t.began) - d, Took: d, What: "wait for " + on, Result: at})
-}
-
-func (t *Trace) add(step Step) {
-	step.What, step.Result = loglimit.Cut(step.What, maxStepBytes), loglimit.Cut(step.Result, maxStepBytes)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.steps) < maxSteps {
-		t.steps = append(t.steps, step)
-	}
-}
-
-// Steps returns what has happened so far, and how long ago the trace began.
-func (t *Trace) Steps() ([]Step, time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]Step(nil), t.steps...), time.Since(t.began)
-}
 
 // Explain has the exchange tell what it does. It may be called before Run.
-func (x *Exchange) Explain(t *Trace) {
+func (x *Exchange) Explain(t *trace.Trace) {
 	x.trace = t
 	m := &x.match
 	switch {
@@ -84,7 +28,6 @@ func (x *Exchange) Explain(t *Trace) {
 	}
 }
 
-// describeResult says what a function has returned.
 // describe says what a function returned.
 func (v returned) describe(err *ScriptError) string {
 	text := describeResult(v.value, err)
@@ -94,6 +37,7 @@ func (v returned) describe(err *ScriptError) string {
 	return text
 }
 
+// describeResult says what the first value is that a function returned.
 func describeResult(v lua.LValue, err *ScriptError) string {
 	if err != nil {
 		return "error: " + err.Message

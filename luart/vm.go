@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/budget"
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/done"
 	"github.com/caddy-rover/rover/luart/glua"
@@ -56,7 +57,7 @@ type VM struct {
 	lineCounter *coverage.Counter // nil: nobody wants to know what runs
 
 	kills, quarantines, killed atomic.Uint64
-	costs                      costs
+	costs                      costs.Costs
 	recentErrors               scripterror.Recents
 	libraries                  libraryStates
 	limits                     limitCounts

@@ -73,7 +73,7 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	c.sliceStart = vm.nanotime()
 	c.cost.Wait += time.Duration(c.sliceStart - left)
 	if c.x != nil && c.x.trace != nil {
-		c.x.trace.waited(on.String(), luaval.CallerLine(L), time.Duration(c.sliceStart-left))
+		c.x.trace.Ended("wait for "+on.String(), luaval.CallerLine(L), time.Duration(c.sliceStart-left))
 	}
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)

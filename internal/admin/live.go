@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
@@ -57,7 +58,7 @@ type Cost struct {
 	QueueSeconds float64           `json:"queue_seconds"`
 }
 
-func newCosts(list []luart.RouteCost) []Cost {
+func newCosts(list []costs.RouteCost) []Cost {
 	costs := make([]Cost, 0, len(list))
 	for _, c := range list {
 		costs = append(costs, Cost{

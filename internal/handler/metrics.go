@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/internal/scripts"
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/costs"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 )
 
@@ -249,8 +249,8 @@ func (m vmMetrics) collectLoop(loop eventloop.Stats) {
 func (m vmMetrics) collectCosts() {
 	routes, background := m.vm.Costs()
 	for _, r := range routes {
-		for _, outcome := range luart.Outcomes {
-			if n := r.Requests[outcome]; n > 0 || outcome == luart.Answered { // a route is there before its first request
+		for _, outcome := range costs.Outcomes {
+			if n := r.Requests[outcome]; n > 0 || outcome == costs.Answered { // a route is there before its first request
 				m.counter(requestsDesc, float64(n), r.Route, outcome)
 			}
 		}
@@ -259,8 +259,8 @@ func (m vmMetrics) collectCosts() {
 		m.counter(waitDesc, r.Total.Wait.Seconds(), r.Route)
 	}
 	for _, b := range background {
-		m.counter(backgroundDesc, float64(b.Requests[luart.Answered]), b.Route, "success")
-		m.counter(backgroundDesc, float64(b.Requests[luart.Failed]), b.Route, "failure")
+		m.counter(backgroundDesc, float64(b.Requests[costs.Answered]), b.Route, "success")
+		m.counter(backgroundDesc, float64(b.Requests[costs.Failed]), b.Route, "failure")
 		m.counter(backgroundLuaDesc, b.Total.Lua.Seconds(), b.Route)
 	}
 }

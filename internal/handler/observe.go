@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/costs"
 )
 
 // observer is what others may know of a request's way through a script: the placeholders
@@ -154,7 +155,7 @@ func (o *observer) endSpan() {
 		attribute.Float64("rover.wait_ms", float64(o.Wait)/float64(time.Millisecond)),
 		attribute.Float64("rover.queue_ms", float64(o.Queue)/float64(time.Millisecond)),
 	)
-	if o.Outcome == luart.Failed || o.Outcome == luart.TimedOut {
+	if o.Outcome == costs.Failed || o.Outcome == costs.TimedOut {
 		message := o.Outcome
 		if o.Failure != nil {
 			message = o.Failure.Message

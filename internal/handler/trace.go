@@ -18,8 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/loglimit"
+	"github.com/caddy-rover/rover/luart/trace"
 )
 
 // TraceHeader asks for the trace of a request, and brings it back: see Config.Explain. The
@@ -110,7 +110,7 @@ func (h *Handler) signed(r *http.Request, header string) bool {
 type tracer struct {
 	*caddyhttp.ResponseWriterWrapper
 	h        *Handler
-	record   *luart.Trace
+	record   *trace.Trace
 	observer *observer // nil: the script had nothing to do with the request
 	sent     bool      // the header is
 }
@@ -136,7 +136,7 @@ func (h *Handler) serveTraced(w http.ResponseWriter, r *http.Request, next caddy
 func (h *Handler) newTracer(w http.ResponseWriter, r *http.Request) (*tracer, *http.Request) {
 	t := &tracer{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		h:                     h, record: luart.NewTrace(),
+		h:                     h, record: trace.New(),
 	}
 	return t, r.WithContext(httptrace.WithClientTrace(r.Context(), t.connections()))
 }

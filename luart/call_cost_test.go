@@ -6,10 +6,12 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/costs"
 )
 
 // costOf returns the stats of one route.
-func costOf(t *testing.T, list []RouteCost, route string) RouteCost {
+func costOf(t *testing.T, list []costs.RouteCost, route string) costs.RouteCost {
 	t.Helper()
 	for _, c := range list {
 		if c.Route == route {
@@ -17,7 +19,7 @@ func costOf(t *testing.T, list []RouteCost, route string) RouteCost {
 		}
 	}
 	t.Fatalf("no stats of %q among %v", route, list)
-	return RouteCost{}
+	return costs.RouteCost{}
 }
 
 // Each request is counted once, for its route, by what has become of it.
@@ -49,16 +51,16 @@ func TestCostsByOutcome(t *testing.T) {
 		route, outcome string
 		n, errors      uint64
 	}{
-		{"GET /answer", Answered, 3, 0},
-		{"GET /caught", Answered, 1, 0},
-		{"GET /handled", Failed, 1, 1},
-		{"GET /fails", Failed, 1, 1},
-		{"GET /slow", TimedOut, 1, 1},
-		{"GET /on", Passed, 1, 0},
-		{"GET /on2", Passed, 1, 0},
-		{"GET /after_fails", Failed, 1, 1},
-		{Unrouted, Answered, 1, 0},
-		{Unrouted, Passed, 1, 0},
+		{"GET /answer", costs.Answered, 3, 0},
+		{"GET /caught", costs.Answered, 1, 0},
+		{"GET /handled", costs.Failed, 1, 1},
+		{"GET /fails", costs.Failed, 1, 1},
+		{"GET /slow", costs.TimedOut, 1, 1},
+		{"GET /on", costs.Passed, 1, 0},
+		{"GET /on2", costs.Passed, 1, 0},
+		{"GET /after_fails", costs.Failed, 1, 1},
+		{costs.Unrouted, costs.Answered, 1, 0},
+		{costs.Unrouted, costs.Passed, 1, 0},
 	} {
 		c := costOf(t, routes, want.route)
 		if c.Requests[want.outcome] != want.n || c.Errors != want.errors {
@@ -132,7 +134,7 @@ func TestCostsOfRefusedRequests(t *testing.T) {
 	x.End()
 	routes, _ := s.vm.Costs()
 	c := costOf(t, routes, "GET /")
-	if c.Requests[Refused] != 1 || c.Requests[Cancelled] != 1 || c.Total.Lua != 0 {
+	if c.Requests[costs.Refused] != 1 || c.Requests[costs.Cancelled] != 1 || c.Total.Lua != 0 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -148,7 +150,7 @@ func TestCostsOfBackgroundWork(t *testing.T) {
 	if ok, err := s.gen.Function(MatcherFunction, "m").Match(httptest.NewRequest("GET", "/", nil), s, 0); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	var work []RouteCost
+	var work []costs.RouteCost
 	until(func() bool { _, work = s.vm.Costs(); return len(work) == 5 })
 	for kind, want := range map[string][2]uint64{
 		"load": {1, 0}, "on_start": {1, 0}, "rover.spawn": {0, 1}, "rover.after": {1, 0}, "matcher m": {1, 0},
@@ -156,10 +158,10 @@ func TestCostsOfBackgroundWork(t *testing.T) {
 		until(func() bool {
 			_, work = s.vm.Costs()
 			c := costOf(t, work, kind)
-			return c.Requests[Answered]+c.Requests[Failed] > 0
+			return c.Requests[costs.Answered]+c.Requests[costs.Failed] > 0
 		})
 		c := costOf(t, work, kind)
-		if got := [2]uint64{c.Requests[Answered], c.Requests[Failed]}; got != want || c.Errors != want[1] {
+		if got := [2]uint64{c.Requests[costs.Answered], c.Requests[costs.Failed]}; got != want || c.Errors != want[1] {
 			t.Errorf("%s: %v, errors %d; want %v", kind, c.Requests, c.Errors, want)
 		}
 	}
@@ -183,7 +185,7 @@ func TestCostsOutliveGenerations(t *testing.T) {
 	reload(route)
 	s.do("GET /a", "")
 	routes, _ := s.vm.Costs()
-	if n := costOf(t, routes, "GET /a").Requests[Answered]; n != 2 {
+	if n := costOf(t, routes, "GET /a").Requests[costs.Answered]; n != 2 {
 		t.Errorf("%d requests are counted, there were 2", n)
 	}
 	reload(`for i = 1, 1002 do api["r" .. i].get = function() end end`)
