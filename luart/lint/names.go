@@ -203,6 +203,7 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	c.raised(f, e, s)
 	c.jsonHeaders(f, e, s)
 	c.firstStatus(f, e, s)
+	c.producer(f, e, s)
 }
 
 // methodCall is for x:y(…).
