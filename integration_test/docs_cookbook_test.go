@@ -11,7 +11,7 @@ import (
 )
 
 // Each page of docs/cookbook is a script, its Caddyfile and its tests, which caddy rover test finds,
-// and which pass.
+// which pass, and call all functions of the script.
 func TestDocsCookbook(t *testing.T) {
 	texts, recipes := pages(t), 0
 	dir := t.TempDir()
@@ -50,10 +50,41 @@ func TestDocsCookbook(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), binary, "rover", "test")
+	profile := filepath.Join(dir, "cover.lcov")
+	run := exec.CommandContext(t.Context(), binary, "rover", "test", "--coverprofile", profile)
 	run.Dir = dir
 	out, err := run.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), fmt.Sprintf(", 0 failed in %d files", recipes)) {
 		t.Errorf("%v\n%s", err, out)
 	}
+	for _, name := range uncalled(t, profile) {
+		t.Errorf("%s is called by no test of its recipe", name)
+	}
+}
+
+// uncalled returns the functions of the scripts app.lua that no test has called, by a file that
+// caddy rover test has written with --coverprofile.
+func uncalled(t *testing.T, profile string) (list []string) {
+	t.Helper()
+	text, err := os.ReadFile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, functions := "", 0
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if path, ok := strings.CutPrefix(line, "SF:"); ok {
+			script = path
+		}
+		if call, ok := strings.CutPrefix(line, "FNDA:"); ok {
+			functions++
+			if name, ok := strings.CutPrefix(call, "0,"); ok {
+				list = append(list, script+": "+name)
+			}
+		}
+	}
+	if functions == 0 {
+		t.Errorf("no functions in %s:\n%s", profile, text)
+	}
+	return list
 }

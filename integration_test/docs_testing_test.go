@@ -57,10 +57,14 @@ func TestDocsTesting(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), binary, "rover", "test")
+	profile := filepath.Join(dir, "cover.lcov")
+	run := exec.CommandContext(t.Context(), binary, "rover", "test", "--coverprofile", profile)
 	run.Dir = dir
 	out, err := run.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), fmt.Sprintf(", 0 failed, 1 skipped in %d files", n-1)) {
 		t.Errorf("%v\n%s", err, out)
+	}
+	for _, name := range uncalled(t, profile) {
+		t.Errorf("%s is called by no test of the page", name)
 	}
 }

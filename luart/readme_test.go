@@ -35,14 +35,12 @@ import (
 	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
-	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/schema"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/session"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
-	"github.com/caddy-rover/rover/luart/store/storetest"
 	"github.com/caddy-rover/rover/luart/trace"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
@@ -64,36 +62,6 @@ func TestReadme(t *testing.T) {
 	defer up.Close()
 	for _, page := range append(pages, "../README.md") {
 		t.Run(strings.TrimPrefix(page, "../"), func(t *testing.T) { runBlocks(t, page, up.URL) })
-	}
-}
-
-// runBlocks runs the Lua blocks of a page. upstream is the service that they call.
-func runBlocks(t *testing.T, page, upstream string) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		if first, _, _ := strings.Cut(b[1], "\n"); strings.HasSuffix(first, "_test.lua") {
-			continue // TestDocsTesting and TestDocsCookbook run it
-		}
-		if strings.HasPrefix(b[1], "-- with rover.slug\n") {
-			continue // TestDocsLibrary runs it
-		}
-		s := newServer(t, b[1], func(s *Script) {
-			s.Config = map[string]string{"token": "s3cret", "key": strings.Repeat("k", 32), "upstream": upstream}
-			if strings.Contains(b[1], "rover.config.redis") {
-				s.Config["redis"] = "redis://" + storetest.StartRedis(t).TCP()
-			}
-			s.Net = outbound.NewPolicy()
-			s.Debug = strings.HasPrefix(b[1], "-- with debug\n")
-		})
-		if s.replay(b[1], 1) == 0 {
-			t.Errorf("a block says no request and answer:\n%s", b[1])
-		}
-		if t.Failed() {
-			t.FailNow()
-		}
 	}
 }
 

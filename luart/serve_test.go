@@ -259,17 +259,24 @@ func TestScripts(t *testing.T) {
 // replay sends the requests in the comments of a script, each a number of times, and returns how
 // many there are: "-- POST /path body | Name: value => 200 text | Name: value", with \r and
 // \n for ends of lines of a body. The headers of the answer are those that it must have, among others.
+// "Cookie: $cookie" sends the one that the last answer with a Set-Cookie has set. An answer that ends
+// with … is a stream: it stays open while the lines below are sent, and is left when that much has come.
 func (s *server) replay(source string, times int) (n int) {
 	s.t.Helper()
+	cookie := ""
 	for line := range strings.Lines(source) {
 		request, want, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "-- "), "\n"), " => ")
 		if !ok || !strings.HasPrefix(line, "-- ") {
 			continue
 		}
 		n++
-		parts := strings.Split(request, " | ")
+		parts := strings.Split(strings.ReplaceAll(request, "$cookie", cookie), " | ")
 		method, target, _ := strings.Cut(parts[0], " ")
 		target, body, _ := strings.Cut(target, " ")
+		if want, ok := strings.CutSuffix(want, "…"); ok {
+			defer s.listen(target, strings.ReplaceAll(want, `\n`, "\n"))()
+			continue
+		}
 		want, headers := wantedHeaders(want)
 		for range times {
 			w := s.do(method+" "+target, strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(body), parts[1:]...)
@@ -282,9 +289,27 @@ func (s *server) replay(source string, times int) (n int) {
 					s.t.Errorf("%s: the header %s is %q, want %q", request, name, got, value)
 				}
 			}
+			if set := w.Header().Get("Set-Cookie"); set != "" {
+				cookie, _, _ = strings.Cut(set, ";")
+			}
 		}
 	}
 	return n
+}
+
+// listen begins to read a stream. The function that it returns waits until the stream has brought what
+// is wanted, its status first, and leaves.
+func (s *server) listen(target, want string) func() {
+	s.t.Helper()
+	s.vm.headPatience = time.Millisecond
+	h := httptest.NewServer(s)
+	resp, leave := get(s.t, h.URL+target)
+	return func() {
+		s.t.Helper()
+		read(s.t, io.MultiReader(strings.NewReader(fmt.Sprintf("%d ", resp.StatusCode)), resp.Body), want)
+		leave()
+		h.Close()
+	}
 }
 
 // wantedHeaders takes " | Name: value" off the end of an answer.

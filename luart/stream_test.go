@@ -67,7 +67,7 @@ func newStreamServer(t *testing.T, change ...func(*Script)) (*server, *httptest.
 }
 
 // get begins a request whose body is read by the test.
-func get(t *testing.T, url string) (*http.Response, context.CancelFunc) {
+func get(t testing.TB, url string) (*http.Response, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -84,7 +84,7 @@ func get(t *testing.T, url string) (*http.Response, context.CancelFunc) {
 }
 
 // read reads exactly want.
-func read(t *testing.T, r io.Reader, want string) {
+func read(t testing.TB, r io.Reader, want string) {
 	t.Helper()
 	p := make([]byte, len(want))
 	if _, err := io.ReadFull(r, p); err != nil || string(p) != want {
