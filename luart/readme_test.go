@@ -114,7 +114,7 @@ func TestLimitsPage(t *testing.T) {
 		{"answers that [`api.idempotent`]", []string{
 			count(store.DefaultItems), mib(store.DefaultBytes), mib(idempotency.MaxAnswer), fmt.Sprintf("%d bytes", maxIdempotencyKey),
 		}},
-		{"keys of a [limit]", []string{count(store.DefaultRates)}},
+		{"keys of all [limits]", []string{count(store.DefaultRates)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
 		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},

@@ -42,8 +42,7 @@ type Memory struct {
 	changed  bool               // something was kept, at any time
 	dated    int64              // see base; 0: not yet
 	places   map[string]*places // of locks that somebody holds, by key
-	rates    map[string]int64
-	sweepAt  int64 // when to look for full ones among rates, at the earliest
+	rates    rates
 	topics   topics.Set[[]byte]
 	calls    uint64
 }
@@ -68,7 +67,7 @@ const overhead = 160
 
 // NewMemory makes an engine that goes by a clock; nil is the system's.
 func NewMemory(c *clock.Clock, limits Limits) *Memory {
-	m := &Memory{clock: c, items: map[string]*entry{}, places: map[string]*places{}, rates: map[string]int64{}, topics: topics.Set[[]byte]{Instant: true}}
+	m := &Memory{clock: c, items: map[string]*entry{}, places: map[string]*places{}, rates: newRates(), topics: topics.Set[[]byte]{Instant: true}}
 	m.epoch = c.Now()
 	m.serial = m.epoch.UnixMicro() // beyond those of an earlier process
 	m.SetLimits(limits)
@@ -439,13 +438,13 @@ func (m *Memory) Status() Status {
 	defer m.mu.Unlock()
 	times := make([]uint64, len(LatencyBounds)+1)
 	times[0] = m.calls
-	return Status{Engine: "memory", Up: true, Since: m.epoch, Calls: m.calls, Answered: m.calls, Times: times, Items: len(m.items) + len(m.rates), Bytes: m.bytes}
+	return Status{Engine: "memory", Up: true, Since: m.epoch, Calls: m.calls, Answered: m.calls, Times: times, Items: len(m.items) + len(m.rates.byKey), Bytes: m.bytes}
 }
 
 // Close implements Store. What it has is gone.
 func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.items, m.places, m.rates, m.expiring, m.bytes = map[string]*entry{}, map[string]*places{}, map[string]int64{}, nil, 0
+	m.items, m.places, m.rates, m.expiring, m.bytes = map[string]*entry{}, map[string]*places{}, newRates(), nil, 0
 	return nil
 }

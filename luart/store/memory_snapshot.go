@@ -69,7 +69,7 @@ func (m *Memory) snapshot() memorySnapshot {
 	defer m.mu.Unlock()
 	m.expire()
 	now, base := m.now(), m.base()
-	s := memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates))}
+	s := memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates.byKey))}
 	for _, e := range m.items {
 		if e.lock != "" {
 			continue
@@ -81,13 +81,40 @@ func (m *Memory) snapshot() memorySnapshot {
 		s.items = append(s.items, item)
 		s.bytes += int64(len(e.key) + len(e.value))
 	}
-	for key, full := range m.rates {
+	keep := func(key string, full int64) {
 		if full > now {
 			s.rates = append(s.rates, rateLeft{key, base + full})
 			s.bytes += int64(len(key))
 		}
 	}
+	for key, r := range m.rates.byKey {
+		keep(key, r.tat)
+	}
+	for prefix, g := range m.rates.groups {
+		keep(sharedRate+prefix, g.shared)
+		keep(floorRate+prefix, g.floor)
+	}
 	return s
+}
+
+// The keys of what a group of rates has beside its keys begin so, and then with its prefix. Older
+// versions had one shared rate, of the key "".
+const (
+	sharedRate = "\x00shared\x00"
+	floorRate  = "\x00floor\x00"
+)
+
+// restore adds what a snapshot has of a rate.
+func (rs *rates) restore(key string, full int64) {
+	if prefix, ok := strings.CutPrefix(key, sharedRate); ok || key == "" {
+		rs.groupNamed(prefix).shared = full
+	} else if prefix, ok := strings.CutPrefix(key, floorRate); ok {
+		rs.groupNamed(prefix).floor = full
+	} else if r := rs.byKey[key]; r != nil {
+		r.tat = full
+	} else {
+		rs.add(key, rs.group(key), full)
+	}
 }
 
 // base is what times of the engine's clock are counted from, in nanoseconds since 1970. It stays
@@ -131,14 +158,14 @@ func (m *Memory) Restore(data []byte, written time.Time) error {
 		size += int64(len(e.key) + len(e.value) + overhead)
 		serial = max(serial, e.version)
 	}
-	rates := map[string]int64{}
+	rates := newRates()
 	for range p.Count() {
 		key, full := string(p.Text()), p.Int()
 		if p.Failed() || checkKey(key) != nil && key != "" || full < 0 {
 			return errSnapshot
 		}
 		if full -= base; full > now {
-			rates[key] = full
+			rates.restore(key, full)
 		}
 	}
 	if !p.AtEnd() || serial < 0 || serial > maxSerial {
@@ -172,51 +199,4 @@ func (m *Memory) Calls() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.calls
-}
-
-// Share is what the keys of one beginning take.
-type Share struct {
-	Prefix string // up to the second ":", which ends the name of a library's part
-	Keys   int
-	Bytes  int64
-}
-
-// Largest returns the n shares that take the most, the largest first. Any goroutine may call it.
-func (m *Memory) Largest(n int) []Share {
-	m.mu.Lock()
-	shares := map[string]*Share{}
-	for _, e := range m.items {
-		prefix := ""
-		if e.lock == "" {
-			prefix = prefixOf(e.key)
-		}
-		s := shares[prefix]
-		if s == nil {
-			s = &Share{Prefix: prefix}
-			shares[prefix] = s
-		}
-		s.Keys++
-		s.Bytes += int64(len(e.key) + len(e.value))
-	}
-	m.mu.Unlock()
-	list := make([]Share, 0, len(shares))
-	for _, s := range shares {
-		list = append(list, *s)
-	}
-	slices.SortFunc(list, func(x, y Share) int {
-		return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Prefix, y.Prefix))
-	})
-	return list[:min(n, len(list))]
-}
-
-// prefixOf is a key up to its second ":", or all of it.
-func prefixOf(key string) string {
-	first := strings.IndexByte(key, ':')
-	if first < 0 {
-		return ""
-	}
-	if second := strings.IndexByte(key[first+1:], ':'); second >= 0 {
-		return key[:first+1+second+1]
-	}
-	return key[:first+1]
 }
