@@ -82,7 +82,8 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 	if !shared {
 		o.Store = g.vm.kept
 	}
-	o.Name, o.Leases, o.Counts, o.Held = rule.name, !o.Store.Local(), g.vm.limits.of(rule.name), &g.vm.held
+	o.Name, o.Leases, o.Fallback = rule.name, !o.Store.Local(), g.vm.fallback
+	o.Counts, o.Held = g.vm.limits.of(rule.name), &g.vm.held
 	rule.limiter, rule.waits = limit.New(o), o.Leases
 	g.onRetire = append(g.onRetire, func() { g.vm.closings.Go(rule.limiter.Close) })
 	if asks == nil {

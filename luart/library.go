@@ -133,7 +133,8 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 	}
 	v = l.Open(&lib.Scope{
 		VM: vmOfLibrary{g.vm}, State: state,
-		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept, Held: &g.vm.held,
+		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept,
+		Fallback: g.vm.fallback, Held: &g.vm.held,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})
 	if v == nil || v == lua.LNil {

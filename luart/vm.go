@@ -65,6 +65,7 @@ type VM struct {
 	gates                      gates
 	kept                       *store.Memory // rover.store where the operator names no server
 	answers                    *store.Memory // those of api.idempotent, where he does not
+	fallback                   *store.Memory // rates of limits while the server does not answer
 
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
@@ -154,7 +155,8 @@ func NewVM(o VMOptions) (*VM, error) {
 		live:   map[*Generation]struct{}{},
 		kept:   store.NewMemory(o.Clock, store.Limits{}),
 
-		answers: store.NewMemory(o.Clock, store.Limits{}),
+		answers:  store.NewMemory(o.Clock, store.Limits{}),
+		fallback: store.NewMemory(o.Clock, store.Limits{}),
 
 		modules: module.Reader{Find: module.Find},
 

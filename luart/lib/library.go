@@ -61,6 +61,9 @@ type Scope struct {
 	// Local is what is kept inside the VM, whatever the operator says.
 	Local store.Store
 
+	// Fallback is where limits count while Store does not answer.
+	Fallback store.Store
+
 	// Held counts the leases that limits take of a store.
 	Held *limit.Held
 

@@ -6,3 +6,6 @@ func KeysOf(g *Gate) int {
 	defer g.mu.Unlock()
 	return len(g.keys)
 }
+
+// BoundLeases has a limiter have leases for so many keys.
+func BoundLeases(l *Limiter, n int) { l.leases.max = n }

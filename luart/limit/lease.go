@@ -28,11 +28,13 @@ type leases struct {
 	store    store.Store
 	rate     store.Rate
 	interval time.Duration
+	overflow string // the key that keys without a lease of their own share
 	epoch    time.Time
 	held     *Held
 
 	mu       sync.Mutex
 	of       map[string]*lease
+	max      int
 	closed   bool
 	sweeping bool // somebody looks for idle ones
 	work     sync.WaitGroup
@@ -59,10 +61,10 @@ type flight struct {
 	err  error // once it is over
 }
 
-func newLeases(s store.Store, r store.Rate) *leases {
+func newLeases(s store.Store, r store.Rate, overflow string) *leases {
 	return &leases{
-		store: s, rate: r, interval: r.Interval(), epoch: time.Now(),
-		of: map[string]*lease{}, stop: make(chan struct{}),
+		store: s, rate: r, interval: r.Interval(), overflow: overflow, epoch: time.Now(),
+		of: map[string]*lease{}, max: maxLeases, stop: make(chan struct{}),
 	}
 }
 
@@ -121,8 +123,8 @@ func (ls *leases) allow(ctx context.Context, key string, cost int64) Decision {
 
 // find returns the lease of a key. Where there are too many, new keys have one together.
 func (ls *leases) find(key string) (string, *lease) {
-	if ls.of[key] == nil && len(ls.of) >= maxLeases {
-		key = "overflow"
+	if ls.of[key] == nil && len(ls.of) >= ls.max {
+		key = ls.overflow
 	}
 	l := ls.of[key]
 	if l == nil {

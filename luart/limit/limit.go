@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,10 @@ type Options struct {
 	OnFailure OnFailure
 	Counts    *Counts // where it is counted what was decided; nil: nowhere else
 	Held      *Held   // which counts its leases; nil: none does
+
+	// Fallback is where this process counts for itself while the store does not answer: many
+	// limiters may have one. nil: each has its own.
+	Fallback store.Store
 }
 
 // Counts is how often a rule has let something happen, or not. Failed are those of both that
@@ -84,7 +89,6 @@ type Limiter struct {
 	o      Options
 	prefix string
 	leases *leases
-	local  *store.Memory // where it counts while the store does not answer
 }
 
 // Decision is the answer to one question.
@@ -103,12 +107,15 @@ func (d Decision) TooOften() bool { return !d.Allowed && (d.Err == nil || d.loca
 
 // New makes a limiter. The rate has been checked.
 func New(o Options) *Limiter {
-	l := &Limiter{o: o, prefix: "limit:" + o.Name + ":", local: store.NewMemory(nil, store.Limits{})}
+	l := &Limiter{o: o, prefix: "limit:" + nameEscapes.Replace(o.Name) + ":"}
+	if l.o.Fallback == nil {
+		l.o.Fallback = store.NewMemory(nil, store.Limits{})
+	}
 	if l.o.Counts == nil {
 		l.o.Counts = new(Counts)
 	}
 	if o.Leases {
-		l.leases = newLeases(o.Store, o.Rate)
+		l.leases = newLeases(o.Store, o.Rate, l.prefix+hashed+"overflow")
 		l.leases.held = o.Held
 		o.Held.add(l.leases)
 	}
@@ -149,7 +156,7 @@ func (l *Limiter) decide(ctx context.Context, key string, cost int64) Decision {
 		d.Allowed = true
 	case Local:
 		err := d.Err
-		d = take(ctx, l.local, key, l.o.Rate, cost)
+		d = take(ctx, l.o.Fallback, key, l.o.Rate, cost)
 		if d.Err == nil {
 			d.Err, d.local = err, true
 		}
@@ -173,13 +180,21 @@ func (l *Limiter) Close() {
 	}
 }
 
-// maxKey is how long a key may be as it is; a longer one is hashed.
-const maxKey = 64
+// nameEscapes has a colon end the name in a key: limits of different names share no key.
+var nameEscapes = strings.NewReplacer("%", "%25", ":", "%3A")
+
+const (
+	// maxKey is how long a key may be as it is; a longer one is hashed.
+	maxKey = 64
+
+	// hashed begins keys that nobody can ask for: those that begin with it are hashed, too.
+	hashed = "sha256:"
+)
 
 func (l *Limiter) key(key string) string {
-	if len(key) > maxKey {
+	if len(key) > maxKey || strings.HasPrefix(key, hashed) {
 		sum := sha256.Sum256([]byte(key))
-		key = "sha256:" + base64.RawURLEncoding.EncodeToString(sum[:])
+		key = hashed + base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	return l.prefix + key
 }

@@ -2,6 +2,8 @@ package limit_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -259,6 +261,73 @@ func TestStoreIsDown(t *testing.T) {
 				t.Errorf("counted %+v", counts)
 			}
 			l.Close()
+		}
+	}
+}
+
+// Limits that count in one place while the store is down count apart, also after a reload.
+func TestFallback(t *testing.T) {
+	down, err := store.NewRedis(store.RedisOptions{URL: "unix:///nonexistent/redis.sock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer down.Close()
+	down.AwaitFirst(t.Context())
+	fallback := store.NewMemory(nil, store.Limits{Rates: 10})
+	make := func(name string) *limit.Limiter {
+		l := limit.New(limit.Options{Name: name, Rate: store.Rate{Count: 1, Per: time.Hour, Burst: 1}, Store: down, Leases: true, Fallback: fallback})
+		t.Cleanup(l.Close)
+		return l
+	}
+	flooded, other := make("flooded"), make("other")
+	for i := range 100 {
+		flooded.Allow(t.Context(), fmt.Sprint(i), 1)
+	}
+	for i := range 4 {
+		if d := other.Allow(t.Context(), fmt.Sprint(i), 1); !d.Allowed {
+			t.Errorf("%d: %+v", i, d)
+		}
+	}
+	if make("other").Allow(t.Context(), "0", 1).Allowed {
+		t.Error("a new version of the limit begins anew")
+	}
+}
+
+// Keys of one limit that have no lease of their own share one, which is no other limit's.
+func TestLeasesAreBounded(t *testing.T) {
+	server := storetest.StartRedis(t)
+	engine := redis(t, server.URL)
+	make := func(name string) *limit.Limiter {
+		l := limit.New(limit.Options{Name: name, Rate: store.Rate{Count: 1, Per: time.Hour, Burst: 1}, Store: engine, Leases: true})
+		t.Cleanup(l.Close)
+		limit.BoundLeases(l, 0)
+		return l
+	}
+	flooded, other := make("flooded"), make("other")
+	if !flooded.Allow(t.Context(), "a", 1).Allowed || flooded.Allow(t.Context(), "b", 1).Allowed {
+		t.Error("keys without a lease share no rate")
+	}
+	if d := other.Allow(t.Context(), "c", 1); !d.Allowed {
+		t.Errorf("another limit: %+v", d)
+	}
+}
+
+// No name and key make the keys of another limit, nor a key that stands for a hash or for others.
+func TestKeysAreApart(t *testing.T) {
+	s := store.NewMemory(nil, store.Limits{})
+	allow := func(name, key string) bool {
+		return limit.New(limit.Options{Name: name, Rate: store.Rate{Count: 1, Per: time.Hour, Burst: 1}, Store: s}).Allow(t.Context(), key, 1).Allowed
+	}
+	long := strings.Repeat("k", 100)
+	sum := sha256.Sum256([]byte(long))
+	for _, of := range [][2]string{
+		{"a", "b:c"}, {"a:b", "c"}, {"a%3Ab", "c"}, {"a", long}, {"a", "sha256:" + base64.RawURLEncoding.EncodeToString(sum[:])},
+	} {
+		if !allow(of[0], of[1]) {
+			t.Errorf("%q has the rate of another one", of)
+		}
+		if allow(of[0], of[1]) {
+			t.Errorf("%q has no limit", of)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (o *opened) read(L *lua.LState, name string) limit.Options {
 	if shared {
 		settings.Store = o.scope.Store
 	}
-	settings.Leases, settings.Held = !settings.Store.Local(), o.scope.Held
+	settings.Leases, settings.Held, settings.Fallback = !settings.Store.Local(), o.scope.Held, o.scope.Fallback
 	if err := settings.Complete(); err != nil {
 		luaval.ArgError(L, 2, err.Error())
 	}
