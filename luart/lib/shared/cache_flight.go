@@ -53,15 +53,15 @@ func (f *flight) tryShared(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua
 	if f.take(L, own, o, fn, found, refreshes) {
 		return found.v, true
 	}
-	var hold *sharedlock.Hold
+	told := false
 	if !sc.remote.store.Local() { // else nobody is elsewhere
-		if hold, err = sc.lockFlight(L, f.key); err != nil {
+		hold, err := sc.lockFlight(L, f.key)
+		if err != nil {
 			return f.flyAlone(L, own, o, fn), true
 		}
 		if hold == nil {
 			return lua.LNil, false
 		}
-		told := false
 		defer func() {
 			if told {
 				hold.Release()
@@ -76,12 +76,9 @@ func (f *flight) tryShared(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua
 		if f.take(L, own, o, fn, found, refreshes) {
 			return found.v, true
 		}
-		got := f.call(L, o, fn)
-		told = f.landShared(L, own, found, got)
-		return got.v, true
 	}
 	got := f.call(L, o, fn)
-	f.landShared(L, own, found, got)
+	told = f.landShared(L, own, found, got)
 	return got.v, true
 }
 
@@ -119,10 +116,9 @@ func (f *flight) deliverStale(p luaval.DataCopy, over time.Duration) {
 // flyAlone calls the function without the store.
 func (f *flight) flyAlone(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunction) lua.LValue {
 	got := f.call(L, o, fn)
-	v := got.v
 	got.ttl = min(got.ttl, f.sc.localTTL)
 	f.land(own, got)
-	return v
+	return got.v
 }
 
 // lockFlight asks for the right to call the function; nil: another machine has it.
@@ -156,11 +152,10 @@ func (sc *sharedCache) dropFlight(hold *sharedlock.Hold, key cacheKey) {
 	})
 }
 
-// landShared stores what the function has returned, unless somebody has changed the key since it was found
-// as it was, and gives it to all who wait. It reports whether other machines were told.
+// landShared stores what the function has returned, unless somebody, here or elsewhere, has changed the key
+// since it was found as it was, and gives it to all who wait. It reports whether other machines were told.
 func (f *flight) landShared(L *lua.LState, own *lib.Hold, found stored, got fetched) (told bool) {
 	sc, r, text := f.sc, f.sc.remote, f.key.keyText()
-	current := sc.flights[f.key] == f
 	data, ttl := []byte{deletedRecord}, deletedFor
 	switch {
 	case got.ttl > 0:
@@ -174,9 +169,6 @@ func (f *flight) landShared(L *lua.LState, own *lib.Hold, found stored, got fetc
 		}
 		ttl = storeTTL(got.ttl, got.stale)
 	case !found.there: // there is nothing to be removed
-		current = false
-	}
-	if !current {
 		f.deliver(own, got.value)
 		return false
 	}
@@ -186,8 +178,11 @@ func (f *flight) landShared(L *lua.LState, own *lib.Hold, found stored, got fetc
 	func() {
 		end := r.begin(text)
 		defer func() { clean = end(version) }()
-		err = sc.ask(L, func(ctx context.Context, _ int64) (err error) {
-			// Not the epoch of now: who has cleared the cache meanwhile wins.
+		err = sc.ask(L, func(ctx context.Context, epoch int64) (err error) {
+			if epoch != found.epoch { // the cache was cleared meanwhile
+				return nil
+			}
+			// Where that is not known yet it is stored where nobody looks any more.
 			version, err = r.replace(ctx, r.valueKey(found.epoch, text), found.item.Version, data, ttl)
 			if version != 0 {
 				r.tell(ctx, changedMessage, version, text)
@@ -200,7 +195,7 @@ func (f *flight) landShared(L *lua.LState, own *lib.Hold, found stored, got fetc
 		got.ttl = min(got.ttl, sc.localTTL)
 		f.land(own, got)
 		return false
-	case version != 0 && clean && got.ttl > 0:
+	case version != 0 && clean && r.epoch == found.epoch && got.ttl > 0:
 		sc.keep(f.key, stored{item: store.Item{Version: version}, value: got.value, bytes: got.bytes, fresh: got.ttl})
 	case version != 0:
 		sc.remove(f.key)

@@ -66,7 +66,7 @@ const (
 	clearedMessage = 'a'
 )
 
-// connect subscribes to what happens to the cache, and returns it.
+// newRemoteCache returns a cache that hears of what others do.
 func newRemoteCache(in store.Store, name string) *remoteCache {
 	r := &remoteCache{store: in, name: name, pending: map[string]*pendingKey{}, told: map[string]chan struct{}{}}
 	r.cancel = in.Subscribe(r.topic(), r.hear)

@@ -363,16 +363,13 @@ func (sc *sharedCache) incrShared(L *lua.LState, key cacheKey, by float64, ttl t
 
 // incrRecord is one try to add to what is no number of the store. ErrNotANumber: somebody has changed it.
 func (r *remoteCache) incrRecord(ctx context.Context, at string, by int64, ttl time.Duration) (sum int64, err error) {
-	item, ok, err := r.store.Get(ctx, at)
+	item, left, _, err := r.store.GetTTL(ctx, at)
 	if err != nil {
 		return 0, err
 	}
-	if !ok {
-		item.Version = 0
-	}
 	value, stale, there := parseRecord(item.Value)
 	sum = by
-	if there && len(value) > 0 {
+	if fresh := left == store.Forever || left > stale; there && fresh && len(value) > 0 {
 		before, numeric := store.ParseNumber(value)
 		if !numeric {
 			return 0, errNoNumber
@@ -384,7 +381,7 @@ func (r *remoteCache) incrRecord(ctx context.Context, at string, by int64, ttl t
 	if sum > 1<<53-1 || sum < -(1<<53-1) {
 		return 0, store.ErrRange
 	}
-	_, ok, err = r.store.CAS(ctx, at, item.Version, record(store.Number(sum), stale), ttl)
+	_, ok, err := r.store.CAS(ctx, at, item.Version, record(store.Number(sum), stale), ttl)
 	if err == nil && !ok {
 		err = store.ErrNotANumber
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/lib/shared"
 	"github.com/caddy-rover/rover/luart/libtest"
+	engine "github.com/caddy-rover/rover/luart/store"
 )
 
 const cacheOf = `local c = rover.cache("c", { shared = true, local_ttl = 3600 }) `
@@ -124,6 +125,38 @@ func TestSharedFlightGoesOn(t *testing.T) {
 	}
 }
 
+// Where messages may have been missed while a function runs, its value is stored all the same, and nobody
+// calls another one meanwhile.
+func TestSharedFlightWhileMessagesAreMissed(t *testing.T) {
+	vms, server := vmsOn(t, 2, time.Minute)
+	s, err := engine.NewRedis(engine.RedisOptions{URL: server.URL, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.AwaitFirst(t.Context())
+	for _, vm := range vms {
+		await(t, vm, cacheOf+`c:get("m") return c:set("m", 1) and c:stats().items`, "1")
+	}
+	asks := cacheOf + `return c:fetch("k", function()
+		rover.channel("asks", 1):send(true)
+		return rover.channel("go", 1):recv()
+	end)`
+	all := []*evaluation{begin(t, vms[0], asks)}
+	await(t, vms[0], `return rover.channel("asks", 1):recv(60)`, "true")
+	if err := s.Publish(t.Context(), "cache:c", []byte("nobody knows what")); err != nil {
+		t.Fatal(err)
+	}
+	for _, vm := range vms {
+		await(t, vm, cacheOf+`return c:stats().items`, "0") // nothing is at hand any more
+		all = append(all, begin(t, vm, asks), begin(t, vm, asks))
+	}
+	vms[0].Expect(t, `rover.channel("go", 1):send("once")`, "")
+	for _, e := range all {
+		e.expect("once")
+	}
+}
+
 // What one machine sets, deletes, adds to or clears the others see, although they have what was there
 // before; and what one of them was asking for then is not stored.
 func TestSharedCacheChanges(t *testing.T) {
@@ -135,8 +168,13 @@ func TestSharedCacheChanges(t *testing.T) {
 		}
 	}
 	for i, step := range []struct{ do, want string }{
-		{`c:set("k", "first")`, "first"}, {`c:set("k", "second")`, "second"}, {`c:delete("k")`, "nil"},
-		{`c:set("k", 5)`, "5"}, {`c:incr("k")`, "6"}, {`c:clear()`, "nil"}, {`c:fetch("k", function() return "third" end)`, "third"},
+		{`c:set("k", "first")`, "first"},
+		{`c:set("k", "second")`, "second"},
+		{`c:delete("k")`, "nil"},
+		{`c:set("k", 5)`, "5"},
+		{`c:incr("k")`, "6"},
+		{`c:clear()`, "nil"},
+		{`c:fetch("k", function() return "third" end)`, "third"},
 	} {
 		vms[i%3].Expect(t, cacheOf+step.do, "")
 		see("k", step.want)
@@ -181,13 +219,14 @@ func TestSharedStale(t *testing.T) {
 // again.
 func TestSharedCacheWhileTheStoreIsAway(t *testing.T) {
 	vms, server := vmsOn(t, 2, 100*time.Millisecond)
-	fetch := func(word string) string {
-		return cacheOf + fmt.Sprintf(`return c:fetch("k", function() return %q end)`, word)
-	}
 	for name, away := range map[string][2]func(){"killed": {server.Kill, server.Start}, "paused": {server.Pause, server.Continue}} {
 		t.Run(name, func(t *testing.T) {
-			await(t, vms[0], cacheOf+`return c:clear()`, "true")
-			await(t, vms[1], cacheOf+`return c:set("j", 1)`, "true")
+			fetch := func(word string) string {
+				return cacheOf + fmt.Sprintf(`return c:fetch(%q, function() return %q end)`, name, word)
+			}
+			for _, vm := range vms {
+				await(t, vm, cacheOf+`return c:set("up", 1)`, "true")
+			}
 			away[0]()
 			for i, vm := range vms {
 				word := fmt.Sprint("of ", i)
@@ -201,7 +240,9 @@ func TestSharedCacheWhileTheStoreIsAway(t *testing.T) {
 				}
 			}
 			away[1]()
-			await(t, vms[0], cacheOf+`return c:set("k", "again")`, "true")
+			for _, vm := range vms {
+				await(t, vm, cacheOf+fmt.Sprintf(`return c:set(%q, "again")`, name), "true")
+			}
 			for _, vm := range vms {
 				await(t, vm, fetch("not asked"), "again")
 			}
