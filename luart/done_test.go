@@ -341,6 +341,7 @@ func TestDoneAtTheEnd(t *testing.T) {
 	p := s.beginWaiting("GET /sleeps")
 	s.do("GET /quick", "")
 	s.awaitLine("begins /quick passed 200")
+	until(func() bool { return s.vm.Stats().Waiting == 2 })
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if cut := s.vm.Close(ended); cut != 2 {

@@ -48,6 +48,15 @@ func (f *forwarding) dropAll(reply *response, logger *zap.Logger) {
 	}
 }
 
+// letUploadGo has handlers whose responses were dropped end, though they wait for a client that does
+// not send its body: nobody else wants that any more. The goroutine that serves the request calls
+// it, of one that is answered.
+func (x *Exchange) letUploadGo() {
+	if slices.ContainsFunc(x.forward.handovers, func(h *handover) bool { return !h.hasReturned() }) {
+		x.upload.sender.LetGo()
+	}
+}
+
 // hasTunnel reports whether a response was the head of a tunnel.
 func (f *forwarding) hasTunnel() bool {
 	return slices.ContainsFunc(f.handovers, func(h *handover) bool { return h.tunnel })

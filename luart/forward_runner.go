@@ -35,6 +35,8 @@ type runner interface {
 	wait()
 	// waitWithin is wait, as long as ctx lasts: it reports whether the handler has returned.
 	waitWithin(ctx context.Context) bool
+	// hasReturned reports whether nobody need wait. Any goroutine may call it.
+	hasReturned() bool
 	// cancel ends the context that the handler has got. Any goroutine may call it.
 	cancel()
 	// adoptClone tells the host that the response to its clone is the one that is sent, unless
@@ -57,6 +59,7 @@ func (*inline) returned()                       {}
 func (*inline) awaitHead(context.Context)       {}
 func (*inline) wait()                           {}
 func (*inline) waitWithin(context.Context) bool { return true }
+func (*inline) hasReturned() bool               { return true }
 func (*inline) cancel()                         {}
 func (*inline) adoptClone(bool)                 {}
 func (i *inline) deliver(v verdict)             { i.verdict = v }
@@ -97,12 +100,13 @@ func asCoroutine(x *Exchange, h *handover, r *http.Request) *coroutine {
 	return c
 }
 
-func (*coroutine) alone() bool     { return true }
-func (*coroutine) canWait() bool   { return true }
-func (*coroutine) returned()       {}
-func (*coroutine) adoptClone(bool) {}
-func (c *coroutine) cancel()       { c.cancelCtx() }
-func (c *coroutine) wait()         { c.runToEnd() }
+func (*coroutine) alone() bool       { return true }
+func (*coroutine) canWait() bool     { return true }
+func (*coroutine) returned()         {}
+func (*coroutine) hasReturned() bool { return true } // who waits runs it
+func (*coroutine) adoptClone(bool)   {}
+func (c *coroutine) cancel()         { c.cancelCtx() }
+func (c *coroutine) wait()           { c.runToEnd() }
 
 func (c *coroutine) deliver(v verdict) { c.verdict, c.delivered = v, true }
 
@@ -171,6 +175,15 @@ func (g *goroutine) awaitHead(ctx context.Context) {
 	select {
 	case <-g.head:
 	case <-ctx.Done():
+	}
+}
+
+func (g *goroutine) hasReturned() bool {
+	select {
+	case <-g.done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -140,6 +140,9 @@ func (x *Exchange) KeepsBody() bool {
 // raises from now on.
 func (x *Exchange) End() Summary {
 	vm := x.gen.vm
+	if x.outcome.decision == Answer { // else somebody else has had the body
+		x.letUploadGo()
+	}
 	x.forward.dropAll(&x.outcome.reply, x.gen.logger)
 	x.outcome.reply.origin.adopt()
 	x.upload.sender.Release()

@@ -38,15 +38,11 @@ func (u *upload) discard() {
 	}
 }
 
-// paced returns body, the request's, as one that must not come too slowly. Only the holder
-// may call it.
+// paced returns body, the request's, as one that must not come too slowly, and is not read any more
+// when nobody wants it. Only the holder may call it.
 func (x *Exchange) paced(body io.ReadCloser) io.ReadCloser {
-	rate := x.gen.bodyMinRate
-	if rate <= 0 {
-		return body
-	}
 	if x.upload.sender == nil {
-		x.upload.sender = reqbody.NewSender(x.w, x.gen.vm.clock, rate, x.gen.vm.bodyGrace)
+		x.upload.sender = reqbody.NewSender(x.w, x.gen.vm.clock, x.gen.bodyMinRate, x.gen.vm.bodyGrace)
 	}
 	return x.upload.sender.Paced(body)
 }

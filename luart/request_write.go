@@ -15,6 +15,11 @@ func (x *Exchange) Write(w http.ResponseWriter) error {
 	x.outcome.reply.origin.adopt()
 	x.closeRefused()
 	x.checkPreconditions()
+	if r := &x.outcome.reply; r.from == nil && r.trailing == nil && r.stream == nil && r.filters == nil {
+		// Over HTTP/1 nothing can be sent while somebody reads the body, and when that is ended
+		// nothing can wait any more.
+		x.letUploadGo()
+	}
 	if x.outcome.reply.filters != nil && !x.outcome.reply.isTunnel() && !x.outcome.reply.cameBodyless() &&
 		bodyfilter.HasBody(x.filteredMethod(), x.outcome.reply.status) {
 		return x.writeFiltered(w)
