@@ -119,6 +119,7 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	} else {
 		d = rule.limiter.Allow(context.Background(), of, rule.cost)
 	}
+	x.forward.clientHead.change(x.w, func(h http.Header) { x.limits.tell(h, rule, d) })
 	if d.Allowed {
 		return 0
 	}

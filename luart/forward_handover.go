@@ -84,6 +84,15 @@ func (c *clientHead) header(w http.ResponseWriter) http.Header {
 	return http.Header{}
 }
 
+// change has f change the headers that whatever response follows has, unless it has begun.
+func (c *clientHead) change(w http.ResponseWriter, f func(http.Header)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.committed {
+		f(w.Header())
+	}
+}
+
 // commit says that the response begins. Any goroutine may call it; nil is for a request
 // that was not handed over.
 func (c *clientHead) commit() {

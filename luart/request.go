@@ -77,6 +77,8 @@ type Exchange struct {
 	done       *doneWatch   // what done hooks will be told; nil: there are none
 	over       *doneWatch   // the request has ended, and its done hooks run; nil: it has not
 
+	limits limitsTold
+
 	headSettled bool // what is said about the head of the response comes too late
 
 	// editsFailed counts the calls of edit_json that have not succeeded. What they were to change

@@ -31,7 +31,6 @@ func (e *LimitedError) Unwrap() error { return e.Err }
 // of the one that leaves it the least, and returns a *LimitedError if one does not let it through.
 // It may wait for the store. The goroutine of the request calls it.
 func (x *Exchange) Limit(headers http.Header) error {
-	least := int64(-1)
 	for _, h := range x.match.Limits {
 		rule := h.limit
 		if rule == nil { // it is of concurrency
@@ -42,12 +41,7 @@ func (x *Exchange) Limit(headers http.Header) error {
 		if x.trace != nil {
 			x.traceLimit(rule, began, d)
 		}
-		if least < 0 || d.Remaining < least || !d.Allowed {
-			least = d.Remaining
-			headers["Ratelimit-Limit"] = []string{strconv.FormatInt(rule.limiter.Rate().Burst, 10)}
-			headers["Ratelimit-Remaining"] = []string{strconv.FormatInt(d.Remaining, 10)}
-			headers["Ratelimit-Reset"] = []string{strconv.FormatInt(wholeSeconds(d.Reset), 10)}
-		}
+		x.limits.tell(headers, rule, d)
 		if !d.Allowed {
 			err := &LimitedError{Rule: rule.name, Retry: d.Retry}
 			if !d.TooOften() {
@@ -58,6 +52,23 @@ func (x *Exchange) Limit(headers http.Header) error {
 		}
 	}
 	return nil
+}
+
+// limitsTold is which limit the client is told of: the one that leaves the least, or has refused it.
+type limitsTold struct {
+	any  bool
+	left int64
+}
+
+// tell sets the headers, if none was told that leaves less.
+func (told *limitsTold) tell(headers http.Header, rule *limitRule, d limit.Decision) {
+	if told.any && told.left <= d.Remaining && d.Allowed {
+		return
+	}
+	told.any, told.left = true, d.Remaining
+	headers["Ratelimit-Limit"] = []string{strconv.FormatInt(rule.limiter.Rate().Burst, 10)}
+	headers["Ratelimit-Remaining"] = []string{strconv.FormatInt(d.Remaining, 10)}
+	headers["Ratelimit-Reset"] = []string{strconv.FormatInt(wholeSeconds(d.Reset), 10)}
 }
 
 // traceLimit says what a rule has decided. The time is that of the store, where it was asked.

@@ -196,3 +196,57 @@ func TestLimitMistakes(t *testing.T) {
 	s = newServer(t, `local api = rover.server {} function api.get() api.x.limit { rate = 1 } end return api`)
 	s.expect("GET /", `500 {"error":"internal error"}`)
 }
+
+// The client is told of the limit that leaves the least, whoever finds its key and whoever answers.
+func TestLimitHeaders(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		local function who(ctx) return ctx:query().user or false end
+		api.before.early = function(ctx) if ctx:query().early then ctx:next() end end
+		api.limit { rate = 11, per = 3600, name = "all" }
+		api.limit { rate = 5, per = 3600, name = "each", key = who }
+		function api.lua.get() return "in" end
+		function api.fails.get() error("x") end
+		function api.sends.get() return api.stream(200, "text/plain", coroutine.wrap(function() coroutine.yield("in") end)) end
+		function api.asks.get(ctx) return ctx:next():set_header("X-Asked", "1") end
+		api.few.limit { rate = 2, per = 3600, key = "route" }
+		api.none.limit { rate = 1, per = 3600, name = "none", key = function() return false end }
+		return api`)
+	for _, tt := range []struct{ request, want string }{
+		{"GET /lua?user=a", "200 of 5: 4"},
+		{"GET /lua?user=b", "200 of 5: 4"},
+		{"GET /fails?user=a", "500 of 5: 3"},
+		{"GET /sends?user=a", "200 of 5: 2"},
+		{"GET /asks?user=c&early=1", "200 of 5: 4"},
+		{"GET /asks?user=c", "200 of 5: 3"},
+		{"GET /none", "200 of 11: 4"},
+		{"GET /few", "200 of 2: 1"},
+		{"GET /none?user=a", "200 of 5: 1"},
+		{"GET /lua?user=c", "200 of 11: 1"}, // 2 are left of the other
+		{"GET /none", "200 of 11: 0"},
+		{"GET /none", "429 of 11: 0"},
+	} {
+		w := s.do(tt.request, "")
+		h := w.Header()
+		if got := fmt.Sprintf("%d of %s: %s", w.Code, h.Get("Ratelimit-Limit"), h.Get("Ratelimit-Remaining")); got != tt.want || h.Get("Ratelimit-Reset") == "" {
+			t.Errorf("%s: got %s, want %s; %v", tt.request, got, tt.want, h)
+		}
+	}
+
+	s = newServer(t, `
+		local api = rover.server {}
+		api.limit { rate = 2, per = 3600, name = "each", key = function(ctx) return ctx:query().user end }
+		function api.passed.after.x(ctx, res) res:set_header("X-After", "1") end
+		return api`)
+	for _, path := range []string{"/behind", "/passed"} {
+		for _, want := range []string{"200 1 GET", "200 0 GET", `429 0 {"er`} {
+			w := s.do("GET "+path+"?user="+path, "")
+			if got := fmt.Sprintf("%d %s %.4s", w.Code, w.Header().Get("Ratelimit-Remaining"), w.Body); strings.TrimSpace(got) != want {
+				t.Errorf("%s: got %s, want %s", path, got, want)
+			}
+			if w.Code == 429 && (w.Header().Get("Retry-After") != "1800" || w.Header().Get("Ratelimit-Reset") != "3600") {
+				t.Errorf("%s: refused with %v", path, w.Header())
+			}
+		}
+	}
+}
