@@ -29,9 +29,14 @@ func bodyExpect(L *lua.LState) int {
 			}
 		})
 	}
+	null := decode.Null
+	decode.Null = null || extra == schema.Refuse // one that is null is not expected either
 	v, faults := schema.Check(L, "request body", want, bodyJSON(L, b, decode), extra)
 	if faults != nil {
 		faults.Raise(L)
+	}
+	if !null && decode.Null {
+		v = jsonlua.DropNulls(L, v)
 	}
 	L.Push(v)
 	return 1

@@ -16,6 +16,9 @@ func TestBodyExpect(t *testing.T) {
 			local ok, err = pcall(function() return ctx:body():expect(user) end)
 			return { status = err.status, message = err.message, errors = err.errors, text = tostring(err) }
 		end
+		function api.edit.post(ctx) ctx:edit_json(function() end) return "edited" end
+		function api.as_json.post(ctx) return ctx:body():json() end
+		function api.as_text.post(ctx) return rover.json.decode(ctx:body():text()) end
 		function api.own.post() error { status = 409, message = "taken", errors = { { field = "name", type = "taken" } } } end
 		function api.secret.post() error { message = "no status", errors = { "inner" } } end
 		function api.typo.post(ctx) return ctx:body():expect({ a = { b = "strng" } }) end
@@ -32,6 +35,13 @@ func TestBodyExpect(t *testing.T) {
 		{"POST /users", `{"name":"Ann","tags":[{"id":1,"role":"root"}]}`, `200 {"name":"Ann","tags":[{"id":1}]}`},
 		{"POST /keep", `{"name":"Ann","tags":[{"id":1,"role":"root"}]}`, `200 {"name":"Ann","tags":[{"role":"root","id":1}]}`},
 		{"POST /strict", `{` + good + `,"is_admin":true}`, `400 {"error":"Field 'is_admin' is not expected","errors":[{"field":"is_admin","message":"Is not expected","type":"unknown"}]}`},
+		{"POST /strict", `{` + good + `,"is_admin":null}`, `400 {"error":"Field 'is_admin' is not expected","errors":[{"field":"is_admin","message":"Is not expected","type":"unknown"}]}`},
+		{"POST /strict", `{` + good + `,"age":null}`, `200 {"name":"Ann","tags":[{"id":1}]}`},
+		{"POST /users", `{"name":1,` + good + `}`, `400 {"error":"request body: invalid JSON at byte 42: two members of the object before are called \"name\""}`},
+		{"POST /users", "{\"is_\xffadmin\":1," + good + `}`, `400 {"error":"request body: invalid JSON at byte 6: a byte that is no UTF-8"}`},
+		{"POST /edit", "{\"is_\xffadmin\":1," + good + `}`, `400 {"error":"request body: invalid JSON at byte 6: a byte that is no UTF-8"}`},
+		{"POST /as_json", `{"a":1,"a":null}`, `400 {"error":"request body: invalid JSON at byte 17: two members of the object before are called \"a\""}`},
+		{"POST /as_text", `{"a":1,"a":null}`, `200 {}`},
 		{"POST /users", `{"tags":[]}`, oneMissing},
 		{
 			"POST /users", `{"age":"x","tags":[{},{"id":1.5}]}`,
@@ -56,11 +66,11 @@ func TestBodyExpect(t *testing.T) {
 		{"POST /secret", ``, `500 {"error":"internal error"}`},
 		{"POST /typo", `{"a":{"b":1}}`, `500 {"error":"internal error"}`},
 		{"POST /none", `1`, `500 {"error":"internal error"}`},
-		{"POST /option", `{}`, `200 app.lua:18: body:expect: unknown option "extras": did you mean extra?`},
-		{"POST /value", `{}`, `200 app.lua:19: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
+		{"POST /option", `{}`, `200 app.lua:21: body:expect: unknown option "extras": did you mean extra?`},
+		{"POST /value", `{}`, `200 app.lua:22: bad argument #2 to expect (option 'extra': "strip", "keep" or "error" expected, got boolean)`},
 		{
 			"POST /where", `{"a":{"b":1}}`,
-			`200 app.lua:20: expect: a.b: "strng" is not a type: string, number, integer, boolean, object, array, table and any are, with or without ?`,
+			`200 app.lua:23: expect: a.b: "strng" is not a type: string, number, integer, boolean, object, array, table and any are, with or without ?`,
 		},
 	} {
 		if got := answer(s.do(c.request, c.body)); got != c.want {

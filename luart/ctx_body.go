@@ -284,6 +284,7 @@ func bodyJSON(L *lua.LState, b *body, o jsonlua.Options) lua.LValue {
 	if err := reqbody.CheckJSON(b.x.r.Header); err != nil {
 		raiseBodyError(L, err)
 	}
+	o.Strict = true // an upstream reads it again
 	v, err := jsonlua.DecodeWith(L, b.bytes, o)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())

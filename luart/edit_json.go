@@ -25,7 +25,11 @@ func (vm *VM) ctxEditJSON(L *lua.LState) int {
 	if err := reqbody.CheckJSON(x.r.Header); err != nil {
 		raiseBodyError(L, err)
 	}
-	doc, err := jsonlua.ReadDocument(L, b.bytes)
+	err := jsonlua.CheckUTF8(b.bytes)
+	var doc *jsonlua.Document
+	if err == nil {
+		doc, err = jsonlua.ReadDocument(L, b.bytes)
+	}
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}

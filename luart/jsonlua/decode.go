@@ -16,11 +16,15 @@ type Options struct {
 	// is null is not in its table, and null alone is nil.
 	Null bool
 
-	// Exact keeps numbers that a Lua number cannot hold: see luaval.NewExactNumber. They are the
-	// integers beyond ±2^53, however many zeros they end in, so that one field of a document has
-	// one type; and what is written with a fraction or an exponent, if the nearest float64 is
-	// written in another way: 0.1 is a number, 0.10000000000000000001 and 1e400 are not.
+	// Exact keeps numbers that a Lua number cannot hold: see luaval.NewExactNumber. They are all
+	// beyond ±2^53, however they are written, so that one field of a document has one type, and
+	// two spellings of a value are equal; and those of which the nearest float64 is another one: 0.1
+	// is a number, 0.10000000000000000001 is not.
 	Exact bool
+
+	// Strict makes an error of what others may read in another way: members with the same name, and
+	// bytes that are no UTF-8. It is for what somebody else reads again.
+	Strict bool
 }
 
 // decoder reads one JSON text. Not safe for concurrent use.
@@ -60,17 +64,23 @@ func Decode(L *lua.LState, b []byte) (lua.LValue, error) { return DecodeWith(L, 
 //     and everywhere with the option Null.
 //   - An empty array carries the mark of rover.json.array, so that [] comes back as [] and not as {}.
 //     Other arrays are plain tables.
-//   - Of members with the same name the last one counts, also when it is null.
+//   - Of members with the same name the last one counts, also when it is null; with Strict they are an
+//     error.
 //   - Numbers are float64: integers beyond 2^53 lose their low digits, and a number beyond the range
 //     of float64 is an error, both unless Exact is set; then an exponent beyond int32 is an error.
 //     -0 stays -0.
 //   - Bytes of a string that are not valid UTF-8 are kept as they are: a proxy must not change what it
-//     hands on. An escaped surrogate without its partner becomes U+FFFD.
+//     hands on; with Strict they are an error. An escaped surrogate without its partner becomes U+FFFD.
 //
 // Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from
 // 1, as in string.sub. More than MaxDepth levels are an error too, and an array of more items than
 // a table keeps as an array: behind those it costs a hundred times as much.
 func DecodeWith(L *lua.LState, b []byte, o Options) (lua.LValue, error) {
+	if o.Strict {
+		if err := CheckUTF8(b); err != nil {
+			return lua.LNil, err
+		}
+	}
 	d := decoder{L: L, b: b, o: o}
 	v, err := d.value(0, "a value")
 	if err != nil {
@@ -83,6 +93,49 @@ func DecodeWith(L *lua.LState, b []byte, o Options) (lua.LValue, error) {
 		return lua.LNil, nil
 	}
 	return v, nil
+}
+
+// DropNulls makes a value that was read with the option Null what it is without. It changes the tables
+// in it.
+func DropNulls(L *lua.LState, v lua.LValue) lua.LValue {
+	if v == lua.LValue(luaval.JSONNull) {
+		return lua.LNil
+	}
+	if t, ok := v.(*lua.LTable); ok {
+		var pace luaval.Pace
+		dropNulls(L, &pace, t)
+	}
+	return v
+}
+
+func dropNulls(L *lua.LState, pace *luaval.Pace, t *lua.LTable) {
+	var null []lua.LValue
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		pace.Step(L)
+		if _, member := k.(lua.LString); member && v == lua.LValue(luaval.JSONNull) {
+			null = append(null, k)
+		} else if inner, ok := v.(*lua.LTable); ok {
+			dropNulls(L, pace, inner)
+		}
+	}
+	for _, k := range null {
+		t.RawSet(k, lua.LNil)
+	}
+}
+
+// CheckUTF8 returns an error, as those of DecodeWith, for a text that is no UTF-8.
+func CheckUTF8(text []byte) error {
+	if utf8.Valid(text) {
+		return nil
+	}
+	d := decoder{b: text}
+	for {
+		r, n := utf8.DecodeRune(text[d.pos:])
+		if r == utf8.RuneError && n <= 1 {
+			return d.errorf("a byte that is no UTF-8")
+		}
+		d.pos += n
+	}
 }
 
 // next skips white space and returns the byte at pos, or 0 at the end: no token starts with a NUL.
@@ -202,30 +255,51 @@ func (d *decoder) object(depth int) (*lua.LTable, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == lua.LValue(luaval.JSONNull) && !d.o.Null {
-			v = lua.LNil
-		}
 		d.members = append(d.members, member{key, v})
 		switch d.next() {
 		case ',':
 			d.pos++
 		case '}':
 			d.pos++
-			t := d.L.CreateTable(0, len(d.members)-base)
-			d.twice = false
-			for _, m := range d.members[base:] {
-				d.look()
-				if d.doc != nil && t.RawGetString(m.key) != lua.LNil {
-					d.twice = true
-				}
-				t.RawSetString(m.key, m.value)
-			}
+			t, err := d.table(d.members[base:])
 			d.members = d.members[:base]
-			return t, nil
+			return t, err
 		default:
 			return nil, d.expected("',' or '}'")
 		}
 	}
+}
+
+// table makes the table of an object.
+func (d *decoder) table(members []member) (*lua.LTable, error) {
+	t := d.L.CreateTable(0, len(members))
+	d.twice = false
+	nulls := false
+	for _, m := range members {
+		d.look()
+		if m.value == lua.LValue(luaval.JSONNull) && !d.o.Null {
+			if !d.o.Strict {
+				t.RawSetString(m.key, lua.LNil) // the last one counts
+				continue
+			}
+			nulls = true // it is to be found again
+		}
+		if (d.doc != nil || d.o.Strict) && t.RawGetString(m.key) != lua.LNil {
+			if d.o.Strict {
+				return nil, d.errorf("two members of the object before are called %s", luaval.Quote(luaval.Shown(m.key)))
+			}
+			d.twice = true
+		}
+		t.RawSetString(m.key, m.value)
+	}
+	if nulls {
+		for _, m := range members {
+			if m.value == lua.LValue(luaval.JSONNull) {
+				t.RawSetString(m.key, lua.LNil)
+			}
+		}
+	}
+	return t, nil
 }
 
 func (d *decoder) literal(word string) error {

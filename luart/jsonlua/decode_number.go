@@ -53,7 +53,7 @@ func (d *decoder) number() (lua.LValue, error) {
 	text := string(d.b[start:d.pos])
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
-	case d.o.Exact && isInexact(text, integral, f):
+	case d.o.Exact && isInexact(text, f):
 		if !exponentFits(text) {
 			d.pos = start
 			return nil, d.errorf("the exponent of a number is out of range")
@@ -68,11 +68,8 @@ func (d *decoder) number() (lua.LValue, error) {
 
 // isInexact reports whether the number that text spells is none that f, the nearest float64, may
 // stand for: see Options.Exact.
-func isInexact(text string, integral bool, f float64) bool {
-	switch {
-	case integral:
-		return math.Abs(f) > luaval.MaxExact || math.Abs(f) == luaval.MaxExact && !strings.HasSuffix(text, "9007199254740992")
-	case math.IsInf(f, 0):
+func isInexact(text string, f float64) bool {
+	if math.Abs(f) > luaval.MaxExact {
 		return true
 	}
 	var buf [32]byte

@@ -218,6 +218,36 @@ var jsonSeeds = []string{
 	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
 }
 
+// What somebody else may read in another way is an error, where that is asked for.
+func TestDecodeStrict(t *testing.T) {
+	L := newJSONState(t)
+	for in, want := range map[string]string{
+		`{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}],"A":null}`: "",
+		`{"a":1,"a":1}`:                  `two members of the object before are called "a"`,
+		`[{"x":{"a":null,"b":1,"a":2}}]`: `two members of the object before are called "a"`,
+		`{"a":2,"a":null}`:               `two members of the object before are called "a"`,
+		`{"a":null,"\u0061":null}`:       `two members of the object before are called "a"`,
+		"{\"n\":\"caf\xe9\"}":            "invalid JSON at byte 10: a byte that is no UTF-8",
+		"{\"is_\xffadmin\":1}":           "invalid JSON at byte 6: a byte that is no UTF-8",
+		"[\"\xed\xa0\x80\"]":             "invalid JSON at byte 3: a byte that is no UTF-8", // half of a pair
+		"\"\ufffd\"":                     "",
+	} {
+		for _, null := range []bool{false, true} {
+			v, err := DecodeWith(L, []byte(in), Options{Strict: true, Null: null})
+			if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%q: %v %v, want %q", in, v, err, want)
+			}
+			if _, err := DecodeWith(L, []byte(in), Options{Null: null}); err != nil {
+				t.Errorf("%q: %v", in, err)
+			}
+		}
+	}
+	v, err := DecodeWith(L, []byte(`{"a":null,"b":1}`), Options{Strict: true})
+	if table, ok := v.(*lua.LTable); err != nil || !ok || table.RawGetString("a") != lua.LNil || table.RawGetString("b") != lua.LNumber(1) {
+		t.Errorf("%v %v", v, err)
+	}
+}
+
 // FuzzJSONDecode holds Decode against encoding/json, which must agree on what is JSON.
 func FuzzJSONDecode(f *testing.F) {
 	for _, seed := range jsonSeeds {
@@ -241,8 +271,8 @@ func TestDecodeExact(t *testing.T) {
 	L := newJSONState(t)
 	for _, in := range []string{
 		"0", "-0", "1", "-15", "999999999999999", "1234567890123456", "9007199254740991", "9007199254740992", "-9007199254740992",
-		"0.1", "1.50", "-2.5e-3", "1e2", "1E+22", "0.30000000000000004", "1.7976931348623157e308", "5e-324", "0e400", "0.0e-99999999999",
-		"9007199254740994.0",
+		"0.1", "1.50", "-2.5e-3", "1e2", "1E+15", "0.30000000000000004", "5e-324", "0e400", "0.0e-99999999999",
+		"9007199254740992.0", "9.007199254740992e15", "4503599627370495.5",
 	} {
 		v, err := DecodeWith(L, []byte(in), Options{Exact: true})
 		if err != nil || v.Type() != lua.LTNumber {
@@ -252,6 +282,7 @@ func TestDecodeExact(t *testing.T) {
 	for _, in := range []string{
 		"9007199254740993", "9007199254740994", "-9007199254740993", "10000000000000000", "12345678901234567", "1234567890123456789012345678901234567890",
 		"100000000000000000000", "9007199254740993.0", "0.10000000000000000001", "0.1234567890123456789", "1e309", "-1e400", "1e-400", "4.9e-324", "123456789012345678e0",
+		"9007199254740994.0", "1e16", "1E+22", "1.7976931348623157e308",
 	} {
 		v, err := DecodeWith(L, []byte(in), Options{Exact: true})
 		if text, ok := luaval.ExactNumber(v); err != nil || !ok || text != in {

@@ -2,6 +2,7 @@ package jsonlua
 
 import (
 	_ "embed"
+	"math"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -119,8 +120,15 @@ func (o *Options) Read(L *lua.LState, n int, name string, v lua.LValue) {
 // number is rover.json.number.
 func number(L *lua.LState) int {
 	v := luaval.CheckAny(L, 1)
-	if _, ok := luaval.ExactNumber(v); ok || v.Type() == lua.LTNumber {
+	if _, ok := luaval.ExactNumber(v); ok {
 		L.Push(v)
+		return 1
+	}
+	if n, ok := v.(lua.LNumber); ok && (math.Abs(float64(n)) <= luaval.MaxExact || math.IsInf(float64(n), 0) || n != n) {
+		L.Push(v)
+		return 1
+	} else if ok { // as the same value would be that was read
+		L.Push(luaval.NewExactNumber(string(AppendNumber(nil, float64(n)))))
 		return 1
 	}
 	text := luaval.CheckString(L, 1)

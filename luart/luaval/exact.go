@@ -110,6 +110,12 @@ func CompareDecimals(a, b string) int {
 	return x.sign * cmp.Or(cmp.Compare(x.exp, y.exp), cmp.Compare(x.digits, y.digits))
 }
 
+// IsInteger reports whether a number in the syntax of JSON has no fraction, however it is written.
+func IsInteger(text string) bool {
+	d := decimalOf(text)
+	return d.exp >= int64(len(d.digits))
+}
+
 // decimal is sign · 0.digits · 10^exp. Neither end of digits is a zero; of zero all fields are.
 type decimal struct {
 	sign   int

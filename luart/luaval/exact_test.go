@@ -43,6 +43,17 @@ func TestCompareDecimals(t *testing.T) {
 	}
 }
 
+func TestIsInteger(t *testing.T) {
+	for text, want := range map[string]bool{
+		"0": true, "-0.0": true, "1": true, "10": true, "1.0": true, "1e2": true, "1.25e2": true, "125e-1": false, "1250e-1": true, "1e-1": false,
+		"9007199254740993.0": true, "9007199254740993.5": false, "1e400": true, "1e-400": false,
+	} {
+		if IsInteger(text) != want {
+			t.Errorf("%s: %v", text, !want)
+		}
+	}
+}
+
 // FuzzCompareDecimals holds CompareDecimals against math/big.
 func FuzzCompareDecimals(f *testing.F) {
 	f.Add("1e2", "100")

@@ -221,9 +221,35 @@ func FormType(h http.Header) (kind string, params map[string]string, err error) 
 	case len(values) > 1:
 		return "", nil, &Error{http.StatusBadRequest, "request body: more than one Content-Type"}
 	}
+	if hasExtended(values[0]) {
+		return "", nil, unsupported("Content-Type %q: parameters with * are read in several ways", values[0])
+	}
 	kind, params, err = mime.ParseMediaType(values[0])
 	if err != nil {
 		return "", nil, &Error{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: Content-Type %q: %v", values[0], err)}
 	}
 	return kind, params, nil
+}
+
+// hasExtended reports whether a media type has a parameter as e-mail has them, such as charset*=… or
+// boundary*0=…: HTTP has none, some readers take them all the same, and each does it in its own way.
+func hasExtended(text string) bool {
+	_, params, _ := strings.Cut(text, ";")
+	name, quoted := true, false
+	for i := 0; i < len(params); i++ {
+		switch c := params[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == ';':
+			name = true
+		case c == '=':
+			name = false
+		case c == '*' && name:
+			return true
+		}
+	}
+	return false
 }

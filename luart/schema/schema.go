@@ -190,7 +190,7 @@ var types = map[string]func(lua.LValue) bool{
 	},
 	"integer": func(v lua.LValue) bool {
 		if text, exact := luaval.ExactNumber(v); exact {
-			return !strings.ContainsAny(text, ".eE")
+			return luaval.IsInteger(text)
 		}
 		n, ok := v.(lua.LNumber)
 		return ok && float64(n) == math.Trunc(float64(n))
