@@ -44,6 +44,7 @@ type RedisOptions struct {
 type Redis struct {
 	o       RedisOptions
 	client  *redis.Client
+	scripts *scripts
 	refused atomic.Uint64 // calls that the server answered with an error of its own
 }
 
@@ -56,7 +57,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Redis{o: o, client: client}, nil
+	return &Redis{o: o, client: client, scripts: allScripts}, nil
 }
 
 // AwaitFirst waits until the first try to connect is over.
@@ -161,7 +162,7 @@ func (r *Redis) change(ctx context.Context, key string, value []byte, ttl time.D
 	if err := cmp.Or(checkKey(key), checkValue(value)); err != nil {
 		return 0, false, err
 	}
-	err = r.run(ctx, setScript, r.valueKey(key), func(result rueidis.RedisResult) (err error) {
+	err = r.run(ctx, r.scripts.set, r.valueKey(key), func(result rueidis.RedisResult) (err error) {
 		now, err = result.AsInt64()
 		return err
 	}, mode, strconv.FormatInt(version, 10), rueidis.BinaryString(value), millis(ttl))
@@ -190,7 +191,7 @@ func (r *Redis) Incr(ctx context.Context, key string, by, init int64, ttl time.D
 		return 0, err
 	}
 	wrong := error(nil)
-	err = r.run(ctx, incrScript, r.valueKey(key), func(result rueidis.RedisResult) error {
+	err = r.run(ctx, r.scripts.incr, r.valueKey(key), func(result rueidis.RedisResult) error {
 		s, err := result.ToString()
 		switch s {
 		case "nan":
@@ -212,7 +213,7 @@ func (r *Redis) Expire(ctx context.Context, key string, ttl time.Duration) (ok b
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
-	err = r.run(ctx, expireScript, r.valueKey(key), asBool(&ok), millis(ttl))
+	err = r.run(ctx, r.scripts.expire, r.valueKey(key), asBool(&ok), millis(ttl))
 	return ok && err == nil, err
 }
 

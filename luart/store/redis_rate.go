@@ -18,7 +18,7 @@ func (r *Redis) Take(ctx context.Context, key string, rate Rate, n int64, some b
 	if some {
 		all = "some"
 	}
-	err = r.run(ctx, takeScript, r.rateKey(key), func(result rueidis.RedisResult) error {
+	err = r.run(ctx, r.scripts.take, r.rateKey(key), func(result rueidis.RedisResult) error {
 		v, err := result.AsIntSlice()
 		if err == nil {
 			t = Taken{
@@ -36,7 +36,7 @@ func (r *Redis) Give(ctx context.Context, key string, rate Rate, n int64) error 
 	if err := cmp.Or(checkKey(key), rate.Check(), checkCount(n)); err != nil {
 		return err
 	}
-	return r.run(ctx, giveScript, r.rateKey(key), nil, micros(rate.Interval()), strconv.FormatInt(n, 10))
+	return r.run(ctx, r.scripts.give, r.rateKey(key), nil, micros(rate.Interval()), strconv.FormatInt(n, 10))
 }
 
 // Lock implements Store.
@@ -44,7 +44,7 @@ func (r *Redis) Lock(ctx context.Context, key string, places int, ttl time.Durat
 	if err := checkKey(key); err != nil {
 		return 0, false, err
 	}
-	err = r.run(ctx, lockScript, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
+	err = r.run(ctx, r.scripts.lock, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
 		fence, err = result.AsInt64()
 		return err
 	}, strconv.Itoa(places), millis(ttl))
@@ -56,7 +56,7 @@ func (r *Redis) Extend(ctx context.Context, key string, fence int64, ttl time.Du
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
-	err = r.run(ctx, extendScript, r.lockKey(key), asBool(&ok), strconv.FormatInt(fence, 10), millis(ttl))
+	err = r.run(ctx, r.scripts.extend, r.lockKey(key), asBool(&ok), strconv.FormatInt(fence, 10), millis(ttl))
 	return ok && err == nil, err
 }
 
@@ -66,7 +66,7 @@ func (r *Redis) Unlock(ctx context.Context, key string, fence int64) (ok, wanted
 		return false, false, err
 	}
 	var done int64
-	err = r.run(ctx, unlockScript, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
+	err = r.run(ctx, r.scripts.unlock, r.lockKey(key), func(result rueidis.RedisResult) (err error) {
 		done, err = result.AsInt64()
 		return err
 	}, strconv.FormatInt(fence, 10), strconv.FormatInt(wantedFor.Microseconds(), 10))

@@ -381,6 +381,17 @@ func rates(t *testing.T, s store.Store) {
 		granted += got.Granted
 		return granted >= 10
 	})
+	// Who has taken more than a rate has now waits for as much as that takes, and not for what was taken.
+	if got, err := s.Take(ctx, "shrinks", slow, 10, false); got.Granted != 10 || err != nil {
+		t.Errorf("%+v %v", got, err)
+	}
+	await(t, "a smaller burst is filled", func() bool {
+		got, err := s.Take(ctx, "shrinks", fast, 1, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Granted == 1
+	})
 	for _, n := range []int64{-1, math.MinInt64, math.MaxInt64} {
 		if _, err := s.Take(ctx, "k", slow, n, true); err == nil {
 			t.Errorf("%d were taken", n)
