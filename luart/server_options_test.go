@@ -1,11 +1,15 @@
 package luart
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/api"
 )
 
 // An option that guards and has no effect is a warning that says what to write; what is Caddy's
@@ -13,7 +17,7 @@ import (
 func TestServerOptionsWithoutEffect(t *testing.T) {
 	s := newServer(t, `
 		return rover.server { port = 8080, tls = {}, rate_limit = { enabled = true }, cors_origin = "*", permissions = {},
-			security_headers = true, https_redirect = false, docs = true }`)
+			security_headers = true, idempotency = {}, https_redirect = false, docs = true }`)
 	var got []string
 	for _, e := range s.logs.FilterField(zap.String("at", "app.lua:2")).All() {
 		got = append(got, strings.ToUpper(e.Level.String())+" "+e.ContextMap()["option"].(string)+": "+e.ContextMap()["see"].(string))
@@ -23,7 +27,8 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 		"INFO docs: caddy rover routes, which lists the routes",
 		"INFO port: the site address in the Caddyfile",
 		"INFO tls: the tls directive",
-		"WARN cors_origin: Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/security.md",
+		"WARN cors_origin: Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/cookbook/cors.md",
+		"WARN idempotency: api.idempotent(function(ctx) … end) as the handler of each route: docs/idempotency.md",
 		"WARN permissions: allow and allow_net in the rover block, which grant what a script may do: docs/security.md",
 		"WARN rate_limit: api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md",
 		"WARN security_headers: Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md",
@@ -82,5 +87,22 @@ func TestBodySizeLimit(t *testing.T) {
 		return api`, func(s *Script) { s.MaxBody = 16 })
 	if got := answer(s.do("POST /", strings.Repeat("x", 32))); !strings.HasPrefix(got, "413 ") {
 		t.Errorf("max_body is smaller: got %s", got)
+	}
+}
+
+// What stands for an option says where that is described: pages that there are.
+func TestServerOptionPages(t *testing.T) {
+	named := 0
+	for _, name := range api.ServerOptions.Names() {
+		see, _, _ := api.IgnoredOption(name)
+		for _, page := range regexp.MustCompile(`docs/[\w/-]+\.md`).FindAllString(see, -1) {
+			named++
+			if _, err := os.Stat("../" + page); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("only %d pages", named)
 	}
 }

@@ -26,7 +26,7 @@ const (
 	seeLog     = "the log directive"
 	seeMaxBody = "max_body in the rover block, or body_size_limit here"
 	seeAdmin   = "Caddy's admin API: docs/admin.md"
-	seeCORS    = "Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/security.md"
+	seeCORS    = "Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/cookbook/cors.md"
 	seeHeaders = "Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md"
 )
 
@@ -54,7 +54,7 @@ var ignoredOptions = map[string]serverOption{
 	"load_shed":          {"queue and max_waiting in the rover block: docs/limits.md", true},
 	"drain_timeout_secs": {"the global option grace_period", true},
 	"readiness":          {"a route for the probe, or the admin API: docs/admin.md", true},
-	"idempotency":        {"a handler that keeps its answers in a rover.store, by the Idempotency-Key header", true},
+	"idempotency":        {"api.idempotent(function(ctx) … end) as the handler of each route: docs/idempotency.md", true},
 }
 
 // ServerOptions are the options of rover.server.
