@@ -9,7 +9,7 @@ import (
 )
 
 // The map in CONTRIBUTING.md has each package of the module, once, and its files are there. The
-// index of docs has each page.
+// index of docs has each page. The README is short.
 func TestMaps(t *testing.T) {
 	text := pages(t)["../CONTRIBUTING.md"]
 	packages, _, _ := strings.Cut(text, "## How a request travels")
@@ -35,6 +35,9 @@ func TestMaps(t *testing.T) {
 		if files, _ := filepath.Glob("../" + m[1]); len(files) == 0 {
 			t.Errorf("CONTRIBUTING.md: there is no file %s", m[1])
 		}
+	}
+	if lines := strings.Count(pages(t)["../README.md"], "\n"); lines >= 250 {
+		t.Errorf("README.md has %d lines: what is not for the first hour belongs into docs", lines)
 	}
 	index, err := os.ReadFile("../docs/README.md")
 	if err != nil {
