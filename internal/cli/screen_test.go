@@ -134,3 +134,23 @@ func TestTopPause(t *testing.T) {
 		t.Errorf("an interval of %v s, want 3", top.rates.Interval)
 	}
 }
+
+// What says how a VM is fits into a terminal of the usual width, where more is cut.
+func TestTopFits(t *testing.T) {
+	var out strings.Builder
+	r := rates{VMs: []vmRates{{
+		VM: "shop", Version: 1234, Requests: 12345.6, Busy: 1, Queued: 4096, Waiting: 10000, InFlight: 14096,
+		Refused: 12345.6, MemoryBytes: 1 << 31,
+	}}}
+	if err := printTop(&out, r, topBy); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if len(line) > 80 {
+			t.Errorf("wider than 80: %s", line)
+		}
+	}
+	if !strings.Contains(out.String(), "refused 12345.6/s") || !strings.Contains(out.String(), "in flight 14096") {
+		t.Errorf("something is missing in\n%s", out.String())
+	}
+}

@@ -56,8 +56,11 @@ func printTop(w io.Writer, r rates, by int) error {
 func printTopVM(w io.Writer, vm vmRates, by int) error {
 	rows := slices.Concat(vm.Routes, vm.Background)
 	sortRoutes(rows, by)
-	fmt.Fprintf(w, "%s  version %d  %.1f requests/s  VM in use %.0f%%  queued %d  waiting %d  in flight %d  refused %.1f/s  kept %.1f MiB\n",
-		vm.VM, vm.Version, vm.Requests, 100*vm.Busy, vm.Queued, vm.Waiting, vm.InFlight, vm.Refused, float64(vm.MemoryBytes)/(1<<20))
+	fmt.Fprintf(w, "%s  version %d\n", vm.VM, vm.Version)
+	// Two lines: together they are wider than the usual terminal, which cuts what is too much.
+	fmt.Fprintf(w, "  %.1f requests/s  VM in use %.0f%%  refused %.1f/s  kept %.1f MiB\n",
+		vm.Requests, 100*vm.Busy, vm.Refused, float64(vm.MemoryBytes)/(1<<20))
+	fmt.Fprintf(w, "  queued %d  waiting %d  in flight %d\n", vm.Queued, vm.Waiting, vm.InFlight)
 	for _, s := range vm.Stores {
 		if s.notable() {
 			fmt.Fprintf(w, "  %s\n", oneLine(s.text()))
