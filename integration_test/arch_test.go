@@ -44,11 +44,11 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
-	luart/conditional luart/cookie luart/coverage luart/cron luart/done luart/giveup luart/glua
-	luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
-	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile luart/reqbody
-	luart/route luart/schema luart/state luart/stdlib luart/store luart/urltext luart/scripterror
-	luart/debugpage luart/trace luart/costs
+	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/debugpage luart/done
+	luart/glua luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit
+	luart/loglimit luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile
+	luart/proxy luart/reqbody luart/response luart/route luart/schema luart/scripterror luart/state
+	luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -103,9 +103,12 @@ luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
 luart/profile (lua more): luart/chunk luart/glua
+luart/proxy (lua): luart/luaval luart/urltext
 luart/redis (more): luart/topics
 luart/reference:
 luart/reqbody: luart/clock
+luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
+	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:
 luart/schema (lua): luart/luaval
 luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval

@@ -53,8 +53,8 @@ func BenchmarkVM(b *testing.B) {
 			}
 			return nil
 		})
-		if err != nil || string(x.outcome.reply.body) != `{"message":"hello"}` {
-			b.Fatal(err, string(x.outcome.reply.body))
+		if err != nil || string(x.outcome.reply.Body) != `{"message":"hello"}` {
+			b.Fatal(err, string(x.outcome.reply.Body))
 		}
 	})
 }

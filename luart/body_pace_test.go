@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
@@ -112,7 +113,7 @@ func TestBodyMinRate(t *testing.T) {
 							return "read all"
 						end
 						return api`, func(s *Script) { s.BodyMinRate, s.MaxBody = c.rate, 1<<20 })
-					s.proxied = func(_ *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+					s.proxied = func(_ *proxy.To, w http.ResponseWriter, r *http.Request) error {
 						s.next.ServeHTTP(w, r)
 						return nil
 					}

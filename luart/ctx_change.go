@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
@@ -19,14 +20,14 @@ import (
 var ctxChanges = map[string]lua.LGFunction{
 	"set_header": func(L *lua.LState) int {
 		x := checkCtx(L)
-		name, value := checkHeader(L, 2)
+		name, value := luaval.CheckHeader(L, 2)
 		if name == "Host" {
 			if !luaval.ValidHost(value) {
 				luaval.ArgError(L, 3, strconv.Quote(value)+" is not a host")
 			}
 			x.r.Host = value
 		} else {
-			checkFraming(L, 2, name)
+			luaval.CheckFraming(L, 2, name)
 			x.warnForwarded(L, name)
 			x.r.Header[name] = []string{value}
 		}
@@ -34,8 +35,8 @@ var ctxChanges = map[string]lua.LGFunction{
 	},
 	"add_header": func(L *lua.LState) int {
 		x := checkCtx(L)
-		name, value := checkHeader(L, 2)
-		checkFraming(L, 2, name)
+		name, value := luaval.CheckHeader(L, 2)
+		luaval.CheckFraming(L, 2, name)
 		if name == "Host" {
 			luaval.ArgError(L, 2, "a request has one Host: use set_host")
 		}
@@ -45,8 +46,8 @@ var ctxChanges = map[string]lua.LGFunction{
 	},
 	"remove_header": func(L *lua.LState) int {
 		x := checkCtx(L)
-		name := checkHeaderName(L, 2)
-		checkFraming(L, 2, name)
+		name := luaval.CheckHeaderName(L, 2)
+		luaval.CheckFraming(L, 2, name)
 		if name == "Host" {
 			luaval.ArgError(L, 2, "a request has a Host: use set_host")
 		}
@@ -81,7 +82,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		if x.outcome.replied {
 			L.RaiseError("ctx:upstream: there is a response already: call it before")
 		}
-		to := x.gen.checkAddresses(L, 2, "ctx:upstream")
+		to := proxy.Addresses(L, 2, "ctx:upstream", x.gen.checkUpstream)
 		for _, address := range to[1:] {
 			if a, b := addressScheme(to[0]), addressScheme(address); a != b {
 				L.RaiseError("ctx:upstream: the upstreams of a list have one scheme, these have %q and %q", a, b)

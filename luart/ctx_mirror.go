@@ -11,11 +11,12 @@ import (
 
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/mirror"
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 // mirrorOptions are those of ctx:mirror.
 type mirrorOptions struct {
-	to      ProxyTo
+	to      proxy.To
 	sample  float64
 	timeout float64 // seconds
 	maxBody int64
@@ -46,7 +47,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 	const f = "ctx:mirror"
 	o := mirrorOptions{sample: 1, timeout: mirror.DefaultTimeout.Seconds(), maxBody: g.maxBody}
 	luaval.CheckString(L, 2)
-	o.to.Upstreams = g.checkAddresses(L, 2, f)
+	o.to.Upstreams = proxy.Addresses(L, 2, f, g.checkUpstream)
 	o.to.Mirror = true
 	if L.Get(3) == lua.LNil {
 		return o
@@ -62,7 +63,7 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 			ok = ok && n >= 0 && !math.IsInf(float64(n), 1) && n == lua.LNumber(math.Trunc(float64(n)))
 			o.maxBody = int64(min(float64(n), float64(g.maxBody)))
 		case "path", "host", "headers":
-			setProxyOption(L, f, &o.to, key, v)
+			proxy.SetOption(L, f, &o.to, key, v)
 			return
 		}
 		if !ok {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/mirror"
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 // shadow is where copies of requests arrive.
@@ -21,7 +22,7 @@ type shadow struct {
 func newMirroring(t testing.TB, source string, change ...func(*Script)) (*server, *shadow) {
 	s := newServer(t, source, change...)
 	sh := &shadow{got: make(chan string, 1000)}
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		if !to.Mirror {
 			return errors.New("not a copy")
 		}

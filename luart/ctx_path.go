@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,23 +70,4 @@ func ctxStripPrefix(L *lua.LState) int {
 	}
 	L.Push(lua.LBool(ok))
 	return 1
-}
-
-// checkProxyPath returns the option path of f, "path[?query]", as it is sent.
-func checkProxyPath(L *lua.LState, f, text string) string {
-	if !strings.HasPrefix(text, "/") {
-		L.RaiseError("%s: option path cannot be a string (%s): a path begins with /", f, text)
-	}
-	path, query, hasQuery := strings.Cut(text, "?")
-	_, sent, err := urltext.ReadPath(path)
-	if err == nil && hasQuery {
-		if err = urltext.CheckQueryText(query); err != nil {
-			err = fmt.Errorf("query: %w", err)
-		}
-		sent += "?" + query
-	}
-	if err != nil {
-		raisePathError(L, f+": option path", err)
-	}
-	return sent
 }

@@ -3,6 +3,8 @@ package luart
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // What a server behind may see of a query, a guard sees too, or the request is refused.
@@ -52,7 +54,7 @@ func TestQueryThatEndsSomewhere(t *testing.T) {
 		for _, path := range []string{"/read", "/set"} {
 			x := newRequest(path)
 			x.URL.RawQuery = query
-			want := "400 " + string(errorResponse(400, "query: "+want).body)
+			want := "400 " + string(response.Error(400, "query: "+want).Body)
 			if got := s.send(x); got != want {
 				t.Errorf("%s %q: got %q, want %q", path, query, got, want)
 			}

@@ -2,7 +2,6 @@ package luart
 
 import (
 	"bytes"
-	"mime"
 	"net/http"
 	"strconv"
 
@@ -66,10 +65,10 @@ func responseEditJSON(vm *VM, L *lua.LState) int {
 }
 
 // editedResponse returns what the body of r is to be; ok is false where there is none.
-func (vm *VM) editedResponse(L *lua.LState, r *response, f *lua.LFunction) (text []byte, ok bool) {
+func (vm *VM) editedResponse(L *lua.LState, r *reply, f *lua.LFunction) (text []byte, ok bool) {
 	// A part (206) may have another type than the whole, which is asked for; others are not waited
 	// for in vain: an event stream does not end.
-	if !r.bodiless() && r.status != http.StatusPartialContent {
+	if !r.bodiless() && r.Status != http.StatusPartialContent {
 		r.checkJSON(L)
 	}
 	body, absent := r.wholeBody(vm, L)
@@ -108,37 +107,17 @@ func (vm *VM) edited(L *lua.LState, doc *jsonlua.Document, f *lua.LFunction, wha
 
 // checkJSON raises a 502 for a response that is said to be something else than JSON, unless it is
 // empty. One without a Content-Type passes.
-func (r *response) checkJSON(L *lua.LState) {
-	if r.saysJSON() == isNotJSON && !r.isEmpty() {
-		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: Content-Type "+strconv.Quote(r.headerMap().Get("Content-Type"))+
+func (r *reply) checkJSON(L *lua.LState) {
+	if said, isJSON := r.SaysJSON(); said && !isJSON && !r.isEmpty() {
+		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: Content-Type "+strconv.Quote(r.HeaderMap().Get("Content-Type"))+
 			" is not JSON: application/json, or a type that ends in +json")
 	}
 }
 
-// What headers say of a body.
-const (
-	isUnsaid = iota
-	isJSON
-	isNotJSON
-)
-
-// saysJSON returns what the headers say of the body.
-func (r *response) saysJSON() int {
-	types := r.headerMap()["Content-Type"]
-	if len(types) == 0 || len(types) == 1 && types[0] == "" {
-		return isUnsaid
-	}
-	kind, _, err := mime.ParseMediaType(types[0])
-	if len(types) > 1 || err != nil || !reqbody.IsJSON(kind) {
-		return isNotJSON
-	}
-	return isJSON
-}
-
 // isEmpty reports whether the response is known to have no bytes in its body.
-func (r *response) isEmpty() bool {
+func (r *reply) isEmpty() bool {
 	if r.from == nil {
-		return r.stream == nil && len(r.body) == 0
+		return r.Stream == nil && len(r.Body) == 0
 	}
-	return r.filters == nil && r.from.method != http.MethodHead && r.headerMap().Get("Content-Length") == "0"
+	return r.filters == nil && r.from.method != http.MethodHead && r.HeaderMap().Get("Content-Length") == "0"
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
@@ -110,7 +111,7 @@ func TestDebugPage(t *testing.T) {
 
 	res := s.page("GET", "/page/%3Cscript%3E?a=<script>", browser)
 	page := readAll(t, res.Body)
-	if res.StatusCode != 500 || res.Header.Get("Content-Type") != typeHTML {
+	if res.StatusCode != 500 || res.Header.Get("Content-Type") != response.TypeHTML {
 		t.Fatalf("got %d %s", res.StatusCode, res.Header.Get("Content-Type"))
 	}
 	for _, want := range []string{
@@ -151,14 +152,14 @@ func TestDebugPage(t *testing.T) {
 		{[]string{"application/json"}, false},
 	} {
 		res := s.page("GET", "/says?m=x", tt.accept...)
-		if got := res.Header.Get("Content-Type") == typeHTML; got != tt.html {
+		if got := res.Header.Get("Content-Type") == response.TypeHTML; got != tt.html {
 			t.Errorf("Accept %q: HTML %v", tt.accept, got)
 		}
-		if res.Header.Get("Content-Type") != typeHTML && res.Header.Get("Content-Type") != typeJSON {
+		if res.Header.Get("Content-Type") != response.TypeHTML && res.Header.Get("Content-Type") != response.TypeJSON {
 			t.Errorf("Accept %q: %v", tt.accept, res.Header)
 		}
 	}
-	if res := s.page("HEAD", "/says?m=x", browser); res.Header.Get("Content-Type") != typeJSON || readAll(t, res.Body) != "" {
+	if res := s.page("HEAD", "/says?m=x", browser); res.Header.Get("Content-Type") != response.TypeJSON || readAll(t, res.Body) != "" {
 		t.Errorf("HEAD: %v", res.Header)
 	}
 	res = s.page("GET", "/deep", browser)
@@ -168,7 +169,7 @@ func TestDebugPage(t *testing.T) {
 
 	s = newServer(t, brokenPage)
 	res = s.page("GET", "/page/x", browser)
-	if got := readAll(t, res.Body); got != `{"error":"internal error"}` || res.Header.Get("Content-Type") != typeJSON {
+	if got := readAll(t, res.Body); got != `{"error":"internal error"}` || res.Header.Get("Content-Type") != response.TypeJSON {
 		t.Errorf("without debug: %v %s", res.Header, got)
 	}
 }

@@ -41,7 +41,7 @@ func (f *filters) clone() *filters {
 const maxFilters = 32
 
 // addFilter appends f. The first one puts the headers right.
-func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
+func (r *reply) addFilter(vm *VM, L *lua.LState, f filter) {
 	x := vm.cur.x
 	if x == nil {
 		L.RaiseError("a response is filtered while a request is answered only")
@@ -55,12 +55,12 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 			r.askAgain(vm, L, false)
 			r.from.checkOpen(L)
 		}
-		h := r.headerMap()
+		h := r.HeaderMap()
 		coding := bodyfilter.ContentEncoding(h)
 		if r.from != nil {
 			coding = r.from.coding
 		}
-		switch bodyfilter.FilteredHead(h, r.status, x.filteredMethod()) {
+		switch bodyfilter.FilteredHead(h, r.Status, x.filteredMethod()) {
 		case bodyfilter.Partial:
 			L.RaiseError("the response is a part (206): filtered alone it would be wrong")
 		case bodyfilter.Undecodable:
@@ -70,8 +70,8 @@ func (r *response) addFilter(vm *VM, L *lua.LState, f filter) {
 			if r.from != nil && r.from.came == http.StatusPartialContent {
 				r.from.came = http.StatusOK
 			}
-			if r.status == http.StatusPartialContent {
-				r.status = http.StatusOK
+			if r.Status == http.StatusPartialContent {
+				r.Status = http.StatusOK
 			}
 		}
 		r.filters = &filters{coding: coding}
@@ -151,7 +151,7 @@ func (f *filter) output(v lua.LValue) (string, error) {
 
 // filtered takes a whole body through the filters, which are done with then, and makes the
 // result the body.
-func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
+func (r *reply) filtered(L *lua.LState, body []byte, limit int64) []byte {
 	list := r.filters.list
 	if r.from == nil {
 		decoded, err := decodeBody(r.filters.coding, body, limit)
@@ -193,7 +193,7 @@ func (r *response) filtered(L *lua.LState, body []byte, limit int64) []byte {
 	if r.from != nil {
 		r.makeOwn()
 	}
-	r.body, r.filters = body, nil
+	r.Body, r.filters = body, nil
 	return body
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // ErrReplaced is the error of Write when a filter has failed before anything was sent: there
@@ -286,7 +287,7 @@ func (f *filterWriter) FlushError() error {
 	}
 	if !f.sent {
 		ctype, _, _ := strings.Cut(f.client.Header().Get("Content-Type"), ";")
-		if f.failed != nil || !strings.EqualFold(strings.TrimSpace(ctype), typeEvents) {
+		if f.failed != nil || !strings.EqualFold(strings.TrimSpace(ctype), response.TypeEvents) {
 			return nil
 		}
 		f.sendHead()

@@ -25,7 +25,7 @@ type forwarding struct {
 
 // dropUnsent ends what is not the reply. Only the holder may call it, and after the VM the
 // goroutine that serves the request.
-func (f *forwarding) dropUnsent(reply *response) {
+func (f *forwarding) dropUnsent(reply *reply) {
 	for _, h := range f.handovers {
 		if reply.from != h && reply.trailing != h {
 			h.drop()
@@ -35,7 +35,7 @@ func (f *forwarding) dropUnsent(reply *response) {
 
 // dropAll drops what was not sent, and waits for all. The goroutine that serves the request
 // calls it, without the hold.
-func (f *forwarding) dropAll(reply *response, logger *zap.Logger) {
+func (f *forwarding) dropAll(reply *reply, logger *zap.Logger) {
 	for _, h := range f.handovers {
 		h.drop()
 	}

@@ -8,10 +8,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 // mayBeAskedAgain reports whether askAgain may want to make a request once more.
-func mayBeAskedAgain(r *http.Request, to *ProxyTo) bool {
+func mayBeAskedAgain(r *http.Request, to *proxy.To) bool {
 	switch r.Method {
 	case http.MethodHead:
 		return true
@@ -35,7 +36,7 @@ func (x *Exchange) askedWhole(r *http.Request) *http.Request {
 // something could be got round. Neither is, where the script waits for the body, the answer to
 // a HEAD: that of the GET is asked for, so that the client gets the head that it would have. The
 // request begins as it was handed over, whatever handlers behind have made of it since.
-func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
+func (r *reply) askAgain(vm *VM, L *lua.LState, body bool) {
 	h := r.from
 	part := h.status == http.StatusPartialContent
 	head := body && h.method == http.MethodHead
@@ -50,32 +51,32 @@ func (r *response) askAgain(vm *VM, L *lua.LState, body bool) {
 	case h.asked == nil && h.again == nil:
 		L.RaiseError("the response is a part (206) that nobody has asked for: the request has no Range")
 	}
-	r.header = r.header.Clone() // drop restores the client's
+	r.Header = r.Header.Clone() // drop restores the client's
 	h.drop()
 	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
 	again := x.handOverWhole(h)
 	vm.await(L, again.waitsOn(), again.awaitHead)
 	got := again.response(x)
 	switch {
-	case part && got.status == http.StatusPartialContent, part && !head && got.status != http.StatusOK:
-		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.status)
-	case part && r.status == h.status:
-		r.status = got.status
-	case got.status != h.status: // the answer to the GET counts; HEAD may not be known there
-		if r.status == h.status {
-			r.status = got.status
+	case part && got.Status == http.StatusPartialContent, part && !head && got.Status != http.StatusOK:
+		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.Status)
+	case part && r.Status == h.status:
+		r.Status = got.Status
+	case got.Status != h.status: // the answer to the GET counts; HEAD may not be known there
+		if r.Status == h.status {
+			r.Status = got.Status
 		}
-		maps.Copy(r.header, got.header)
+		maps.Copy(r.Header, got.Header)
 	}
 	// The rest is the same in both, or the script's.
 	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
-		if values, ok := got.header[name]; ok {
-			r.header[name] = values
+		if values, ok := got.Header[name]; ok {
+			r.Header[name] = values
 		} else {
-			delete(r.header, name)
+			delete(r.Header, name)
 		}
 	}
-	delete(r.header, "Content-Range")
+	delete(r.Header, "Content-Range")
 	r.from, r.origin = again, again
 }
 

@@ -12,7 +12,9 @@ import (
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reqbody"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -30,9 +32,9 @@ type handover struct {
 	handoverWriter
 	runner
 
-	to     *ProxyTo // nil: the next handler
-	method string   // of the request that was handed over
-	socket bool     // that is a CONNECT for a WebSocket (see route.IsExtendedConnect)
+	to     *proxy.To // nil: the next handler
+	method string    // of the request that was handed over
+	socket bool      // that is a CONNECT for a WebSocket (see route.IsExtendedConnect)
 
 	header http.Header
 	before http.Header // if it is alone: header is the client's, and was this before
@@ -122,10 +124,10 @@ var errDropped = errors.New("the script has dropped this response")
 func (vm *VM) next(L *lua.LState) int { return vm.handOver(L, nil) }
 
 func (vm *VM) proxy(L *lua.LState) int {
-	return vm.handOver(L, checkCtx(L).gen.checkProxy(L, 2, "ctx:proxy"))
+	return vm.handOver(L, proxy.Check(L, 2, "ctx:proxy", checkCtx(L).gen.checkUpstream))
 }
 
-func (vm *VM) handOver(L *lua.LState, to *ProxyTo) int {
+func (vm *VM) handOver(L *lua.LState, to *proxy.To) int {
 	x := checkCtx(L)
 	if x.outcome.replied {
 		L.RaiseError("there is a response already: the request can be passed on before that only")
@@ -154,16 +156,16 @@ func (h *handover) waitsOn() waitsOn {
 }
 
 // response returns what scripts see of the response whose head is there.
-func (h *handover) response(x *Exchange) response {
+func (h *handover) response(x *Exchange) reply {
 	h.coding = bodyfilter.ContentEncoding(h.header)
 	h.tunnel = opensTunnel(h.socket, h.status, h.header)
 	h.announced = trailerNames(h.header)
 	h.wantsTrailers = wantsTrailers(x.r)
-	res := response{status: h.status, header: h.header, from: h, origin: h}
+	res := reply{Response: response.Response{Status: h.status, Header: h.header}, from: h, origin: h}
 	if h.status == 0 { // done
 		h.errorStatus = x.host.ErrorStatus(h.failure())
 		h.errorText = x.host.ErrorText(h.failure())
-		res.status = h.errorStatus
+		res.Status = h.errorStatus
 	}
 	return res
 }
@@ -173,7 +175,7 @@ const maxHandovers = 64
 
 // handOver starts a handover of the request as it is, on a goroutine of its own. Only the
 // holder may call it.
-func (x *Exchange) handOver(to *ProxyTo) *handover {
+func (x *Exchange) handOver(to *proxy.To) *handover {
 	r := x.r.Clone(x.forwardContext())
 	r.Body = x.rereadBody(r.Trailer)
 	bodyfilter.NarrowAcceptEncoding(r.Header) // the script may want to read the answer
@@ -194,10 +196,10 @@ func (x *Exchange) forwardContext() context.Context {
 
 // handOverRequest starts a handover of r, which is its own, on a goroutine of its own. Only the
 // holder may call it.
-func (x *Exchange) handOverRequest(to *ProxyTo, r *http.Request) *handover {
+func (x *Exchange) handOverRequest(to *proxy.To, r *http.Request) *handover {
 	x.forward.client = &x.forward.clientHead
 	cur := x.gen.vm.cur
-	to, picker := to.bind(x, cur, cur.deadline)
+	to, picker := bindPick(to, x, cur, cur.deadline)
 	h := &handover{
 		to: to, method: r.Method, socket: route.IsExtendedConnect(r), picker: picker, header: x.forward.client.header(x.w),
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 const onward = `
@@ -70,7 +72,7 @@ const onward = `
 
 // upstreams answers ctx:proxy by the name of the upstream.
 func upstreams(s *server, slow chan<- string) {
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		name, _, _ := strings.Cut(to.Upstreams[0], ":")
 		switch name {
 		case "a":
@@ -212,7 +214,7 @@ func TestHandOverSendsTheBodyAgain(t *testing.T) {
 		end
 		function api.once.post(ctx) return { ctx:proxy("b:1"):body():len() } end
 		return api`, func(s *Script) { s.MaxBody = 1000 })
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -23,7 +24,7 @@ func (x *Exchange) WantsAfter() bool { return len(x.match.After) > 0 }
 // a coroutine, which whoever wants its result resumes, at some 3 µs a response; a goroutine
 // cost 10 µs in a load of small ones, for the threads that had to be woken up.
 func (x *Exchange) PassOn() error {
-	var to *ProxyTo
+	var to *proxy.To
 	if x.outcome.decision == Proxy {
 		to = x.ProxyTo()
 	}
@@ -59,7 +60,7 @@ func (x *Exchange) PassOn() error {
 
 // handOverAlone makes h a handover of r that is the only one under way, and may change the
 // request and the headers of the client's response.
-func (x *Exchange) handOverAlone(h *handover, to *ProxyTo, r *http.Request) {
+func (x *Exchange) handOverAlone(h *handover, to *proxy.To, r *http.Request) {
 	x.forward.client = &x.forward.clientHead
 	h.method, h.socket = r.Method, route.IsExtendedConnect(r)
 	h.to, h.header, h.before = to, x.w.Header(), noHeader
@@ -81,7 +82,7 @@ func (x *Exchange) answerBy(h *handover) error {
 	x.forward.client.commit()
 	x.outcome.decision = Answer
 	x.outcome.reply = h.response(x)
-	if h.status == 0 && (h.panicked != nil || x.outcome.reply.status == StatusClientClosed) {
+	if h.status == 0 && (h.panicked != nil || x.outcome.reply.Status == StatusClientClosed) {
 		return nil
 	}
 	x.setDeadline()
@@ -94,7 +95,7 @@ func (x *Exchange) answerBy(h *handover) error {
 		err = x.openStreams()
 	}
 	if err != nil {
-		x.outcome.reply = response{}
+		x.outcome.reply = reply{}
 	}
 	x.forward.dropUnsent(&x.outcome.reply)
 	return err

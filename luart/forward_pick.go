@@ -9,27 +9,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/proxy"
 )
-
-// TryError says how a try to hand a request over ended.
-type TryError struct {
-	Upstream string // its address
-	Message  string
-	Status   int // of a response that the server's configuration has retried; 0: there was none
-}
-
-func (e *TryError) table(L *lua.LState) lua.LValue {
-	if e == nil {
-		return lua.LNil
-	}
-	t := L.CreateTable(0, 3)
-	t.RawSetString("upstream", lua.LString(e.Upstream))
-	t.RawSetString("message", lua.LString(e.Message))
-	if e.Status != 0 {
-		t.RawSetString("status", lua.LNumber(e.Status))
-	}
-	return t
-}
 
 // picker asks the option pick of api.proxy or ctx:proxy,
 //
@@ -55,7 +36,7 @@ type picker struct {
 }
 
 // pick is ProxyTo.Pick.
-func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address string, err error) {
+func (p *picker) pick(ctx context.Context, attempt int, last *proxy.TryError) (address string, err error) {
 	x, vm := p.x, p.x.gen.vm
 	c := &call{gen: x.gen, x: x, parent: p.parent, ctx: ctx, deadline: p.deadline, isPick: true}
 	if c.deadline == 0 && x.gen.timeout > 0 {
@@ -71,7 +52,7 @@ func (p *picker) pick(ctx context.Context, attempt int, last *TryError) (address
 			p.failed = &ScriptError{Status: endedStatus(err), Message: err.Error()}
 			return p.failed
 		}
-		v, err := vm.pcall(c, p.fn, x.ctxValue(), lua.LNumber(attempt), last.table(vm.main))
+		v, err := vm.pcall(c, p.fn, x.ctxValue(), lua.LNumber(attempt), last.Table(vm.main))
 		if err == nil {
 			if address, err = p.address(v); err == nil {
 				return nil
@@ -137,12 +118,12 @@ func (p *picker) raise(L *lua.LState) {
 	raiseAgain(L, p.raised)
 }
 
-// bind returns to with what asks its pick for x; nil picker if it has none.
-func (to *ProxyTo) bind(x *Exchange, parent *call, deadline int64) (*ProxyTo, *picker) {
-	if to == nil || to.pick == nil {
+// bindPick returns to with what asks its pick for x; nil picker if it has none.
+func bindPick(to *proxy.To, x *Exchange, parent *call, deadline int64) (*proxy.To, *picker) {
+	if to == nil || to.PickFunction == nil {
 		return to, nil
 	}
-	p := &picker{x: x, fn: to.pick, parent: parent, deadline: deadline}
+	p := &picker{x: x, fn: to.PickFunction, parent: parent, deadline: deadline}
 	bound := *to // to may be used for other requests, too
 	bound.Pick = p.pick
 	return &bound, p
@@ -151,7 +132,7 @@ func (to *ProxyTo) bind(x *Exchange, parent *call, deadline int64) (*ProxyTo, *p
 // Picks reports whether Lua is asked for the upstreams of the request while it is handed
 // over: End must not be called before.
 func (x *Exchange) Picks() bool {
-	return x.outcome.decision == Proxy && x.outcome.reply.proxy.pick != nil
+	return x.outcome.decision == Proxy && x.outcome.reply.Proxy.PickFunction != nil
 }
 
 // PickFailed reports whether the pick of ProxyTo has failed. It has been answered for then,

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 // asking proxies as a server does that asks pick until it is given "up", and says what it
 // was given.
-func asking(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
-	var last *TryError
+func asking(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
+	var last *proxy.TryError
 	for attempt := 1; ; attempt++ {
 		address, err := to.Pick(r.Context(), attempt, last)
 		switch {
@@ -25,7 +27,7 @@ func asking(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
 			_, err := w.Write([]byte(r.Method + " up"))
 			return err
 		}
-		last = &TryError{Upstream: address, Message: "down", Status: 503}
+		last = &proxy.TryError{Upstream: address, Message: "down", Status: 503}
 	}
 }
 

@@ -68,7 +68,7 @@ func (i *inline) deliver(v verdict)             { i.verdict = v }
 func (i *inline) stop() verdict {
 	x, h := i.x, i.h
 	if i.err = x.answerBy(h); x.outcome.reply.from == h {
-		h.status, h.header = x.outcome.reply.status, x.outcome.reply.header
+		h.status, h.header = x.outcome.reply.Status, x.outcome.reply.Header
 		h.resolve(verdict{to: x.w})
 	}
 	return i.verdict

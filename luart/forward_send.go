@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 )
 
 // StatusError is an error of the next handler that is to be answered with another
@@ -79,7 +81,7 @@ func (h *handover) sendKept(w http.ResponseWriter, status int, header http.Heade
 	if h.failure() != nil {
 		panic(http.ErrAbortHandler) // it is not whole, and must not look so
 	}
-	mute := turned(header, h.came, status)
+	mute := bodyfilter.TurnedHead(header, h.came, status)
 	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
 	if mute {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // trailerPatience is how long the end of a body that a script has replaced unread is waited
@@ -56,7 +57,7 @@ func (h *handover) mayTrail() bool {
 		return true
 	}
 	ctype, _, _ := strings.Cut(h.header.Get("Content-Type"), ";")
-	return h.header["Content-Length"] == nil && !strings.EqualFold(strings.TrimSpace(ctype), typeEvents)
+	return h.header["Content-Length"] == nil && !strings.EqualFold(strings.TrimSpace(ctype), response.TypeEvents)
 }
 
 // wantsTrailers reports whether a client says that it takes trailers, as that of gRPC does.

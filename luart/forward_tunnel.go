@@ -53,22 +53,22 @@ func (x *Exchange) filteredMethod() string {
 }
 
 // isTunnel reports whether what the script sees is the head of a tunnel.
-func (r *response) isTunnel() bool { return r.from != nil && r.from.tunnel }
+func (r *reply) isTunnel() bool { return r.from != nil && r.from.tunnel }
 
 // refuseTunnel makes r an answer without a body in the place of a tunnel, which is closed
 // when it is clear that nobody wants it after all.
-func (r *response) refuseTunnel(L *lua.LState, status int) {
+func (r *reply) refuseTunnel(L *lua.LState, status int) {
 	if r.from.socket && status < 300 {
 		luaval.ArgError(L, 3, "a 2xx to CONNECT opens the tunnel: refuse it with a status from 300 on, not "+strconv.Itoa(status))
 	}
 	r.makeOwn()
-	for name := range r.header { // the proxy writes WebSocket, not Websocket
+	for name := range r.Header { // the proxy writes WebSocket, not Websocket
 		switch strings.ToLower(name) {
 		case "connection", "upgrade", "content-length", "sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions":
-			delete(r.header, name)
+			delete(r.Header, name)
 		}
 	}
-	r.status, r.body, r.filters, r.trailing = status, nil, nil, nil
+	r.Status, r.Body, r.filters, r.trailing = status, nil, nil, nil
 }
 
 // closeRefused sees to it that a client whose upgrade has been refused is not heard any
@@ -81,6 +81,6 @@ func (x *Exchange) closeRefused() {
 	}
 	if x.r.Method == http.MethodConnect || x.forward.hasTunnel() {
 		x.outcome.reply = x.outcome.reply.clone() // the script may return it again
-		x.outcome.reply.header["Connection"] = []string{"close"}
+		x.outcome.reply.Header["Connection"] = []string{"close"}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 func TestOpensTunnel(t *testing.T) {
@@ -135,7 +137,7 @@ func TestAbsentBody(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}
-	s.proxied = func(*ProxyTo, http.ResponseWriter, *http.Request) error { return errors.New("down") }
+	s.proxied = func(*proxy.To, http.ResponseWriter, *http.Request) error { return errors.New("down") }
 	if err := s.load(`
 		local api = rover.server {}
 		function api.txt.any(ctx) return ctx:proxy("a:1") end

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
@@ -85,7 +86,7 @@ func (w *handoverWriter) stopAtHead(status int) {
 }
 
 func (w *handoverWriter) sendHead() {
-	w.mute = turned(w.h.header, w.came, w.h.status)
+	w.mute = bodyfilter.TurnedHead(w.h.header, w.came, w.h.status)
 	setHeader(w.to.Header(), w.h.header)
 	if w.mute {
 		w.late = http.Header{}

@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -234,7 +235,8 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.templates = html.NewTemplates(g.env)
 	g.api.SetHook = g.setHook
 	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency}
-	g.addBuilders()
+	response.Builders{API: g.api, Templates: g.templates, Push: g.pushReply, CheckUpstream: g.checkUpstream}.Add()
+	g.api.AddBuilder("idempotent", g.newIdempotent, nil)
 	rover, err := g.openRover(s)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/store"
 )
 
@@ -236,7 +237,7 @@ func (o *idempotent) claim(L *lua.LState, x *Exchange, key string) (claim *idemp
 	case idempotency.Claimed:
 		return found.Claim, false
 	case idempotency.Answered:
-		o.gen.pushResponse(L, replayed(found.Answer))
+		o.gen.pushReply(L, replayed(found.Answer))
 	case idempotency.Other:
 		o.gen.refuse(L, http.StatusConflict, "Idempotency key already used with different payload")
 	case idempotency.Sealed:
@@ -261,18 +262,17 @@ func (o *idempotent) ask(L *lua.LState, do func(context.Context)) {
 }
 
 func (g *Generation) refuse(L *lua.LState, status int, message string) int {
-	r := errorResponse(status, message)
-	return g.pushResponse(L, &r)
+	return g.pushReply(L, response.Error(status, message))
 }
 
 // replayed is the answer of the first request, for another one.
-func replayed(a *idempotency.Answer) *response {
+func replayed(a *idempotency.Answer) response.Response {
 	header := a.Header.Clone()
 	header["Idempotency-Replayed"] = []string{"true"}
 	if header["Content-Type"] == nil && len(a.Body) > 0 {
 		header["Content-Type"] = nil // net/http would guess one
 	}
-	return &response{status: a.Status, header: header, body: a.Body}
+	return response.Response{Status: a.Status, Header: header, Body: a.Body}
 }
 
 // first runs the handler of the request that has claimed its key, and says what is kept of it. The
@@ -285,7 +285,7 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 	defer func() { c.ctx, x.forward.lasting = client, false }()
 
 	ctx := L.Get(1)
-	var res response
+	var res reply
 	var wrong string
 	var values [3]lua.LValue
 	L.Push(L.NewFunction(func(L *lua.LState) int {
@@ -294,7 +294,7 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 		L.Call(1, 3)
 		values = [3]lua.LValue{L.Get(-3), L.Get(-2), L.Get(-1)}
 		var own outcome // its buffer is the response's
-		if res, wrong = own.replyFor(vm.budget, returned{values[0], values[1], values[2]}); wrong == "" {
+		if res, wrong = own.replyFor(vm.budget, response.Returned{Value: values[0], Status: values[1], Headers: values[2]}); wrong == "" {
 			x.takeWhole(L, &res)
 		}
 		return 0
@@ -331,11 +331,12 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 	}()
 	o.end(L, x, claim, &res)
 	ended = true
-	return o.gen.pushResponse(L, &res)
+	L.Push(luaval.NewObject(vm.types.response, &res))
+	return 1
 }
 
 // end says what is kept of the answer.
-func (o *idempotent) end(L *lua.LState, x *Exchange, claim *idempotency.Claim, res *response) {
+func (o *idempotent) end(L *lua.LState, x *Exchange, claim *idempotency.Claim, res *reply) {
 	answer, why := x.keepable(res)
 	var err error
 	o.ask(L, func(ctx context.Context) {

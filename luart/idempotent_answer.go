@@ -14,7 +14,7 @@ import (
 
 // keepable returns the answer that a response is, as it is kept. nil: it is not; then why says why
 // the request must not be made again all the same, "" if it may.
-func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why string) {
+func (x *Exchange) keepable(res *reply) (answer *idempotency.Answer, why string) {
 	h := res.from
 	switch {
 	case h != nil && h.status == 0: // nobody has answered
@@ -24,11 +24,11 @@ func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why stri
 		return nil, unknownOutcome
 	case h != nil && h.kept && h.failure() != nil:
 		return nil, unknownOutcome
-	case res.status >= 500 || res.status == http.StatusTooManyRequests:
+	case res.Status >= 500 || res.Status == http.StatusTooManyRequests:
 		return nil, ""
-	case res.handled != nil:
+	case res.Raised != nil:
 		return nil, "" // it is an error, which somebody else answers
-	case res.stream != nil:
+	case res.Stream != nil:
 		return nil, "it is a stream"
 	case res.filters != nil:
 		return nil, "its body is filtered on its way"
@@ -37,15 +37,15 @@ func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why stri
 	case h != nil && !h.kept && !res.bodiless() && h.method != http.MethodHead:
 		return nil, "its body is larger than 1 MiB, or a stream"
 	}
-	answer = &idempotency.Answer{Status: res.status, Header: http.Header{}, Body: res.body}
+	answer = &idempotency.Answer{Status: res.Status, Header: http.Header{}, Body: res.Body}
 	if h != nil && h.kept {
 		answer.Body = h.answer.Bytes()
 	}
-	if res.header == nil && res.ctype != "" {
-		answer.Header["Content-Type"] = []string{res.ctype}
+	if res.Header == nil && res.Type != "" {
+		answer.Header["Content-Type"] = []string{res.Type}
 	}
 	others := x.forward.clientHead.header(x.w) // which the next request has of its own
-	for name, values := range res.header {
+	for name, values := range res.Header {
 		if name != "Set-Cookie" && name != "Date" && !luaval.IsFraming(name) && !strings.HasPrefix(name, http.TrailerPrefix) && !slices.Equal(values, others[name]) {
 			answer.Header[name] = values
 		}
@@ -56,14 +56,14 @@ func (x *Exchange) keepable(res *response) (answer *idempotency.Answer, why stri
 // takeWhole makes of what a handler has decided the response: a request that it passes on, or
 // hands over, is on its way until the head has come, and the body is taken if it is no longer than
 // can be kept.
-func (x *Exchange) takeWhole(L *lua.LState, res *response) {
+func (x *Exchange) takeWhole(L *lua.LState, res *reply) {
 	vm := x.gen.vm
-	if res.decision != Answer {
+	if res.Decision != Answer {
 		if x.outcome.replied || len(x.forward.handovers) >= maxHandovers {
 			L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 		}
-		to := res.proxy
-		if res.decision == Pass {
+		to := res.Proxy
+		if res.Decision == Pass {
 			to = nil
 		}
 		h := x.handOver(to)
@@ -73,7 +73,7 @@ func (x *Exchange) takeWhole(L *lua.LState, res *response) {
 	}
 	h := res.from
 	if h == nil || h.status == 0 || h.kept || h.resolved || res.filters != nil || res.bodiless() || h.method == http.MethodHead ||
-		res.status >= 500 || res.status == http.StatusTooManyRequests || !h.mayBeKept() {
+		res.Status >= 500 || res.Status == http.StatusTooManyRequests || !h.mayBeKept() {
 		return
 	}
 	h.overflow = newOverflow()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/store"
 	"github.com/caddy-rover/rover/luart/store/storetest"
 )
@@ -263,7 +264,7 @@ func TestIdempotentUpstream(t *testing.T) {
 	asked := 0
 	large := strings.Repeat("x", 3<<20)
 	var failure error
-	s.proxied = func(_ *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(_ *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		asked++
 		body, _ := io.ReadAll(r.Body)
 		switch q := r.URL.Query(); {

@@ -62,7 +62,7 @@ func (x *Exchange) passFailed() bool {
 		r.Body = was.kept.Body(was.body)
 	}
 	x.forward.upstreams = was.upstreams
-	x.outcome.reply = response{}
+	x.outcome.reply = reply{}
 	x.outcome.decision = Pass
 	return true
 }

@@ -7,30 +7,23 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/proxy"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // The options of functions of the VM itself.
 var (
-	proxyOptions      = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick")
 	mirrorOptionNames = luaval.NewOptions("sample", "timeout", "path", "host", "headers", "max_body")
 	replaceOptions    = luaval.NewOptions("window", "limit", "literal")
-	errorOptions      = luaval.NewOptions("handle", "headers")
-	cookieOptions     = luaval.NewOptions(
-		"name", "value", "path", "domain", "max_age", "expires", "secure", "http_only", "same_site",
-	)
 )
 
 // ownOptions are those of the functions that take a table of them, as scripts call them. A node is
 // api, or any place below.
 var ownOptions = map[string]luaval.OptionsAt{
-	"api.proxy":        proxyOptions.At(2),
-	"ctx:proxy":        proxyOptions.At(2),
 	"ctx:mirror":       mirrorOptionNames.At(2),
 	"res:replace":      replaceOptions.At(3),
-	"res:set_cookie":   cookieOptions.At(1),
 	"body:expect":      expectOptions.At(2),
 	"body:json":        jsonlua.OptionNames.At(1),
-	"api:error":        errorOptions.At(3),
 	"api.idempotent":   idempotentOptions.At(1),
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
@@ -41,6 +34,8 @@ var ownOptions = map[string]luaval.OptionsAt{
 // by the whole name, "rover.http.get", and of methods by the type, "cache:fetch".
 func (g *Generation) options() map[string]luaval.OptionsAt {
 	all := maps.Clone(ownOptions)
+	maps.Copy(all, response.Options)
+	maps.Copy(all, proxy.Options)
 	for _, l := range g.libraries {
 		for function, options := range l.Options {
 			if !strings.Contains(function, ":") {

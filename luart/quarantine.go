@@ -89,5 +89,5 @@ func (x *Exchange) setQuarantineReply(h *handler) {
 		Status:  http.StatusInternalServerError,
 		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
 	}
-	x.outcome.reply = x.errorReply(x.outcome.err)
+	x.outcome.reply = reply{Response: x.errorReply(x.outcome.err)}
 }

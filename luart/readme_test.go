@@ -36,6 +36,7 @@ import (
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/pattern"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/schema"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/session"
@@ -125,7 +126,7 @@ func TestLimitsPage(t *testing.T) {
 		{"script errors that `GET /rover/errors`", []string{count(scripterror.MaxRecent)}},
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
-		{"upstreams of one `api.proxy`", []string{count(maxUpstreams)}},
+		{"upstreams of one `api.proxy`", []string{count(proxy.MaxUpstreams)}},
 		{"copies of requests", []string{count(mirror.MaxCopies), mib(mirror.MaxBytes)}},
 		{"items of a cache", []string{count(shared.DefaultCacheItems), count(shared.MaxCacheItems)}},
 		{"bytes of a cache", []string{mib(shared.DefaultCacheBytes)}},

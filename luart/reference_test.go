@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reference"
 	"github.com/caddy-rover/rover/luart/store/storetest"
 )
@@ -81,7 +82,7 @@ func runExample(t *testing.T, example, upstream string) {
 		script = showing + "local api = rover.server {}\nfunction api.get(ctx)\n" + body + "\nreturn example_result() end\nreturn api\n"
 	}
 	s := newServer(t, "return rover.server {}")
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, _ *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, _ *http.Request) error {
 		fmt.Fprintf(w, "proxy to %v", to.Upstreams)
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/trace"
 )
 
@@ -30,7 +31,7 @@ type Host interface {
 	// Serve passes a request on to what Begin was told comes next, or hands it over to
 	// upstreams if to is not nil. Several may be under way at once for one request, each
 	// on a goroutine of its own.
-	Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error
+	Serve(next any, to *proxy.To, w http.ResponseWriter, r *http.Request) error
 	// ErrorStatus is the status that an error of Serve is answered with.
 	ErrorStatus(err error) int
 
@@ -115,8 +116,8 @@ func (x *Exchange) AnswersFor(status int) { x.answersFor = status }
 func (x *Exchange) Err() *ScriptError { return x.outcome.err }
 
 // ProxyTo returns where to hand the request over, when the decision is Proxy.
-func (x *Exchange) ProxyTo() (to *ProxyTo) {
-	to, x.forward.picker = x.outcome.reply.proxy.bind(x, &x.call, 0)
+func (x *Exchange) ProxyTo() (to *proxy.To) {
+	to, x.forward.picker = bindPick(x.outcome.reply.Proxy, x, &x.call, 0)
 	return to
 }
 

@@ -7,12 +7,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // runAfter runs the after hooks of Lua's own answer, and begins its stream if it is one.
 // Only the holder may call it.
 func (x *Exchange) runAfter() {
-	made := x.outcome.reply.stream
+	made := x.outcome.reply.Stream
 	if x.outcome.decision == Answer && len(x.match.After) > 0 && !x.outcome.clientGone() {
 		if vm := x.gen.vm; vm.budget.Err() != nil { // the handler was ended: a burst of their own
 			vm.resume(&x.call, x.th.L)
@@ -28,7 +29,7 @@ func (x *Exchange) runAfter() {
 	if x.outcome.decision == Answer && !x.outcome.clientGone() {
 		x.doHeadWork(true)
 	}
-	if x.outcome.decision == Answer && (x.startStream(x.outcome.reply.stream != made) || x.outcome.reply.filters != nil) {
+	if x.outcome.decision == Answer && (x.startStream(x.outcome.reply.Stream != made) || x.outcome.reply.filters != nil) {
 		return
 	}
 	switch {
@@ -43,7 +44,7 @@ func (x *Exchange) runAfter() {
 // callHook calls an after hook. One that ends because it wants to decode a body where there
 // is none has nothing to say about the response: what it did before stands. Only the holder
 // may call it.
-func (x *Exchange) callHook(h *handler, res lua.LValue) (returned, *ScriptError) {
+func (x *Exchange) callHook(h *handler, res lua.LValue) (response.Returned, *ScriptError) {
 	vm := x.gen.vm
 	v, err := vm.pcallReturned(&x.call, h.fn, x.ctxValue(), res)
 	if err == nil {
@@ -51,14 +52,14 @@ func (x *Exchange) callHook(h *handler, res lua.LValue) (returned, *ScriptError)
 	}
 	var api *lua.ApiError
 	if x.absent != nil && vm.budget.Err() == nil && errors.As(err, &api) && api.Object == lua.LValue(x.absent) {
-		return returnedNothing, nil
+		return response.ReturnedNothing, nil
 	}
-	return returnedNothing, vm.scriptError(&x.call, err)
+	return response.ReturnedNothing, vm.scriptError(&x.call, err)
 }
 
 // callAfterHooks runs the after hooks on res, which is what is to be sent if it returns true; else
 // the reply is, an error. Only the holder may call it.
-func (x *Exchange) callAfterHooks(res *response) bool {
+func (x *Exchange) callAfterHooks(res *reply) bool {
 	vm := x.gen.vm
 	x.outcome.replied = true
 	ud := luaval.NewObject(vm.types.response, res)
@@ -73,7 +74,7 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 			x.setQuarantineReply(h)
 			return false
 		}
-		var was response
+		var was reply
 		if x.gen.onFailure == FailPass {
 			was = res.clone()
 		}
@@ -88,7 +89,7 @@ func (x *Exchange) callAfterHooks(res *response) bool {
 			x.setErrorReply(err, h)
 			return false
 		}
-		if v.nothing() || v.only(ud) {
+		if v.Nothing() || v.Only(ud) {
 			continue
 		}
 		x.outcome.err = nil

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/caddy-rover/rover/luart/conditional"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // checkPreconditions answers conditional requests: where Lua answers GET or HEAD with a 200 that has
@@ -11,30 +12,30 @@ import (
 // something else a 412. Upstreams do so themselves. A stream has begun by then, and is sent.
 func (x *Exchange) checkPreconditions() {
 	r := &x.outcome.reply
-	if r.status != http.StatusOK || r.from != nil || x.stream != nil ||
+	if r.Status != http.StatusOK || r.from != nil || x.stream != nil ||
 		x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
 		return
 	}
-	etag, modified := first(r.header, "Etag"), first(r.header, "Last-Modified")
+	etag, modified := first(r.Header, "Etag"), first(r.Header, "Last-Modified")
 	if etag == "" && modified == "" {
 		return
 	}
 	switch conditional.Status(x.r.Header, etag, modified) {
 	case http.StatusNotModified:
-		r.status, r.body, r.filters = http.StatusNotModified, nil, nil
-		r.header = r.header.Clone() // the script may return the response again
+		r.Status, r.Body, r.filters = http.StatusNotModified, nil, nil
+		r.Header = r.Header.Clone() // the script may return the response again
 		for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Length"} {
-			delete(r.header, name)
+			delete(r.Header, name)
 		}
 		if etag != "" {
-			delete(r.header, "Last-Modified")
+			delete(r.Header, "Last-Modified")
 		}
 	case http.StatusPreconditionFailed:
-		failed := errorResponse(http.StatusPreconditionFailed, "Precondition failed")
-		r.status, r.body, r.filters = failed.status, failed.body, nil
-		r.header = r.header.Clone()
-		delete(r.header, "Content-Encoding")
-		r.header["Content-Type"] = []string{failed.ctype}
+		failed := response.Error(http.StatusPreconditionFailed, "Precondition failed")
+		r.Status, r.Body, r.filters = failed.Status, failed.Body, nil
+		r.Header = r.Header.Clone()
+		delete(r.Header, "Content-Encoding")
+		r.Header["Content-Type"] = []string{failed.Type}
 	}
 }
 

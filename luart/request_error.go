@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/debugpage"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
@@ -22,18 +23,18 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		x.waitErr = nil
 		v, failed := vm.callReturned(&x.call, on.fn, err.Table(x.th.L), x.ctxValue())
 		if x.trace != nil {
-			x.trace.Record("on_error ("+on.where+") about "+err.Message, v.describe(failed))
+			x.trace.Record("on_error ("+on.where+") about "+err.Message, describeReturned(v, failed))
 		}
 		if failed != nil {
 			x.logError(failed, on)
-		} else if !v.nothing() && x.setOnErrorReply(v, err, on) {
+		} else if !v.Nothing() && x.setOnErrorReply(v, err, on) {
 			return
 		}
 	}
 	if h == x.match.Handler && !err.Deliberate && err.Status != StatusClientClosed && !err.Refused && x.editsFailed == 0 && x.passFailed() {
 		return
 	}
-	x.outcome.reply = x.errorReply(err)
+	x.outcome.reply = reply{Response: x.errorReply(err)}
 	x.outcome.err = err
 	if err.Deliberate && !err.Handle {
 		x.outcome.err = nil
@@ -43,38 +44,38 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 // setOnErrorReply makes the reply of what on_error returned, with the status of the error
 // unless it says another. It reports whether that can be the answer. Only the holder may call
 // it.
-func (x *Exchange) setOnErrorReply(v returned, err *ScriptError, on *handler) bool {
+func (x *Exchange) setOnErrorReply(v response.Returned, err *ScriptError, on *handler) bool {
 	reply, wrong := x.outcome.replyFor(x.gen.vm.budget, v)
 	switch {
 	case wrong != "":
 		x.logError(&ScriptError{Status: http.StatusInternalServerError, Message: on.where + ": on_error " + wrong}, on)
 		return false
-	case reply.decision != Answer: // the request has failed, and does not go on
+	case reply.Decision != Answer: // the request has failed, and does not go on
 		return false
-	case reply.stream != nil:
+	case reply.Stream != nil:
 		x.log().Error("on_error cannot answer with a stream", zap.String("defined_at", on.where))
 		return false
 	}
-	x.outcome.reply, x.outcome.err = reply, reply.handled
+	x.outcome.reply, x.outcome.err = reply, reply.Raised
 	x.outcome.inheritStatus(err.Status)
-	if x.outcome.reply.status == err.Status {
-		x.outcome.reply.addMissing(err.Header)
+	if x.outcome.reply.Status == err.Status {
+		x.outcome.reply.AddMissing(err.Header)
 	}
 	return true
 }
 
 // errorReply is what the client gets to see of an error.
-func (x *Exchange) errorReply(err *ScriptError) response {
+func (x *Exchange) errorReply(err *ScriptError) response.Response {
 	message := "internal error"
 	switch {
 	case err.Refused:
-		res := errorResponse(err.Status, "overloaded")
-		res.headerMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
+		res := response.Error(err.Status, "overloaded")
+		res.HeaderMap().Set("Retry-After", strconv.Itoa(int(x.gen.vm.RetryAfter()/time.Second)))
 		return res
 	case err.Deliberate:
-		res := faultsResponse(err.Status, err.Message, err.Errors)
+		res := response.Faults(err.Status, err.Message, err.Errors)
 		if err.Header != nil {
-			res.setAll(err.Header)
+			res.SetAll(err.Header)
 		}
 		return res
 	case x.gen.debug && x.asked == nil:
@@ -84,11 +85,11 @@ func (x *Exchange) errorReply(err *ScriptError) response {
 	case err.Status == http.StatusServiceUnavailable:
 		message = "unavailable"
 	}
-	return errorResponse(err.Status, message)
+	return response.Error(err.Status, message)
 }
 
 // debugReply is what a client gets to see of an error where debug is on. Whoever calls it owns err.
-func (x *Exchange) debugReply(err *ScriptError) response {
+func (x *Exchange) debugReply(err *ScriptError) response.Response {
 	about := err.Locate(&x.gen.sources)
 	if debugpage.WantsHTML(x.r) {
 		r := debugpage.Request{Method: x.r.Method, URI: x.r.URL.RequestURI(), Route: x.Route(), ID: x.requestID()}
@@ -96,13 +97,13 @@ func (x *Exchange) debugReply(err *ScriptError) response {
 			r.Function = x.running.route
 		}
 		if page, ok := debugpage.HTML(r, err, about); ok {
-			return response{status: err.Status, ctype: typeHTML, body: page}
+			return response.Response{Status: err.Status, Type: response.TypeHTML, Body: page}
 		}
 	}
 	if body, ok := debugpage.JSON(err, about); ok {
-		return response{status: err.Status, ctype: typeJSON, body: body}
+		return response.Response{Status: err.Status, Type: response.TypeJSON, Body: body}
 	}
-	return errorResponse(err.Status, err.Message)
+	return response.Error(err.Status, err.Message)
 }
 
 // logFailure logs err and counts against h when h had to be ended. Only the holder may

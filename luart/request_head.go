@@ -113,7 +113,7 @@ func (x *Exchange) addCookies() {
 	if x.outcome.reply.from == nil { // its headers may be those of other replies, too
 		x.outcome.reply = x.outcome.reply.clone()
 	}
-	x.head.addTo(x.outcome.reply.headerMap())
+	x.head.addTo(x.outcome.reply.HeaderMap())
 }
 
 // addTo adds the cookies to headers which may have them already.

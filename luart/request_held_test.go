@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 // gate is a handler whose responses end when the test says so.
@@ -47,7 +49,7 @@ func TestPlacesAreHeldUntilTheResponseHasEnded(t *testing.T) {
 		return api`, func(s *Script) { s.OnFailure = FailPass })
 	g := newGate()
 	s.next = g
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		if to.Pick != nil {
 			if _, err := to.Pick(r.Context(), 1, nil); err != nil {
 				return err
@@ -159,7 +161,7 @@ func TestDeadlockWithTheRequestItself(t *testing.T) {
 		r.URL.Path = "/inner"
 		s.ServeHTTP(w, r)
 	})
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		_, err := to.Pick(r.Context(), 1, nil)
 		return err
 	}
@@ -197,7 +199,7 @@ func TestDeadlockThroughAPick(t *testing.T) {
 		end
 		function api.go.get() rover.channel("go"):send(true) return "ok" end
 		return api`)
-	s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+	s.proxied = func(to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 		if _, err := to.Pick(r.Context(), 1, nil); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
@@ -104,7 +105,7 @@ func (x *Exchange) contain(err error) error {
 	x.gen.logger.Error("panic in the VM", zap.Error(err), zap.String("route", x.Route()), zap.ByteString("go_stack", p.Stack))
 	x.outcome.decision = Answer
 	x.outcome.err = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
-	x.outcome.reply = x.errorReply(x.outcome.err)
+	x.outcome.reply = reply{Response: x.errorReply(x.outcome.err)}
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (x *Exchange) runHandlers() {
 			x.setErrorReply(err, h)
 			return
 		}
-		if !v.nothing() {
+		if !v.Nothing() {
 			x.setReply(v, h)
 			return
 		}
@@ -147,8 +148,8 @@ func (x *Exchange) runHandlers() {
 	switch {
 	case err != nil:
 		x.setErrorReply(err, h)
-	case v.nothing():
-		x.outcome.reply = response{status: http.StatusNoContent, byDefault: true}
+	case v.Nothing():
+		x.outcome.reply = reply{Response: response.Response{Status: http.StatusNoContent, ByDefault: true}}
 		x.outcome.inheritStatus(x.answersFor)
 	default:
 		x.setReply(v, h)
@@ -166,17 +167,17 @@ func (x *Exchange) coverRewritten(params []route.Param) {
 
 // callHandler calls a function of the tree with ctx, or with ctx and res. Only the holder may
 // call it.
-func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (returned, *ScriptError) {
+func (x *Exchange) callHandler(h *handler, res ...lua.LValue) (response.Returned, *ScriptError) {
 	if x.trace == nil {
 		return x.callFunction(h, res)
 	}
 	began := time.Now()
 	v, err := x.callFunction(h, res)
-	x.trace.Ended(h.route+" ("+h.where+")", v.describe(err), time.Since(began))
+	x.trace.Ended(h.route+" ("+h.where+")", describeReturned(v, err), time.Since(began))
 	return v, err
 }
 
-func (x *Exchange) callFunction(h *handler, res []lua.LValue) (returned, *ScriptError) {
+func (x *Exchange) callFunction(h *handler, res []lua.LValue) (response.Returned, *ScriptError) {
 	x.running = h
 	switch vm := x.gen.vm; {
 	case len(res) > 0:

@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/eventloop"
+	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 // on done gives them back.
 type streaming struct {
 	x *Exchange
-	*stream
+	*response.Stream
 	by      *handler // the function that returned the stream: whose failure it is
 	hook    bool     // by is an after hook
 	parent  context.Context
@@ -40,7 +42,7 @@ type streaming struct {
 	pace pace
 
 	// What the last call left.
-	piece
+	response.Piece
 	failed *ScriptError // it failed
 	gone   error        // the VM is closed
 }
@@ -51,15 +53,15 @@ type streaming struct {
 // may call it.
 func (x *Exchange) startStream(hook bool) bool {
 	vm := x.gen.vm
-	s := x.outcome.reply.stream
-	if s == nil || x.r.Method == http.MethodHead || bodyless(x.outcome.reply.status) {
+	s := x.outcome.reply.Stream
+	if s == nil || x.r.Method == http.MethodHead || bodyfilter.Bodyless(x.outcome.reply.Status) {
 		return false
 	}
 	if vm.closing {
 		x.setErrorReply(&ScriptError{Status: http.StatusServiceUnavailable, Message: errStopping.Error()}, x.outcome.by)
 		return false
 	}
-	st := &streaming{x: x, stream: s, by: x.outcome.by, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
+	st := &streaming{x: x, Stream: s, by: x.outcome.by, hook: hook, parent: x.ctx, done: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	x.ctx, st.cancel = ctx, cancel
 	st.unstop = context.AfterFunc(vm.stopping, func() { cancel(errStopping) })
@@ -148,7 +150,7 @@ func (x *Exchange) setStreamReply() {
 // pullFirst calls the producer for the first time. That of an event stream may be pending
 // afterwards.
 func (st *streaming) pullFirst() {
-	if !st.events {
+	if !st.Events {
 		st.pull()
 		return
 	}
@@ -174,7 +176,7 @@ func (st *streaming) startPull() {
 // pull calls the producer once: one entry into the VM, with a burst and a timeout of its
 // own.
 func (st *streaming) pull() {
-	st.piece, st.failed, st.gone = piece{}, nil, nil
+	st.Piece, st.failed, st.gone = response.Piece{}, nil, nil
 	x := st.x
 	began, waits := x.gen.vm.nanotime(), x.cost.Wait
 	x.setDeadline()
@@ -194,17 +196,17 @@ func (st *streaming) pull() {
 // produce calls the producer. Only the holder may call it.
 func (st *streaming) produce() {
 	x := st.x
-	v, failed := x.gen.vm.call1(&x.call, st.producer)
+	v, failed := x.gen.vm.call1(&x.call, st.Producer)
 	if failed != nil {
 		st.failed = failed
 		return
 	}
-	p, err := st.pieceOf(x.gen.vm.budget, v)
+	p, err := st.PieceOf(x.gen.vm.budget, v)
 	if err != nil {
 		st.failed = &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
 		return
 	}
-	st.piece = p
+	st.Piece = p
 }
 
 // release gives back what the stream's context holds. Any goroutine may call it.
@@ -234,9 +236,9 @@ func (st *streaming) awaitProducer() {
 func (st *streaming) write(w http.ResponseWriter) error {
 	flush := http.NewResponseController(w).Flush
 	st.x.outcome.reply.setHeaders(w.Header())
-	w.WriteHeader(st.x.outcome.reply.status)
-	if st.retry >= 0 {
-		st.send(w, string(appendEvent(nil, event{retry: st.retry})))
+	w.WriteHeader(st.x.outcome.reply.Status)
+	if opening := st.Opening(); opening != "" {
+		st.send(w, opening)
 	}
 	if st.pending {
 		st.flush(flush)
@@ -246,18 +248,18 @@ func (st *streaming) write(w http.ResponseWriter) error {
 		if st.failed != nil || st.gone != nil {
 			st.cut()
 		}
-		if st.bytes != "" {
-			st.send(w, st.bytes)
+		if st.Bytes != "" {
+			st.send(w, st.Bytes)
 			st.flush(flush)
 		}
-		if !st.more {
+		if !st.More {
 			return nil
 		}
 		st.rest()
 		// A client may leave, or the VM stop, while nothing runs in the VM. A last call
 		// lets the producer clean up: what it waits for raises the reason.
 		left := st.x.ctx.Err() != nil
-		if st.events {
+		if st.Events {
 			st.startPull()
 			st.awaitPull(w, flush)
 		} else {
@@ -280,7 +282,7 @@ func (st *streaming) awaitPull(w http.ResponseWriter, flush func() error) {
 			st.pending = false
 			return
 		case <-t.C:
-			st.send(w, comment)
+			st.send(w, response.Heartbeat)
 			st.flush(flush)
 		}
 	}
@@ -313,7 +315,7 @@ func (st *streaming) lose(err error) {
 	st.cancel(err)
 	if st.pending {
 		st.awaitProducer()
-	} else if st.more {
+	} else if st.More {
 		st.pull()
 	}
 	st.cut()

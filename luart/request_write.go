@@ -15,13 +15,13 @@ func (x *Exchange) Write(w http.ResponseWriter) error {
 	x.outcome.reply.origin.adopt()
 	x.closeRefused()
 	x.checkPreconditions()
-	if r := &x.outcome.reply; r.from == nil && r.trailing == nil && r.stream == nil && r.filters == nil {
+	if r := &x.outcome.reply; r.from == nil && r.trailing == nil && r.Stream == nil && r.filters == nil {
 		// Over HTTP/1 nothing can be sent while somebody reads the body, and when that is ended
 		// nothing can wait any more.
 		x.letUploadGo()
 	}
 	if x.outcome.reply.filters != nil && !x.outcome.reply.isTunnel() && !x.outcome.reply.cameBodyless() &&
-		bodyfilter.HasBody(x.filteredMethod(), x.outcome.reply.status) {
+		bodyfilter.HasBody(x.filteredMethod(), x.outcome.reply.Status) {
 		return x.writeFiltered(w)
 	}
 	err := x.write(w)
@@ -37,7 +37,7 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 		return x.stream.write(w)
 	}
 	if h := x.outcome.reply.from; h != nil {
-		return h.send(w, x.outcome.reply.status, x.outcome.reply.headerMap(), x.r.Method == http.MethodHead)
+		return h.send(w, x.outcome.reply.Status, x.outcome.reply.HeaderMap(), x.r.Method == http.MethodHead)
 	}
 	return x.outcome.reply.write(w, x.r.Method == http.MethodHead, x.trailers())
 }
@@ -50,35 +50,35 @@ func (x *Exchange) SetHeaders(h http.Header) {
 	delete(h, "Content-Type")
 }
 
-func (r *response) setHeaders(h http.Header) {
-	for name, values := range r.header {
+func (r *reply) setHeaders(h http.Header) {
+	for name, values := range r.Header {
 		if name == "Set-Cookie" { // those of other handlers stay
 			h[name] = append(h[name][:len(h[name]):len(h[name])], values...)
 			continue
 		}
 		h[name] = append([]string(nil), values...)
 	}
-	if r.header == nil && r.ctype != "" {
-		h["Content-Type"] = []string{r.ctype}
+	if r.Header == nil && r.Type != "" {
+		h["Content-Type"] = []string{r.Type}
 	}
 }
 
-func (r *response) write(w http.ResponseWriter, head bool, trailers http.Header) error {
+func (r *reply) write(w http.ResponseWriter, head bool, trailers http.Header) error {
 	h := w.Header()
 	r.setHeaders(h)
 	if len(trailers) == 0 {
 		delete(h, "Trailer") // of those that were announced none has come
 	}
-	bodyless := bodyless(r.status)
+	bodyless := bodyfilter.Bodyless(r.Status)
 	// net/http counts a small body itself, unless there is none to be sent. Nobody knows the length
 	// of a stream, or of what a filter makes. Over HTTP/1.1 there is none before trailers.
-	if !bodyless && len(trailers) == 0 && r.stream == nil && r.filters == nil && (head || len(r.body) > 2048) {
-		h["Content-Length"] = []string{strconv.Itoa(len(r.body))}
+	if !bodyless && len(trailers) == 0 && r.Stream == nil && r.filters == nil && (head || len(r.Body) > 2048) {
+		h["Content-Length"] = []string{strconv.Itoa(len(r.Body))}
 	}
-	w.WriteHeader(r.status)
+	w.WriteHeader(r.Status)
 	var err error
-	if !bodyless && !head && len(r.body) > 0 {
-		_, err = w.Write(r.body)
+	if !bodyless && !head && len(r.Body) > 0 {
+		_, err = w.Write(r.Body)
 	}
 	sendTrailers(w, trailers)
 	return err

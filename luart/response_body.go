@@ -1,13 +1,13 @@
 package luart
 
 import (
-	"maps"
 	"net/http"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // responseBodyMethods are those of a response's body. Only the holder may call them.
@@ -16,7 +16,7 @@ import (
 // about the old bytes go or are put right when a method is called, so those that the script
 // sets afterwards stand.
 func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
-	m := maps.Clone(responseMethods)
+	m := response.Methods(func(L *lua.LState) *response.Response { return &checkResponse(L, 1).Response })
 	// res:body(): waits until all of it is there, at most max_body, decoded (gzip, deflate,
 	// br, zstd) and filtered. It is empty at once where there can be none: that of an
 	// upgrade, of 204, 205 and 304, and of an error of a handler behind, which whoever
@@ -25,7 +25,8 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 	m["body"] = func(L *lua.LState) int {
 		r := checkAnswer(L)
 		bytes, absent := r.wholeBody(vm, L)
-		b := &body{bytes: bytes, loaded: true, absent: absent, isJSON: r.saysJSON() == isJSON}
+		_, isJSON := r.SaysJSON()
+		b := &body{bytes: bytes, loaded: true, absent: absent, isJSON: isJSON}
 		if absent {
 			b.x = vm.cur.x
 		}
@@ -79,8 +80,8 @@ func responseBodyMethods(vm *VM) map[string]lua.LGFunction {
 }
 
 // wholeBody is res:body(): the bytes, or that there can be none.
-func (r *response) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) {
-	if r.stream != nil {
+func (r *reply) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) {
+	if r.Stream != nil {
 		L.RaiseError("res:body() of a stream is not there yet: its producer makes it while it is sent")
 	}
 	if r.from != nil && !r.bodiless() {
@@ -89,7 +90,7 @@ func (r *response) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) 
 	if r.bodiless() {
 		return nil, true
 	}
-	bytes = r.body
+	bytes = r.Body
 	if r.from != nil {
 		bytes = r.from.readBody(vm, L, vm.cur.gen.maxAnswer)
 	}
@@ -100,9 +101,9 @@ func (r *response) wholeBody(vm *VM, L *lua.LState) (bytes []byte, absent bool) 
 }
 
 // checkAnswer returns argument 1 as a response that has a body.
-func checkAnswer(L *lua.LState) *response {
+func checkAnswer(L *lua.LState) *reply {
 	r := checkResponse(L, 1)
-	if r.decision != Answer {
+	if r.Decision != Answer {
 		L.RaiseError("there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook")
 	}
 	return r
@@ -110,10 +111,10 @@ func checkAnswer(L *lua.LState) *response {
 
 // bodiless reports whether the response can have no body by its nature, so that there is
 // nothing to wait for. Only the holder may call it.
-func (r *response) bodiless() bool {
+func (r *reply) bodiless() bool {
 	switch h := r.from; {
 	case h == nil:
-		return bodyless(r.status) && len(r.body) == 0
+		return bodyfilter.Bodyless(r.Status) && len(r.Body) == 0
 	case h.status == 0:
 		return h.panicked == nil
 	default:
@@ -122,23 +123,23 @@ func (r *response) bodiless() bool {
 }
 
 // setBody makes text the body.
-func (r *response) setBody(text []byte) {
+func (r *reply) setBody(text []byte) {
 	if r.from != nil {
 		r.makeOwn()
 	}
 	r.filters = nil
-	h := r.headerMap()
-	r.status = bodyfilter.ReplacedHead(h, r.status, http.MethodGet, int64(len(text)))
+	h := r.HeaderMap()
+	r.Status = bodyfilter.ReplacedHead(h, r.Status, http.MethodGet, int64(len(text)))
 	delete(h, "Content-Length") // write knows whether there is one
-	r.body, r.stream = text, nil
+	r.Body, r.Stream = text, nil
 }
 
 // makeOwn makes r a response of the script's own. What it was is dropped when it is clear
 // that it is not sent after all.
-func (r *response) makeOwn() {
+func (r *reply) makeOwn() {
 	if r.from.mayTrail() {
 		r.trailing = r.from
 	}
-	r.header = r.header.Clone() // drop restores the client's
+	r.Header = r.Header.Clone() // drop restores the client's
 	r.from = nil
 }

@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // responseField is res.name for what is not a method.
@@ -12,7 +13,7 @@ func responseField(L *lua.LState) int {
 	v := lua.LNil
 	switch L.Get(2) {
 	case lua.LString("status"):
-		v = lua.LNumber(r.status)
+		v = lua.LNumber(r.Status)
 	case lua.LString("error"): // nil, or why nobody answered
 		if r.from != nil && r.from.status == 0 {
 			v = lua.LString(r.from.errorText)
@@ -29,17 +30,17 @@ func setResponseField(L *lua.LState) int {
 		L.RaiseError("a response has no field %q that can be set", key.String())
 	}
 	if r.isTunnel() {
-		if status := luaval.CheckInt(L, 3); status != r.status {
-			r.refuseTunnel(L, checkStatus(L, 3))
+		if status := luaval.CheckInt(L, 3); status != r.Status {
+			r.refuseTunnel(L, response.CheckStatus(L, 3))
 		}
 		return 0
 	}
-	status := checkStatus(L, 3)
+	status := response.CheckStatus(L, 3)
 	if status >= 300 && r.from != nil && r.from.mayTunnel() {
 		r.refuseTunnel(L, status)
 		return 0
 	}
 	r.checkPart(L, status)
-	r.status, r.byDefault = status, false
+	r.Status, r.ByDefault = status, false
 	return 0
 }

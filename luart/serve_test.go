@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/proxy"
 )
 
 func TestMain(m *testing.M) {
@@ -37,7 +38,7 @@ type server struct {
 	gen  *Generation
 	next http.Handler // what requests are passed on to
 
-	proxied func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error // what ctx:proxy does
+	proxied func(to *proxy.To, w http.ResponseWriter, r *http.Request) error // what ctx:proxy does
 	logs    *observer.ObservedLogs
 
 	lines chan string // messages logged since the load, as they come
@@ -126,7 +127,7 @@ func (s *server) CloneRequest(_ http.ResponseWriter, r *http.Request) *http.Requ
 
 func (s *server) AdoptClone(_, _ *http.Request) {}
 
-func (s *server) Serve(next any, to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+func (s *server) Serve(next any, to *proxy.To, w http.ResponseWriter, r *http.Request) error {
 	if to == nil {
 		next.(http.Handler).ServeHTTP(w, r)
 		return nil

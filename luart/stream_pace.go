@@ -49,11 +49,11 @@ func (p *pace) note(quiet, waited bool, took time.Duration) {
 // isQuiet reports whether the last call has brought nothing new for the client. The same event as
 // before is what a script sends that says "nothing yet" in words.
 func (st *streaming) isQuiet() bool {
-	if !st.says || !st.events {
-		return !st.says
+	if !st.Says || !st.Events {
+		return !st.Says
 	}
-	same := st.bytes == st.pace.last
-	st.pace.last = st.bytes
+	same := st.Bytes == st.pace.last
+	st.pace.last = st.Bytes
 	return same
 }
 
@@ -64,9 +64,9 @@ func (st *streaming) rest() {
 		return
 	}
 	g := st.x.gen
-	if _, known := g.idleProducers.LoadOrStore(st.where(), true); !known {
+	if _, known := g.idleProducers.LoadOrStore(st.Where(), true); !known {
 		g.logger.Warn("a producer returns nothing new over and over, and is called less often",
-			zap.String("producer", st.where()), zap.String("route", st.x.Route()),
+			zap.String("producer", st.Where()), zap.String("route", st.x.Route()),
 			zap.String("remedy", "let it wait for what comes next, with recv(20) or rover.sleep, and return nil where nothing will"))
 	}
 	g.vm.clock.Sleep(st.x.ctx, st.pace.rest)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/luart/budget"
+	"github.com/caddy-rover/rover/luart/response"
 )
 
 // streamScript streams what /send/:name sends, and says when a producer is told to end.
@@ -233,7 +234,7 @@ func TestHeartbeats(t *testing.T) {
 		t.Errorf("content type %q", ct)
 	}
 	for round := range 3 {
-		read(t, r, comment+comment)
+		read(t, r, response.Heartbeat+response.Heartbeat)
 		s.do(fmt.Sprintf("GET /send/a/%d", round), "")
 		for {
 			line, err := r.ReadString('\n')

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/response"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/trace"
 )
@@ -28,31 +29,31 @@ func (x *Exchange) Explain(t *trace.Trace) {
 	}
 }
 
-// describe says what a function returned.
-func (v returned) describe(err *ScriptError) string {
-	text := describeResult(v.value, err)
-	if err == nil && v.status != lua.LNil {
-		text += ", " + v.status.String()
+// describeReturned says what a function returned.
+func describeReturned(v response.Returned, err *ScriptError) string {
+	text := describeResult(v.Value, err)
+	if err == nil && v.Status != lua.LNil {
+		text += ", " + v.Status.String()
 	}
 	return text
 }
 
-// describeResult says what the first value is that a function returned.
+// describeResult says what the value is.
 func describeResult(v lua.LValue, err *ScriptError) string {
 	if err != nil {
 		return "error: " + err.Message
 	}
 	if ud, ok := v.(*lua.LUserData); ok {
-		if r, ok := ud.Value.(*response); ok {
+		if r, ok := ud.Value.(*reply); ok {
 			switch {
-			case r.decision == Pass:
+			case r.Decision == Pass:
 				return "pass"
-			case r.decision == Proxy && r.proxy.pick != nil:
+			case r.Decision == Proxy && r.Proxy.PickFunction != nil:
 				return "proxy to what pick says"
-			case r.decision == Proxy:
-				return fmt.Sprint("proxy to ", r.proxy.Upstreams)
+			case r.Decision == Proxy:
+				return fmt.Sprint("proxy to ", r.Proxy.Upstreams)
 			default:
-				return fmt.Sprintf("answer %d %s", r.status, http.StatusText(r.status))
+				return fmt.Sprintf("answer %d %s", r.Status, http.StatusText(r.Status))
 			}
 		}
 	}

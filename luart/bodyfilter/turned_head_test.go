@@ -1,11 +1,11 @@
-package luart
+package bodyfilter
 
 import (
 	"net/http"
 	"testing"
 )
 
-func TestTurned(t *testing.T) {
+func TestTurnedHead(t *testing.T) {
 	for _, c := range []struct {
 		came, status int
 		turned       bool
@@ -29,7 +29,7 @@ func TestTurned(t *testing.T) {
 		{205, 200, true, "0", `"a"`},
 	} {
 		h := http.Header{"Content-Length": {"6"}, "Etag": {`"a"`}, "Trailer": {"X"}, "Content-Range": {"bytes 0-5/9"}}
-		if got := turned(h, c.came, c.status); got != c.turned {
+		if got := TurnedHead(h, c.came, c.status); got != c.turned {
 			t.Errorf("%d to %d: turned %v", c.came, c.status, got)
 		}
 		if h.Get("Content-Length") != c.length || h.Get("Etag") != c.tag || (h["Trailer"] == nil) != c.turned || (h["Content-Range"] == nil) != c.turned {

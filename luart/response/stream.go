@@ -1,4 +1,4 @@
-package luart
+package response
 
 import (
 	"fmt"
@@ -8,26 +8,26 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// stream is the body of a response that a script makes piece by piece.
-type stream struct {
-	producer *lua.LFunction
+// Stream is the body of a response that a script makes piece by piece.
+type Stream struct {
+	Producer *lua.LFunction
 	name     string // api.stream or api.sse, in messages
-	events   bool   // an event stream, with heartbeats
+	Events   bool   // an event stream, with heartbeats
 	retry    int    // of an event stream: milliseconds, sent first; negative: not sent
 }
 
-const typeEvents = "text/event-stream"
+const TypeEvents = "text/event-stream"
 
 // maxRetry is a day, in milliseconds: a longer one is a mistake (seconds times a million).
 const maxRetry = 86_400_000
 
-// streamBuilders adds api.stream, api.stream_with_headers and api.sse. Only the holder
-// may call it.
+// addStreams adds api.stream, api.stream_with_headers and api.sse.
 //
 // api.stream(status, content_type, producer) answers with what producer returns, call by
 // call: a string is sent at once, nil ends the response. producer is called with nothing
@@ -44,38 +44,39 @@ const maxRetry = 86_400_000
 //
 // The data of an event may be any plain value: a string, a number or a boolean is its text, a table
 // its JSON.
-func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, methods map[string]lua.LGFunction)) {
+func (o Builders) addStreams() {
+	add := o.API.AddBuilder
 	plain := func(L *lua.LState, name string, headers, producer int) int {
-		r := &response{status: checkBodyStatus(L, 1), ctype: checkContentType(L, 2)}
+		r := Response{Status: checkBodyStatus(L, 1), Type: checkContentType(L, 2)}
 		if headers > 0 {
 			r.addHeaders(L, headers)
 		}
-		r.stream = &stream{producer: luaval.CheckFunction(L, producer), name: name, retry: -1}
-		return g.pushResponse(L, r)
+		r.Stream = &Stream{Producer: luaval.CheckFunction(L, producer), name: name, retry: -1}
+		return o.Push(L, r)
 	}
 	add("stream", func(L *lua.LState) int { return plain(L, "api.stream", 0, 3) }, nil)
 	add("stream_with_headers", func(L *lua.LState) int { return plain(L, "api.stream_with_headers", 3, 4) }, nil)
 
 	sse := func(L *lua.LState, status, headers, producer int) int {
-		r := &response{status: status, ctype: typeEvents}
+		r := Response{Status: status, Type: TypeEvents}
 		if status == 0 {
-			r.status, r.byDefault = http.StatusOK, true
+			r.Status, r.ByDefault = http.StatusOK, true
 		}
-		h := r.headerMap()
+		h := r.HeaderMap()
 		h["Cache-Control"] = []string{"no-store"}
 		h["X-Accel-Buffering"] = []string{"no"} // tells nginx not to wait for more
 		if headers > 0 {
 			r.addHeaders(L, headers)
 		}
-		r.stream = &stream{producer: luaval.CheckFunction(L, producer), name: "api.sse", events: true, retry: -1}
+		r.Stream = &Stream{Producer: luaval.CheckFunction(L, producer), name: "api.sse", Events: true, retry: -1}
 		if v := L.Get(producer + 1); v != lua.LNil {
 			n, ok := checkRetry(lua.LNumber(luaval.CheckNumber(L, producer+1)))
 			if !ok {
 				luaval.ArgError(L, producer+1, fmt.Sprintf("whole milliseconds from 0 to %d expected, got %s", maxRetry, v.String()))
 			}
-			r.stream.retry = n
+			r.Stream.retry = n
 		}
-		return g.pushResponse(L, r)
+		return o.Push(L, r)
 	}
 	add("sse", func(L *lua.LState) int { return sse(L, 0, 0, 1) }, map[string]lua.LGFunction{
 		"status": func(L *lua.LState) int { return sse(L, checkBodyStatus(L, 1), 0, 2) },
@@ -90,8 +91,8 @@ func streamBuilders(g *Generation, add func(name string, call lua.LGFunction, me
 
 // checkBodyStatus returns argument n as the status of an answer with a body.
 func checkBodyStatus(L *lua.LState, n int) int {
-	status := checkStatus(L, n)
-	if bodyless(status) {
+	status := CheckStatus(L, n)
+	if bodyfilter.Bodyless(status) {
 		luaval.ArgError(L, n, fmt.Sprintf("status of a response with a body expected, got %d", status))
 	}
 	return status
@@ -109,68 +110,57 @@ func checkContentType(L *lua.LState, n int) string {
 	return ctype
 }
 
-// addHeaders sets the headers in argument n, a table.
-func (r *response) addHeaders(L *lua.LState, n int) {
-	added := luaval.CheckHeaders(L, luaval.CheckTable(L, n))
-	h := r.headerMap()
-	for name, values := range added {
-		checkFraming(L, n, name)
-		h[name] = values
-	}
-}
-
 func checkRetry(n lua.LNumber) (int, bool) {
 	return int(n), n >= 0 && n <= maxRetry && n == lua.LNumber(int(n))
 }
 
-// bodyless reports whether a response with this status has no body.
-func bodyless(status int) bool {
-	switch status {
-	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
-		return true
+// Opening is what an event stream begins with, "" for nothing.
+func (s *Stream) Opening() string {
+	if s.retry < 0 {
+		return ""
 	}
-	return false
+	return string(appendEvent(nil, event{retry: s.retry}))
 }
 
-// piece is what a producer has returned.
-type piece struct {
-	bytes string // to send
-	more  bool   // it is not nil, the end
-	says  bool   // it has something for the client: not "", and no comment
+// Piece is what a producer has returned.
+type Piece struct {
+	Bytes string // to send
+	More  bool   // it is not nil, the end
+	Says  bool   // it has something for the client: not "", and no comment
 }
 
-// pieceOf makes a piece of what the producer returned.
-func (s *stream) pieceOf(b luaval.Budget, v lua.LValue) (piece, error) {
+// PieceOf makes a piece of what the producer returned.
+func (s *Stream) PieceOf(b luaval.Budget, v lua.LValue) (Piece, error) {
 	if v == lua.LNil {
-		return piece{}, nil
+		return Piece{}, nil
 	}
 	text, isText := pieceText(v)
 	table, isTable := v.(*lua.LTable)
 	switch {
-	case isText && !s.events:
-		return piece{text, true, text != ""}, nil
+	case isText && !s.Events:
+		return Piece{text, true, text != ""}, nil
 	case isText:
-		return piece{string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, true}, nil
-	case isTable && s.events:
+		return Piece{string(appendEvent(nil, event{data: text, hasData: true, retry: -1})), true, true}, nil
+	case isTable && s.Events:
 		e, err := toEvent(b, table)
 		if err != nil {
-			return piece{}, fmt.Errorf("%s: the producer of %s returned an event %w", s.where(), s.name, err)
+			return Piece{}, fmt.Errorf("%s: the producer of %s returned an event %w", s.Where(), s.name, err)
 		}
-		return piece{string(appendEvent(nil, e)), true, e.hasData}, nil
+		return Piece{string(appendEvent(nil, e)), true, e.hasData}, nil
 	}
 	want := "a string"
-	if s.events {
+	if s.Events {
 		want = "a string, an event"
 	}
-	return piece{}, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.where(), s.name, luaval.TypeName(v), want)
+	return Piece{}, fmt.Errorf("%s: the producer of %s returned a %s: %s or nil expected", s.Where(), s.name, luaval.TypeName(v), want)
 }
 
-// where is file:line of the producer's definition.
-func (s *stream) where() string {
-	if s.producer.IsG {
+// Where is file:line of the producer's definition.
+func (s *Stream) Where() string {
+	if s.Producer.IsG {
 		return s.name
 	}
-	return fmt.Sprintf("%s:%d", s.producer.Proto.SourceName, s.producer.Proto.LineDefined)
+	return fmt.Sprintf("%s:%d", s.Producer.Proto.SourceName, s.Producer.Proto.LineDefined)
 }
 
 // pieceText returns a string, a number or HTML as text.

@@ -1,4 +1,4 @@
-package luart
+package response
 
 import (
 	"net/http"
@@ -30,8 +30,8 @@ func statusOf(v lua.LValue) (status int, wrong string) {
 // of a call such as s:gsub(…), which gives two.
 const onlyFirst = "; a call in parentheses gives its first value only"
 
-// checkStatus returns argument n as the status of an answer.
-func checkStatus(L *lua.LState, n int) int {
+// CheckStatus returns argument n as the status of an answer.
+func CheckStatus(L *lua.LState, n int) int {
 	if L.Get(n).Type() != lua.LTNumber {
 		luaval.ArgTypeError(L, n, "number")
 	}
@@ -44,7 +44,7 @@ func checkStatus(L *lua.LState, n int) int {
 
 // checkRedirect returns argument n as the status of a redirect.
 func checkRedirect(L *lua.LState, n int) int {
-	status := checkStatus(L, n)
+	status := CheckStatus(L, n)
 	if status < 300 || status > 399 {
 		luaval.ArgError(L, n, "status between 300 and 399 expected, got "+strconv.Itoa(status))
 	}
@@ -52,18 +52,18 @@ func checkRedirect(L *lua.LState, n int) int {
 }
 
 // checkMore reads argument n, a status, and n+1, headers; nil for either is for none.
-func (r *response) checkMore(L *lua.LState, n int) {
+func (r *Response) checkMore(L *lua.LState, n int) {
 	if v := L.Get(n); v != lua.LNil {
 		status, wrong := statusOf(v)
 		if wrong != "" {
 			luaval.ArgError(L, n, wrong+onlyFirst)
 		}
-		r.status, r.byDefault = status, false
+		r.Status, r.ByDefault = status, false
 	}
 	r.checkMoreHeaders(L, n+1)
 }
 
-func (r *response) checkMoreHeaders(L *lua.LState, n int) {
+func (r *Response) checkMoreHeaders(L *lua.LState, n int) {
 	if L.Get(n) == lua.LNil {
 		return
 	}
@@ -96,10 +96,10 @@ func checkErrorValue(L *lua.LState, n int) (message string, headers http.Header)
 	return luaval.CheckText(L, n), nil
 }
 
-// checkErrorOptions reads argument n, the options of api:error: headers, and handle, which it returns.
-func (r *response) checkErrorOptions(L *lua.LState, n int) (handle bool) {
+// checkErrorOptions reads argument n, the options of api:error: headers, and handle.
+func checkErrorOptions(L *lua.LState, n int) (headers http.Header, handle bool) {
 	if L.Get(n) == lua.LNil {
-		return false
+		return nil, false
 	}
 	errorOptions.EachOf(L, luaval.CheckTable(L, n), "api:error", func(key string, v lua.LValue) {
 		ok := false
@@ -109,24 +109,33 @@ func (r *response) checkErrorOptions(L *lua.LState, n int) (handle bool) {
 		case "headers":
 			var t *lua.LTable
 			if t, ok = v.(*lua.LTable); ok {
-				headers := luaval.CheckHeaders(L, t)
+				headers = luaval.CheckHeaders(L, t)
 				if why := luaval.FramingIn(headers); why != "" {
 					L.RaiseError("api:error: %s", why)
 				}
-				r.setAll(headers)
 			}
 		}
 		if !ok {
 			L.RaiseError("api:error: option %s cannot be a %s (%s)", key, luaval.TypeName(v), v.String())
 		}
 	})
-	return handle
+	return headers, handle
 }
 
-// setAll sets the headers of a response.
-func (r *response) setAll(headers http.Header) {
-	h := r.headerMap()
+// SetAll sets the headers of a response.
+func (r *Response) SetAll(headers http.Header) {
+	h := r.HeaderMap()
 	for name, values := range headers {
+		h[name] = values
+	}
+}
+
+// addHeaders sets the headers in argument n, a table.
+func (r *Response) addHeaders(L *lua.LState, n int) {
+	added := luaval.CheckHeaders(L, luaval.CheckTable(L, n))
+	h := r.HeaderMap()
+	for name, values := range added {
+		luaval.CheckFraming(L, n, name)
 		h[name] = values
 	}
 }

@@ -1,4 +1,4 @@
-package luart
+package response
 
 import (
 	"strconv"
@@ -13,15 +13,15 @@ type event struct {
 	retry          int // milliseconds; negative: not there
 }
 
-// comment is what a client ignores: it keeps a connection in use.
-const comment = ":\n\n"
+// Heartbeat is what a client ignores: it keeps a connection in use.
+const Heartbeat = ":\n\n"
 
 // appendEvent appends e as a client reads it. Each line of data gets a field of its own;
 // CR LF, CR and LF all end one, and a client sees LF. name and id must not contain CR or
 // LF, and id no NUL. An event without any field is a comment.
 func appendEvent(b []byte, e event) []byte {
 	if e.name == "" && !e.hasID && e.retry < 0 && !e.hasData {
-		return append(b, comment...)
+		return append(b, Heartbeat...)
 	}
 	if e.name != "" {
 		b = appendField(b, "event", e.name)
