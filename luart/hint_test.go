@@ -129,7 +129,7 @@ func TestHints(t *testing.T) {
 		{"local j = rover.json return j.encoed({})", "j has no encoed; did you mean encode?", "local j = {} return j.encoed({})"},
 		{"return rover.hex.parse('x')", "rover.hex has no parse; there are decode, encode", "local t = {} return t.parse('x')"},
 		{"local c = rover.cache('c') return c:gett('k')", "c is a cache, which has no method gett; did you mean get?", "local c = {} return c:gett('k')"},
-		{"local r = rover.lock('c') return r:open()", "r is a lock, which has no method open; there are acquire, release, with", ""},
+		{"local r = rover.lock('c') return r:open()", "r is a lock, which has no method open; there are acquire, held, release, with", ""},
 		{"return rover.cache('c'):fecth('k')", "it is a cache, which has no method fecth; did you mean fetch?", "return rover.cache('c'):fetch('k')"},
 		{"return api.text('x'):set_headr('a', 'b')", "it is a response, which has no method set_headr; did you mean set_header?", "return api.text('x'):set_header('a', {})"},
 		{"local r = api.json:status(201, {}) r:set_cokie{}", "r is a response, which has no method set_cokie; did you mean set_cookie?", "local r = api.json({}) r:set_cookie{}"},
