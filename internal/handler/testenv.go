@@ -144,6 +144,10 @@ func (t *Test) behind(w http.ResponseWriter, r *http.Request) error {
 	resp, err := t.h.fakes.Upstream(r, scripttest.Upstream{
 		Names: []string{"next"}, Kind: scripttest.Behind, Others: upstream.Chosen(r.Context()),
 	})
+	if err != nil && r.Context().Err() != nil {
+		w.WriteHeader(luart.StatusClientClosed) // as Caddy's reverse_proxy
+		return nil
+	}
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadGateway, err)
 	}

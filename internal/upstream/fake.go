@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -31,8 +32,17 @@ func (p *Proxy) UseFake(clock *clock.Clock, send func(*http.Request, Try) (*http
 // fakeTransport is the transport of a proxy without a network.
 type fakeTransport func(*http.Request, Try) (*http.Response, error)
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. Once the request has ended the error is why, as with a
+// network, by which a proxy tells a client that has left from an upstream that has failed.
 func (send fakeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := send.roundTrip(r)
+	if err != nil && r.Context().Err() != nil {
+		err = context.Cause(r.Context())
+	}
+	return resp, err
+}
+
+func (send fakeTransport) roundTrip(r *http.Request) (*http.Response, error) {
 	to := targetOf(r.Context())
 	if to == nil {
 		return send(r, Try{})
