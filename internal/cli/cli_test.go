@@ -96,7 +96,7 @@ func TestHelp(t *testing.T) {
 		{"help top", "q, Ctrl-C", ""},
 		{"help tpo", "", `there is no command "tpo": caddy rover --help lists them`},
 		{"help top shop", "", `there is no command "shop": caddy rover --help lists them`},
-		{"halp", "", `there is no command "halp": caddy rover --help lists them`},
+		{"aid", "", `there is no command "aid": caddy rover --help lists them`},
 	} {
 		var out strings.Builder
 		rover := &cobra.Command{Use: "rover", RunE: runNone}
