@@ -45,10 +45,10 @@ internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/debugpage luart/done
-	luart/glua luart/hint luart/html luart/idempotency luart/jsonlua luart/lib luart/limit
-	luart/loglimit luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/profile
-	luart/proxy luart/reqbody luart/response luart/route luart/schema luart/scripterror luart/state
-	luart/stdlib luart/store luart/trace luart/urltext
+	luart/formdata luart/glua luart/hint luart/hopbyhop luart/html luart/idempotency luart/jsonlua
+	luart/lib luart/limit luart/loglimit luart/luaval luart/memory luart/mirror luart/module
+	luart/outbound luart/profile luart/proxy luart/reqbody luart/response luart/route luart/schema
+	luart/scripterror luart/state luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -61,9 +61,11 @@ luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
 luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
+luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
+luart/hopbyhop:
 luart/html (lua): luart/chunk luart/luaval
 luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval

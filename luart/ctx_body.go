@@ -253,7 +253,8 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			case err != nil:
 				raiseBodyError(L, err)
 			case kind == "multipart/form-data":
-				return b.form(vm, L)
+				L.Push(b.multipart(vm, L).Fields(L))
+				return 1
 			case kind != "" && kind != "application/x-www-form-urlencoded":
 				luaval.RaiseStatus(L, http.StatusUnsupportedMediaType, "request body: "+strconv.Quote(b.x.r.Header.Get("Content-Type"))+" is not a form")
 			}
@@ -264,10 +265,21 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 			L.Push(luaval.ValuesTable(L, values))
 			return 1
 		},
-		"multipart": func(L *lua.LState) int { return checkBody(L).list(vm, L) },
-		"file":      func(L *lua.LState) int { return checkBody(L).file(vm, L, luaval.CheckString(L, 2)) },
-		"files":     func(L *lua.LState) int { return checkBody(L).files(vm, L, luaval.CheckString(L, 2)) },
-		"expect":    bodyExpect,
+		"multipart": func(L *lua.LState) int {
+			L.Push(checkBody(L).multipart(vm, L).List(L))
+			return 1
+		},
+		"file": func(L *lua.LState) int {
+			b, name := checkBody(L), luaval.CheckString(L, 2)
+			L.Push(b.multipart(vm, L).File(name))
+			return 1
+		},
+		"files": func(L *lua.LState) int {
+			b, name := checkBody(L), luaval.CheckString(L, 2)
+			L.Push(b.multipart(vm, L).Files(L, name))
+			return 1
+		},
+		"expect": bodyExpect,
 	}
 }
 

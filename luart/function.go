@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -185,7 +186,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	}
 	x := f.gen.exchanges.Get().(*Exchange)
 	defer x.End()
-	x.init(nil, withoutConnectionHeaders(r), host, nil)
+	x.init(nil, hopbyhop.Without(r), host, nil)
 	x.match.Handler = h
 	x.asked = &question{arg, check}
 	if x.inQuarantine(h) {

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/loglimit"
@@ -342,7 +343,7 @@ func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, ne
 		g.exchanges.Put(x)
 		return nil
 	}
-	dropConnectionHeaders(r.Header)
+	hopbyhop.Drop(r.Header)
 	x.init(w, r, host, next)
 	if g.tree.HasDone() {
 		x.watchDone()

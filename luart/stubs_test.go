@@ -198,8 +198,9 @@ func realNames(t *testing.T) map[string]bool {
 // methods: the cases of the function that is its last argument.
 func fieldsOfTypes(t *testing.T) map[string][]string {
 	files, _ := filepath.Glob("*.go")
+	rooms, _ := filepath.Glob("*/*.go")
 	libraries, _ := filepath.Glob("lib/*/*.go")
-	files = append(files, libraries...)
+	files = slices.Concat(files, rooms, libraries)
 	functions := map[string]*ast.FuncDecl{}
 	types := map[string]string{}
 	for _, file := range files {

@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/formdata"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -23,8 +24,7 @@ func newTypes(vm *VM) types {
 	t.ctx = luaval.NewType(L, "ctx", ctxMethods(vm), ctxField)
 	t.body = luaval.NewType(L, "body", bodyMethods(vm), nil)
 	addTextEvents(L, t.body)
-	t.part = luaval.NewType(L, "part", partMethods(vm), partField)
-	luaval.NoteFields(L, "part", "name", "filename", "data", "content_type", "type", "headers", "size")
+	t.part = formdata.NewType(L)
 	t.answer = luaval.NewType(L, "response body", answerBodyMethods, nil)
 	addTextEvents(L, t.answer)
 	t.response = luaval.NewType(L, "response", responseBodyMethods(vm), responseField)

@@ -1,4 +1,5 @@
-package luart
+// Package hopbyhop removes the headers of a request that were for the connection of the client.
+package hopbyhop
 
 import (
 	"maps"
@@ -7,12 +8,12 @@ import (
 	"strings"
 )
 
-// dropConnectionHeaders removes the headers that Connection names, and Connection itself but
+// Drop removes the headers that Connection names, and Connection itself but
 // for an upgrade: they were for the connection of the client. A proxy behind the script does
 // that later, and would take away what the script has set under such a name.
 //
 // TE and what frames the body stay: they go on whatever Connection says.
-func dropConnectionHeaders(h http.Header) {
+func Drop(h http.Header) {
 	lines := h["Connection"]
 	if len(lines) == 0 {
 		return
@@ -54,14 +55,14 @@ func upgradesToHTTP(upgrade []string) bool {
 	return false
 }
 
-// withoutConnectionHeaders is r as the upstream gets it. r itself, which is not the caller's,
+// Without is r as the upstream gets it. r itself, which is not the caller's,
 // stays as it is.
-func withoutConnectionHeaders(r *http.Request) *http.Request {
+func Without(r *http.Request) *http.Request {
 	if len(r.Header["Connection"]) == 0 {
 		return r
 	}
 	c := *r
 	c.Header = maps.Clone(r.Header)
-	dropConnectionHeaders(c.Header)
+	Drop(c.Header)
 	return &c
 }
