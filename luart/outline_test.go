@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/route"
 )
@@ -28,21 +29,22 @@ func TestOutline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var nodes, overrides []string
-			var see func(n *APINode)
-			see = func(n *APINode) {
-				text := fmt.Sprintf("%s %q", n.Lua, n.Path)
+			var see func(n *api.Node)
+			see = func(n *api.Node) {
+				text := fmt.Sprintf("%s %q", n.Lua(), n.Path())
 				for m, d := range n.Handlers {
-					if d.At != "" {
-						text += fmt.Sprintf(" %s %s %s:%d", route.MethodNames[m], d.At, d.File, d.Line)
+					if d.Where != "" {
+						file, line := d.Source()
+						text += fmt.Sprintf(" %s %s %s:%d", route.MethodNames[m], d.Where, file, line)
 					}
 				}
-				for _, d := range n.Before {
-					text += fmt.Sprintf(" before.%s %s", d.Name, d.At)
+				for _, d := range n.Before.List {
+					text += fmt.Sprintf(" before.%s %s", d.Name, d.Where)
 				}
 				nodes = append(nodes, text)
 				for _, child := range n.Children {
 					if child.Parent != n {
-						t.Errorf("%s is not below %s", child.Lua, n.Lua)
+						t.Errorf("%s is not below %s", child.Lua(), n.Lua())
 					}
 					see(child)
 				}

@@ -18,11 +18,20 @@ type Definition struct {
 	read  bool   // the script has read it back: what it assigns then may wrap it
 }
 
+// Source returns the file of the function, and the line in which it begins; an empty file: it is none
+// of Lua's, or there is none.
+func (d Definition) Source() (file string, line int) {
+	if d.Fn == nil || d.Fn.Proto == nil {
+		return "", 0
+	}
+	return d.Fn.Proto.SourceName, d.Fn.Proto.LineDefined
+}
+
 // Node is a place below api while the script defines its routes. When the script
 // has loaded, the nodes are made into a tree and cannot be changed any more.
 type Node struct {
 	api      *API
-	parent   *Node
+	Parent   *Node // nil: it is api
 	Kind     route.Kind
 	Name     string // the segment, or the parameter's name
 	Where    string // file:line of its first mention
@@ -53,7 +62,7 @@ type HookList struct {
 }
 
 func newNode(a *API, parent *Node, name string) *Node {
-	n := &Node{api: a, parent: parent, Name: name}
+	n := &Node{api: a, Parent: parent, Name: name}
 	t := a.types
 	n.value = luaval.NewObject(t.node, n)
 	n.Before = HookList{node: n, kind: "before", value: luaval.NewObject(t.hooks, nil)}
@@ -108,7 +117,7 @@ func (n *Node) place(L *lua.LState, kind route.Kind, name, written string) *Node
 
 // isOption reports whether n is what is called in api.files.w_path.limit{…}: a wildcard has no
 // places below it.
-func (n *Node) isOption() bool { return n.parent != nil && n.parent.Kind == route.Wildcard }
+func (n *Node) isOption() bool { return n.Parent != nil && n.Parent.Kind == route.Wildcard }
 
 // checkPlace raises for what is assigned below such a one.
 func (n *Node) checkPlace(L *lua.LState, key string) {
@@ -212,10 +221,10 @@ func nodeIndex(L *lua.LState) int {
 // own server has. What else is called is a mistake that the hints know as that of the language.
 func nodeCall(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*Node)
-	if n.Kind == route.Static && n.parent != nil {
+	if n.Kind == route.Static && n.Parent != nil {
 		if add := n.api.Rules[n.Name]; add != nil {
 			n.api.checkOpen(L)
-			add(L, n.parent)
+			add(L, n.Parent)
 			return 0
 		}
 	}

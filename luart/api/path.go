@@ -23,15 +23,15 @@ func (n *Node) Pattern() string {
 
 // Path is n as a route shows it: "/users/:id"; empty for api.
 func (n *Node) Path() string {
-	if n.parent == nil {
+	if n.Parent == nil {
 		return ""
 	}
-	return n.parent.Path() + n.Pattern()
+	return n.Parent.Path() + n.Pattern()
 }
 
 // Lua is the node as a script writes it.
 func (n *Node) Lua() string {
-	if n.parent == nil {
+	if n.Parent == nil {
 		return "api"
 	}
 	key := n.Name
@@ -41,16 +41,16 @@ func (n *Node) Lua() string {
 	case route.Wildcard:
 		key = "w_" + key
 	default:
-		if n.parent.takes(key) {
+		if n.Parent.takes(key) {
 			return AtCall(n.Path())
 		}
 	}
-	return n.parent.Lua() + LuaKey(key)
+	return n.Parent.Lua() + LuaKey(key)
 }
 
 // ChildLua is how a script writes the segment name below n.
 func (n *Node) ChildLua(name string) string {
-	return (&Node{api: n.api, parent: n, Name: name}).Lua()
+	return (&Node{api: n.api, Parent: n, Name: name}).Lua()
 }
 
 // InsteadOf ends the message about a reserved key of n that was meant to be a segment.
@@ -73,7 +73,7 @@ func (n *Node) takes(key string) bool {
 	case route.MethodIndex(key) >= 0, key == "before", key == "after", key == "ws",
 		strings.HasPrefix(key, "p_"), strings.HasPrefix(key, "w_"):
 		return true
-	case n.parent != nil:
+	case n.Parent != nil:
 		return false
 	}
 	return n.api.builders[key] != nil || n.api.hooks[key] != nil

@@ -28,7 +28,7 @@ func FuzzPattern(f *testing.F) {
 		root := &route.Place[*int]{Pattern: "/"}
 		place := root
 		for i, s := range segments {
-			at = &Node{api: a, parent: at, Kind: s.kind, Name: s.name}
+			at = &Node{api: a, Parent: at, Kind: s.kind, Name: s.name}
 			place.Children = []*route.Place[*int]{{Kind: at.Kind, Name: at.Name, Pattern: at.Path()}}
 			place = place.Children[0]
 			value := s.name

@@ -9,7 +9,6 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/route"
@@ -45,19 +44,23 @@ func (c *checker) addRoutes() {
 	if c.o.API == nil {
 		return
 	}
-	at := func(d luart.Definition) funcLine { return funcLine{d.File, d.Line} }
-	each(c.o.API, func(n *luart.APINode) {
+	each(c.o.API, func(n *api.Node) {
 		for i, d := range n.Handlers {
-			if d.File != "" {
-				c.routes[at(d)] = append(c.routes[at(d)], routeOf{i, paramNames(n), d.At})
+			if at := sourceOf(d); at.file != "" {
+				c.routes[at] = append(c.routes[at], routeOf{i, paramNames(n), d.Where})
 			}
 		}
-		for _, d := range slices.Concat(n.Before, n.After, n.Done) {
-			if d.File != "" {
-				c.hooks[at(d)] = true
+		for _, d := range slices.Concat(n.Before.List, n.After.List, n.Done.List) {
+			if at := sourceOf(d); at.file != "" {
+				c.hooks[at] = true
 			}
 		}
 	})
+}
+
+func sourceOf(d api.Definition) funcLine {
+	file, line := d.Source()
+	return funcLine{file, line}
 }
 
 // routesOf returns the routes of a function of the source, nil if that is not sure.
@@ -142,35 +145,35 @@ func (c *checker) tree() {
 		c.addAt(o.At, Error, "duplicate-definition", o.Name+" is defined again: this takes the place of the one at "+o.Was,
 			"give one of them another name or path")
 	}
-	each(c.o.API, func(n *luart.APINode) {
+	each(c.o.API, func(n *api.Node) {
 		c.segment(n)
 		c.lonely(n)
-		c.hookNames(n, "before", n.Before)
-		c.hookNames(n, "after", n.After)
+		c.hookNames(n, "before", n.Before.List)
+		c.hookNames(n, "after", n.After.List)
 		c.doneRoutes(n)
-		if hasOther(n) && n.Handlers[route.Any].At != "" {
-			c.addAt(n.Handlers[route.Any].At, Warning, "covered-any",
-				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.Lua), "")
+		if hasOther(n) && n.Handlers[route.Any].Where != "" {
+			c.addAt(n.Handlers[route.Any].Where, Warning, "covered-any",
+				fmt.Sprintf("any of %s serves nothing but unusual methods: there is a handler for each of the others", n.Lua()), "")
 		}
 	})
 }
 
 // segment is for segments that no request has, or that mean something elsewhere.
-func (c *checker) segment(n *luart.APINode) {
+func (c *checker) segment(n *api.Node) {
 	if n.Parent == nil || !used(n) {
 		return
 	}
 	if n.Kind != route.Static {
 		for up := n.Parent; up.Parent != nil; up = up.Parent {
 			if up.Kind != route.Static && up.Name == n.Name {
-				c.addAt(n.At, Error, "clashing-parameter", fmt.Sprintf("%s has two parameters %q", n.Path, n.Name), "give each a name of its own")
+				c.addAt(n.Where, Error, "clashing-parameter", fmt.Sprintf("%s has two parameters %q", n.Path(), n.Name), "give each a name of its own")
 			}
 		}
 		return
 	}
 	name := n.Name
 	braced := strings.HasPrefix(name, "{") && strings.HasSuffix(name, "}")
-	report := func(message, remedy string) { c.addAt(n.At, Error, "unreachable-route", message, remedy) }
+	report := func(message, remedy string) { c.addAt(n.Where, Error, "unreachable-route", message, remedy) }
 	switch {
 	case name == "" && n.Parent.Parent == nil && hasHandlers(n):
 		report(`the path / is api's own`, "write api, or "+api.AtCall("/"))
@@ -194,28 +197,28 @@ func (c *checker) segment(n *luart.APINode) {
 
 // hookNames is for hooks that are called like a method, or like a list of hooks: the function is
 // hardly meant to run for everything here and below.
-func (c *checker) hookNames(n *luart.APINode, kind string, list []luart.Definition) {
+func (c *checker) hookNames(n *api.Node, kind string, list []api.Definition) {
 	for _, d := range list {
 		if route.MethodIndex(d.Name) < 0 && d.Name != "ws" && d.Name != "before" && d.Name != "after" {
 			continue
 		}
-		path := n.Path + "/" + kind
-		c.addAt(d.At, Warning, "hook-named-like-method",
-			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua, kind, d.Name, cmp.Or(n.Path, "/")),
+		path := n.Path() + "/" + kind
+		c.addAt(d.Where, Warning, "hook-named-like-method",
+			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua(), kind, d.Name, cmp.Or(n.Path(), "/")),
 			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, api.AtCall(path), d.Name))
 	}
 }
 
 // doneRoutes is for routes at the segment "done" that take what a done hook takes: a hook cannot be
 // called like a method.
-func (c *checker) doneRoutes(n *luart.APINode) {
+func (c *checker) doneRoutes(n *api.Node) {
 	if n.Kind != route.Static || n.Name != "done" || n.Spelled {
 		return
 	}
 	for _, d := range n.Handlers {
-		if d.File != "" && c.params[funcLine{d.File, d.Line}] == 2 {
-			c.addAt(d.At, Warning, "hook-named-like-method",
-				fmt.Sprintf("%s.%s is a route, %s %s, and no done hook", n.Lua, d.Name, strings.ToUpper(d.Name), n.Path), "give the hook another name")
+		if at := sourceOf(d); at.file != "" && c.params[at] == 2 {
+			c.addAt(d.Where, Warning, "hook-named-like-method",
+				fmt.Sprintf("%s.%s is a route, %s %s, and no done hook", n.Lua(), d.Name, strings.ToUpper(d.Name), n.Path()), "give the hook another name")
 		}
 	}
 }
@@ -230,7 +233,7 @@ func unescaped(segment string) string {
 
 // lonely is for guards where nothing is routed, beside a name that is nearly the same and has
 // routes.
-func (c *checker) lonely(n *luart.APINode) {
+func (c *checker) lonely(n *api.Node) {
 	if n.Parent == nil || n.Kind != route.Static || routed(n) || !used(n) {
 		return
 	}
@@ -242,10 +245,10 @@ func (c *checker) lonely(n *luart.APINode) {
 	}
 	near := spelling.Nearest(n.Name, names)
 	guards := false
-	each(n, func(n *luart.APINode) { guards = guards || len(n.Before) > 0 })
+	each(n, func(n *api.Node) { guards = guards || len(n.Before.List) > 0 })
 	if near == "" || spelling.Distance(n.Name, near) > 1 || !guards {
 		return
 	}
-	c.addAt(n.At, Warning, "guard-covers-nothing", fmt.Sprintf("nothing is routed at %s or below, where this guard stands", n.Path),
-		spelling.DidYouMean(n.Parent.Path+"/"+near))
+	c.addAt(n.Where, Warning, "guard-covers-nothing", fmt.Sprintf("nothing is routed at %s or below, where this guard stands", n.Path()),
+		spelling.DidYouMean(n.Parent.Path()+"/"+near))
 }

@@ -3,12 +3,12 @@ package lint
 import (
 	"slices"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/route"
 )
 
 // each calls f for n and all nodes below.
-func each(n *luart.APINode, f func(*luart.APINode)) {
+func each(n *api.Node, f func(*api.Node)) {
 	f(n)
 	for _, child := range n.Children {
 		each(child, f)
@@ -16,7 +16,7 @@ func each(n *luart.APINode, f func(*luart.APINode)) {
 }
 
 // paramNames are the parameters on the way to n.
-func paramNames(n *luart.APINode) (names []string) {
+func paramNames(n *api.Node) (names []string) {
 	for ; n.Parent != nil; n = n.Parent {
 		if n.Kind != route.Static {
 			names = append(names, n.Name)
@@ -26,9 +26,9 @@ func paramNames(n *luart.APINode) (names []string) {
 }
 
 // hasOther reports whether n has a handler for each method but any.
-func hasOther(n *luart.APINode) bool {
+func hasOther(n *api.Node) bool {
 	for i, d := range n.Handlers {
-		if d.At == "" && i != route.Any && i != route.Head { // get serves HEAD
+		if d.Where == "" && i != route.Any && i != route.Head { // get serves HEAD
 			return false
 		}
 	}
@@ -36,18 +36,18 @@ func hasOther(n *luart.APINode) bool {
 }
 
 // hasHandlers reports whether there is a route at n.
-func hasHandlers(n *luart.APINode) bool {
-	return slices.ContainsFunc(n.Handlers[:], func(d luart.Definition) bool { return d.At != "" })
+func hasHandlers(n *api.Node) bool {
+	return slices.ContainsFunc(n.Handlers[:], func(d api.Definition) bool { return d.Where != "" })
 }
 
 // routed reports whether there is a route at n or below.
-func routed(n *luart.APINode) (found bool) {
-	each(n, func(n *luart.APINode) { found = found || hasHandlers(n) })
+func routed(n *api.Node) (found bool) {
+	each(n, func(n *api.Node) { found = found || hasHandlers(n) })
 	return found
 }
 
 // used reports whether there is anything at n or below.
-func used(n *luart.APINode) (found bool) {
-	each(n, func(n *luart.APINode) { found = found || len(n.Before)+len(n.After)+len(n.Done) > 0 })
+func used(n *api.Node) (found bool) {
+	each(n, func(n *api.Node) { found = found || len(n.Before.List)+len(n.After.List)+len(n.Done.List) > 0 })
 	return found || routed(n)
 }
