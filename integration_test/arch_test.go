@@ -31,11 +31,12 @@ internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripttest luart/scripterror
+	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripterror luart/scripttest
+	luart/types
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
-	internal/scripts internal/upstream luart luart/clock luart/coverage luart/lib/http
-	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/reqbody luart/scripttest
-	luart/spelling luart/store luart/trace luart/costs
+	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
+	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
+	luart/scripttest luart/spelling luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
@@ -44,11 +45,12 @@ internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
-	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/debugpage luart/done
-	luart/formdata luart/glua luart/hint luart/hopbyhop luart/html luart/idempotency luart/jsonlua
-	luart/lib luart/limit luart/loglimit luart/luaval luart/memory luart/mirror luart/module
-	luart/outbound luart/profile luart/proxy luart/reqbody luart/response luart/route luart/schema
-	luart/scripterror luart/state luart/stdlib luart/store luart/trace luart/urltext
+	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
+	luart/debugpage luart/done luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
+	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/memory
+	luart/mirror luart/module luart/outbound luart/policy luart/profile luart/proxy luart/reqbody
+	luart/response luart/route luart/schema luart/scripterror luart/state luart/stdlib luart/store
+	luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -59,6 +61,7 @@ luart/cookie:
 luart/costs:
 luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
+luart/deadlock: luart/lib
 luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
 luart/formdata (lua): luart/luaval luart/reqbody
@@ -104,6 +107,7 @@ luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):
 luart/pattern:
 luart/persist: luart/giveup
+luart/policy (lua): luart/luaval
 luart/profile (lua more): luart/chunk luart/glua
 luart/proxy (lua): luart/luaval luart/urltext
 luart/redis (more): luart/topics
@@ -115,7 +119,7 @@ luart/route:
 luart/schema (lua): luart/luaval
 luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
 luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/outbound
-	luart/scripterror
+	luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:
 luart/session: luart/varint
@@ -125,6 +129,7 @@ luart/store (more): luart/clock luart/redis luart/topics luart/varint
 luart/store/storetest (more): internal/needs luart/store
 luart/topics:
 luart/trace: luart/loglimit
+luart/types:
 luart/urltext:
 luart/varint:
 `

@@ -12,14 +12,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/reference"
+	"github.com/caddy-rover/rover/luart/types"
 )
 
 // testExamplesOfReference returns the examples of docs/reference/rover.test.md.
 func testExamplesOfReference(t *testing.T) []string {
 	t.Helper()
-	text, err := fs.ReadFile(luart.Stubs(), "rover_test.lua")
+	text, err := fs.ReadFile(types.Stubs(), "rover_test.lua")
 	if err != nil {
 		t.Fatal(err)
 	}

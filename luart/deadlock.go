@@ -2,10 +2,10 @@ package luart
 
 import (
 	"slices"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/deadlock"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -27,34 +27,11 @@ func (vm *VM) parkFor(L *lua.LState, on waitsOn, r lib.Resource, ready <-chan st
 	vm.park(L, on, ready, luaval.Forever)
 }
 
-// checkDeadlock raises in L when r will not be free before the running call has gone on: when that
-// holds it, when one above it does, or when those who hold it wait for such a one. Waits that a
-// timeout ends do not count.
+// checkDeadlock raises in L when r will not be free before the running call has gone on.
 func (vm *VM) checkDeadlock(L *lua.LState, r lib.Resource) {
-	d := deadlock{c: vm.cur, known: map[*call]bool{}}
-	if !d.stuck(r) {
-		return
+	if d := deadlock.Find(caller{vm.cur}, r); d != nil {
+		L.RaiseError("deadlock: %s", d)
 	}
-	var msg strings.Builder
-	for i, r := range d.found {
-		if i > 0 {
-			msg.WriteString("a handler that waits for ")
-		}
-		msg.WriteString(r.String())
-		if i > 0 {
-			msg.WriteString(", which")
-		}
-		msg.WriteString(" is " + r.Verb() + " by ")
-	}
-	switch {
-	case callOf(d.last) != d.c:
-		msg.WriteString(d.c.relation(callOf(d.last)))
-	case len(d.found) == 1:
-		msg.WriteString("this handler already")
-	default:
-		msg.WriteString("this one")
-	}
-	L.RaiseError("deadlock: %s (%s)", msg.String(), d.last.Where)
 }
 
 // above returns the call that keeps what it holds until c has ended, nil if there is none: the
@@ -85,48 +62,24 @@ func (c *call) relation(above *call) string {
 	return "the caller of rover.parallel"
 }
 
-// deadlock looks for what waits for c.
-type deadlock struct {
-	c     *call
-	known map[*call]bool // whether a call waits for c; false while that is not known
-	path  []lib.Resource // from the one asked for to the one looked at
-	found []lib.Resource // a path that ends at c
-	last  *lib.Hold
+// Above, WaitsFor and Relation are what package deadlock asks.
+
+func (c caller) Above() (deadlock.Call, bool) {
+	above := c.c.above()
+	return caller{above}, above != nil
 }
 
-// stuck says whether all that hold r wait for c.
-func (d *deadlock) stuck(r lib.Resource) bool {
-	d.path = append(d.path, r)
-	defer func() { d.path = d.path[:len(d.path)-1] }()
-	places := r.HeldBy()
-	for _, p := range places {
-		if !d.waits(p) {
-			return false
-		}
+func (c caller) WaitsFor() (list []lib.Resource) {
+	if c.c.waitsFor != nil {
+		list = append(list, c.c.waitsFor)
 	}
-	return len(places) > 0
+	for _, child := range c.c.children {
+		list = append(list, child.waitsFor)
+	}
+	return list
 }
 
-func (d *deadlock) waits(p *lib.Hold) bool {
-	for c := d.c; c != nil; c = c.above() {
-		if c == callOf(p) {
-			if d.last == nil {
-				d.last, d.found = p, slices.Clone(d.path)
-			}
-			return true
-		}
-	}
-	if waits, ok := d.known[callOf(p)]; ok {
-		return waits
-	}
-	d.known[callOf(p)] = false
-	waits := callOf(p).waitsFor != nil && d.stuck(callOf(p).waitsFor)
-	for _, b := range callOf(p).children {
-		waits = waits || d.stuck(b.waitsFor)
-	}
-	d.known[callOf(p)] = waits
-	return waits
-}
+func (c caller) Relation(above deadlock.Call) string { return c.c.relation(above.(caller).c) }
 
 // callOf returns whose hold it is.
 func callOf(h *lib.Hold) *call { return h.By.(caller).c }

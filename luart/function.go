@@ -1,7 +1,6 @@
 package luart
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/policy"
 )
 
 // FunctionKind says what a function is asked for. Its text is that of the rover
@@ -89,86 +89,21 @@ func (f *Function) Match(r *http.Request, host Host, class eventloop.Class) (mat
 	return matched && err == nil, err
 }
 
-// Upstream is what a policy is told about an upstream that can be chosen.
-type Upstream struct {
-	Dial        string // address, as the configuration gives it
-	Host        string // of Dial
-	Place       int    // in the configuration's list, from 1: it stays when others are down
-	Requests    int    // being served by it
-	MaxRequests int    // that it may serve at once; 0: any number
-	Fails       int    // remembered by passive health checks
-}
-
-func (u *Upstream) table(L *lua.LState) *lua.LTable {
-	t := L.CreateTable(0, 6)
-	t.RawSetString("dial", lua.LString(u.Dial))
-	t.RawSetString("host", lua.LString(u.Host))
-	t.RawSetString("place", lua.LNumber(u.Place))
-	t.RawSetString("requests", lua.LNumber(u.Requests))
-	t.RawSetString("fails", lua.LNumber(u.Fails))
-	if u.MaxRequests > 0 {
-		t.RawSetString("max_requests", lua.LNumber(u.MaxRequests))
-	}
-	return t
-}
-
 // Select has a policy choose one of upstreams for a request: it returns the index, or
 // -1 when the policy wants none of them. Otherwise it is like Match.
-func (f *Function) Select(r *http.Request, host Host, class eventloop.Class, upstreams []Upstream) (chosen int, err error) {
-	var c choice
+func (f *Function) Select(r *http.Request, host Host, class eventloop.Class, upstreams []policy.Upstream) (chosen int, err error) {
+	var c *policy.Choice
 	err = f.ask(r, host, class, func(L *lua.LState) lua.LValue {
-		c = newChoice(L, upstreams)
-		return c.list
+		c = policy.NewChoice(L, upstreams)
+		return c.List()
 	}, func(v lua.LValue) (wrong string) {
-		chosen, wrong = c.index(v)
+		chosen, wrong = c.Index(v)
 		return wrong
 	})
 	if err != nil {
 		return -1, err
 	}
 	return chosen, nil
-}
-
-// choice is what a policy chooses from. It is the holder's.
-type choice struct {
-	upstreams []Upstream
-	entries   []*lua.LTable // of the upstreams
-	list      *lua.LTable   // the entries, until the policy changes it: sorts it, for instance
-}
-
-func newChoice(L *lua.LState, upstreams []Upstream) choice {
-	c := choice{upstreams, make([]*lua.LTable, len(upstreams)), L.CreateTable(len(upstreams), 0)}
-	for i := range upstreams {
-		c.entries[i] = upstreams[i].table(L)
-		c.list.RawSetInt(i+1, c.entries[i])
-	}
-	return c
-}
-
-// index returns the index of the upstream that a policy meant with v, -1 for none, or
-// what is wrong with v.
-func (c *choice) index(v lua.LValue) (at int, wrong string) {
-	switch v := v.(type) {
-	case *lua.LNilType:
-		return -1, ""
-	case lua.LString:
-		if at = slices.IndexFunc(c.upstreams, func(u Upstream) bool { return u.Dial == string(v) }); at < 0 {
-			return -1, fmt.Sprintf("returned %q, which is not the dial of an upstream that is available", string(v))
-		}
-		return at, ""
-	case lua.LNumber:
-		if n := int(v); lua.LNumber(n) == v {
-			if t, ok := c.list.RawGetInt(n).(*lua.LTable); ok {
-				return c.index(t)
-			}
-		}
-		return -1, fmt.Sprintf("returned %s: the list has upstreams 1 to %d", v, c.list.Len())
-	case *lua.LTable:
-		if at = slices.Index(c.entries, v); at >= 0 {
-			return at, ""
-		}
-	}
-	return -1, "returned a " + luaval.TypeName(v) + ": an upstream of the list, its number, its dial or nil expected"
 }
 
 // question is what a matcher or a policy is asked about a request. The holder calls its

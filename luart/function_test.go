@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/budget"
+	"github.com/caddy-rover/rover/luart/policy"
 )
 
 // match asks a matcher about GET target.
@@ -26,7 +27,7 @@ func (s *server) match(name, target string) (bool, error) {
 }
 
 // choose asks a policy to choose for GET target.
-func (s *server) choose(name, target string, upstreams ...Upstream) (int, error) {
+func (s *server) choose(name, target string, upstreams ...policy.Upstream) (int, error) {
 	s.t.Helper()
 	f := s.gen.Function(PolicyFunction, name)
 	if f == nil {
@@ -156,7 +157,7 @@ func TestPolicyFunction(t *testing.T) {
 		rover.policy("upvalue", function(ctx, u) if ctx:query().keep then kept = u[1] end return kept end)
 		rover.policy("change", function(ctx) ctx:set_host("x") return 1 end)
 		return api`)
-	list := []Upstream{
+	list := []policy.Upstream{
 		{Dial: "a:80", Host: "a", Place: 1, Requests: 5, Fails: 1, MaxRequests: 9},
 		{Dial: "b:80", Host: "b", Place: 4, Requests: 3},
 		{Dial: "c:80", Host: "c", Place: 5, Requests: 4},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/policy"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/store/storetest"
 )
@@ -70,7 +71,7 @@ func runBlock(t *testing.T, block, upstream string) {
 		}
 	}
 	for _, name := range s.gen.Functions(PolicyFunction) {
-		if _, err := s.choose(name, "/", Upstream{Dial: "10.0.0.1:80"}, Upstream{Dial: "10.0.0.2:80"}); err != nil {
+		if _, err := s.choose(name, "/", policy.Upstream{Dial: "10.0.0.1:80"}, policy.Upstream{Dial: "10.0.0.2:80"}); err != nil {
 			t.Error(err)
 		}
 	}

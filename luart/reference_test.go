@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reference"
 	"github.com/caddy-rover/rover/luart/store/storetest"
+	stubs "github.com/caddy-rover/rover/luart/types"
 )
 
 // stubModules reads the files of definitions for editors.
@@ -28,12 +29,12 @@ func stubModules(t *testing.T) (modules []*reference.Module) {
 		}
 		modules = append(modules, m)
 	}
-	files, err := fs.Glob(Stubs(), "*.lua")
+	files, err := fs.Glob(stubs.Stubs(), "*.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		text, err := fs.ReadFile(Stubs(), file)
+		text, err := fs.ReadFile(stubs.Stubs(), file)
 		if err != nil {
 			t.Fatal(err)
 		}

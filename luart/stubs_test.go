@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/stdlib"
+	stubs "github.com/caddy-rover/rover/luart/types"
 )
 
 // stubClasses say which class of the stubs stands for which type of luaval.NewType.
@@ -38,7 +39,7 @@ var stubClasses = map[string]string{
 // of libraries beside their code.
 func allStubs(t *testing.T) string {
 	var joined strings.Builder
-	files, err := fs.Glob(Stubs(), "*.lua")
+	files, err := fs.Glob(stubs.Stubs(), "*.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func allStubs(t *testing.T) string {
 		joined.WriteString(text)
 	}
 	for _, file := range files {
-		text, err := fs.ReadFile(Stubs(), file)
+		text, err := fs.ReadFile(stubs.Stubs(), file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,16 +285,5 @@ func TestStubsMakers(t *testing.T) {
 	known := (&Generation{libraries: all.Libraries()}).makers()
 	if !maps.Equal(declared, known) {
 		t.Errorf("stubs: %v\nCheck: %v", declared, known)
-	}
-}
-
-func TestIsDefinitions(t *testing.T) {
-	for source, want := range map[string]bool{
-		"---@meta": true, "---@meta rover\nrover = {}": true, "\xef\xbb\xbf---@meta\r\n": true,
-		"": false, "-- ---@meta": false, "---@metadata": false, "local a\n---@meta": false,
-	} {
-		if got := IsDefinitions([]byte(source)); got != want {
-			t.Errorf("%q: %v", source, got)
-		}
 	}
 }

@@ -13,12 +13,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	stubs "github.com/caddy-rover/rover/luart/types"
 )
 
 // What is written for editors in types/rover_test.lua is what scripttest/prelude.lua makes,
 // no more and no less.
 func TestStubsOfTests(t *testing.T) {
-	source, err := fs.ReadFile(Stubs(), "rover_test.lua")
+	source, err := fs.ReadFile(stubs.Stubs(), "rover_test.lua")
 	if err != nil {
 		t.Fatal(err)
 	}

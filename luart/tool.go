@@ -24,7 +24,7 @@ type Tool struct {
 }
 
 // Native is a function of Go for a Tool. Other Lua code of the VM runs meanwhile; ctx ends
-// when its caller must not wait any longer. Arguments and results are as GoValue says. An
+// when its caller must not wait any longer. Arguments and results are as luaval.GoValue says, or Plain. An
 // error gives Lua nil and a message.
 type Native func(ctx context.Context, args []any) ([]any, error)
 
@@ -65,7 +65,7 @@ func (vm *VM) callNative(L *lua.LState, native Native) int {
 		if err != nil {
 			luaval.ArgError(L, i+1, err.Error())
 		}
-		args[i] = GoValue(p)
+		args[i] = luaval.GoValue(p)
 	}
 	var results []any
 	var err error
@@ -74,7 +74,7 @@ func (vm *VM) callNative(L *lua.LState, native Native) int {
 		return luaval.PushFailure(L, err)
 	}
 	for _, v := range results {
-		L.Push(luaval.NewValue(L, plainOf(v)))
+		L.Push(luaval.NewValue(L, copyGo(v)))
 	}
 	return len(results)
 }
@@ -94,7 +94,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 		defer c.done()
 		list := make([]lua.LValue, len(args))
 		for i, a := range args {
-			list[i] = luaval.NewValue(vm.main, plainOf(a))
+			list[i] = luaval.NewValue(vm.main, copyGo(a))
 		}
 		first, second, serr := vm.call2(c, fn, list...)
 		if serr != nil {
@@ -106,7 +106,7 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 			if err != nil {
 				return fmt.Errorf("result of %s: %w", name, err)
 			}
-			results = append(results, GoValue(p))
+			results = append(results, luaval.GoValue(p))
 		}
 		return nil
 	})
@@ -115,6 +115,14 @@ func (g *Generation) Call(ctx context.Context, name string, args ...any) (result
 
 // Plain is plain data of Lua. It does not change, and belongs to no VM.
 type Plain struct{ p luaval.DataCopy }
+
+// copyGo is luaval.CopyGo that knows Plain.
+func copyGo(v any) luaval.DataCopy {
+	if state, ok := v.(Plain); ok {
+		return state.p
+	}
+	return luaval.CopyGo(v)
+}
 
 // State returns a copy of rover.state(name), ok = false if there is none. It fails if that
 // is no plain data. Any goroutine may call it.
@@ -133,65 +141,4 @@ func (vm *VM) State(name string) (state Plain, ok bool, err error) {
 		return nil
 	})
 	return state, ok, err
-}
-
-// GoValue returns plain data as a Go value: nil, bool, float64, string, []any for an array
-// (from 1 on, or rover.json.array) that is not empty or marked so, or map[string]any with
-// other keys left out.
-func GoValue(v any) any {
-	switch v := v.(type) {
-	case Plain:
-		return GoValue(v.p)
-	case lua.LBool:
-		return bool(v)
-	case lua.LNumber:
-		return float64(v)
-	case lua.LString:
-		return string(v)
-	case *luaval.DataTable:
-		if v.Array || len(v.Items) > 0 && len(v.Members) == 0 {
-			list := make([]any, len(v.Items))
-			for i, item := range v.Items {
-				list[i] = GoValue(item)
-			}
-			return list
-		}
-		m := make(map[string]any, len(v.Members))
-		for _, member := range v.Members {
-			if key, ok := member.Key.(lua.LString); ok {
-				m[string(key)] = GoValue(member.Value)
-			}
-		}
-		return m
-	}
-	return nil
-}
-
-// plainOf is the reverse of GoValue, for what Go makes. Any goroutine may call it.
-func plainOf(v any) luaval.DataCopy {
-	switch v := v.(type) {
-	case Plain:
-		return v.p
-	case bool:
-		return lua.LBool(v)
-	case int:
-		return lua.LNumber(v)
-	case float64:
-		return lua.LNumber(v)
-	case string:
-		return lua.LString(v)
-	case []any:
-		t := &luaval.DataTable{}
-		for _, item := range v {
-			t.Items = append(t.Items, plainOf(item))
-		}
-		return t
-	case map[string]any:
-		t := &luaval.DataTable{}
-		for key, item := range v {
-			t.Members = append(t.Members, luaval.DataMember{Key: lua.LString(key), Value: plainOf(item)})
-		}
-		return t
-	}
-	return lua.LNil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/lint"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/types"
 )
 
 // The exit codes of caddy rover check.
@@ -188,7 +189,7 @@ func findScripts(args []string) (scripts, modules []string, err error) {
 			if err != nil {
 				return err
 			}
-			if luart.IsDefinitions(source) {
+			if types.IsDefinitions(source) {
 				return nil
 			}
 			if lint.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-rover/rover/internal/libraries"
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/types"
 )
 
 // typesCommand makes caddy rover types.
@@ -60,7 +60,7 @@ func writeTypes(cmd *cobra.Command, folder string) error {
 // typeFiles returns all files of definitions: Rover's own, of which rover.lua is the first, as it
 // makes the table that the others add to, and then those of libraries.
 func typeFiles() (files []libraries.Stubs, err error) {
-	stubs := luart.Stubs()
+	stubs := types.Stubs()
 	names, err := fs.Glob(stubs, "*.lua")
 	if err != nil {
 		return nil, err

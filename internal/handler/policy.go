@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/policy"
 )
 
 func init() {
@@ -66,10 +67,10 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 	if failed, _ := caddyhttp.GetVar(r.Context(), policyFailedVar).(*Policy); failed == p {
 		return nil
 	}
-	available := make([]luart.Upstream, 0, len(pool))
+	available := make([]policy.Upstream, 0, len(pool))
 	for i, u := range pool {
 		if u.Available() {
-			available = append(available, luart.Upstream{
+			available = append(available, policy.Upstream{
 				Dial: u.Dial, Host: dialHost(u.Dial), Place: i + 1,
 				Requests: u.NumRequests(), MaxRequests: u.MaxRequests, Fails: u.Fails(),
 			})
@@ -100,7 +101,7 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 }
 
 // choose asks the function for one of the upstreams. It returns the index, or -1 for none of them.
-func (f *function) choose(r *http.Request, available []luart.Upstream) (int, error) {
+func (f *function) choose(r *http.Request, available []policy.Upstream) (int, error) {
 	chosen, err := f.Select(r, host{f.handler}, f.handler.priority(r), available)
 	return chosen, f.handler.functionError(err)
 }

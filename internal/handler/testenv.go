@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/policy"
 	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -106,7 +107,7 @@ func (t *Test) Match(name string, w http.ResponseWriter, r *http.Request) (bool,
 
 // Choose implements scripttest.App, by the function that the policy asks that Caddy has. What a pool
 // knows of upstreams only a reverse_proxy can say.
-func (t *Test) Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []luart.Upstream) (int, error) {
+func (t *Test) Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []policy.Upstream) (int, error) {
 	ref := t.function(name, luart.PolicyFunction)
 	f, err := ref.find(r.Context())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/coverage"
+	"github.com/caddy-rover/rover/luart/policy"
 )
 
 // App is a script that runs, for one test.
@@ -25,7 +26,7 @@ type App interface {
 
 	// Choose asks a function that the script has given to rover.policy for one of the upstreams,
 	// all of which are available. It returns the index, or -1 for none of them.
-	Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []luart.Upstream) (int, error)
+	Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []policy.Upstream) (int, error)
 
 	// State returns a copy of rover.state(name).
 	State(name string) (state luart.Plain, ok bool, err error)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/policy"
 )
 
 // asked makes the request that a function is asked about, of the options of rover.test.request.
@@ -47,7 +47,7 @@ func (e *env) choose(ctx context.Context, args []any) ([]any, error) {
 	if len(list) == 0 {
 		return nil, errors.New("policy: a list of upstreams expected")
 	}
-	var available []luart.Upstream
+	var available []policy.Upstream
 	for i, v := range list {
 		u, up, err := upstreamOf(v)
 		if err != nil {
@@ -72,7 +72,7 @@ func (e *env) choose(ctx context.Context, args []any) ([]any, error) {
 }
 
 // upstreamOf reads an upstream as a test describes it: a string is its dial.
-func upstreamOf(v any) (u luart.Upstream, available bool, err error) {
+func upstreamOf(v any) (u policy.Upstream, available bool, err error) {
 	available = true
 	if dial, ok := v.(string); ok {
 		v = map[string]any{"dial": dial}

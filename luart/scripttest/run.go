@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/scripterror"
+	"github.com/caddy-rover/rover/luart/types"
 )
 
 // suffix of files of tests.
@@ -44,7 +45,7 @@ func Find(path string) (files []string, err error) {
 			return fs.SkipDir
 		case !d.IsDir() && strings.HasSuffix(name, suffix):
 			source, err := os.ReadFile(p)
-			if err == nil && luart.IsDefinitions(source) {
+			if err == nil && types.IsDefinitions(source) {
 				return nil // rover_test.lua of caddy rover types
 			}
 			files = append(files, p) // one that cannot be read says so

@@ -1,4 +1,6 @@
-package luart
+// Package types has the definitions for lua-language-server of what scripts see, but for libraries, which
+// have their own.
+package types
 
 import (
 	"bytes"
@@ -6,19 +8,11 @@ import (
 	"io/fs"
 )
 
-//go:embed types/*.lua
+//go:embed *.lua
 var stubs embed.FS
 
-// Stubs returns what lua-language-server is told of what scripts see: a folder of definition
-// files, rover.lua and one more for each part. Libraries have theirs in lib.Library. Any goroutine
-// may call it.
-func Stubs() fs.FS {
-	sub, err := fs.Sub(stubs, "types")
-	if err != nil { // the name is right
-		panic(err)
-	}
-	return sub
-}
+// Stubs returns the definition files: rover.lua and one more for each part.
+func Stubs() fs.FS { return stubs }
 
 // IsDefinitions reports whether a source is definitions for editors, which nothing loads: it
 // begins with ---@meta.
