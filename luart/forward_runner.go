@@ -187,6 +187,16 @@ func (g *goroutine) hasReturned() bool {
 	}
 }
 
+// hasHead reports whether awaitHead would return at once.
+func (g *goroutine) hasHead() bool {
+	select {
+	case <-g.head:
+		return true
+	default:
+		return false
+	}
+}
+
 func (g *goroutine) waitWithin(ctx context.Context) bool {
 	select {
 	case <-g.done:

@@ -284,7 +284,7 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 	c.ctx, x.forward.lasting = context.WithoutCancel(client), true
 	defer func() { c.ctx, x.forward.lasting = client, false }()
 
-	ctx := L.Get(1)
+	ctx, before := L.Get(1), len(x.forward.handovers)
 	var res reply
 	var wrong string
 	var values [3]lua.LValue
@@ -300,16 +300,23 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 		return 0
 	}))
 	unknown := func(ctx context.Context) error { return claim.Seal(ctx, idempotency.Unknown, o.ttl) }
+	failed := func(ended bool) { // the handler: nobody gets an answer again
+		switch {
+		case x.mayHaveActed(x.forward.handovers[before:]):
+			x.upload.received = nil // nor is it passed on once more
+			o.settle(x, unknown)
+		case ended:
+			o.settle(x, unknown)
+		default:
+			o.settle(x, claim.Free)
+		}
+	}
 	outer := glua.SwapUpvalues(L, nil)
 	err := L.PCall(0, 0, nil)
 	glua.SwapUpvalues(L, outer)
 	if err != nil {
 		// An error is the script's word that nothing came of it. What ended it from outside is not.
-		if vm.budget.Err() != nil || c.waitErr != nil {
-			o.settle(x, unknown)
-		} else {
-			o.settle(x, claim.Free)
-		}
+		failed(vm.budget.Err() != nil || c.waitErr != nil)
 		var api *lua.ApiError
 		if errors.As(err, &api) {
 			panic(api) // as it was raised, with its traceback
@@ -317,7 +324,7 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 		panic(err)
 	}
 	if wrong != "" { // whoever takes it says so
-		o.settle(x, claim.Free)
+		failed(false)
 		for _, v := range values {
 			L.Push(v)
 		}
@@ -329,15 +336,18 @@ func (o *idempotent) first(L *lua.LState, x *Exchange, claim *idempotency.Claim)
 			o.settle(x, unknown)
 		}
 	}()
-	o.end(L, x, claim, &res)
+	o.end(L, x, claim, &res, x.forward.handovers[before:])
 	ended = true
 	L.Push(luaval.NewObject(vm.types.response, &res))
 	return 1
 }
 
-// end says what is kept of the answer.
-func (o *idempotent) end(L *lua.LState, x *Exchange, claim *idempotency.Claim, res *reply) {
+// end says what is kept of the answer. handovers are those of the handler.
+func (o *idempotent) end(L *lua.LState, x *Exchange, claim *idempotency.Claim, res *reply, handovers []*handover) {
 	answer, why := x.keepable(res)
+	if answer == nil && why == "" && x.mayHaveActed(handovers) {
+		why = unknownOutcome
+	}
 	var err error
 	o.ask(L, func(ctx context.Context) {
 		switch {
@@ -379,4 +389,4 @@ func (o *idempotent) settle(x *Exchange, do func(context.Context) error) {
 	}
 }
 
-const unknownOutcome = "whether the upstream has had the request is not known"
+const unknownOutcome = "whether the upstream has done what the request asks for is not known"

@@ -13,15 +13,12 @@ import (
 )
 
 // keepable returns the answer that a response is, as it is kept. nil: it is not; then why says why
-// the request must not be made again all the same, "" if it may.
+// the request must not be made again all the same, "" if it may for all that the response says.
 func (x *Exchange) keepable(res *reply) (answer *idempotency.Answer, why string) {
 	h := res.from
 	switch {
 	case h != nil && h.status == 0: // nobody has answered
-		if h.errorStatus < 500 || h.panicked == nil && x.host.Unsent(h.failure()) {
-			return nil, ""
-		}
-		return nil, unknownOutcome
+		return nil, ""
 	case h != nil && h.kept && h.failure() != nil:
 		return nil, unknownOutcome
 	case res.Status >= 500 || res.Status == http.StatusTooManyRequests:
@@ -51,6 +48,23 @@ func (x *Exchange) keepable(res *reply) (answer *idempotency.Answer, why string)
 		}
 	}
 	return answer, ""
+}
+
+// mayHaveActed reports whether somebody whom a request was handed over to may have done what it
+// asks for: unless it surely has not come there, or the answer is that of an error. They are those
+// of handOver.
+func (x *Exchange) mayHaveActed(handovers []*handover) bool {
+	return slices.ContainsFunc(handovers, func(h *handover) bool {
+		switch {
+		case !h.runner.(*goroutine).hasHead():
+			return true
+		case h.status != 0:
+			return h.status < 400
+		case h.picker != nil && h.picker.raised != nil: // nobody was asked, or could be reached
+			return false
+		}
+		return h.panicked != nil || x.host.ErrorStatus(h.err) >= 500 && !x.host.Unsent(h.err)
+	})
 }
 
 // takeWhole makes of what a handler has decided the response: a request that it passes on, or

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +57,20 @@ const orders = `
 		return res
 	end)
 	api.proxies.post = api.idempotent(function(ctx) run() return api.proxy("127.0.0.1:1") end)
+	api.reads.post = api.idempotent(function(ctx)
+		local res = ctx:proxy("127.0.0.1:1")
+		if res.error then return api:error(503, "later") end
+		return { paid = res:body():text() }
+	end)
+	api.throws.post = api.idempotent(function(ctx) ctx:proxy("127.0.0.1:1") error("broken") end)
+	api.gives_up.post = api.idempotent(function(ctx) ctx:next() return nil, 503 end)
+	api.nonsense.post = api.idempotent(function(ctx) ctx:proxy("127.0.0.1:1") return print end)
+	api.at_once.post = api.idempotent(function(ctx)
+		rover.parallel { function() ctx:proxy("127.0.0.1:1") end, function() gate:recv() error { status = 503, message = "later" } end }
+	end)
+	api.picks.post = api.idempotent(function(ctx) return ctx:proxy(nil, { pick = function() error("none") end }) end)
+	api.asked_before.before.who = function(ctx) ctx:proxy("127.0.0.1:1") end
+	api.asked_before.post = api.idempotent(function(ctx) error("broken") end)
 	function api.runs.get() return s.runs end
 	function api.after.mark(ctx, res) res:set_header("X-After", "yes") end
 	api.hooked.before.x = api.idempotent(function() end)
@@ -318,6 +334,99 @@ func TestIdempotentUpstream(t *testing.T) {
 		}
 		if asked != c.asked {
 			t.Errorf("%s: the upstream was asked %d times", c.path, asked)
+		}
+	}
+}
+
+// Whatever a handler makes of it: once an upstream may have done what is asked for, nobody asks
+// again.
+func TestIdempotentUpstreamMayHaveActed(t *testing.T) {
+	const broken = `500 {"error":"internal error"}`
+	const later = `503 {"error":"later"}`
+	const unknown = `409 {"error":"A request with this key was made, and did not end: whether it had an effect is not known"}`
+	for _, c := range []struct {
+		path  string
+		want  [2]string
+		asked int
+	}{
+		{"/reads", [2]string{`200 {"paid":"yes"}`, `200 {"paid":"yes"}`}, 1},
+		{"/reads?breaks=1", [2]string{broken, unknown}, 1},
+		{"/reads?fails=reset", [2]string{later, unknown}, 1},
+		{"/reads?fails=connection+refused", [2]string{later, later}, 2},
+		{"/reads?aborts=1", [2]string{later, unknown}, 1},
+		{"/throws", [2]string{broken, unknown}, 1},
+		{"/throws?status=303", [2]string{broken, unknown}, 1},
+		{"/throws?status=402", [2]string{broken, broken}, 2},
+		{"/throws?status=503", [2]string{broken, broken}, 2},
+		{"/throws?fails=connection+refused", [2]string{broken, broken}, 2},
+		{"/gives_up", [2]string{"503 ", unknown}, 1},
+		{"/gives_up?status=500", [2]string{"503 ", "503 "}, 2},
+		{"/nonsense", [2]string{broken, unknown}, 1},
+		{"/at_once?hangs=1", [2]string{later, unknown}, 1},
+		{"/picks", [2]string{broken, broken}, 0},
+		{"/asked_before", [2]string{broken, broken}, 2},
+	} {
+		t.Run(strings.TrimPrefix(c.path, "/"), func(t *testing.T) {
+			var asked atomic.Int32
+			s := newServer(t, orders)
+			upstream := func(w http.ResponseWriter, r *http.Request) error {
+				asked.Add(1)
+				q := r.URL.Query()
+				switch {
+				case q.Has("fails"):
+					return errors.New(q.Get("fails"))
+				case q.Has("hangs"):
+					s.do("POST /open", "")
+					<-r.Context().Done()
+					return r.Context().Err()
+				case q.Has("aborts"):
+					panic(http.ErrAbortHandler)
+				case q.Has("breaks"):
+					_, _ = io.WriteString(w, "half")
+					panic(http.ErrAbortHandler)
+				case q.Has("status"):
+					status, _ := strconv.Atoi(q.Get("status"))
+					w.WriteHeader(status)
+				}
+				_, _ = io.WriteString(w, "yes")
+				return nil
+			}
+			s.proxied = func(to *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+				if to.Pick != nil {
+					_, err := to.Pick(r.Context(), 1, nil)
+					return err
+				}
+				return upstream(w, r)
+			}
+			s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = upstream(w, r) })
+			for _, want := range c.want {
+				if got := s.send(keyed(c.path, "1")); got != want {
+					t.Errorf("%.200q, want %.200q", got, want)
+				}
+			}
+			if n := int(asked.Load()); n != c.asked {
+				t.Errorf("somebody was asked %d times, not %d", n, c.asked)
+			}
+		})
+	}
+}
+
+// on_failure pass passes on no request that an upstream may have had.
+func TestIdempotentIsNotPassedOnTwice(t *testing.T) {
+	s := newServer(t, orders, func(s *Script) { s.OnFailure = FailPass })
+	s.proxied = func(_ *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+		if r.URL.Query().Has("refused") {
+			return errors.New("connection refused")
+		}
+		_, _ = io.WriteString(w, "yes")
+		return nil
+	}
+	for path, want := range map[string]string{
+		"/throws":           `500 {"error":"internal error"}`,
+		"/throws?refused=1": "200 POST /throws?refused=1 ",
+	} {
+		if got := s.send(keyed(path, path)); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
 }
