@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/limit"
@@ -49,7 +50,9 @@ const ruleNames = "a text of 1 to 128 bytes"
 // keyNames are what requestKey knows.
 const keyNames = `"ip", "route", "header:<name>", "cookie:<name>"`
 
-// requestKey returns how the key of a request is found; nil: what says no way.
+// requestKey returns how the key of a request is found; nil: what says no way. It reads headers and
+// cookies as scripts do, whose guards know the client by them: the first value counts. Of a header
+// that may be there once, and is there several times, no value does.
 func requestKey(what lua.LValue) func(x *Exchange) string {
 	text, _ := what.(lua.LString)
 	kind, name, _ := strings.Cut(string(text), ":")
@@ -58,18 +61,19 @@ func requestKey(what lua.LValue) func(x *Exchange) string {
 		return addressKey
 	case text == "route":
 		return routeKey
-	case kind == "header" && name != "":
+	case kind == "header" && httpguts.ValidHeaderFieldName(name):
 		name = http.CanonicalHeaderKey(name)
 		return func(x *Exchange) string {
-			if values := x.r.Header[name]; len(values) > 0 {
-				return "header:" + strings.Join(values, ", ")
+			values := headerValues(x.r, name)
+			if len(values) == 0 || len(values) > 1 && single[name] {
+				return addressKey(x)
 			}
-			return addressKey(x)
+			return "header:" + values[0]
 		}
-	case kind == "cookie" && name != "":
+	case kind == "cookie" && name != "" && !strings.ContainsAny(name, "=;, \t\r\n"):
 		return func(x *Exchange) string {
-			if cookie, err := x.r.Cookie(name); err == nil {
-				return "cookie:" + cookie.Value
+			if value, ok := firstCookie(x.r, name); ok {
+				return "cookie:" + value
 			}
 			return addressKey(x)
 		}

@@ -14,15 +14,23 @@ import (
 // ctxCookie is ctx:cookie(name): the first value of that name, or nil.
 func ctxCookie(L *lua.LState) int {
 	x, wanted := checkCtx(L), luaval.CheckString(L, 2)
-	found := lua.LNil
-	cookie.Each(x.r.Header, func(name, value string) bool {
-		if name == wanted {
-			found = lua.LString(value)
-		}
-		return name != wanted
-	})
-	L.Push(found)
+	if value, ok := firstCookie(x.r, wanted); ok {
+		L.Push(lua.LString(value))
+	} else {
+		L.Push(lua.LNil)
+	}
 	return 1
+}
+
+// firstCookie returns the first value of a cookie.
+func firstCookie(r *http.Request, wanted string) (value string, ok bool) {
+	cookie.Each(r.Header, func(name, v string) bool {
+		if ok = name == wanted; ok {
+			value = v
+		}
+		return !ok
+	})
+	return value, ok
 }
 
 // ctxCookies is ctx:cookies(). It raises a 400 where there are more than urltext.MaxPairs.

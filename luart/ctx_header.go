@@ -29,17 +29,21 @@ func checkSingle(L *lua.LState, name string, values []string) {
 func ctxHeader(L *lua.LState) int {
 	x := checkCtx(L)
 	name := http.CanonicalHeaderKey(luaval.CheckString(L, 2))
-	if name == "Host" {
-		L.Push(lua.LString(x.r.Host))
-		return 1
-	}
-	values := x.r.Header[name]
+	values := headerValues(x.r, name)
 	checkSingle(L, name, values)
-	if name == "Cookie" {
-		values = oneCookieHeader(values)
-	}
 	L.Push(luaval.FirstValue(values))
 	return 1
+}
+
+// headerValues are those of a header of a request, whose name is in its canonical form.
+func headerValues(r *http.Request, name string) []string {
+	switch name {
+	case "Host":
+		return []string{r.Host}
+	case "Cookie":
+		return oneCookieHeader(r.Header[name])
+	}
+	return r.Header[name]
 }
 
 // ctxHeaders is ctx:headers().

@@ -162,6 +162,45 @@ func TestLimitWithoutStore(t *testing.T) {
 	}
 }
 
+// A limit counts a client by the value that ctx:header and ctx:cookie give guards: what a client
+// adds behind it makes no other client of it.
+func TestLimitKeyIsWhatScriptsRead(t *testing.T) {
+	for _, c := range []struct {
+		key, read     string
+		first, second []string
+		want          string // what guards read of the second
+		same          bool   // the two count as one client
+	}{
+		{"header:X-Key", `header("x-key")`, []string{"X-Key: a"}, []string{"X-Key: a", "X-Key: b"}, "a", true},
+		{"header:x-key", `header("x-key")`, []string{"X-Key: a", "X-Key: c"}, []string{"X-Key: a", "X-Key: b"}, "a", true},
+		{"header:X-Key", `header("x-key")`, []string{"X-Key: a"}, []string{"X-Key: b", "X-Key: a"}, "b", false},
+		{"header:X-Key", `header("x-key")`, []string{"X-Key: a"}, []string{"X-Key: a, b"}, "a, b", false},
+		{"header:X-Key", `header("x-key")`, []string{"X-Key: "}, []string{"X-Key: ", "X-Key: b"}, "", true},
+		{"header:Host", `header("host")`, nil, nil, "example.com", true},
+		{"header:Cookie", `header("cookie")`, []string{"Cookie: a=1; b=2"}, []string{"Cookie: a=1", "Cookie: b=2"}, "a=1; b=2", true},
+		// What may be there once is nobody's: the address counts.
+		{"header:Authorization", `header("authorization")`, []string{"Authorization: a", "Authorization: b"}, []string{"Authorization: a", "Authorization: c"}, "400", true},
+		{"cookie:sid", `cookie("sid")`, []string{"Cookie: sid=a"}, []string{"Cookie: sid=a; sid=b"}, "a", true},
+		{"cookie:sid", `cookie("sid")`, []string{"Cookie: sid=a"}, []string{"Cookie: sid=a", "Cookie: sid=b"}, "a", true},
+		{"cookie:sid", `cookie("sid")`, []string{`Cookie: sid={"a":1}`}, []string{`Cookie: sid={"a":1}; sid=b`}, `{"a":1}`, true},
+		{"cookie:a[b]", `cookie("a[b]")`, []string{"Cookie: a[b]=1"}, []string{"Cookie: a[b]=2"}, "2", false},
+	} {
+		s := newServer(t, fmt.Sprintf(`
+			local api = rover.server {}
+			api.limited.limit { rate = 1, per = 60, key = %q }
+			function api.limited.get() return "in" end
+			function api.read.get(ctx) return ctx:%s end
+			return api`, c.key, c.read))
+		if got := answer(s.do("GET /read", "", c.second...)); got != "200 "+c.want && !strings.HasPrefix(got, c.want+" ") {
+			t.Errorf("%s of %q: guards read %s", c.key, c.second, got)
+		}
+		s.statuses(1, "GET /limited", c.first...)
+		if got := s.statuses(1, "GET /limited", c.second...); (got == "429") != c.same {
+			t.Errorf("%s: %s for %q after %q", c.key, got, c.second, c.first)
+		}
+	}
+}
+
 func requestTo(path string) *http.Request {
 	r, _ := http.NewRequest(http.MethodGet, path, nil)
 	return r
@@ -170,18 +209,22 @@ func requestTo(path string) *http.Request {
 func TestLimitMistakes(t *testing.T) {
 	s := newServer(t, "return rover.server {}")
 	for options, want := range map[string]string{
-		`{}`:                                "a rate of 0: more than 0",
-		`{ rate = 0 }`:                      "option 'rate': more than 0 and at most 1e9 expected, got 0",
-		`{ rate = "5" }`:                    "option 'rate': more than 0 and at most 1e9 expected, got 5",
-		`{ rate = 0/0 }`:                    "option 'rate': more than 0 and at most 1e9 expected, got ",
-		`{ rate = 5, per = 0 }`:             "option 'per': seconds, 0.001 to a year, expected, got 0",
-		`{ rate = 5, burst = 0 }`:           "option 'burst': an integer from 1 to 1e9 expected, got 0",
-		`{ rate = 5, cost = 6 }`:            "a cost of 6 is more than the burst of 5",
-		`{ rate = 5, key = "id" }`:          `option 'key': "ip", "route", "header:<name>", "cookie:<name>" or a function expected, got id`,
-		`{ rate = 5, pre = 60 }`:            `unknown option "pre": did you mean per?`,
-		`{ rate = 5, shared = 1 }`:          "option 'shared': a boolean expected, got 1",
-		`{ rate = 5, on_failure = "fail" }`: `option 'on_failure': "local", "closed" or "open" expected, got fail`,
-		`5`:                                 "table expected, got number",
+		`{}`:                                  "a rate of 0: more than 0",
+		`{ rate = 0 }`:                        "option 'rate': more than 0 and at most 1e9 expected, got 0",
+		`{ rate = "5" }`:                      "option 'rate': more than 0 and at most 1e9 expected, got 5",
+		`{ rate = 0/0 }`:                      "option 'rate': more than 0 and at most 1e9 expected, got ",
+		`{ rate = 5, per = 0 }`:               "option 'per': seconds, 0.001 to a year, expected, got 0",
+		`{ rate = 5, burst = 0 }`:             "option 'burst': an integer from 1 to 1e9 expected, got 0",
+		`{ rate = 5, cost = 6 }`:              "a cost of 6 is more than the burst of 5",
+		`{ rate = 5, key = "id" }`:            `option 'key': "ip", "route", "header:<name>", "cookie:<name>" or a function expected, got id`,
+		`{ rate = 5, key = "header:" }`:       `or a function expected, got header:`,
+		`{ rate = 5, key = "header:a b" }`:    `or a function expected, got header:a b`,
+		`{ rate = 5, key = "header:X-Key:" }`: `or a function expected, got header:X-Key:`,
+		`{ rate = 5, key = "cookie:a;b" }`:    `or a function expected, got cookie:a;b`,
+		`{ rate = 5, pre = 60 }`:              `unknown option "pre": did you mean per?`,
+		`{ rate = 5, shared = 1 }`:            "option 'shared': a boolean expected, got 1",
+		`{ rate = 5, on_failure = "fail" }`:   `option 'on_failure': "local", "closed" or "open" expected, got fail`,
+		`5`:                                   "table expected, got number",
 	} {
 		err := s.load("local api = rover.server {} api.x.limit(" + options + ") return api")
 		if err == nil || !strings.Contains(err.Error(), want) {
