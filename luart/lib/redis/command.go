@@ -29,7 +29,12 @@ var refused = map[string]string{
 	"AUTH": ofURL, "HELLO": ofURL, "SELECT": ofURL,
 	"CLIENT": ofAll, "QUIT": ofAll, "RESET": ofAll, "ASKING": ofAll, "READONLY": ofAll, "READWRITE": ofAll,
 	"MONITOR": ofAll, "SYNC": ofAll, "PSYNC": ofAll, "REPLCONF": ofAll,
-	"SHUTDOWN": ofOperators, "DEBUG": ofOperators, "FAILOVER": ofOperators, "REPLICAOF": ofOperators, "SLAVEOF": ofOperators,
+	// What Redis counts as administration.
+	"ACL": ofOperators, "BGREWRITEAOF": ofOperators, "BGSAVE": ofOperators, "CLUSTER": ofOperators, "CONFIG": ofOperators,
+	"DEBUG": ofOperators, "FAILOVER": ofOperators, "LASTSAVE": ofOperators, "LATENCY": ofOperators, "MODULE": ofOperators, "PFDEBUG": ofOperators,
+	"PFSELFTEST": ofOperators, "REPLICAOF": ofOperators, "RESTORE-ASKING": ofOperators, "ROLE": ofOperators, "SAVE": ofOperators, "SHUTDOWN": ofOperators,
+	"SLAVEOF": ofOperators, "SLOWLOG": ofOperators, "SWAPDB": ofOperators,
+	"MIGRATE": "it has the server connect to another one, which allow net does not judge",
 }
 
 const (

@@ -85,6 +85,7 @@ func TestCommands(t *testing.T) {
 		{`r:command("SSUBSCRIBE", "x")`, "error: chunk:1: rover.redis: SSUBSCRIBE cannot be used here: use r:subscribe or r:psubscribe"},
 		{`r:select(3)`, "error: chunk:1: rover.redis: SELECT cannot be used here: user, password and database stand in the URL, or in the options of rover.redis"},
 		{`r:client("KILL")`, "error: chunk:1: rover.redis: CLIENT cannot be used here: it changes the connection that all calls share"},
+		{`r:command("migrate", "127.0.0.1", 1, "k", 0, 100)`, "error: chunk:1: rover.redis: MIGRATE cannot be used here: it has the server connect to another one, which allow net does not judge"},
 		{`r:shutdown()`, "error: chunk:1: rover.redis: SHUTDOWN cannot be used here: it is for those who run the server"},
 		{`r:pipeline{ {"GET", "a"}, {"SUBSCRIBE", "a"} }`, "error: chunk:1: bad argument #1 to pipeline ([2]: SUBSCRIBE cannot be used here: use r:subscribe or r:psubscribe)"},
 		{`r:pipeline{ {"BLPOP", "a", 0} }`, "error: chunk:1: bad argument #1 to pipeline ([1]: BLPOP waits at the server: it cannot be among others)"},
@@ -319,4 +320,16 @@ func TestForbiddenByAnother(t *testing.T) {
 	}
 	v = newVM(t, all[0], ", { timeout = 60 }", all...)
 	v.expect(t, `for i = 1, 30 do assert(r:set("k" .. i, i)) end return r:get("k7"), #r:pipeline{ {"GET", "k1"}, {"GET", "k2"}, {"GET", "k3"} }`, "7 | 3")
+}
+
+// No command that the server counts as administration can be had.
+func TestNoAdministration(t *testing.T) {
+	v, server := onServer(t)
+	for name := range strings.FieldsSeq(strings.Trim(server.Ask("ACL", "CAT", "admin"), "[]")) {
+		name, _, _ = strings.Cut(name, "|")
+		got, err := v.Eval(t.Context(), v.begin+`return r:command("`+name+`")`)
+		if err != nil || !strings.Contains(got, "cannot be used here") {
+			t.Errorf("%s: %s %v", name, got, err)
+		}
+	}
 }
