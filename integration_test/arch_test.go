@@ -110,7 +110,7 @@ luart/persist: luart/giveup
 luart/policy (lua): luart/luaval
 luart/profile (lua more): luart/chunk luart/glua
 luart/proxy (lua): luart/luaval luart/urltext
-luart/redis (more): luart/topics
+luart/redis (more): luart/spelling luart/topics
 luart/reference:
 luart/reqbody: luart/clock
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html

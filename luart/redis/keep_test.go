@@ -2,6 +2,7 @@ package redis
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/redis/rueidis"
@@ -42,4 +43,25 @@ func TestConnectedWhileItComesAndGoes(t *testing.T) {
 	}
 	close(stop)
 	<-flips
+}
+
+// A parameter that nothing asks for is an error, and the message has no password.
+func TestURLParameters(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                               "",
+		"?addr=127.0.0.1:2&master_set=m": "",
+		"?db=1&protocol=2&client_name=x": "",
+		"?master_sett=m":                 `unknown parameter "master_sett" in the URL: did you mean master_set?`,
+		"?foo=bar":                       `unknown parameter "foo" in the URL: there are addr, `,
+		"?addr=127.0.0.1:2;master_set=m": "the query of the URL: ",
+		"?dial_timeout=1s":               `unknown parameter "dial_timeout" in the URL`,
+	} {
+		c, err := New(Options{URL: "redis://u:s3cret@127.0.0.1:1" + query, Lazy: true})
+		if err == nil {
+			c.Close()
+		}
+		if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret")) {
+			t.Errorf("%s: %v, want %q", query, err, want)
+		}
+	}
 }

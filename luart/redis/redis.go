@@ -9,7 +9,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/spelling"
 	"github.com/caddy-rover/rover/luart/topics"
 )
 
@@ -119,6 +122,9 @@ func New(o Options) (*Client, error) {
 		o.Logger = zap.NewNop()
 	}
 	option, err := rueidis.ParseURL(o.URL)
+	if err == nil {
+		err = checkParameters(o.URL)
+	}
 	if err != nil {
 		return nil, errors.New(hideSecrets(err.Error(), o.URL))
 	}
@@ -154,6 +160,29 @@ func New(o Options) (*Client, error) {
 		c.start()
 	}
 	return c, nil
+}
+
+// parameters are those that a URL may have.
+var parameters = []string{"addr", "client_cache", "client_name", "db", "master_set", "max_retries", "protocol", "skip_verify"}
+
+// checkParameters returns an error for a parameter of a URL that nothing would ask for: what was
+// meant by it would be lost.
+func checkParameters(text string) error {
+	u, err := url.Parse(text)
+	if err != nil {
+		return err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return fmt.Errorf("the query of the URL: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(parameters, name) {
+			hint := spelling.DidYouMean(spelling.Nearest(name, parameters))
+			return fmt.Errorf("unknown parameter %q in the URL: %s", name, cmp.Or(hint, "there are "+strings.Join(parameters, ", ")))
+		}
+	}
+	return nil
 }
 
 // hideSecrets takes a URL, which may have a password, out of a message.
