@@ -144,6 +144,7 @@ func (h *Hold) giveBack() {
 	h.l.wanted = wanted
 	if h.l.leaving--; h.l.leaving == 0 {
 		close(h.l.left)
+		h.l.left = nil
 	}
 	set.mu.Unlock()
 	select {

@@ -50,7 +50,7 @@ type lock struct {
 	// Guarded by set.mu:
 	uses    int
 	leaving int           // places that are being given back
-	left    chan struct{} // closed when none is any more
+	left    chan struct{} // closed when none is any more; nil: none is
 	row     int           // how often it was had here since somebody else may have had it
 	wanted  bool          // others want it
 }
@@ -182,13 +182,11 @@ func (l *lock) ask(ctx context.Context, places int, ttl time.Duration, once bool
 	}
 }
 
-// awaitTurn waits until what is given back is, and lets others try where it is their turn.
+// awaitTurn waits until what is given back is, and lets others try where it is their turn. It reports
+// false when ctx ends.
 func (l *lock) awaitTurn(ctx context.Context, once bool) bool {
 	l.set.mu.Lock()
-	left, yield := l.left, l.wanted && l.row >= maxRow && !once
-	if l.leaving == 0 {
-		left = nil
-	}
+	left := l.left
 	l.set.mu.Unlock()
 	if left != nil {
 		select {
@@ -196,23 +194,21 @@ func (l *lock) awaitTurn(ctx context.Context, once bool) bool {
 		case <-ctx.Done():
 			return false
 		}
-		l.set.mu.Lock()
-		yield = l.wanted && l.row >= maxRow && !once
-		l.set.mu.Unlock()
 	}
+	l.set.mu.Lock()
+	yield := l.wanted && l.row >= maxRow && !once
 	if yield {
-		select {
-		case <-l.free: // of what was given back before
-		default:
-		}
-		if !l.pause(ctx, 3*maxPause/2) {
-			return false
-		}
-		l.set.mu.Lock()
 		l.row = 0
-		l.set.mu.Unlock()
 	}
-	return true
+	l.set.mu.Unlock()
+	if !yield {
+		return true
+	}
+	select {
+	case <-l.free: // of what was given back before
+	default:
+	}
+	return l.pause(ctx, 3*maxPause/2) // the longest pause of the others
 }
 
 // pause waits for a while, or until a place was given back here. It reports false when ctx ends.

@@ -56,8 +56,8 @@ type pendingKey struct {
 	unknown  bool
 }
 
-// maxHeard bounds what is kept of messages until somebody uses the cache.
-const maxHeard = 10_000
+// maxHeard bounds what is kept of messages until somebody uses the cache. With more all is dropped.
+const maxHeard = 2000
 
 // Kinds of messages.
 const (
