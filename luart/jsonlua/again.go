@@ -97,8 +97,10 @@ func (e *encoder) arrayAgain(dst []byte, t *lua.LTable, base int, behind []byte)
 		if at < last {
 			dst, err = e.part(dst, e.parts[at], v)
 		} else {
-			if last > base {
-				dst = append(dst, e.lead(base)...)
+			if last > base && i > 1 {
+				dst = append(dst, e.leadOfNew(base)...)
+			} else if i > 1 {
+				dst = append(dst, e.style.afterComma...)
 			}
 			dst, err = e.value(dst, v)
 		}
@@ -158,31 +160,31 @@ func (e *encoder) added(dst []byte, first int, t *lua.LTable, base, kept int) ([
 	for _, p := range e.parts[base:] {
 		known[p.key] = true
 	}
-	var lead []byte
-	colon := []byte{':'}
+	style, lead := e.style, []byte(nil) // lead is that of a member which is the first now
 	if len(known) > 0 {
-		p := e.parts[base]
 		lead = e.lead(base)
-		name := e.doc.text[p.from:p.at]
-		colon = name[bytes.LastIndexByte(name, '"')+1:]
+		style = e.styleOf(base)
 	}
 	var err *encodeError
 	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
+		text, isText := key.(lua.LString)
+		if isText && known[string(text)] {
+			continue
+		}
+		if len(dst) > first {
+			dst = style.comma(dst)
+		} else {
+			dst = append(dst, lead...)
+		}
 		switch k := key.(type) {
 		case lua.LString:
-			if known[string(k)] {
-				continue
-			}
-			if len(dst) > first {
-				dst = append(dst, ',')
-			}
-			dst = append(AppendString(append(dst, lead...), string(k)), colon...)
+			dst = style.colon(AppendString(dst, string(k)))
 			e.work += len(k) / 64
 			if dst, err = e.value(dst, v); err != nil {
 				return dst, err.in(luaval.PathOfKey(string(k)))
 			}
 		case lua.LNumber:
-			if dst, err = e.numberMember(dst, first, t, luaval.ExactString(k), v); err != nil {
+			if dst, err = e.numberMember(dst, t, luaval.ExactString(k), v, &style); err != nil {
 				return dst, err
 			}
 		default:
@@ -190,6 +192,27 @@ func (e *encoder) added(dst []byte, first int, t *lua.LTable, base, kept int) ([
 		}
 	}
 	return dst, nil
+}
+
+// styleOf is how a new member of an object is written, whose parts are those from base on: as its last
+// one.
+func (e *encoder) styleOf(base int) spacing {
+	p := e.parts[len(e.parts)-1]
+	name := e.doc.text[p.from:p.at]
+	colon := name[bytes.LastIndexByte(name, '"')+1:]
+	at := bytes.IndexByte(colon, ':')
+	return spacing{e.leadOfNew(base), colon[:at], colon[at+1:]}
+}
+
+// leadOfNew is the white space in front of a part that comes behind those from base on. That of the
+// first tells nothing of a comma, unless each has a line of its own.
+func (e *encoder) leadOfNew(base int) []byte {
+	last := len(e.parts) - 1
+	lead := e.lead(last)
+	if last == base && bytes.IndexByte(lead, '\n') < 0 {
+		return e.style.afterComma
+	}
+	return lead
 }
 
 // part appends p with the value v, which may have taken the place of another one.

@@ -216,6 +216,7 @@ func (d *decoder) array(depth int) (*lua.LTable, error) {
 		switch d.next() {
 		case ',':
 			d.pos++
+			d.doc.noteComma(d)
 		case ']':
 			d.pos++
 			t := d.L.CreateTable(len(d.items)-base, 0)
@@ -247,10 +248,12 @@ func (d *decoder) object(depth int) (*lua.LTable, error) {
 		if err != nil {
 			return nil, err
 		}
+		named := d.pos
 		if d.next() != ':' {
 			return nil, d.expected("':'")
 		}
 		d.pos++
+		d.doc.noteColon(d, named)
 		v, err := d.value(depth, "a value")
 		if err != nil {
 			return nil, err
@@ -259,6 +262,7 @@ func (d *decoder) object(depth int) (*lua.LTable, error) {
 		switch d.next() {
 		case ',':
 			d.pos++
+			d.doc.noteComma(d)
 		case '}':
 			d.pos++
 			t, err := d.table(d.members[base:])

@@ -1,6 +1,7 @@
 package jsonlua
 
 import (
+	"bytes"
 	"errors"
 	"math"
 
@@ -19,7 +20,10 @@ type Document struct {
 	Value lua.LValue // with both Options; null is rover.json.null
 
 	text     []byte
-	from, to int // of the value
+	from, to int     // of the value
+	style    spacing // how the text writes commas and colons
+	commas   bool    // the first comma within a line has been seen
+	colons   bool    // the first colon has been
 	byTable  map[*lua.LTable]*written
 	byPlace  map[uint32]*written
 }
@@ -47,6 +51,7 @@ func ReadDocument(L *lua.LState, text []byte) (*Document, error) {
 		return nil, err
 	}
 	doc.Value, doc.to = v, d.pos
+	doc.completeStyle()
 	if d.next(); d.pos < len(text) {
 		return nil, d.expected("end of input")
 	}
@@ -67,19 +72,55 @@ func (doc *Document) written(t *lua.LTable) *written {
 	return doc.byTable[t]
 }
 
+// noteComma is told of a comma, behind which the decoder stands. The first one on whose line the text
+// goes on says how the text spaces them.
+func (doc *Document) noteComma(d *decoder) {
+	if doc == nil || doc.commas {
+		return
+	}
+	from := d.pos
+	d.next()
+	if space := d.b[from:d.pos]; bytes.IndexByte(space, '\n') < 0 {
+		doc.style.afterComma, doc.commas = space, true
+	}
+}
+
+// noteColon is told of a name, behind which the decoder stands, and of the colon that follows.
+func (doc *Document) noteColon(d *decoder, from int) {
+	if doc == nil || doc.colons {
+		return
+	}
+	colon := d.pos - 1
+	d.next()
+	doc.colons = true
+	doc.style.beforeColon, doc.style.afterColon = d.b[from:colon], d.b[colon+1:d.pos]
+}
+
+// completeStyle is for a text that has no commas, but where lines end, or no colons: who spaces the
+// one spaces the other.
+func (doc *Document) completeStyle() {
+	s := &doc.style
+	if !doc.commas && len(s.afterColon) > 0 {
+		s.afterComma = []byte(" ")
+	}
+	if !doc.colons && len(s.afterComma) > 0 {
+		s.afterColon = []byte(" ")
+	}
+}
+
 // Append is the function Append for v, which is doc.Value or another value, with the tables of doc
 // in it or without. MaxBytes bounds what is longer than the text. Beside the rules of Append:
 //
 //   - A table that stands in doc is written from there, wherever it is now: a value that is the same
 //     (a number of the same value, a string of the same bytes) as it stands there, another one in its
-//     place, members that are nil no more, and new ones at the end, indented as the first.
+//     place, members that are nil no more, and new ones at the end.
 //   - What was an array stays one, also when it is empty now, and an object that had members stays an
 //     object, also with a value at [1].
 //   - Of members with the same name only the last one is written, the one that is in the table:
 //     readers disagree on which one counts, and might find what the script has not seen.
 func (doc *Document) Append(b luaval.Budget, dst []byte, v lua.LValue) ([]byte, error) {
 	start := len(dst)
-	e := encoder{budget: b, limit: start + len(doc.text) + MaxBytes, doc: doc}
+	e := encoder{budget: b, limit: start + len(doc.text) + MaxBytes, doc: doc, style: doc.style}
 	out := append(dst, doc.text[:doc.from]...)
 	if _, isTable := v.(*lua.LTable); !isTable && v == doc.Value {
 		return append(out, doc.text[doc.from:]...), nil

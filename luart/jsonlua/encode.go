@@ -38,6 +38,16 @@ type encoder struct {
 
 	doc   *Document // whose tables are written as they stand there; nil: none are
 	parts []part    // of those that are being encoded now
+	style spacing
+}
+
+// spacing is the white space of what is written anew. The zero value is none.
+type spacing struct{ afterComma, beforeColon, afterColon []byte }
+
+func (s *spacing) comma(dst []byte) []byte { return append(append(dst, ','), s.afterComma...) }
+
+func (s *spacing) colon(dst []byte) []byte {
+	return append(append(append(dst, s.beforeColon...), ':'), s.afterColon...)
 }
 
 // Append appends v as JSON to dst and returns the extended slice; after an error it returns dst
@@ -164,7 +174,7 @@ func (e *encoder) array(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 	dst = append(dst, '[')
 	for i := 1; i <= n; i++ {
 		if i > 1 {
-			dst = append(dst, ',')
+			dst = e.style.comma(dst)
 		}
 		var err *encodeError
 		if dst, err = e.value(dst, t.RawGetInt(i)); err != nil {
@@ -211,7 +221,10 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 			return dst, err
 		}
 		if v := t.RawGetInt(i); v != lua.LNil {
-			if dst, err = e.numberMember(dst, first, t, strconv.Itoa(i), v); err != nil {
+			if len(dst) > first {
+				dst = e.style.comma(dst)
+			}
+			if dst, err = e.numberMember(dst, t, strconv.Itoa(i), v, &e.style); err != nil {
 				return dst, err
 			}
 		}
@@ -226,15 +239,18 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 		switch k := key.(type) {
 		case lua.LString:
 			if len(dst) > first {
-				dst = append(dst, ',')
+				dst = e.style.comma(dst)
 			}
-			dst = append(AppendString(dst, string(k)), ':')
+			dst = e.style.colon(AppendString(dst, string(k)))
 			e.work += len(k) / 64
 			if dst, err = e.value(dst, v); err != nil {
 				return dst, err.in(luaval.PathOfKey(string(k)))
 			}
 		case lua.LNumber:
-			if dst, err = e.numberMember(dst, first, t, luaval.ExactString(k), v); err != nil {
+			if len(dst) > first {
+				dst = e.style.comma(dst)
+			}
+			if dst, err = e.numberMember(dst, t, luaval.ExactString(k), v, &e.style); err != nil {
 				return dst, err
 			}
 		case *lua.LNilType:
@@ -247,14 +263,11 @@ func (e *encoder) object(dst []byte, t *lua.LTable) ([]byte, *encodeError) {
 
 // numberMember appends a member of t whose key is a number with the given text. An object that
 // would have the text twice is an error: readers disagree on which one counts.
-func (e *encoder) numberMember(dst []byte, first int, t *lua.LTable, text string, v lua.LValue) ([]byte, *encodeError) {
+func (e *encoder) numberMember(dst []byte, t *lua.LTable, text string, v lua.LValue, style *spacing) ([]byte, *encodeError) {
 	if t.RawGetString(text) != lua.LNil {
 		return dst, encodeErrorf("cannot encode a table as JSON: it has both the number %s and the string %q as keys", text, text)
 	}
-	if len(dst) > first {
-		dst = append(dst, ',')
-	}
-	dst = append(append(append(dst, '"'), text...), '"', ':')
+	dst = style.colon(append(append(append(dst, '"'), text...), '"'))
 	dst, err := e.value(dst, v)
 	if err != nil {
 		return dst, err.in("[" + text + "]")
