@@ -92,9 +92,7 @@ func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
 	if !e.Deliberate && len(e.Message) > MaxMessageBytes {
 		e.Message = fmt.Sprintf("%s (%d bytes)", loglimit.Cut(e.Message, MaxMessageBytes), len(e.Message))
 	}
-	if strings.Contains(e.Message, "lua callstack overflow") {
-		e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
-	}
+	e.Message = strings.Replace(e.Message, "lua callstack overflow", "stack overflow", 1)
 	return e
 }
 

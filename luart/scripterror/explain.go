@@ -36,25 +36,25 @@ func Details(err error) string {
 }
 
 // Locate finds where the error is, and in what source, which About says from then on.
-func (err *Error) Locate(sources *chunk.Files) *chunk.Explanation {
-	if err.about != nil {
-		return err.about
+func (e *Error) Locate(sources *chunk.Files) *chunk.Explanation {
+	if e.about != nil {
+		return e.about
 	}
-	e := &chunk.Explanation{}
-	err.about = e
-	message := strings.TrimPrefix(err.Message, err.ended)
-	e.File, e.Line, message = sources.Position(message)
-	if inner, ok := strings.CutPrefix(message, `loading module "`); ok && e.File != nil {
+	at := &chunk.Explanation{}
+	e.about = at
+	message := strings.TrimPrefix(e.Message, e.ended)
+	at.File, at.Line, message = sources.Position(message)
+	if inner, ok := strings.CutPrefix(message, `loading module "`); ok && at.File != nil {
 		if _, inner, ok = strings.Cut(inner, `": `); ok {
 			if file, line, _ := sources.Position(inner); file != nil {
-				e.File, e.Line = file, line
+				at.File, at.Line = file, line
 				if b := file.Broken; b != nil && b.Line == line {
-					e.Column, e.Hint = b.Column, file.SyntaxHint(b)
+					at.Column, at.Hint = b.Column, file.SyntaxHint(b)
 				}
 			}
 		}
 	}
-	lines := strings.Split(err.Traceback, "\n")
+	lines := strings.Split(e.Traceback, "\n")
 	for _, text := range lines[1:] { // the first is a heading
 		f := chunk.Frame{Text: strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")}
 		if f.Text == "(tailcall): ?" {
@@ -63,11 +63,11 @@ func (err *Error) Locate(sources *chunk.Files) *chunk.Explanation {
 		file, line, _ := sources.Position(strings.TrimSpace(text))
 		if file != nil {
 			f.Source = strings.TrimSpace(file.LineAt(line))
-			if e.File == nil {
-				e.File, e.Line = file, line
+			if at.File == nil {
+				at.File, at.Line = file, line
 			}
 		}
-		e.Frames = append(e.Frames, f)
+		at.Frames = append(at.Frames, f)
 	}
-	return e
+	return at
 }
