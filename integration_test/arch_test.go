@@ -49,8 +49,8 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/debugpage luart/done luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
 	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/memory
 	luart/mirror luart/module luart/outbound luart/policy luart/profile luart/proxy luart/reqbody
-	luart/response luart/route luart/schema luart/scripterror luart/state luart/stdlib luart/store
-	luart/trace luart/urltext
+	luart/request luart/response luart/route luart/schema luart/scripterror luart/state
+	luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
@@ -113,6 +113,7 @@ luart/proxy (lua): luart/luaval luart/urltext
 luart/redis (more): luart/spelling luart/topics
 luart/reference:
 luart/reqbody: luart/clock
+luart/request (lua more): luart/cookie luart/luaval luart/route luart/urltext
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
 	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:

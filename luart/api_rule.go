@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/limit"
+	"github.com/caddy-rover/rover/luart/request"
 )
 
 // maxRules bounds the limits of a script, of both kinds together.
@@ -64,15 +65,14 @@ func requestKey(what lua.LValue) func(x *Exchange) string {
 	case kind == "header" && httpguts.ValidHeaderFieldName(name):
 		name = http.CanonicalHeaderKey(name)
 		return func(x *Exchange) string {
-			values := headerValues(x.r, name)
-			if len(values) == 0 || len(values) > 1 && single[name] {
-				return addressKey(x)
+			if value, ok := request.OneHeader(x.r, name); ok {
+				return "header:" + value
 			}
-			return "header:" + values[0]
+			return addressKey(x)
 		}
 	case kind == "cookie" && name != "" && !strings.ContainsAny(name, "=;, \t\r\n"):
 		return func(x *Exchange) string {
-			if value, ok := firstCookie(x.r, name); ok {
+			if value, ok := request.FirstCookie(x.r, name); ok {
 				return "cookie:" + value
 			}
 			return addressKey(x)

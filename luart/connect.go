@@ -15,19 +15,3 @@ func FrameConnect(r *http.Request) {
 		r.TransferEncoding = []string{"chunked"}
 	}
 }
-
-// methodName is the request's method as scripts see it.
-func methodName(r *http.Request) string {
-	if route.IsExtendedConnect(r) {
-		return http.MethodGet
-	}
-	return r.Method
-}
-
-// protoName is the request's protocol as scripts see it, such as HTTP/1.1.
-func protoName(r *http.Request) string {
-	if r.ProtoMajor == 3 {
-		return "HTTP/3.0"
-	}
-	return r.Proto
-}

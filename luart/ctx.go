@@ -1,21 +1,18 @@
 package luart
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/request"
 )
 
 // checkCtx returns argument 1 as ctx.
@@ -49,7 +46,7 @@ func ctxField(L *lua.LState) int {
 	v := lua.LNil
 	switch name {
 	case "method":
-		v = lua.LString(methodName(r))
+		v = lua.LString(request.Method(r))
 	case "path":
 		v = lua.LString(r.URL.Path)
 	case "raw_path":
@@ -57,11 +54,11 @@ func ctxField(L *lua.LState) int {
 	case "host":
 		v = lua.LString(r.Host)
 	case "scheme":
-		v = lua.LString(x.scheme())
+		v = lua.LString(request.Scheme(r))
 	case "protocol":
 		v = lua.LString(x.protocol())
 	case "proto":
-		v = lua.LString(protoName(r))
+		v = lua.LString(request.Proto(r))
 	case "uri":
 		v = lua.LString(r.URL.RequestURI())
 	case "remote_addr", "client_ip":
@@ -74,7 +71,7 @@ func ctxField(L *lua.LState) int {
 		v = addressValue(host)
 	case "tls":
 		if r.TLS != nil {
-			v = tlsTable(L, r.TLS)
+			v = request.TLS(L, r.TLS)
 		}
 	}
 	L.Push(v)
@@ -89,41 +86,25 @@ func addressValue(ip string) lua.LValue {
 	return lua.LString(ip)
 }
 
-func tlsTable(L *lua.LState, s *tls.ConnectionState) lua.LValue {
-	t := L.CreateTable(0, 5)
-	t.RawSetString("version", lua.LString(tls.VersionName(s.Version)))
-	t.RawSetString("cipher", lua.LString(tls.CipherSuiteName(s.CipherSuite)))
-	t.RawSetString("sni", lua.LString(s.ServerName))
-	t.RawSetString("alpn", lua.LString(s.NegotiatedProtocol))
-	if len(s.PeerCertificates) > 0 {
-		t.RawSetString("client", certTable(L, s.PeerCertificates[0]))
-	}
-	return t
+// protocol is what the client speaks.
+func (x *Exchange) protocol() string {
+	return request.Protocol(x.r, func() bool { return x.peer().trusted })
 }
 
-// certTable describes a client's certificate; fingerprint is SHA-256 in hex.
-func certTable(L *lua.LState, c *x509.Certificate) lua.LValue {
-	t := L.CreateTable(0, 5)
-	t.RawSetString("subject", lua.LString(c.Subject.String()))
-	t.RawSetString("issuer", lua.LString(c.Issuer.String()))
-	t.RawSetString("serial", lua.LString(c.SerialNumber.String()))
-	sum := sha256.Sum256(c.Raw)
-	t.RawSetString("fingerprint", lua.LString(hex.EncodeToString(sum[:])))
-	san := L.CreateTable(4, 0)
-	for _, name := range c.DNSNames {
-		san.Append(lua.LString(name))
+// requestID returns the request's id, the same each time.
+func (x *Exchange) requestID() string {
+	if x.id == "" {
+		x.id = request.ID(x.r)
 	}
-	for _, mail := range c.EmailAddresses {
-		san.Append(lua.LString(mail))
+	return x.id
+}
+
+// reads is a method of ctx that reads of the request what read does.
+func reads(read func(L *lua.LState, r *http.Request) lua.LValue) lua.LGFunction {
+	return func(L *lua.LState) int {
+		L.Push(read(L, checkCtx(L).r))
+		return 1
 	}
-	for _, ip := range c.IPAddresses {
-		san.Append(lua.LString(ip.String()))
-	}
-	for _, u := range c.URIs {
-		san.Append(lua.LString(u.String()))
-	}
-	t.RawSetString("san", san)
-	return t
 }
 
 // ctxMethods are the methods of ctx. Methods that change the request are in
@@ -132,9 +113,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
 		"next":    unlessAsked("next", unlessPicked("next", vm.next)),
 		"proxy":   unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
-		"header":  ctxHeader,
-		"headers": ctxHeaders,
-		"query":   ctxQuery,
+		"header":  reads(request.Header),
+		"headers": reads(request.Headers),
+		"query":   reads(request.Query),
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
 			t := L.CreateTable(0, len(x.match.Params))
@@ -156,8 +137,8 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 			L.Push(lua.LNil)
 			return 1
 		},
-		"cookie":  ctxCookie,
-		"cookies": ctxCookies,
+		"cookie":  reads(request.Cookie),
+		"cookies": reads(request.Cookies),
 		"request_id": func(L *lua.LState) int {
 			L.Push(lua.LString(checkCtx(L).requestID()))
 			return 1
@@ -297,23 +278,6 @@ func (x *Exchange) logField(key string, value any) {
 			x.host.LogField(x.r, loglimit.TruncatedField, true)
 		}
 	}
-}
-
-// requestID returns the request's id: the client's X-Request-Id if it has one and that is
-// sane, else a new one. From then on the request carries it, also to the upstream.
-func (x *Exchange) requestID() string {
-	const header = "X-Request-Id"
-	if x.id == "" {
-		sent := x.r.Header[header]
-		if len(sent) > 0 {
-			x.id = sent[0]
-		}
-		if len(sent) != 1 || len(x.id) == 0 || len(x.id) > 128 || strings.ContainsFunc(x.id, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			x.id = uuid.NewString()
-			x.r.Header[header] = []string{x.id}
-		}
-	}
-	return x.id
 }
 
 // openLog makes rover.log: debug, info, warn and error (message[, fields]).

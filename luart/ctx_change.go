@@ -2,7 +2,6 @@ package luart
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -149,12 +148,6 @@ func unlessAsked(name string, method lua.LGFunction) lua.LGFunction {
 func chain(L *lua.LState) int {
 	L.SetTop(1)
 	return 1
-}
-
-// setURL makes u the request's, as Caddy's rewrite does.
-func (x *Exchange) setURL(u *url.URL) {
-	x.r.URL = u
-	x.r.RequestURI = u.RequestURI()
 }
 
 // addressScheme returns "http" or "https", "" for an address that leaves it to the server.

@@ -1,4 +1,4 @@
-package luart
+package request
 
 import (
 	"fmt"
@@ -25,14 +25,22 @@ func checkSingle(L *lua.LState, name string, values []string) {
 	}
 }
 
-// ctxHeader is ctx:header(name): the first value of that name, in any case, or nil.
-func ctxHeader(L *lua.LState) int {
-	x := checkCtx(L)
+// Header is ctx:header(name): the first value of that name, in any case, or nil.
+func Header(L *lua.LState, r *http.Request) lua.LValue {
 	name := http.CanonicalHeaderKey(luaval.CheckString(L, 2))
-	values := headerValues(x.r, name)
+	values := headerValues(r, name)
 	checkSingle(L, name, values)
-	L.Push(luaval.FirstValue(values))
-	return 1
+	return luaval.FirstValue(values)
+}
+
+// OneHeader returns the value that Header gives for a name in its canonical form; false where there
+// is none, or there are several and may not be.
+func OneHeader(r *http.Request, name string) (value string, ok bool) {
+	values := headerValues(r, name)
+	if len(values) == 0 || len(values) > 1 && single[name] {
+		return "", false
+	}
+	return values[0], true
 }
 
 // headerValues are those of a header of a request, whose name is in its canonical form.
@@ -46,23 +54,21 @@ func headerValues(r *http.Request, name string) []string {
 	return r.Header[name]
 }
 
-// ctxHeaders is ctx:headers().
-func ctxHeaders(L *lua.LState) int {
-	x := checkCtx(L)
-	h := x.r.Header
+// Headers is ctx:headers().
+func Headers(L *lua.LState, r *http.Request) lua.LValue {
+	h := r.Header
 	for name := range single {
 		checkSingle(L, name, h[name])
 	}
-	if _, ok := h["Host"]; !ok && x.r.Host != "" {
+	if _, ok := h["Host"]; !ok && r.Host != "" {
 		h = maps.Clone(h)
-		h["Host"] = []string{x.r.Host}
+		h["Host"] = []string{r.Host}
 	}
 	if cookies := h["Cookie"]; len(cookies) > 1 {
 		h = maps.Clone(h)
 		h["Cookie"] = oneCookieHeader(cookies)
 	}
-	L.Push(luaval.HeaderTable(L, h))
-	return 1
+	return luaval.HeaderTable(L, h)
 }
 
 // oneCookieHeader returns several Cookie headers as one, which says the same, as net/http

@@ -1,7 +1,8 @@
-package luart
+package request
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
@@ -10,31 +11,29 @@ import (
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
-// ctxQuery is ctx:query(). It raises a 400 for a query that cannot be read, or that servers
+// Query is ctx:query(). It raises a 400 for a query that cannot be read, or that servers
 // read in different ways.
-func ctxQuery(L *lua.LState) int {
-	query := checkQuery(L, checkCtx(L))
+func Query(L *lua.LState, r *http.Request) lua.LValue {
+	query := checkQuery(L, r)
 	values, err := urltext.ParsePairs(query)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
-	L.Push(luaval.ValuesTable(L, values))
-	return 1
+	return luaval.ValuesTable(L, values)
 }
 
 // checkQuery returns the query as it is, or raises a 400 where nobody can say where it ends.
-func checkQuery(L *lua.LState, x *Exchange) string {
-	query := x.r.URL.RawQuery
+func checkQuery(L *lua.LState, r *http.Request) string {
+	query := r.URL.RawQuery
 	if err := urltext.CheckQueryText(query); err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
 	return query
 }
 
-// ctxSetQuery is ctx:set_query(key, value): value nil removes the key; a list sets several.
+// SetQuery returns the URL of r with the query that ctx:set_query(key, value) says: value nil removes the key; a list sets several.
 // The values stand where the key's first pair was, or at the end; no other byte changes.
-func ctxSetQuery(L *lua.LState) int {
-	x := checkCtx(L)
+func SetQuery(L *lua.LState, r *http.Request) *url.URL {
 	key := luaval.CheckString(L, 2)
 	var values []string
 	size := 0
@@ -54,8 +53,7 @@ func ctxSetQuery(L *lua.LState) int {
 	default:
 		values = []string{luaval.CheckText(L, 3)}
 	}
-	u := *x.r.URL
-	u.RawQuery = urltext.SetPairs(checkQuery(L, x), key, values)
-	x.setURL(&u)
-	return chain(L)
+	u := *r.URL
+	u.RawQuery = urltext.SetPairs(checkQuery(L, r), key, values)
+	return &u
 }
