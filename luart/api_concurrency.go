@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"fmt"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,11 +14,10 @@ import (
 // concurrencyRule is api.reports.concurrency{…}: how many requests may be under way at once, here
 // and below. It is asked in Go, before any Lua runs.
 type concurrencyRule struct {
-	name   string // the pattern, or what the script says
-	where  string
-	gate   *limit.Gate // the VM's of that name: versions of the script count together
-	bounds limit.Bounds
-	key    func(x *Exchange) string
+	name  string // the pattern, or what the script says
+	where string
+	at    *limit.GateRule // of the VM's gate of that name: versions of the script count together
+	key   func(x *Exchange) string
 }
 
 // concurrencyOptions are those of node.concurrency.
@@ -33,7 +33,7 @@ const (
 // addConcurrency is node.concurrency{…}.
 func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 	rule := &concurrencyRule{where: luaval.CallerLine(L), key: routeKey}
-	rule.bounds.Queue = defaultPlaceQueue
+	bounds := limit.Bounds{Queue: defaultPlaceQueue}
 	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
 	integer := func(name string, v lua.LValue, most int, want string) int {
 		f, _ := v.(lua.LNumber)
@@ -46,15 +46,15 @@ func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 	concurrencyOptions.Each(L, luaval.CheckTable(L, 2), 2, func(name string, v lua.LValue) {
 		switch name {
 		case "max":
-			rule.bounds.Max = integer(name, v, maxPlaces, "an integer from 1 to 100000")
+			bounds.Max = integer(name, v, maxPlaces, "an integer from 1 to 100000")
 		case "queue":
-			rule.bounds.Queue = integer(name, v, limit.MaxWaiting, "an integer from 1 to 10000")
+			bounds.Queue = integer(name, v, limit.MaxWaiting, "an integer from 1 to 10000")
 		case "wait":
 			f, ok := v.(lua.LNumber)
 			if !ok || !(f >= 0 && float64(f) <= maxPlaceWait.Seconds()) {
 				fail(name, v, "seconds, 0 to 3600,")
 			}
-			rule.bounds.Wait = time.Duration(float64(f) * float64(time.Second))
+			bounds.Wait = time.Duration(float64(f) * float64(time.Second))
 		case "key":
 			if rule.key = requestKey(v); rule.key == nil {
 				fail(name, v, keyNames)
@@ -65,10 +65,12 @@ func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 			}
 		}
 	})
-	if rule.bounds.Max == 0 {
+	if bounds.Max == 0 {
 		luaval.ArgError(L, 2, "how many at once? max is not given")
 	}
 	rule.name = g.ruleNameAt(L, n, "concurrency", rule.name)
-	rule.gate = g.vm.gates.of(g.vm, rule.name)
+	id := fmt.Sprint(g.name, " ", n.Path(), " ", len(n.Rules)) // the same in the next version
+	rule.at = g.vm.gates.of(g.vm, rule.name).Rule(id, bounds)
+	g.onRetire = append(g.onRetire, func() { rule.at.End(g.livesOn()) })
 	n.Rules = append(n.Rules, api.Rule{Kind: "concurrency", Name: rule.name, Where: rule.where, Rule: rule})
 }

@@ -103,6 +103,19 @@ func (g *Generation) retireHeld() {
 	context.AfterFunc(g.ctx, func() { grace.Stop() }) // the VM ends before that
 }
 
+// livesOn reports whether there is another version of the script. Only the holder may call it.
+func (g *Generation) livesOn() bool {
+	if g.vm.closing {
+		return false
+	}
+	for other := range g.vm.live {
+		if other != g && other.name == g.name {
+			return true
+		}
+	}
+	return false
+}
+
 func (g *Generation) timersInOrder() []*timer {
 	return slices.SortedFunc(maps.Keys(g.timers), func(a, b *timer) int {
 		return int(g.timers[a]) - int(g.timers[b])

@@ -67,11 +67,11 @@ func (x *Exchange) TakePlaces(outer *Places) (*Places, error) {
 	}
 	all := outer
 	for _, w := range wants {
-		if all.has(w.rule.gate, w.key) {
+		if all.has(w.rule.at.Gate(), w.key) {
 			continue
 		}
 		began := time.Now()
-		place, err := w.rule.gate.Enter(x.r.Context(), w.key, w.rule.bounds)
+		place, err := w.rule.at.Enter(x.r.Context(), w.key)
 		if x.trace != nil {
 			x.traceEnter(w.rule, began, err)
 		}

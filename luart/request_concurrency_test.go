@@ -117,6 +117,52 @@ func TestConcurrencySurvivesReload(t *testing.T) {
 	}
 }
 
+// With a new version of the script its bounds hold for those who wait, too.
+func TestConcurrencyOfNewVersion(t *testing.T) {
+	const rule = `api.ip.concurrency { max = 1, key = "ip", wait = 60 }`
+	for _, c := range []struct{ name, rule string }{
+		{"wider", `api.ip.concurrency { max = 2, key = "ip" }`},
+		{"with another one before it", `api.ip.limit { rate = 1 } api.ip.concurrency { max = 2, key = "ip" }`},
+		{"none", ``},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newServer(t, crowded)
+			leave, err := s.takePlaces(t, "/ip")
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := make(chan error)
+			go func() {
+				leave, err := s.takePlaces(t, "/ip")
+				next <- err
+				leave()
+			}()
+			gate := s.vm.Concurrency()["/ip"]
+			for gate.Stats().Waiting == 0 {
+				runtime.Gosched()
+			}
+			old := s.gen
+			if err := s.load("local broken ="); err == nil {
+				t.Error("a script that is none has loaded")
+			}
+			if err := s.load(strings.Replace(crowded, rule, rule+" error()", 1)); err == nil {
+				t.Error("a script that fails has loaded")
+			}
+			if n := gate.Stats().Waiting; n != 1 {
+				t.Errorf("%d wait after a version that does not load", n)
+			}
+			if err := s.load(strings.Replace(crowded, rule, c.rule, 1)); err != nil {
+				t.Fatal(err)
+			}
+			old.Retire()
+			if err := <-next; err != nil {
+				t.Error(err)
+			}
+			leave()
+		})
+	}
+}
+
 // The end of the VM ends what waits.
 func TestConcurrencyEnds(t *testing.T) {
 	s := newServer(t, crowded)

@@ -19,6 +19,7 @@ type Gate struct {
 
 	mu    sync.Mutex
 	keys  map[string]*gateKey
+	rules []*GateRule   // that hold, the newest last
 	stay  time.Duration // how long one stays inside, smoothed
 	stats GateStats
 }
@@ -31,7 +32,7 @@ type gateKey struct {
 }
 
 type gateWaiter struct {
-	max   int           // as many may be inside, itself included
+	rule  *GateRule
 	at    *list.Element // in the queue
 	ready chan struct{} // closed when it is inside
 }
@@ -42,8 +43,7 @@ type GateStats struct {
 	Entered, Refused, Given uint64 // Given up: the context ended
 }
 
-// Bounds are what holds for one that wants to enter. Others may have other ones: those of an
-// older version of a rule.
+// Bounds are what a GateRule says.
 type Bounds struct {
 	Max   int           // may be inside, for the key
 	Wait  time.Duration // for a place; 0: not at all
@@ -86,24 +86,26 @@ type Place struct {
 func (p *Place) Is(g *Gate, key string) bool { return p.gate == g && p.key == key }
 
 // Enter takes a place, which must be left. The error is a *FullError, or that of ctx.
-func (g *Gate) Enter(ctx context.Context, key string, b Bounds) (*Place, error) {
-	w, err := g.ask(key, b)
+func (r *GateRule) Enter(ctx context.Context, key string) (*Place, error) {
+	g := r.gate
+	w, wait, err := g.ask(key, r)
 	if err != nil {
 		return nil, err
 	}
 	if w != nil {
-		g.await(ctx, w, b.Wait)
-		if err := g.settle(ctx, key, w, b); err != nil {
+		g.await(ctx, w, wait)
+		if err := g.settle(ctx, key, w); err != nil {
 			return nil, err
 		}
 	}
 	return &Place{g, key, g.clock.Now()}, nil
 }
 
-// ask takes a place that is free, or one in the queue, which it returns.
-func (g *Gate) ask(key string, b Bounds) (*gateWaiter, error) {
+// ask takes a place that is free, or one in the queue, which it returns with how long to wait there.
+func (g *Gate) ask(key string, r *GateRule) (*gateWaiter, time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	b := r.now()
 	k := g.keys[key]
 	if k == nil {
 		k = &gateKey{}
@@ -113,15 +115,15 @@ func (g *Gate) ask(key string, b Bounds) (*gateWaiter, error) {
 		k.inside++
 		g.stats.Inside++
 		g.stats.Entered++
-		return nil, nil
+		return nil, 0, nil
 	}
 	if b.Wait <= 0 || k.queue.Len() >= b.Queue || g.stats.Waiting >= MaxWaiting {
-		return nil, g.refuse(k, b)
+		return nil, 0, g.refuse(k, b)
 	}
-	w := &gateWaiter{max: b.Max, ready: make(chan struct{})}
+	w := &gateWaiter{rule: r, ready: make(chan struct{})}
 	w.at = k.queue.PushBack(w)
 	g.stats.Waiting++
-	return w, nil
+	return w, b.Wait, nil
 }
 
 // refuse counts one for whom there is no place. mu is held.
@@ -171,7 +173,7 @@ func (g *Gate) await(ctx context.Context, w *gateWaiter, d time.Duration) {
 
 // settle says how the wait of w has ended: nil: it is inside. It is inside, too, where the place
 // came as it gave up; a client that has left gives it to the next.
-func (g *Gate) settle(ctx context.Context, key string, w *gateWaiter, b Bounds) error {
+func (g *Gate) settle(ctx context.Context, key string, w *gateWaiter) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	k := g.keys[key]
@@ -193,12 +195,12 @@ func (g *Gate) settle(ctx context.Context, key string, w *gateWaiter, b Bounds) 
 		g.stats.Given++
 		return ctx.Err()
 	}
-	return g.refuse(k, b)
+	return g.refuse(k, w.rule.now())
 }
 
 // next lets in who has waited longest, while there are places. mu is held.
 func (g *Gate) next(key string, k *gateKey) {
-	for k.queue.Len() > 0 && k.inside < k.queue.Front().Value.(*gateWaiter).max {
+	for k.queue.Len() > 0 && k.inside < k.queue.Front().Value.(*gateWaiter).rule.now().Max {
 		w := k.queue.Remove(k.queue.Front()).(*gateWaiter)
 		g.stats.Waiting--
 		k.inside++

@@ -27,7 +27,7 @@ func awaitWaiting(g *limit.Gate, n int) {
 
 func enter(t *testing.T, g *limit.Gate, key string, b limit.Bounds) *limit.Place {
 	t.Helper()
-	p, err := g.Enter(t.Context(), key, b)
+	p, err := g.Rule("", b).Enter(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestGateIsFair(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range b.Queue {
 		wg.Go(func() {
-			p, err := g.Enter(context.Background(), "a", b)
+			p, err := g.Rule("", b).Enter(context.Background(), "a")
 			if err != nil {
 				t.Error(err)
 				return
@@ -62,7 +62,7 @@ func TestGateIsFair(t *testing.T) {
 		awaitWaiting(g, i+1)
 	}
 	var full *limit.FullError
-	if _, err := g.Enter(t.Context(), "a", b); !errors.As(err, &full) || full.Retry < time.Second || full.Retry > time.Minute {
+	if _, err := g.Rule("", b).Enter(t.Context(), "a"); !errors.As(err, &full) || full.Retry < time.Second || full.Retry > time.Minute {
 		t.Errorf("the queue is full: %v", err)
 	}
 	enter(t, g, "b", b).Leave() // another key
@@ -86,11 +86,11 @@ func TestGateWaits(t *testing.T) {
 	c.Begin(1)
 	defer c.End()
 	p := enter(t, g, "", patient)
-	if _, err := g.Enter(t.Context(), "", limit.Bounds{Max: 1, Queue: 1}); err == nil {
+	if _, err := g.Rule("", limit.Bounds{Max: 1, Queue: 1}).Enter(t.Context(), ""); err == nil {
 		t.Error("there were two inside")
 	}
 	began := c.Now()
-	if _, err := g.Enter(t.Context(), "", limit.Bounds{Max: 1, Queue: 1, Wait: 3 * time.Second}); err == nil {
+	if _, err := g.Rule("", limit.Bounds{Max: 1, Queue: 1, Wait: 3 * time.Second}).Enter(t.Context(), ""); err == nil {
 		t.Error("there were two inside")
 	}
 	if d := c.Since(began); d != 3*time.Second {
@@ -107,10 +107,10 @@ func TestGateGivenUp(t *testing.T) {
 	p := enter(t, g, "", patient)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
-	go func() { _, err := g.Enter(ctx, "", patient); gone <- err }()
+	go func() { _, err := g.Rule("", patient).Enter(ctx, ""); gone <- err }()
 	awaitWaiting(g, 1)
 	stays := make(chan *limit.Place)
-	go func() { p, _ := g.Enter(context.Background(), "", patient); stays <- p }()
+	go func() { p, _ := g.Rule("", patient).Enter(context.Background(), ""); stays <- p }()
 	awaitWaiting(g, 2)
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
@@ -122,19 +122,19 @@ func TestGateGivenUp(t *testing.T) {
 	wantStats(t, g, "0 0 2 0 1")
 }
 
-// With a reload the bounds change: each one's own hold, and one that waited by narrower ones does not
-// hold up others behind it for longer than it waits.
+// Of two rules that hold each one's own counts, and one that waits by the narrower does not hold up
+// others behind it for longer than it waits.
 func TestGateOtherBounds(t *testing.T) {
 	g := limit.NewGate(nil, nil)
 	p := enter(t, g, "", patient)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
-	go func() { _, err := g.Enter(ctx, "", patient); gone <- err }()
+	go func() { _, err := g.Rule("", patient).Enter(ctx, ""); gone <- err }()
 	awaitWaiting(g, 1)
 	wider := patient
 	wider.Max = 2
 	second := make(chan *limit.Place)
-	go func() { p, _ := g.Enter(context.Background(), "", wider); second <- p }()
+	go func() { p, _ := g.Rule("", wider).Enter(context.Background(), ""); second <- p }()
 	awaitWaiting(g, 2)
 	cancel()
 	<-gone
@@ -143,13 +143,81 @@ func TestGateOtherBounds(t *testing.T) {
 	wantStats(t, g, "0 0 2 0 1")
 }
 
+// When a rule ends, its successor's bounds count at once for those who wait by it, and for those who
+// come by it still. Nobody is put out.
+func TestGateRuleEnds(t *testing.T) {
+	bounds := func(most int) limit.Bounds { return limit.Bounds{Max: most, Wait: time.Hour, Queue: 100} }
+	for _, c := range []struct {
+		name           string
+		next           []limit.Bounds // of the successor, and of a rule beside it
+		lifted         bool
+		inside, queued int // when the rule has ended
+	}{
+		{"wider", []limit.Bounds{bounds(4)}, false, 4, 2},
+		{"much wider", []limit.Bounds{bounds(10)}, true, 6, 0},
+		{"beside others", []limit.Bounds{bounds(4), bounds(10)}, false, 4, 2},
+		{"narrower", []limit.Bounds{bounds(1)}, false, 2, 4},
+		{"no wait any more", []limit.Bounds{{Max: 3}}, false, 3, 3},
+		{"the rule is gone", nil, true, 6, 0},
+		{"the script is gone", nil, false, 2, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := limit.NewGate(nil, nil)
+			old := g.Rule("a", bounds(2))
+			places := make(chan *limit.Place, 7)
+			come := func(r *limit.GateRule) {
+				p, err := r.Enter(context.Background(), "")
+				if err != nil {
+					t.Error(err)
+				}
+				places <- p
+			}
+			come(old)
+			come(old)
+			for range 4 {
+				go come(old)
+			}
+			awaitWaiting(g, 4)
+			last := old
+			for i, b := range c.next {
+				r := g.Rule([]string{"a", "b"}[i], b)
+				if i == 0 {
+					last = r
+				}
+			}
+			if s := g.Stats(); s.Inside != 2 || s.Waiting != 4 {
+				t.Errorf("before the end of the rule: %+v", s)
+			}
+			old.End(c.lifted)
+			if s := g.Stats(); s.Inside != c.inside || s.Waiting != c.queued {
+				t.Errorf("%d inside and %d wait, not %d and %d", s.Inside, s.Waiting, c.inside, c.queued)
+			}
+			// By the old rule and the new one the same holds.
+			if c.queued > 0 && len(c.next) > 0 && c.next[0].Wait == 0 {
+				for _, r := range []*limit.GateRule{old, last} {
+					var full *limit.FullError
+					if _, err := r.Enter(t.Context(), ""); !errors.As(err, &full) {
+						t.Error(err)
+					}
+				}
+			}
+			for range 6 {
+				(<-places).Leave()
+			}
+			if s := g.Stats(); s.Inside != 0 || s.Waiting != 0 {
+				t.Errorf("in the end: %+v", s)
+			}
+		})
+	}
+}
+
 // When the gate stops nobody waits any more.
 func TestGateStops(t *testing.T) {
 	stop := make(chan struct{})
 	g := limit.NewGate(nil, stop)
 	p := enter(t, g, "", patient)
 	ended := make(chan error)
-	go func() { _, err := g.Enter(context.Background(), "", patient); ended <- err }()
+	go func() { _, err := g.Rule("", patient).Enter(context.Background(), ""); ended <- err }()
 	awaitWaiting(g, 1)
 	close(stop)
 	var full *limit.FullError
@@ -173,7 +241,7 @@ func TestGateStorm(t *testing.T) {
 				if rand.IntN(3) == 0 {
 					go cancel()
 				}
-				p, err := g.Enter(ctx, fmt.Sprint(key), limit.Bounds{Max: 1 + key, Wait: time.Duration(rand.IntN(2)) * time.Minute, Queue: 8})
+				p, err := g.Rule("", limit.Bounds{Max: 1 + key, Wait: time.Duration(rand.IntN(2)) * time.Minute, Queue: 8}).Enter(ctx, fmt.Sprint(key))
 				if err == nil {
 					if n := inside[key].Add(1); n > int64(1+key) {
 						t.Errorf("%d inside", n)
@@ -195,8 +263,9 @@ func TestGateStorm(t *testing.T) {
 
 func BenchmarkGate(b *testing.B) {
 	g := limit.NewGate(nil, nil)
+	r := g.Rule("", patient)
 	for b.Loop() {
-		p, _ := g.Enter(b.Context(), "", patient)
+		p, _ := r.Enter(b.Context(), "")
 		p.Leave()
 	}
 }
