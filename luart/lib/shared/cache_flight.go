@@ -26,19 +26,20 @@ const (
 // wait for what it stores. Where the store does not answer, each machine calls its own, and only it
 // keeps what that returns. refreshes: another machine that does the same does for all.
 func (f *flight) flyShared(L *lua.LState, own *lib.Hold, o fetchOptions, fn *lua.LFunction, refreshes bool) lua.LValue {
-	sc, r, text := f.sc, f.sc.remote, f.key.keyText()
-	for look := minLook; ; look = min(2*look, maxLook) {
+	r, text := f.sc.remote, f.key.keyText()
+	try := func(look time.Duration) (v lua.LValue, done bool) {
 		told := r.awaitChange(text)
-		v, done := f.tryShared(L, own, o, fn, refreshes)
-		if done || refreshes {
-			r.forgetChange(text, told)
+		defer r.forgetChange(text, told)
+		if v, done = f.tryShared(L, own, o, fn, refreshes); !done && !refreshes {
+			on := lib.WaitsOn{What: "shared cache", Which: f.sc.name}
+			f.sc.all.vm.Caller().Park(L, on, told, look/2+rand.N(look))
+		}
+		return v, done || refreshes
+	}
+	for look := minLook; ; look = min(2*look, maxLook) {
+		if v, done := try(look); done {
 			return v
 		}
-		func() {
-			defer r.forgetChange(text, told)
-			on := lib.WaitsOn{What: "shared cache", Which: sc.name}
-			sc.all.vm.Caller().Park(L, on, told, look/2+rand.N(look))
-		}()
 	}
 }
 

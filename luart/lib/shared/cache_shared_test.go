@@ -64,6 +64,9 @@ func TestSharedCache(t *testing.T) {
 			} {
 				vm.Expect(t, cacheOf+c.chunk, c.want)
 			}
+			if n := shared.Awaited(vm.VM, "c"); n != 0 {
+				t.Errorf("%d keys are awaited still", n)
+			}
 		})
 	}
 }

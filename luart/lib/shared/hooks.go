@@ -13,3 +13,12 @@ func SetNow(vm vmOf, now func() time.Time) { vm.LibraryState(Cache.Name).(*cache
 func Flights(vm vmOf, cache string) int {
 	return len(vm.LibraryState(Cache.Name).(*caches).byName[nameID{name: cache}].flights)
 }
+
+// Awaited returns for how many keys of a shared cache somebody waits for a message. It is for tests. Only
+// the holder may call it.
+func Awaited(vm vmOf, cache string) int {
+	r := vm.LibraryState(Cache.Name).(*caches).byName[nameID{cache, true}].remote
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.told)
+}
