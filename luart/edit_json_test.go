@@ -80,7 +80,7 @@ func TestEditResponseJSON(t *testing.T) {
 		{"GET /asked?edit=mask", "application/json", doc, "200 " + masked, 0},
 		{"GET /?kind=nothing", "application/json", doc, "200 " + doc, 0},
 		{"GET /?kind=waits", "application/json", doc, "200 " + masked, 0},
-		{"GET /?kind=ids", "application/json", doc, "200 [12345678901234567890,\"12345678901234567890\",true]\n", 0},
+		{"GET /?kind=ids", "application/json", doc, "200 [12345678901234567890, \"12345678901234567890\", true]\n", 0},
 		{"GET /?kind=other", "application/json", `[1.0]`, `200 {"was":[1.0]}`, 0},
 		{"GET /?kind=scalar", "application/json", `[1.0]`, `200 false`, 0},
 		{"GET /?kind=null", "application/json", `[1.0]`, `200 null`, 0},
