@@ -31,8 +31,8 @@ internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/lib/all luart/lint luart/outbound luart/scripterror luart/scripttest
-	luart/types
+	luart/coverage luart/lib/all luart/lint luart/module luart/outbound luart/scripterror
+	luart/scripttest luart/types
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
@@ -43,7 +43,7 @@ internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/memory
 	luart/module luart/persist luart/state luart/store luart/scripterror
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
-internal/watch (more): luart/giveup
+internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
 	luart/debugpage luart/done luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
@@ -119,8 +119,8 @@ luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luar
 luart/route:
 luart/schema (lua): luart/luaval
 luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
-luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/outbound
-	luart/policy luart/scripterror luart/types
+luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
+	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:
 luart/session: luart/varint

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/internal/libraries"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
@@ -57,7 +58,7 @@ var unconfigured = rovercaddyfile.Config{Allow: []string{rovercaddyfile.AllowEnv
 // find returns what the first rover directive in a Caddyfile says that names a script, or
 // unconfigured if there is none, or no Caddyfile.
 func (c *scriptConfigs) find(file, script string) (config rovercaddyfile.Config, err error) {
-	body, err := os.ReadFile(file)
+	body, err := module.ReadScript(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return unconfigured, nil
 	}
@@ -115,7 +116,7 @@ type beside struct {
 func configsBeside(script string) (list []beside, err error) {
 	none := []beside{{Set: map[string]string{}}}
 	file := filepath.Join(filepath.Dir(script), "Caddyfile")
-	source, err := os.ReadFile(file)
+	source, err := module.ReadScript(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -19,7 +17,6 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/lint"
 	"github.com/caddy-rover/rover/luart/outbound"
-	"github.com/caddy-rover/rover/luart/types"
 )
 
 // The exit codes of caddy rover check.
@@ -76,16 +73,14 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 	if err != nil {
 		return nil, err
 	}
-	scripts, modules, err := findScripts(args)
+	files, err := findScripts(args)
 	if err != nil {
 		return nil, err
 	}
-	report := &checkReport{Scripts: scripts, Findings: []lint.Finding{}}
-	for _, path := range scripts {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
+	report := &checkReport{Scripts: []string{}, Findings: []lint.Finding{}}
+	for _, file := range files.scripts {
+		path, source := file.path, file.source
+		report.Scripts = append(report.Scripts, path)
 		configs, err := configsBeside(path)
 		if err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its Caddyfile: %v\n", path, err)
@@ -101,14 +96,11 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 			done()
 		}
 	}
-	for _, path := range modules {
-		found, err := lint.CheckSyntax(path)
-		if err != nil {
-			return nil, err
-		}
-		report.add(found)
+	for _, file := range files.modules {
+		report.add(lint.CheckSyntax(file.path, file.source))
 	}
-	return report, report.print(cmd, fl.Bool("json"))
+	report.add(files.unreadable)
+	return report, report.print(cmd.OutOrStdout(), fl.Bool("json"))
 }
 
 // checkSettings returns what the flags say about scripts; what a Caddyfile can say, too, by itself.
@@ -142,8 +134,7 @@ func (r *checkReport) add(found []lint.Finding) {
 	}
 }
 
-func (r *checkReport) print(cmd *cobra.Command, asJSON bool) error {
-	out := cmd.OutOrStdout()
+func (r *checkReport) print(out io.Writer, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, r)
 	}
@@ -160,52 +151,4 @@ func count(n int, noun string) string {
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)
-}
-
-// findScripts returns the scripts that arguments name or that are in the folders they name,
-// and what other Lua files there are.
-func findScripts(args []string) (scripts, modules []string, err error) {
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !info.IsDir() {
-			scripts = append(scripts, filepath.Clean(arg))
-			continue
-		}
-		before := len(scripts)
-		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-			hidden := strings.HasPrefix(d.Name(), ".") && path != arg
-			switch {
-			case err != nil:
-				return err
-			case hidden && d.IsDir():
-				return filepath.SkipDir
-			case hidden || d.IsDir() || filepath.Ext(path) != ".lua":
-				return nil
-			}
-			source, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if types.IsDefinitions(source) {
-				return nil
-			}
-			if lint.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua") {
-				scripts = append(scripts, path)
-			} else {
-				modules = append(modules, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(scripts) == before {
-			return nil, nil, fmt.Errorf("%s has no script: no .lua file in it calls rover.server", arg)
-		}
-	}
-	slices.Sort(scripts)
-	return slices.Compact(scripts), modules, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/admin"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
 
@@ -89,7 +89,7 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	if err != nil {
 		return nil, err
 	}
-	source, err := os.ReadFile(path)
+	source, err := module.ReadScript(path)
 	if err != nil {
 		return nil, err
 	}

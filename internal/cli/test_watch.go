@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/internal/watch"
+	"github.com/caddy-rover/rover/luart/module"
 )
 
 // watch runs the tests, and again those whose files change, until ctx ends.
@@ -83,7 +84,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 
 // lookAt returns what a file holds, nil if that cannot be a script.
 func lookAt(path string) []byte {
-	source, err := watch.ReadFile(path)
+	source, err := module.ReadScript(path)
 	if err != nil {
 		return nil
 	}

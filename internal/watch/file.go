@@ -5,14 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/caddy-rover/rover/luart/giveup"
+	"github.com/caddy-rover/rover/luart/module"
 )
-
-// largestScript is twice what a module may be: what is larger was put there by mistake.
-const largestScript = 32 << 20
 
 // Reader reads files that may not answer. The zero value is ready. Any goroutine may use it.
 type Reader struct{ calls giveup.Calls[[]byte] }
@@ -22,31 +18,9 @@ type Reader struct{ calls giveup.Calls[[]byte] }
 func (f *Reader) Read(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, giveup.Patience)
 	defer cancel()
-	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return ReadFile(path) })
+	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return module.ReadScript(path) })
 	if errors.Is(err, giveup.ErrNoAnswer) {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return source, err
-}
-
-// ReadFile reads a file that is no pipe, device or folder: those wait for somebody, have no
-// end, or no content.
-func ReadFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	source, err := io.ReadAll(io.LimitReader(file, largestScript+1))
-	if err == nil && len(source) > largestScript {
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, largestScript)
 	}
 	return source, err
 }

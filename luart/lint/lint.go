@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,7 +20,7 @@ import (
 // Finding is a mistake in a script, or what looks very much like one.
 type Finding struct {
 	File     string   `json:"file"`
-	Line     int      `json:"line"`
+	Line     int      `json:"line"`   // from 1; 0: it is about the file
 	Column   int      `json:"column"` // in bytes from 1; 0: not known
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code"` // stays the same from version to version
@@ -42,9 +41,11 @@ const (
 
 // String is the finding for people: a line, the source line with a caret, a hint.
 func (f Finding) String() string {
-	at := fmt.Sprintf("%s:%d", f.File, f.Line)
-	if f.Column > 0 {
-		at += fmt.Sprintf(":%d", f.Column)
+	at := f.File
+	for _, n := range []int{f.Line, f.Column} {
+		if n > 0 {
+			at += fmt.Sprintf(":%d", n)
+		}
 	}
 	text := fmt.Sprintf("%s: %s: %s [%s]\n", at, f.Severity, f.Message, f.Code)
 	if f.Source != "" {
@@ -246,26 +247,22 @@ func IsServerScript(source []byte) bool {
 	return false
 }
 
-// CheckSyntax returns what is wrong with a source that does not compile, nil if it does. Any
-// goroutine may call it.
-func CheckSyntax(path string) ([]Finding, error) {
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// CheckSyntax returns what is wrong with the source of a file that does not compile, nil if it
+// does. Any goroutine may call it.
+func CheckSyntax(path string, source []byte) []Finding {
 	name := filepath.Base(path)
-	_, err = chunk.Compile(source, name)
+	_, err := chunk.Compile(source, name)
 	var syntax *chunk.SyntaxError
 	if !errors.As(err, &syntax) {
-		return nil, nil
+		return nil
 	}
 	var files chunk.Files
 	files.Add(name, source, syntax)
 	f := files.Get(name)
 	if f == nil {
-		return []Finding{{File: path, Line: syntax.Line, Severity: Error, Code: "syntax", Message: syntax.Message}}, nil
+		return []Finding{{File: path, Line: syntax.Line, Severity: Error, Code: "syntax", Message: syntax.Message}}
 	}
 	c := &checker{dir: filepath.Dir(path)}
 	c.add(f, min(syntax.Line, len(f.Lines())), syntax.Column, Error, "syntax", syntax.Message, f.SyntaxHint(syntax))
-	return c.found, nil
+	return c.found
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -95,30 +94,11 @@ func (r *Reader) Read(ctx context.Context, dir, name string) (Found, error) {
 	return found, err
 }
 
-// readFile reads one file. It does not open what is no regular file: a pipe would wait for its
-// writer.
+// readFile reads one file.
 func readFile(root *os.Root, file string) ([]byte, error) {
-	info, err := root.Stat(file)
-	if err != nil {
-		if errors.Is(err, syscall.ENOTDIR) { // a.b while a is a file
-			return nil, fs.ErrNotExist
-		}
-		return nil, err
+	source, err := readRegular(root, file, MaxBytes)
+	if errors.Is(err, syscall.ENOTDIR) { // a.b while a is a file
+		return nil, fs.ErrNotExist
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", file)
-	}
-	f, err := root.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	source, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(source) > MaxBytes {
-		return nil, fmt.Errorf("%s is longer than %d bytes", file, MaxBytes)
-	}
-	return source, nil
+	return source, err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/types"
 )
@@ -28,7 +29,7 @@ import (
 const suffix = "_test.lua"
 
 // Find returns the files of tests at a path: the file itself, or those below the folder, but
-// for folders that begin with a dot and node_modules, and for definitions for editors.
+// for files and folders that begin with a dot, node_modules, and for definitions for editors.
 func Find(path string) (files []string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -43,8 +44,8 @@ func Find(path string) (files []string, err error) {
 			return err
 		case d.IsDir() && p != path && (strings.HasPrefix(name, ".") || name == "node_modules"):
 			return fs.SkipDir
-		case !d.IsDir() && strings.HasSuffix(name, suffix):
-			source, err := os.ReadFile(p)
+		case !d.IsDir() && strings.HasSuffix(name, suffix) && !strings.HasPrefix(name, "."): // an editor's own
+			source, err := module.ReadScript(p)
 			if err == nil && types.IsDefinitions(source) {
 				return nil // rover_test.lua of caddy rover types
 			}
@@ -145,7 +146,7 @@ func (r *Runner) File(ctx context.Context, path string) (result FileResult) {
 	var err error
 	if f.path, err = filepath.Abs(path); err == nil {
 		f.dependsOn(map[string]bool{f.path: true})
-		f.source, err = os.ReadFile(f.path)
+		f.source, err = module.ReadScript(f.path)
 	}
 	if err != nil {
 		result.Err = &Failure{Message: err.Error()}
