@@ -21,6 +21,7 @@ import (
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/logformat"
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 // runGrace is how long requests may go on after Ctrl-C: who pressed it waits for the prompt,
@@ -113,6 +114,10 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
+	checked := &runCheck{cmd: cmd, fl: fl, path: fl.Arg(0)}
+	if err := checked.print(); err != nil {
+		return fmt.Errorf("reading script: %w", err)
+	}
 	caddy.TrapSignals()
 	if err := caddy.Run(cfg); err != nil {
 		// What Caddy says of where in the config that is, which nobody wrote, says nothing.
@@ -130,7 +135,8 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 			fmt.Fprintln(cmd.OutOrStdout(), "serving", fl.Arg(0), "on", addressOf(ln.Addr()))
 		}
 	}
-	select {} // the process ends with the signal
+	checked.printAgain(scripts.Live().Reloaded()) // until the process ends with the signal
+	return nil
 }
 
 // addressOf is how a browser reaches a listener.
@@ -151,9 +157,13 @@ func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen := fl.String("listen")
-	if _, err := caddy.ParseNetworkAddress(listen); err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", listen, err)
+	listen, err := runAddress(fl, "listen")
+	if err != nil {
+		return nil, err
+	}
+	admin, err := runAddress(fl, "admin")
+	if err != nil {
+		return nil, err
 	}
 	config.Watch, config.Debug = fl.Bool("watch"), fl.Bool("debug")
 	upstreams, err := fl.GetStringArray("upstream")
@@ -187,8 +197,8 @@ func runConfig(fl caddycmd.Flags) (*caddy.Config, error) {
 	persist := false
 	cfg := &caddy.Config{
 		Admin: &caddy.AdminConfig{
-			Disabled: fl.String("admin") == "",
-			Listen:   fl.String("admin"),
+			Disabled: admin == "",
+			Listen:   admin,
 			Config:   &caddy.ConfigSettings{Persist: &persist},
 		},
 		AppsRaw: caddy.ModuleMap{

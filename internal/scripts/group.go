@@ -34,6 +34,8 @@ type Group struct {
 	// will be live.
 	reloading sync.Mutex
 
+	reloaded chan struct{} // told after a reload; one who is slow is told of several at once
+
 	loadsAll bool // also scripts that have not changed
 
 	running context.Context // of hooks and reloads; ends with Stop
@@ -43,7 +45,7 @@ type Group struct {
 
 // NewGroup returns a Group without scripts.
 func NewGroup(o Options) *Group {
-	g := &Group{Options: o, loadsAll: loadAll.Load() > 0}
+	g := &Group{Options: o, reloaded: make(chan struct{}, 1), loadsAll: loadAll.Load() > 0}
 	g.running, g.stop = context.WithCancel(context.Background())
 	return g
 }
@@ -125,6 +127,10 @@ func (g *Group) Cleanup() {
 // Sets returns the scripts by VM, in the order in which the config names the VMs. Any goroutine
 // may call it once the group has started.
 func (g *Group) Sets() []*Set { return g.sets }
+
+// Reloaded is told after each reload, and each rollback, of scripts of the group, but once for
+// those between two receives. It is for one receiver. Any goroutine may call it.
+func (g *Group) Reloaded() <-chan struct{} { return g.reloaded }
 
 // live are the groups that have started and not stopped, oldest first: one, or two while Caddy
 // replaces a config. Caddy's own word for the active config lags behind: its servers already

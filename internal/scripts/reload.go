@@ -80,6 +80,10 @@ func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string
 	s.swap(next, nil, version, s, back)
 	s.group.Logger.Info("scripts reloaded", zap.String("vm", s.vm.Name), zap.Int("version", version))
 	s.ready(s.group.running)
+	select {
+	case s.group.reloaded <- struct{}{}:
+	default:
+	}
 	stopGenerations(s.alone(was)) // the config before may yet go on with what it has handed over
 	return nil
 }
