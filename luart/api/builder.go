@@ -61,7 +61,7 @@ func builderIndex(L *lua.LState) int {
 		return 1
 	}
 	key := L.Get(2).String()
-	L.RaiseError("api.%s%s: api.%[1]s %[3]s and has no such method%[4]s%[2]s", b.name, LuaKey(key), b.does(), b.api.Root.InsteadOf(b.name))
+	L.RaiseError("api.%s%s: api.%[1]s %[3]s and has no such method%[4]s%[2]s", b.name, luaKey(key), b.does(), b.api.Root.InsteadOf(b.name))
 	return 0
 }
 

@@ -33,6 +33,6 @@ func noHookField(L *lua.LState) int {
 	h := luaval.CheckUserData(L, 1).Value.(*lifeHook)
 	key := L.Get(2).String()
 	L.RaiseError("api.%s%s: api.%[1]s takes the function of a hook and has no fields%[3]s%[2]s",
-		h.name, LuaKey(key), h.api.Root.InsteadOf(h.name))
+		h.name, luaKey(key), h.api.Root.InsteadOf(h.name))
 	return 0
 }

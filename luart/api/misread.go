@@ -76,10 +76,10 @@ func (a *API) misreadOf(e ast.Expr, file string) (m misread, ok bool) {
 // message is about a field of what the key is taken for.
 func (m misread) message(key string) string {
 	n, what := m.node, ""
-	wrong, path := n.Lua()+LuaKey(m.key)+LuaKey(key), n.Path()+"/"+escapeSegment(m.key)
+	wrong, path := n.Lua()+luaKey(m.key)+luaKey(key), n.Path()+"/"+escapeSegment(m.key)
 	switch {
 	case m.list != "":
-		wrong = n.Lua() + "." + m.list + LuaKey(m.key) + LuaKey(key)
+		wrong = n.Lua() + "." + m.list + luaKey(m.key) + luaKey(key)
 		path = n.Path() + "/" + m.list + "/" + escapeSegment(m.key)
 		what = fmt.Sprintf("%s.%s is the list of %[2]s hooks, which holds functions", n.Lua(), m.list)
 	case m.key == "ws":
@@ -89,5 +89,5 @@ func (m misread) message(key string) string {
 	default:
 		what = fmt.Sprintf("%s is the handler of %s and no segment", m.key, strings.ToUpper(m.key))
 	}
-	return fmt.Sprintf("%s: %s; for the path %s write %s%s", wrong, what, path, AtCall(path), LuaKey(key))
+	return fmt.Sprintf("%s: %s; for the path %s write %s%s", wrong, what, path, AtCall(path), luaKey(key))
 }

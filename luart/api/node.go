@@ -80,7 +80,7 @@ func (n *Node) child(L *lua.LState, key string) *Node {
 	} else if rest, ok := strings.CutPrefix(key, "w_"); ok {
 		kind, name = route.Wildcard, rest
 	}
-	return n.place(L, kind, name, n.Lua()+LuaKey(key))
+	return n.place(L, kind, name, n.Lua()+luaKey(key))
 }
 
 // place returns the node of a segment below n, made if need be; it raises for a mistake in what
@@ -122,7 +122,7 @@ func (n *Node) isOption() bool { return n.Parent != nil && n.Parent.Kind == rout
 // checkPlace raises for what is assigned below such a one.
 func (n *Node) checkPlace(L *lua.LState, key string) {
 	if n.isOption() {
-		L.RaiseError("%s%s: a wildcard takes the rest of the path, nothing can follow it", n.Lua(), LuaKey(key))
+		L.RaiseError("%s%s: a wildcard takes the rest of the path, nothing can follow it", n.Lua(), luaKey(key))
 	}
 }
 
@@ -168,9 +168,9 @@ func (n *Node) set(L *lua.LState, key string, value lua.LValue) {
 		c := n.child(L, key)
 		luaval.EachField(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
-		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.Lua(), LuaKey(key), key, strings.Join(route.MethodNames[:], ", "))
+		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.Lua(), luaKey(key), key, strings.Join(route.MethodNames[:], ", "))
 	default:
-		L.RaiseError("%s%s must be a function or a table, not a %s", n.Lua(), LuaKey(key), luaval.TypeName(value))
+		L.RaiseError("%s%s must be a function or a table, not a %s", n.Lua(), luaKey(key), luaval.TypeName(value))
 	}
 }
 
@@ -181,7 +181,7 @@ func (l *HookList) set(L *lua.LState, key string, value lua.LValue) {
 	l.node.checkPlace(L, l.kind)
 	fn, ok := value.(*lua.LFunction)
 	if !ok {
-		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.Lua(), l.kind, LuaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
+		L.RaiseError("%s.%s%s must be a function, not a %s%s", l.node.Lua(), l.kind, luaKey(key), luaval.TypeName(value), l.node.meantPath(l.kind, value))
 	}
 	d := Definition{Name: key, Fn: fn, Where: luaval.CallerLine(L)}
 	if was := l.find(key); was != nil {

@@ -45,7 +45,7 @@ func (n *Node) Lua() string {
 			return AtCall(n.Path())
 		}
 	}
-	return n.Parent.Lua() + LuaKey(key)
+	return n.Parent.Lua() + luaKey(key)
 }
 
 // ChildLua is how a script writes the segment name below n.

@@ -94,8 +94,8 @@ func escapeSegment(name string) string {
 	return out.String()
 }
 
-// LuaKey is the access to a field: ".x", or ["well-known"]. Any goroutine may call it.
-func LuaKey(key string) string {
+// luaKey is the access to a field: ".x", or ["well-known"]. Any goroutine may call it.
+func luaKey(key string) string {
 	if key == "" || chunk.Word(key) != key || '0' <= key[0] && key[0] <= '9' || slices.Contains(keywords, key) {
 		return "[" + luaval.Quote(key) + "]"
 	}

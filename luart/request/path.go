@@ -28,7 +28,8 @@ func withPath(L *lua.LState, r *http.Request, what, path, query string) *url.URL
 	return &u
 }
 
-// Rewrite returns the URL of r as ctx:rewrite(path[, query]) says: path is escaped as in a URL; query without "?".
+// Rewrite returns the URL of r as ctx:rewrite(path[, query]) says: path is escaped as in a URL; query
+// without "?".
 // Without query the old one stays. A path or a query that cannot be read in one way raises
 // a 400.
 func Rewrite(L *lua.LState, r *http.Request) *url.URL {

@@ -31,7 +31,8 @@ func checkQuery(L *lua.LState, r *http.Request) string {
 	return query
 }
 
-// SetQuery returns the URL of r with the query that ctx:set_query(key, value) says: value nil removes the key; a list sets several.
+// SetQuery returns the URL of r with the query that ctx:set_query(key, value) says: value nil removes
+// the key; a list sets several.
 // The values stand where the key's first pair was, or at the end; no other byte changes.
 func SetQuery(L *lua.LState, r *http.Request) *url.URL {
 	key := luaval.CheckString(L, 2)

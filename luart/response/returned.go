@@ -55,8 +55,9 @@ func (v Returned) Response(b luaval.Budget, buf []byte) (r Response, rest []byte
 	return r, buf, ""
 }
 
-// ApplyTo gives r, which the value stands for, the status and the headers. wrong says what they are
-// instead; come that it has come from another: what was meant for something else must not be dropped, and a guard's least of all.
+// ApplyTo gives r, which the value stands for, the status and the headers; come says that r has come
+// from another. wrong says what they are instead: what was meant for something else must not be
+// dropped, and a guard's least of all.
 func (v Returned) ApplyTo(r *Response, come bool) (wrong string) {
 	if v.Status == lua.LNil && v.Headers == lua.LNil {
 		return ""
