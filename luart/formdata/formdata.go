@@ -39,9 +39,10 @@ func NewType(L *lua.LState) *lua.LTable {
 	return t
 }
 
-// List is what ctx:multipart() and body:multipart() return: the parts, with the methods form(), file(name) and
-// files(name), and fields, the table that form() returns. file and files are tables, too, made when
-// they are asked for: file.avatar is the first file of that name, files.avatar a list of all.
+// List is what ctx:multipart() and body:multipart() return: the parts, with the methods form(),
+// file(name) and files(name), and fields, the table that form() returns. file and files are tables,
+// too, made when they are asked for: file.avatar is the first file of that name, files.avatar a list
+// of all.
 func (f *Form) List(L *lua.LState) *lua.LTable {
 	t := L.CreateTable(len(f.Parts), 0)
 	for i := range f.Parts {

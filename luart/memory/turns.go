@@ -12,7 +12,9 @@ const (
 // InTurns counts in short turns of the VM: enter calls what it is given with the hold of the VM, begin
 // begins to count there, and wait waits between turns. It returns how many turns there were, and nil
 // for the count where enter has failed or wait says not to go on.
-func InTurns(enter func(func() (done bool)) error, begin func() *Count, wait func(time.Duration) (goOn bool)) (c *Count, turns uint64) {
+func InTurns(
+	enter func(func() (done bool)) error, begin func() *Count, wait func(time.Duration) (goOn bool),
+) (c *Count, turns uint64) {
 	for done := false; !done; turns++ {
 		err := enter(func() bool {
 			if c == nil {
