@@ -10,6 +10,19 @@ import (
 	"github.com/caddy-rover/rover/luart/hint"
 )
 
+// secondValue says what the second value of a call is that looks as if it had one only.
+func secondValue(kind string, e *ast.FuncCallExpr) string {
+	switch call := kind + ":" + e.Method; {
+	case e.AdjustRet:
+		return ""
+	case call == "channel:recv" && len(e.Args) > 0, call == "subscription:recv": // without a time a channel has a value, or is closed
+		return "why there is no value"
+	case call == "store:get":
+		return "the version"
+	}
+	return ""
+}
+
 // objectCall is for x:y(…) where x is an object of rover's.
 func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, report func(code, message, remedy string)) {
 	if c.o.Names.Env == nil {
@@ -21,6 +34,10 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 		return
 	}
 	if slices.Contains(names, e.Method) {
+		if second := secondValue(kind, e); second != "" && s.role == roleReturned && s.in != nil && s.in.handler {
+			report("returned-second", fmt.Sprintf("the second value of %s, %s, is the status of what is returned", e.Method, second),
+				"keep both in locals, and return the first, or an answer that says why there is none")
+		}
 		return
 	}
 	what := hint.Text(e.Receiver)

@@ -56,13 +56,14 @@ type sighting struct {
 type role int
 
 const (
-	roleOther   role = iota
-	roleCalled       // x()
-	roleIndexed      // x.y
-	roleWritten      // x = …
-	roleTested       // if x, x and …, x == nil
-	roleOperand      // x .. y, #x, x < y, pairs(x)
-	roleDropped      // the statement x()
+	roleOther    role = iota
+	roleCalled        // x()
+	roleIndexed       // x.y
+	roleWritten       // x = …
+	roleTested        // if x, x and …, x == nil
+	roleOperand       // x .. y, #x, x < y, pairs(x)
+	roleDropped       // the statement x()
+	roleReturned      // return x: all its values
 )
 
 func (f *checkedFile) walk() {
@@ -98,6 +99,10 @@ func (f *checkedFile) See(node any, scope *chunk.Binding) {
 		}
 	case *ast.FuncCallStmt:
 		f.roles[n.Expr] = roleDropped
+	case *ast.ReturnStmt:
+		if len(n.Exprs) == 1 {
+			f.roles[n.Exprs[0]] = roleReturned
+		}
 	case *ast.IfStmt:
 		f.test(n.Condition)
 	case *ast.WhileStmt:
