@@ -284,7 +284,7 @@ local Subscription = {}
 ---Example: see `store:publish`.
 ---@param seconds? number How long to wait, 0: not at all. Default: as long as the request may
 ---@return any value nil when there is none
----@return ("timeout"|"closed"|"lost"|string)? why "lost": some are missing here, because the script was slow or the server away.
+---@return ("timeout"|"closed"|"lost"|string)? why "lost": some are missing here, because the script was slow or the server away. "closed": none will come, and it returns at once.
 function Subscription:recv(seconds) end
 
 ---An iterator that receives until the subscription is closed. It does not tell what was lost.
