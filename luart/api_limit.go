@@ -127,6 +127,7 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	headers := L.NewTable()
 	if !d.TooOften() {
 		failed = luaval.NewError(http.StatusServiceUnavailable, "the limit cannot be asked")
+		failed.RawSetString("cause", lua.LString(d.Err.Error()))
 	} else if d.Retry > 0 {
 		headers.RawSetString("Retry-After", lua.LString(strconv.FormatInt(wholeSeconds(d.Retry), 10)))
 	}

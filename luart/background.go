@@ -203,6 +203,6 @@ func (g *Generation) runTask(th *thread, t *backgroundTask, premature bool) {
 	log("background task failed", append(scripterror.LogFields(g.explain(err)),
 		zap.String("task", t.kind),
 		zap.String("defined_at", t.where),
-		zap.Error(err),
+		zap.String("error", err.Whole()),
 		zap.String("traceback", err.Traceback))...)
 }

@@ -343,7 +343,7 @@ func (x *Exchange) logDone(err *ScriptError, h *handler) {
 	x.log().Error("done hook failed", append(scripterror.LogFields(x.gen.explain(err)),
 		zap.String("handler", h.route),
 		zap.String("defined_at", h.where),
-		zap.Error(err),
+		zap.String("error", err.Whole()),
 		zap.String("traceback", err.Traceback))...)
 }
 

@@ -172,7 +172,7 @@ func (g *Generation) callHooks(ctx context.Context, name string) {
 				g.logger.Error("hook failed", append(scripterror.LogFields(g.explain(err)),
 					zap.String("hook", name),
 					zap.String("defined_at", d.Where),
-					zap.Error(err),
+					zap.String("error", err.Whole()),
 					zap.String("traceback", err.Traceback))...)
 			}
 			return nil

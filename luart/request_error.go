@@ -23,7 +23,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		x.waitErr = nil
 		v, failed := vm.callReturned(&x.call, on.fn, err.Table(x.th.L), x.ctxValue())
 		if x.trace != nil {
-			x.trace.Record("on_error ("+on.where+") about "+err.Message, describeReturned(v, failed))
+			x.trace.Record("on_error ("+on.where+") about "+err.Whole(), describeReturned(v, failed))
 		}
 		if failed != nil {
 			x.logError(failed, on)
@@ -129,7 +129,7 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 		x.gen.recordError(h.route, h.where, err)
 	}
 	log("script error", append(more,
-		zap.String("error", err.Message),
+		zap.String("error", err.Whole()),
 		zap.Int("status", err.Status),
 		zap.String("handler", h.route),
 		zap.String("defined_at", h.where),

@@ -20,7 +20,7 @@ type LimitedError struct {
 
 func (e *LimitedError) Error() string {
 	if e.Err != nil {
-		return "limit " + e.Rule + ": " + e.Err.Error()
+		return "limit " + e.Rule + ": the store has not answered" // why is in the log, not for clients
 	}
 	return "limit " + e.Rule + ": too many requests"
 }

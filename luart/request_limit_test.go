@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,33 @@ func TestLimitKeyIsWhatScriptsRead(t *testing.T) {
 		if got := s.statuses(1, "GET /limited", c.second...); (got == "429") != c.same {
 			t.Errorf("%s: %s for %q after %q", c.key, got, c.second, c.first)
 		}
+	}
+}
+
+// What the store has said is for the log, not for clients.
+func TestLimitOfStoreThatIsAway(t *testing.T) {
+	away, err := store.NewRedis(store.RedisOptions{URL: "unix:///nonexistent/redis.sock", Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	away.AwaitFirst(t.Context())
+	s := newServer(t, `
+		local api = rover.server {}
+		api.by_lua.limit { rate = 1, key = function() return "k" end, on_failure = "closed" }
+		function api.by_lua.get() return "in" end
+		api.limited.limit { rate = 1, on_failure = "closed" }
+		return api`, func(s *Script) { s.Store = away })
+	s.expect("GET /by_lua", `503 {"error":"the limit cannot be asked"}`)
+	lines := s.logged("script error")
+	if len(lines) == 0 || !strings.HasPrefix(lines[0].ContextMap()["error"].(string), "the limit cannot be asked: the store is down: ") {
+		t.Errorf("the log says %v", lines)
+	}
+	x := s.gen.Begin(httptest.NewRecorder(), requestTo("/limited"), s, s.next)
+	defer x.End()
+	err = x.Limit(http.Header{})
+	if err == nil || err.Error() != "limit /limited: the store has not answered" || !errors.Is(err, store.ErrDown) {
+		t.Error(err)
 	}
 }
 

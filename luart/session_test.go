@@ -576,24 +576,32 @@ func TestSessionStoreDown(t *testing.T) {
 
 	server.Pause()
 	for _, path := range []string{"/value/user", "/set/a/b", "/logout", "/regenerate", "/passing"} {
-		if got := ann.do("GET "+path, ""); !strings.HasPrefix(got, `503 {"error":"sessions are not available: `) {
+		if got := ann.do("GET "+path, ""); got != `503 {"error":"sessions are not available"}` {
 			t.Errorf("%s: %s", path, got)
 		}
+	}
+	for _, line := range closed.logged("script error") {
+		if text := line.ContextMap()["error"].(string); !strings.HasPrefix(text, "sessions are not available: the store is down: ") {
+			t.Errorf("the log says %s", text)
+		}
+	}
+	if len(closed.logged("script error")) == 0 {
+		t.Error("the log says nothing")
 	}
 	// Who has no session yet asks nothing of the store, but for what is to be saved.
 	fresh := closed.browser()
 	fresh.expect("GET /value/user", "200 nil")
-	if got := fresh.do("GET /set/user/x", ""); !strings.HasPrefix(got, `503 {"error":"the session cannot be saved: `) || len(fresh.cookies) > 0 {
+	if got := fresh.do("GET /set/user/x", ""); got != `503 {"error":"the session cannot be saved"}` || len(fresh.cookies) > 0 {
 		t.Error(got, fresh.cookies)
 	}
-	if got := fresh.do("GET /passing", ""); !strings.HasPrefix(got, `503 {"error":"the session cannot be saved: `) {
+	if got := fresh.do("GET /passing", ""); got != `503 {"error":"the session cannot be saved"}` {
 		t.Error(got)
 	}
 
 	also.expect("GET /value/user", "200 nil")
 	also.expect("GET /set/user/x", "200 set")
 	also.expect("GET /state", "200 unsaved")
-	if got := also.do("GET /logout", ""); !strings.HasPrefix(got, `503 {"error":"the session cannot be destroyed: `) {
+	if got := also.do("GET /logout", ""); got != `503 {"error":"the session cannot be destroyed"}` {
 		t.Error(got)
 	}
 	other := open.browser()

@@ -41,7 +41,7 @@ func describeReturned(v response.Returned, err *ScriptError) string {
 // describeResult says what the value is.
 func describeResult(v lua.LValue, err *ScriptError) string {
 	if err != nil {
-		return "error: " + err.Message
+		return "error: " + err.Whole()
 	}
 	if ud, ok := v.(*lua.LUserData); ok {
 		if r, ok := ud.Value.(*reply); ok {

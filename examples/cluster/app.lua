@@ -30,7 +30,7 @@ function api.me.get(ctx)
   local user = sessions:start(ctx):get("user")
   if not user then return api:error(401, "log in first") end
   local visits, why = counts:incr("visits:" .. user)
-  if not visits then return api:error(503, why) end
+  if not visits then error { status = 503, message = "try again later", cause = why } end
   return { user = user, visits = visits }
 end
 

@@ -53,6 +53,7 @@ type Handler struct {
 	releaseStore func() error
 
 	refusing atomic.Int64 // unix time of the last log line about refused requests
+	unasked  atomic.Int64 // likewise, about limits whose store does not answer
 }
 
 // CaddyModule returns the Caddy module information.

@@ -51,6 +51,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
 	h.logRefusal(err)
+	h.logUnasked(err)
 	status, message, retry := http.StatusServiceUnavailable, "overloaded", h.vm.RetryAfter()
 	var limited *luart.LimitedError
 	var crowded *luart.CrowdedError
@@ -97,6 +98,19 @@ func (h *Handler) logRefusal(err error) {
 		zap.Uint64("refused_queue_timeout", st.Refused.QueueTimeout),
 		zap.Uint64("refused_max_waiting", st.Refused.Waiting),
 		zap.Uint64("refused_waiting_share", st.Refused.WaitingQuota))
+}
+
+// logUnasked logs that the store of a limit has not answered, once a second. Any goroutine may
+// call it.
+func (h *Handler) logUnasked(err error) {
+	var limited *luart.LimitedError
+	if !errors.As(err, &limited) || limited.Err == nil {
+		return
+	}
+	if now := time.Now().Unix(); h.unasked.Swap(now) != now {
+		h.logger.Warn("a limit cannot be asked: requests are refused", zap.String("limit", limited.Rule), zap.Error(limited.Err),
+			zap.String("remedy", `with on_failure = "local" each machine counts for itself meanwhile`))
+	}
 }
 
 // remedy returns what an operator can do about a refusal, "" if it is not overload.

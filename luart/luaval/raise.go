@@ -43,3 +43,10 @@ func NewError(status int, message string) *lua.LTable {
 func RaiseStatus(L *lua.LState, status int, message string) {
 	L.Error(NewError(status, message), 1)
 }
+
+// RaiseCause is error{status=…, message=…, cause=…}: the cause is for the log.
+func RaiseCause(L *lua.LState, status int, message string, cause error) {
+	t := NewError(status, message)
+	t.RawSetString("cause", lua.LString(cause.Error()))
+	L.Error(t, 1)
+}

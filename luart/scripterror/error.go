@@ -20,6 +20,9 @@ type Error struct {
 	Message   string // "app.lua:12: …", or what the script gave in error{message=…}
 	Traceback string // Lua's, from the innermost call outwards; may be empty
 
+	// Cause is why, in words for who reads the log: error{status=503, message=…, cause=…}.
+	Cause string
+
 	// Deliberate says that the script chose Status and Message: error{status=409, …}.
 	// They may be shown to the client.
 	Deliberate bool
@@ -45,6 +48,14 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
+// Whole is Error and the cause, which no client is shown.
+func (e *Error) Whole() string {
+	if e.Cause == "" {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause
+}
+
 // About says where the error is and what to do, nil if nobody has asked: of an error of Load and
 // DryRun of package luart somebody has.
 func (e *Error) About() *chunk.Explanation { return e.about }
@@ -60,7 +71,7 @@ const MaxMessageBytes = 8 << 10
 const MaxTracebackBytes = 16 << 10
 
 // Fields are what an error table with a status may have: error{status = 409, message = "taken"}.
-var Fields = []string{"errors", "handle", "headers", "message", "status"}
+var Fields = []string{"cause", "errors", "handle", "headers", "message", "status"}
 
 // Raised makes an Error of what Lua code has raised. The budget bounds how long that takes.
 func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
@@ -70,6 +81,9 @@ func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
 		e.Message = "error object without a message"
 		if m := obj.RawGetString("message"); m != lua.LNil {
 			e.Message = lua.LVAsString(m)
+		}
+		if cause, ok := luaval.StringValue(obj.RawGetString("cause")); ok {
+			e.Cause = loglimit.Cut(cause, MaxMessageBytes)
 		}
 		if status, ok := obj.RawGetString("status").(lua.LNumber); ok {
 			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
@@ -143,6 +157,9 @@ func Headers(e *lua.LTable) (http.Header, error) {
 func (e *Error) Table(L *lua.LState) *lua.LTable {
 	t := luaval.NewError(e.Status, e.Message)
 	t.RawSetString("traceback", lua.LString(e.Traceback))
+	if e.Cause != "" {
+		t.RawSetString("cause", lua.LString(e.Cause))
+	}
 	if list, bad := jsonlua.Decode(L, e.Errors); bad == nil {
 		t.RawSetString("errors", list)
 	}

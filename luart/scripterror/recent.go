@@ -53,7 +53,7 @@ func (f *Recents) List() []Recent {
 // version of the script.
 func (f *Recents) Record(in, defined string, version int, err *Error) {
 	about := err.about
-	message := loglimit.Cut(err.Message, MaxRecentBytes)
+	message := loglimit.Cut(err.Whole(), MaxRecentBytes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	same := func(e *Recent) bool {

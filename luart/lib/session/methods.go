@@ -49,7 +49,7 @@ func (s *visit) change(name string) {
 // must raises a 503 for what must not be believed to have been done.
 func must(L *lua.LState, what string, err error) {
 	if err != nil {
-		luaval.RaiseStatus(L, http.StatusServiceUnavailable, "the session cannot be "+what+": "+err.Error())
+		luaval.RaiseCause(L, http.StatusServiceUnavailable, "the session cannot be "+what, err)
 	}
 }
 

@@ -138,7 +138,7 @@ func (s *visit) beforeHead(L *lua.LState, failed, last bool) {
 	}
 	if err := s.saveIfChanged(L); err != nil {
 		if !s.st.open {
-			luaval.RaiseStatus(L, http.StatusServiceUnavailable, "the session cannot be saved: "+err.Error())
+			luaval.RaiseCause(L, http.StatusServiceUnavailable, "the session cannot be saved", err)
 		}
 		s.st.noteDown(err)
 	}

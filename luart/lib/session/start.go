@@ -32,7 +32,7 @@ func (st *store) start(L *lua.LState, n int) *visit {
 	s.closed = req.Settled()
 	if err := s.read(L, cookieOf(req.HTTP(), st.cookie.Name)); err != nil {
 		if !st.open {
-			luaval.RaiseStatus(L, http.StatusServiceUnavailable, "sessions are not available: "+err.Error())
+			luaval.RaiseCause(L, http.StatusServiceUnavailable, "sessions are not available", err)
 		}
 		st.noteDown(err)
 		s.state = stateUnsaved

@@ -177,7 +177,7 @@ func (ref *semaphoreRef) acquireShared(L *lua.LState, d time.Duration) int {
 
 // raise raises a 503 for a store that is away.
 func (ref *semaphoreRef) raise(L *lua.LState, err error) {
-	luaval.RaiseStatus(L, http.StatusServiceUnavailable, ref.what()+" "+strconv.Quote(ref.name)+" is not available: "+err.Error())
+	luaval.RaiseCause(L, http.StatusServiceUnavailable, ref.what()+" "+strconv.Quote(ref.name)+" is not available", err)
 }
 
 // releaseShared is l:release() of one that is shared: true, or false where it was lost before.

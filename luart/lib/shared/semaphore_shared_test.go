@@ -177,8 +177,8 @@ func TestSharedLockWhileTheStoreIsAway(t *testing.T) {
 				t.Error(got, err)
 			}
 			for _, call := range []string{`:acquire()`, `:with(function() end)`} {
-				got, err := vms[1].Eval(t.Context(), `local ok, err = pcall(function() rover.lock("l", { shared = true, ttl = 0.3 })`+call+` end) return err.status, err`)
-				if err != nil || !strings.HasPrefix(got, `503 | shared lock "l" is not available: the store is down: `) {
+				got, err := vms[1].Eval(t.Context(), `local ok, err = pcall(function() rover.lock("l", { shared = true, ttl = 0.3 })`+call+` end) return err.status, err, err.cause`)
+				if err != nil || !strings.HasPrefix(got, `503 | shared lock "l" is not available | the store is down: `) {
 					t.Error(got, err)
 				}
 			}
