@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -42,10 +43,15 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 	if startsAnywhere(c.Script) {
 		return c, nil
 	}
-	var err error
-	if c.Script, err = filepath.Abs(c.Script); err != nil {
+	if filepath.IsAbs(c.Script) {
+		c.Script = filepath.Clean(c.Script)
+		return c, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
 		return Config{}, h.WrapErr(err)
 	}
+	c.Script = filepath.Join(LiteralPath(here), c.Script)
 	return c, nil
 }
 
@@ -214,7 +220,13 @@ func besideFile(file, script string) string {
 	if dir == "." || filepath.IsAbs(script) || startsAnywhere(script) {
 		return script
 	}
-	return filepath.Join(dir, script)
+	return filepath.Join(LiteralPath(dir), script)
+}
+
+// LiteralPath returns what stands for a path in the JSON field script that has no placeholders: its
+// braces are braces.
+func LiteralPath(path string) string {
+	return strings.NewReplacer("{", `\{`, "}", `\}`).Replace(path)
 }
 
 // startsAnywhere reports whether a path begins with a placeholder, which may hold an absolute one.

@@ -358,6 +358,9 @@ func TestScriptLiesBesideTheCaddyfile(t *testing.T) {
 		{"../Caddyfile", "app.lua", "../app.lua"},
 		{"/etc/caddy/Caddyfile", "app.lua", "/etc/caddy/app.lua"},
 		{"examples/hello/Caddyfile", absolute, absolute},
+		{"sites/a{b}/Caddyfile", "app.lua", `sites/a\{b\}/app.lua`}, // a folder, no placeholder
+		{"sites/a{b}/Caddyfile", "{env.NAME}.lua", "{env.NAME}.lua"},
+		{"sites/a{b}/Caddyfile", "x/{env.NAME}.lua", `sites/a\{b\}/x/{env.NAME}.lua`},
 		{"examples/hello/Caddyfile", "{env.DIR}/app.lua", "{env.DIR}/app.lua"}, // which may be absolute
 	} {
 		tokens, err := caddyfile.Tokenize(fmt.Appendf(nil, "rover %q", test.script), filepath.FromSlash(test.file))

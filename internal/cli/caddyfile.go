@@ -97,10 +97,11 @@ func findDirective(config any, script string) (found map[string]any) {
 	return found
 }
 
-// samePath reports whether two paths, each absolute or from here, lead to the same place.
-func samePath(a, b string) bool {
-	x, errX := filepath.Abs(a)
-	y, errY := filepath.Abs(b)
+// samePath reports whether a path in a config, with placeholders, leads to the same place as another
+// one. Each is absolute or from here.
+func samePath(inConfig, path string) bool {
+	x, errX := filepath.Abs(caddy.NewReplacer().ReplaceAll(inConfig, ""))
+	y, errY := filepath.Abs(path)
 	return errX == nil && errY == nil && x == y
 }
 

@@ -45,6 +45,9 @@ func writeNew(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	if strings.ContainsAny(upstream, " \t\n\"`{}#") {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("--upstream %q: one address without spaces, quotes and braces expected", upstream)
 	}
+	if oneLine(folder) != folder {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("the folder %q: a name without control characters expected", folder)
+	}
 	if err := emptyFolder(folder); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}

@@ -63,7 +63,7 @@ func scriptFlags(flags *pflag.FlagSet) {
 
 // scriptConfig returns the configuration of a script that flags describe.
 func scriptConfig(fl caddycmd.Flags, script string) (rovercaddyfile.Config, error) {
-	config := rovercaddyfile.Config{Script: script}
+	config := rovercaddyfile.Config{Script: rovercaddyfile.LiteralPath(script)}
 	var err error
 	if config.Allow, err = fl.GetStringSlice("allow"); err != nil {
 		return config, err

@@ -42,7 +42,7 @@ func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string
 		return nil, err
 	}
 	ctx, cancel := caddy.NewContext(base)
-	config.Script = o.Script
+	config.Script = rovercaddyfile.LiteralPath(o.Script)
 	config.Name = fmt.Sprintf("test %d", scriptTests.Add(1))
 	config.Watch, config.WatchInterval, config.Explain, config.Persist = false, 0, "", nil
 	config.Set = maps.Clone(config.Set)
