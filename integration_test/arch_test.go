@@ -119,7 +119,7 @@ luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luar
 luart/route:
 luart/schema (lua): luart/luaval
 luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
-luart/scripttest (more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
+luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
 	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:

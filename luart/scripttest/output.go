@@ -12,11 +12,28 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
+// maxOutput is how much of what a test prints and logs is kept, in bytes: a loop that prints must not
+// fill the memory, nor the report.
+const maxOutput = 256 << 10
+
 // output is what a test and its script have printed and logged, in order, as text for people. Any
 // goroutine may call its methods.
 type output struct {
-	mu    sync.Mutex
-	lines []string
+	mu      sync.Mutex
+	lines   []string
+	bytes   int // of lines
+	dropped int // lines, that did not fit
+}
+
+// add keeps a line, if there is room.
+func (o *output) add(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.dropped > 0 || o.bytes+len(line) > maxOutput {
+		o.dropped++
+		return
+	}
+	o.lines, o.bytes = append(o.lines, line), o.bytes+len(line)
 }
 
 // core returns a destination for a log; what is above a level is left out.
@@ -25,6 +42,9 @@ func (o *output) core(highest zapcore.Level) zapcore.Core { return &outputCore{o
 func (o *output) all() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.dropped > 0 {
+		return append(slices.Clone(o.lines), fmt.Sprintf("… and %d more, which are left out: a test keeps %d KiB", o.dropped, maxOutput>>10))
+	}
 	return slices.Clone(o.lines)
 }
 
@@ -52,10 +72,7 @@ func (c *outputCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.C
 
 // Write implements zapcore.Core.
 func (c *outputCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	line := lineOf(observer.LoggedEntry{Entry: e, Context: slices.Concat(c.fields, fields)})
-	c.o.mu.Lock()
-	defer c.o.mu.Unlock()
-	c.o.lines = append(c.o.lines, line)
+	c.o.add(lineOf(observer.LoggedEntry{Entry: e, Context: slices.Concat(c.fields, fields)}))
 	return nil
 }
 

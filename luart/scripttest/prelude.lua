@@ -2,6 +2,7 @@
 -- file, in each of its VMs. host has the functions of Go.
 local rover, host = ...
 local tests, befores, upstreams = {}, {}, {}
+local running -- the name of the test that runs
 local lib = {}
 rover.test = lib
 
@@ -18,7 +19,13 @@ end
 
 -- Tests -----------------------------------------------------------------------------------
 
+-- top_level raises where a test runs: what it would add, nobody would ever run.
+local function top_level(level, what)
+  if running then error(("%s in the test %q would not run: write it at the top level of the file"):format(what, running), level + 1) end
+end
+
 local function add(name, fn, how)
+  top_level(3, "a test")
   check(3, "test", 1, name, "string")
   check(3, "test", 2, fn, "function")
   tests[#tests + 1] = { name = name, fn = fn, how = how }
@@ -30,6 +37,7 @@ test = setmetatable({
 }, { __call = function(_, name, fn) add(name, fn, "") end })
 
 function before_each(fn)
+  top_level(2, "before_each")
   check(2, "before_each", 1, fn, "function")
   befores[#befores + 1] = fn
 end
@@ -423,6 +431,7 @@ return {
   end,
 
   run = function(n)
+    running = tests[n].name
     for _, fn in ipairs(befores) do fn() end
     tests[n].fn()
   end,

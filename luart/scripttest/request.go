@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -102,6 +104,9 @@ func newRequest(ctx context.Context, c *clock.Clock, o map[string]any) (*http.Re
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("path %q: it begins with /", path)
 	}
+	if !httpguts.ValidHostHeader(host) {
+		return nil, fmt.Errorf("option host: %q is no host", host)
+	}
 	if net.ParseIP(ip) == nil {
 		return nil, fmt.Errorf("option client_ip: %q is not an IP address", ip)
 	}
@@ -165,20 +170,38 @@ func setHeaders(h http.Header, table any) error {
 		return errors.New("headers: a table of strings expected")
 	}
 	for name, v := range m {
-		list, ok := v.([]any)
-		if !ok {
-			list = []any{v}
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("%q is no name of a header", name)
 		}
-		for _, v := range list {
-			switch v.(type) {
-			case string, float64:
-				h.Add(name, text(v))
-			default:
-				return fmt.Errorf("header %q: a string, a number or an array of them expected", name)
+		values, err := valuesOf(v)
+		if err != nil {
+			return fmt.Errorf("header %q: %w", name, err)
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("header %s: %q is no value of one", name, value)
 			}
+			h.Add(name, value)
 		}
 	}
 	return nil
+}
+
+// valuesOf returns a string, a number, or an array of them.
+func valuesOf(v any) (list []string, err error) {
+	all, ok := v.([]any)
+	if !ok {
+		all = []any{v}
+	}
+	for _, v := range all {
+		switch v.(type) {
+		case string, float64:
+			list = append(list, text(v))
+		default:
+			return nil, errors.New("a string, a number or an array of them expected")
+		}
+	}
+	return list, nil
 }
 
 // text returns a string, a number or a boolean as Lua writes it.
@@ -199,12 +222,12 @@ func values(table any) (url.Values, error) {
 		return nil, errors.New("query or form: a table of strings expected")
 	}
 	v := url.Values{}
-	for name, value := range m { // not by setHeaders at once: that would change the case of names
-		h := http.Header{}
-		if err := setHeaders(h, map[string]any{"X": value}); err != nil {
+	for name, value := range m {
+		list, err := valuesOf(value)
+		if err != nil {
 			return nil, fmt.Errorf("%q in query or form: %w", name, err)
 		}
-		v[name] = h["X"]
+		v[name] = list
 	}
 	return v, nil
 }

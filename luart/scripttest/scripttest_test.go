@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"a_test.lua", "a.lua", "sub/b_test.lua", ".git/c_test.lua", "node_modules/x/d_test.lua", "test.lua", "sub/e_test.lua.bak"} {
+	for _, name := range []string{"a_test.lua", "a.lua", "sub/b_test.lua", ".git/c_test.lua", ".#a_test.lua", "node_modules/x/d_test.lua", "test.lua", "sub/e_test.lua.bak"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -65,6 +65,10 @@ func TestNewRequest(t *testing.T) {
 		{table{"client_ip": "nobody"}, `option client_ip: "nobody" is not an IP address`},
 		{table{"host": 1.0}, "option host: string expected"},
 		{table{"headers": table{"X": true}}, `header "X": a string, a number or an array of them expected`},
+		{table{"headers": table{"X": "a\r\nY: b"}}, `header X: "a\r\nY: b" is no value of one`},
+		{table{"headers": table{"X\n": "a"}}, `"X\n" is no name of a header`},
+		{table{"host": "a\r\nX: b"}, `option host: "a\r\nX: b" is no host`},
+		{table{"query": table{"x": "1\r\n2"}}, "GET /?x=1%0D%0A2 HTTP/1.1\r\n"},
 		{table{"query": table{"X": true}}, `"X" in query or form: `},
 		{table{"form": "a=b"}, "query or form: a table of strings expected"},
 	} {
@@ -132,6 +136,20 @@ func TestNarrow(t *testing.T) {
 }
 
 // What CI systems read: any text in it, and numbers that add up.
+// What is printed has a bound, for memory and for reports.
+func TestOutputIsBounded(t *testing.T) {
+	o := &output{}
+	line := strings.Repeat("x", 1<<10)
+	for range 1000 {
+		o.add(line)
+	}
+	o.add("short")
+	got := o.all()
+	if n := len(got); n != 257 || got[255] != line || got[256] != "… and 745 more, which are left out: a test keeps 256 KiB" {
+		t.Errorf("%d lines, the last %q", n, got[n-1])
+	}
+}
+
 func TestJUnit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.xml")
 	results := []FileResult{
