@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNoPrevious is the error of a rollback where there was no reload.
-var ErrNoPrevious = errors.New("there is no previous version: the scripts have not been reloaded since the VM began")
+var ErrNoPrevious = errors.New("there is no previous version: no reload has changed the scripts")
 
 // Reload loads the scripts again, from their files, while requests go on: new requests get what
 // was loaded, those in flight finish on what they began with. All scripts of the set are
