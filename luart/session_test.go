@@ -450,6 +450,8 @@ func TestSessionCSRF(t *testing.T) {
 		b.expect("POST /set/user/eve", refused, "Sec-Fetch-Site: same-site")
 		b.expect("DELETE /set/user/eve", refused, "Origin: https://evil.example")
 		b.expect("POST /set/user/eve", refused, "Origin: null")
+		b.expect("POST /set/user/eve", `400 {"error":"2 Origin headers: a request has one"}`, "Origin: https://app.example.org", "Origin: https://evil.example")
+		b.expect("POST /set/user/eve", `400 {"error":"2 Sec-Fetch-Site headers: a request has one"}`, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site")
 		b.expect("GET /set/user/eve", refused, "Sec-Fetch-Site: cross-site", "Upgrade: websocket", "Connection: Upgrade")
 		b.expect("GET /set/user/eve", refused, "Origin: https://evil.example", "Upgrade: x, WebSocket", "Connection: Upgrade")
 		b.expect("GET /value/user", "200 ann", "Sec-Fetch-Site: cross-site") // a link from elsewhere

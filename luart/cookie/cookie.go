@@ -50,7 +50,23 @@ func Wrong(c *http.Cookie) string {
 	if err := c.Valid(); err != nil {
 		return err.Error()
 	}
+	if wrong := WrongValue(c); wrong != "" {
+		return wrong
+	}
+	if c.Path != "" && c.Path[0] != '/' {
+		return "a path begins with /: browsers leave out another one"
+	}
 	return Dropped(c)
+}
+
+// WrongValue says why the value of a cookie does not come back as it was set; "" if it does. net/http
+// puts one with a space or a comma in quotes, and browsers send them back: to them they are part of
+// the value, and to Each, too.
+func WrongValue(c *http.Cookie) string {
+	if !c.Quoted && strings.ContainsAny(c.Value, " ,") {
+		return "a value with a space or a comma would come back in quotes: encode it, with rover.url.encode say"
+	}
+	return ""
 }
 
 // Dropped says why browsers take no such cookie, "" if they do.

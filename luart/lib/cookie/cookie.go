@@ -47,8 +47,8 @@ func open(s *lib.Scope) lua.LValue {
 			if err := c.Valid(); err != nil {
 				luaval.ArgError(L, 1, err.Error())
 			}
-			if strings.Contains(c.Value, ",") { // some servers end a value there
-				luaval.ArgError(L, 2, "a value without , expected: encode it, with rover.url.encode say")
+			if wrong := cookie.WrongValue(c); wrong != "" {
+				luaval.ArgError(L, 2, wrong)
 			}
 			L.Push(luaval.NewObject(meta, c))
 			return 1

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -23,6 +24,9 @@ func (st *store) start(L *lua.LState, n int) *visit {
 		return s
 	}
 	unsafe := !isSafe(req.HTTP())
+	if unsafe {
+		checkOnce(L, req.HTTP().Header)
+	}
 	if st.origins != nil && unsafe {
 		if err := st.origins.Check(asUnsafe(req.HTTP())); err != nil {
 			luaval.RaiseStatus(L, http.StatusForbidden, "the request comes from another site")
@@ -48,6 +52,19 @@ func (st *store) start(L *lua.LState, n int) *visit {
 	req.SetValue(st, s)
 	req.BeforeHead(s.beforeHead)
 	return s
+}
+
+// judged are the headers that say whether a request is one of the site's own.
+var judged = []string{"Origin", "Sec-Fetch-Site", tokenHeader}
+
+// checkOnce raises a 400 where one of those is there twice: no browser sends two, and what is judged
+// here may not be what another server takes.
+func checkOnce(L *lua.LState, h http.Header) {
+	for _, name := range judged {
+		if n := len(h[name]); n > 1 {
+			luaval.RaiseStatus(L, http.StatusBadRequest, fmt.Sprintf("%d %s headers: a request has one", n, name))
+		}
+	}
 }
 
 // isSafe reports whether a request changes nothing, by its method. One that opens a WebSocket, or
