@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
@@ -97,6 +98,7 @@ func TestLimitsPage(t *testing.T) {
 		{"background tasks that run or wait", []string{count(maxTasks)}},
 		{"armed timers", []string{count(maxTimers)}},
 		{"`rover.sleep`", []string{fmt.Sprintf("%.0f hours", maxSleep.Hours()), "1 ms"}},
+		{"calls of a [producer]", []string{count(freeQuiet), count(int(time.Second / quietGap)), count(int(time.Second / idleGap))}},
 		{"background tasks of a replaced script", []string{fmt.Sprintf("%.0f s", retireGrace.Seconds())}},
 		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
 		{"response of `rover.http`", []string{mib(roverhttp.DefaultBodyLimit), fmt.Sprintf("%d GiB", roverhttp.LargestBodyLimit>>30)}},
