@@ -152,6 +152,9 @@ func idempotencyKey(values []string) (key, wrong string) {
 		return "", ""
 	}
 	key = strings.Trim(values[0], " \t")
+	if key == "" {
+		return "", "is empty"
+	}
 	if len(key) > maxIdempotencyKey {
 		return "", "is longer than 255 bytes"
 	}
@@ -269,9 +272,6 @@ func (g *Generation) refuse(L *lua.LState, status int, message string) int {
 func replayed(a *idempotency.Answer) response.Response {
 	header := a.Header.Clone()
 	header["Idempotency-Replayed"] = []string{"true"}
-	if header["Content-Type"] == nil && len(a.Body) > 0 {
-		header["Content-Type"] = nil // net/http would guess one
-	}
 	return response.Response{Status: a.Status, Header: header, Body: a.Body}
 }
 

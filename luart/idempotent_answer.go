@@ -43,7 +43,9 @@ func (x *Exchange) keepable(res *reply) (answer *idempotency.Answer, why string)
 	}
 	others := x.forward.clientHead.header(x.w) // which the next request has of its own
 	for name, values := range res.Header {
-		if name != "Set-Cookie" && name != "Date" && !luaval.IsFraming(name) && !strings.HasPrefix(name, http.TrailerPrefix) && !slices.Equal(values, others[name]) {
+		other, there := others[name]
+		if name != "Set-Cookie" && name != "Date" && !luaval.IsFraming(name) && !strings.HasPrefix(name, http.TrailerPrefix) &&
+			(!there || !slices.Equal(values, other)) {
 			answer.Header[name] = values
 		}
 	}

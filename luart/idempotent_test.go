@@ -111,9 +111,11 @@ func TestIdempotent(t *testing.T) {
 			{"POST /orders", "a", []string{key + "1", "Authorization: Bearer y"}, `201 {"n":3,"got":"a"}`},
 			{"POST /orders", "a", []string{key + "1", "Authorization: Bearer x"}, `201 {"n":2,"got":"a"} replayed`},
 			{"POST /orders", "a", nil, `201 {"n":4,"got":"a"}`},
-			{"POST /orders", "a", []string{key + " "}, `201 {"n":5,"got":"a"}`},
+			{"POST /orders", "a", nil, `201 {"n":5,"got":"a"}`},
 			// Keys that can be read in two ways, or by nobody.
 			{"POST /orders", "a", []string{key + "1", key + "2"}, `400 {"error":"Idempotency-Key was sent more than once"}`},
+			{"POST /orders", "a", []string{key + " "}, `400 {"error":"Idempotency-Key is empty"}`},
+			{"POST /required", "a", []string{"X-Key: "}, `400 {"error":"X-Key is empty"}`},
 			{"POST /orders", "a", []string{key + "1 2"}, `400 {"error":"Idempotency-Key has other bytes than visible ones of ASCII"}`},
 			{"POST /orders", "a", []string{key + "1\xff"}, `400 {"error":"Idempotency-Key has other bytes than visible ones of ASCII"}`},
 			{"POST /orders", "a", []string{key + "1\x00"}, `400 {"error":"Idempotency-Key has other bytes than visible ones of ASCII"}`},
@@ -427,6 +429,39 @@ func TestIdempotentIsNotPassedOnTwice(t *testing.T) {
 	} {
 		if got := s.send(keyed(path, path)); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// An answer that is given again has the type that the first one had, also if net/http has guessed it.
+func TestIdempotentContentType(t *testing.T) {
+	s := newServer(t, orders)
+	s.proxied = func(_ *ProxyTo, w http.ResponseWriter, r *http.Request) error {
+		switch q := r.URL.Query(); {
+		case q.Has("none"):
+			w.Header()["Content-Type"] = nil
+		case q.Has("type"):
+			w.Header().Set("Content-Type", q.Get("type"))
+		}
+		_, _ = io.WriteString(w, "<html>")
+		return nil
+	}
+	front := httptest.NewServer(s)
+	defer front.Close()
+	for path, want := range map[string]string{
+		"/proxies": "[text/html; charset=utf-8]", "/proxies?none=1": "[]", "/proxies?type=text/x": "[text/x]",
+	} {
+		for _, replayed := range []string{"", "true"} {
+			r, _ := http.NewRequest(http.MethodPost, front.URL+path, nil)
+			r.Header.Set("Idempotency-Key", path)
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if got := fmt.Sprint(res.Header["Content-Type"]); got != want || res.Header.Get("Idempotency-Replayed") != replayed {
+				t.Errorf("%s: %s, want %s; replayed %q", path, got, want, res.Header.Get("Idempotency-Replayed"))
+			}
 		}
 	}
 }

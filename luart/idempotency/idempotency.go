@@ -209,9 +209,10 @@ type head struct {
 // that, and the body.
 func encode(f Fingerprint, a *Answer) ([]byte, error) {
 	h := head{a.Status, make(map[string][][]byte, len(a.Header))}
-	for name, values := range a.Header {
-		for _, value := range values {
-			h.Header[name] = append(h.Header[name], []byte(value))
+	for name, values := range a.Header { // one without values is kept: net/http guesses no type then
+		h.Header[name] = make([][]byte, len(values))
+		for i, value := range values {
+			h.Header[name][i] = []byte(value)
 		}
 	}
 	text, err := json.Marshal(h)
@@ -266,9 +267,11 @@ func decode(value []byte) (found Found, f Fingerprint, err error) {
 		}
 		found.Answer = &Answer{h.Status, make(http.Header, len(h.Header)), bytes.Clone(rest[size:])}
 		for name, values := range h.Header {
-			for _, value := range values {
-				found.Answer.Header[name] = append(found.Answer.Header[name], string(value))
+			texts := make([]string, len(values))
+			for i, value := range values {
+				texts[i] = string(value)
 			}
+			found.Answer.Header[name] = texts
 		}
 		return found, f, nil
 	}
