@@ -75,7 +75,7 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
-	luart/lib/cookie luart/lib/session
+	luart/lib/cookie luart/lib/password luart/lib/session
 	luart/luaval
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/luaval
@@ -85,6 +85,7 @@ luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart
 	luart/urltext
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
+luart/lib/password (lua more): luart/lib luart/luaval luart/password
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/redis (lua more): luart/lib luart/lib/subscription luart/luaval luart/outbound luart/redis
 luart/lib/session (lua more): luart/cookie luart/lib luart/lib/store luart/luaval luart/session luart/store
@@ -105,6 +106,7 @@ luart/memory (lua more): luart/glua luart/lib luart/luaval
 luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
 luart/outbound (x):
+luart/password (x):
 luart/pattern:
 luart/persist: luart/giveup
 luart/policy (lua): luart/luaval

@@ -37,6 +37,8 @@ var optionCalls = map[string]string{
 	"rover.rate_limit":        `rover.rate_limit("l", T)`,
 	"rover.redis":             `rover.redis("redis://127.0.0.1:1", T)`,
 	"rover.cookie.delete":     `rover.cookie.delete("c", T)`,
+	"rover.password.hash":     `rover.password.hash("p", T)`,
+	"rover.password.verify":   `rover.password.verify("p", nil, T)`,
 	"rover.session.new":       `rover.session.new(T)`,
 	"rover.store":             `rover.store("s", T)`,
 	"store:set":               `rover.store("s"):set("k", 1, T)`,

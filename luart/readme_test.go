@@ -36,6 +36,7 @@ import (
 	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
+	"github.com/caddy-rover/rover/luart/password"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/schema"
@@ -147,6 +148,12 @@ func TestLimitsPage(t *testing.T) {
 		{"source given to `load`", []string{kib(stdlib.MaxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(module.MaxBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
+		{"a [password]", []string{kib(password.MaxBytes), fmt.Sprintf("%d bytes", password.MaxBcryptBytes)}},
+		{"hashes of passwords", []string{count(password.MaxWaiting)}},
+		{"what a stored hash costs", []string{
+			mib(password.MaxMemory << 10), count(password.MaxPasses), count(password.MaxLanes), mib(password.MaxWork << 10),
+			"cost " + count(password.MaxCost),
+		}},
 		{"message of an uncaught error", []string{kib(scripterror.MaxMessageBytes), kib(scripterror.MaxTracebackBytes)}},
 		{"one entry of the log", []string{kib(loglimit.MaxBytes), count(loglimit.MaxFields) + " fields"}},
 		{"a line of `io.write`", []string{kib(stdlib.MaxLineBytes)}},

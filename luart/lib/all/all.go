@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
+	"github.com/caddy-rover/rover/luart/lib/password"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	"github.com/caddy-rover/rover/luart/lib/redis"
 	"github.com/caddy-rover/rover/luart/lib/session"
@@ -66,6 +67,7 @@ var libraries = []*lib.Library{
 	limit.Library,
 	cookie.Library,
 	session.Library,
+	password.Library,
 	metrics.Library,
 }
 
