@@ -88,7 +88,8 @@ func TestCheckPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	documented, planted := map[string]bool{}, map[string]bool{}
+	// What cannot be read is found by the command, before there is anything to look at.
+	documented, planted := map[string]bool{}, map[string]bool{"unreadable": true}
 	_, section, _ := strings.Cut(string(page), "| code | |\n|---|---|\n")
 	section, _, _ = strings.Cut(section, "\n\n")
 	for row := range strings.Lines(section) {
