@@ -35,6 +35,8 @@ type Live struct {
 	Stores []scripts.StoreStatus `json:"stores"`
 	Leases scripts.Leases        `json:"leases"`
 
+	Concurrency []scripts.Concurrency `json:"concurrency"` // of rules that have requests
+
 	Routes     []Cost               `json:"routes"`
 	Background []Cost               `json:"background"` // by what began it
 	Errors     []scripterror.Recent `json:"errors"`     // the latest, at most maxLiveErrors
@@ -93,7 +95,7 @@ func newLive(vm *scripts.VM, calls []luart.Call, more int) Live {
 		ReloadsDone: reloads.Done, Failed: reloads.Failed,
 		QueueWait: scripts.QueueWaits(loop), Batches: scripts.BatchSizes(loop),
 		Routes: newCosts(routes), Background: newCosts(background),
-		Calls: calls, MoreCalls: more, Stores: vm.Stores(), Leases: vm.Leases(),
+		Calls: calls, MoreCalls: more, Stores: vm.Stores(), Leases: vm.Leases(), Concurrency: vm.Crowds(),
 	}
 	l.Errors = vm.RecentErrors()
 	l.Errors = l.Errors[:min(len(l.Errors), maxLiveErrors)]

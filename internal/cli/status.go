@@ -47,8 +47,11 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 		for _, store := range s.Stores {
 			row("store", "%s", describeStore(store))
 		}
-		if s.Leases.Keys > 0 {
-			row("leases", "%d left, of %d keys", s.Leases.Tokens, s.Leases.Keys)
+		if s.Leases.Keys > 0 || s.Leases.Waiting > 0 {
+			row("leases", "%d left, of %d keys; %d requests wait for the store", s.Leases.Tokens, s.Leases.Keys, s.Leases.Waiting)
+		}
+		for _, c := range s.Concurrency {
+			row("concurrency", "%s: %d requests run, %d wait", c.Rule, c.Running, c.Waiting)
 		}
 		if err := table.Flush(); err != nil {
 			return err

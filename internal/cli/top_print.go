@@ -66,6 +66,14 @@ func printTopVM(w io.Writer, vm vmRates, by int) error {
 			fmt.Fprintf(w, "  %s\n", oneLine(s.text()))
 		}
 	}
+	if n := vm.Leases.Waiting; n > 0 {
+		fmt.Fprintf(w, "  limits: %d wait for the store\n", n)
+	}
+	for _, c := range vm.Concurrency[:min(len(vm.Concurrency), topRows)] {
+		if c.Waiting > 0 { // for what runs there are other lines
+			fmt.Fprintf(w, "  %s\n", oneLine(fmt.Sprintf("concurrency %s: %d run, %d wait", c.Rule, c.Running, c.Waiting)))
+		}
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, c := range topColumns {
 		fmt.Fprint(t, between(i), c.title)

@@ -36,7 +36,11 @@ type vmRates struct {
 	Background  []routeRates `json:"background"` // likewise, by what began it
 	Calls       []luart.Call `json:"calls"`      // in flight
 	Stores      []storeRates `json:"stores"`
-	MoreCalls   int          `json:"more_calls,omitempty"`
+
+	Leases      scripts.Leases        `json:"leases"`
+	Concurrency []scripts.Concurrency `json:"concurrency"` // of rules that have requests
+
+	MoreCalls int `json:"more_calls,omitempty"`
 }
 
 // storeRates are those of a store.
@@ -95,6 +99,7 @@ func ratesBetween(before, now look) (r rates, ok bool) {
 			Busy:        min(1, max(0, vm.BusySeconds-was.BusySeconds)/elapsed),
 			Refused:     float64(vm.Refused-min(was.Refused, vm.Refused)) / elapsed,
 			MemoryBytes: vm.MemoryBytes, Calls: vm.Calls, MoreCalls: vm.MoreCalls,
+			Leases: vm.Leases, Concurrency: vm.Concurrency,
 		}
 		v.Stores = storesBetween(was.Stores, vm.Stores, elapsed)
 		v.Routes = routesBetween(was.Routes, vm.Routes, elapsed)

@@ -66,6 +66,8 @@ var (
 		"Keys of limits that have taken a part of their rate from a shared store.")
 	leaseTokensDesc = describe("limit_lease_tokens",
 		"What limits have taken from a shared store and not spent.")
+	leaseWaitingDesc = describe("limit_waiting",
+		"Requests for which a limit waits for a shared store.")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -224,6 +226,7 @@ func (m vmMetrics) collectStores() {
 	leases := m.vm.Leases()
 	m.gauge(leaseKeysDesc, float64(leases.Keys))
 	m.gauge(leaseTokensDesc, float64(leases.Tokens))
+	m.gauge(leaseWaitingDesc, float64(leases.Waiting))
 }
 
 func (m vmMetrics) collectLoop(loop eventloop.Stats) {

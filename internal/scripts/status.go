@@ -35,6 +35,9 @@ type Status struct {
 	Stores []StoreStatus `json:"stores"`
 	Leases Leases        `json:"leases"`
 
+	// Rules of concurrency that have requests.
+	Concurrency []Concurrency `json:"concurrency"`
+
 	// Whether the last reload was refused.
 	ReloadRefused bool `json:"reload_refused"`
 
@@ -49,7 +52,7 @@ const diskPatience = time.Second
 // Status returns what the set is now. Any goroutine may call it.
 func (s *Set) Status(ctx context.Context) Status {
 	status := Status{VM: s.vm.Name, Persist: s.persistStatus()}
-	status.Stores, status.Leases = s.stores(), s.vm.Leases()
+	status.Stores, status.Leases, status.Concurrency = s.stores(), s.vm.Leases(), s.vm.Crowds()
 	status.Reloads, _ = s.vm.Reloads()
 	status.LastError = status.Reloads.last
 	status.ReloadRefused = status.LastError != nil

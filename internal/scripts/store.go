@@ -30,13 +30,37 @@ type StoreStatus struct {
 
 // Leases are what limits have taken of a store and not spent.
 type Leases struct {
-	Keys   int   `json:"keys"`
-	Tokens int64 `json:"tokens"`
+	Keys    int   `json:"keys"`
+	Tokens  int64 `json:"tokens"`
+	Waiting int   `json:"waiting"` // requests that wait for the store
+}
+
+// Concurrency is how many requests a rule of concurrency has let in that have not ended, and how
+// many wait for their turn.
+type Concurrency struct {
+	Rule    string `json:"rule"`
+	Running int    `json:"running"`
+	Waiting int    `json:"waiting"`
+}
+
+// Crowds returns the rules of concurrency with requests, those that most wait for first. Any goroutine
+// may call it.
+func (vm *VM) Crowds() []Concurrency {
+	list := []Concurrency{}
+	for name, gate := range vm.Concurrency() {
+		if s := gate.Stats(); s.Inside > 0 || s.Waiting > 0 {
+			list = append(list, Concurrency{name, s.Inside, s.Waiting})
+		}
+	}
+	slices.SortFunc(list, func(a, b Concurrency) int {
+		return cmp.Or(cmp.Compare(b.Waiting, a.Waiting), cmp.Compare(b.Running, a.Running), cmp.Compare(a.Rule, b.Rule))
+	})
+	return list
 }
 
 // Leases returns what the limits of the VM have taken of its stores. Any goroutine may call it.
 func (vm *VM) Leases() (l Leases) {
-	l.Keys, l.Tokens = vm.Held().Count()
+	l.Keys, l.Tokens, l.Waiting = vm.Held().Count()
 	return l
 }
 

@@ -30,17 +30,19 @@ func (h *Held) remove(ls *leases) {
 	delete(h.all, ls)
 }
 
-// Count returns for how many keys there are leases, and what those have that is not spent.
-func (h *Held) Count() (keys int, tokens int64) {
+// Count returns for how many keys there are leases, what those have that is not spent, and how many
+// questions wait for the store.
+func (h *Held) Count() (keys int, tokens int64, waiting int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for ls := range h.all {
 		ls.mu.Lock()
 		keys += len(ls.of)
+		waiting += ls.waiting
 		for _, l := range ls.of {
 			tokens += l.tokens
 		}
 		ls.mu.Unlock()
 	}
-	return keys, tokens
+	return keys, tokens, waiting
 }

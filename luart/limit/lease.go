@@ -37,6 +37,7 @@ type leases struct {
 	max      int
 	closed   bool
 	sweeping bool // somebody looks for idle ones
+	waiting  int  // for the store
 	work     sync.WaitGroup
 	stop     chan struct{}
 }
@@ -93,9 +94,11 @@ func (ls *leases) allow(ctx context.Context, key string, cost int64) Decision {
 			return Decision{Remaining: l.tokens, Retry: retry, Reset: max(l.full-now, 0)}
 		}
 		if ls.closed { // what still asks gets no lease
+			ls.waiting++
 			ls.mu.Unlock()
 			d := take(ctx, ls.store, key, ls.rate, cost)
 			ls.mu.Lock()
+			ls.waiting--
 			return d
 		}
 		l.want += cost
@@ -103,12 +106,14 @@ func (ls *leases) allow(ctx context.Context, key string, cost int64) Decision {
 			ls.take(key, l)
 		}
 		f := l.flight
+		ls.waiting++
 		ls.mu.Unlock()
 		select {
 		case <-f.over:
 		case <-ctx.Done():
 		}
 		ls.mu.Lock()
+		ls.waiting--
 		if l.flight == f { // ctx has ended
 			l.want -= cost
 		}

@@ -391,7 +391,7 @@ func TestHeld(t *testing.T) {
 			t.Fatalf("%+v", d)
 		}
 		asked++
-		if keys, tokens := held.Count(); keys == 1 && tokens > 0 {
+		if keys, tokens, _ := held.Count(); keys == 1 && tokens > 0 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -399,13 +399,45 @@ func TestHeld(t *testing.T) {
 		}
 	}
 	l.Close()
-	if keys, tokens := held.Count(); keys != 0 || tokens != 0 {
-		t.Errorf("%d keys, %d tokens after Close", keys, tokens)
+	if keys, tokens, waiting := held.Count(); keys != 0 || tokens != 0 || waiting != 0 {
+		t.Errorf("%d keys, %d tokens, %d wait after Close", keys, tokens, waiting)
 	}
 	left, err := engine.Take(t.Context(), "limit:rule:a", l.Rate(), 100_000, true)
 	if err != nil || left.Granted < 100_000-asked {
 		t.Errorf("%d are left of 100000 after %d: %v", left.Granted, asked, err)
 	}
+}
+
+// Who looks sees how many questions wait for the store.
+func TestHeldWaits(t *testing.T) {
+	server := storetest.StartRedis(t)
+	held := new(limit.Held)
+	l := limit.New(limit.Options{Name: "rule", Rate: minutely(100), Store: redis(t, server.URL), Leases: true, Held: held})
+	t.Cleanup(l.Close)
+	until := func(want int) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			_, _, waiting := held.Count()
+			if waiting == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d wait, not %d", waiting, want)
+			}
+		}
+	}
+	server.Pause()
+	ctx, leave := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for _, ctx := range []context.Context{t.Context(), t.Context(), ctx} {
+		wg.Go(func() { l.Allow(ctx, "a", 1) })
+	}
+	until(3)
+	leave()
+	until(2)
+	server.Continue()
+	wg.Wait()
+	until(0)
 }
 
 func BenchmarkLocal(b *testing.B) {
