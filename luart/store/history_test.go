@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -33,6 +35,9 @@ type key struct {
 	version int64 // 0: there is none
 }
 
+// unknownVersion is that of a value whose writer got no answer.
+const unknownVersion = -1
+
 // model is one key of a store: what any history must look like, whoever makes the calls.
 var model = (&porcupine.NondeterministicModel{
 	Init: func() []any { return []any{key{}} },
@@ -41,8 +46,11 @@ var model = (&porcupine.NondeterministicModel{
 		may, next := true, key{i.value, o.version}
 		switch i.op {
 		case "get":
-			if o.unknown || o.value == k.value && o.version == k.version {
+			switch {
+			case o.unknown || o.value == k.value && o.version == k.version:
 				return []any{k}
+			case o.value == k.value && k.version == unknownVersion:
+				return []any{key{o.value, o.version}}
 			}
 			return nil
 		case "delete":
@@ -56,7 +64,9 @@ var model = (&porcupine.NondeterministicModel{
 		}
 		switch {
 		case o.unknown && may: // its version is not known: it is told by the value, which is written once
-			next.version = -1
+			if i.op != "delete" {
+				next.version = unknownVersion
+			}
 			return []any{k, next}
 		case o.unknown:
 			return []any{k}
@@ -70,8 +80,9 @@ var model = (&porcupine.NondeterministicModel{
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
 }).ToModel()
 
-// record has workers call one key of stores at random, and returns the history.
-func record(t *testing.T, stores []store.Store, workers, each int) (history []porcupine.Operation) {
+// record has workers call one key of stores at random while more says so, and returns the history.
+// Where the server may be away, away is called before a worker goes on that got no answer.
+func record(t *testing.T, stores []store.Store, workers int, more func(n int) bool, away func(s store.Store)) (history []porcupine.Operation) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	began := time.Now()
@@ -79,22 +90,31 @@ func record(t *testing.T, stores []store.Store, workers, each int) (history []po
 		wg.Go(func() {
 			s, random := stores[w%len(stores)], rand.New(rand.NewPCG(uint64(w), 1))
 			var seen int64
-			for n := range each {
+			for n := 0; more(n); n++ {
 				in := input{op: []string{"get", "get", "set", "new", "old", "cas", "cas", "delete"}[random.IntN(8)], version: seen}
 				if in.op != "get" && in.op != "delete" {
 					in.value = fmt.Sprintf("%d.%d", w, n)
 				}
 				call := time.Since(began)
 				out, err := call1(s, in)
-				if err != nil {
+				end := int64(time.Since(began))
+				switch {
+				case err != nil && (away == nil || !errors.Is(err, store.ErrDown)):
 					t.Errorf("%+v: %v", in, err)
+				case err != nil: // it may be done at any time from now on
+					out, end = output{unknown: true}, math.MaxInt64
 				}
 				if seen = out.version; in.op != "get" {
 					out.value = ""
 				}
 				mu.Lock()
-				history = append(history, porcupine.Operation{ClientId: w, Input: in, Call: int64(call), Output: out, Return: int64(time.Since(began))})
+				if in.op != "get" || !out.unknown {
+					history = append(history, porcupine.Operation{ClientId: w, Input: in, Call: int64(call), Output: out, Return: end})
+				}
 				mu.Unlock()
+				if out.unknown {
+					away(s)
+				}
 			}
 		})
 	}
@@ -125,18 +145,11 @@ func TestHistories(t *testing.T) {
 		"memory": func(*testing.T) []store.Store {
 			return []store.Store{store.NewMemory(nil, store.Limits{})}
 		},
-		"redis": func(t *testing.T) []store.Store { // of three processes
-			server := storetest.StartRedis(t)
-			var all []store.Store
-			for range 3 {
-				all = append(all, newRedis(t, store.RedisOptions{URL: server.URL, Timeout: 20 * time.Second}))
-			}
-			return all
-		},
+		"redis": threeProcesses,
 	}
 	for name, make := range stores {
 		t.Run(name, func(t *testing.T) {
-			history := record(t, make(t), 6, 150)
+			history := record(t, make(t), 6, func(n int) bool { return n < 150 }, nil)
 			if result := porcupine.CheckOperationsTimeout(model, history, time.Minute); result != porcupine.Ok {
 				t.Errorf("%s", result)
 			}
