@@ -95,6 +95,7 @@ func (c *Client) rest() bool {
 		return false
 	}
 	if conn != nil {
+		conn.giveUp()
 		c.work.Go(conn.Close)
 	}
 	c.runs = false
@@ -132,7 +133,9 @@ func (c *Client) up(client rueidis.Client) {
 	defer c.mu.Unlock()
 	c.err, c.since = nil, time.Now()
 	c.misses.Store(0)
-	c.conn.Store(&connection{client})
+	conn := &connection{Client: client}
+	conn.ctx, conn.giveUp = context.WithCancel(c.ctx)
+	c.conn.Store(conn)
 	c.o.Logger.Info(c.o.Name+" is connected", zap.String("address", c.address))
 }
 
@@ -142,6 +145,7 @@ func (c *Client) down(err error) {
 	conn := c.conn.Swap(nil)
 	if conn != nil {
 		c.since = time.Now()
+		conn.giveUp()
 		// Calls that wait for it have their own timeouts; Close may wait for the server.
 		c.work.Go(conn.Close)
 	}

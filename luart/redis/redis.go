@@ -91,7 +91,11 @@ type Client struct {
 }
 
 // connection is a client whose server answers.
-type connection struct{ rueidis.Client }
+type connection struct {
+	rueidis.Client
+	ctx    context.Context // ends when it is given up
+	giveUp context.CancelFunc
+}
 
 const (
 	maxMisses    = 3                      // then the server is asked whether it is there

@@ -59,7 +59,9 @@ func (c *Client) receive(ctx context.Context, kind Kind, name string, tp *topic)
 	defer c.use(-1)
 	for ctx.Err() == nil {
 		if conn, _ := c.connected(ctx); conn != nil {
-			began := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
+			within, leave := context.WithCancel(ctx)
+			kept := context.AfterFunc(conn.ctx, leave)
+			began := rueidis.WithOnSubscriptionHook(within, func(s rueidis.PubSubSubscription) {
 				if strings.HasSuffix(s.Kind, "subscribe") && !strings.Contains(s.Kind, "unsub") {
 					tp.Deliver(nil)
 				}
@@ -73,6 +75,11 @@ func (c *Client) receive(ctx context.Context, kind Kind, name string, tp *topic)
 			}
 			_ = conn.Receive(began, command, func(m rueidis.PubSubMessage) { tp.Deliver(&m) })
 			tp.Away()
+			kept()
+			leave()
+			if conn.ctx.Err() != nil {
+				conn.Close() // it may have connected for this once more, while it was closed
+			}
 		}
 		select {
 		case <-ctx.Done():
