@@ -1,7 +1,11 @@
 package integration_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +33,20 @@ function api.value.p_key.p_value.put(ctx)
   return done and "stored" or api:error(503, why)
 end
 function api.value.p_key.delete(ctx) cache:delete(ctx:param("key")) return "deleted" end
+
+-- What any machine is told.
+function api.news.get()
+  local sub = rover.subscribe("news")
+  return api.sse(function()
+    local news, why = sub:recv(5)
+    if not news then return { event = why, data = "" } end
+    return { event = "news", data = news }
+  end)
+end
+function api.news.p_text.post(ctx)
+  local sent, why = rover.publish("news", ctx:param("text"))
+  return sent and "sent" or api:error(503, why)
+end
 
 -- What is held by who is killed.
 function api.hang.post()
@@ -100,9 +118,11 @@ func TestClusterInvalidation(t *testing.T) {
 	change := func(i int, method, path, done, want string) {
 		t.Helper()
 		all[i].until(method, path, done)
+		began := time.Now()
 		for _, i := range all {
 			i.until("GET", "/value/k", want)
 		}
+		t.Logf("%s %s was seen everywhere after %s", method, path, time.Since(began).Round(10*time.Microsecond))
 	}
 	change(0, "PUT", "/value/k/first", "stored", "first")
 	change(1, "PUT", "/value/k/second", "stored", "second")
@@ -117,6 +137,90 @@ func TestClusterInvalidation(t *testing.T) {
 	}
 	server.Start()
 	change(1, "PUT", "/value/k/fourth", "stored", "fourth")
+	all[2].way.Hold() // who does not hear of a change has what was, and asks when it hears again
+	all[0].until("PUT", "/value/k/fifth", "stored")
+	all[1].until("GET", "/value/k", "fifth")
+	all[2].way.Mend()
+	all[2].until("GET", "/value/k", "fifth")
+	for n := range 20 {
+		value := fmt.Sprint("sixth", n)
+		change(n%3, "PUT", "/value/k/"+value, "stored", value)
+	}
+}
+
+// Who listens hears what another machine tells, learns where something may be missing because the server was
+// away, and hears what is told after that.
+func TestClusterMessages(t *testing.T) {
+	server, all := newCluster(t, 2, sharedScript)
+	heard := make(chan string, 1000)
+	go all[1].listen(heard)
+	// tell says something until it is heard, since nobody keeps what is said before; and with lost, until it is
+	// heard after the listener was told that something may be missing.
+	tell := func(text string, lost bool) {
+		t.Helper()
+		again := time.NewTicker(100 * time.Millisecond)
+		defer again.Stop()
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+			if resp, body := all[0].do("POST", "/news/"+text); resp.StatusCode != 200 && resp.StatusCode != 503 {
+				t.Fatalf("%s %s", resp.Status, body)
+			}
+			select {
+			case event := <-heard:
+				lost = lost && event != "lost"
+				if event == "news: "+text && !lost {
+					return
+				}
+			case <-again.C:
+			}
+		}
+		t.Fatalf("never heard: %s, or that something may be missing: %v", text, lost)
+	}
+	tell("first", false)
+	for _, away := range []struct {
+		text        string
+		leave, back func()
+	}{
+		{"killed", server.Kill, server.Start}, {"dropped", all[1].way.Drop, all[1].way.Mend}, {"held", all[1].way.Hold, all[1].way.Mend},
+	} {
+		away.leave()
+		for deadline := time.Now().Add(patience); all[1].metric("caddy_rover_store_up") != 0; {
+			if time.Now().After(deadline) {
+				t.Fatal("the store is never down:", away.text)
+			}
+		}
+		away.back()
+		tell(away.text, true)
+	}
+}
+
+// listen sends the events of /news that say something, until the test ends.
+func (i *instance) listen(heard chan<- string) {
+	r, err := http.NewRequestWithContext(i.t.Context(), "GET", "http://localhost/news", nil)
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	resp, err := i.client.Transport.RoundTrip(r) // without the time that the client gives
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	event := ""
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ": ")
+		switch {
+		case name == "event":
+			event = value
+		case name == "data" && event == "news":
+			event += ": " + value
+		case name == "" && event != "":
+			if event != "timeout" {
+				heard <- event
+			}
+			event = ""
+		}
+	}
 }
 
 // What a machine held that was killed others have after its time.
@@ -142,8 +246,9 @@ func TestClusterKilled(t *testing.T) {
 	}
 }
 
-// While the server is killed, and paused for longer than a lock is kept, no two machines hold it for sure at
-// one time, and no more a semaphore than it has places; fences grow with each that has the lock.
+// While the server is killed and paused for longer than a lock is kept, and one machine is cut off from it, no
+// two machines hold it for sure at one time, and no more a semaphore than it has places; fences grow with
+// each that has the lock.
 func TestClusterHeld(t *testing.T) {
 	server, all := newCluster(t, 3, sharedScript)
 	type grant struct {
@@ -216,6 +321,18 @@ func TestClusterHeld(t *testing.T) {
 	server.Kill()
 	up(0)
 	server.Start()
+	more()
+	all[0].way.Drop()
+	up(0)
+	more() // of the others
+	all[0].way.Mend()
+	up(1)
+	more()
+	all[0].way.Hold()
+	up(0)
+	more()
+	all[0].way.Mend()
+	up(1)
 	more()
 	stop()
 	for kind, most := range map[string]int{"lock": 1, "places": 2} {

@@ -23,6 +23,7 @@ import (
 type instance struct {
 	*process
 	client *http.Client
+	way    *storetest.Network // to the server
 }
 
 const clusterConfig = `{
@@ -90,7 +91,8 @@ func newCluster(t *testing.T, n int, script ...string) (*storetest.Server, []*in
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "Caddyfile"), clusterConfig)
 		write(t, filepath.Join(dir, "app.lua"), script[0])
-		i := &instance{process: startProcess(t, dir, "STORE="+server.URL)}
+		i := &instance{way: server.Network()}
+		i.process = startProcess(t, dir, "STORE=redis://"+i.way.Addr)
 		i.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 			MaxIdleConnsPerHost: 64,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -194,8 +196,8 @@ func TestClusterLimit(t *testing.T) {
 	exact("moved", in, 95)
 }
 
-// The server is killed and started again under load: each request is answered, and what one instance
-// has acknowledged the other has.
+// The server is killed and started again under load, and the network to it is cut: each request is
+// answered, and what one instance has acknowledged the other has.
 func TestClusterLosesNothing(t *testing.T) {
 	server, all := newCluster(t, 2)
 	type kept struct {
@@ -250,11 +252,15 @@ func TestClusterLosesNothing(t *testing.T) {
 		}
 	}
 	stored := func() int { mu.Lock(); defer mu.Unlock(); return len(acknowledged) }
-	for range 3 {
+	for _, away := range []struct{ leave, back func() }{
+		{server.Kill, server.Start}, {all[0].way.Drop, all[0].way.Mend},
+		{server.Kill, server.Start}, {all[1].way.Hold, all[1].way.Mend},
+		{server.Kill, server.Start},
+	} {
 		reach("stored", stored)
-		server.Kill()
+		away.leave()
 		reach("refused", func() int { return int(failed.Load()) })
-		server.Start()
+		away.back()
 	}
 	reach("stored", stored)
 	stop()
