@@ -32,7 +32,7 @@ internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
 	luart/coverage luart/lib/all luart/lint luart/module luart/outbound luart/scripterror
-	luart/scripttest luart/types
+	luart/scripttest luart/spelling luart/types
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody

@@ -55,8 +55,10 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 	text := "return " + source
 	proto, err := chunk.Compile([]byte(text), evalName)
 	if err != nil {
-		text = source
-		proto, err = chunk.Compile([]byte(text), evalName)
+		statements, why := chunk.Compile([]byte(source), evalName)
+		if why == nil || !unfinished(err) { // 1 + is an expression that goes on
+			text, proto, err = source, statements, why
+		}
 	}
 	var syntax *chunk.SyntaxError
 	if errors.As(err, &syntax) {
@@ -91,6 +93,12 @@ func (g *Generation) Eval(ctx context.Context, source string) (Evaluation, error
 		return nil
 	})
 	return e, err
+}
+
+// unfinished reports whether source does not compile because it ends too early.
+func unfinished(err error) bool {
+	var syntax *chunk.SyntaxError
+	return errors.As(err, &syntax) && strings.HasSuffix(syntax.Message, "near '<eof>'")
 }
 
 func (e *Evaluation) setError(message string, about *chunk.Explanation) {

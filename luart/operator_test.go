@@ -152,6 +152,10 @@ func TestEval(t *testing.T) {
 		{"while true do end", "error eval:1: the script ran longer than burst without waiting"},
 		{"rover.sleep(100)", "error eval:1: the request took longer than its timeout"},
 		{"local x =", "error eval:1: syntax error near"},
+		{"1 +", "error eval:1: syntax error near '<eof>'"}, // what the REPL goes on with
+		{"{ 1,\n 2", "error eval:2: syntax error near '<eof>'"},
+		{"helper(", "error eval:1: syntax error near '<eof>'"},
+		{"1 + + 2", "error eval:1: syntax error near '"},
 		{"return hits.x.y", "error eval:1: attempt to index a non-table object(nil) with key 'y'"},
 		{strings.Repeat(" ", 70000), "error the chunk is too long: 64 KiB at most"},
 	} {

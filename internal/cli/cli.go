@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // commands make the subcommands of caddy rover, in the order of its help.
@@ -71,7 +74,12 @@ func runNone(rover *cobra.Command, args []string) error {
 		}
 	}
 	if len(args) > 0 {
-		return fmt.Errorf("there is no command %q: caddy rover --help lists them", args[0])
+		var names []string
+		for _, cmd := range rover.Commands() {
+			names = append(names, cmd.Name())
+		}
+		meant := cmp.Or(spelling.DidYouMean(spelling.Nearest(args[0], names)), "caddy rover --help lists them")
+		return fmt.Errorf("there is no command %q: %s", args[0], meant)
 	}
 	return about.Help()
 }

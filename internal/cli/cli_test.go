@@ -94,7 +94,7 @@ func TestHelp(t *testing.T) {
 		{"", "Available Commands:", ""},
 		{"help", "Available Commands:", ""},
 		{"help top", "q, Ctrl-C", ""},
-		{"help tpo", "", `there is no command "tpo": caddy rover --help lists them`},
+		{"help tpo", "", `there is no command "tpo": did you mean top?`},
 		{"help top shop", "", `there is no command "shop": caddy rover --help lists them`},
 		{"aid", "", `there is no command "aid": caddy rover --help lists them`},
 	} {

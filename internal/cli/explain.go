@@ -53,6 +53,9 @@ func runExplain(cmd *cobra.Command, fl caddycmd.Flags) (int, error) {
 	if key == "" {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s is not set: it must be the key of the option explain", explainKeyEnv)
 	}
+	if len(key) < handler.MinExplainKey {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has %d bytes: the option explain takes no key of less than %d", explainKeyEnv, len(key), handler.MinExplainKey)
+	}
 	r, err := explainRequest(key, fl)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err

@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -146,6 +147,8 @@ func (r *repl) order(ctx context.Context, name, rest string) {
 	switch {
 	case err != nil:
 		fmt.Fprintln(r.out, "error: "+printable(err.Error()))
+	case !known && isRequest(name):
+		fmt.Fprintf(r.out, ":%s sends a request to a script of its own: caddy rover repl <script.lua>\n", name)
 	case !known:
 		fmt.Fprintf(r.out, "there is no command :%s here; :help lists them\n", name)
 	}
@@ -248,8 +251,14 @@ func (e *scriptEvaluator) command(ctx context.Context, out io.Writer, name, rest
 		return true, printScriptRoutes(out, admin.ScriptRoutes{Script: e.path, Routes: gen.Routes(), Hooks: gen.Hooks()})
 	case "cookies":
 		return true, e.keepCookies(out, rest)
-	case "get", "post", "put", "patch", "delete", "head", "options":
+	}
+	if isRequest(name) {
 		return true, e.request(ctx, out, name, rest)
 	}
 	return false, nil
+}
+
+// isRequest reports whether a command sends a request.
+func isRequest(name string) bool {
+	return slices.Contains([]string{"get", "post", "put", "patch", "delete", "head", "options"}, name)
 }

@@ -28,8 +28,8 @@ import (
 const TraceHeader = "Rover-Explain"
 
 const (
-	// minExplainKey bytes cannot be guessed, if they are random.
-	minExplainKey = 16
+	// MinExplainKey bytes cannot be guessed, if they are random.
+	MinExplainKey = 16
 
 	// A signature is no longer valid than maxExplain, whatever it says.
 	maxExplain = time.Hour
@@ -59,8 +59,8 @@ func (h *Handler) newExplainKey(repl *caddy.Replacer) (string, error) {
 		return "", nil
 	}
 	key := repl.ReplaceAll(h.Explain, "")
-	if len(key) < minExplainKey {
-		return "", fmt.Errorf("explain: the key has %d bytes, at least %d are needed, at random: openssl rand -hex 16", len(key), minExplainKey)
+	if len(key) < MinExplainKey {
+		return "", fmt.Errorf("explain: the key has %d bytes, at least %d are needed, at random: openssl rand -hex 16", len(key), MinExplainKey)
 	}
 	return key, nil
 }
