@@ -34,7 +34,7 @@ const (
 func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 	rule := &concurrencyRule{where: luaval.CallerLine(L), key: routeKey}
 	bounds := limit.Bounds{Queue: defaultPlaceQueue}
-	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
+	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 1, name, v, want) }
 	integer := func(name string, v lua.LValue, most int, want string) int {
 		f, _ := v.(lua.LNumber)
 		i := int(f)
@@ -43,7 +43,7 @@ func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 		}
 		return i
 	}
-	concurrencyOptions.Each(L, luaval.CheckTable(L, 2), 2, func(name string, v lua.LValue) {
+	concurrencyOptions.Each(L, luaval.CheckTable(L, 1), 1, func(name string, v lua.LValue) {
 		switch name {
 		case "max":
 			bounds.Max = integer(name, v, maxPlaces, "an integer from 1 to 100000")
@@ -66,7 +66,7 @@ func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 		}
 	})
 	if bounds.Max == 0 {
-		luaval.ArgError(L, 2, "how many at once? max is not given")
+		luaval.ArgError(L, 1, "how many at once? max is not given")
 	}
 	rule.name = g.ruleNameAt(L, n, "concurrency", rule.name)
 	id := fmt.Sprint(g.name, " ", n.Path(), " ", len(n.Rules)) // the same in the next version

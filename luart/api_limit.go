@@ -33,8 +33,8 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 	o := limit.Options{Store: g.store}
 	shared := true
 	var asks *lua.LFunction // for the key
-	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 2, name, v, want) }
-	limitOptions.Each(L, luaval.CheckTable(L, 2), 2, func(name string, v lua.LValue) {
+	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 1, name, v, want) }
+	limitOptions.Each(L, luaval.CheckTable(L, 1), 1, func(name string, v lua.LValue) {
 		switch name {
 		case "rate", "per", "burst":
 			f, _ := v.(lua.LNumber)
@@ -73,10 +73,10 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 		}
 	})
 	if err := o.Complete(); err != nil {
-		luaval.ArgError(L, 2, err.Error())
+		luaval.ArgError(L, 1, err.Error())
 	}
 	if rule.cost > o.Rate.Burst {
-		luaval.ArgError(L, 2, fmt.Sprintf("a cost of %d is more than the burst of %d: nothing would be let through", rule.cost, o.Rate.Burst))
+		luaval.ArgError(L, 1, fmt.Sprintf("a cost of %d is more than the burst of %d: nothing would be let through", rule.cost, o.Rate.Burst))
 	}
 	rule.name = g.ruleNameAt(L, n, "limit", rule.name)
 	if !shared {

@@ -27,7 +27,7 @@ func NewTypes(L *lua.LState) *Types {
 	t := &Types{}
 	t.node = luaval.NewType(L, "api node", nil, nodeIndex)
 	t.node.RawSetString("__newindex", L.NewFunction(nodeNewIndex))
-	t.node.RawSetString("__call", L.NewFunction(nodeCall))
+	t.node.RawSetString("__call", luaval.NewStripped(L, nodeCall))
 	t.root = luaval.NewType(L, "api", nil, rootIndex)
 	t.root.RawSetString("__newindex", L.NewFunction(rootNewIndex))
 	t.hooks = luaval.NewType(L, "hook list", nil, hooksIndex)

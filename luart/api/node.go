@@ -224,6 +224,7 @@ func nodeCall(L *lua.LState) int {
 	if n.Kind == route.Static && n.Parent != nil {
 		if add := n.api.Rules[n.Name]; add != nil {
 			n.api.checkOpen(L)
+			L.Remove(1) // the script has written what follows only
 			add(L, n.Parent)
 			return 0
 		}
