@@ -28,6 +28,8 @@ type Outline struct {
 	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
 	// "cache:fetch".
 	Options map[string]luaval.OptionsAt
+	// CheckUpstream says whether api.proxy may be given an address. nil: any.
+	CheckUpstream func(address string) error
 }
 
 // outline returns what the script has defined. Only the holder may call it.
@@ -37,7 +39,7 @@ func (g *Generation) outline() *Outline {
 		API:         g.api.Root,
 		Overrides:   g.api.Overrides,
 		Hooks:       slices.Collect(g.api.Hooks()),
-		DoneMethods: slices.Collect(maps.Keys(ofDone)),
+		DoneMethods: slices.Collect(maps.Keys(ofDone)), CheckUpstream: g.checkUpstream,
 	}
 }
 

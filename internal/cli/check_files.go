@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -65,7 +64,7 @@ func (c *checkFiles) addFolder(folder string) error {
 		case err != nil && path == folder:
 			return err
 		case err != nil:
-			c.addUnreadable(path, err)
+			c.unreadable = append(c.unreadable, lint.Unreadable(path, err))
 			return fs.SkipDir
 		case hidden && d.IsDir():
 			return fs.SkipDir
@@ -75,7 +74,7 @@ func (c *checkFiles) addFolder(folder string) error {
 		source, err := module.ReadScript(path)
 		switch {
 		case err != nil:
-			c.addUnreadable(path, err)
+			c.unreadable = append(c.unreadable, lint.Unreadable(path, err))
 		case types.IsDefinitions(source):
 		case lint.IsServerScript(source) && !strings.HasSuffix(path, "_test.lua"):
 			c.scripts = append(c.scripts, luaFile{path, source})
@@ -83,18 +82,5 @@ func (c *checkFiles) addFolder(folder string) error {
 			c.modules = append(c.modules, luaFile{path, source})
 		}
 		return nil
-	})
-}
-
-// addUnreadable notes that a file or a folder cannot be read. There is no place in it to show.
-func (c *checkFiles) addUnreadable(path string, err error) {
-	message := err.Error()
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
-		message = cause.Err.Error()
-	}
-	c.unreadable = append(c.unreadable, lint.Finding{
-		File: path, Severity: lint.Error, Code: "unreadable", Message: "cannot be read: " + message,
-		Hint: "remove it, or name the files to check instead of the folder",
 	})
 }

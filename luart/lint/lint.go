@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -245,6 +246,19 @@ func IsServerScript(source []byte) bool {
 		}
 	}
 	return false
+}
+
+// Unreadable is the finding that a file, or a folder, cannot be read. There is no place in it to show.
+func Unreadable(path string, err error) Finding {
+	message := err.Error()
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		message = cause.Err.Error()
+	}
+	return Finding{
+		File: path, Severity: Error, Code: "unreadable", Message: "cannot be read: " + message,
+		Hint: "remove it, or name the files to check instead of the folder",
+	}
 }
 
 // CheckSyntax returns what is wrong with the source of a file that does not compile, nil if it

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -104,8 +105,30 @@ func TestCheckPage(t *testing.T) {
 			planted[strings.Fields(mark)[1]] = true
 		}
 	}
+	planted[Unreadable("x.lua", os.ErrNotExist).Code] = true // no script can have it
 	if !maps.Equal(documented, planted) {
 		t.Errorf("documented: %v\nplanted:    %v", slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(planted)))
+	}
+}
+
+// An address that is no address is found where it is written.
+func TestCheckProxyAddress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.lua")
+	source := "local api = rover.server {}\nfunction api.get() return api.proxy('http://a:1/path') end\n" +
+		"function api.b.get() return api.proxy('a:1') end\nreturn api\n"
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := checkFile(t, path, func(s *luart.Script) {
+		s.CheckUpstream = func(address string) error {
+			if strings.Contains(address, "/path") {
+				return errors.New("has a path")
+			}
+			return nil
+		}
+	})
+	if len(found) != 1 || found[0].Line != 2 || found[0].Code != "bad-argument" || found[0].Message != "api.proxy: has a path" {
+		t.Errorf("%+v", found)
 	}
 }
 

@@ -26,6 +26,7 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 		c.field(f, n, s)
 		c.parameterField(f, n, s)
 		c.index(f, n, s)
+		c.bodyField(f, n, s)
 	case *ast.FuncDefStmt:
 		c.lateRoute(f, n.Name.Func, s)
 	case *ast.AssignStmt:
@@ -35,6 +36,11 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 		}
 	case *ast.FuncCallExpr:
 		c.call(f, n, s)
+		c.secondParameter(f, n, s)
+		c.headerTable(f, n, s)
+		c.proxyAddress(f, n, s)
+	case *ast.ArithmeticOpExpr:
+		c.addedString(f, n)
 	case *ast.RelationalOpExpr:
 		c.neverEqual(f, n, s)
 	}

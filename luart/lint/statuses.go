@@ -51,8 +51,17 @@ func (c *checker) returnedStatus(f *checkedFile, n *function) {
 		if len(r.Exprs) < 2 {
 			return
 		}
+		line, column := f.place(r.Line(), r.Line(), 0, "return")
+		switch r.Exprs[1].(type) {
+		case *ast.TableExpr, *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.FunctionExpr:
+			remedy := "write the value, the status, then headers"
+			if isNumber(r.Exprs[0]) {
+				remedy = "write the value first, and the status behind it"
+			}
+			c.add(f.File, line, column, Error, "bad-argument", "the second value returned is the status, a number", remedy)
+			return
+		}
 		if status := badStatus(r.Exprs[1], 200, 599); status != "" {
-			line, column := f.place(r.Line(), r.Line(), 0, "return")
 			c.add(f.File, line, column, Error, "bad-argument", "the second value returned is the status, which cannot be "+status,
 				"a status is from 200 to 599 here")
 		}

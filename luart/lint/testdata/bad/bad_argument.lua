@@ -20,4 +20,11 @@ function api.q.get() return api.sse:with_headers(99, {}, function() end) end -->
 function api.r.get() return api.redirect:status(200, "/b") end --> bad-argument
 function api.s.get() return nil, 404 end
 function api.after.status(_, res) res.status = 99 end --> bad-argument
+function api.t.get() return 404, { error = "x" } end --> bad-argument
+function api.u.get() return { ok = true }, "201" end --> bad-argument
+function api.v.get(ctx, res) res:set_header("A", "1") return "x" end --> bad-argument
+function api.w.get(ctx) ctx:set_header { A = "1" } return api.pass() end --> bad-argument
+function api.x.get() return api.proxy(3000) end --> bad-argument
+function api.y.get(ctx) return "hello " + ctx.path end --> bad-argument
+function api.z.get(ctx) return ctx:body().name end --> unknown-field
 return api
