@@ -75,7 +75,7 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
-	luart/lib/cookie luart/lib/password luart/lib/session
+	luart/lib/cookie luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/luaval
@@ -94,6 +94,7 @@ luart/lib/store (lua): luart/lib luart/lib/subscription luart/luaval luart/state
 luart/lib/subscription (lua): luart/lib luart/luaval
 luart/lib/time (lua): luart/clock luart/luaval
 luart/lib/url (lua): luart/luaval luart/urltext
+luart/lib/webhook (lua): luart/lib luart/luaval luart/webhook
 luart/limit: luart/clock luart/store
 luart/lint (lua): luart luart/api luart/chunk luart/hint luart/luaval luart/module luart/route
 	luart/spelling luart/scripterror
@@ -135,6 +136,7 @@ luart/trace: luart/loglimit
 luart/types:
 luart/urltext:
 luart/varint:
+luart/webhook:
 `
 
 // Each package imports what it may, and no more: see imports.

@@ -39,6 +39,7 @@ var optionCalls = map[string]string{
 	"rover.cookie.delete":     `rover.cookie.delete("c", T)`,
 	"rover.password.hash":     `rover.password.hash("p", T)`,
 	"rover.password.verify":   `rover.password.verify("p", nil, T)`,
+	"rover.webhook.verify":    `rover.webhook.verify("stripe", ctx, ("s"):rep(16), T)`,
 	"rover.session.new":       `rover.session.new(T)`,
 	"rover.store":             `rover.store("s", T)`,
 	"store:set":               `rover.store("s"):set("k", 1, T)`,

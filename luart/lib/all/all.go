@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/store"
 	libtime "github.com/caddy-rover/rover/luart/lib/time"
 	"github.com/caddy-rover/rover/luart/lib/url"
+	"github.com/caddy-rover/rover/luart/lib/webhook"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -68,6 +69,7 @@ var libraries = []*lib.Library{
 	cookie.Library,
 	session.Library,
 	password.Library,
+	webhook.Library,
 	metrics.Library,
 }
 
