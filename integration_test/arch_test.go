@@ -35,7 +35,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 	luart/scripttest luart/spelling luart/types
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
-	luart/lib/metrics luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
+	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
 	luart/scripttest luart/spelling luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all

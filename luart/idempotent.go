@@ -119,10 +119,13 @@ func (o *idempotent) call(L *lua.LState) int {
 	key, wrong := idempotencyKey(x.r.Header[o.header])
 	switch {
 	case wrong != "":
+		o.count(idempotentInvalid)
 		return o.gen.refuse(L, http.StatusBadRequest, o.header+" "+wrong)
 	case key == "" && o.required:
+		o.count(idempotentInvalid)
 		return o.gen.refuse(L, http.StatusBadRequest, "a request needs the header "+o.header)
 	case key == "" || x.answersFor != 0:
+		o.count(idempotentUnprotected)
 		return o.plain(L)
 	}
 	claim, done := o.claim(L, x, key)
@@ -134,6 +137,8 @@ func (o *idempotent) call(L *lua.LState) int {
 	}
 	return o.first(L, x, claim)
 }
+
+func (o *idempotent) count(outcome idempotentOutcome) { o.gen.vm.idempotents[outcome].Add(1) }
 
 // plain calls the handler, and no more.
 func (o *idempotent) plain(L *lua.LState) int {
@@ -229,6 +234,7 @@ func (o *idempotent) claim(L *lua.LState, x *Exchange, key string) (claim *idemp
 		if found.Claim != nil && errors.Is(err, store.ErrDown) {
 			o.settle(x, found.Claim.GiveUp)
 		}
+		o.count(idempotentStoreFailed)
 		x.log().Warn("the store of idempotent requests has failed", zap.Error(err), zap.String("route", x.running.route))
 		if o.open {
 			return nil, false
@@ -238,18 +244,23 @@ func (o *idempotent) claim(L *lua.LState, x *Exchange, key string) (claim *idemp
 	}
 	switch found.State {
 	case idempotency.Claimed:
+		o.count(idempotentFirst)
 		return found.Claim, false
 	case idempotency.Answered:
+		o.count(idempotentReplayed)
 		o.gen.pushReply(L, replayed(found.Answer))
 	case idempotency.Other:
+		o.count(idempotentConflict)
 		o.gen.refuse(L, http.StatusConflict, "Idempotency key already used with different payload")
 	case idempotency.Sealed:
+		o.count(idempotentNoAnswer)
 		message := "A request with this key was made, and its answer was not kept"
 		if found.Why == idempotency.Unknown {
 			message = "A request with this key was made, and did not end: whether it had an effect is not known"
 		}
 		o.gen.refuse(L, http.StatusConflict, message)
 	default:
+		o.count(idempotentInProgress)
 		o.gen.refuse(L, http.StatusConflict, "A request with this key is in progress")
 	}
 	return nil, true

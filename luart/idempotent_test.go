@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -545,5 +546,28 @@ func TestIdempotentMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", call, err, want)
 		}
+	}
+}
+
+// What became of requests is counted.
+func TestIdempotentCounts(t *testing.T) {
+	s := newServer(t, orders)
+	send := func(path, body string, headers ...string) { s.do("POST "+path, body, headers...) }
+	const key = "Idempotency-Key: "
+	for range 3 {
+		send("/orders", "a", key+"1") // the first, and two that get its answer
+	}
+	send("/orders", "b", key+"1")
+	send("/orders", "a")
+	send("/orders", "a", key+"\x80")
+	send("/required", "")
+	for range 2 {
+		send("/streams", "", key+"2") // the first, and one for which there is no answer
+	}
+	want := map[string]uint64{
+		"first": 2, "replayed": 2, "conflict": 1, "unprotected": 1, "invalid": 2, "no_answer": 1, "in_progress": 0, "store_failed": 0,
+	}
+	if got := s.vm.Idempotent(); !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

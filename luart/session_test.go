@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	libsession "github.com/caddy-rover/rover/luart/lib/session"
 	"github.com/caddy-rover/rover/luart/store"
 	"github.com/caddy-rover/rover/luart/store/storetest"
 )
@@ -562,6 +563,25 @@ func TestSessionSealed(t *testing.T) {
 	}
 }
 
+// What sessions do is counted, of those in the store and of sealed ones.
+func TestSessionCounts(t *testing.T) {
+	for _, options := range []string{`cookie_name = "sid"`, `cookie_name = "sid", sealed = ("k"):rep(32)`} {
+		s := newServer(t, fmt.Sprintf(sessionScript, options))
+		ann := s.browser()
+		ann.expect("GET /value/user", "200 nil") // none
+		ann.expect("GET /logout", "200 out")
+		ann.expect("GET /set/user/ann", "200 set")
+		ann.expect("GET /set/user/anna", "200 set")
+		s.browser().expect("GET /set/user/bob", "200 set")
+		ann.do("POST /set/user/eve", "", "Sec-Fetch-Site: cross-site")
+		ann.expect("GET /logout", "200 out")
+		c := libsession.Stats(s.vm)
+		if started, ended, refused := c.Started.Load(), c.Ended.Load(), c.Refused.Load(); started != 2 || ended != 1 || refused != 1 {
+			t.Errorf("%s: %d started, %d ended, %d refused", options, started, ended, refused)
+		}
+	}
+}
+
 // While the store is down nobody is taken for logged in, nor for logged out, and nothing is said to be
 // saved that is not.
 func TestSessionStoreDown(t *testing.T) {
@@ -615,6 +635,9 @@ func TestSessionStoreDown(t *testing.T) {
 		t.Error("it was logged", n, "times")
 	}
 
+	if libsession.Stats(closed.vm).StoreFailed.Load() == 0 {
+		t.Error("nobody counts that the store does not answer")
+	}
 	server.Continue()
 	engine.AwaitFirst(t.Context())
 	for deadline := time.Now().Add(20 * time.Second); ann.do("GET /value/user", "") != "200 ann"; {

@@ -65,6 +65,7 @@ type VM struct {
 	gates                      gates
 	kept                       *store.Memory // rover.store where the operator names no server
 	answers                    *store.Memory // those of api.idempotent, where he does not
+	idempotents                idempotentCounts
 	fallback                   *store.Memory // rates of limits while the server does not answer
 
 	logger  *zap.Logger

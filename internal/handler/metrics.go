@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart/costs"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
+	roversession "github.com/caddy-rover/rover/luart/lib/session"
 )
 
 // vmDescs are the metrics of a VM. The label vm is the name that the config gives it, or the
@@ -68,6 +69,12 @@ var (
 		"What limits have taken from a shared store and not spent.")
 	leaseWaitingDesc = describe("limit_waiting",
 		"Requests for which a limit waits for a shared store.")
+	sessionsDesc = describe("sessions_total",
+		"What rover.session has done, by outcome: started, ended, refused (requests of other sites, or without a CSRF token), "+
+			"store_failed (calls without an answer).", "outcome")
+	idempotentDesc = describe("idempotent_total",
+		"Requests to handlers of api.idempotent, by outcome: first, replayed, conflict, in_progress, no_answer, unprotected, "+
+			"invalid, store_failed.", "outcome")
 	killsDesc = describe("kills_total",
 		"Stretches of VM time that were ended because of burst or memory.")
 	quarantinesDesc = describe("quarantines_total",
@@ -161,6 +168,14 @@ func (m vmMetrics) collect() {
 	m.counter(refusedDesc, float64(own.RefusedDone), "done")
 	m.collectLimits()
 	m.collectStores()
+	sessions := roversession.Stats(m.vm)
+	m.counter(sessionsDesc, float64(sessions.Started.Load()), "started")
+	m.counter(sessionsDesc, float64(sessions.Ended.Load()), "ended")
+	m.counter(sessionsDesc, float64(sessions.Refused.Load()), "refused")
+	m.counter(sessionsDesc, float64(sessions.StoreFailed.Load()), "store_failed")
+	for outcome, n := range m.vm.Idempotent() {
+		m.counter(idempotentDesc, float64(n), outcome)
+	}
 	m.counter(killsDesc, float64(own.Kills))
 	m.counter(operatorKillsDesc, float64(own.Killed))
 	m.counter(quarantinesDesc, float64(own.Quarantines))

@@ -252,8 +252,11 @@ func (w *write) put(ctx context.Context, now time.Time, value func() []byte, ttl
 // save writes the session. touch says that it counts as used.
 func (s *visit) save(L *lua.LState, touch bool) error {
 	s.ensureID()
-	now := s.st.now()
+	now, isNew := s.st.now(), s.isNew()
 	if s.st.sealer != nil { // its cookie is sent
+		if isNew {
+			s.st.counts.Started.Add(1)
+		}
 		s.record.Touched, s.changed, s.wanted, s.renewed, s.known = now, nil, false, false, true
 		return nil
 	}
@@ -272,6 +275,9 @@ func (s *visit) save(L *lua.LState, touch bool) error {
 		return err
 	}
 	done = true
+	if isNew && !w.gone {
+		s.st.counts.Started.Add(1)
+	}
 	s.adopt(w)
 	return nil
 }
@@ -340,6 +346,9 @@ func (s *visit) destroy(L *lua.LState, state string) error {
 		if err != nil {
 			return err
 		}
+	}
+	if s.known || s.version != 0 || s.state == stateUnsaved {
+		s.st.counts.Ended.Add(1)
 	}
 	s.reset(state)
 	if s.req != nil {

@@ -29,6 +29,7 @@ func (st *store) start(L *lua.LState, n int) *visit {
 	}
 	if st.origins != nil && unsafe {
 		if err := st.origins.Check(asUnsafe(req.HTTP())); err != nil {
+			st.counts.Refused.Add(1)
 			luaval.RaiseStatus(L, http.StatusForbidden, "the request comes from another site")
 		}
 	}
@@ -43,6 +44,7 @@ func (st *store) start(L *lua.LState, n int) *visit {
 	}
 	if st.tokens && unsafe { // before there is a session that a second call returns
 		if ok, why := s.checkToken(L, n); !ok {
+			st.counts.Refused.Add(1)
 			luaval.RaiseStatus(L, http.StatusForbidden, why)
 		}
 	}

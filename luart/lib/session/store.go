@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -38,8 +39,12 @@ var Library = &lib.Library{
 	Open: open,
 }
 
-// metas are the types of a VM.
-type metas struct{ store, session, compat *lua.LTable }
+// metas are the types of a VM, and what its session stores have done.
+type metas struct {
+	store, session, compat *lua.LTable
+
+	counts Counts
+}
 
 const (
 	defaultTTL    = time.Hour
@@ -59,6 +64,7 @@ const (
 type store struct {
 	vm     lib.VM
 	metas  *metas
+	counts *Counts
 	engine engine.Store
 	random io.Reader
 
@@ -85,7 +91,7 @@ func open(s *lib.Scope) lua.LValue {
 	t := s.L().NewTable()
 	s.L().SetFuncs(t, map[string]lua.LGFunction{
 		"new": func(L *lua.LState) int {
-			st := &store{vm: s.VM, metas: s.State.(*metas), engine: s.Store, random: random}
+			st := &store{vm: s.VM, counts: &s.State.(*metas).counts, metas: s.State.(*metas), engine: s.Store, random: random}
 			st.read(L, luaval.OptTable(L, 1))
 			L.Push(luaval.NewObject(st.metas.store, st))
 			return 1
@@ -169,6 +175,9 @@ var storeMethods = map[string]lua.LGFunction{
 		if err != nil {
 			return failed(L, err)
 		}
+		if found {
+			st.counts.Ended.Add(1)
+		}
 		L.Push(lua.LBool(found))
 		return 1
 	},
@@ -219,6 +228,9 @@ func (st *store) call(L *lua.LState, what string, ask func(ctx context.Context) 
 		return ask(context.Background())
 	}
 	st.vm.Caller().Await(L, lib.WaitsOn{What: "rover.session:" + what, Which: st.name}, func(ctx context.Context) { err = ask(ctx) })
+	if errors.Is(err, engine.ErrDown) {
+		st.counts.StoreFailed.Add(1)
+	}
 	return err
 }
 
