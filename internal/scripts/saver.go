@@ -237,7 +237,7 @@ func (s *saver) save(ctx context.Context, final, loud bool) {
 	}
 	saved, err := s.of.save(s.vm, make([]byte, 0, s.size+s.size/8), int(config.MaxSize))
 	if errors.Is(err, errTooLarge) {
-		s.idle = work + 1 + s.tooLarge(config, loud)
+		s.idle = work + s.of.saveWork + s.tooLarge(config, loud)
 		return
 	}
 	if err != nil {
@@ -248,7 +248,7 @@ func (s *saver) save(ctx context.Context, final, loud bool) {
 	s.logSaved(saved)
 	sum := sha256.Sum256(saved.Data)
 	if sum == s.last && !s.slots.Damaged() {
-		s.idle = work + 1
+		s.idle = work + s.of.saveWork
 		s.update(func(status *SavedStatus) { status.Writes.Unchanged++; status.LastError = nil })
 		return
 	}
@@ -263,7 +263,7 @@ func (s *saver) save(ctx context.Context, final, loud bool) {
 			status.Saved, status.Bytes, status.Hold, status.LastError = &now, len(saved.Data), saved.Hold.Seconds(), nil
 		})
 	}
-	s.last, s.idle = sum, work+1
+	s.last, s.idle = sum, work+s.of.saveWork
 }
 
 // open makes the slots ready to be written. Nothing is written before it is known what the

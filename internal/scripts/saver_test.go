@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-rover/rover/luart/persist"
+	"github.com/caddy-rover/rover/luart/store"
 )
 
 // While a VM runs it is saved now and then, if something has changed.
@@ -227,4 +228,33 @@ func TestPersistLeftOut(t *testing.T) {
 	if len(lines) != 1 || fmt.Sprint(lines[0].ContextMap()["left_out"]) != `[rover.state "s"[1]: a function is not saved]` {
 		t.Errorf("%+v", lines)
 	}
+}
+
+// Each change of the store is saved at the next interval, also the second one and a last one.
+func TestPersistStoreInterval(t *testing.T) {
+	noLeaks(t)
+	storage, path := newStorage(), countingScript(t)
+	h := persisting(path, 100*time.Millisecond)
+	c := start(t, storage, h)
+	kept, answers := h.vm.Memories()
+	for i, m := range []*store.Memory{kept, answers} {
+		kind := subjects[i+1].kind
+		for n := range 6 {
+			value := fmt.Sprint(kind, " ", n)
+			_, err := m.Delete(t.Context(), "k")
+			if n%3 != 2 {
+				_, _, err = m.Set(t.Context(), "k", []byte(value), store.Forever, store.Always)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for key := ""; !strings.HasPrefix(key, persist.Folder(kind, path)); {
+				key = <-storage.stored
+				if data := storage.value(key); strings.HasPrefix(key, persist.Folder(kind, path)) && strings.Contains(data, value) == (n%3 == 2) {
+					t.Errorf("%s has %q, which has %q in it: %v", key, data, value, n%3 == 2)
+				}
+			}
+		}
+	}
+	c.end()
 }

@@ -19,8 +19,9 @@ type subject struct {
 	// isUsed reports whether there is, or was, anything to be saved.
 	isUsed func(vm *VM) bool
 
-	// work grows with everything that may change it.
-	work func(vm *VM) uint64
+	// work grows with everything that may change it, and by saveWork with a save.
+	work     func(vm *VM) uint64
+	saveWork uint64
 
 	// save appends all of it, from one moment; errTooLarge: that would be more than limit bytes.
 	save func(vm *VM, dst []byte, limit int) (luart.SavedState, error)
@@ -37,7 +38,7 @@ var errTooLarge = errors.New("it is larger than the limit")
 var (
 	stateSubject = &subject{
 		name: "rover.state", kind: "state", format: state.Format,
-		isUsed: func(*VM) bool { return true },
+		isUsed: func(*VM) bool { return true }, saveWork: 1,
 		work: func(vm *VM) uint64 {
 			st := vm.Stats()
 			return st.CallerRuns + st.Drained + st.Attached + st.Detaches
@@ -72,9 +73,7 @@ func memorySubject(name, kind string, of func(*VM) *store.Memory) *subject {
 		isUsed: func(vm *VM) bool { return of(vm).IsUsed() },
 		work:   func(vm *VM) uint64 { return of(vm).Calls() },
 		save: func(vm *VM, dst []byte, limit int) (saved luart.SavedState, err error) {
-			began := time.Now()
-			saved.Data, err = of(vm).Append(dst, limit)
-			saved.Hold = time.Since(began)
+			saved.Data, saved.Hold, err = of(vm).Append(dst, limit)
 			if errors.Is(err, store.ErrSnapshotSize) {
 				err = errTooLarge
 			}

@@ -24,11 +24,11 @@ const maxDrift = time.Second
 // Append appends a snapshot: the values, what is left of the rates, and the last version. Locks are
 // not in it: those who hold them end with the process. ErrSnapshotSize: it would have more than
 // limit bytes. Equal contents make equal snapshots. The engine is locked while a list is made of what
-// it has, not while that is written. Any goroutine may call it.
-func (m *Memory) Append(dst []byte, limit int) ([]byte, error) {
-	s := m.snapshot()
+// it has, not while that is written: locked says for how long. Any goroutine may call it.
+func (m *Memory) Append(dst []byte, limit int) (_ []byte, locked time.Duration, err error) {
+	s, locked := m.snapshot()
 	if s.bytes > int64(limit) {
-		return nil, ErrSnapshotSize
+		return nil, locked, ErrSnapshotSize
 	}
 	slices.SortFunc(s.items, func(x, y entry) int { return cmp.Compare(x.key, y.key) })
 	slices.SortFunc(s.rates, func(x, y rateLeft) int { return cmp.Compare(x.key, y.key) })
@@ -45,9 +45,9 @@ func (m *Memory) Append(dst []byte, limit int) ([]byte, error) {
 		dst = varint.AppendInt(varint.AppendText(dst, r.key), r.full)
 	}
 	if len(dst)-begin > limit {
-		return nil, ErrSnapshotSize
+		return nil, locked, ErrSnapshotSize
 	}
-	return dst, nil
+	return dst, locked, nil
 }
 
 // memorySnapshot is what a Memory had at one moment, dated by the system's clock.
@@ -64,12 +64,13 @@ type rateLeft struct {
 	full int64 // when it is, in nanoseconds since 1970
 }
 
-func (m *Memory) snapshot() memorySnapshot {
+func (m *Memory) snapshot() (s memorySnapshot, locked time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	began := time.Now()
 	m.expire()
 	now, base := m.now(), m.base()
-	s := memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates.byKey))}
+	s = memorySnapshot{serial: m.serial, items: make([]entry, 0, len(m.items)), rates: make([]rateLeft, 0, len(m.rates.byKey))}
 	for _, e := range m.items {
 		if e.lock != "" {
 			continue
@@ -94,7 +95,7 @@ func (m *Memory) snapshot() memorySnapshot {
 		keep(sharedRate+prefix, g.shared)
 		keep(floorRate+prefix, g.floor)
 	}
-	return s
+	return s, time.Since(began)
 }
 
 // The keys of what a group of rates has beside its keys begin so, and then with its prefix. Older

@@ -16,7 +16,7 @@ var newYear = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func snapshotOf(t testing.TB, m *store.Memory) []byte {
 	t.Helper()
-	data, err := m.Append(nil, 1<<20)
+	data, _, err := m.Append(nil, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +120,11 @@ func TestMemorySnapshotSize(t *testing.T) {
 	}
 	size := len(snapshotOf(t, m))
 	for _, limit := range []int{size - 1, 100, 0} {
-		if data, err := m.Append(nil, limit); !errors.Is(err, store.ErrSnapshotSize) || data != nil {
+		if data, _, err := m.Append(nil, limit); !errors.Is(err, store.ErrSnapshotSize) || data != nil {
 			t.Errorf("limit %d: %d bytes, %v", limit, len(data), err)
 		}
 	}
-	data, err := m.Append([]byte("before"), size)
+	data, _, err := m.Append([]byte("before"), size)
 	if err != nil || len(data) != size+6 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
@@ -161,7 +161,7 @@ func FuzzRestore(f *testing.F) {
 	_, _, _ = m.Set(ctx, "a", []byte("1"), time.Hour, store.Always)
 	_, _, _ = m.Set(ctx, "b", nil, store.Forever, store.Always)
 	_, _ = m.Take(ctx, "r", store.Rate{Count: 1, Per: time.Hour, Burst: 2}, 1, false)
-	data, _ := m.Append(nil, 1<<20)
+	data, _, _ := m.Append(nil, 1<<20)
 	f.Add(data)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -190,7 +190,7 @@ func BenchmarkMemorySnapshot(b *testing.B) {
 	}
 	var data []byte
 	for b.Loop() {
-		data, _ = m.Append(data[:0], 64<<20)
+		data, _, _ = m.Append(data[:0], 64<<20)
 	}
 	b.SetBytes(int64(len(data)))
 }

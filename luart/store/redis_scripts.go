@@ -24,10 +24,11 @@ local function int(n) return string.format('%.0f', n + 0) end
 
 const lockPrelude = `
 local function over(ttl) if ttl == 'forever' then return '+inf' end return int(now + ttl * 1000) end
-local function keep()
-	local latest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+local function keep(ttl)
+	local latest, more = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2], 86400000
+	if ttl ~= 'forever' then more = math.max(60000, math.min(10 * ttl, more)) end
 	if latest == 'inf' then redis.call('PERSIST', KEYS[1])
-	else redis.call('PEXPIRE', KEYS[1], int(math.max(latest - now, 0) / 1000 + 86400000)) end
+	else redis.call('PEXPIRE', KEYS[1], int(math.max(latest - now, 0) / 1000 + more)) end
 end
 `
 
@@ -93,8 +94,8 @@ if tat <= now then redis.call('DEL', KEYS[1]) return 1 end
 redis.call('SET', KEYS[1], string.format('%.3f', tat), 'PX', int(math.ceil((tat - now) / 1000) + 1))
 return 1`),
 
-		// The key of a lock stays for a day when it is free, so that fences go up also where the
-		// clock is set back.
+		// The key of a lock stays for ten times its time when it is free, a minute at least and a day
+		// at most, so that fences go up also where the clock is set back.
 		lock: newScript(lockPrelude + `
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', int(now))
 if redis.call('ZCOUNT', KEYS[1], '(0', '+inf') >= tonumber(ARGV[1]) then
@@ -104,14 +105,14 @@ end
 local fence, last = now, redis.call('ZSCORE', KEYS[1], 'f')
 if last then fence = math.max(now, 1 - last) end
 redis.call('ZADD', KEYS[1], int(-fence), 'f', over(ARGV[2]), int(fence))
-keep()
+keep(ARGV[2])
 return int(fence)`),
 
 		extend: newScript(lockPrelude + `
 local old = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not old or old ~= 'inf' and tonumber(old) <= now then return 0 end
 redis.call('ZADD', KEYS[1], over(ARGV[2]), ARGV[1])
-keep()
+keep(ARGV[2])
 return 1`),
 
 		unlock: newScript(lockPrelude + `
@@ -119,7 +120,7 @@ local old = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not old or old ~= 'inf' and tonumber(old) <= now then return 0 end
 local refused = redis.call('ZSCORE', KEYS[1], 'r')
 redis.call('ZREM', KEYS[1], ARGV[1], 'r')
-keep()
+if redis.call('PTTL', KEYS[1]) < 0 then keep('forever') end
 if refused and math.abs(now + refused) < tonumber(ARGV[2]) then return 2 end
 return 1`),
 	}
