@@ -24,11 +24,7 @@ func (vm *VM) ctxEditJSON(L *lua.LState) int {
 	if err := reqbody.CheckJSON(x.r.Header); err != nil {
 		raiseBodyError(L, err)
 	}
-	err := jsonlua.CheckUTF8(b.bytes)
-	var doc *jsonlua.Document
-	if err == nil {
-		doc, err = jsonlua.ReadDocument(L, b.bytes)
-	}
+	doc, err := jsonlua.ReadDocument(L, b.bytes, true)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}
@@ -76,7 +72,7 @@ func (vm *VM) editedResponse(L *lua.LState, r *reply, f *lua.LFunction) (text []
 		return nil, false
 	}
 	r.checkJSON(L)
-	doc, err := jsonlua.ReadDocument(L, body)
+	doc, err := jsonlua.ReadDocument(L, body, false)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadGateway, "response body: "+err.Error())
 	}

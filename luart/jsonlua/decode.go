@@ -22,8 +22,9 @@ type Options struct {
 	// is a number, 0.10000000000000000001 is not.
 	Exact bool
 
-	// Strict makes an error of what others may read in another way: members with the same name, and
-	// bytes that are no UTF-8. It is for what somebody else reads again.
+	// Strict makes an error of what others may read in another way: members with the same name,
+	// bytes that are no UTF-8, and half of a surrogate pair. It is for what somebody else reads
+	// again.
 	Strict bool
 }
 
@@ -70,7 +71,7 @@ func Decode(L *lua.LState, b []byte) (lua.LValue, error) { return DecodeWith(L, 
 //     of float64 is an error, both unless Exact is set; then an exponent beyond int32 is an error.
 //     -0 stays -0.
 //   - Bytes of a string that are not valid UTF-8 are kept as they are: a proxy must not change what it
-//     hands on; with Strict they are an error. An escaped surrogate without its partner becomes U+FFFD.
+//     hands on; with Strict they are an error. An escaped surrogate without its partner becomes U+FFFD, or an error likewise.
 //
 // Errors are of the form "invalid JSON at byte 17: expected ',' or '}', got 'x'"; bytes count from
 // 1, as in string.sub. More than MaxDepth levels are an error too, and an array of more items than
@@ -289,7 +290,7 @@ func (d *decoder) table(members []member) (*lua.LTable, error) {
 			nulls = true // it is to be found again
 		}
 		if (d.doc != nil || d.o.Strict) && t.RawGetString(m.key) != lua.LNil {
-			if d.o.Strict {
+			if d.doc == nil { // a document is written with the last one alone
 				return nil, d.errorf("two members of the object before are called %s", luaval.Quote(luaval.Shown(m.key)))
 			}
 			d.twice = true
@@ -391,6 +392,9 @@ func (d *decoder) unicode() error {
 					d.pos += 6
 				}
 			}
+		}
+		if r == utf8.RuneError && d.o.Strict {
+			return d.errorf("half of a surrogate pair")
 		}
 	}
 	d.text = utf8.AppendRune(d.text, r)

@@ -38,12 +38,20 @@ type written struct {
 }
 
 // ReadDocument reads a JSON text, by the rules of DecodeWith, and keeps it.
-func ReadDocument(L *lua.LState, text []byte) (*Document, error) {
+//
+// With strict what others may read in another way is an error, as with Options.Strict, but members with
+// the same name are none: Append writes the last one alone.
+func ReadDocument(L *lua.LState, text []byte, strict bool) (*Document, error) {
+	if strict {
+		if err := CheckUTF8(text); err != nil {
+			return nil, err
+		}
+	}
 	if uint64(len(text)) > math.MaxUint32 {
 		return nil, errors.New("JSON of 4 GiB or more is not changed")
 	}
 	doc := &Document{text: text, byTable: map[*lua.LTable]*written{}, byPlace: map[uint32]*written{}}
-	d := decoder{L: L, b: text, o: Options{Null: true, Exact: true}, doc: doc}
+	d := decoder{L: L, b: text, o: Options{Null: true, Exact: true, Strict: strict}, doc: doc}
 	d.next()
 	doc.from = d.pos
 	v, err := d.value(0, "a value")

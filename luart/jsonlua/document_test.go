@@ -18,7 +18,7 @@ import (
 // edited is a text after a Lua function has changed its document, or the error.
 func edited(tb testing.TB, L *lua.LState, text, f string) string {
 	tb.Helper()
-	doc, err := ReadDocument(L, []byte(text))
+	doc, err := ReadDocument(L, []byte(text), false)
 	if err != nil {
 		return "error: " + err.Error()
 	}
@@ -131,7 +131,7 @@ func TestDocumentLoopsEndWithTheBurst(t *testing.T) {
 		return func(L *lua.LState) {
 			free := lua.NewState() // whose slice never ends
 			defer free.Close()
-			doc, err := ReadDocument(free, []byte(text))
+			doc, err := ReadDocument(free, []byte(text), false)
 			if err != nil {
 				panic(err)
 			}
@@ -170,7 +170,7 @@ func FuzzDocument(f *testing.F) {
 	}
 	L := newJSONState(f)
 	f.Fuzz(func(t *testing.T, in []byte, seed uint64) {
-		doc, err := ReadDocument(L, in)
+		doc, err := ReadDocument(L, in, false)
 		_, decodeErr := DecodeWith(L, in, Options{Null: true, Exact: true})
 		if (err == nil) != (decodeErr == nil) {
 			t.Fatalf("%q: %v as a document, decoded %v", in, err, decodeErr)

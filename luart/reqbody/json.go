@@ -15,6 +15,9 @@ import (
 // Shift_JIS a backslash may be half of a character.
 func CheckJSON(h http.Header) error {
 	kind, params, err := FormType(h)
+	if err == nil && kind == "" && ofAnotherSite(h) {
+		return unsupported("a page of another site has sent it without a Content-Type: application/json expected")
+	}
 	switch charset := strings.ToLower(params["charset"]); {
 	case err != nil:
 		return err
@@ -29,6 +32,16 @@ func CheckJSON(h http.Header) error {
 		}
 	}
 	return nil
+}
+
+// ofAnotherSite reports whether a browser may have sent a request for a page of another site, which can
+// have it send a body without a type, cookies and all, and nobody is asked. Browsers say so; older
+// ones say only where the page is from.
+func ofAnotherSite(h http.Header) bool {
+	if site := h.Values("Sec-Fetch-Site"); len(site) > 0 {
+		return len(site) > 1 || site[0] != "same-origin" && site[0] != "none"
+	}
+	return len(h["Origin"]) > 0
 }
 
 // IsJSON reports whether a media type, in lower case and without parameters, is one of JSON.

@@ -56,8 +56,8 @@ func TestStore(t *testing.T) {
 				// What is no plain data, and what is too large.
 				{`rover.store("v"):set("k", nil)`, "error: chunk:1: bad argument #2 to set (value other than nil expected, got nil)"},
 				{`rover.store("v"):set("k", { a = { print } })`, "error: chunk:1: bad argument #2 to set (a function is no plain data (at .a[1]))"},
-				{`rover.store("v"):set("k", ("x"):rep(2^20))`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048576 bytes, the limit)"},
-				{`local t = {} for i = 1, 2000 do t[i] = ("x"):rep(1000) end rover.store("v"):set("k", t)`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048576 bytes, the limit)"},
+				{`rover.store("v"):set("k", ("x"):rep(2^20))`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048575 bytes, the limit)"},
+				{`local t = {} for i = 1, 2000 do t[i] = ("x"):rep(1000) end rover.store("v"):set("k", t)`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048575 bytes, the limit)"},
 				{`return (rover.store("v"):set("k", ("x"):rep(2^20 - 1)))`, "true"},
 
 				// Keys.

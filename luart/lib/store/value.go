@@ -35,8 +35,8 @@ func checkValue(L *lua.LState, n int) []byte {
 func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 	switch v := v.(type) {
 	case lua.LString:
-		if len(v) >= engine.MaxValue {
-			return nil, fmt.Errorf("the value is larger than %d bytes, the limit", engine.MaxValue)
+		if len(v) >= engine.MaxValue { // a byte says that it is a text
+			return nil, fmt.Errorf("the value is larger than %d bytes, the limit", engine.MaxValue-1)
 		}
 		return append([]byte{stringTag}, v...), nil
 	case lua.LNumber:
