@@ -58,6 +58,20 @@ func TestSyntaxHints(t *testing.T) {
 		{"function f()\n  return 1\n  g()\nend", "return must be the last statement of its block"},
 		{"if a then return else b() end x = = 1", ""},
 		{"x = 1 y z", ""},
+
+		{"// comment", "Lua has no //: a comment begins with --"},
+		{"x = 1 // comment", "Lua has no //: a comment begins with --"},
+		{"x = 'a//' / /", ""},
+		{"const x = 1", "Lua writes local for const, let and var"},
+		{"  let x = 1", "Lua writes local for const, let and var"},
+		{"lets x = 1", ""},
+		{"function api.get('/users') end", "the path of a route is in its name: function api.users.p_id.get(ctx) is GET /users/:id"},
+		{"function api.get(1) end", ""},
+		{"return { status: 'ok' }", "Lua writes = between name and value: { name = value }"},
+		{"return { a = 1, n: 1 }", "Lua writes = between name and value: { name = value }"},
+		{"return { a:b }", ""},
+		{"if a then b() else if c then d() end", "else if opens another block, which needs an end of its own: write elseif"},
+		{"if a then b() else if c then d() end end if e then", "a block is open at the end of the file: a function, if, for, while or do lacks its end"},
 	} {
 		err := s.load(tt.source)
 		var syntax *chunk.SyntaxError
@@ -99,6 +113,8 @@ func TestHints(t *testing.T) {
 		{"return api.redirect.permanent('/')", "write api.redirect:permanent(…)", "return api.redirect:permanent({})"},
 		{"return api.html:stauts(404, '')", "did you mean api.html:status(…)?", "return api.html:color(404, '')"},
 		{"return api.jsno({})", "api has no builder jsno; did you mean json?", "api.users.get = print"},
+		{"return api.get('/users', print)", "api has no builder get: a route is function api.users.get(ctx)", "api.users.get = print"},
+		{"return rover.server.get", "rover.server is a function: call it, rover.server {}", "return rover.json.decode.get"},
 		{"return api.fetch({})", "api has no builder fetch", "return api.users.get({})"},
 		{"api.late.get = function() end", "define routes and hooks at the top level of the script, when it loads", "error('routes cannot be changed')"},
 		{"function api.late.get() end", "define routes and hooks at the top level of the script, when it loads", ""},

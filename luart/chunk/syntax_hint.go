@@ -43,6 +43,9 @@ func (f *File) SyntaxHint(err *SyntaxError) string {
 			return h.hint
 		}
 	}
+	if why := foreignHint(before, rest); why != "" {
+		return why
+	}
 	if rest[0] == '=' && !strings.HasPrefix(rest, "==") {
 		if first, _, _ := strings.Cut(strings.TrimSpace(before), " "); first == "if" || first == "elseif" || first == "while" || first == "until" {
 			if !strings.Contains(before, "=") && !strings.Contains(before, "then") && !strings.Contains(before, " do") {
@@ -55,6 +58,9 @@ func (f *File) SyntaxHint(err *SyntaxError) string {
 
 // missingHint finds what a source that ends too early lacks: what makes it parse.
 func (f *File) missingHint() string {
+	if elseIf.MatchString(f.Text) && f.parses(elseIf.ReplaceAllString(f.Text, "elseif")) != nil {
+		return "else if opens another block, which needs an end of its own: write elseif"
+	}
 	for _, missing := range [...]string{"end", "end end", "end end end", "end)", ")", "}", "until true"} {
 		if f.parses(f.Text+"\n"+missing) == nil {
 			continue

@@ -37,6 +37,7 @@ var (
 	withNil     = regexp.MustCompile(`^cannot perform \w+ operation between (nil and \w+|\w+ and nil)$|^attempt to compare (nil with \w+|\w+ with nil)$`)
 	needsColon  = regexp.MustCompile(`^call (api[\w.]*:\w+\([\w, …]+\)) with a colon$`)
 	noSubmethod = regexp.MustCompile(`^api\.(\w+)\.(\w+): .* has no such method;`)
+	ofHooks     = regexp.MustCompile(`^api[\w.]*\.(\w+)\.\w+: "\w+" is not a method; `)
 	notMethod   = regexp.MustCompile(`^api[^:]*: "(\w+)" is not a method; `)
 )
 
@@ -57,6 +58,11 @@ func For(names *Names, files *chunk.Files, text string, at *chunk.Explanation) s
 		known := route.MethodNames[:]
 		if strings.HasPrefix(message, "api."+m[1]+":") {
 			known = append(slices.Clone(known), append([]string{"on_error"}, chunk.LifeHooks...)...)
+		}
+		if list := ofHooks.FindStringSubmatch(message); list != nil {
+			if near := spelling.Nearest(list[1], []string{"before", "after", "done"}); near != "" {
+				return spelling.DidYouMean(near + "." + m[1])
+			}
 		}
 		return spelling.DidYouMean(spelling.Nearest(m[1], known))
 	}
@@ -218,6 +224,9 @@ func (h *Finder) methodIndexed(origin ast.Expr, failed chunk.Site) string {
 	get, ok := origin.(*ast.AttrGetExpr)
 	if !ok {
 		return ""
+	}
+	if Text(get) == "rover.server" && h.FromLibrary(get, failed.Scope) {
+		return "rover.server is a function: call it, rover.server {}"
 	}
 	kind := failed.Scope.KindOf(get.Object)
 	key, ok := get.Key.(*ast.StringExpr)

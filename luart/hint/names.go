@@ -10,6 +10,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/spelling"
 )
 
@@ -156,6 +157,9 @@ func (h *Finder) noField(get *ast.AttrGetExpr, kind chunk.ObjectKind) string {
 	}
 	if slices.Contains(names, key.Value) {
 		return ""
+	}
+	if kind == chunk.KindAPI && route.MethodIndex(key.Value) >= 0 {
+		return fmt.Sprintf("%s has no builder %s: a route is function %[1]s.users.%[2]s(ctx)", object, key.Value)
 	}
 	return fmt.Sprintf("%s has no %s %s%s", object, what, key.Value, spelling.OrDidYouMean(spelling.Nearest(key.Value, names)))
 }

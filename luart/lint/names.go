@@ -236,8 +236,11 @@ func (c *checker) methodCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 			report("field-called", fmt.Sprintf("%s.%s is a field, and is called", object, e.Method), fmt.Sprintf("write %s.%s", object, e.Method))
 			return
 		}
-		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method),
-			spelling.DidYouMean(spelling.Nearest(e.Method, c.o.Names.Methods[kind])))
+		remedy := spelling.DidYouMean(spelling.Nearest(e.Method, c.o.Names.Methods[kind]))
+		if kind == chunk.KindCtx && slices.Contains(c.o.Names.TypeMethods["body"], e.Method) {
+			remedy = fmt.Sprintf("write %s:body():%s()", object, e.Method)
+		}
+		report("unknown-field", fmt.Sprintf("%s has no method %s", object, e.Method), remedy)
 	case kind == "":
 		if get, ok := e.Receiver.(*ast.AttrGetExpr); ok && s.scope.KindOf(get.Object) == chunk.KindAPI {
 			if key, ok := get.Key.(*ast.StringExpr); ok && c.builder(key.Value) != nil {

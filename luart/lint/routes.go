@@ -25,6 +25,7 @@ type funcLine struct {
 type routeOf struct {
 	method int
 	params []string
+	path   string
 	where  string
 }
 
@@ -47,7 +48,7 @@ func (c *checker) addRoutes() {
 	each(c.o.API, func(n *api.Node) {
 		for i, d := range n.Handlers {
 			if at := sourceOf(d); at.file != "" {
-				c.routes[at] = append(c.routes[at], routeOf{i, paramNames(n), d.Where})
+				c.routes[at] = append(c.routes[at], routeOf{i, paramNames(n), n.Path(), d.Where})
 			}
 		}
 		for _, d := range slices.Concat(n.Before.List, n.After.List, n.Done.List) {
@@ -114,13 +115,18 @@ func (c *checker) noParameter(f *checkedFile, ctx ast.Expr, name string, s sight
 			return
 		}
 		var known []string
+		segment := false // a fixed one has the name
 		for _, r := range routes {
 			if slices.Contains(r.params, name) {
 				return
 			}
 			known = append(known, r.params...)
+			segment = segment || slices.Contains(strings.Split(r.path, "/"), name)
 		}
 		remedy := spelling.DidYouMean(spelling.Nearest(name, known))
+		if segment && len(known) == 0 {
+			remedy = fmt.Sprintf("write p_%s for a segment that is a parameter: %[1]s stands for itself", name)
+		}
 		if remedy == "" && len(known) == 1 {
 			remedy = spelling.DidYouMean(known[0])
 		}
@@ -203,6 +209,11 @@ func (c *checker) hookNames(n *api.Node, kind string, list []api.Definition) {
 			continue
 		}
 		path := n.Path() + "/" + kind
+		if d.Name == kind { // function api.before(ctx)
+			c.addAt(d.Where, Warning, "hook-named-like-method", fmt.Sprintf("this %s hook has no name of its own; it runs for every method at %s and below", kind, cmp.Or(n.Path(), "/")),
+				fmt.Sprintf("a hook needs a name: function %s.%s.NAME(ctx); for the path %s write %s", n.Lua(), kind, path, api.AtCall(path)))
+			continue
+		}
 		c.addAt(d.Where, Warning, "hook-named-like-method",
 			fmt.Sprintf("%s.%s.%s is a hook called %[3]s, which runs for every method at %[4]s and below", n.Lua(), kind, d.Name, cmp.Or(n.Path(), "/")),
 			fmt.Sprintf("give it another name; for the path %s write %s.%s", path, api.AtCall(path), d.Name))
