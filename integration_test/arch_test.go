@@ -52,6 +52,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/request luart/response luart/route luart/schema luart/scripterror luart/state
 	luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
+luart/auth (more):
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route

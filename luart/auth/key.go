@@ -1,0 +1,195 @@
+package auth
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// MinSecret is how many bytes a secret should have: those of a SHA-256, RFC 7518 section 3.2.
+	MinSecret = 32
+
+	// minRSA is RFC 7518's. With more than maxRSA one check takes milliseconds.
+	minRSA = 2048
+	maxRSA = 8192
+
+	// maxKeyText is far more than a certificate with its key has.
+	maxKeyText = 64 << 10
+)
+
+// Key is one key. It is not changed, and any goroutine may use it.
+type Key struct {
+	public  any      // what checks: []byte, *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey
+	private any      // what signs; nil: it does not
+	can     []string // the algorithms of its kind; the first is that of a script that names none
+	only    string   // the algorithm that it is for, by its key set; "": any that it can
+}
+
+// ParseKey reads a key: PEM, of a public or a private key or a certificate, or a secret. What is a
+// public key in another form is no secret: everybody has it, and could sign with it.
+func ParseKey(text string) (*Key, error) {
+	switch {
+	case text == "":
+		return nil, errors.New("the key is empty")
+	case len(text) > maxKeyText:
+		return nil, fmt.Errorf("the key has more than %d bytes", maxKeyText)
+	case strings.Contains(text, "-----BEGIN"):
+		return parsePEM([]byte(text))
+	case looksPublic(text):
+		return nil, errors.New("a public key is no secret: give it as PEM, -----BEGIN PUBLIC KEY-----")
+	}
+	return &Key{public: []byte(text), private: []byte(text), can: hmacs}, nil
+}
+
+var (
+	hmacs = []string{"HS256", "HS384", "HS512"}
+	rsas  = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+)
+
+// looksPublic reports whether a text is a public key, but not PEM.
+func looksPublic(text string) bool {
+	trimmed := strings.TrimSpace(text)
+	if strings.HasPrefix(trimmed, "ssh-") || strings.HasPrefix(trimmed, "ecdsa-sha2-") ||
+		strings.HasPrefix(trimmed, "{") && strings.Contains(trimmed, `"kty"`) {
+		return true
+	}
+	if _, err := x509.ParsePKIXPublicKey([]byte(text)); err == nil {
+		return true
+	}
+	_, err := x509.ParsePKCS1PublicKey([]byte(text))
+	return err == nil
+}
+
+func parsePEM(text []byte) (*Key, error) {
+	block, rest := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("the key is not whole PEM")
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, errors.New("the key has several PEM blocks: which one counts?")
+	}
+	var key any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		key, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		var c *x509.Certificate
+		if c, err = x509.ParseCertificate(block.Bytes); err == nil {
+			key = c.PublicKey
+		}
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		return nil, fmt.Errorf("the key is PEM of a kind that is not known: %.40q", block.Type)
+	}
+	if err != nil {
+		return nil, errors.New("the key is PEM that does not hold a key: " + block.Type)
+	}
+	return newKey(key)
+}
+
+// newKey is a key of one of the kinds of x509.
+func newKey(key any) (*Key, error) {
+	k := &Key{public: key}
+	if signer, ok := key.(crypto.Signer); ok {
+		k.private, k.public = key, signer.Public()
+	}
+	switch public := k.public.(type) {
+	case *rsa.PublicKey:
+		if public.N.BitLen() < minRSA {
+			return nil, fmt.Errorf("an RSA key of %d bits is too short, %d expected", public.N.BitLen(), minRSA)
+		}
+		if public.N.BitLen() > maxRSA {
+			return nil, fmt.Errorf("an RSA key of %d bits is too long, %d expected at most", public.N.BitLen(), maxRSA)
+		}
+		k.can = rsas
+	case *ecdsa.PublicKey:
+		switch public.Curve.Params().Name {
+		case "P-256":
+			k.can = []string{"ES256"}
+		case "P-384":
+			k.can = []string{"ES384"}
+		case "P-521":
+			k.can = []string{"ES512"}
+		default:
+			return nil, fmt.Errorf("the curve %s is not one of tokens: P-256, P-384, P-521", public.Curve.Params().Name)
+		}
+	case ed25519.PublicKey:
+		k.can = []string{"EdDSA"}
+	default:
+		return nil, fmt.Errorf("a key of type %T signs no tokens", k.public)
+	}
+	return k, nil
+}
+
+// IsSecret reports whether the key is one that all share who make and check tokens.
+func (k *Key) IsSecret() bool { _, ok := k.public.([]byte); return ok }
+
+// IsShort reports whether it is a secret that can be guessed from a token.
+func (k *Key) IsShort() bool { secret, ok := k.public.([]byte); return ok && len(secret) < MinSecret }
+
+// Algs returns the algorithms of the key that are among wanted. Without a wish it is the one that
+// the key's set names, or the first of its kind.
+func (k *Key) Algs(wanted []string) []string {
+	switch {
+	case len(wanted) == 0 && k.only != "":
+		return []string{k.only}
+	case len(wanted) == 0:
+		return k.can[:1]
+	}
+	var algs []string
+	for _, alg := range k.can {
+		if slices.Contains(wanted, alg) && (k.only == "" || k.only == alg) {
+			algs = append(algs, alg)
+		}
+	}
+	return algs
+}
+
+// Check says what is wrong with a wish that the key cannot fulfil.
+func (k *Key) Check(wanted []string) error {
+	for _, alg := range wanted {
+		if !slices.Contains(k.can, alg) {
+			return fmt.Errorf("%s is no algorithm of this key, which has %s", alg, strings.Join(k.can, ", "))
+		}
+	}
+	return nil
+}
+
+// IsAlg reports whether tokens are signed by an algorithm. "none" is not one.
+func IsAlg(alg string) bool { return slices.Contains(AlgNames, alg) }
+
+// AlgNames are the algorithms.
+var AlgNames = []string{
+	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+}
+
+// verify reports whether a signature is one of the key. The algorithm is one that it can.
+func (k *Key) verify(alg, signed string, signature []byte) bool {
+	return jwt.GetSigningMethod(alg).Verify(signed, signature, k.public) == nil
+}
+
+// sign signs with an algorithm that the key can.
+func (k *Key) sign(alg, text string) ([]byte, error) {
+	if k.private == nil {
+		return nil, errors.New("a public key signs nothing: a private one is needed")
+	}
+	return jwt.GetSigningMethod(alg).Sign(text, k.private)
+}

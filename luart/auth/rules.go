@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	// DefaultLeeway is how far the clocks of two machines may differ, MaxLeeway what a script may say.
+	DefaultLeeway = 30 * time.Second
+	MaxLeeway     = 300 * time.Second
+)
+
+// Rules are what a script wants of tokens, beside a good signature.
+type Rules struct {
+	Algs      []string // accepted; none: that of the key
+	Issuers   []string // none: any
+	Audiences []string // none: only tokens that name nobody
+	Leeway    time.Duration
+	Require   []string // claims that must be there
+}
+
+// DefaultRules are those of a script that says nothing: a token without an end is refused.
+func DefaultRules() Rules { return Rules{Leeway: DefaultLeeway, Require: []string{"exp"}} }
+
+// check says what is wrong with the claims of a token at a time.
+func (r *Rules) check(claims []member, now time.Time) error {
+	audience, issuer := false, false
+	for _, m := range claims {
+		switch string(m.name) {
+		case "exp", "nbf", "iat":
+			at, err := date(m)
+			if err != nil {
+				return err
+			}
+			seconds := float64(now.UnixNano()) / 1e9
+			switch {
+			case string(m.name) == "exp" && seconds >= at+r.Leeway.Seconds():
+				return errors.New("the token has expired")
+			case string(m.name) == "nbf" && seconds < at-r.Leeway.Seconds():
+				return errors.New("the token is not valid yet")
+			}
+		case "sub", "jti":
+			if _, err := text(m.value); err != nil {
+				return fmt.Errorf("the claim %s is no text", m.name)
+			}
+		case "iss":
+			name, err := text(m.value)
+			if err != nil {
+				return errors.New("the claim iss is no text")
+			}
+			if issuer = true; len(r.Issuers) > 0 && !slices.Contains(r.Issuers, name) {
+				return errors.New("the token is of another issuer")
+			}
+		case "aud":
+			list, err := texts(m.value)
+			if err != nil {
+				return err
+			}
+			audience = true
+			if len(r.Audiences) == 0 { // RFC 7519 section 4.1.3
+				return errors.New("the token is for an audience, and the script names none")
+			}
+			if !slices.ContainsFunc(list, func(a string) bool { return slices.Contains(r.Audiences, a) }) {
+				return errors.New("the token is for another audience")
+			}
+		}
+	}
+	switch {
+	case len(r.Issuers) > 0 && !issuer:
+		return errors.New("the token names no issuer")
+	case len(r.Audiences) > 0 && !audience:
+		return errors.New("the token names no audience")
+	}
+	for _, name := range r.Require {
+		if !slices.ContainsFunc(claims, func(m member) bool { return string(m.name) == name && string(m.value) != "null" }) {
+			return fmt.Errorf("the token has no claim %.40q", name)
+		}
+	}
+	return nil
+}
+
+// date is a NumericDate: seconds since 1970, maybe with a fraction.
+func date(m member) (float64, error) {
+	if c := m.value[0]; c == '-' || c >= '0' && c <= '9' {
+		if n, err := strconv.ParseFloat(string(m.value), 64); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("the claim %s is no time", m.name)
+}
+
+// texts is a text, or a list of texts.
+func texts(value []byte) (list []string, err error) {
+	switch value[0] {
+	case '"':
+		one, err := text(value)
+		if err != nil {
+			return nil, errors.New("the claim aud is no text")
+		}
+		return []string{one}, nil
+	case '[':
+		s := scanner{text: value, at: 1}
+		for s.more(']') {
+			from := s.at
+			if err := s.value(0); err != nil {
+				return nil, err
+			}
+			one, err := text(value[from:s.at])
+			if err != nil {
+				return nil, errors.New("the claim aud has what is no text")
+			}
+			list = append(list, one)
+		}
+		return list, nil
+	}
+	return nil, errors.New("the claim aud is neither a text nor a list of texts")
+}
