@@ -76,8 +76,9 @@ luart/jsonlua (lua): luart/luaval
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
-	luart/lib/cookie luart/lib/password luart/lib/session luart/lib/webhook
+	luart/lib/auth luart/lib/cookie luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
+luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/luaval luart/outbound
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/luaval
 luart/lib/encoding (lua): luart/luaval

@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	roverauth "github.com/caddy-rover/rover/luart/lib/auth"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
@@ -115,6 +117,8 @@ func TestLimitsPage(t *testing.T) {
 		{"messages that a subscription keeps", []string{count(subscription.MaxMessages), mib(subscription.MaxMessageBytes)}},
 		{"a session ", []string{kib(session.MaxBytes)}},
 		{"a sealed session", []string{count(session.MaxKeys)}},
+		{"a [token](auth.md)", []string{kib(auth.MaxToken), count(auth.MaxKeys)}},
+		{"addresses of `rover.auth.jwks`", []string{count(roverauth.MaxURLs), kib(auth.MaxJWKS), count(auth.MaxKeys)}},
 		{"answers that [`api.idempotent`]", []string{
 			count(store.DefaultItems), mib(store.DefaultBytes), mib(idempotency.MaxAnswer), fmt.Sprintf("%d bytes", maxIdempotencyKey),
 		}},

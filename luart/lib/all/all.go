@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/auth"
 	"github.com/caddy-rover/rover/luart/lib/cookie"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/encoding"
@@ -68,6 +69,7 @@ var libraries = []*lib.Library{
 	limit.Library,
 	cookie.Library,
 	session.Library,
+	auth.Library,
 	password.Library,
 	webhook.Library,
 	metrics.Library,

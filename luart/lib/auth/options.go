@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"fmt"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/auth"
+	"github.com/caddy-rover/rover/luart/luaval"
+)
+
+var (
+	createOptions  = luaval.NewOptions("alg", "ttl", "kid")
+	verifyOptions  = luaval.NewOptions(ruleNames...)
+	requireOptions = luaval.NewOptions(append(ruleNames[:len(ruleNames):len(ruleNames)], "claims_key", "header")...)
+	rolesOptions   = luaval.NewOptions("claims_key", "role_key")
+
+	ruleNames = []string{"alg", "iss", "aud", "leeway", "require"}
+)
+
+const maxName = 128
+
+// rules reads argument n of verify: options, or the name of an algorithm.
+func rules(L *lua.LState, n int, keys auth.Keys) *auth.Rules {
+	r := auth.DefaultRules()
+	if alg, ok := L.Get(n).(lua.LString); ok {
+		readRule(L, n, &r, "alg", alg)
+	} else if t := luaval.OptTable(L, n); t != nil {
+		verifyOptions.Each(L, t, n, func(name string, v lua.LValue) { readRule(L, n, &r, name, v) })
+	}
+	checkAlgs(L, n, r.Algs, keys)
+	return &r
+}
+
+// checkAlgs raises for an algorithm that a key of the script does not have: a secret is no key of
+// RS256, and a public one none of HS256.
+func checkAlgs(L *lua.LState, n int, algs []string, keys auth.Keys) {
+	if key, ok := keys.(*auth.Key); ok {
+		if err := key.Check(algs); err != nil {
+			luaval.ArgError(L, n, "option 'alg': "+err.Error())
+		}
+	}
+}
+
+func readRule(L *lua.LState, n int, r *auth.Rules, name string, v lua.LValue) {
+	want, ok := "a text or a list of texts", false
+	switch name {
+	case "alg":
+		r.Algs, ok = texts(v, 1)
+		for _, alg := range r.Algs {
+			if !auth.IsAlg(alg) {
+				luaval.ArgError(L, n, fmt.Sprintf("option 'alg': %.40q is no algorithm that is accepted", alg))
+			}
+		}
+	case "iss":
+		r.Issuers, ok = texts(v, 1)
+	case "aud":
+		r.Audiences, ok = texts(v, 1)
+	case "require":
+		r.Require, ok = texts(v, 0)
+	case "leeway":
+		seconds, isNumber := v.(lua.LNumber)
+		want = fmt.Sprintf("seconds from 0 to %.0f", auth.MaxLeeway.Seconds())
+		if ok = isNumber && seconds >= 0 && float64(seconds) <= auth.MaxLeeway.Seconds(); ok {
+			r.Leeway = time.Duration(float64(seconds) * float64(time.Second))
+		}
+	}
+	if !ok {
+		luaval.CheckOption(L, n, name, v, want)
+	}
+}
+
+// texts is a text, or a list of at least so many.
+func texts(v lua.LValue, least int) (list []string, ok bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return []string{string(v)}, v != ""
+	case *lua.LTable:
+		for i := 1; i <= v.Len(); i++ {
+			text, ok := v.RawGetInt(i).(lua.LString)
+			if !ok || text == "" {
+				return nil, false
+			}
+			list = append(list, string(text))
+		}
+		if first, _ := v.Next(lua.LNil); v.Len() == 0 && first != lua.LNil { // names, and no list
+			return nil, false
+		}
+		return list, len(list) >= least
+	}
+	return nil, false
+}
+
+// nameOption reads an option that is a name.
+func nameOption(L *lua.LState, n int, name string, v lua.LValue) string {
+	text, ok := v.(lua.LString)
+	if !ok || text == "" || len(text) > maxName {
+		luaval.CheckOption(L, n, name, v, fmt.Sprintf("a text of 1 to %d bytes", maxName))
+	}
+	return string(text)
+}
