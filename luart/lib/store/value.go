@@ -51,7 +51,7 @@ func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 	whole.RawSetInt(1, v)
 	e, err := state.Encode([]byte{stateTag}, engine.MaxValue-1, map[string]*lua.LTable{"": whole}, 0)
 	if err != nil {
-		return nil, fmt.Errorf("the value is larger than %d bytes, the limit", engine.MaxValue)
+		return nil, fmt.Errorf("the value is larger than %d bytes, the limit", engine.MaxValue-1)
 	}
 	return e.Data, nil
 }
