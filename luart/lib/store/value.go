@@ -44,7 +44,7 @@ func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 			return engine.Number(int64(v)), nil
 		}
 	}
-	if _, _, err := luaval.CopyData(v, engine.MaxValue); err != nil {
+	if _, _, err := luaval.CopyData(v, engine.MaxValue-1); err != nil {
 		return nil, err // with the place
 	}
 	whole := L.CreateTable(1, 0)
