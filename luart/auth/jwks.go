@@ -23,6 +23,10 @@ const (
 	// jwksFirst is the same while there are no keys at all, and every request fails.
 	jwksFirst = 5 * time.Second
 
+	// maxUnknown bounds the requests with unknown kids that wait for one answer. Anybody can make such
+	// tokens up, and what waits counts against the places of the VM.
+	maxUnknown = 100
+
 	// MaxJWKS bounds a document of keys; it has MaxKeys keys at most.
 	MaxJWKS = 512 << 10
 )
@@ -33,12 +37,13 @@ const (
 type JWKS struct {
 	now func() time.Time
 
-	mu     sync.Mutex
-	keys   []namedKey
-	got    time.Time     // when the keys came; zero: there are none yet
-	tried  time.Time     // when they were asked for last; zero: never
-	flight chan struct{} // closed when who asks has an answer; nil: nobody does
-	failed error         // why the last answer was none
+	mu      sync.Mutex
+	keys    []namedKey
+	got     time.Time     // when the keys came; zero: there are none yet
+	tried   time.Time     // when they were asked for last; zero: never
+	flight  chan struct{} // closed when who asks has an answer; nil: nobody does
+	unknown int           // how many wait for that with an unknown kid
+	failed  error         // why the last answer was none
 }
 
 type namedKey struct {
@@ -69,11 +74,16 @@ func (j *JWKS) Wants(kid string, has bool, f Fetcher) <-chan struct{} {
 		if !due || !missing && now.Sub(j.got) < jwksFresh {
 			return nil
 		}
-		j.tried, j.flight = now, make(chan struct{})
+		j.tried, j.flight, j.unknown = now, make(chan struct{}), 0
 		f.Go(func() { j.fly(f) })
 	}
 	if !missing {
 		return nil
+	}
+	if !j.got.IsZero() {
+		if j.unknown++; j.unknown > maxUnknown {
+			return nil
+		}
 	}
 	return j.flight
 }

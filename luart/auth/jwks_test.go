@@ -183,6 +183,33 @@ func TestJWKSOneFlight(t *testing.T) {
 	}
 }
 
+// While a service is slow, a flood of made-up kids does not pile up before it, and good tokens go on.
+func TestJWKSFloodWhileSlow(t *testing.T) {
+	s := newService(t, document(jwk(rsaPair(), "a", "", "")))
+	good := signed(t, rsaPair(), "a")
+	s.expect("the first token", good, "", 1)
+	s.hold = make(chan struct{})
+	s.set(document(jwk(rsaPair(), "a", "", "")), JWKSEvery)
+	var waits []<-chan struct{}
+	for i := range 10 * maxUnknown {
+		if wait := s.jwks.Wants(fmt.Sprint(i), true, s.fetcher()); wait != nil {
+			waits = append(waits, wait)
+		}
+	}
+	if len(waits) != maxUnknown {
+		t.Errorf("%d wait, want %d", len(waits), maxUnknown)
+	}
+	if err := s.check(good); err != nil {
+		t.Errorf("a good token meanwhile: %v", err)
+	}
+	close(s.hold)
+	for _, wait := range waits {
+		<-wait
+	}
+	s.set(document(jwk(rsaPair(), "a", "", "")), JWKSEvery)
+	s.expect("an unknown one afterwards", forge(`{"alg":"RS256","kid":"z"}`, `{}`, "x"), "kid names no key", 3)
+}
+
 // What a service publishes beside its keys for signatures is no key for tokens.
 func TestJWKSForeignKeys(t *testing.T) {
 	for about, row := range map[string]struct{ key, want string }{
