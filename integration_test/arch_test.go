@@ -128,7 +128,8 @@ luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/li
 	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:
-luart/session: luart/varint
+luart/sealed:
+luart/session: luart/sealed luart/varint
 luart/state (lua): luart/glua luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/store (more): luart/clock luart/redis luart/topics luart/varint

@@ -43,6 +43,7 @@ import (
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/schema"
 	"github.com/caddy-rover/rover/luart/scripterror"
+	"github.com/caddy-rover/rover/luart/sealed"
 	"github.com/caddy-rover/rover/luart/session"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -116,7 +117,7 @@ func TestLimitsPage(t *testing.T) {
 		{"a key of a store", []string{fmt.Sprintf("%d bytes", roverstore.MaxKey), count(roverstore.MaxList)}},
 		{"messages that a subscription keeps", []string{count(subscription.MaxMessages), mib(subscription.MaxMessageBytes)}},
 		{"a session ", []string{kib(session.MaxBytes)}},
-		{"a sealed session", []string{count(session.MaxKeys)}},
+		{"a sealed session", []string{count(sealed.MaxKeys)}},
 		{"a [token](auth.md)", []string{kib(auth.MaxToken), count(auth.MaxKeys)}},
 		{"addresses of `rover.auth.jwks`", []string{count(roverauth.MaxURLs), kib(auth.MaxJWKS), count(auth.MaxKeys)}},
 		{"answers that [`api.idempotent`]", []string{

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/sealed"
 )
 
 func record(values map[string][]byte) Record {
@@ -107,7 +109,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestSealer(t *testing.T) {
-	key := func(c string) string { return strings.Repeat(c, MinKeyBytes) }
+	key := func(c string) string { return strings.Repeat(c, sealed.MinKeyBytes) }
 	sealer := func(context string, keys ...string) *Sealer {
 		s, err := NewSealer(keys, context)
 		if err != nil {
@@ -116,7 +118,7 @@ func TestSealer(t *testing.T) {
 		return s
 	}
 	id, r := NewID(rand.Reader), record(map[string][]byte{"user": []byte("ann")})
-	sealed := sealer("c", key("a")).Seal(id, r, rand.Reader)
+	cookie := sealer("c", key("a")).Seal(id, r, rand.Reader)
 	for _, c := range []struct {
 		s       *Sealer
 		ok, old bool
@@ -126,23 +128,23 @@ func TestSealer(t *testing.T) {
 		{sealer("c", key("b")), false, false},
 		{sealer("d", key("a")), false, false},
 	} {
-		gotID, got, old, err := c.s.Open(sealed)
+		gotID, got, old, err := c.s.Open(cookie)
 		if (err == nil) != c.ok || old != c.old || c.ok && (gotID != id || !same(got, r)) {
 			t.Error(gotID, got, old, err)
 		}
 	}
-	for _, wrong := range []string{"", "A", sealed[1:], sealed[:len(sealed)-1], sealed + "A", sealed + "=", strings.Repeat("A", 100)} {
+	for _, wrong := range []string{"", "A", cookie[1:], cookie[:len(cookie)-1], cookie + "A", cookie + "=", strings.Repeat("A", 100)} {
 		if _, _, _, err := sealer("c", key("a")).Open(wrong); err == nil {
 			t.Errorf("%q is open", wrong)
 		}
 	}
 	for _, room := range []int{10, 500, 4000} {
 		n := Room(room)
-		if got := len(text.EncodeToString(make([]byte, 1+saltBytes+nonceBytes+idBytes+n+tagBytes))); n > 0 && got > room {
+		if got := sealed.Length(idBytes + n); n > 0 && got > room {
 			t.Errorf("%d bytes make %d, more than %d", n, got, room)
 		}
 	}
-	for _, keys := range [][]string{nil, {"short"}, {key("a"), key("a")[1:]}, make([]string, MaxKeys+1)} {
+	for _, keys := range [][]string{nil, {"short"}, {key("a"), key("a")[1:]}, make([]string, sealed.MaxKeys+1)} {
 		if _, err := NewSealer(keys, ""); err == nil || strings.Contains(err.Error(), "aaa") {
 			t.Error(keys, err)
 		}
@@ -155,7 +157,7 @@ func BenchmarkSeal(b *testing.B) {
 		b.Fatal(err)
 	}
 	id, r := NewID(rand.Reader), record(map[string][]byte{"user": []byte("ann"), "role": []byte("admin")})
-	sealed := s.Seal(id, r, rand.Reader)
+	cookie := s.Seal(id, r, rand.Reader)
 	b.Run("Seal", func(b *testing.B) {
 		for b.Loop() {
 			s.Seal(id, r, rand.Reader)
@@ -163,7 +165,7 @@ func BenchmarkSeal(b *testing.B) {
 	})
 	b.Run("Open", func(b *testing.B) {
 		for b.Loop() {
-			_, _, _, _ = s.Open(sealed)
+			_, _, _, _ = s.Open(cookie)
 		}
 	})
 }
