@@ -55,6 +55,7 @@ luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
+luart/certificate (lua):
 luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/conditional:
@@ -118,7 +119,7 @@ luart/proxy (lua): luart/luaval luart/urltext
 luart/redis (more): luart/spelling luart/topics
 luart/reference:
 luart/reqbody: luart/clock
-luart/request (lua more): luart/cookie luart/luaval luart/route luart/urltext
+luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/route luart/urltext
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
 	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:

@@ -2,11 +2,15 @@ package luart
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -100,6 +104,33 @@ func TestCtxTLS(t *testing.T) {
 	s.ServeHTTP(w, r)
 	if got := answer(w); got != "200 https TLS 1.3 a.example nil" {
 		t.Error(got)
+	}
+}
+
+func TestCtxTLSClient(t *testing.T) {
+	s := newServer(t, `local api = rover.server {}
+		function api.get(ctx)
+			local c = ctx.tls.client
+			return c.subject .. " " .. c.serial .. " " .. #c.fingerprint .. " " .. c.not_before .. " " .. c.not_after .. " " .. tostring(c.is_ca) .. " " .. table.concat(c.san, ",")
+		end return api`)
+	for _, c := range []struct {
+		valid, isCA bool
+		want        string
+	}{
+		{true, true, "true"}, {true, false, "false"},
+		{false, true, "false"}, // it does not say what it may sign
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{
+			Subject: pkix.Name{CommonName: "ann"}, SerialNumber: big.NewInt(7), DNSNames: []string{"a.example"},
+			EmailAddresses: []string{"ann@example.com"}, NotBefore: time.Unix(100, 0), NotAfter: time.Unix(200, 0),
+			BasicConstraintsValid: c.valid, IsCA: c.isCA,
+		}}}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if got, want := answer(w), "200 CN=ann 7 64 100 200 "+c.want+" a.example,ann@example.com"; got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
 	}
 }
 

@@ -35,12 +35,15 @@ local Ctx = {}
 ---@field alpn string
 ---@field client? rover.Certificate The client's, where Caddy asks for one.
 
----A client's certificate.
+---What is in a certificate.
 ---@class rover.Certificate
 ---@field subject string
 ---@field issuer string
 ---@field serial string
 ---@field fingerprint string SHA-256 in hex
+---@field not_before integer seconds since 1970
+---@field not_after integer seconds since 1970
+---@field is_ca boolean
 ---@field san string[] DNS names, mail addresses, IP addresses, URIs
 
 ---Values by name: t.name is the first one, t:all(name) all of them. Headers are found in any case.
