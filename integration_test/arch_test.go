@@ -74,6 +74,7 @@ luart/hopbyhop:
 luart/html (lua): luart/chunk luart/luaval
 luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval
+luart/keys:
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
@@ -81,7 +82,7 @@ luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding
 	luart/luaval
 luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/luaval luart/outbound
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
-luart/lib/crypto (lua more): luart/luaval
+luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval luart/sealed
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound

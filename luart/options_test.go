@@ -12,6 +12,9 @@ import (
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
+// optionKey is a public key without a T in it: that stands for the options.
+const optionKey = `-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEy0IwiZrAcgoHclB08r30aaFX5xHy\n7wEfBwl7zQoawzrdh+erZpKcxUBhw3hMVD5KQuJ0ZLUJCLbu8hYGbtlAFA==\n-----END PUBLIC KEY-----`
+
 // optionCalls calls each function that takes options with the table T.
 var optionCalls = map[string]string{
 	"api.proxy":               `api.proxy("127.0.0.1:1", T)`,
@@ -37,6 +40,8 @@ var optionCalls = map[string]string{
 	"rover.rate_limit":        `rover.rate_limit("l", T)`,
 	"rover.redis":             `rover.redis("redis://127.0.0.1:1", T)`,
 	"rover.cookie.delete":     `rover.cookie.delete("c", T)`,
+	"rover.crypto.sign":       `rover.crypto.sign("ES256", rover.crypto.key("` + optionKey + `"), "m", T)`,
+	"rover.crypto.verify":     `rover.crypto.verify("ES256", rover.crypto.key("` + optionKey + `"), "m", "s", T)`,
 	"rover.password.hash":     `rover.password.hash("p", T)`,
 	"rover.password.verify":   `rover.password.verify("p", nil, T)`,
 	"rover.webhook.verify":    `rover.webhook.verify("stripe", ctx, ("s"):rep(16), T)`,

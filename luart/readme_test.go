@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/jsonlua"
+	"github.com/caddy-rover/rover/luart/keys"
 	roverauth "github.com/caddy-rover/rover/luart/lib/auth"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
@@ -153,6 +154,7 @@ func TestLimitsPage(t *testing.T) {
 		{"source given to `load`", []string{kib(stdlib.MaxChunkBytes), count(chunk.MaxSyntaxLevels) + " levels"}},
 		{"a module", []string{mib(module.MaxBytes)}},
 		{"bytes of `rover.crypto.random`", []string{kib(crypto.MaxRandomBytes)}},
+		{"a text that `rover.crypto.seal`", []string{kib(crypto.MaxSealed), count(sealed.MaxKeys), kib(keys.MaxPEM)}},
 		{"a [password]", []string{kib(password.MaxBytes), fmt.Sprintf("%d bytes", password.MaxBcryptBytes)}},
 		{"hashes of passwords", []string{count(password.MaxWaiting)}},
 		{"what a stored hash costs", []string{

@@ -31,6 +31,7 @@ var stubClasses = map[string]string{
 	"regular expression": "rover.Expression",
 	"rate limit":         "rover.RateLimit", "store": "rover.Store", "store lock": "rover.StoreLock", "subscription": "rover.Subscription",
 	"cookie": "rover.CookieBuilder", "session store": "rover.SessionStore", "session": "rover.Session", "session value": "rover.SessionValue",
+	"key":     "rover.Key",
 	"key set": "rover.KeySet", "published keys": "rover.PublishedKeys",
 	"redis": "rover.Redis", "redis commands": "rover.RedisCommands",
 	"counter": "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",

@@ -39,11 +39,7 @@ var libraries = []*lib.Library{
 	},
 	plain("base64", encoding.StubsBase64, encoding.OpenBase64),
 	plain("hex", encoding.StubsHex, encoding.OpenHex),
-	{
-		Name:  "crypto",
-		Stubs: crypto.Stubs,
-		Open:  func(s *lib.Scope) lua.LValue { return crypto.Open(s.L(), s.Grants.FakeRandom) },
-	},
+	crypto.Library,
 	plain("url", url.Stubs, url.Open),
 	{
 		Name:  "re",
