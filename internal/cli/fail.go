@@ -34,7 +34,7 @@ func failWith(cmd *cobra.Command, code int, err error) error {
 	if err == nil {
 		return nil
 	}
-	if asked := cmd.Flags().Lookup("json"); asked != nil && asked.Value.String() == "true" {
+	if isJSON(cmd) {
 		var answer *adminError
 		if !errors.As(err, &answer) {
 			answer = &adminError{Message: err.Error()}
@@ -46,6 +46,12 @@ func failWith(cmd *cobra.Command, code int, err error) error {
 	out := cmd.ErrOrStderr()
 	fmt.Fprintln(out, paletteOf(out).failure(err.Error()))
 	return exitWith(cmd, code)
+}
+
+// isJSON reports whether a command is to print JSON.
+func isJSON(cmd *cobra.Command) bool {
+	asked := cmd.Flags().Lookup("json")
+	return asked != nil && asked.Value.String() == "true"
 }
 
 // exitWith has the process exit with a code other than zero, and nothing printed.

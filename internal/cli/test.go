@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,7 +28,7 @@ const testTimeout = 10 * time.Second
 // testCommand makes caddy rover test.
 func testCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--seed <n>] [--junit <file>] [--cover] [--coverprofile <file>] [--watch] [--verbose]",
+		Use:   "test [<folder> | <file_test.lua>...] [--run <regexp>] [--timeout <duration>] [--seed <n>] [--junit <file>] [--cover] [--coverprofile <file>] [--watch] [--verbose | --json]",
 		Short: "Runs the tests of scripts: files named *_test.lua",
 		Long: `Runs the tests in files named *_test.lua, those below the current folder if none is given.
 app_test.lua tests app.lua beside it, with the options of the rover directive that names
@@ -36,7 +37,10 @@ runs; the clock stands still, and there is no network but what the test makes up
 
 Exit code 1: a test has failed. 2: there is none, or the arguments are wrong.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			code, err := runTests(cmd.Context(), args, caddycmd.Flags{FlagSet: cmd.Flags()})
+			code, err := runTests(cmd, args)
+			if errors.Is(err, errTestsFailed) && isJSON(cmd) { // that was said
+				return exitWith(cmd, code)
+			}
 			return failWith(cmd, code, err)
 		},
 	}
@@ -49,6 +53,7 @@ Exit code 1: a test has failed. 2: there is none, or the arguments are wrong.`,
 	flags.String("coverprofile", "", "Also write which lines have run to this file, as lcov does")
 	flags.BoolP("watch", "w", false, "Run the tests again whose files change, until Ctrl-C")
 	flags.BoolP("verbose", "v", false, "Print the tests that have passed, too")
+	flags.Bool("json", false, "Print the results as JSON")
 	return cmd
 }
 
@@ -56,7 +61,8 @@ var errTestsFailed = errors.New("tests have failed")
 
 // runTests runs the tests that arguments and flags name. It returns the exit code, and an
 // error to print with it.
-func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error) {
+func runTests(cmd *cobra.Command, args []string) (int, error) {
+	ctx, fl := cmd.Context(), caddycmd.Flags{FlagSet: cmd.Flags()}
 	runner := &scripttest.Runner{Timeout: fl.Duration("timeout"), Open: (&scriptConfigs{}).open, Libraries: all.Libraries()}
 	var err error
 	if runner.Seed, err = fl.GetUint64("seed"); err != nil {
@@ -80,6 +86,12 @@ func runTests(ctx context.Context, args []string, fl caddycmd.Flags) (int, error
 		report: scripttest.Report{W: logformat.PrintableWriter(os.Stdout), Verbose: fl.Bool("verbose"), Seed: runner.Seed},
 	}
 	t.cover = fl.Bool("cover") || t.profile != ""
+	if isJSON(cmd) {
+		if fl.Bool("watch") {
+			return exitUsage, errors.New("--json: not with --watch")
+		}
+		t.json, t.report.W = cmd.OutOrStdout(), io.Discard
+	}
 	if fl.Bool("watch") {
 		return t.watch(ctx)
 	}
@@ -99,6 +111,8 @@ type testRun struct {
 
 	cover   bool
 	profile string // of coverage, a file; "": none
+
+	json io.Writer // nil: people are told
 }
 
 // find returns the files of tests; there is at least one.
@@ -124,10 +138,16 @@ func (t *testRun) run(ctx context.Context, files []string) (int, error) {
 			return caddy.ExitCodeFailedStartup, err
 		}
 	}
-	if err := t.coverage(); err != nil {
+	covered, err := t.coverage()
+	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	total := t.report.Total(results)
+	if t.json != nil && total.Passed+total.Failed+total.Skipped > 0 && ctx.Err() == nil {
+		if err := printJSON(t.json, t.report.JSON(results, covered)); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return caddy.ExitCodeFailedStartup, errors.New("interrupted")
@@ -154,15 +174,15 @@ func (t *testRun) files(ctx context.Context, files []string) (results []scriptte
 	return results
 }
 
-// coverage reports what of the scripts has run, if that is wanted.
-func (t *testRun) coverage() error {
+// coverage reports what of the scripts has run, if that is wanted, and returns it.
+func (t *testRun) coverage() ([]*coverage.File, error) {
 	if !t.cover {
-		return nil
+		return nil, nil
 	}
 	files := t.runner.Coverage.Files()
 	t.report.Coverage(files)
 	if t.profile == "" {
-		return nil
+		return files, nil
 	}
-	return scripttest.WriteLCOV(t.profile, files)
+	return files, scripttest.WriteLCOV(t.profile, files)
 }

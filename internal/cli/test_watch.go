@@ -74,7 +74,7 @@ func (t *testRun) watch(ctx context.Context) (int, error) {
 			}
 			known[r.Path] = s
 		}
-		if err := t.coverage(); err != nil {
+		if _, err := t.coverage(); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 		t.report.Total(results)
