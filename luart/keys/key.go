@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// MinRSABits and MaxRSABits are how long a key of RSA is: a shorter one can be broken, and a longer one takes
-	// tens of milliseconds.
+	// MinRSABits and MaxRSABits are how long a key of RSA is: a shorter one can be broken, and a
+	// longer one takes tens of milliseconds.
 	MinRSABits = 2048
 	MaxRSABits = 8192
 

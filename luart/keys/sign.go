@@ -14,7 +14,8 @@ import (
 	"math/big"
 )
 
-// Algorithm is how a signature is made. Names are those of JSON Web Algorithms (RFC 7518, RFC 8037).
+// Algorithm is how a signature is made. Names are those of JSON Web Algorithms (RFC 7518, RFC
+// 8037).
 type Algorithm struct {
 	Name string
 	kind string // of the key
@@ -60,8 +61,8 @@ func (a Algorithm) Fits(k *Key) error {
 
 var errPublic = errors.New("a public key cannot sign")
 
-// Sign signs a message. raw writes what ECDSA makes as r and s, one behind the other, as in JSON Web Tokens; else it
-// is ASN.1, as elsewhere.
+// Sign signs a message. raw writes what ECDSA makes as r and s, one behind the other, as in JSON
+// Web Tokens; else it is ASN.1, as elsewhere.
 func (a Algorithm) Sign(k *Key, message string, raw bool) ([]byte, error) {
 	if err := a.Fits(k); err != nil {
 		return nil, err
@@ -83,7 +84,8 @@ func (a Algorithm) Sign(k *Key, message string, raw bool) ([]byte, error) {
 	return both, nil
 }
 
-// Verify reports whether a signature is of a message. An error is one of the arguments, not of the signature.
+// Verify reports whether a signature is of a message. An error is one of the arguments, not of the
+// signature.
 func (a Algorithm) Verify(k *Key, message, signature string, raw bool) (bool, error) {
 	if err := a.Fits(k); err != nil {
 		return false, err

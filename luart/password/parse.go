@@ -21,8 +21,8 @@ const (
 
 var errForm = errors.New("no hash of argon2id ($argon2id$v=19$m=…,t=…,p=…$salt$hash) or bcrypt ($2b$…)")
 
-// Parse reads a stored hash: what Hash has made, and what other programs make in the same forms. It refuses
-// one that costs more than it may. Errors say nothing of the salt and the hash.
+// Parse reads a stored hash: what Hash has made, and what other programs make in the same forms. It
+// refuses one that costs more than it may. Errors say nothing of the salt and the hash.
 func Parse(text string) (Hash, error) {
 	if len(text) > maxText {
 		return Hash{}, errForm
@@ -78,7 +78,8 @@ func parseParams(text string) (p Params, err error) {
 	return p, nil
 }
 
-// parseBcrypt reads "$2b$12$" and 53 characters. 2a and 2y are other names of 2b; 2x is of a faulty program.
+// parseBcrypt reads "$2b$12$" and 53 characters. 2a and 2y are other names of 2b; 2x is of a faulty
+// program.
 func parseBcrypt(text string) (Hash, error) {
 	if len(text) != 7+bcryptTextBytes || text[3] != '$' || text[6] != '$' ||
 		!strings.ContainsRune("aby", rune(text[2])) || strings.Trim(text[7:], bcryptAlphabet) != "" {

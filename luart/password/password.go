@@ -154,7 +154,8 @@ func (p Params) Nobody() Hash {
 	return h
 }
 
-// Matches reports whether a hash is of a password. It takes as long for one that cannot have been hashed.
+// Matches reports whether a hash is of a password. It takes as long for one that cannot have been
+// hashed.
 func (h Hash) Matches(password string) bool {
 	possible := !h.nobody && h.CheckPassword(password) == nil
 	if h.bcrypt != "" {

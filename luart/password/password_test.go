@@ -11,7 +11,8 @@ import (
 var weak = Params{Memory: 8, Passes: 1, Lanes: 1}
 
 const (
-	// From the tests of Argon2's reference program (version 19, Argon2id, 64 MiB), and of crypt_blowfish.
+	// From the tests of Argon2's reference program (version 19, Argon2id, 64 MiB), and of
+	// crypt_blowfish.
 	argonOfOthers  = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	bcryptOfOthers = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 )
@@ -59,10 +60,15 @@ func TestNoSilentCut(t *testing.T) {
 		password string
 		want     error
 	}{
-		{Default, "", errEmpty}, {cheap, "", errEmpty},
-		{Default, strings.Repeat("x", MaxBytes), nil}, {Default, strings.Repeat("x", MaxBytes+1), errLong},
-		{cheap, longest, nil}, {cheap, longest + "x", errBcrypt}, {Default, longest + "x", nil},
-		{cheap, "a\x00a", errNUL}, {Default, "a\x00a", nil},
+		{Default, "", errEmpty},
+		{cheap, "", errEmpty},
+		{Default, strings.Repeat("x", MaxBytes), nil},
+		{Default, strings.Repeat("x", MaxBytes+1), errLong},
+		{cheap, longest, nil},
+		{cheap, longest + "x", errBcrypt},
+		{Default, longest + "x", nil},
+		{cheap, "a\x00a", errNUL},
+		{Default, "a\x00a", nil},
 	} {
 		if got := c.p.CheckPassword(c.password); !errors.Is(got, c.want) {
 			t.Errorf("%d bytes, cost %d: %v, want %v", len(c.password), c.p.Cost, got, c.want)
@@ -82,8 +88,8 @@ func TestHashOfNUL(t *testing.T) {
 	}
 }
 
-// A hash that is not exactly of a form that is known, or costs too much, is an error before any work,
-// which tells nothing of it.
+// A hash that is not exactly of a form that is known, or costs too much, is an error before any
+// work, which tells nothing of it.
 func TestParseRefuses(t *testing.T) {
 	const end = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	for name, text := range map[string]string{
@@ -186,13 +192,22 @@ func TestCheck(t *testing.T) {
 		p    Params
 		fine bool
 	}{
-		{Default, true}, {Params{Cost: DefaultCost}, true},
-		{Params{Memory: 46 << 10, Passes: 1, Lanes: 1}, true}, {Params{Memory: 12 << 10, Passes: 3, Lanes: 1}, true},
-		{Params{Memory: 9 << 10, Passes: 4, Lanes: 1}, true}, {Params{Memory: 7 << 10, Passes: 5, Lanes: 1}, true},
-		{Params{Memory: 19 << 10, Passes: 1, Lanes: 1}, false}, {Params{Memory: 6 << 10, Passes: 16, Lanes: 1}, false},
-		{Params{Memory: 128 << 10, Passes: 4, Lanes: 1}, true}, {Params{Memory: 128 << 10, Passes: 5, Lanes: 1}, false},
-		{Params{Memory: 129 << 10, Passes: 1, Lanes: 1}, false}, {Params{Memory: 19 << 10, Passes: 2, Lanes: 17}, false},
-		{Params{Cost: 9}, false}, {Params{Cost: 10}, true}, {Params{Cost: 14}, true}, {Params{Cost: 15}, false},
+		{Default, true},
+		{Params{Cost: DefaultCost}, true},
+		{Params{Memory: 46 << 10, Passes: 1, Lanes: 1}, true},
+		{Params{Memory: 12 << 10, Passes: 3, Lanes: 1}, true},
+		{Params{Memory: 9 << 10, Passes: 4, Lanes: 1}, true},
+		{Params{Memory: 7 << 10, Passes: 5, Lanes: 1}, true},
+		{Params{Memory: 19 << 10, Passes: 1, Lanes: 1}, false},
+		{Params{Memory: 6 << 10, Passes: 16, Lanes: 1}, false},
+		{Params{Memory: 128 << 10, Passes: 4, Lanes: 1}, true},
+		{Params{Memory: 128 << 10, Passes: 5, Lanes: 1}, false},
+		{Params{Memory: 129 << 10, Passes: 1, Lanes: 1}, false},
+		{Params{Memory: 19 << 10, Passes: 2, Lanes: 17}, false},
+		{Params{Cost: 9}, false},
+		{Params{Cost: 10}, true},
+		{Params{Cost: 14}, true},
+		{Params{Cost: 15}, false},
 	} {
 		if err := c.p.Check(); (err == nil) != c.fine {
 			t.Errorf("%+v: %v", c.p, err)
@@ -219,7 +234,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Who comes to a gate where so many run and wait is told so at once; a place that is left is free again.
+// Who comes to a gate where so many run and wait is told so at once; a place that is left is free
+// again.
 func TestGate(t *testing.T) {
 	g := NewGate(1, 1)
 	first, err := g.Take()

@@ -30,7 +30,8 @@ const (
 
 var text = base64.RawURLEncoding.Strict()
 
-// ErrSealed says that a text was not made by a Box with one of the keys, for its purpose and context.
+// ErrSealed says that a text was not made by a Box with one of the keys, for its purpose and
+// context.
 var ErrSealed = errors.New("it was not sealed with one of the keys")
 
 // Box seals by AES-256-GCM, with a key that is derived anew for each text (HKDF with SHA-256 and
@@ -40,8 +41,8 @@ type Box struct {
 	purpose, context string
 }
 
-// New returns a Box that seals with the first key, and opens what any of them has sealed, for the same purpose and
-// context.
+// New returns a Box that seals with the first key, and opens what any of them has sealed, for the
+// same purpose and context.
 func New(keys []string, purpose, context string) (*Box, error) {
 	if len(keys) == 0 || len(keys) > MaxKeys {
 		return nil, fmt.Errorf("%d keys: 1 to %d expected", len(keys), MaxKeys)

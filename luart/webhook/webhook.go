@@ -1,5 +1,5 @@
-// Package webhook verifies that a request was signed by who has a secret: as GitHub, Stripe and Standard
-// Webhooks sign theirs.
+// Package webhook verifies that a request was signed by who has a secret: as GitHub, Stripe and
+// Standard Webhooks sign theirs.
 package webhook
 
 import (
@@ -54,7 +54,8 @@ var Kinds = map[string]Kind{
 	"standard": {HasTime: true, key: standardKey, parse: parseStandard},
 }
 
-// Why a request is not genuine. Texts are for the client too: they say nothing that helps to forge one.
+// Why a request is not genuine. Texts are for the client too: they say nothing that helps to forge
+// one.
 var (
 	errUnsigned = errors.New("unsigned")
 	errHeader   = errors.New("the signature cannot be read")
@@ -81,8 +82,9 @@ func (k Kind) Keys(secrets []string) ([][]byte, error) {
 	return keys, nil
 }
 
-// Verify reports whether a request is genuine and of now: a signature of it is by one of the keys, and its time is within
-// tolerance. id is the same for all copies of a message, and differs for all others.
+// Verify reports whether a request is genuine and of now: a signature of it is by one of the keys,
+// and its time is within tolerance. id is the same for all copies of a message, and differs for all
+// others.
 func (k Kind) Verify(h http.Header, body string, keys [][]byte, now time.Time, tolerance time.Duration) (id string, err error) {
 	m, err := k.parse(h)
 	if err != nil {
@@ -162,8 +164,8 @@ func parseGitHub(h http.Header) (m message, err error) {
 	return m, nil
 }
 
-// parseStripe reads "Stripe-Signature: t=<seconds>,v1=<hex>,v1=<hex>", over "seconds.body". Signatures of
-// other versions, v0 say, do not count.
+// parseStripe reads "Stripe-Signature: t=<seconds>,v1=<hex>,v1=<hex>", over "seconds.body".
+// Signatures of other versions, v0 say, do not count.
 func parseStripe(h http.Header) (m message, err error) {
 	value, err := one(h, "Stripe-Signature")
 	if err != nil {
@@ -194,8 +196,9 @@ func parseStripe(h http.Header) (m message, err error) {
 	return m, nil
 }
 
-// parseStandard reads Webhook-Id, Webhook-Timestamp and "Webhook-Signature: v1,<base64> v1,<base64>", over
-// "id.timestamp.body". Signatures of other versions do not count: v1a is by a public key.
+// parseStandard reads Webhook-Id, Webhook-Timestamp and "Webhook-Signature: v1,<base64>
+// v1,<base64>", over "id.timestamp.body". Signatures of other versions do not count: v1a is by a
+// public key.
 func parseStandard(h http.Header) (m message, err error) {
 	if m.id, err = one(h, "Webhook-Id"); err != nil {
 		return m, err

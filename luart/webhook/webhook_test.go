@@ -136,7 +136,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// While a secret changes both are good, and a message has one id whichever of its signatures is left.
+// While a secret changes both are good, and a message has one id whichever of its signatures is
+// left.
 func TestRotation(t *testing.T) {
 	stripe, at := Kinds["stripe"], fmt.Sprint(now.Unix())
 	keys, err := stripe.Keys([]string{another, secret})

@@ -148,7 +148,7 @@ function Key:kind() end
 ---@return boolean
 function Key:is_private() end
 
----The signature of a message, as bytes. Algorithms have the names of JSON Web Algorithms: RS is RSA with PKCS #1 v1.5, PS with PSS, and each ES has
+---The signature of a message, as bytes. (The key of the example is known to everybody.) Algorithms have the names of JSON Web Algorithms: RS is RSA with PKCS #1 v1.5, PS with PSS, and each ES has
 ---its own curve.
 ---
 ---Errors: an unknown algorithm, a key of another kind, a public key, an option that is none.

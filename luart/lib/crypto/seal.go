@@ -28,7 +28,8 @@ func newSeal(source io.Reader) lua.LGFunction {
 	}
 }
 
-// openSealed is rover.crypto.open(keys, token[, context]): the text, and whether another key than the first has sealed it.
+// openSealed is rover.crypto.open(keys, token[, context]): the text, and whether another key than
+// the first has sealed it.
 func openSealed(L *lua.LState) int {
 	box, token := checkBox(L), luaval.CheckText(L, 2)
 	if len(token) > sealed.Length(MaxSealed) {

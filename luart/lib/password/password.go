@@ -54,7 +54,8 @@ func open(s *lib.Scope, gate *password.Gate) lua.LValue {
 			L.Push(lua.LString(hash))
 			return 1
 		},
-		// rover.password.verify(password, hash[, options]): whether it is the password; whether to hash it anew.
+		// rover.password.verify(password, hash[, options]): whether it is the password; whether to hash
+		// it anew.
 		"verify": func(L *lua.LState) int {
 			text, p := luaval.CheckText(L, 1), readOptions(L, 3)
 			h := p.Nobody()
@@ -77,7 +78,8 @@ func open(s *lib.Scope, gate *password.Gate) lua.LValue {
 	return t
 }
 
-// elsewhere calls work without the VM, when its turn has come. It raises where it would be too long until then.
+// elsewhere calls work without the VM, when its turn has come. It raises where it would be too long
+// until then.
 func elsewhere(L *lua.LState, caller lib.Caller, gate *password.Gate, work func()) {
 	leave, err := gate.Take()
 	if err != nil {

@@ -51,7 +51,7 @@ func open(s *lib.Scope) lua.LValue {
 
 // body returns the bytes of argument n's body, as they came. It waits for them.
 func body(L *lua.LState, n int) string {
-	var result lua.LValue = L.Get(n)
+	result := L.Get(n)
 	for _, method := range []string{"body", "text"} {
 		L.Push(L.GetField(result, method))
 		L.Push(result)
