@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // weak are parameters that cost little: hashes of them are read, and not made for scripts.
@@ -29,13 +31,32 @@ func TestMatches(t *testing.T) {
 		"bcrypt, another password":                 {bcryptOfOthers, "U*V", false},
 		"bcrypt, empty":                            {bcryptOfOthers, "", false},
 		"bcrypt repeats passwords with a NUL byte": {bcryptOfOthers, "U*U\x00U*U", false},
-		"nobody":                                   {weak.Nobody().String(), "password", false},
 	} {
 		h, err := Parse(c.hash)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := h.Matches(c.password); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Nobody's hash is one that is computed as others are, and matches nothing.
+func TestNobody(t *testing.T) {
+	for _, p := range []Params{weak, {Cost: MinCost}} {
+		h := p.Nobody()
+		if h.Matches("password") || h.Matches("") {
+			t.Errorf("%+v: it matches", p)
+		}
+		if parsed, err := Parse(h.String()); err != nil || parsed.Params != p {
+			t.Errorf("%+v: %s is of %+v, %v", p, h, parsed.Params, err)
+		}
+		if p.Cost == 0 {
+			continue
+		}
+		err := bcrypt.CompareHashAndPassword([]byte(h.bcrypt), []byte("password"))
+		if !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) { // refused without work
+			t.Errorf("bcrypt: %v", err)
 		}
 	}
 }
