@@ -40,6 +40,9 @@ func (g *Gate) Take() (leave func(), err error) {
 	return func() { g.places.Add(1) }, nil
 }
 
+// Free is how many places nobody has.
+func (g *Gate) Free() int { return int(max(0, g.places.Load())) }
+
 // Run calls work when its turn has come, for who has a place; not if ctx ends before.
 func (g *Gate) Run(ctx context.Context, work func()) error {
 	select {
