@@ -80,7 +80,7 @@ return api
 
 // A thousand requests on three machines for what nobody has ask a service once.
 func TestClusterFlight(t *testing.T) {
-	_, all := newCluster(t, 3, sharedScript)
+	_, all := newCluster(t, 3, longTimeout, sharedScript)
 	var wg sync.WaitGroup
 	for _, i := range all {
 		for range 334 {
@@ -114,7 +114,7 @@ func (i *instance) until(method, path, want string) {
 // What one machine changes the others see, although they have something else at hand, also after the
 // server was away.
 func TestClusterInvalidation(t *testing.T) {
-	server, all := newCluster(t, 3, sharedScript)
+	server, all := newCluster(t, 3, shortTimeout, sharedScript)
 	change := func(i int, method, path, done, want string) {
 		t.Helper()
 		all[i].until(method, path, done)
@@ -151,7 +151,7 @@ func TestClusterInvalidation(t *testing.T) {
 // Who listens hears what another machine tells, learns where something may be missing because the server was
 // away, and hears what is told after that.
 func TestClusterMessages(t *testing.T) {
-	server, all := newCluster(t, 2, sharedScript)
+	server, all := newCluster(t, 2, shortTimeout, sharedScript)
 	heard := make(chan string, 1000)
 	go all[1].listen(heard)
 	// tell says something until it is heard, since nobody keeps what is said before; and with lost, until it is
@@ -225,7 +225,7 @@ func (i *instance) listen(heard chan<- string) {
 
 // What a machine held that was killed others have after its time.
 func TestClusterKilled(t *testing.T) {
-	_, all := newCluster(t, 2, sharedScript)
+	_, all := newCluster(t, 2, shortTimeout, sharedScript)
 	hung := make(chan struct{})
 	go func() {
 		defer close(hung)
@@ -250,7 +250,7 @@ func TestClusterKilled(t *testing.T) {
 // two machines hold it for sure at one time, and no more a semaphore than it has places; fences grow with
 // each that has the lock.
 func TestClusterHeld(t *testing.T) {
-	server, all := newCluster(t, 3, sharedScript)
+	server, all := newCluster(t, 3, shortTimeout, sharedScript)
 	type grant struct {
 		Fence      int64
 		From, Till float64

@@ -70,6 +70,13 @@ func (s *shown) read(person *os.File) {
 	}
 }
 
+// since returns what has been shown from a place on.
+func (s *shown) since(from int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.text[from:])
+}
+
 // until waits for what matches in what has come since the last one, and returns false if it does
 // not come.
 func (s *shown) until(want *regexp.Regexp, from *int) bool {
@@ -126,7 +133,7 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 			if !s.until(regexp.MustCompile(what), &from) {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
-				ts.Fatalf("no %q in what has come since the last one:\n%q", what, s.text[from:])
+				ts.Fatalf("no %q in what has come since the last one:\n%q", what, s.since(from))
 			}
 		case "press":
 			keys, err := strconv.Unquote(`"` + what + `"`)
@@ -148,7 +155,7 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	err = waitFor(cmd)
 	var exit *exec.ExitError
 	if failed := errors.As(err, &exit); failed != neg || err != nil && !failed {
-		ts.Fatalf("ended with %v:\n%q", err, s.text)
+		ts.Fatalf("ended with %v:\n%q", err, s.since(0))
 	}
 	after, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 	ts.Check(err)

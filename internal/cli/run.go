@@ -135,7 +135,11 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 			fmt.Fprintln(cmd.OutOrStdout(), "serving", fl.Arg(0), "on", addressOf(ln.Addr()))
 		}
 	}
-	checked.printAgain(scripts.Live().Reloaded()) // until the process ends with the signal
+	var reloaded <-chan struct{} // the signal may have come already
+	if live := scripts.Live(); live != nil {
+		reloaded = live.Reloaded()
+	}
+	checked.printAgain(reloaded) // until the process ends with the signal
 	return nil
 }
 

@@ -60,7 +60,7 @@ func TestSharedCache(t *testing.T) {
 				{`rover.cache(("x"):rep(257), { shared = true })`, "error: chunk:1: bad argument #1 to cache (a name of at most 256 bytes expected: it is shared)"},
 				{`c:get(("k"):rep(513))`, "error: chunk:1: bad argument #1 to get (a key of at most 512 bytes expected: the cache is shared)"},
 				{`c:set("k", print)`, "error: chunk:1: bad argument #2 to set (a function is no plain data)"},
-				{`c:set("k", ("x"):rep(2^20))`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048576 bytes, the limit)"},
+				{`c:set("k", ("x"):rep(2^20))`, "error: chunk:1: bad argument #2 to set (the value is larger than 1048575 bytes, the limit)"},
 			} {
 				vm.Expect(t, cacheOf+c.chunk, c.want)
 			}
