@@ -259,8 +259,10 @@ func TestClusterLosesNothing(t *testing.T) {
 	}
 	stored := func() int { mu.Lock(); defer mu.Unlock(); return len(acknowledged) }
 	for _, away := range []struct{ leave, back func() }{
-		{server.Kill, server.Start}, {all[0].way.Drop, all[0].way.Mend},
-		{server.Kill, server.Start}, {all[1].way.Hold, all[1].way.Mend},
+		{server.Kill, server.Start},
+		{all[0].way.Drop, all[0].way.Mend},
+		{server.Kill, server.Start},
+		{all[1].way.Hold, all[1].way.Mend},
 		{server.Kill, server.Start},
 	} {
 		reach("stored", stored)

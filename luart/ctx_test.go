@@ -117,7 +117,8 @@ func TestCtxTLSClient(t *testing.T) {
 		valid, isCA bool
 		want        string
 	}{
-		{true, true, "true"}, {true, false, "false"},
+		{true, true, "true"},
+		{true, false, "false"},
 		{false, true, "false"}, // it does not say what it may sign
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
