@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -54,12 +53,6 @@ type entry struct {
 	version int64
 	expires int64 // by Memory.now; 0: never
 	place   int   // in expiring, from 1; 0: it is not there
-}
-
-// places are those of a lock that are held.
-type places struct {
-	held    int
-	refused int64 // when somebody was refused one, by Memory.now; 0: nobody was since one was given back
 }
 
 // overhead is about what an entry takes beside its bytes.
@@ -114,11 +107,6 @@ func (m *Memory) find(key string) *entry {
 		return nil
 	}
 	return e
-}
-
-// placeKey is the key of an entry that is a place of a lock, which is held with a fence.
-func placeKey(key string, fence int64) string {
-	return string(binary.BigEndian.AppendUint64([]byte("\x00place\x00"), uint64(fence))) + key
 }
 
 func (m *Memory) drop(e *entry) {
@@ -341,62 +329,6 @@ func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]s
 	}
 	slices.Sort(keys)
 	return slices.Clone(keys[:min(max(limit, 0), len(keys))]), nil
-}
-
-// Lock implements Store.
-func (m *Memory) Lock(ctx context.Context, key string, n int, ttl time.Duration) (int64, bool, error) {
-	if err := m.begin(ctx, key); err != nil {
-		return 0, false, err
-	}
-	defer m.mu.Unlock()
-	m.expire()
-	p := m.places[key]
-	if p != nil && p.held >= n {
-		p.refused = m.now()
-		return 0, false, nil
-	}
-	e, err := m.put(nil, placeKey(key, m.serial+1), nil, ttl)
-	if err != nil {
-		return 0, false, err
-	}
-	e.lock = key
-	if p == nil {
-		p = &places{}
-		m.places[key] = p
-	}
-	p.held++
-	return e.version, true, nil
-}
-
-// Extend implements Store.
-func (m *Memory) Extend(ctx context.Context, key string, fence int64, ttl time.Duration) (bool, error) {
-	if err := m.begin(ctx, key); err != nil {
-		return false, err
-	}
-	defer m.mu.Unlock()
-	e := m.find(placeKey(key, fence))
-	if e == nil {
-		return false, nil
-	}
-	m.live(e, ttl)
-	return true, nil
-}
-
-// Unlock implements Store.
-func (m *Memory) Unlock(ctx context.Context, key string, fence int64) (ok, wanted bool, err error) {
-	if err := m.begin(ctx, key); err != nil {
-		return false, false, err
-	}
-	defer m.mu.Unlock()
-	e := m.find(placeKey(key, fence))
-	if e == nil {
-		return false, false, nil
-	}
-	p := m.places[key]
-	wanted = p.refused != 0 && m.now()-p.refused < int64(wantedFor)
-	p.refused = 0
-	m.drop(e)
-	return true, wanted, nil
 }
 
 // Publish implements Store.
