@@ -249,6 +249,26 @@ func TestForbiddenWithAPooledConnection(t *testing.T) {
 	}
 }
 
+// Without rules neither a name nor a redirect nor another notation leads to a metadata service.
+func TestForbiddenWithoutRules(t *testing.T) {
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusTemporaryRedirect)
+	})
+	c := newClient(t, Options{Policy: NewPolicy()})
+	c.resolver = fakeDNS(map[string]string{"metadata.test": "169.254.169.254"})
+	const special = "a link-local or special address: it needs a rule of its own in allow net"
+	for to, want := range map[string]string{
+		"http://169.254.169.254/latest":          "forbidden: 169.254.169.254:80 is " + special,
+		"https://metadata.test/":                 "forbidden: metadata.test leads to 169.254.169.254:443, " + special,
+		"http://[::ffff:a9fe:a9fe]/":             "forbidden: [::ffff:a9fe:a9fe]:80 is " + special,
+		"http://[64:ff9b::a9fe:a9fe]:81/":        "forbidden: [64:ff9b::a9fe:a9fe]:81 is " + special,
+		"http://\uff11\uff16\uff19.254.169.254/": "forbidden: 169.254.169.254:80 is " + special, // digits of full width
+	} {
+		expect(t, fetch(t, c, get(t, to)), want)
+		expect(t, fetch(t, c, get(t, s.URL+"?to="+url.QueryEscape(to))), want)
+	}
+}
+
 func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
 	s := newServer(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "direct") })
 	proxy := newServer(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "by the proxy") })

@@ -4,7 +4,8 @@
 //
 // # What a policy allows
 //
-// A policy without rules allows every address. With rules, an address is judged twice:
+// A policy without rules allows every address but link-local and special ones, of the last line
+// of the table below. Every address is judged twice:
 // by the name and port in the URL, before anything is looked up, and by the IP address
 // and port of each connection, after the name has been resolved and before the
 // connection is made. So a name cannot lead to an address that the operator did not
@@ -27,5 +28,5 @@
 // "host" is a rule with one exact name: an operator who names an internal service means
 // its private address. A wildcard does not say so much: whoever may add a name below
 // the domain would choose the address. An IPv6 address that stands for an IPv4 address
-// (mapped, NAT64, 6to4) is judged as the latter.
+// (mapped, NAT64, 6to4, Teredo, ISATAP) is judged as the latter.
 package outbound

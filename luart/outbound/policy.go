@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
-// Policy says which addresses may be connected to. Without rules, and nil, it allows
-// all of them. It does not change; any goroutine may call its methods.
+// Policy says which addresses may be connected to. Without rules it allows all but link-local
+// and special ones, which are those of metadata services: what is there is for the machine, not
+// for who gives a script a URL. nil allows all. It does not change; any goroutine may call its
+// methods.
 type Policy struct {
 	rules []Rule
 }
@@ -31,7 +33,8 @@ func ParsePolicy(rules []string) (*Policy, error) {
 	return p, nil
 }
 
-func (p *Policy) any() bool { return p == nil || len(p.rules) == 0 }
+// open reports whether there are no rules, which have to name what may be connected to.
+func (p *Policy) open() bool { return len(p.rules) == 0 }
 
 // trust is how far a name's rule reaches: which addresses the name may lead to.
 type trust int
@@ -41,20 +44,30 @@ const (
 	trustWildcard               // … and public addresses
 	trustHost                   // … and private addresses
 	trustLocalhost              // … or instead of both, loopback
+	trustOpen                   // there are no rules: all but link-local and special ones
 )
 
 // admit judges a host name, or an address, and a port before anything is looked up. The
 // trust is what allows needs to judge the address of the connection.
 func (p *Policy) admit(host string, port uint16) (trust, error) {
-	if p.any() {
+	if p == nil {
 		return trustNone, nil
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if a, err := netip.ParseAddr(host); err == nil {
+		if p.open() {
+			if k := kindOf(a); k == kindLocal {
+				return trustOpen, p.refuse("%s is a %s address: it needs a rule of its own in allow net", hostPort(host, port), k)
+			}
+			return trustOpen, nil
+		}
 		if !p.allowsAddr(a, port) {
 			return trustNone, p.refuse("%s is not in the rules of allow net", hostPort(host, port))
 		}
 		return trustNone, nil
+	}
+	if p.open() {
+		return trustOpen, nil
 	}
 	t, prefixes := trustNone, false
 	for _, r := range p.rules {
@@ -75,13 +88,17 @@ func (p *Policy) admit(host string, port uint16) (trust, error) {
 // allows judges the address of a connection to be made for a host that was admitted
 // with t.
 func (p *Policy) allows(t trust, host string, to netip.AddrPort) error {
-	if p.any() || p.allowsAddr(to.Addr(), to.Port()) {
+	if p == nil || p.allowsAddr(to.Addr(), to.Port()) {
 		return nil
 	}
 	kind := kindOf(to.Addr())
 	switch t {
 	case trustNone:
 		return p.refuse("%s leads to %s, which is not in the rules of allow net", host, to)
+	case trustOpen:
+		if kind != kindLocal {
+			return nil
+		}
 	case trustLocalhost:
 		if kind == kindLoopback {
 			return nil
@@ -150,9 +167,13 @@ var special = []struct {
 	prefix netip.Prefix
 	kind   kind
 }{
-	// Cloud metadata services that are not link-local: Amazon's, Alibaba's, and
-	// Azure's host agent.
+	// Cloud metadata services that are not link-local: Amazon's, Google's, Oracle's two,
+	// Scaleway's, Alibaba's, and Azure's host agent.
 	{netip.MustParsePrefix("fd00:ec2::/32"), kindLocal},
+	{netip.MustParsePrefix("fd20:ce::/32"), kindLocal},
+	{netip.MustParsePrefix("fd00:c1::/32"), kindLocal},
+	{netip.MustParsePrefix("192.0.0.192/32"), kindLocal},
+	{netip.MustParsePrefix("fd00:42::/32"), kindLocal},
 	{netip.MustParsePrefix("100.100.100.200/32"), kindLocal},
 	{netip.MustParsePrefix("168.63.129.16/32"), kindLocal},
 
@@ -166,17 +187,28 @@ var special = []struct {
 	{netip.MustParsePrefix("64:ff9b:1::/48"), kindPrivate},
 }
 
-// embedded are the prefixes of IPv6 addresses that stand for an IPv4 address, and where
-// in the 16 bytes it is.
+// embedded are the prefixes of IPv6 addresses that stand for an IPv4 address, and where in the 16
+// bytes its four are.
 var embedded = []struct {
 	prefix netip.Prefix
-	at     int
+	at     [4]int
+	flip   byte // of each byte
 }{
-	{netip.MustParsePrefix("64:ff9b::/96"), 12}, // NAT64
-	{netip.MustParsePrefix("2002::/16"), 2},     // 6to4
-	{netip.MustParsePrefix("::/96"), 12},        // IPv4-compatible
+	{prefix: netip.MustParsePrefix("64:ff9b::/96"), at: last4},                   // NAT64
+	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: last4},                 // NAT64 of a site, with a /96
+	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: [4]int{6, 7, 9, 10}},   // and with a /48
+	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: [4]int{7, 9, 10, 11}},  // and with a /56
+	{prefix: netip.MustParsePrefix("64:ff9b:1::/48"), at: [4]int{9, 10, 11, 12}}, // and with a /64
+	{prefix: netip.MustParsePrefix("2002::/16"), at: [4]int{2, 3, 4, 5}},         // 6to4
+	{prefix: netip.MustParsePrefix("2001::/32"), at: last4, flip: 0xff},          // Teredo
+	{prefix: netip.MustParsePrefix("::/96"), at: last4},                          // IPv4-compatible
+	{prefix: netip.MustParsePrefix("::ffff:0:0:0/96"), at: last4},                // IPv4-translated
 }
 
+var last4 = [4]int{12, 13, 14, 15}
+
+// kindOf returns the kind of an address. One that may stand for others has the most closed of
+// all their kinds.
 func kindOf(a netip.Addr) kind {
 	a = a.Unmap().WithZone("")
 	if a.IsLoopback() {
@@ -185,19 +217,33 @@ func kindOf(a netip.Addr) kind {
 	if a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() {
 		return kindLocal
 	}
-	for _, e := range embedded {
-		if e.prefix.Contains(a) {
-			b := a.As16()
-			return kindOf(netip.AddrFrom4([4]byte(b[e.at : e.at+4])))
-		}
+	k := kindPublic
+	if a.IsPrivate() {
+		k = kindPrivate
 	}
 	for _, s := range special {
 		if s.prefix.Contains(a) {
-			return s.kind
+			k = max(k, s.kind)
 		}
 	}
-	if a.IsPrivate() {
-		return kindPrivate
+	b := a.As16()
+	for _, e := range embedded {
+		if e.prefix.Contains(a) {
+			k = max(k, kindOf(v4At(b, e.at, e.flip)))
+		}
 	}
-	return kindPublic
+	if isISATAP(a, b) {
+		k = max(k, kindOf(v4At(b, last4, 0)))
+	}
+	return k
+}
+
+func v4At(b [16]byte, at [4]int, flip byte) netip.Addr {
+	return netip.AddrFrom4([4]byte{b[at[0]] ^ flip, b[at[1]] ^ flip, b[at[2]] ^ flip, b[at[3]] ^ flip})
+}
+
+// isISATAP reports whether an address, whose bytes are b, has an interface that is an IPv4 address
+// below its prefix (RFC 5214).
+func isISATAP(a netip.Addr, b [16]byte) bool {
+	return a.Is6() && b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
 }

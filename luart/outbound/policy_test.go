@@ -16,8 +16,15 @@ func TestPolicy(t *testing.T) {
 	)
 	for _, test := range []struct{ rules, host, to, want string }{
 		// Without rules.
-		{"", "169.254.169.254:80", "169.254.169.254:80", ""},
 		{"", "localhost:80", "127.0.0.1:80", ""},
+		{"", "10.0.0.1:80", "10.0.0.1:80", ""},
+		{"", "[::ffff:10.0.0.1]:80", "[::ffff:10.0.0.1]:80", ""},
+		{"", "api.test:80", "8.8.8.8:80", ""},
+		{"", "api.test:80", "[2002:808:808::1]:80", ""},
+		{"", "api.test:80", "169.254.169.254:80", special},
+		{"", "api.test:80", "[fe80::1%eth0]:80", special},
+		{"", "api.test:80", "[64:ff9b::a9fe:a9fe]:80", special},
+		{"", "api.test:80", "[::ffff:169.254.169.254]:80", special},
 
 		// Names.
 		{"api.test", "api.test:80", "8.8.8.8:80", ""},
@@ -63,8 +70,9 @@ func TestPolicy(t *testing.T) {
 		{"api.test", "api.test:80", "[::7f00:1]:80", special},           // IPv4-compatible
 		{"api.test", "api.test:80", "[64:ff9b::c0a8:101]:80", ""},       // of 192.168.1.1
 		{"*.test", "a.test:80", "[64:ff9b::c0a8:101]:80", special},
-		{"*.test", "a.test:80", "[2001:0:5ef5:79fd::1]:80", special}, // Teredo
-		{"*.test", "a.test:80", "10.1.2.3:80", special},              // a wildcard is no trust
+		{"*.test", "a.test:80", "[2001:0:5ef5:79fd::1]:80", special},   // Teredo
+		{"api.test", "api.test:80", "[2001:db8::5efe:808:808]:80", ""}, // ISATAP of 8.8.8.8
+		{"*.test", "a.test:80", "10.1.2.3:80", special},                // a wildcard is no trust
 		{"*.test", "a.test:80", "172.16.0.1:80", special},
 		{"*.test", "a.test:80", "[fd00::1]:80", special},
 		{"*.test", "a.test:80", "100.64.1.1:80", special},
@@ -124,4 +132,46 @@ func TestPolicy(t *testing.T) {
 	if _, err := (*Policy)(nil).admit("169.254.169.254", 80); err != nil {
 		t.Error(err)
 	}
+}
+
+// Without rules, metadata services and what is link-local are refused however they are written, as
+// soon as it is known that a URL means them.
+func TestPolicyOpenRefusesSpecial(t *testing.T) {
+	p := NewPolicy()
+	for _, address := range []string{
+		"169.254.169.254", "169.254.170.2", "169.254.0.23", "fe80::1", "fe80::1%eth0", "febf::1",
+		"fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42",
+		"100.100.100.200", "168.63.129.16", "192.0.0.192",
+		"0.0.0.0", "0.1.2.3", "::", "224.0.0.1", "ff02::1", "255.255.255.255",
+		"::ffff:169.254.169.254", "::ffff:100.100.100.200", // IPv4-mapped
+		"::169.254.169.254",              // IPv4-compatible
+		"::ffff:0:169.254.169.254",       // IPv4-translated
+		"64:ff9b::169.254.169.254",       // NAT64
+		"64:ff9b:1::169.254.169.254",     // NAT64 of a site: /96
+		"64:ff9b:1:a9fe:a9:fe00::",       // /48
+		"64:ff9b:1:00a9:fe:a9fe::",       // /56
+		"64:ff9b:1:0:a9:fea9:fe00:0",     // /64
+		"2002:a9fe:a9fe::1",              // 6to4
+		"2002:6464:64c8::",               // 6to4 of 100.100.100.200
+		"2001:0:808:808::5601:5601",      // Teredo
+		"2001:db8::5efe:169.254.169.254", // ISATAP
+		"2001:db8::200:5efe:a9fe:a9fe",   // ISATAP of a unique address
+	} {
+		if _, err := p.admit(address, 80); err == nil || !strings.HasPrefix(err.Error(), "forbidden: ") {
+			t.Errorf("%s: %v", address, err)
+		}
+		to := netip.AddrPortFrom(netip.MustParseAddr(address), 80)
+		if err := p.allows(trustOpen, "a.test", to); err == nil {
+			t.Errorf("a name may lead to %s", address)
+		}
+		if err := (&Policy{rules: []Rule{{prefix: netip.MustParsePrefix(onlyOf(to.Addr()))}}}).allows(trustNone, address, to); err != nil {
+			t.Errorf("%s with a rule: %v", address, err)
+		}
+	}
+}
+
+// onlyOf is the prefix with just one address.
+func onlyOf(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen()).String()
 }
