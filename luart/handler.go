@@ -26,9 +26,11 @@ type handler struct {
 	quota eventloop.Quota // its requests that wait for the VM
 	noCtx bool            // it takes no parameter, so that no ctx need be made
 	stats *costs.Route    // of a route
-	limit *limitRule      // of a limit; fn is nil then
 
-	concurrency *concurrencyRule // the same, of one of concurrency
+	// Of a rule of a place, which has no fn: what it is called, and which of the two it is.
+	kind        string
+	rule        rule
+	concurrency *concurrencyRule
 
 	quarantine quarantine
 }
@@ -72,19 +74,16 @@ func newPlace(def *api.Node, path string) *route.Place[*handler] {
 	for _, d := range def.Done.List {
 		p.Done = append(p.Done, newHook(d, "done "+d.Name+" at "+p.Pattern))
 	}
-	var crowds []*handler
-	for _, rule := range def.Rules {
-		h := &handler{name: rule.Name, where: rule.Where, route: rule.Kind + " " + rule.Name}
-		switch rule := rule.Rule.(type) {
-		case *limitRule:
-			h.limit = rule
-			p.Limits = append(p.Limits, h)
+	for _, r := range def.Rules {
+		h := &handler{name: r.Name, where: r.Where, route: r.Kind + " " + r.Name, kind: r.Kind}
+		switch r := r.Rule.(type) {
+		case rule:
+			h.rule = r
 		case *concurrencyRule:
-			h.concurrency = rule
-			crowds = append(crowds, h)
+			h.concurrency = r
 		}
+		p.Rules = append(p.Rules, h)
 	}
-	p.Limits = append(p.Limits, crowds...)
 	for _, child := range def.Children {
 		p.Children = append(p.Children, newPlace(child, path+child.Pattern()))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,11 @@ type Places struct {
 	outer *Places
 }
 
+// Answer implements Refusal.
+func (e *CrowdedError) Answer() (status int, header http.Header, body []byte) {
+	return http.StatusServiceUnavailable, retryAfter(e.Retry), []byte(`{"error":"Too many requests at once"}`)
+}
+
 // has reports whether there is a place of that gate and key. The request must not wait for itself.
 func (p *Places) has(g *limit.Gate, key string) bool {
 	for ; p != nil; p = p.outer {
@@ -44,18 +50,17 @@ func (p *Places) Leave(outer *Places) {
 	}
 }
 
-// TakePlaces takes what the rules of concurrency that cover the request want, beside what it has
-// already, and returns all. It may wait. They must be left when the response has ended. The
-// error is a *CrowdedError, or that of the request's context; nothing has been taken then. It is
-// to be called before Run, by the goroutine of the request.
-func (x *Exchange) TakePlaces(outer *Places) (*Places, error) {
+// takePlaces takes what the rules of concurrency that cover the request want, beside what it has
+// already, and returns all. It may wait. The error is a *CrowdedError, or that of the request's
+// context; nothing has been taken then.
+func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 	type want struct {
 		rule *concurrencyRule
 		key  string
 	}
 	var buf [4]want
 	wants := buf[:0]
-	for _, h := range x.match.Limits {
+	for _, h := range x.match.Rules {
 		if h.concurrency != nil {
 			wants = append(wants, want{h.concurrency, h.concurrency.key(x)})
 		}
@@ -89,18 +94,12 @@ func (x *Exchange) TakePlaces(outer *Places) (*Places, error) {
 	return all, nil
 }
 
-// refused remembers that a rule did not let the request through.
-func (x *Exchange) refused(err error) {
-	x.record.setRefused(ClientLeft(x.r, err))
-	x.record.atRun = x.summary()
-}
-
 func (x *Exchange) traceEnter(rule *concurrencyRule, began time.Time, err error) {
 	result := "let in"
 	if err != nil {
 		result = err.Error()
 	}
-	x.trace.Ended("concurrency "+rule.name+" ("+rule.where+")", result, time.Since(began))
+	x.traceRule("concurrency", rule.name, rule.where, began, result)
 }
 
 // gates are those of a VM, by the names of the rules: versions of a script count together.

@@ -3,6 +3,7 @@ package luart
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -34,7 +35,7 @@ func (s *server) takePlaces(t *testing.T, path string, headers ...string) (leave
 	if x == nil {
 		t.Fatalf("%s is not covered", path)
 	}
-	places, err := x.TakePlaces(nil)
+	places, err := x.Admit(http.Header{}, nil)
 	x.End()
 	return func() { places.Leave(nil) }, err
 }

@@ -27,31 +27,40 @@ func (e *LimitedError) Error() string {
 
 func (e *LimitedError) Unwrap() error { return e.Err }
 
-// Limit asks the limits that cover the request, before Run. It sets the headers that tell the client
-// of the one that leaves it the least, and returns a *LimitedError if one does not let it through.
-// It may wait for the store. The goroutine of the request calls it.
-func (x *Exchange) Limit(headers http.Header) error {
-	for _, h := range x.match.Limits {
-		rule := h.limit
-		if rule == nil { // it is of concurrency
-			continue
-		}
-		began := time.Now()
-		d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
-		if x.trace != nil {
-			x.traceLimit(rule, began, d)
-		}
-		x.limits.tell(headers, rule, d)
-		if !d.Allowed {
-			err := &LimitedError{Rule: rule.name, Retry: d.Retry}
-			if !d.TooOften() {
-				err.Err = d.Err
-			}
-			x.refused(err)
-			return err
-		}
+// Answer implements Refusal.
+func (e *LimitedError) Answer() (status int, header http.Header, body []byte) {
+	if e.Err != nil {
+		return http.StatusServiceUnavailable, retryAfter(e.Retry), []byte(`{"error":"the limit cannot be asked"}`)
 	}
-	return nil
+	return http.StatusTooManyRequests, retryAfter(e.Retry), []byte(`{"error":"Too many requests"}`)
+}
+
+// retryAfter says when it is worth another try; 0: that is not known.
+func retryAfter(d time.Duration) http.Header {
+	if d <= 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.FormatInt(wholeSeconds(d), 10)}}
+}
+
+func (rule *limitRule) stage() stage { return stageLimit }
+
+// admit asks the limit. The headers tell the client of the one that leaves it the least.
+func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
+	began := time.Now()
+	d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
+	if x.trace != nil {
+		x.traceLimit(rule, began, d)
+	}
+	x.limits.tell(headers, rule, d)
+	if d.Allowed {
+		return nil
+	}
+	err := &LimitedError{Rule: rule.name, Retry: d.Retry}
+	if !d.TooOften() {
+		err.Err = d.Err
+	}
+	return err
 }
 
 // limitsTold is which limit the client is told of: the one that leaves the least, or has refused it.
@@ -80,7 +89,7 @@ func (x *Exchange) traceLimit(rule *limitRule, began time.Time, d limit.Decision
 	if d.Err != nil {
 		result += ", without the store: " + d.Err.Error()
 	}
-	x.trace.Ended("limit "+rule.name+" ("+rule.where+")", result, time.Since(began))
+	x.traceRule("limit", rule.name, rule.where, began, result)
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

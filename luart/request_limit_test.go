@@ -150,15 +150,15 @@ func TestLimitWithoutStore(t *testing.T) {
 		api.lua.limit { rate = 2, per = 60, on_failure = "closed", key = function() end }
 		return api`, func(s *Script) { s.Store = away })
 	for path, want := range map[string]string{
-		"/mine": "200 200 429", "/closed": "429 429 429", "/open": "200 200 200", "/here": "200 200 429", "/lua": "503 503 503",
-	} { // the server of these tests answers all with 429
+		"/mine": "200 200 429", "/closed": "503 503 503", "/open": "200 200 200", "/here": "200 200 429", "/lua": "503 503 503",
+	} {
 		if got := s.statuses(3, "GET "+path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
 	x := s.gen.Begin(nil, requestTo("/closed"), s, s.next)
 	defer x.End()
-	if err := x.Limit(http.Header{}); !errors.Is(err, store.ErrDown) {
+	if _, err := x.Admit(http.Header{}, nil); !errors.Is(err, store.ErrDown) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -223,7 +223,7 @@ func TestLimitOfStoreThatIsAway(t *testing.T) {
 	}
 	x := s.gen.Begin(httptest.NewRecorder(), requestTo("/limited"), s, s.next)
 	defer x.End()
-	err = x.Limit(http.Header{})
+	_, err = x.Admit(http.Header{}, nil)
 	if err == nil || err.Error() != "limit /limited: the store has not answered" || !errors.Is(err, store.ErrDown) {
 		t.Error(err)
 	}

@@ -18,13 +18,16 @@ type Route struct {
 	Done    []Hook `json:"done"`    // the same
 }
 
-// Hook is a before, after or done hook, or a limit of either kind.
+// Hook is a before, after or done hook, or a rule of a place.
 type Hook struct {
-	Kind    string `json:"kind"`    // "before", "after", "done", "limit" or "concurrency"
+	Kind    string `json:"kind"`    // "before", "after", "done", or what the rule is called: "limit", "auth", …
 	Name    string `json:"name"`    // what it was assigned to: auth of api.before.auth
 	Pattern string `json:"pattern"` // where it stands: "/admin" for /admin and everything below
 	At      string `json:"at"`      // file:line of the definition
 }
+
+// IsRule reports whether it is a rule of a place, and no hook.
+func (h Hook) IsRule() bool { return h.Kind != "before" && h.Kind != "after" && h.Kind != "done" }
 
 // Name is the route in logs and metrics: "GET /users/:id".
 func (r Route) Name() string { return r.Method + " " + r.Pattern }
@@ -55,7 +58,7 @@ func (g *Generation) Routes() []Route {
 	return list
 }
 
-// Hooks returns the before, after and done hooks and the limits of the script, each once, in the order of
+// Hooks returns the before, after and done hooks and the rules of the script, each once, in the order of
 // Routes: also those that stand where nothing is routed. Any goroutine may call it.
 func (g *Generation) Hooks() []Hook {
 	list := []Hook{}
@@ -63,7 +66,9 @@ func (g *Generation) Hooks() []Hook {
 		list = append(list, hooksOf("before", n, n.Before)...)
 		list = append(list, hooksOf("after", n, n.After)...)
 		list = append(list, hooksOf("done", n, n.Done)...)
-		list = append(list, hooksOf("limit", n, n.Limits)...)
+		for _, h := range n.Rules {
+			list = append(list, Hook{h.kind, h.name, n.Pattern, h.where})
+		}
 	})
 	return list
 }
@@ -71,11 +76,7 @@ func (g *Generation) Hooks() []Hook {
 // hooksOf describes a node's hooks of a kind, in the order of definition.
 func hooksOf(kind string, n *route.Node[*handler], hooks []*handler) (list []Hook) {
 	for _, h := range hooks {
-		of := kind
-		if h.concurrency != nil {
-			of = "concurrency"
-		}
-		list = append(list, Hook{of, h.name, n.Pattern, h.where})
+		list = append(list, Hook{kind, h.name, n.Pattern, h.where})
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -155,15 +156,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
-	var limited *LimitedError
-	if errors.As(x.Limit(w.Header()), &limited) {
-		w.WriteHeader(http.StatusTooManyRequests)
-		_, _ = io.WriteString(w, limited.Error())
-		return
-	}
-	places, err := x.TakePlaces(nil)
+	places, err := x.Admit(w.Header(), nil)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		refuse(w, err)
 		return
 	}
 	defer places.Leave(nil)
@@ -188,6 +183,19 @@ func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
 	default:
 		s.next.ServeHTTP(w, x.WithHeld(r))
 	}
+}
+
+// refuse answers as the handler does.
+func refuse(w http.ResponseWriter, err error) {
+	var refusal Refusal
+	if !errors.As(err, &refusal) {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	status, header, body := refusal.Answer()
+	maps.Copy(w.Header(), header)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
 func (s *server) write(x *Exchange, w http.ResponseWriter) {

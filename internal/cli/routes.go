@@ -110,7 +110,7 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
 }
 
-// printScriptRoutes prints routes as a table, the limits, and the hooks that stand where nothing is
+// printScriptRoutes prints routes as a table, the rules of places, and the hooks that stand where nothing is
 // routed.
 func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -135,7 +135,7 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	}
 	for _, h := range s.Hooks {
 		switch {
-		case h.Kind == "limit" || h.Kind == "concurrency":
+		case h.IsRule():
 			fmt.Fprintf(out, "%s %s covers %s and everything below (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))
 		case !slices.Contains(shown, h):
 			fmt.Fprintf(out, "%s hook %s covers %s and everything below, where nothing is routed (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -44,27 +45,25 @@ func (h *Handler) priority(r *http.Request) eventloop.Class {
 	}
 }
 
-// refuse answers a request that the VM did not take, or a limit not let through, before any Lua
-// has run.
+// refuse answers a request that the VM did not take, or a rule not let through, before any Lua has
+// run.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	if luart.ClientLeft(r, err) {
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
-	h.logRefusal(err)
-	h.logUnasked(err)
-	status, message, retry := http.StatusServiceUnavailable, "overloaded", h.vm.RetryAfter()
-	var limited *luart.LimitedError
-	var crowded *luart.CrowdedError
-	switch {
-	case errors.As(err, &crowded):
-		message, retry = "Too many requests at once", crowded.Retry
-	case !errors.As(err, &limited):
-	case limited.Err == nil:
-		status, message, retry = http.StatusTooManyRequests, "Too many requests", limited.Retry
-	default:
-		message = "the limit cannot be asked"
+	var status int
+	var header http.Header
+	var body []byte
+	var refusal luart.Refusal
+	if errors.As(err, &refusal) {
+		h.logUnasked(err)
+		status, header, body = refusal.Answer()
+	} else {
+		h.logRefusal(err)
+		status, body = http.StatusServiceUnavailable, []byte(`{"error":"overloaded"}`)
 	}
-	if retry > 0 {
+	maps.Copy(w.Header(), header)
+	if retry := h.vm.RetryAfter(); status == http.StatusServiceUnavailable && header["Retry-After"] == nil && retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
 	if hasErrorRoutes(r) {
@@ -72,7 +71,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, err = w.Write([]byte(`{"error":"` + message + `"}`))
+	_, err = w.Write(body)
 	return err
 }
 

@@ -59,10 +59,10 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	defer func() { o.end(err) }()
 
 	h.prepare(r, x)
-	leave, limited := h.limit(w, r, x)
-	if limited != nil {
+	leave, refused := h.admit(w, r, x)
+	if refused != nil {
 		o.decided()
-		err = h.refuse(w, r, limited)
+		err = h.refuse(w, r, refused)
 		o.returned(err)
 		return err
 	}

@@ -293,7 +293,7 @@ func (c *checker) apiCall(name string, colon bool, object string, report func(co
 	switch {
 	case c.o.Names.Env == nil || slices.Contains(c.o.Hooks, name):
 	case c.builder(name) == nil:
-		if route.MethodIndex(name) >= 0 || name == "before" || name == "after" || name == "done" || name == "limit" || name == "concurrency" {
+		if _, rule := c.o.Options["node."+name]; rule || route.MethodIndex(name) >= 0 || name == "before" || name == "after" || name == "done" {
 			return
 		}
 		names := append(slices.Collect(maps.Keys(c.o.Names.Builders)), c.o.Hooks...)

@@ -18,7 +18,7 @@ type Match[H comparable] struct {
 	Before  []H        // of the hooks that cover the request, in the order in which they run
 	After   []H
 	Done    []H
-	Limits  []H
+	Rules   []H // what is asked before any hook runs, as Before
 
 	// Unclear: the target is none that a hook can be looked up for, or gives a parameter of a
 	// hook two values. Nobody must get to see the request.
@@ -36,17 +36,17 @@ func (m *Match[H]) Reset() {
 	clear(m.Before)
 	clear(m.After)
 	clear(m.Done)
-	clear(m.Limits)
+	clear(m.Rules)
 	*m = Match[H]{
 		Params: m.Params[:0], Known: m.Known[:0], covers: m.covers[:0],
-		Before: m.Before[:0], After: m.After[:0], Done: m.Done[:0], Limits: m.Limits[:0],
+		Before: m.Before[:0], After: m.After[:0], Done: m.Done[:0], Rules: m.Rules[:0],
 	}
 }
 
 // Wanted reports whether the request has anything to do with the tree.
 func (m *Match[H]) Wanted() bool {
 	var none H
-	return m.Handler != none || len(m.Before) > 0 || len(m.After) > 0 || len(m.Done) > 0 || len(m.Limits) > 0 || m.Unclear
+	return m.Handler != none || len(m.Before) > 0 || len(m.After) > 0 || len(m.Done) > 0 || len(m.Rules) > 0 || m.Unclear
 }
 
 // Find fills m, which is empty, for a request.
@@ -144,7 +144,7 @@ func CutSegment(rest string) (seg, after string, last bool) {
 
 // Collect adds the hooks that cover a request. A hook covers its node and everything below: it
 // applies when any reading of the path (see readings.go) lies there. It can be called
-// again when the URL has changed; m.Before, m.After, m.Done and m.Limits then get what is new at their ends.
+// again when the URL has changed; m.Before, m.After, m.Done and m.Rules then get what is new at their ends.
 func (t *Tree[H]) Collect(r *http.Request, m *Match[H]) {
 	p, escaped := matchedPath(r)
 	if !strings.HasPrefix(p, "/") {
@@ -292,8 +292,8 @@ func (m *Match[H]) addHooks(n *Node[H]) {
 	for _, h := range n.After {
 		m.After = addOnce(m.After, h)
 	}
-	for _, h := range n.Limits {
-		m.Limits = addOnce(m.Limits, h)
+	for _, h := range n.Rules {
+		m.Rules = addOnce(m.Rules, h)
 	}
 	for _, h := range n.Done {
 		m.Done = addOnce(m.Done, h)

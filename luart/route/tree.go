@@ -30,7 +30,7 @@ type Place[H comparable] struct {
 	Before   []H // hooks, in the order in which they run
 	After    []H
 	Done     []H
-	Limits   []H // what is asked before any hook runs
+	Rules    []H // what is asked before any hook runs
 	Children []*Place[H]
 }
 
@@ -73,7 +73,7 @@ func newNode[H comparable](place *Place[H], parents []*Node[H]) *Node[H] {
 	n.Path = append(append([]*Node[H](nil), parents...), n)
 	var none H
 	n.hasRoutes = slices.ContainsFunc(n.Handlers[:], func(h H) bool { return h != none })
-	n.covers = len(n.Before)+len(n.After)+len(n.Done)+len(n.Limits) > 0
+	n.covers = len(n.Before)+len(n.After)+len(n.Done)+len(n.Rules) > 0
 	for _, child := range place.Children {
 		c := newNode(child, n.Path)
 		switch child.Kind {

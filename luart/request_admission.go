@@ -1,0 +1,77 @@
+package luart
+
+import (
+	"net/http"
+	"time"
+)
+
+// rule is what a script asks of the requests to a place and below, api.login.limit{…}. It is
+// asked in Go, before any Lua runs, also where the script has no route.
+type rule interface {
+	stage() stage
+
+	// admit lets a request through, or says why not: the error is a Refusal. headers are those of
+	// the response. It may wait. The goroutine of the request calls it, without the VM.
+	admit(x *Exchange, headers http.Header) error
+}
+
+// stage orders the rules that cover a request. Of one stage the outer ones are asked first.
+type stage int
+
+const (
+	stageLimit      stage = iota // limits that need no token: a flood of bad ones is limited, too
+	stageAuth                    // who is it?
+	stageClaimLimit              // limits whose key is a claim of the token
+	stageExpect                  // is what the request brings as the script expects it?
+	stageEnd                     // what follows are places, see takePlaces
+)
+
+// Refusal is the error of a rule that does not let a request through.
+type Refusal interface {
+	error
+	// Answer is what the client gets where no routes for errors (handle_errors) answer: headers
+	// in their canonical form, and a body of JSON.
+	Answer() (status int, header http.Header, body []byte)
+}
+
+// Admit asks the rules that cover the request, before Run. They may wait. The error is a Refusal, or
+// that of the request's context. headers are those of the response. places are what the request has
+// been given before, by scripts that it has come through. It returns them with those that it gets
+// now, which must be left when the response has ended. The goroutine of the request calls it.
+func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
+	again := x.answersFor != 0 // it was counted before it failed; who it is must be known here, too
+	if len(x.match.Rules) == 0 {
+		return places, nil
+	}
+	for s := range stageEnd {
+		if again && s != stageAuth {
+			continue
+		}
+		for _, h := range x.match.Rules {
+			if h.rule == nil || h.rule.stage() != s {
+				continue
+			}
+			if err := h.rule.admit(x, headers); err != nil {
+				x.refused(err)
+				return places, err
+			}
+		}
+	}
+	if again {
+		return places, nil
+	}
+	return x.takePlaces(places)
+}
+
+// refused remembers that a rule did not let the request through.
+func (x *Exchange) refused(err error) {
+	x.record.setRefused(ClientLeft(x.r, err))
+	x.record.atRun = x.summary()
+}
+
+// traceRule says what a rule has decided, if somebody has asked for it.
+func (x *Exchange) traceRule(kind, name, where string, began time.Time, result string) {
+	if x.trace != nil {
+		x.trace.Ended(kind+" "+name+" ("+where+")", result, time.Since(began))
+	}
+}
