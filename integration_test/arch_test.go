@@ -60,6 +60,7 @@ luart/chunk (lua): luart/glua luart/luac luart/luaval luart/route
 luart/clock:
 luart/conditional:
 luart/cookie:
+luart/cors:
 luart/costs:
 luart/coverage (lua): luart/chunk luart/glua luart/luaval
 luart/cron (more):
@@ -69,6 +70,7 @@ luart/done: eventloop luart/bodyfilter
 luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
+luart/head:
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/hopbyhop:
 luart/html (lua): luart/chunk luart/luaval
