@@ -46,10 +46,10 @@ internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
+	luart/debugpage luart/done luart/expect luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
 	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/memory
 	luart/mirror luart/module luart/outbound luart/policy luart/profile luart/proxy luart/reqbody
-	luart/request luart/response luart/route luart/schema luart/scripterror luart/state
+	luart/request luart/response luart/route luart/scripterror luart/state
 	luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
@@ -67,6 +67,7 @@ luart/cron (more):
 luart/deadlock: luart/lib
 luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
+luart/expect (lua): luart/luaval
 luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
@@ -126,7 +127,7 @@ luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/rout
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
 	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:
-luart/schema (lua): luart/luaval
+luart/schema (more):
 luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
 luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
 	luart/outbound luart/policy luart/scripterror luart/types

@@ -3,22 +3,22 @@ package luart
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
-	"github.com/caddy-rover/rover/luart/schema"
 )
 
 // expectOptions are the options of body:expect.
 var expectOptions = luaval.NewOptions("extra", "null", "exact")
 
 // bodyExpect is body:expect(schema[, options]): the decoded JSON body as schema says (see
-// schema.Check), without the members that schema does not name. Else it raises a 400 that lists
+// expect.Check), without the members that schema does not name. Else it raises a 400 that lists
 // all faults. Options: extra = "strip" (the default), "keep" or "error" says what becomes of such
 // members; null and exact are those of rover.json.decode.
 func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
 	want := luaval.CheckAny(L, 2)
-	extra := schema.Strip
+	extra := expect.Strip
 	var decode jsonlua.Options
 	if t := luaval.OptTable(L, 3); t != nil {
 		expectOptions.EachOf(L, t, "body:expect", func(name string, v lua.LValue) {
@@ -30,8 +30,8 @@ func bodyExpect(L *lua.LState) int {
 		})
 	}
 	null := decode.Null
-	decode.Null = null || extra == schema.Refuse // one that is null is not expected either
-	v, faults := schema.Check(L, "request body", want, bodyJSON(L, b, decode), extra)
+	decode.Null = null || extra == expect.Refuse // one that is null is not expected either
+	v, faults := expect.Check(L, "request body", want, bodyJSON(L, b, decode), extra)
 	if faults != nil {
 		faults.Raise(L)
 	}
@@ -43,14 +43,14 @@ func bodyExpect(L *lua.LState) int {
 }
 
 // readExtra reads the option extra. It returns what it wants in place of v; "" if v is one.
-func readExtra(v lua.LValue, extra *schema.Extra) string {
+func readExtra(v lua.LValue, extra *expect.Extra) string {
 	switch v {
 	case lua.LString("strip"):
-		*extra = schema.Strip
+		*extra = expect.Strip
 	case lua.LString("keep"):
-		*extra = schema.Keep
+		*extra = expect.Keep
 	case lua.LString("error"):
-		*extra = schema.Refuse
+		*extra = expect.Refuse
 	default:
 		return `"strip", "keep" or "error"`
 	}

@@ -1,5 +1,6 @@
-// Package schema compares data with what a script expects of it. It knows values, and nothing of
-// where they come from: a request's body is one of them.
+// Package schema says in Go what a script expects of data: of a body, a query, parameters, headers.
+// It knows no Lua and no HTTP; package expect reads schemas of scripts, and compares values with them.
 //
-// What takes an *lua.LState, or a table, is for the goroutine that holds the VM.
+// A schema does not change once it has been read. It may hold itself: who walks it keeps count of where
+// he was.
 package schema
