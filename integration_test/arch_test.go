@@ -21,7 +21,7 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/logformat internal/upstream
-caddyfile (caddy more): luart luart/lib/all luart/outbound luart/spelling
+caddyfile (caddy more): internal/gcfloor luart luart/lib/all luart/outbound luart/spelling
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
@@ -33,7 +33,8 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
 	luart/coverage luart/lib/all luart/lint luart/module luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
-internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/libraries
+internal/gcfloor (more):
+internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
 	luart/scripttest luart/spelling luart/store luart/trace

@@ -106,7 +106,7 @@ func cmdMetric(ts *testscript.TestScript, _ bool, args []string) {
 		out, err := clientOf(ts).admin("GET", "/metrics", "", "")
 		ts.Check(err)
 		for l := range strings.Lines(out) {
-			if name, value, ok := strings.Cut(strings.TrimSpace(l), "} "); ok && name+"}" == args[0] {
+			if value, ok := strings.CutPrefix(strings.TrimSpace(l), args[0]+" "); ok {
 				if line = value; value == args[1] {
 					return
 				}

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/internal/gcfloor"
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
@@ -49,6 +50,11 @@ type App struct {
 	// Where scripts keep what outlives a request, for the directives that do not say it.
 	Store *rovercaddyfile.Store `json:"store,omitempty"`
 
+	// How large the heap of the process is at least when the garbage collector runs, in bytes; 0:
+	// as Go has it. Not given: 64 MiB. GOGC in the environment takes the place of both.
+	GCFloor *int64 `json:"gc_floor,omitempty"`
+
+	floor     *gcfloor.Floor
 	scripts   *scripts.Group
 	handlers  []*Handler     // of the config, provisioned; complete when Start is called
 	functions []*functionRef // that the config names; complete when Start is called
@@ -74,6 +80,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 //	rover {
 //		admin_eval
 //		store <url> { … }
+//		gc_floor <size> | off
 //	}
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
@@ -99,9 +106,17 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if app.Store, err = rovercaddyfile.ParseStore(d); err != nil {
 				return nil, err
 			}
+		case "gc_floor":
+			if app.GCFloor != nil {
+				return nil, d.Err("option 'gc_floor' given twice")
+			}
+			var err error
+			if app.GCFloor, err = rovercaddyfile.ParseGCFloor(d); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, d.Errf("unknown option %q of the global option rover%s", d.Val(),
-				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval", "store"})), ": there are admin_eval and store"))
+				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval", "gc_floor", "store"})), ": there are admin_eval, gc_floor and store"))
 		}
 	}
 	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil
@@ -109,10 +124,10 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
-	if err := rovercaddyfile.CheckStore(a.Store); err != nil {
+	a.init(ctx.Logger(), ctx.Storage()) // first: Cleanup is called whatever fails
+	if err := errors.Join(rovercaddyfile.CheckStore(a.Store), rovercaddyfile.CheckGCFloor(a.GCFloor)); err != nil {
 		return err
 	}
-	a.init(ctx.Logger(), ctx.Storage())
 	a.config = ctx
 	events, err := ctx.App("events")
 	if err != nil {
@@ -156,6 +171,11 @@ func (a *App) start() error {
 		return err
 	}
 	a.warnOfTemplates()
+	if a.GCFloor == nil {
+		a.floor = gcfloor.Hold(gcfloor.Default, a.logger)
+	} else if *a.GCFloor > 0 {
+		a.floor = gcfloor.Hold(*a.GCFloor, a.logger)
+	}
 	return nil
 }
 
@@ -173,6 +193,9 @@ func (a *App) checkFunctions(newest func(*scripts.Script) *luart.Generation) err
 // Stop ends the work of the scripts: their on_stop hooks run.
 func (a *App) Stop() error {
 	a.scripts.Stop()
+	if a.floor != nil {
+		a.floor.Release()
+	}
 	return nil
 }
 
