@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,16 @@ func checkScript(script string) error {
 func checkName(name string) error {
 	if name == "" {
 		return errors.New("name is empty")
+	}
+	return checkNameText(name)
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]+\}`)
+
+// checkNameText refuses placeholders: a VM is made before there is anything to replace them with.
+func checkNameText(name string) error {
+	if found := placeholder.FindString(name); found != "" {
+		return fmt.Errorf("name %q has the placeholder %s, which nothing replaces; {$VARIABLE} in a Caddyfile is replaced", name, found)
 	}
 	return checkPrintable("name", name)
 }

@@ -30,6 +30,8 @@ func TestValidate(t *testing.T) {
 
 		{"no script", `{}`, "script is missing"},
 		{"script with a NUL", `{"script": "app.lua\u0000"}`, `script "app.lua\x00" contains a control character`},
+		{"name with a placeholder", `{"script": "app.lua", "name": "shop-{http.request.host}"}`, `name "shop-{http.request.host}" has the placeholder {http.request.host}, which nothing replaces; {$VARIABLE} in a Caddyfile is replaced`},
+		{"name with braces", `{"script": "app.lua", "name": "{}"}`, ""},
 		{"name with a line feed", `{"script": "app.lua", "name": "a\nb"}`, `name "a\nb" contains a control character`},
 		{"unmatched", `{"script": "app.lua", "unmatched": "drop"}`, "unmatched 'drop' is unknown: pass or respond"},
 		{"batch negative", `{"script": "app.lua", "batch": -1}`, "batch -1 is out of range: 1 to 1024"},

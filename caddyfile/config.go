@@ -283,7 +283,7 @@ func (c Config) Validate() error {
 	c.SetDefaults() // on the copy
 	return cmp.Or(
 		checkScript(c.Script),
-		checkPrintable("name", c.Name),
+		checkNameText(c.Name),
 		checkUnmatched(c.Unmatched),
 		checkBatch(c.Batch),
 		checkQueue(c.Queue),
