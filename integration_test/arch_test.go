@@ -37,7 +37,7 @@ internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
-	luart/scripttest luart/spelling luart/store luart/trace
+	luart/resilience luart/scripttest luart/spelling luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
@@ -90,7 +90,7 @@ luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
-	luart/urltext
+	luart/resilience luart/resilience/option luart/urltext
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/password (lua more): luart/lib luart/luaval luart/password
@@ -114,7 +114,7 @@ luart/luaval (lua x): luart/spelling
 luart/memory (lua more): luart/glua luart/lib luart/luaval
 luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
-luart/outbound (x):
+luart/outbound (x more): luart/resilience
 luart/password (x):
 luart/pattern:
 luart/persist: luart/giveup
@@ -125,6 +125,8 @@ luart/redis (more): luart/spelling luart/topics
 luart/reference:
 luart/reqbody: luart/clock
 luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/route luart/urltext
+luart/resilience (more): luart/clock
+luart/resilience/option (lua x): luart/luaval luart/resilience
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
 	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:

@@ -184,7 +184,7 @@ func TestHTTP(t *testing.T) {
 
 func TestHTTPBadArguments(t *testing.T) {
 	u := newUpstream(t)
-	const known = "there are body, form, headers, json, max_body, params, redirects, stream, timeout, timeout_ms"
+	const known = "there are body, breaker, form, headers, json, max_body, params, redirects, retry, stream, timeout, timeout_ms"
 	cases := [][2]string{
 		{`http.get()`, "bad argument #1 to get (string expected, got no value)"},
 		{`http.get({})`, "bad argument #1 to get (string expected, got table)"},
@@ -221,7 +221,7 @@ func TestHTTPBadArguments(t *testing.T) {
 		{`http.post(up, { body = {} })`, "bad argument #2 to post (option body: string expected, got table)"},
 		{`http.create { base_url = "x" }`, `bad argument #1 to create (option base_url: URL beginning with http:// or https:// and a host expected, got "x")`},
 		{`http.create { base_url = up .. "?a" }`, "bad argument #1 to create (option base_url: a query or a fragment cannot stand before the path of a request)"},
-		{`http.create { json = 1 }`, `bad argument #1 to create (unknown option "json": there are base_url, baseURL, ca, cert, headers, insecure, key, max_body, redirects, timeout, timeout_ms)`},
+		{`http.create { json = 1 }`, `bad argument #1 to create (unknown option "json": there are base_url, baseURL, breaker, ca, cert, headers, insecure, key, max_body, redirects, retry, timeout, timeout_ms)`},
 		{`http.create { ca = "x" }`, "bad argument #1 to create (option ca: no certificate in PEM form in it)"},
 		{`http.create { cert = "x" }`, "bad argument #1 to create (options cert and key: one does not go without the other)"},
 		{`http.create { cert = "x", key = "y" }`, "bad argument #1 to create (options cert and key: failed to find any PEM data in certificate input)"},
@@ -482,5 +482,68 @@ func TestHTTPConnectionsEndWithTheGeneration(t *testing.T) {
 	}
 	if count[http.StateNew] != 2 {
 		t.Errorf("connections: %v", count)
+	}
+}
+
+func TestHTTPRetryAndBreaker(t *testing.T) {
+	u := newUpstream(t)
+	runHTTPCases(t, u, [][2]string{
+		{`return http.get(up .. "/echo", { retry = 3, breaker = true }).status`, "200"},
+		{`return http.create { retry = { attempts = 2, backoff = 0 } }:get(up .. "/status?s=503").status`, "503"},
+		{`return http.create { retry = 3, breaker = true }:get(up .. "/echo", { retry = false, breaker = false }).status`, "200"},
+		{`local c = http.create { breaker = { failures = 1, open = 3600, name = "shop" } }
+		  c:get(up .. "/status?s=502")
+		  local _, err, seconds = c:get(up .. "/echo")
+		  return err:match("^breaker open: shop has failed too often, it is asked again in ") ~= nil, seconds > 3000 and seconds <= 3600`, "true | true"},
+		{`return select("#", http.get("http://127.0.0.1:1", { retry = { backoff = 0 } }))`, "2"},
+	})
+}
+
+func TestHTTPRetryAndBreakerMistakes(t *testing.T) {
+	cases := [][2]string{
+		{`http.get(up, { retry = 0 })`, "bad argument #2 to get (option retry: a whole number from 1 to 10 expected, got 0)"},
+		{`http.get(up, { retry = { attempts = 1.5 } })`, "bad argument #2 to get (option retry.attempts: a whole number from 1 to 10 expected, got 1.5)"},
+		{`http.get(up, { retry = "3" })`, "bad argument #2 to get (option retry: a number of attempts, a table or a boolean expected, got string)"},
+		{`http.get(up, { retry = { backoff = 0/0 } })`, "bad argument #2 to get (option retry.backoff: seconds from 0 to 60 expected, got NaN)"},
+		{`http.get(up, { retry = { backoff = 1, max_backoff = 0.5 } })`, "bad argument #2 to get (option retry: max_backoff is shorter than backoff)"},
+		{`http.get(up, { retry = { on = { "conect" } } })`, "bad argument #2 to get (option retry.on: \"conect\" is no failure: there are connect, dns, tls, timeout, protocol and statuses)"},
+		{`http.get(up, { retry = { on = { 200 } } })`, "bad argument #2 to get (option retry.on: a status from 400 to 599 expected)"},
+		{`http.get(up, { retry = { on = {} } })`, "bad argument #2 to get (option retry.on: a list of 1 to 64 expected, got one of 0)"},
+		{`http.get(up, { retry = { retries = 3 } })`, "bad argument #2 to get (option retry: unknown option \"retries\": it is attempts, with the first)"},
+		{`http.get(up, { retry = { methods = { "P OST" } } })`, "bad argument #2 to get (option retry.methods: names of methods expected, got P OST)"},
+		{`http.create { breaker = 5 }`, "bad argument #1 to create (option breaker: a table or a boolean expected, got number)"},
+		{`http.create { breaker = { min = 5 } }`, "bad argument #1 to create (option breaker: min is how many requests ratio needs, which is missing)"},
+		{`http.create { breaker = { ratio = 0 } }`, "bad argument #1 to create (option breaker.ratio: a number from 0.01 to 1 expected, got 0)"},
+		{`http.create { breaker = { open = 0 } }`, "bad argument #1 to create (option breaker.open: seconds from 0.01 to 3600 expected, got 0)"},
+		{`http.create { breaker = { name = "a b" } }`, "bad argument #1 to create (option breaker.name: 1 to 64 printable ASCII characters without spaces expected, got a b)"},
+	}
+	for i := range cases {
+		cases[i][1] = "raised | app.lua:" + strconv.Itoa(12+i) + ": " + cases[i][1]
+	}
+	runHTTPCases(t, newUpstream(t), cases)
+}
+
+// Breakers belong to the VM: a reload does not close them.
+func TestHTTPBreakerOutlivesReload(t *testing.T) {
+	u := newUpstream(t)
+	source := func(version string) string {
+		return `
+		local shop = rover.http.create { breaker = { failures = 2, open = 3600 } }
+		function api.ask.get() local res, err = shop:get(up .. "/status?s=504") return err and err:match("^[a-z]+ [a-z]+: ") or res.status end
+		function api.version.get() return "` + version + `" end`
+	}
+	s := newCaller(t, u, source("1"))
+	s.expect("GET /ask", "200 504") // twice
+	s.expect("GET /ask", "200 breaker open: ")
+	err := s.load("local up = rover.config.up\nlocal api = rover.server {}\n"+source("2")+"\nreturn api", func(script *Script) {
+		script.Net, script.Config = outbound.NewPolicy(), map[string]string{"up": u.URL}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.expect("GET /version", "200 2")
+	s.expect("GET /ask", "200 breaker open: ")
+	if got := roverhttp.Guarded(s.vm); got.Changes["open"] != 1 || got.Refused != 4 || len(got.Breakers) != 1 {
+		t.Errorf("stats: %+v", got)
 	}
 }

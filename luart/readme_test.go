@@ -43,6 +43,7 @@ import (
 	"github.com/caddy-rover/rover/luart/password"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/proxy"
+	"github.com/caddy-rover/rover/luart/resilience"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/sealed"
 	"github.com/caddy-rover/rover/luart/session"
@@ -107,6 +108,8 @@ func TestLimitsPage(t *testing.T) {
 		{"background tasks of a replaced script", []string{fmt.Sprintf("%.0f s", retireGrace.Seconds())}},
 		{"functions of one `rover.parallel`", []string{count(maxParallel)}},
 		{"response of `rover.http`", []string{mib(roverhttp.DefaultBodyLimit), fmt.Sprintf("%d GiB", roverhttp.LargestBodyLimit>>30)}},
+		{"attempts of `rover.http`", []string{count(resilience.MaxAttempts)}},
+		{"hosts whose [breakers", []string{count(resilience.MaxTargets)}},
 		{"line of a stream", []string{mib(roverhttp.DefaultLineBytes), mib(luaval.MaxStringBytes)}},
 		{"answer of [`rover.redis`]", []string{mib(roverredis.MaxReply)}},
 		{"servers of `rover.redis`", []string{count(roverredis.MaxServers)}},

@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-rover/rover/luart/costs"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	roversession "github.com/caddy-rover/rover/luart/lib/session"
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 // vmDescs are the metrics of a VM. The label vm is the name that the config gives it, or the
@@ -93,6 +94,15 @@ var (
 		"Requests that rover.http was asked for.")
 	httpFailuresDesc = describe("http_failures_total",
 		"Requests of rover.http that failed, by the step that did.", "step")
+	retriesDesc = describe("retries_total",
+		"Requests that were to be made again because they had failed, by whose they are (rover.http) and outcome: "+
+			"made, or no_budget.", "of", "outcome")
+	breakerDesc = describe("breaker_state",
+		"The breaker of a service: 0 closed, 1 half-open, 2 open. The label breaker is its name, or the host and port.", "of", "breaker")
+	breakerChangesDesc = describe("breaker_changes_total",
+		"Changes of breakers, by the state they came to: closed, half_open, open.", "of", "state")
+	breakerRefusedDesc = describe("breaker_refused_total",
+		"Requests that were not made because a breaker was open.", "of")
 	operatorKillsDesc = describe("operator_kills_total",
 		"Calls that an operator ended (POST /rover/kill).")
 	mirrorsDesc = describe("mirror_copies_total",
@@ -187,6 +197,7 @@ func (m vmMetrics) collect() {
 	for step, n := range http.Failures {
 		m.counter(httpFailuresDesc, float64(n), string(step))
 	}
+	m.collectGuard("rover.http", roverhttp.Guarded(m.vm))
 	m.gauge(memoryDesc, float64(m.vm.Memory()))
 	m.gauge(stateDesc, float64(m.vm.StateBytes()))
 	reloads, version := m.vm.Reloads()
@@ -194,6 +205,19 @@ func (m vmMetrics) collect() {
 	m.counter(reloadsDesc, float64(reloads.Failed), "failure")
 	m.gauge(versionDesc, float64(version))
 	m.collectPersist()
+}
+
+// collectGuard sends the metrics of services that fail.
+func (m vmMetrics) collectGuard(of string, s resilience.Stats) {
+	m.counter(retriesDesc, float64(s.Retried), of, "made")
+	m.counter(retriesDesc, float64(s.Spared), of, "no_budget")
+	m.counter(breakerRefusedDesc, float64(s.Refused), of)
+	for state, n := range s.Changes {
+		m.counter(breakerChangesDesc, float64(n), of, state)
+	}
+	for _, b := range s.Breakers {
+		m.gauge(breakerDesc, float64(b.State), of, b.Name)
+	}
 }
 
 func (m vmMetrics) collectLimits() {

@@ -72,13 +72,15 @@ func busyApp(t *testing.T) *App {
 		api.on.limit { rate = 100 }
 		api.on.concurrency { max = 100 }
 		function api.on.get(ctx) return api.pass() end
+		function api.calls.get() return (rover.http.get("http://127.0.0.1:1", { breaker = true })) and "" end
 		return api`), "metrics"), newApp(t)
+	h.Allow = []string{rovercaddyfile.AllowNet}
 	h.Persist = &rovercaddyfile.Persist{Interval: new(caddy.Duration)} // at the end: a save would have requests wait
 	app.scripts.Storage = emptyStorage{}
 	if err := begin(t, app, h); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on"} {
+	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on", "/calls"} {
 		get(t, h, path)
 	}
 	return app
@@ -119,7 +121,7 @@ func TestMetricsByRoute(t *testing.T) {
 	if wait := find(byName["caddy_rover_wait_seconds_total"], "route", "GET /waits"); wait.GetCounter().GetValue() < 0.002 {
 		t.Errorf("wait_seconds_total: %v", wait)
 	}
-	if waited := byName["caddy_rover_queue_wait_seconds"].GetMetric()[0].GetHistogram(); waited.GetSampleCount() != 5 || waited.GetSampleSum() != 0 {
+	if waited := byName["caddy_rover_queue_wait_seconds"].GetMetric()[0].GetHistogram(); waited.GetSampleCount() != 6 || waited.GetSampleSum() != 0 {
 		t.Errorf("queue_wait_seconds of requests that found the VM idle: %v", waited)
 	}
 }

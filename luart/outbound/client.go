@@ -14,7 +14,10 @@ import (
 	"syscall"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/net/idna"
+
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 const (
@@ -52,6 +55,10 @@ type Options struct {
 
 	// WithTimeout is context.WithTimeoutCause by another clock. nil: by the system's.
 	WithTimeout func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
+
+	// Guard knows which hosts have failed, for requests that say what to do then; shared with other
+	// clients. nil: its own.
+	Guard *resilience.Guard
 }
 
 // Client sends requests over pooled connections, by HTTP/1.1 or HTTP/2. Any goroutine
@@ -66,12 +73,16 @@ type Client struct {
 	within      func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
 	resolver    *net.Resolver // nil: the system's; tests have their own
 	closed      atomic.Bool
+	guard       *resilience.Guard
 }
 
 // NewClient returns a client. It keeps connections until Close. Any goroutine may call
 // it.
 func NewClient(o Options) *Client {
-	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context, fakeNetwork: o.FakeNetwork, within: o.WithTimeout}
+	c := &Client{policy: o.Policy, tls: &tls.Config{}, counters: o.Counters, ctx: o.Context, fakeNetwork: o.FakeNetwork, within: o.WithTimeout, guard: o.Guard}
+	if c.guard == nil {
+		c.guard = resilience.NewGuard(nil, "outbound", zap.NewNop())
+	}
 	if c.within == nil {
 		c.within = context.WithTimeoutCause
 	}
@@ -134,7 +145,13 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // checkURL judges the host of a URL, in the form in which it is going to be dialled.
 func (c *Client) checkURL(u *url.URL) error {
-	host, port := u.Hostname(), u.Port()
+	_, _, err := c.admit(hostPortOf(u))
+	return err
+}
+
+// dialled returns the host and the port of a URL as they are dialled.
+func dialled(u *url.URL) (host, port string) {
+	host, port = u.Hostname(), u.Port()
 	if port == "" {
 		port = "80"
 		if u.Scheme == "https" {
@@ -144,8 +161,7 @@ func (c *Client) checkURL(u *url.URL) error {
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		host = ascii
 	}
-	_, _, err := c.admit(net.JoinHostPort(host, port))
-	return err
+	return host, port
 }
 
 func (c *Client) admit(addr string) (host string, t trust, err error) {

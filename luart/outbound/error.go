@@ -15,19 +15,20 @@ type Step string
 
 // The steps.
 const (
-	StepForbidden Step = "forbidden" // the policy does not allow the address
-	StepDNS       Step = "dns"       // the name could not be resolved
-	StepConnect   Step = "connect"   // no connection
-	StepTLS       Step = "tls"       // no secure one: a certificate, a protocol version
-	StepTimeout   Step = "timeout"   // it took longer than it was given
-	StepCancelled Step = "cancelled" // whoever wanted it does not any more
-	StepRedirect  Step = "redirect"  // too many, or to what is not HTTP
-	StepTooLarge  Step = "too large" // the body is longer than MaxBody
-	StepProtocol  Step = "protocol"  // the connection broke off, or what came is not HTTP
+	StepForbidden Step = "forbidden"    // the policy does not allow the address
+	StepDNS       Step = "dns"          // the name could not be resolved
+	StepConnect   Step = "connect"      // no connection
+	StepTLS       Step = "tls"          // no secure one: a certificate, a protocol version
+	StepTimeout   Step = "timeout"      // it took longer than it was given
+	StepCancelled Step = "cancelled"    // whoever wanted it does not any more
+	StepRedirect  Step = "redirect"     // too many, or to what is not HTTP
+	StepBreaker   Step = "breaker open" // the host has failed too often: it was not asked
+	StepTooLarge  Step = "too large"    // the body is longer than MaxBody
+	StepProtocol  Step = "protocol"     // the connection broke off, or what came is not HTTP
 )
 
 var steps = [...]Step{
-	StepForbidden, StepDNS, StepConnect, StepTLS, StepTimeout, StepCancelled, StepRedirect, StepTooLarge, StepProtocol,
+	StepForbidden, StepDNS, StepConnect, StepTLS, StepTimeout, StepCancelled, StepRedirect, StepTooLarge, StepProtocol, StepBreaker,
 }
 
 // Error is why a request failed; its text begins with the step. Every error of a Client

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 // Request is what to send. A client does not change it.
@@ -21,6 +23,9 @@ type Request struct {
 	Redirects int           // how many to follow; 0: a redirect is the response
 	MaxBody   int64         // bytes of the response's body; 0: no limit
 	Timeout   time.Duration // see Fetch and Start; 0: none but the context's
+
+	Retry   *resilience.Policy   // when it is made again; nil: never
+	Breaker *resilience.Settings // that of the host is asked; nil: none is
 }
 
 // Response is what came back, and its body as it comes, decompressed.
@@ -47,16 +52,26 @@ const maxGrow = 1 << 20
 func (c *Client) Fetch(ctx context.Context, req *Request) (*Response, []byte, error) {
 	ctx, cancel := c.timeout(ctx, req.Timeout)
 	defer cancel()
-	r, err := c.start(ctx, req)
+	var body []byte
+	r, err := c.attempts(ctx, req, func(ctx context.Context, at *attempt) (r *Response, err error) {
+		r, body, err = c.fetch(ctx, req, at)
+		return r, err
+	})
+	return r, body, c.count(err)
+}
+
+// fetch is one attempt of Fetch.
+func (c *Client) fetch(ctx context.Context, req *Request, at *attempt) (*Response, []byte, error) {
+	r, err := c.start(ctx, req, at)
 	if err != nil {
-		return nil, nil, c.count(err)
+		return nil, nil, err
 	}
 	defer r.Close()
 	defer r.bind(ctx)()
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.size, 0), maxGrow)) + bytes.MinRead)
 	if _, err := buf.ReadFrom(readerOf(func(p []byte) (int, error) { return r.next(ctx, p) })); err != nil {
-		return nil, nil, c.count(err)
+		return nil, nil, err
 	}
 	return r, buf.Bytes(), nil
 }
@@ -67,11 +82,8 @@ func (c *Client) Fetch(ctx context.Context, req *Request) (*Response, []byte, er
 func (c *Client) Start(ctx context.Context, req *Request) (*Response, error) {
 	ctx, cancel := c.timeout(ctx, req.Timeout)
 	defer cancel()
-	r, err := c.start(ctx, req)
-	if err != nil {
-		return nil, c.count(err)
-	}
-	return r, nil
+	r, err := c.attempts(ctx, req, func(ctx context.Context, at *attempt) (*Response, error) { return c.start(ctx, req, at) })
+	return r, c.count(err)
 }
 
 // Read reads what is there of the body, waiting for at least a byte. It returns io.EOF
@@ -93,9 +105,9 @@ func (r *Response) Close() {
 	r.c.settle()
 }
 
-// start is Start within ctx, without counting failures.
-func (c *Client) start(ctx context.Context, req *Request) (*Response, error) {
-	c.counters.requests.Add(1)
+// start is one attempt of Start within ctx, without counting failures.
+func (c *Client) start(ctx context.Context, req *Request, at *attempt) (*Response, error) {
+	at.c, at.req, at.ctx = c, req, ctx
 	r := &Response{c: c, timeout: req.Timeout, max: req.MaxBody}
 	r.ctx, r.cancel = context.WithCancelCause(c.ctx)
 	unbind := r.bind(ctx)
@@ -116,7 +128,7 @@ func (c *Client) start(ctx context.Context, req *Request) (*Response, error) {
 		hr.Host = host
 		hr.Header.Del("Host")
 	}
-	hc := http.Client{Transport: c, CheckRedirect: checkRedirect(req.Redirects)}
+	hc := http.Client{Transport: at, CheckRedirect: checkRedirect(req.Redirects)}
 	resp, err := hc.Do(hr)
 	if err != nil {
 		defer r.cancel(nil)

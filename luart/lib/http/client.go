@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 // MaxTLSSettings is how many different TLS settings the clients of a script may have:
@@ -43,6 +44,8 @@ type client struct {
 	timeout   time.Duration // 0: none of its own
 	redirects int
 	maxBody   int64 // 0: the default
+	retry     *resilience.Policy
+	breaker   *resilience.Settings
 }
 
 func newClients(s *lib.Scope) *clients {
@@ -84,6 +87,7 @@ func (h *clients) checkGranted(L *lua.LState) {
 //	ca         PEM: the certificate authorities to trust instead of the system's
 //	cert, key  PEM: the client's own certificate
 //	insecure   true: trust whoever answers
+//	retry, breaker   as for one request; false there is none
 //
 // Clients with the same TLS options share connections.
 func (h *clients) create(L *lua.LState) int {
@@ -117,6 +121,8 @@ func (h *clients) create(L *lua.LState) int {
 			c.redirects = int(readCount(L, 1, key, v, 0, MaxRedirects))
 		case "max_body":
 			c.maxBody = readCount(L, 1, key, v, 1, LargestBodyLimit)
+		case "retry", "breaker":
+			readFailing(L, 1, key, v, &c.retry, &c.breaker)
 		case "ca":
 			s.ca = text(key, v)
 		case "cert":
@@ -164,7 +170,7 @@ func (h *clients) pool(s tlsSetting) (*outbound.Client, error) {
 	}
 	p := outbound.NewClient(outbound.Options{
 		Policy: h.grants.Net, TLS: config, Counters: &h.counters, Context: h.vm.Context(),
-		FakeNetwork: h.grants.FakeNetwork, WithTimeout: h.vm.Clock().WithTimeout,
+		FakeNetwork: h.grants.FakeNetwork, WithTimeout: h.vm.Clock().WithTimeout, Guard: h.guard,
 	})
 	if h.retired {
 		p.Close()

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 //go:embed http.lua
@@ -18,7 +20,7 @@ var stubs string
 
 // Library is rover.http.
 //
-//	rover.http.get(url[, options]) -> response | nil, message
+//	rover.http.get(url[, options]) -> response | nil, message[, seconds]
 //	rover.http.delete, .head, .options      the same
 //	rover.http.post(url[, body][, options]) -> response | nil, message
 //	rover.http.post(url, data, options)     data, a table, is sent as JSON
@@ -27,7 +29,8 @@ var stubs string
 //
 // Sends a request and waits for the response, body included; other requests run
 // meanwhile. Any status is a response. A request that fails gives nil and a message
-// that begins with the step, see outbound.Step: "timeout: …", "dns: …". A bad argument
+// that begins with the step, see outbound.Step: "timeout: …", "dns: …"; and where the breaker of
+// the host is open, also in how many seconds it may be asked again. A bad argument
 // raises, and so does the wait when the client has left or the request's own timeout
 // is over; what was asked for is cancelled then.
 //
@@ -42,6 +45,8 @@ var stubs string
 //	headers    table; a value is a string, a number or an array of them
 //	redirects  how many to follow, default 10; 0: a redirect is the response
 //	max_body   bytes of the response's body, default 10 MiB, none with stream
+//	retry      how many attempts, or a table: see resilience.Policy. false: one
+//	breaker    true or a table: see resilience.Settings. false: none
 //	stream     true: return when the head is there, see responseMethods
 //	method, url   of rover.http.request
 //
@@ -79,6 +84,7 @@ var makes = map[string]string{
 type state struct {
 	vm               lib.VM
 	counters         outbound.Counters
+	guard            *resilience.Guard
 	client, response *lua.LTable // metatables
 }
 
@@ -86,6 +92,7 @@ func newState(vm lib.VM) any {
 	luaval.NoteFields(vm.L(), "HTTP response", "status", "ok", "url", "headers", "body", "data")
 	return &state{
 		vm:       vm,
+		guard:    resilience.NewGuard(vm.Clock(), "rover.http", vm.Logger()),
 		client:   luaval.NewType(vm.L(), "HTTP client", clientMethods(), nil),
 		response: luaval.NewType(vm.L(), "HTTP response", responseMethods, responseField),
 	}
@@ -93,11 +100,20 @@ func newState(vm lib.VM) any {
 
 // Stats returns what rover.http has done in a VM, in all generations. Any goroutine may call it.
 func Stats(vm interface{ LibraryState(name string) any }) outbound.Stats {
+	return stateOf(vm).counters.Stats()
+}
+
+// Guarded returns what has become of services that fail. Any goroutine may call it.
+func Guarded(vm interface{ LibraryState(name string) any }) resilience.Stats {
+	return stateOf(vm).guard.Stats()
+}
+
+func stateOf(vm interface{ LibraryState(name string) any }) *state {
 	s, ok := vm.LibraryState(name).(*state)
 	if !ok {
 		s = &state{}
 	}
-	return s.counters.Stats()
+	return s
 }
 
 // open is the library's Open.
@@ -193,7 +209,7 @@ func (c *client) send(L *lua.LState, o *options) int {
 		body = string(b)
 	})
 	if err != nil {
-		return luaval.PushFailure(L, err)
+		return pushFailure(L, err)
 	}
 	r := newResponse(resp)
 	r.body = body
@@ -211,12 +227,23 @@ func (c *client) sendStream(L *lua.LState, o *options) int {
 	s.owner.Await(L, lib.WaitsOn{What: "rover.http " + o.Method, Which: o.URL.Host}, func(ctx context.Context) { s.resp, err = c.outbound.Start(ctx, &o.Request) })
 	if err != nil {
 		s.owner.Forget(s)
-		return luaval.PushFailure(L, err)
+		return pushFailure(L, err)
 	}
 	r := newResponse(s.resp)
 	r.stream = s
 	L.Push(luaval.NewObject(c.clients.response, r))
 	return 1
+}
+
+// pushFailure pushes nil and a message; and when to ask again, if that is known.
+func pushFailure(L *lua.LState, err error) int {
+	n := luaval.PushFailure(L, err)
+	var open *resilience.OpenError
+	if !errors.As(err, &open) {
+		return n
+	}
+	L.Push(lua.LNumber(open.RetryAfter()))
+	return n + 1
 }
 
 // clientMethods are the methods of a client.

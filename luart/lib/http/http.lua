@@ -19,8 +19,32 @@ rover.http = {}
 ---@field redirects? integer How many to follow, default 10; 0: a redirect is the response
 ---@field max_body? integer Bytes of the response's body, default 10 MiB, at most 1 GiB; with stream: no limit
 ---@field stream? boolean Return when the head is there.
+---@field retry? integer|boolean|rover.Retry How many attempts, with the first; default: one
+---@field breaker? boolean|rover.Breaker Do not ask a host for a while that has failed too often; default: false
 ---@field method? string Of rover.http.request
 ---@field url? string Of rover.http.request
+
+---Which requests are made again, and when. Of those that may have arrived only idempotent methods, and what has an Idempotency-Key.
+---@class rover.Retry
+---@field attempts? integer With the first, 1 to 10, default 3
+---@field backoff? number The longest wait before the second one in seconds, up to 60, default 0.1; it doubles each time
+---@field max_backoff? number The longest wait at all in seconds, up to 60, default 2. A longer Retry-After ends the attempts
+---@field jitter? number The part of a wait that is random, 0 to 1, default 1
+---@field try_timeout? number Seconds for each attempt; default: none of its own
+---@field on? (string|integer)[] Failures: connect, dns, tls, timeout, protocol, and statuses. Default: connect, dns, 502, 503, 504
+---@field methods? string[] Made again although they may have arrived, in place of the idempotent ones
+---@field budget? number How many retries each request to a host earns it, 0 to 1, default 0.2
+
+---When a host is not asked for a while: at once after failures in a row, or when a share of all has failed.
+---@class rover.Breaker
+---@field failures? integer In a row within window, 1 to 100, default 5; with ratio: none
+---@field ratio? number Share that has failed within window, 0.01 to 1
+---@field min? integer How many requests within window ratio needs, default 20
+---@field window? number Seconds, 0.01 to 3600, default 10
+---@field open? number Seconds until it is tried whether the host is back, 0.01 to 3600, default 5
+---@field half_open? integer How many requests try it at once, 1 to 100, default 1
+---@field on? (string|integer)[] Failures. Default: connect, dns, tls, timeout, protocol, 502, 503, 504
+---@field name? string What shares the breaker; default: the host and port
 
 ---Sends a GET request.
 ---
@@ -39,6 +63,7 @@ rover.http = {}
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.get(url, options) end
 
 ---Sends a DELETE request.
@@ -55,6 +80,7 @@ function rover.http.get(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.delete(url, options) end
 
 ---Sends a HEAD request.
@@ -67,6 +93,7 @@ function rover.http.delete(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.head(url, options) end
 
 ---Sends an OPTIONS request.
@@ -79,6 +106,7 @@ function rover.http.head(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.options(url, options) end
 
 ---Sends a POST request. A table that comes last is the options, body and all; with all three arguments the second one is sent as
@@ -99,6 +127,7 @@ function rover.http.options(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.post(url, body, options) end
 
 ---Sends a PUT request. The arguments are those of `rover.http.post`.
@@ -112,6 +141,7 @@ function rover.http.post(url, body, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.put(url, body, options) end
 
 ---Sends a PATCH request. The arguments are those of `rover.http.post`.
@@ -125,6 +155,7 @@ function rover.http.put(url, body, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.patch(url, body, options) end
 
 ---Sends a request of any method but CONNECT.
@@ -138,6 +169,7 @@ function rover.http.patch(url, body, options) end
 ---@param options rover.HttpOptions With url, and method unless it is GET
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function rover.http.request(options) end
 
 ---A client with defaults of its own. Its URLs are what comes behind base_url, and never another host. Clients with the same TLS
@@ -158,7 +190,7 @@ function rover.http.request(options) end
 ---shop:patch("/items/7", "text").data.method --> "PATCH"
 ---shop:request({ url = "/items" }).data.method --> "GET"
 ---```
----@param options { base_url?: string, baseURL?: string, headers?: table, timeout?: number, timeout_ms?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean } As of a request; baseURL: base_url; ca: PEM of authorities to trust instead of the system's; cert, key: PEM of the client's own certificate; insecure: trust whoever answers
+---@param options { base_url?: string, baseURL?: string, headers?: table, retry?: integer|boolean|rover.Retry, breaker?: boolean|rover.Breaker, timeout?: number, timeout_ms?: number, redirects?: integer, max_body?: integer, ca?: string, cert?: string, key?: string, insecure?: boolean } As of a request; baseURL: base_url; ca: PEM of authorities to trust instead of the system's; cert, key: PEM of the client's own certificate; insecure: trust whoever answers
 ---@return rover.HttpClient
 function rover.http.create(options) end
 
@@ -177,6 +209,7 @@ local HttpClient = {}
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:get(url, options) end
 
 ---rover.http.delete with the defaults of the client.
@@ -188,6 +221,7 @@ function HttpClient:get(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:delete(url, options) end
 
 ---rover.http.head with the defaults of the client.
@@ -199,6 +233,7 @@ function HttpClient:delete(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:head(url, options) end
 
 ---rover.http.options with the defaults of the client.
@@ -210,6 +245,7 @@ function HttpClient:head(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:options(url, options) end
 
 ---rover.http.post with the defaults of the client.
@@ -222,6 +258,7 @@ function HttpClient:options(url, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:post(url, body, options) end
 
 ---rover.http.put with the defaults of the client.
@@ -234,6 +271,7 @@ function HttpClient:post(url, body, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:put(url, body, options) end
 
 ---rover.http.patch with the defaults of the client.
@@ -246,6 +284,7 @@ function HttpClient:put(url, body, options) end
 ---@param options? rover.HttpOptions
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:patch(url, body, options) end
 
 ---rover.http.request with the defaults of the client.
@@ -256,6 +295,7 @@ function HttpClient:patch(url, body, options) end
 ---@param options rover.HttpOptions With url, and method unless it is GET
 ---@return rover.HttpResponse? response nil when there is none
 ---@return string? message Why there is none: "timeout: …", "dns: …"
+---@return integer? seconds Until a host whose breaker is open may be asked again
 function HttpClient:request(options) end
 
 ---A response, which may be kept. One with stream ends with the request that opened it.

@@ -7,19 +7,21 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/resilience"
+	"github.com/caddy-rover/rover/luart/resilience/option"
 )
 
 // The options of a request; of rover.http.request, where method and url are among them; and of
 // rover.http.create.
 var (
 	ofRequest = luaval.NewOptions(
-		"body", "form", "headers", "json", "max_body", "params", "redirects", "stream", "timeout", "timeout_ms",
+		"body", "breaker", "form", "headers", "json", "max_body", "params", "redirects", "retry", "stream", "timeout", "timeout_ms",
 	).Elsewhere(notOfRequest)
 
 	ofWhole = luaval.NewOptions(append([]string{"method", "url"}, ofRequest.Names()...)...).Elsewhere(notOfRequest)
 
 	ofClient = luaval.NewOptions(
-		"base_url", "baseURL", "ca", "cert", "headers", "insecure", "key", "max_body", "redirects", "timeout", "timeout_ms",
+		"base_url", "baseURL", "breaker", "ca", "cert", "headers", "insecure", "key", "max_body", "redirects", "retry", "timeout", "timeout_ms",
 	)
 )
 
@@ -72,6 +74,16 @@ func checkMeant(L *lua.LState, n int, t *lua.LTable) {
 	if meant := withData.Meant(2, names); why != "" && meant != "" {
 		luaval.ArgError(L, n, why+"; "+meant)
 	}
+}
+
+// readFailing reads the option retry or breaker in argument n.
+func readFailing(L *lua.LState, n int, key string, v lua.LValue, retry **resilience.Policy, breaker **resilience.Settings) {
+	fail := func(why string) { luaval.ArgError(L, n, why) }
+	if key == "retry" {
+		*retry = option.Retry(L, v, fail)
+		return
+	}
+	*breaker = option.Breaker(L, v, fail)
 }
 
 // timeLimit is a timeout while the options are read, one of which may say it.

@@ -58,6 +58,7 @@ func newOptions(c *client, L *lua.LState, at int) *options {
 		o.Header = http.Header{}
 	}
 	o.Timeout, o.Redirects, o.MaxBody = c.timeout, c.redirects, c.maxBody
+	o.Retry, o.Breaker = c.retry, c.breaker
 	return o
 }
 
@@ -119,6 +120,8 @@ func (o *options) set(key string, v lua.LValue) {
 		o.Redirects = int(readCount(o.L, o.at, key, v, 0, MaxRedirects))
 	case "max_body":
 		o.MaxBody = readCount(o.L, o.at, key, v, 1, LargestBodyLimit)
+	case "retry", "breaker":
+		readFailing(o.L, o.at, key, v, &o.Retry, &o.Breaker)
 	case "method":
 		s, _ := v.(lua.LString)
 		o.method = strings.ToUpper(string(s))
