@@ -181,3 +181,14 @@ func nanotime() int64 { return int64(time.Since(epoch)) + 1 }
 
 // Held reports whether somebody holds the loop, or is about to. Any goroutine may call it.
 func (l *Loop[T]) Held() bool { return pending(l.state.Load()) > 0 }
+
+// Fullest returns how many tasks are queued of the class with most, and how many may be. It enters
+// nothing, so that it may be asked at any time. Any goroutine may call it.
+func (l *Loop[T]) Fullest() (depth, limit int) {
+	for c := range l.rings {
+		if n := l.rings[c].len(); n >= depth {
+			depth, limit = n, int(l.rings[c].limit.Load())
+		}
+	}
+	return depth, limit
+}

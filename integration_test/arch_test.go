@@ -37,21 +37,21 @@ internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
-	luart/resilience luart/scripttest luart/spelling luart/store luart/trace
+	luart/health luart/resilience luart/scripttest luart/spelling luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
-internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/memory
+internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/health luart/memory
 	luart/module luart/persist luart/state luart/store luart/scripterror
 internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/expect luart/formdata luart/glua luart/hint luart/hopbyhop luart/html
-	luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit luart/luaval luart/memory
-	luart/mirror luart/module luart/outbound luart/policy luart/profile luart/proxy luart/reqbody
-	luart/request luart/response luart/route luart/scripterror luart/state
-	luart/stdlib luart/store luart/trace luart/urltext
+	luart/debugpage luart/done luart/expect luart/formdata luart/glua luart/health luart/hint
+	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
+	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
+	luart/proxy luart/reqbody luart/request luart/response luart/route luart/scripterror
+	luart/spelling luart/state luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
 luart/bodyfilter (more):
@@ -73,6 +73,7 @@ luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/head:
+luart/health:
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/hopbyhop:
 luart/html (lua): luart/chunk luart/luaval

@@ -41,6 +41,7 @@ type client struct {
 	jars      map[string]*jar
 	readers   readers
 	hung      []context.CancelFunc
+	begun     *begun // by raw -begin
 	wg        sync.WaitGroup
 }
 

@@ -405,19 +405,43 @@ func cmdSSE(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(s.Err())
 }
 
+// begun is a request of which no more than the first line is sent.
+type begun struct {
+	conn net.Conn
+	rest string
+}
+
 // cmdRaw sends a file with CR LF at its line ends and prints what comes back until the
-// server closes the connection: raw FILE. Date and Server are left out.
+// server closes the connection: raw FILE. Date and Server are left out. raw -begin FILE sends the
+// first line, and raw -finish the rest.
 func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
+	c := clientOf(ts)
+	if args[0] == "-finish" {
+		finishRaw(ts, *c.begun)
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := dial(ctx, filepath.Join(clientOf(ts).dir, "http.sock"))
+	conn, err := dial(ctx, filepath.Join(c.dir, "http.sock"))
 	ts.Check(err)
-	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	ts.Check(conn.SetDeadline(deadline))
-	_, err = io.WriteString(conn, strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n"))
+	text := strings.ReplaceAll(ts.ReadFile(args[len(args)-1]), "\n", "\r\n")
+	if args[0] != "-begin" {
+		finishRaw(ts, begun{conn, text})
+		return
+	}
+	first, rest, _ := strings.Cut(text, "\r\n")
+	_, err = io.WriteString(conn, first+"\r\n")
 	ts.Check(err)
-	out, err := io.ReadAll(conn)
+	c.begun = &begun{conn, rest}
+}
+
+func finishRaw(ts *testscript.TestScript, b begun) {
+	defer b.conn.Close()
+	_, err := io.WriteString(b.conn, b.rest)
+	ts.Check(err)
+	out, err := io.ReadAll(b.conn)
 	ts.Check(err)
 	for line := range strings.Lines(strings.ReplaceAll(string(out), "\r\n", "\n")) {
 		if !strings.HasPrefix(line, "Date: ") && !strings.HasPrefix(line, "Server: ") {
@@ -503,6 +527,21 @@ func cmdRSS(ts *testscript.TestScript, _ bool, args []string) {
 	before, _ := strconv.Atoi(string(data))
 	if grown := (now - before) >> 10; grown >= limit {
 		ts.Fatalf("the process has grown by %d MiB", grown)
+	}
+}
+
+// cmdLogged waits until caddy.log has a line: logged REGEXP.
+func cmdLogged(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		data, err := os.ReadFile(filepath.Join(clientOf(ts).dir, "caddy.log"))
+		if err == nil && re.Match(data) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("the log has no line that matches %s", re)
+		}
 	}
 }
 

@@ -90,6 +90,7 @@ func TestScripts(t *testing.T) {
 			"ws":         cmdWebSocket,
 			"sse":        cmdSSE,
 			"raw":        cmdRaw,
+			"logged":     cmdLogged,
 			"send":       cmdSend,
 			"rss":        cmdRSS,
 			"log":        cmdLog,

@@ -133,6 +133,8 @@ type Generation struct {
 
 	idleProducers sync.Map // file:line of each that the log has named, see streaming.rest
 
+	readiness readiness
+
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
 
 	background
@@ -279,6 +281,10 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.api.Close()
+	if serr := g.checkProbes(); serr != nil {
+		g.explain(serr)
+		return serr
+	}
 	g.tree = newTree(g.api.Root)
 	g.openRouteStats()
 	return nil
@@ -318,6 +324,7 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("after", g.after)
 	fn("every", g.every)
 	fn("cron", g.cron)
+	fn("ready", g.ready)
 	set("html", g.templates.Open(L))
 	set("log", g.openLog(L))
 	config := L.NewTable()

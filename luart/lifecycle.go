@@ -130,6 +130,7 @@ func (g *Generation) Start(ctx context.Context) {
 	}
 	g.callHooks(ctx, onStart)
 	_ = g.vm.loop.DoAdmitted(func(*thread) error { // an error: the VM is closed
+		g.startReadiness() // while the version before is there
 		g.startBackground()
 		return nil
 	})

@@ -66,6 +66,9 @@ func (w watched) Begin() *memory.Count {
 		for t := range g.timers {
 			add(t.fn)
 		}
+		for _, check := range g.readiness.checks {
+			add(check.fn)
+		}
 	}
 	return memory.NewCount(roots, vm.keptByLibraries(), vm.guardLibrary)
 }

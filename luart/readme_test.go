@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/expect"
+	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/idempotency"
 	"github.com/caddy-rover/rover/luart/jsonlua"
@@ -128,6 +129,8 @@ func TestLimitsPage(t *testing.T) {
 			count(store.DefaultItems), mib(store.DefaultBytes), mib(idempotency.MaxAnswer), fmt.Sprintf("%d bytes", maxIdempotencyKey),
 		}},
 		{"keys of all [limits]", []string{count(store.DefaultRates)}},
+		{"dependencies of [`readiness`]", []string{count(health.MaxDependencies), count(health.MaxName), count(health.MaxReason)}},
+		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
 		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/proxy"
 )
@@ -145,6 +146,10 @@ func (s *server) Unsent(err error) bool { return strings.Contains(err.Error(), "
 func (s *server) ErrorText(err error) string { return err.Error() }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if probe := s.gen.Probe(r.URL); probe != health.None {
+		s.gen.Probes().Serve(w, r, probe, s.gen.Readiness)
+		return
+	}
 	x := s.gen.Begin(w, r, s, s.next)
 	if x == nil {
 		s.next.ServeHTTP(w, r)

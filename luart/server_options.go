@@ -21,10 +21,28 @@ func (g *Generation) server(L *lua.LState) int {
 	if L.GetTop() > 0 {
 		api.ServerOptions.EachOf(L, luaval.CheckTable(L, 1), "rover.server", func(name string, v lua.LValue) { g.serverOption(L, name, v) })
 	}
-	return g.api.Server(L)
+	g.openReadiness(L)
+	given, ok := L.Get(1).(*lua.LTable)
+	if !ok {
+		given = L.NewTable()
+	}
+	return g.api.Server(L, given, api.Config{
+		Dependency: g.dependencyState,
+		SetDependency: func(L *lua.LState, name string, ok bool) {
+			g.setReady(L, "api.config.readiness.dependencies", name, ok, "")
+		},
+	})
 }
 
 func (g *Generation) serverOption(L *lua.LState, name string, v lua.LValue) {
+	switch name {
+	case "health":
+		g.healthOption(L, v)
+		return
+	case "readiness":
+		g.readinessOption(L, v)
+		return
+	}
 	if name == "body_size_limit" {
 		n, ok := v.(lua.LNumber)
 		if !ok || !(n >= 0 && n <= luaval.MaxExact) || float64(n) != math.Trunc(float64(n)) {

@@ -164,6 +164,7 @@ func realNames(t *testing.T) map[string]bool {
 	for name := range s.gen.api.Hooks() {
 		names["rover.Api."+name] = true
 	}
+	names["rover.Api.config"] = true // TestAPIConfig reads it
 	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency") {
 		names["rover.Node."+name] = true
 	}

@@ -44,6 +44,9 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 		if s.Persist != nil {
 			printPersist(s.Persist, row)
 		}
+		for _, is := range s.Readiness {
+			row("health", "%s: %s", is.Script, describeReadiness(is))
+		}
 		for _, store := range s.Stores {
 			row("store", "%s", describeStore(store))
 		}
@@ -62,6 +65,21 @@ func printStatus(w io.Writer, vms []scripts.Status) error {
 		}
 	}
 	return nil
+}
+
+// describeReadiness says whether a script may be sent requests.
+func describeReadiness(is scripts.Readiness) string {
+	text := "ready"
+	if !is.Ready {
+		text = "NOT READY"
+	}
+	for _, reason := range append(is.Reasons, is.Warnings...) {
+		text += "; " + strings.TrimSpace(reason.Code+" "+reason.Dependency)
+		if reason.Reason != "" {
+			text += ": " + reason.Reason
+		}
+	}
+	return text
 }
 
 // describeStore says how a store is.

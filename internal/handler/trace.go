@@ -213,6 +213,13 @@ func (t *tracer) untouched() {
 	}
 }
 
+// probe records that the request asks for the health of the script. t may be nil.
+func (t *tracer) probe() {
+	if t != nil {
+		t.record.Record("health of rover.server", "answered")
+	}
+}
+
 // header returns the trace in ASCII, with as many steps as fit.
 func (t *Trace) header() string { return t.fit(maxTraceHeader).ascii() }
 

@@ -38,6 +38,10 @@ type Status struct {
 	// Rules of concurrency that have requests.
 	Concurrency []Concurrency `json:"concurrency"`
 
+	// Which of its scripts may be sent requests, of those that say what they depend on, or answer
+	// probes.
+	Readiness []Readiness `json:"readiness,omitempty"`
+
 	// Whether the last reload was refused.
 	ReloadRefused bool `json:"reload_refused"`
 
@@ -56,6 +60,7 @@ func (s *Set) Status(ctx context.Context) Status {
 	status.Reloads, _ = s.vm.Reloads()
 	status.LastError = status.Reloads.last
 	status.ReloadRefused = status.LastError != nil
+	status.Readiness = s.readiness()
 	status.FilesDiffer = s.changedFiles(ctx)
 	status.Watch, _ = s.watched()
 	for _, script := range s.scripts {

@@ -20,6 +20,7 @@ type Types struct {
 	node, hooks, done *lua.LTable
 	root              *lua.LTable
 	builder, lifeHook *lua.LTable
+	options           *lua.LTable
 }
 
 // NewTypes makes the types of a VM.
@@ -40,6 +41,8 @@ func NewTypes(L *lua.LState) *Types {
 	t.lifeHook = luaval.NewType(L, "hook", nil, noHookField)
 	t.lifeHook.RawSetString("__newindex", L.NewFunction(noHookField))
 	t.lifeHook.RawSetString("__call", L.NewFunction(addHook))
+	t.options = luaval.NewType(L, "options of rover.server", nil, optionsIndex)
+	t.options.RawSetString("__newindex", L.NewFunction(optionsNewIndex))
 	return t
 }
 
@@ -60,6 +63,8 @@ type API struct {
 	builders map[string]*Builder
 	hooks    map[string]*lua.LUserData
 	misreads map[misreadAt]misread // while the script loads
+	given    *lua.LTable           // the options of rover.server
+	config   Config
 	closed   bool
 }
 
@@ -112,6 +117,12 @@ func rootIndex(L *lua.LState) int {
 	if hook := n.api.hooks[key]; hook != nil {
 		L.Push(hook)
 		return 1
+	}
+	if key == configName {
+		if v := n.api.configValue(); v != nil {
+			L.Push(v)
+			return 1
+		}
 	}
 	L.Push(n.get(L, key))
 	return 1

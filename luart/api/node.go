@@ -213,6 +213,10 @@ func stringKey(L *lua.LState) string {
 func nodeIndex(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*Node)
 	key := stringKey(L)
+	if v := n.option(key); v != nil {
+		L.Push(v)
+		return 1
+	}
 	L.Push(n.get(L, key))
 	return 1
 }

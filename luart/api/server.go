@@ -53,13 +53,12 @@ var ignoredOptions = map[string]serverOption{
 	"trusted_proxies":    {"trusted_proxies in the global option servers", true},
 	"load_shed":          {"queue and max_waiting in the rover block: docs/limits.md", true},
 	"drain_timeout_secs": {"the global option grace_period", true},
-	"readiness":          {"a route for the probe, or the admin API: docs/admin.md", true},
 	"idempotency":        {"api.idempotent(function(ctx) … end) as the handler of each route: docs/idempotency.md", true},
 }
 
 // ServerOptions are the options of rover.server.
 var ServerOptions = func() *luaval.Options {
-	names := []string{"body_size_limit"}
+	names := []string{"body_size_limit", "health", "readiness"}
 	for name := range ignoredOptions {
 		names = append(names, name)
 	}
@@ -75,8 +74,9 @@ func IgnoredOption(name string) (see string, guards, ok bool) {
 	return o.see, o.guards, ok
 }
 
-// Server is rover.server(), which returns api. The options have been read.
-func (a *API) Server(L *lua.LState) int {
+// Server is rover.server(), which returns api. The options, given, have been read.
+func (a *API) Server(L *lua.LState, given *lua.LTable, config Config) int {
+	a.given, a.config = given, config
 	a.Root = newNode(a, nil, "")
 	a.Value = luaval.NewObject(a.types.root, a.Root)
 	L.Push(a.Value)

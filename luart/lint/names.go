@@ -140,10 +140,29 @@ func (c *checker) field(f *checkedFile, e *ast.AttrGetExpr, s sighting) {
 	}
 }
 
+// isConfig reports whether an expression is api.config.readiness.dependencies.<name>, which a script
+// sets while it serves. What it must not set there says the script itself.
+func isConfig(e ast.Expr, s sighting) bool {
+	path := []string{}
+	for {
+		get, ok := e.(*ast.AttrGetExpr)
+		if !ok {
+			break
+		}
+		name := "" // of a dependency that is found at run time
+		if key, ok := get.Key.(*ast.StringExpr); ok {
+			name = key.Value
+		}
+		path = append(path, name)
+		e = get.Object
+	}
+	return len(path) == 4 && slices.Equal(path[1:], []string{"dependencies", "readiness", "config"}) && s.scope.KindOf(e) == chunk.KindAPI
+}
+
 // lateRoute is for a definition below api in a function that runs for requests.
 func (c *checker) lateRoute(f *checkedFile, to ast.Expr, s sighting) {
 	get, ok := to.(*ast.AttrGetExpr)
-	if !ok || !s.in.late() {
+	if !ok || !s.in.late() || isConfig(to, s) {
 		return
 	}
 	line, root := get.Line(), ast.Expr(get)

@@ -104,6 +104,10 @@ func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		c.milliseconds(f, options.Options, key, value, line, column)
 		if name == "rover.server" {
 			c.ignored(f, key, value, line, column)
+			if key == "readiness" && !slices.Contains(names(table), "health") {
+				c.add(f.File, line, column, Warning, "ignored-option", "readiness of rover.server is for probes, and none is answered",
+					"write health = true, which answers /healthz and /readyz")
+			}
 		}
 	})
 }

@@ -33,8 +33,42 @@ rover.version = 1
 ---@type table<string, string>
 rover.config = {}
 
+---Options of rover.server.
+---@class rover.ServerOptions
+---@field body_size_limit? integer Bytes of a request body that the script may read, where max_body of the directive is not smaller; 0: max_body
+---@field health? boolean|rover.Health Probes that are answered before anything of the script; see docs/health.md. Default: false
+---@field readiness? { dependencies?: table<string, boolean|fun(): any, string?> } What the script depends on: it is not ready while one of them is not there. A function says how one is, again and again; true of "store" is the script's store.
+
+---Probes. Segments of paths have letters, digits, "-", "_", "." and "~".
+---@class rover.Health
+---@field live? string|false The path that is answered with 200. Default: "/healthz"
+---@field ready? string|false The path that is answered with 200 or 503. Default: "/readyz"
+---@field details? boolean Who is told why the server is not ready: true everybody, false nobody. Default: clients on the same machine
+---@field interval? number Seconds from one check of a dependency to the next, 0.1 to 3600. Default: 10
+---@field timeout? number Seconds that a check may take, 0.1 to 60. Default: 2
+
+---Says how a dependency of rover.server { readiness = { dependencies = … } } is from now on. nil is false.
+---
+---Errors: a name that is not declared, or has a function.
+---
+---```lua
+---local api = rover.server { health = true, readiness = { dependencies = { billing = true } } }
+---function api.billing.delete()
+---  rover.ready("billing", false, "switched off")
+---  return "off"
+---end
+---return api
+----- GET /readyz => 200 {"status":"ready"}
+----- DELETE /billing => 200 off
+----- GET /readyz => 503 {"status":"not_ready"}
+---```
+---@param name string
+---@param ok any Whether it is there.
+---@param reason? string Why it is not, for who may know; cut at 256 bytes.
+function rover.ready(name, ok, reason) end
+
 ---Begins a script, which ends with "return api". The options are those that scripts of Rover's own server have.
----body_size_limit is honoured. What is Caddy's job (host, port, tls, …) has no effect; an option that guards and has none
+---body_size_limit, health and readiness are honoured. What is Caddy's job (host, port, tls, …) has no effect; an option that guards and has none
 ---(rate_limit, cors_origin, permissions, …) is a warning in the log that says what to write instead.
 ---
 ---Errors: a second call; an option that there is not.
@@ -47,7 +81,7 @@ rover.config = {}
 ---return api
 ----- GET / => 200 hello
 ---```
----@param options? { body_size_limit?: integer } body_size_limit: bytes of a request body that the script may read, where max_body of the directive is not smaller; 0: max_body
+---@param options? rover.ServerOptions
 ---@return rover.Api
 function rover.server(options) end
 

@@ -98,6 +98,7 @@
 ---@field raw rover.builder.raw
 ---@field redirect rover.builder.redirect
 ---@field sse rover.builder.sse
+---@field config rover.ServerOptions The options of rover.server, unless the script routes /config. Only readiness.dependencies can be set.
 ---@field on_check (fun(): boolean?, string?)|fun(f: (fun(): boolean?, string?)) At the end of a load: an error or false refuses the script.
 ---@field on_reload (fun(old_version: integer, state: table<string, table>))|fun(f: (fun(old_version: integer, state: table<string, table>))) Before this version takes over from an older one.
 ---@field on_start (fun())|fun(f: (fun())) Before the first request.

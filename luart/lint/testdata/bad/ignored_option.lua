@@ -5,5 +5,6 @@ local api = rover.server {
   rate_limit = { enabled = true }, --> ignored-option
   https_redirect = false,
   security_headers = true, --> ignored-option
+  readiness = { dependencies = { redis = true } }, --> ignored-option
 }
 return api

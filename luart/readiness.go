@@ -1,0 +1,326 @@
+package luart
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/health"
+	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/spelling"
+)
+
+// readiness is what a script says of whether it may be sent requests: rover.server{ health = …,
+// readiness = … }.
+type readiness struct {
+	probes       *health.Probes // nil: none is answered
+	dependencies health.Dependencies
+
+	// The rest is the holder's.
+	interval, timeout time.Duration
+	checks            []*dependencyCheck
+}
+
+// The bounds of how often dependencies are looked at, and of how long one may take.
+const (
+	defaultCheckInterval = 10 * time.Second
+	defaultCheckTimeout  = 2 * time.Second
+	minCheckTime         = 100 * time.Millisecond
+	maxCheckInterval     = time.Hour
+	maxCheckTimeout      = time.Minute
+)
+
+// The options within those of rover.server.
+var (
+	healthOptions    = luaval.NewOptions("live", "ready", "details", "interval", "timeout")
+	readinessOptions = luaval.NewOptions("dependencies")
+)
+
+// healthOption is rover.server{ health = true | {…} }.
+func (g *Generation) healthOption(L *lua.LState, v lua.LValue) {
+	if v == lua.LFalse {
+		return
+	}
+	r := &g.readiness
+	r.probes = &health.Probes{Live: health.DefaultLive, Ready: health.DefaultReady}
+	if v == lua.LTrue {
+		return
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		L.RaiseError("rover.server: health should be a boolean or table, not a %s", luaval.TypeName(v))
+	}
+	seconds := func(name string, v lua.LValue, most time.Duration) time.Duration {
+		n, ok := v.(lua.LNumber)
+		if !ok || !(float64(n) >= minCheckTime.Seconds() && float64(n) <= most.Seconds()) {
+			L.RaiseError("rover.server: option health.%s: seconds from %v to %v expected, got %s", name, minCheckTime.Seconds(), most.Seconds(), v)
+		}
+		return time.Duration(float64(n) * float64(time.Second))
+	}
+	healthOptions.EachOf(L, t, "rover.server: health", func(name string, v lua.LValue) {
+		switch name {
+		case "live":
+			r.probes.Live = probePath(L, name, v)
+		case "ready":
+			r.probes.Ready = probePath(L, name, v)
+		case "details":
+			if v != lua.LTrue && v != lua.LFalse {
+				L.RaiseError("rover.server: option health.details: a boolean expected, got %s", v)
+			}
+			r.probes.Details = health.Nobody
+			if v == lua.LTrue {
+				r.probes.Details = health.Everybody
+			}
+		case "interval":
+			r.interval = seconds(name, v, maxCheckInterval)
+		case "timeout":
+			r.timeout = seconds(name, v, maxCheckTimeout)
+		}
+	})
+	if r.probes.Live == r.probes.Ready && r.probes.Live != "" {
+		L.RaiseError("rover.server: option health: live and ready have one path, %s: who asks it could not tell which is meant", r.probes.Live)
+	}
+}
+
+// probePath returns the path of a probe, "" where v is false.
+func probePath(L *lua.LState, name string, v lua.LValue) string {
+	if v == lua.LFalse {
+		return ""
+	}
+	path, ok := v.(lua.LString)
+	if !ok {
+		L.RaiseError("rover.server: option health.%s: a path or false expected, got %s", name, v)
+	}
+	if wrong := health.CheckPath(string(path)); wrong != "" {
+		L.RaiseError("rover.server: option health.%s: %q %s", name, string(path), wrong)
+	}
+	return string(path)
+}
+
+// readinessOption is rover.server{ readiness = { dependencies = { redis = true, db = function() … end } } }.
+func (g *Generation) readinessOption(L *lua.LState, v lua.LValue) {
+	if v == lua.LFalse {
+		return
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		L.RaiseError("rover.server: readiness should be a table, not a %s", luaval.TypeName(v))
+	}
+	readinessOptions.EachOf(L, t, "rover.server: readiness", func(_ string, v lua.LValue) {
+		list, ok := v.(*lua.LTable)
+		if !ok {
+			L.RaiseError("rover.server: readiness.dependencies should be a table, not a %s", luaval.TypeName(v))
+		}
+		var p luaval.Pace
+		for k, v := list.Next(lua.LNil); k != lua.LNil; k, v = list.Next(k) {
+			p.Step(L)
+			name, ok := k.(lua.LString)
+			if !ok {
+				L.RaiseError("rover.server: readiness.dependencies: dependencies by name expected, got a %s as a name", luaval.TypeName(k))
+			}
+			g.dependency(L, string(name), v)
+		}
+	})
+}
+
+// dependency declares a dependency. Its function, if it has one, is asked from the start on.
+func (g *Generation) dependency(L *lua.LState, name string, v lua.LValue) {
+	r := &g.readiness
+	if wrong := health.CheckName(name); wrong != "" {
+		L.RaiseError("rover.server: readiness.dependencies: %q: %s", name, wrong)
+	}
+	if len(r.dependencies.Names())+len(r.checks) >= health.MaxDependencies {
+		L.RaiseError("rover.server: readiness.dependencies: a script has at most %d", health.MaxDependencies)
+	}
+	switch v := v.(type) {
+	case lua.LBool:
+		r.dependencies.Declare(name, bool(v))
+	case *lua.LFunction:
+		if name == health.Store {
+			L.RaiseError("rover.server: readiness.dependencies.%s is the script's store, of which Rover knows: true has it fail the probe", name)
+		}
+		r.checks = append(r.checks, &dependencyCheck{g: g, name: name, fn: v, where: luaval.CallerLine(L)})
+	default:
+		L.RaiseError("rover.server: readiness.dependencies.%s should be a boolean or function, not a %s", name, luaval.TypeName(v))
+	}
+}
+
+// openReadiness completes what the options have said, in whatever order.
+func (g *Generation) openReadiness(L *lua.LState) {
+	r := &g.readiness
+	if r.interval == 0 {
+		r.interval = defaultCheckInterval
+	}
+	if r.timeout == 0 {
+		r.timeout = defaultCheckTimeout
+	}
+	for _, check := range r.checks {
+		r.dependencies.DeclareChecked(check.name, r.timeout)
+	}
+	if r.probes == nil && len(r.dependencies.Names()) > 0 {
+		g.logger.Warn("readiness of rover.server is for probes, and none is answered", zap.String("at", luaval.CallerLine(L)),
+			zap.String("remedy", "health = true answers "+health.DefaultLive+" and "+health.DefaultReady))
+	}
+	if len(r.checks) > 0 {
+		g.onRetire = append(g.onRetire, func() {
+			for _, check := range r.checks {
+				check.drop()
+			}
+		})
+	}
+}
+
+// ready is rover.ready(name, ok[, reason]): how a dependency of the script is from now on.
+func (g *Generation) ready(L *lua.LState) int {
+	name := luaval.CheckString(L, 1)
+	if L.GetTop() < 2 {
+		luaval.ArgError(L, 2, "true or false expected: is "+name+" there?")
+	}
+	reason := ""
+	if L.GetTop() > 2 && L.Get(3) != lua.LNil {
+		reason = luaval.CheckString(L, 3)
+	}
+	g.setReady(L, "rover.ready", name, lua.LVAsBool(L.Get(2)), reason)
+	return 0
+}
+
+// dependencyState returns whether a dependency is there, nil where the script has none of the name.
+func (g *Generation) dependencyState(name string) lua.LValue {
+	ok, _, known := g.readiness.dependencies.Get(name)
+	if !known {
+		return lua.LNil
+	}
+	return lua.LBool(ok)
+}
+
+// setReady raises in L, for what the script has written, where name is none that a script sets.
+func (g *Generation) setReady(L *lua.LState, what, name string, ok bool, reason string) {
+	d := &g.readiness.dependencies
+	switch _, checked, known := d.Get(name); {
+	case !known:
+		L.RaiseError("%s: the script has no dependency %q%s", what, name, cmp.Or(spelling.OrDidYouMean(spelling.Nearest(name, d.Names())),
+			": readiness = { dependencies = { … = true } } of rover.server declares them"))
+	case checked:
+		L.RaiseError("%s: how %s is says the function of readiness.dependencies", what, name)
+	case name == health.Store:
+		L.RaiseError("%s: how the store is, Rover knows itself", what)
+	}
+	d.Set(name, ok, reason)
+}
+
+// checkProbes returns an error where the script gives the path of a probe something that would never
+// be asked.
+func (g *Generation) checkProbes() *ScriptError {
+	p := g.readiness.probes
+	if p == nil {
+		return nil
+	}
+	for _, path := range []string{p.Live, p.Ready} {
+		if path == "" {
+			continue
+		}
+		if what, where := standsAt(g.api.Root, path); what != "" {
+			return &ScriptError{Status: http.StatusInternalServerError, Message: fmt.Sprintf(
+				"%s: %s would never be asked: health of rover.server answers %s before anything else; another path of the probe: health = { live = …, ready = … }",
+				where, what, path)}
+		}
+	}
+	return nil
+}
+
+// standsAt returns what stands at exactly a path, and its file:line; "" for nothing.
+func standsAt(n *api.Node, path string) (what, where string) {
+	for name := range strings.SplitSeq(path[1:], "/") {
+		next := (*api.Node)(nil)
+		for _, c := range n.Children {
+			if c.Kind == route.Static && c.Name == name {
+				next = c
+			}
+		}
+		if next == nil {
+			return "", ""
+		}
+		n = next
+	}
+	for _, d := range n.Handlers {
+		if d.Fn != nil {
+			return n.Lua() + "." + d.Name, d.Where
+		}
+	}
+	for kind, list := range map[string][]api.Definition{"before": n.Before.List, "after": n.After.List, "done": n.Done.List} {
+		for _, d := range list {
+			return n.Lua() + "." + kind + "." + d.Name, d.Where
+		}
+	}
+	for _, rule := range n.Rules {
+		return n.Lua() + "." + rule.Kind, rule.Where
+	}
+	return "", ""
+}
+
+// Probes returns what answers probes of the script, nil for nothing. Any goroutine may call it.
+func (g *Generation) Probes() *health.Probes { return g.readiness.probes }
+
+// Probe returns which probe a URL names. Any goroutine may call it.
+func (g *Generation) Probe(u *url.URL) health.Probe { return g.readiness.probes.Asked(u) }
+
+// HasReadiness reports whether the script says anything of whether it is ready. Any goroutine may
+// call it.
+func (g *Generation) HasReadiness() bool {
+	return g.readiness.probes != nil || len(g.readiness.dependencies.Names()) > 0
+}
+
+// Readiness says whether the script may be sent requests, as far as the VM knows. No Lua runs. Any
+// goroutine may call it, once the script has loaded.
+func (g *Generation) Readiness() health.Report {
+	var report health.Report
+	vm := g.vm
+	store := g.store.Status()
+	g.readiness.dependencies.Report(&report, vm.clock.Now(), store.Up)
+	if !store.Up {
+		report.Warn(health.Reason{Code: health.StoreDown})
+	}
+	if vm.memory.Over() {
+		report.Fail(health.Reason{Code: health.MemoryExceeded})
+	}
+	if depth, limit := vm.loop.Fullest(); depth > limit/2 {
+		report.Fail(health.Reason{Code: health.QueueFilling})
+	}
+	g.reportQuarantine(&report)
+	return report
+}
+
+// reportQuarantine says which functions are in quarantine. A before hook of all requests leaves none
+// that could be served; any other has its own requests fail, here and on each other machine, which is
+// no reason to take the machine away from the rest.
+func (g *Generation) reportQuarantine(to *health.Report) {
+	if g.quarantine == nil {
+		return
+	}
+	now := g.vm.budget.Now()
+	g.tree.Each(func(n *route.Node[*handler]) {
+		for _, list := range [...][]*handler{n.Before, n.After, n.Done, n.Handlers[:]} {
+			for _, h := range list {
+				if h != nil && now < h.quarantine.until.Load() {
+					to.Warn(health.Reason{Code: health.HandlerQuarantined, Reason: health.CutReason(h.route)})
+				}
+			}
+		}
+		if len(n.Path) > 1 {
+			return
+		}
+		for _, h := range n.Before {
+			if now < h.quarantine.until.Load() {
+				to.Fail(health.Reason{Code: health.HookQuarantined, Reason: health.CutReason(h.route)})
+			}
+		}
+	})
+}
