@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // The ranges.
@@ -170,36 +168,6 @@ func checkQuarantine(what string) error {
 	return nil
 }
 
-func checkAllow(names []string) error {
-	for i, name := range names {
-		if !slices.Contains(allGrants, name) {
-			return fmt.Errorf("allow '%s' is unknown: %s, %s, %s or %s", name, AllowEnv, AllowFS, AllowNet, AllowProcess)
-		}
-		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("allow '%s' given twice", name)
-		}
-	}
-	return nil
-}
-
-func checkAllowNet(grants, rules []string) error {
-	if len(rules) == 0 {
-		return nil
-	}
-	if !slices.Contains(grants, AllowNet) {
-		return errors.New("allow_net narrows 'net', which allow does not grant")
-	}
-	for i, rule := range rules {
-		if slices.Contains(rules[:i], rule) {
-			return fmt.Errorf("allow net '%s' given twice", rule)
-		}
-	}
-	if _, err := outbound.ParsePolicy(rules); err != nil {
-		return fmt.Errorf("allow net: %w", err)
-	}
-	return nil
-}
-
 func checkSet(set map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		if err := checkSetKey(key); err != nil {
@@ -212,6 +180,9 @@ func checkSet(set map[string]string) error {
 func checkSetKey(key string) error {
 	if key == "" {
 		return errors.New("set key is empty")
+	}
+	if key == "load" || key == "from_env" {
+		return fmt.Errorf("set key '%s': rover.config.%[1]s is a function", key)
 	}
 	return checkPrintable("set key", key)
 }

@@ -59,16 +59,6 @@ const (
 	Fail500    = "500"
 )
 
-// What Config.Allow accepts.
-const (
-	AllowEnv     = "env"
-	AllowFS      = "fs"
-	AllowNet     = "net"
-	AllowProcess = "process"
-)
-
-var allGrants = []string{AllowEnv, AllowFS, AllowNet, AllowProcess}
-
 // Config is what an operator may set on one rover directive:
 //
 //	{
@@ -184,11 +174,21 @@ type Config struct {
 	Quarantine string `json:"quarantine,omitempty"`
 
 	// What the script may do beyond computing, answering and proxying: "env" reads
-	// environment variables, "net" connects to other hosts. "fs" and "process" are
-	// accepted and grant nothing yet. Default: nothing. Each may be named once.
+	// environment variables, "fs" uses the files in the folders of allow_fs, "net" connects
+	// to other hosts. "process" is accepted and grants nothing yet. Default: nothing. Each
+	// may be named once.
 	//
 	// WARNING: a grant is as wide as the user that runs Caddy.
 	Allow []string `json:"allow,omitempty"`
+
+	// Which variables the script may read, where allow has "env": names, and beginnings of
+	// names with a * behind them ("APP_*"). Default: all.
+	AllowEnv []string `json:"allow_env,omitempty"`
+
+	// The folders whose files the script may use, where allow has "fs", and those below
+	// them. Nothing leads out of them, also no symbolic link. Each is to be there when the
+	// script loads.
+	AllowFS []Folder `json:"allow_fs,omitempty"`
 
 	// What the script may connect to, where allow has "net": host names
 	// ("api.example.com"), names below a domain ("*.example.com"), IP addresses and
@@ -299,8 +299,7 @@ func (c Config) Validate() error {
 		checkMemory(c.Memory),
 		checkOnFailure(c.OnFailure),
 		checkQuarantine(cmp.Or(c.Quarantine, Fail500)), // empty: off
-		checkAllow(c.Allow),
-		checkAllowNet(c.Allow, c.AllowNet),
+		c.checkGrants(),
 		checkPrintable("explain", c.Explain),
 		checkSet(c.Set),
 		checkLibraries(c.LibrariesRaw),

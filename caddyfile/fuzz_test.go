@@ -17,7 +17,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("rover")
 	f.Add("rover app.lua {")
 	f.Add("rover app.lua { debug } debug")
-	f.Add(rover("allow env net a.test *.b.test:80 fs", "allow net [::1]:80"))
+	f.Add(rover("allow env APP_* net a.test *.b.test:80 fs public ro data", "allow net [::1]:80"))
 	f.Add(rover("queue 5 {", "}", "max_body 16EB", "timeout 1d2h"))
 	f.Add(rover("proxy {", "@x status 4xx", "handle_response @x {", "respond 200", "}", "replace_status @x 200", "}"))
 	f.Add(rover("proxy {", "transport http {", "versions 2", "}", "header_up +to {host}", "lb_policy header X", "}"))

@@ -1,7 +1,6 @@
 package caddyfile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -87,7 +86,7 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 //	    memory        <size>
 //	    on_failure    closed|pass
 //	    quarantine    500|pass
-//	    allow         <env|fs|process|net [<rule>...]>...
+//	    allow         <env [<variable>...]|fs <folder> [ro]...|net [<rule>...]|process>...
 //	    explain       <key>
 //	    set           <key> <value>
 //	    library       <name> {
@@ -107,8 +106,9 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 //	}
 //
 // Each option may stand once, except set, which may stand once per key, library, once
-// per name, and allow, once per grant. What follows net and is no grant is a rule, which narrows net, see
-// outbound.ParseRule; net with rules may stand again with others. A size is
+// per name, and allow, once per grant. What follows a grant and is none narrows it: names of
+// variables, also APP_* (environ.ParsePolicy), folders, which start where scripts do, and rules
+// (outbound.ParseRule). A grant with such may stand again with others. A size is
 // a number with an optional unit, such as 512KB or 1MiB. A relative script starts
 // at the folder of the file that holds the directive. The matcher must have been taken
 // away, see TakeMatcher.
@@ -296,29 +296,6 @@ func (c *Config) parseOnFailure(d *caddyfile.Dispenser) error {
 
 func (c *Config) parseQuarantine(d *caddyfile.Dispenser) error {
 	return parseText(d, &c.Quarantine, checkQuarantine)
-}
-
-// parseAllow reads grants, and behind net the rules that narrow it.
-func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	before, hadRules := slices.Clone(c.Allow), len(c.AllowNet) > 0
-	var grants, rules []string
-	for _, arg := range args {
-		if slices.Contains(grants, AllowNet) && !slices.Contains(allGrants, arg) {
-			rules = append(rules, arg)
-		} else {
-			grants = append(grants, arg)
-		}
-	}
-	if slices.Contains(before, AllowNet) && hadRules && len(rules) > 0 {
-		before = slices.DeleteFunc(before, func(s string) bool { return s == AllowNet }) // more rules
-	}
-	c.Allow = append(before, grants...)
-	c.AllowNet = append(c.AllowNet, rules...)
-	return wrapErr(d, cmp.Or(checkAllow(c.Allow), checkAllowNet(c.Allow, c.AllowNet)))
 }
 
 func (c *Config) parseSet(d *caddyfile.Dispenser) error {

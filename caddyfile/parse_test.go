@@ -62,10 +62,12 @@ func TestUnmarshal(t *testing.T) {
 		{"quarantine pass", rover("quarantine pass"), `{"script":"app.lua","quarantine":"pass"}`},
 		{"max_body in bytes", rover("max_body 512"), `{"script":"app.lua","max_body":512}`},
 		{"allow", rover("allow env"), `{"script":"app.lua","allow":["env"]}`},
-		{"allow all", rover("allow env fs net process"), `{"script":"app.lua","allow":["env","fs","net","process"]}`},
-		{"allow in lines", rover("allow env", "allow fs process"), `{"script":"app.lua","allow":["env","fs","process"]}`},
+		{"allow all", rover("allow env fs data net process"), `{"script":"app.lua","allow":["env","fs","net","process"],"allow_fs":[{"dir":"data"}]}`},
+		{"allow in lines", rover("allow env", "allow fs data process"), `{"script":"app.lua","allow":["env","fs","process"],"allow_fs":[{"dir":"data"}]}`},
+		{"folders", rover("allow fs public ro data ./ro /srv/net ro", "allow fs {env.DIR}"), `{"script":"app.lua","allow":["fs"],"allow_fs":[{"dir":"public","read_only":true},{"dir":"data"},{"dir":"./ro"},{"dir":"/srv/net","read_only":true},{"dir":"{env.DIR}"}]}`},
+		{"variables", rover("allow env APP_* HOME net", "allow env OTHER"), `{"script":"app.lua","allow":["net","env"],"allow_env":["APP_*","HOME","OTHER"]}`},
 		{"allow net narrowed", rover("allow net api.test *.b.test:443 10.0.0.0/8 [::1]:80"), `{"script":"app.lua","allow":["net"],"allow_net":["api.test","*.b.test:443","10.0.0.0/8","[::1]:80"]}`},
-		{"rules between grants", rover("allow fs net a.test env b.test"), `{"script":"app.lua","allow":["fs","net","env"],"allow_net":["a.test","b.test"]}`},
+		{"rules between grants", rover("allow fs data net a.test env HOME"), `{"script":"app.lua","allow":["fs","net","env"],"allow_env":["HOME"],"allow_fs":[{"dir":"data"}],"allow_net":["a.test"]}`},
 		{"rules in lines", rover("allow net a.test", "allow env", "allow net b.test"), `{"script":"app.lua","allow":["env","net"],"allow_net":["a.test","b.test"]}`},
 		{"a host with the name of a grant", rover("allow net env:80"), `{"script":"app.lua","allow":["net"],"allow_net":["env:80"]}`},
 		{"set", rover("set region {env.REGION}", `set empty ""`), `{"script":"app.lua","set":{"empty":"","region":"{env.REGION}"}}`},
@@ -215,13 +217,21 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"max_body beyond uint64", rover("max_body 99EiB"), "bad max_body value '99EiB': a size such as 64KiB or 10MB expected: too large: 99EiB, at Testfile:2"},
 
 		{"allow without value", rover("allow"), wrongCount + "'allow', at Testfile:2"},
-		{"allow unknown", rover("allow env disk"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
+		{"allow unknown", rover("allow disk env"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
 		{"allow twice in a line", rover("allow env net env"), "allow 'env' given twice, at Testfile:2"},
 
-		{"allow twice in two lines", rover("allow env", "allow fs env"), "allow 'env' given twice, at Testfile:3"},
+		{"allow twice in two lines", rover("allow env", "allow fs a env"), "allow 'env' given twice, at Testfile:3"},
 		{"allow net twice in a line", rover("allow net a.test net b.test"), "allow 'net' given twice, at Testfile:2"},
 		{"rules behind net without", rover("allow net", "allow net a.test"), "allow 'net' given twice, at Testfile:3"},
 		{"net without rules behind some", rover("allow net a.test", "allow net"), "allow 'net' given twice, at Testfile:3"},
+		{"fs without a folder", rover("allow fs"), "allow fs: which folder? as in 'allow fs public ro', without ro to write also, at Testfile:2"},
+		{"ro without a folder", rover("allow fs ro"), "allow fs: 'ro' follows a folder; a folder of that name is './ro', at Testfile:2"},
+		{"ro twice", rover("allow fs a ro ro"), "allow fs: 'ro' follows a folder; a folder of that name is './ro', at Testfile:2"},
+		{"a folder twice", rover("allow fs a", "allow fs a ro"), "allow fs 'a' given twice, at Testfile:3"},
+		{"a bad variable", rover("allow env APP-KEY"), "allow env: rule 'APP-KEY': the name of a variable expected, or its beginning, as in APP_*, at Testfile:2"},
+		{"all variables by a rule", rover("allow env *"), "allow env: rule '*': without rules every variable is allowed, at Testfile:2"},
+		{"a variable twice", rover("allow env A", "allow env A"), "allow env 'A' given twice, at Testfile:3"},
+		{"what process does not take", rover("allow process a"), "allow 'a' is unknown: env, fs, net or process, at Testfile:2"},
 		{"a rule before net", rover("allow a.test net"), "allow 'a.test' is unknown: env, fs, net or process, at Testfile:2"},
 		{"a rule twice", rover("allow net a.test", "allow net b.test a.test"), "allow net 'a.test' given twice, at Testfile:3"},
 		{"a bad rule", rover("debug", "allow net a.test 10.0.0.1/8"), "allow net: rule '10.0.0.1/8': the address goes on behind the prefix: 10.0.0.0/8 is meant, or one address without a length, at Testfile:3"},
@@ -310,7 +320,7 @@ func TestEveryOptionMayStandOnce(t *testing.T) {
 }
 
 // An option that JSON has and the Caddyfile lacks, or the reverse, is a mistake. The
-// directive itself has script, allow has allow_net, watch has watch_interval, and one library
+// directive itself has script, allow has allow_env, allow_fs and allow_net, watch has watch_interval, and one library
 // after the other makes libraries.
 func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
 	fields := map[string]bool{}
@@ -320,7 +330,7 @@ func TestOptionsAreTheFieldsOfConfig(t *testing.T) {
 			key = "library"
 		}
 		fields[key] = true
-		if key != "script" && key != "allow_net" && key != "watch_interval" && options[key] == nil {
+		if key != "script" && key != "allow_env" && key != "allow_fs" && key != "allow_net" && key != "watch_interval" && options[key] == nil {
 			t.Errorf("field %s has no option %q", field.Name, key)
 		}
 	}

@@ -21,7 +21,7 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/logformat internal/upstream
-caddyfile (caddy more): internal/gcfloor luart luart/lib/all luart/outbound luart/spelling
+caddyfile (caddy more): internal/gcfloor luart luart/environ luart/lib/all luart/outbound luart/spelling
 cmd/caddy (caddy): .
 eventloop:
 integration_test:
@@ -69,6 +69,8 @@ luart/deadlock: luart/lib
 luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
 luart/expect (lua): luart/luaval
+luart/environ:
+luart/files:
 luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
