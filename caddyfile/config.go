@@ -186,8 +186,7 @@ type Config struct {
 	AllowEnv []string `json:"allow_env,omitempty"`
 
 	// The folders whose files the script may use, where allow has "fs", and those below
-	// them. Nothing leads out of them, also no symbolic link. Each is to be there when the
-	// script loads.
+	// them. Nothing leads out of them, also no symbolic link.
 	AllowFS []Folder `json:"allow_fs,omitempty"`
 
 	// What the script may connect to, where allow has "net": host names

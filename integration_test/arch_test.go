@@ -37,7 +37,7 @@ internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
-	luart/health luart/resilience luart/scripttest luart/spelling luart/store luart/trace
+	luart/files luart/health luart/resilience luart/scripttest luart/spelling luart/static luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
@@ -47,11 +47,11 @@ internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/expect luart/formdata luart/glua luart/health luart/hint
+	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/health luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
 	luart/proxy luart/reqbody luart/request luart/response luart/route luart/scripterror
-	luart/spelling luart/state luart/stdlib luart/store luart/trace luart/urltext
+	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
 luart/bodyfilter (more):
@@ -70,7 +70,7 @@ luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
 luart/expect (lua): luart/luaval
 luart/environ:
-luart/files:
+luart/files: luart/giveup
 luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
@@ -142,6 +142,7 @@ luart/spelling:
 luart/sealed:
 luart/session: luart/sealed luart/varint
 luart/state (lua): luart/glua luart/luaval
+luart/static (lua x): luart/files luart/luaval
 luart/stdlib (lua): luart/chunk luart/clock luart/glua luart/luaval luart/pattern
 luart/store (more): luart/clock luart/redis luart/topics luart/varint
 luart/store/storetest (more): internal/needs luart/store

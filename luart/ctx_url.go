@@ -13,6 +13,7 @@ func ctxRewrite(L *lua.LState) int {
 	x := checkCtx(L)
 	x.setURL(request.Rewrite(L, x.r))
 	x.rewritten = true
+	x.aimAtFile()
 	return chain(L)
 }
 
@@ -23,6 +24,7 @@ func ctxStripPrefix(L *lua.LState) int {
 	if u != nil {
 		x.setURL(u)
 		x.rewritten = true
+		x.aimAtFile()
 	}
 	L.Push(lua.LBool(u != nil))
 	return 1

@@ -65,7 +65,7 @@ func (s Script) loadDry(ctx context.Context, look func(g *Generation, loading er
 
 // dryRun returns s without what it is given of the world outside.
 func (s Script) dryRun() Script {
-	s.dry = true
+	s.dry, s.CheckMount = true, nil
 	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
 	if !s.AllowEnv {
 		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/costs"
+	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/html"
@@ -25,6 +26,7 @@ import (
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/response"
+	"github.com/caddy-rover/rover/luart/static"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -48,6 +50,11 @@ type Script struct {
 
 	OnFailure  FailPolicy  // what becomes of a request whose route or after hook failed
 	Quarantine *FailPolicy // of one whose function uses up its burst over and over; nil: it is called
+
+	Files files.Grants // the folders whose files it may use
+	// CheckMount says whether clients may have the files of a mount. nil: the script is only
+	// looked at, and there need be none.
+	CheckMount func(*static.Mount) error
 
 	AllowEnv    bool                             // whether rover.env may read the environment
 	Getenv      func(name string) (string, bool) // what rover.env reads
@@ -104,6 +111,8 @@ type Generation struct {
 	quarantine *FailPolicy
 
 	checkUpstream func(string) error
+	files         files.Grants
+	checkMount    func(*static.Mount) error
 
 	snapshot module.Snapshot
 
@@ -162,6 +171,7 @@ func (vm *VM) load(ctx context.Context, s Script) (*Generation, error) {
 		vm: vm, name: filepath.Base(s.Path), dir: filepath.Dir(s.Path), number: cmp.Or(s.Version, 1), logger: loglimit.Bound(s.Logger),
 		allowEnv: s.AllowEnv, timeout: s.Timeout, burst: s.Burst, maxBody: s.MaxBody, maxAnswer: s.MaxBody, maxUpload: cmp.Or(s.MaxUpload, s.MaxBody), bodyMinRate: s.BodyMinRate,
 		respond: s.Respond, debug: s.Debug, onFailure: s.OnFailure, quarantine: s.Quarantine, checkUpstream: s.CheckUpstream,
+		files: s.Files, checkMount: s.CheckMount,
 	}
 	g.background = newBackground(vm)
 	g.api = api.New(vm.main, vm.types.api)
@@ -237,7 +247,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	})
 	g.templates = html.NewTemplates(g.env)
 	g.api.SetHook = g.setHook
-	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency}
+	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency, "static": g.addStatic}
 	response.Builders{API: g.api, Templates: g.templates, Push: g.pushReply, CheckUpstream: g.checkUpstream}.Add()
 	g.api.AddBuilder("idempotent", g.newIdempotent, nil)
 	rover, err := g.openRover(s)

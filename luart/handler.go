@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/static"
 )
 
 // tree is the route tree of a generation, made of the definitions under api.
@@ -30,6 +31,7 @@ type handler struct {
 	// Of a rule of a place, which has no fn: what it is called, and which of the two it is.
 	kind        string
 	rule        rule
+	static      *static.Mount
 	concurrency *concurrencyRule
 
 	quarantine quarantine
@@ -81,6 +83,10 @@ func newPlace(def *api.Node, path string) *route.Place[*handler] {
 			h.rule = r
 		case *concurrencyRule:
 			h.concurrency = r
+		case *static.Mount:
+			h.static = r
+			p.Mount = h
+			continue
 		}
 		p.Rules = append(p.Rules, h)
 	}

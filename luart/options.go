@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/response"
+	"github.com/caddy-rover/rover/luart/static"
 )
 
 // The options of functions of the VM itself.
@@ -27,6 +28,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"api.idempotent":   idempotentOptions.At(1),
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
+	"node.static":      static.Options.At(1),
 	"rover.server":     api.ServerOptions.At(1),
 }
 

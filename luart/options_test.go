@@ -62,6 +62,7 @@ var optionCalls = map[string]string{
 	"rover.semaphore":         `rover.semaphore("s", 1, T)`,
 	"rover.server":            "", // while the script loads: TestServerOptionUnknown
 	"node.limit":              "", // likewise: TestLimitMistakes
+	"node.static":             "", // likewise: TestStaticMistakes
 	"node.concurrency":        "", // likewise: TestConcurrencyMistakes
 }
 

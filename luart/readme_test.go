@@ -132,6 +132,7 @@ func TestLimitsPage(t *testing.T) {
 		{"dependencies of [`readiness`]", []string{count(health.MaxDependencies), count(health.MaxName), count(health.MaxReason)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
+		{"ranges of one request for a [file]", []string{"16"}},
 		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
 		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},
 		{"metrics of the scripts of a VM", []string{count(metrics.MaxMetrics), count(metrics.MaxLabels), count(metrics.MaxBuckets)}},

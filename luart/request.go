@@ -127,10 +127,13 @@ func (x *Exchange) Upstreams() []string { return x.forward.upstreams }
 
 // Route returns "GET /users/:id", or "" when no route matched.
 func (x *Exchange) Route() string {
-	if x.match.Handler == nil {
-		return ""
+	switch {
+	case x.match.Handler != nil:
+		return x.match.Handler.route
+	case x.isFile():
+		return x.match.Mount.route
 	}
-	return x.match.Handler.route
+	return ""
 }
 
 // KeepsBody reports whether the request's body is in a file, or is copied for ctx:mirror.

@@ -72,21 +72,24 @@ func (x *Exchange) unclear() {
 
 // miss says what becomes of a request that no route matches.
 func (x *Exchange) miss() {
-	known := len(x.match.Known) > 0
+	allow, known := "GET, HEAD, OPTIONS", len(x.match.Known) > 0
+	if known {
+		allow = route.Allow(x.match.Known)
+	}
 	switch {
-	case !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
+	case x.isFile(), !x.filesWanted() && !x.gen.respond: // OPTIONS too: what the service says to it nobody else can know
 		x.outcome.decision = Pass
 		return
 	case x.answersFor != 0:
 		x.outcome.reply = reply{Response: response.Error(x.answersFor, http.StatusText(x.answersFor))}
 		return
-	case known && x.r.Method == http.MethodOptions:
-		x.outcome.reply = reply{Response: response.Response{Status: http.StatusNoContent}}
-	case known:
-		x.outcome.reply = reply{Response: response.Error(http.StatusMethodNotAllowed, "Method not allowed")}
-	default:
+	case !known && x.match.Mount == nil:
 		x.outcome.reply = reply{Response: response.Error(http.StatusNotFound, "Route not found")}
 		return
+	case x.r.Method == http.MethodOptions:
+		x.outcome.reply = reply{Response: response.Response{Status: http.StatusNoContent}}
+	default: // also for a file at the path of a route that has other methods
+		x.outcome.reply = reply{Response: response.Error(http.StatusMethodNotAllowed, "Method not allowed")}
 	}
-	x.outcome.reply.HeaderMap()["Allow"] = []string{route.Allow(x.match.Known)}
+	x.outcome.reply.HeaderMap()["Allow"] = []string{allow}
 }

@@ -72,6 +72,7 @@ func (x *Exchange) Run() (Decision, error) {
 // run enters the VM, if Lua has to decide.
 func (x *Exchange) run() error {
 	x.phase = phaseHandlers
+	x.aimAtFile()
 	if x.match.Unclear || x.match.Handler == nil && len(x.match.Before) == 0 {
 		if x.match.Unclear {
 			x.unclear()

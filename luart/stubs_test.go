@@ -165,7 +165,7 @@ func realNames(t *testing.T) map[string]bool {
 		names["rover.Api."+name] = true
 	}
 	names["rover.Api.config"] = true // TestAPIConfig reads it
-	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency") {
+	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency", "static") {
 		names["rover.Node."+name] = true
 	}
 

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/store"
 )
@@ -47,6 +48,7 @@ type Handler struct {
 	script       scripts.Script
 	store        store.Store // nil: the VM's own
 	proxy        *upstream.Proxy
+	files        *fileServers
 	explainKey   string // "": no request is traced
 	logger       *zap.Logger
 	fakes        *fakes // of a test of the script; nil: it serves
@@ -106,6 +108,14 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if err != nil {
 		return fmt.Errorf("finding script %q: %w", h.Script, err)
 	}
+	folders := make(files.Grants, len(h.AllowFS))
+	for i, folder := range h.AllowFS {
+		dir, err := filepath.Abs(in.expand("allow fs", folder.Dir))
+		if err != nil {
+			return fmt.Errorf("finding folder %q: %w", folder.Dir, err)
+		}
+		folders[i] = files.Folder{Dir: dir, ReadOnly: folder.ReadOnly}
+	}
 	values := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
 		values[k] = in.expand("set "+k, v)
@@ -114,8 +124,11 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if in.err != nil {
 		return in.err
 	}
-	h.script.Options = h.optionsOf(path, values) // before Caddy takes the options of proxy away
+	h.script.Options = h.optionsOf(path, values, folders) // before Caddy takes the options of proxy away
 	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
+		return err
+	}
+	if h.files, err = newFileServers(ctx); err != nil {
 		return err
 	}
 	h.vm, err = scripts.Acquire(cmp.Or(h.Name, path),
@@ -132,7 +145,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if err := h.checkLibraries(app.handlers); err != nil {
 		return err
 	}
-	if h.script.Settings, err = h.newSettings(ctx, path, values); err != nil {
+	if h.script.Settings, err = h.newSettings(ctx, path, values, folders); err != nil {
 		return err
 	}
 	h.script.Limits = &scripts.Limits{Limits: h.limits(), Memory: h.Memory}
@@ -148,7 +161,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 }
 
 // newSettings makes what all generations of the script have in common.
-func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]string) (luart.Script, error) {
+func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]string, folders files.Grants) (luart.Script, error) {
 	var net *outbound.Policy
 	if slices.Contains(h.Allow, rovercaddyfile.AllowNet) {
 		var err error
@@ -171,6 +184,8 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 		Debug:         h.Debug,
 		OnFailure:     failPolicies[h.OnFailure],
 		Quarantine:    quarantinePolicy(h.Quarantine),
+		Files:         folders,
+		CheckMount:    checkMount,
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
 		Net:           net,

@@ -49,9 +49,9 @@ func (host) LogField(r *http.Request, name string, value any) {
 	}
 }
 
-// Serve implements luart.Host: next is the caddyhttp.Handler behind the directive.
+// Serve implements luart.Host: next is the caddyhttp.Handler behind the directive, or a file.
 func (h host) Serve(next any, to *luart.ProxyTo, w http.ResponseWriter, r *http.Request) error {
-	target := next.(caddyhttp.Handler)
+	target := h.nextHandler(next)
 	if addresses := luart.UpstreamsOf(r.Context()); addresses != nil {
 		upstream.Choose(r.Context(), addresses)
 	}

@@ -10,18 +10,24 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-rover/rover/luart/files"
 )
 
 // optionsOf returns what stands for all that a directive says: as long as it is the same, and the
-// script's files are, what the script has loaded goes on in the next config. set and explain have
-// no placeholders any more. It is empty, like no other, where libraries of others are given:
+// script's files are, what the script has loaded goes on in the next config. set, explain and folders
+// have no placeholders any more. It is empty, like no other, where libraries of others are given:
 // Caddy closes them with the config that they belong to.
-func (h *Handler) optionsOf(path string, set map[string]string) string {
+func (h *Handler) optionsOf(path string, set map[string]string, folders files.Grants) string {
 	if len(h.LibrariesRaw) > 0 || h.fakes != nil {
 		return ""
 	}
 	c := h.Config
 	c.Script, c.Set, c.Explain = path, set, h.explainKey
+	c.AllowFS = slices.Clone(c.AllowFS)
+	for i := range c.AllowFS {
+		c.AllowFS[i].Dir = folders[i].Dir
+	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return ""

@@ -92,7 +92,7 @@ func (h *Handler) serveExchange(w http.ResponseWriter, r *http.Request, next cad
 	case decision == luart.Proxy:
 		return h.forward(w, r, x, o, h.proxyHandler(x.ProxyTo(), next))
 	default:
-		return h.forward(w, r, x, o, next)
+		return h.forward(w, r, x, o, h.nextHandler(x.Next()))
 	}
 }
 

@@ -221,8 +221,8 @@ func nodeIndex(L *lua.LState) int {
 	return 1
 }
 
-// nodeCall is api.login.limit{…}, api.login.concurrency{…}, or api.assets.static{…}, which Rover's
-// own server has. What else is called is a mistake that the hints know as that of the language.
+// nodeCall is a rule of a node, api.login.limit{…}. What else is called is a mistake that the hints
+// know as that of the language.
 func nodeCall(L *lua.LState) int {
 	n := luaval.CheckUserData(L, 1).Value.(*Node)
 	if n.Kind == route.Static && n.Parent != nil {
@@ -232,9 +232,6 @@ func nodeCall(L *lua.LState) int {
 			add(L, n.Parent)
 			return 0
 		}
-	}
-	if n.Kind == route.Static && n.Name == "static" {
-		L.RaiseError("%s: static files are the job of Caddy's file_server behind rover: see docs/lua.md", n.Lua())
 	}
 	L.RaiseError(hint.NotFunction)
 	return 0

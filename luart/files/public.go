@@ -24,8 +24,8 @@ type Public struct {
 // .well-known.
 func NewPublic(folder Place, hide []string) (*Public, error) {
 	for _, pattern := range hide {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return nil, errors.New("hide: '" + pattern + "' is no pattern such as *.map")
+		if err := CheckPattern(pattern); err != nil {
+			return nil, err
 		}
 	}
 	folder.sub, folder.name = filepath.Join(folder.sub, folder.name), "."
@@ -34,6 +34,14 @@ func NewPublic(folder Place, hide []string) (*Public, error) {
 		p.hide = append(p.hide, strings.ToLower(strings.TrimPrefix(pattern, "/")))
 	}
 	return p, nil
+}
+
+// CheckPattern judges a pattern of what is hidden.
+func CheckPattern(pattern string) error {
+	if _, err := path.Match(pattern, ""); err != nil || pattern == "" || len(pattern) > MaxPath {
+		return errors.New("'" + pattern + "' is no pattern such as *.map")
+	}
+	return nil
 }
 
 // Path is where the folder is.

@@ -180,7 +180,7 @@ var loadCodes = []struct {
 	{"no-return-api", regexp.MustCompile(`^the script must end with "return api"`)},
 	{"no-server", regexp.MustCompile(`^the script never called rover.server`)},
 	{"second-server", regexp.MustCompile(`^rover.server was called before`)},
-	{"static-files", regexp.MustCompile(`: static files are `)},
+	{"static-files", regexp.MustCompile(`(?i)static mount at '`)},
 	{"unknown-option", regexp.MustCompile(`^\S+: unknown option |^bad argument #\d+ to '?\w+'? \(unknown option `)},
 	{"module-not-found", regexp.MustCompile(`^module ".*" not found`)},
 	{"module-loop", regexp.MustCompile(`^module loop`)},

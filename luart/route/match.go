@@ -20,6 +20,8 @@ type Match[H comparable] struct {
 	Done    []H
 	Rules   []H // what is asked before any hook runs, as Before
 
+	Mount H // without a handler: the mount that the path is below
+
 	// Unclear: the target is none that a hook can be looked up for, or gives a parameter of a
 	// hook two values. Nobody must get to see the request.
 	Unclear bool
@@ -46,7 +48,7 @@ func (m *Match[H]) Reset() {
 // Wanted reports whether the request has anything to do with the tree.
 func (m *Match[H]) Wanted() bool {
 	var none H
-	return m.Handler != none || len(m.Before) > 0 || len(m.After) > 0 || len(m.Done) > 0 || len(m.Rules) > 0 || m.Unclear
+	return m.Handler != none || m.Mount != none || len(m.Before) > 0 || len(m.After) > 0 || len(m.Done) > 0 || len(m.Rules) > 0 || m.Unclear
 }
 
 // Find fills m, which is empty, for a request.
@@ -57,6 +59,7 @@ func (t *Tree[H]) Find(r *http.Request, m *Match[H]) {
 		s.walk(t.root, p[1:], p == "/")
 		if m.node == nil {
 			m.Params = m.Params[:0]
+			m.Mount = t.Mounted(r).Mount
 		} else {
 			m.Known = m.Known[:0]
 		}

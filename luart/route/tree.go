@@ -31,6 +31,7 @@ type Place[H comparable] struct {
 	After    []H
 	Done     []H
 	Rules    []H // what is asked before any hook runs
+	Mount    H   // what has the files here and below that no route has; the zero value: nothing
 	Children []*Place[H]
 }
 
@@ -39,6 +40,7 @@ type Tree[H comparable] struct {
 	root      *Node[H]
 	deepHooks bool // there is a hook below the root
 	hasDone   bool // there is a done hook
+	hasMounts bool
 }
 
 // Node is a place of a tree.
@@ -63,7 +65,11 @@ type Node[H comparable] struct {
 func New[H comparable](root *Place[H]) *Tree[H] {
 	t := &Tree[H]{root: newNode(root, nil)}
 	t.deepHooks = t.root.hasCoveringChildren()
-	t.Each(func(n *Node[H]) { t.hasDone = t.hasDone || len(n.Done) > 0 })
+	var none H
+	t.Each(func(n *Node[H]) {
+		t.hasDone = t.hasDone || len(n.Done) > 0
+		t.hasMounts = t.hasMounts || n.Mount != none
+	})
 	t.rank()
 	return t
 }

@@ -31,6 +31,7 @@
 ---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
 ---@field limit fun(options: rover.Limit) How often requests to here and below may come, decided before any Lua runs: api.login.limit { rate = 5, per = 60 }.
 ---@field concurrency fun(options: rover.Concurrency) How many requests to here and below may be under way at once, decided before any Lua runs: api.reports.concurrency { max = 4, wait = 10 }.
+---@field static fun(options: rover.Static) The files here and below, from a folder (allow fs), sent without the VM: api.assets.static { dir = "public" }. A route wins.
 ---@field [string] rover.Node
 
 ---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
@@ -52,6 +53,15 @@
 ---@field queue? integer As many may wait for a key, 1 to 10000. Default: 100
 ---@field key? string Who is counted: "route" (the default), all together; "ip" (of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none).
 ---@field name? string What it counts under; rules of one name count together. Default: the path
+
+---A place whose files come from a folder. GET and HEAD of what no route has are answered with it; see docs/files.md.
+---@class rover.Static
+---@field dir string The folder, from that of the script. It must be there when the script loads, and in one of allow fs.
+---@field cache? string Cache-Control of all files. Default: by their names
+---@field index? string|false The file of a folder. Default: "index.html"
+---@field spa? boolean What is no file is the index of the mount, unless it is named as a script, style or picture. Default: false
+---@field hide? string|string[] Patterns of what nobody gets, names or with a slash paths: "*.map". Names with a dot in front are hidden anyway, but for .well-known.
+---@field precompressed? boolean For a.js a.js.br, a.js.zst or a.js.gz is sent, if it is there and the client takes it. Default: false
 
 ---What a done hook is told about a request that has ended.
 ---@class rover.Summary

@@ -1,3 +1,3 @@
 local api = rover.server {}
-api.assets.static { dir = "public" } --> static-files
+api.assets.static { cache = "no-cache" } --> static-files
 return api
