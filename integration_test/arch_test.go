@@ -50,7 +50,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/health luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
-	luart/proxy luart/reqbody luart/request luart/response luart/route luart/scripterror
+	luart/proxy luart/reqbody luart/request luart/response luart/route luart/schema luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
@@ -68,7 +68,7 @@ luart/cron (more):
 luart/deadlock: luart/lib
 luart/debugpage: luart/chunk luart/scripterror
 luart/done: eventloop luart/bodyfilter
-luart/expect (lua): luart/luaval
+luart/expect (lua more): luart/jsonlua luart/luaval luart/schema luart/spelling
 luart/environ:
 luart/files: luart/giveup
 luart/formdata (lua): luart/luaval luart/reqbody
@@ -85,13 +85,14 @@ luart/keys:
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
-	luart/lib/auth luart/lib/cookie luart/lib/password luart/lib/session luart/lib/webhook
+	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
 luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/luaval luart/outbound
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval luart/sealed
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval
+luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
@@ -130,11 +131,12 @@ luart/reqbody: luart/clock
 luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/route luart/urltext
 luart/resilience (more): luart/clock
 luart/resilience/option (lua x): luart/luaval luart/resilience
-luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/html
+luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/expect luart/html
 	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
 luart/route:
 luart/schema (more):
-luart/scripterror (lua more): luart/chunk luart/jsonlua luart/loglimit luart/luaval
+luart/scripterror (lua more): luart/chunk luart/expect luart/jsonlua luart/loglimit luart/luaval
+	luart/schema
 luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
 	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store

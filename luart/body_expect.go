@@ -6,7 +6,11 @@ import (
 	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/schema"
 )
+
+// bodyName is what faults call a body.
+const bodyName = "request body"
 
 // expectOptions are the options of body:expect.
 var expectOptions = luaval.NewOptions("extra", "null", "exact")
@@ -18,7 +22,7 @@ var expectOptions = luaval.NewOptions("extra", "null", "exact")
 func bodyExpect(L *lua.LState) int {
 	b := checkBody(L)
 	want := luaval.CheckAny(L, 2)
-	extra := expect.Strip
+	extra := schema.Strip
 	var decode jsonlua.Options
 	if t := luaval.OptTable(L, 3); t != nil {
 		expectOptions.EachOf(L, t, "body:expect", func(name string, v lua.LValue) {
@@ -29,30 +33,34 @@ func bodyExpect(L *lua.LState) int {
 			}
 		})
 	}
-	null := decode.Null
-	decode.Null = null || extra == expect.Refuse // one that is null is not expected either
-	v, faults := expect.Check(L, "request body", want, bodyJSON(L, b, decode), extra)
+	field := expect.Read(L, bodyName, want, b.x.gen.warnings().Of(L))
+	o := expect.Options{Extra: extra, JSON: true, Null: decode.Null, Exact: decode.Exact}
+	decode.Null = true // what is null is not expected either, or a value of its own
+	v, faults := expect.Check(L, bodyName, field, bodyJSON(L, b, decode), o)
 	if faults != nil {
-		faults.Raise(L)
-	}
-	if !null && decode.Null {
-		v = jsonlua.DropNulls(L, v)
+		expect.Raise(L, faults)
 	}
 	L.Push(v)
 	return 1
 }
 
 // readExtra reads the option extra. It returns what it wants in place of v; "" if v is one.
-func readExtra(v lua.LValue, extra *expect.Extra) string {
+func readExtra(v lua.LValue, extra *schema.Extra) string {
 	switch v {
 	case lua.LString("strip"):
-		*extra = expect.Strip
+		*extra = schema.Strip
 	case lua.LString("keep"):
-		*extra = expect.Keep
+		*extra = schema.Keep
 	case lua.LString("error"):
-		*extra = expect.Refuse
+		*extra = schema.Refuse
 	default:
 		return `"strip", "keep" or "error"`
 	}
 	return ""
+}
+
+// warnings are those about schemas of the script.
+func (g *Generation) warnings() *expect.Warnings {
+	g.schemas.Logger = g.logger
+	return &g.schemas
 }

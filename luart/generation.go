@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/costs"
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/hopbyhop"
@@ -137,6 +138,8 @@ type Generation struct {
 	rules     int         // how many limits there are
 	sources   chunk.Files
 	exchanges sync.Pool
+
+	schemas expect.Warnings // see warnings; the holder's
 
 	warnedForwarded bool // see Exchange.warnForwarded; the holder's
 

@@ -18,7 +18,6 @@ import (
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
-	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/idempotency"
@@ -45,6 +44,7 @@ import (
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/resilience"
+	"github.com/caddy-rover/rover/luart/schema"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/sealed"
 	"github.com/caddy-rover/rover/luart/session"
@@ -96,7 +96,7 @@ func TestLimitsPage(t *testing.T) {
 		{"growth of the heap", []string{mib(memory.DefaultGrowth)}},
 		{"parameters of a query", []string{count(urltext.MaxPairs)}},
 		{"values of a query that `rover.url`", []string{count(roverurl.MaxPairs)}},
-		{"faults that the answer of", []string{count(expect.MaxFaults)}},
+		{"faults that the answer of", []string{count(schema.MaxFaults)}},
 		{"times that a script passes one request on", []string{count(maxHandovers)}},
 		{"filters of one response", []string{count(maxFilters)}},
 		{"bytes that a match of `res:replace`", []string{kib(bodyfilter.DefaultWindow), mib(maxReplaceWindow)}},

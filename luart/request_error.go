@@ -74,6 +74,9 @@ func (x *Exchange) errorReply(err *ScriptError) response.Response {
 		return res
 	case err.Deliberate:
 		res := response.Faults(err.Status, err.Message, err.Errors)
+		if err.Faults != nil && err.Errors != nil {
+			res = response.Invalid(err.Status, err.Errors)
+		}
 		if err.Header != nil {
 			res.SetAll(err.Header)
 		}

@@ -34,7 +34,8 @@ var stubClasses = map[string]string{
 	"key":     "rover.Key",
 	"key set": "rover.KeySet", "published keys": "rover.PublishedKeys",
 	"redis": "rover.Redis", "redis commands": "rover.RedisCommands",
-	"counter": "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
+	"validator": "rover.Validator",
+	"counter":   "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",
 }
 
 // allStubs returns what is written for editors of what scripts see: the files in types, and those
@@ -113,8 +114,8 @@ func declaredNames(t *testing.T, source string) (names, compared map[string]bool
 					separator = "."
 				}
 				names[classOf[m[1]]+separator+m[3]] = true
-			} else if m := regexp.MustCompile(`^(?:function )?((?:rover|table|coroutine)(?:\.\w+)+)(?:\(| = )`).FindStringSubmatch(line); m != nil {
-				names[m[1]] = true
+			} else if m := regexp.MustCompile(`^(?:function )?((?:rover|table|coroutine)(?:[.:]\w+)+)(?:\(| = )`).FindStringSubmatch(line); m != nil {
+				names[strings.ReplaceAll(m[1], ":", ".")] = true
 			} else if line != "rover = {}" && !strings.HasPrefix(line, "--") {
 				t.Errorf("the test does not understand %q", line)
 			}
@@ -278,8 +279,8 @@ func TestStubsMakers(t *testing.T) {
 				returns = ""
 			}
 		}
-		if m := regexp.MustCompile(`^function rover\.([\w.]+)\(`).FindStringSubmatch(line); m != nil && returns != "" {
-			declared[m[1]] = returns
+		if m := regexp.MustCompile(`^function rover\.([\w.:]+)\(`).FindStringSubmatch(line); m != nil && returns != "" {
+			declared[strings.ReplaceAll(m[1], ":", ".")] = returns
 		}
 		if !strings.HasPrefix(line, "---") {
 			returns = ""

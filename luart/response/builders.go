@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -88,11 +89,13 @@ func (o Builders) Add() {
 	o.API.AddColonBuilder("error", "api:error(status, message)", func(L *lua.LState) int {
 		status := CheckStatus(L, 1)
 		message, headers := checkErrorValue(L, 2)
-		var faults []byte
+		r := Error(status, message)
 		if raised, ok := L.Get(2).(*lua.LTable); ok {
-			faults = scripterror.Faults(luaval.BudgetOf(L), raised)
+			faults := scripterror.Faults(luaval.BudgetOf(L), raised)
+			if r = Faults(status, message, faults); faults != nil && expect.FaultsOf(raised) != nil {
+				r = Invalid(status, faults)
+			}
 		}
-		r := Faults(status, message, faults)
 		if headers != nil {
 			r.SetAll(headers)
 		}

@@ -59,6 +59,13 @@ func Faults(status int, message string, errors []byte) Response {
 	return Response{Status: status, Type: TypeJSON, Body: append(body, '}')}
 }
 
+// Invalid is the answer to what expect or rover.guard has found wrong: errors is the list of faults, as
+// JSON.
+func Invalid(status int, errors []byte) Response {
+	body := append(append([]byte(`{"errors":`), errors...), '}')
+	return Response{Status: status, Type: TypeJSON, Body: body}
+}
+
 const (
 	TypeJSON = "application/json"
 	typeText = "text/plain; charset=utf-8"

@@ -8,9 +8,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/loglimit"
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/schema"
 )
 
 // Error is an error that a script raised and did not catch, or the reason for
@@ -30,6 +32,10 @@ type Error struct {
 	// Errors is what a deliberate one gave in error{errors = {…}}, as JSON: the list of faults of
 	// body:expect, say. nil: nothing.
 	Errors []byte
+
+	// Faults is what expect or rover.guard has found wrong with what the client sent; nil: it is
+	// another error. Then Errors is all that the client gets.
+	Faults *schema.Faults
 
 	// Header is what the script wants sent along: error{status=401, headers={…}}. nil: nothing.
 	Header http.Header
@@ -89,7 +95,7 @@ func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
 			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
 				e.Status, e.Deliberate = int(status), true
 				e.Handle = obj.RawGetString("handle") == lua.LTrue
-				e.Errors = Faults(b, obj)
+				e.Errors, e.Faults = Faults(b, obj), expect.FaultsOf(obj)
 				if header, wrong := Headers(obj); wrong == nil {
 					e.Header = header
 				} else {
@@ -162,6 +168,9 @@ func (e *Error) Table(L *lua.LState) *lua.LTable {
 	}
 	if list, bad := jsonlua.Decode(L, e.Errors); bad == nil {
 		t.RawSetString("errors", list)
+	}
+	if e.Faults != nil {
+		expect.Mark(L, t, e.Faults)
 	}
 	if e.Header != nil {
 		t.RawSetString("headers", luaval.PlainHeaderTable(e.Header))

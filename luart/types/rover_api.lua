@@ -144,7 +144,7 @@ function api:at(pattern) end
 ---@field traceback string Of what api.on_error gets.
 ---@field headers? rover.Headers What is sent along: error { status = 401, message = "x", headers = { … } }. Found in any case of letters.
 ---@field cause? string Why, for the log alone: error { status = 503, message = "try again later", cause = why }.
----@field errors? table[] All faults that body:expect has found.
+---@field errors? table[] All faults that expect or rover.guard has found.
 
 ---Answers with {"error": message}. A string is sent as it is, also one that begins with the file and the line.
 ---

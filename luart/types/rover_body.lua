@@ -110,7 +110,7 @@ function RequestBody:files(name) end
 ---The JSON body decoded, if it is as the schema says, without the members that the schema does not name.
 ---
 ---Errors: a body that is not as the schema says raises a 400 that lists all faults: .errors of the error table is a list of
----{ field, message, type }. Those of body:json. A schema that is none raises.
+---{ field, message, type }. Those of body:json. A schema that is none. See [validation](../validation.md).
 ---
 ---```lua
 ---function api.post(ctx)
@@ -118,7 +118,7 @@ function RequestBody:files(name) end
 ---  return order.count .. " of " .. order.item
 ---end
 ----- POST / {"item":"cup","count":2,"tags":[]} => 200 2 of cup
------ POST / {"item":"cup","count":"2","tags":[]} => 400 {"error":"Field 'count' must be an integer, got string","errors":[{"field":"count","message":"Must be an integer, got string","type":"type"}]}
+----- POST / {"item":"cup","count":"2","tags":[]} => 400 {"errors":[{"field":"count","message":"Must be an integer, got string","type":"type"}]}
 ---```
 ---@param schema rover.Schema
 ---@param options? rover.ExpectOptions
@@ -130,8 +130,9 @@ function RequestBody:expect(schema, options) end
 ---@field extra? "strip"|"keep"|"error" They are not in the result, in it unchecked, or faults. Default "strip"
 
 ---"string", "number", "integer", "boolean", "object", "array", "table", "any", each with "?" if it may be missing;
----{ name = schema } for an object, { schema } for an array, { ["name?"] = schema } for a field that may be missing.
----@alias rover.Schema string|table
+---{ name = schema } for an object, { schema } for an array, { ["name?"] = schema } for a field that may be missing; a validator of
+---rover.guard; { type = "string", required = true, … }, which describes one. See [validation](../validation.md).
+---@alias rover.Schema string|table|rover.Validator
 
 ---The parts of a multipart body, in order.
 ---

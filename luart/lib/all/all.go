@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/encoding"
 	"github.com/caddy-rover/rover/luart/lib/env"
+	"github.com/caddy-rover/rover/luart/lib/guard"
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
@@ -68,6 +69,7 @@ var libraries = []*lib.Library{
 	auth.Library,
 	password.Library,
 	webhook.Library,
+	guard.Library,
 	metrics.Library,
 }
 

@@ -63,6 +63,13 @@ func (x *Expr) ForReplace() (*bodyfilter.Pattern, error) {
 	return x.replacing, nil
 }
 
+// String is the source of the expression.
+func (x *Expr) String() string { return x.re.String() }
+
+// Matches reports whether a text has a match. It raises the budget's error when the slice of VM time is
+// over.
+func (x *Expr) Matches(L *lua.LState, text string) bool { return x.find(L, text, 0) != nil }
+
 // New compiles an expression.
 func New(source string) (*Expr, error) {
 	if len(source) > MaxBytes {

@@ -6,7 +6,7 @@
 -- POST /body/embed {"a":1} | Content-Type: application/json => 200 {"body":{"a":1}}
 -- POST /body/embed hello | Content-Type: text/plain => 200 {"body":"hello"}
 -- POST /expect {"name":"ann","is_admin":true} | Content-Type: application/json => 200 {"name":"ann"}
--- POST /expect {} | Content-Type: application/json => 400 {"error":"Field 'name' is required","errors":[{"field":"name","message":"Field 'name' is required","type":"required"}]}
+-- POST /expect {} | Content-Type: application/json => 400 {"errors":[{"field":"name","message":"Field 'name' is required","type":"required"}]}
 -- POST /expect/message {} | Content-Type: application/json => 422 {"error":"Field 'name' is required"}
 -- POST /upload --b\r\nContent-Disposition: form-data; name="title"\r\n\r\nHoliday\r\n--b\r\nContent-Disposition: form-data; name="avatar"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n | Content-Type: multipart/form-data; boundary=b => 200 {"title":"Holiday","type":"text/plain","size":5,"data":"hello","same":"hello","files":1}
 -- POST /upload --b\r\nContent-Disposition: form-data; name="title"\r\n\r\nHoliday\r\n--b--\r\n | Content-Type: multipart/form-data; boundary=b => 400 {"error":"no avatar"}
