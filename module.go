@@ -36,6 +36,13 @@ type (
 	// upstream.
 	Policy = handler.Policy
 
+	// Permission is tls.permission.rover: it has a Lua function say who may have a certificate on
+	// demand.
+	Permission = handler.Permission
+
+	// Certificates is tls.get_certificate.rover: it has a Lua function give certificates.
+	Certificates = handler.Certificates
+
 	// Upstreams is http.reverse_proxy.upstreams.rover: the upstreams that a script has set for
 	// the request with ctx:upstream.
 	Upstreams = upstream.Upstreams

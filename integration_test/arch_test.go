@@ -35,7 +35,8 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
-	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib/http
+	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/handshake
+	luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
 	luart/files luart/health luart/resilience luart/scripttest luart/spelling luart/static luart/store luart/trace
 internal/logformat (caddy x more):
@@ -47,7 +48,8 @@ internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/health luart/hint
+	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
+	luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
 	luart/proxy luart/reqbody luart/request luart/response luart/route luart/schema luart/scripterror
@@ -74,6 +76,7 @@ luart/files: luart/giveup
 luart/formdata (lua): luart/luaval luart/reqbody
 luart/giveup:
 luart/glua (lua): luart/luaval
+luart/handshake (x more):
 luart/head:
 luart/health:
 luart/hint (lua): luart/chunk luart/route luart/spelling

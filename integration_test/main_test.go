@@ -105,6 +105,7 @@ func TestScripts(t *testing.T) {
 			"short":      cmdShort,
 			"connect":    cmdConnect,
 			"terminal":   cmdTerminal,
+			"handshake":  cmdHandshake,
 		},
 	})
 }

@@ -29,6 +29,7 @@ type call struct {
 	waitErr  error           // why a wait was refused or cut short, if one was
 	failed   bool            // a function of it has raised an error
 	isPick   bool            // it is a picker's: the request is on its way
+	asked    *handler        // it is a function that is asked for a name, without a request
 	th       *thread
 	kind     string // a hook of the generation's life, or what began a background task; "": something else
 	where    string // file:line of what began a background task
@@ -122,10 +123,13 @@ func (c *call) name() string {
 
 // quota is what the waits of c count towards, nil for none: background work.
 func (c *call) quota() *eventloop.Quota {
-	if c.x == nil {
-		return nil
+	switch {
+	case c.x != nil:
+		return c.x.quota()
+	case c.asked != nil:
+		return &c.asked.quota
 	}
-	return c.x.quota()
+	return nil
 }
 
 // retiring is closed when idle waits of c are to end. Any goroutine may call it.

@@ -304,7 +304,7 @@ func (f *finished) runHooks(th *thread) {
 	outcome := costs.Answered
 	stats := vm.costs.Background("done")
 	for _, h := range slices.Backward(f.hooks) {
-		if x.inQuarantine(h) {
+		if x.gen.inQuarantine(h) {
 			continue // the log has said so
 		}
 		if x.th == nil {

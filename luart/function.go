@@ -22,13 +22,16 @@ type FunctionKind string
 const (
 	MatcherFunction FunctionKind = "matcher" // rover.matcher(name, function(ctx) … end)
 	PolicyFunction  FunctionKind = "policy"  // rover.policy(name, function(ctx, upstreams) … end)
+
+	PermissionFunction  FunctionKind = "tls_permission"  // rover.tls_permission(name, function(server_name) … end)
+	CertificateFunction FunctionKind = "tls_certificate" // rover.tls_certificate(name, function(server_name) … end)
 )
 
 // functions are what a script registered for the server's own places, by name. They do
 // not change once it has loaded.
 type functions map[FunctionKind]map[string]*handler
 
-// register is rover.matcher(name, f) and rover.policy(name, f): the server calls f where
+// register is rover.matcher(name, f), rover.policy(name, f) and the like: the server calls f where
 // its configuration names it. Errors: an empty name, one that is registered already, a
 // script that has loaded.
 func (g *Generation) register(kind FunctionKind) lua.LGFunction {
@@ -46,7 +49,11 @@ func (g *Generation) register(kind FunctionKind) lua.LGFunction {
 			g.functions[kind] = map[string]*handler{}
 		}
 		d := api.Definition{Name: name, Fn: fn, Where: luaval.CallerLine(L)}
-		g.functions[kind][name] = newHook(d, string(kind)+" "+name)
+		h := newHook(d, string(kind)+" "+name)
+		if kind == PermissionFunction || kind == CertificateFunction {
+			h.quota.Reserved = false // anybody can ask for a name: that takes no place from what others depend on
+		}
+		g.functions[kind][name] = h
 		return 0
 	}
 }
@@ -124,7 +131,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	x.init(nil, hopbyhop.Without(r), host, nil)
 	x.match.Handler = h
 	x.asked = &question{arg, check}
-	if x.inQuarantine(h) {
+	if x.gen.inQuarantine(h) {
 		x.setQuarantineReply(h)
 		return x.outcome.err
 	}

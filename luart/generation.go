@@ -331,6 +331,8 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("state", g.vm.state)
 	fn("matcher", g.register(MatcherFunction))
 	fn("policy", g.register(PolicyFunction))
+	fn("tls_permission", g.register(PermissionFunction))
+	fn("tls_certificate", g.register(CertificateFunction))
 	fn("sleep", g.vm.sleep)
 	fn("parallel", g.vm.parallel)
 	fn("spawn", g.spawnLua)

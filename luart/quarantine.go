@@ -49,9 +49,16 @@ func (g *Generation) killed(h *handler) {
 		zap.Int("times", quarantineAfter), zap.Duration("for", quarantineFor))
 }
 
-// inQuarantine reports whether h is in quarantine.
-func (x *Exchange) inQuarantine(h *handler) bool {
-	return x.gen.quarantine != nil && x.gen.vm.budget.Now() < h.quarantine.until.Load()
+// inQuarantine reports whether h is in quarantine. Any goroutine may call it.
+func (g *Generation) inQuarantine(h *handler) bool {
+	return g.quarantine != nil && g.vm.budget.Now() < h.quarantine.until.Load()
+}
+
+func quarantineError(h *handler) *ScriptError {
+	return &ScriptError{
+		Status:  http.StatusInternalServerError,
+		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
+	}
 }
 
 // quarantined reports whether the request has been decided because a function
@@ -61,7 +68,7 @@ func (x *Exchange) quarantined() bool {
 		return false
 	}
 	for _, h := range x.match.Before {
-		if x.inQuarantine(h) {
+		if x.gen.inQuarantine(h) {
 			x.setQuarantineReply(h)
 			return true
 		}
@@ -69,7 +76,7 @@ func (x *Exchange) quarantined() bool {
 	h := x.match.Handler
 	pass := *x.gen.quarantine == FailPass
 	switch {
-	case h == nil || !x.inQuarantine(h):
+	case h == nil || !x.gen.inQuarantine(h):
 		return false
 	case pass && len(x.match.Before) > 0:
 		x.skip = true // the guards run, and then nothing
@@ -85,9 +92,6 @@ func (x *Exchange) quarantined() bool {
 // setQuarantineReply answers that h is in quarantine.
 func (x *Exchange) setQuarantineReply(h *handler) {
 	x.outcome.decision = Answer
-	x.outcome.err = &ScriptError{
-		Status:  http.StatusInternalServerError,
-		Message: fmt.Sprintf("%s: %s is in quarantine", h.where, h.route),
-	}
+	x.outcome.err = quarantineError(h)
 	x.outcome.reply = reply{Response: x.errorReply(x.outcome.err)}
 }

@@ -75,6 +75,16 @@ func runBlock(t *testing.T, block, upstream string) {
 			t.Error(err)
 		}
 	}
+	for _, name := range s.gen.Functions(PermissionFunction) {
+		if _, err := s.gen.Function(PermissionFunction, name).Permit(context.Background(), "shop.example"); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range s.gen.Functions(CertificateFunction) {
+		if _, _, err := s.gen.Function(CertificateFunction, name).Certify(context.Background(), "shop.example"); err != nil {
+			t.Error(err)
+		}
+	}
 	old := s.gen
 	load(2)
 	if err := s.gen.Migrate(context.Background(), 1); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/handshake"
 	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/html"
 	"github.com/caddy-rover/rover/luart/idempotency"
@@ -143,6 +144,9 @@ func TestLimitsPage(t *testing.T) {
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(proxy.MaxUpstreams)}},
+		{"names of [TLS handshakes]", []string{count(handshake.MaxAsked), fmt.Sprintf("%.0f s", handshake.Patience.Seconds())}},
+		{"answers for names of TLS", []string{count(handshake.MaxGood), count(handshake.MaxBad), fmt.Sprintf("%.0f hours", handshake.MaxFor.Hours())}},
+		{"certificate and key", []string{kib(handshake.MaxPEM)}},
 		{"copies of requests", []string{count(mirror.MaxCopies), mib(mirror.MaxBytes)}},
 		{"items of a cache", []string{count(shared.DefaultCacheItems), count(shared.MaxCacheItems)}},
 		{"bytes of a cache", []string{mib(shared.DefaultCacheBytes)}},

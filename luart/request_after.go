@@ -67,7 +67,7 @@ func (x *Exchange) callAfterHooks(res *reply) bool {
 	replaced := false
 	for i := len(x.match.After) - 1; i >= 0; i-- {
 		h := x.match.After[i]
-		if x.inQuarantine(h) {
+		if x.gen.inQuarantine(h) {
 			if *x.gen.quarantine == FailPass {
 				continue
 			}

@@ -56,6 +56,7 @@ type Handler struct {
 
 	refusing atomic.Int64 // unix time of the last log line about refused requests
 	unasked  atomic.Int64 // likewise, about limits whose store does not answer
+	unnamed  atomic.Int64 // likewise, about TLS handshakes for too many names
 }
 
 // CaddyModule returns the Caddy module information.

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/handshake"
 	"github.com/caddy-rover/rover/luart/policy"
 	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/scripttest"
@@ -118,6 +120,36 @@ func (t *Test) Choose(name string, w http.ResponseWriter, r *http.Request, upstr
 	}
 	chosen, err := f.choose(caddyenv.Prepare(r, w), upstreams)
 	return chosen, bare(err)
+}
+
+// Permit implements scripttest.App.
+func (t *Test) Permit(ctx context.Context, name, serverName string) (bool, error) {
+	serverName, err := handshake.Name(serverName)
+	if err != nil {
+		return false, err
+	}
+	ref := t.function(name, luart.PermissionFunction)
+	f, err := ref.find(ctx)
+	if err != nil {
+		return false, err
+	}
+	answer, err := f.Permit(ctx, serverName)
+	return answer.Value, err
+}
+
+// Certify implements scripttest.App.
+func (t *Test) Certify(ctx context.Context, name, serverName string) (*tls.Certificate, error) {
+	serverName, err := handshake.Name(serverName)
+	if err != nil {
+		return nil, err
+	}
+	ref := t.function(name, luart.CertificateFunction)
+	f, err := ref.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := f.certify(ctx, serverName, true)
+	return answer.Value.Certificate, err
 }
 
 func (t *Test) function(name string, kind luart.FunctionKind) functionRef {

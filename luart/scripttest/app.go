@@ -2,6 +2,7 @@ package scripttest
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -27,6 +28,13 @@ type App interface {
 	// Choose asks a function that the script has given to rover.policy for one of the upstreams,
 	// all of which are available. It returns the index, or -1 for none of them.
 	Choose(name string, w http.ResponseWriter, r *http.Request, upstreams []policy.Upstream) (int, error)
+
+	// Permit asks a function that the script has given to rover.tls_permission for a name.
+	Permit(ctx context.Context, name, serverName string) (bool, error)
+
+	// Certify asks a function that the script has given to rover.tls_certificate for a certificate
+	// that may be shown to a client which asks for a name; nil is none.
+	Certify(ctx context.Context, name, serverName string) (*tls.Certificate, error)
 
 	// State returns a copy of rover.state(name).
 	State(name string) (state luart.Plain, ok bool, err error)

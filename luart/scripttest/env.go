@@ -85,6 +85,8 @@ func newEnv(ctx context.Context, f *file, out *output) (*env, error) {
 			"leave":   e.leaveStream,
 			"match":   e.match,
 			"choose":  e.choose,
+			"permit":  e.permit,
+			"certify": e.certify,
 			"advance": e.advance,
 			"logs":    e.readLogs,
 			"state":   e.state,

@@ -71,6 +71,42 @@ func (e *env) choose(ctx context.Context, args []any) ([]any, error) {
 	return []any{available[chosen].Place}, nil
 }
 
+// permit is rover.test.tls_permission(name, server_name).
+func (e *env) permit(ctx context.Context, args []any) ([]any, error) {
+	if e.app == nil {
+		return nil, errNoTest
+	}
+	name, _ := args[0].(string)
+	server, _ := args[1].(string)
+	allowed, err := e.app.Permit(ctx, name, server)
+	if err != nil {
+		return nil, err
+	}
+	return []any{allowed}, nil
+}
+
+// certify is rover.test.tls_certificate(name, server_name). It returns the names and the end of the
+// certificate, and nothing where there is none.
+func (e *env) certify(ctx context.Context, args []any) ([]any, error) {
+	if e.app == nil {
+		return nil, errNoTest
+	}
+	name, _ := args[0].(string)
+	server, _ := args[1].(string)
+	cert, err := e.app.Certify(ctx, name, server)
+	if err != nil || cert == nil {
+		return []any{nil}, err
+	}
+	var names []any
+	for _, dns := range cert.Leaf.DNSNames {
+		names = append(names, dns)
+	}
+	for _, ip := range cert.Leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return []any{map[string]any{"names": names, "not_after": float64(cert.Leaf.NotAfter.Unix())}}, nil
+}
+
 // upstreamOf reads an upstream as a test describes it: a string is its dial.
 func upstreamOf(v any) (u policy.Upstream, available bool, err error) {
 	available = true

@@ -380,6 +380,20 @@ function lib.policy(name, list, options)
   return type(chosen) == "table" and chosen.dial or chosen
 end
 
+function lib.tls_permission(name, server_name)
+  check(2, "tls_permission", 1, name, "string")
+  check(2, "tls_permission", 2, server_name, "string")
+  return (must(2, host.permit(name, server_name)))
+end
+
+function lib.tls_certificate(name, server_name)
+  check(2, "tls_certificate", 1, name, "string")
+  check(2, "tls_certificate", 2, server_name, "string")
+  local found, why = host.certify(name, server_name)
+  if why then error(why, 2) end
+  return found
+end
+
 -- The world around the script -------------------------------------------------------------
 
 function lib.script(path, options)

@@ -137,6 +137,50 @@ function rover.matcher(name, f) end
 ---@param f fun(ctx: rover.Ctx, upstreams: rover.Upstream[]): rover.Upstream|integer|string|nil
 function rover.policy(name, f) end
 
+---Registers who may have a certificate, for "on_demand_tls { permission rover … }" of the Caddyfile. See [TLS](../tls.md).
+---
+---It gets the name that a client asks for, lowercase and in ASCII, or the address that it has connected to. It may wait. Only true
+---allows the name. For how many seconds that is remembered can be said, too: 60 if it is not, and 10 for what is not allowed.
+---
+---Errors: a name that is empty or registered already.
+---
+---Where: while the script loads.
+---
+---```lua
+---local customers = { ["shop.example"] = true }
+---rover.tls_permission("customers", function(name)
+---  return customers[name] == true, 300
+---end)
+---function api.get() return "registered" end
+----- GET / => 200 registered
+---```
+---@param name string
+---@param f fun(server_name: string): boolean?, number?
+function rover.tls_permission(name, f) end
+
+---Registers who has certificates, for "tls { get_certificate rover … }" of the Caddyfile. See [TLS](../tls.md).
+---
+---It gets a name as rover.tls_permission does, and returns the certificate with its chain, and the key, both as PEM. ttl is
+---for how many seconds that is remembered, 0 to 86,400, default 300. nil refuses the handshake. false leaves it to others, as
+---certificates on demand. It may wait.
+---
+---Errors: a name that is empty or registered already.
+---
+---Where: while the script loads.
+---
+---```lua
+---local vault = rover.store "certificates"
+---rover.tls_certificate("vault", function(name)
+---  local found = vault:get(name)
+---  return found and { certificate = found.certificate, key = found.key, ttl = 600 }
+---end)
+---function api.get() return "registered" end
+----- GET / => 200 registered
+---```
+---@param name string
+---@param f fun(server_name: string): { certificate: string, key: string, ttl?: number }|false|nil
+function rover.tls_certificate(name, f) end
+
 ---What a policy chooses from.
 ---@class rover.Upstream
 ---@field dial string

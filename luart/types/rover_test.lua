@@ -298,6 +298,35 @@ function rover.test.matcher(name, request) end
 ---@return string? dial The address of the one chosen; nil for none
 function rover.test.policy(name, upstreams, request) end
 
+---Asks what the script has given to rover.tls_permission. It is asked each time.
+---
+---Errors: those of the function; no such function; text that is no name.
+---
+---```lua
+---test("customers may have a certificate", function()
+---  expect(rover.test.tls_permission("customers", "shop.example")):is(true)
+---  expect(rover.test.tls_permission("customers", "evil.example")):is(false)
+---end)
+---```
+---@param name string
+---@param server_name string That a client asks for
+---@return boolean
+function rover.test.tls_permission(name, server_name) end
+
+---Asks what the script has given to rover.tls_certificate. It is asked each time.
+---
+---Errors: those of the function; no such function; text that is no name; a certificate that must not be shown for the name.
+---
+---```lua
+---test("there is no certificate for others", function()
+---  expect(rover.test.tls_certificate("vault", "evil.example")):is(nil)
+---end)
+---```
+---@param name string
+---@param server_name string That a client asks for
+---@return { names: string[], not_after: integer }? certificate nil where the script has none
+function rover.test.tls_certificate(name, server_name) end
+
 ---Names the script that the file tests, before its tests.
 ---
 ---Where: in a test file, outside of tests.
