@@ -46,19 +46,8 @@ func openSealed(L *lua.LState) int {
 
 // checkBox reads keys, argument 1, and a context, argument 3. Errors do not show keys.
 func checkBox(L *lua.LState) *sealed.Box {
-	var list []string
-	switch v := L.Get(1).(type) {
-	case lua.LString:
-		list = []string{string(v)}
-	case *lua.LTable:
-		for i := 1; i <= min(v.Len(), sealed.MaxKeys+1); i++ {
-			text, ok := v.RawGetInt(i).(lua.LString)
-			if !ok {
-				luaval.ArgError(L, 1, "a key or a list of keys expected")
-			}
-			list = append(list, string(text))
-		}
-	default:
+	list, ok := luaval.Texts(L.Get(1), 0)
+	if !ok {
 		luaval.ArgTypeError(L, 1, "key or list of keys")
 	}
 	box, err := sealed.New(list, sealInfo, luaval.OptString(L, 3, ""))

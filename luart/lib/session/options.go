@@ -30,10 +30,10 @@ func (st *store) read(L *lua.LState, t *lua.LTable) {
 				want, ok = `true, false or "token"`, v == lua.LTrue || v == lua.LFalse || v == lua.LString("token")
 				csrf, st.tokens = v != lua.LFalse, v == lua.LString("token")
 			case "trusted_origins":
-				origins, ok = texts(v)
+				origins, ok = luaval.Texts(v, 1)
 				want = "a list of origins"
 			case "sealed":
-				keys, ok = texts(v)
+				keys, ok = luaval.Texts(v, 1)
 				want = "a key or a list of keys"
 			}
 			if !ok {
@@ -128,22 +128,4 @@ func (st *store) readOption(name string, v lua.LValue) (want string, ok bool) {
 		return flag(&st.compat)
 	}
 	return "", true
-}
-
-// texts is a text, or a list of at least one.
-func texts(v lua.LValue) (list []string, ok bool) {
-	switch v := v.(type) {
-	case lua.LString:
-		return []string{string(v)}, true
-	case *lua.LTable:
-		for i := 1; i <= v.Len(); i++ {
-			text, ok := v.RawGetInt(i).(lua.LString)
-			if !ok {
-				return nil, false
-			}
-			list = append(list, string(text))
-		}
-		return list, len(list) > 0
-	}
-	return nil, false
 }

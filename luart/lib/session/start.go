@@ -112,9 +112,9 @@ func (s *visit) checkToken(L *lua.LState, n int) (ok bool, why string) {
 	r := s.st.vm.Request(L, n).HTTP()
 	token := r.Header.Get(tokenHeader)
 	if token == "" && isForm(r) {
-		callMethod(L, n, "body", 1)
+		luaval.CallMethod(L, n, "body", 1)
 		body := L.GetTop()
-		callMethod(L, body, "form", 1)
+		luaval.CallMethod(L, body, "form", 1)
 		token, _ = luaval.StringValue(L.GetField(L.Get(-1), tokenField))
 		L.SetTop(body - 1)
 	}

@@ -101,24 +101,13 @@ func open(s *lib.Scope) lua.LValue {
 			st := luaval.CheckSelf[*store](L, "session store", "rover.session.middleware(store)")
 			L.Push(L.NewFunction(func(L *lua.LState) int {
 				s := st.start(L, 1)
-				callMethod(L, 1, "set", 0, lua.LString("session"), luaval.NewObject(st.metas.session, s))
+				luaval.CallMethod(L, 1, "set", 0, lua.LString("session"), luaval.NewObject(st.metas.session, s))
 				return 0
 			}))
 			return 1
 		},
 	})
 	return t
-}
-
-// callMethod calls a method of argument n. Its results are on the stack.
-func callMethod(L *lua.LState, n int, name string, results int, args ...lua.LValue) {
-	self := L.Get(n)
-	L.Push(L.GetField(self, name))
-	L.Push(self)
-	for _, arg := range args {
-		L.Push(arg)
-	}
-	L.Call(1+len(args), results)
 }
 
 // storeMethods are those of what rover.session.new returns.

@@ -72,19 +72,8 @@ func checkKind(L *lua.LState, n int) webhook.Kind {
 
 // checkKeys reads argument n, a secret or a list of them. Errors do not show them.
 func checkKeys(L *lua.LState, n int, kind webhook.Kind) [][]byte {
-	var secrets []string
-	switch v := L.Get(n).(type) {
-	case lua.LString:
-		secrets = []string{string(v)}
-	case *lua.LTable:
-		for i := 1; i <= min(v.Len(), webhook.MaxSecrets+1); i++ {
-			text, ok := v.RawGetInt(i).(lua.LString)
-			if !ok {
-				luaval.ArgError(L, n, "a secret or a list of secrets expected")
-			}
-			secrets = append(secrets, string(text))
-		}
-	default:
+	secrets, ok := luaval.Texts(L.Get(n), 0)
+	if !ok {
 		luaval.ArgTypeError(L, n, "secret or list of secrets")
 	}
 	keys, err := kind.Keys(secrets)

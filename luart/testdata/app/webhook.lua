@@ -1,7 +1,7 @@
 -- What is no secret, no option or no request never lets a request through, and no error shows the secret.
 -- GET /unset => 500 {"error":"internal error"} | X-Why: bad argument #3 to verify (secret or list of secrets expected, got nil)
 -- GET /short => 500 {"error":"internal error"} | X-Why: bad argument #3 to verify (secret 1 has 6 bytes: at least 16 expected)
--- GET /mixed => 500 {"error":"internal error"} | X-Why: bad argument #3 to verify (a secret or a list of secrets expected)
+-- GET /mixed => 500 {"error":"internal error"} | X-Why: bad argument #3 to verify (secret or list of secrets expected, got table)
 -- GET /none => 500 {"error":"internal error"} | X-Why: bad argument #3 to verify (0 secrets: 1 to 10 expected)
 -- GET /kind => 500 {"error":"internal error"} | X-Why: bad argument #1 to verify ("github", "stripe" or "standard" expected)
 -- GET /ctx => 500 {"error":"internal error"} | X-Why: bad argument #2 to verify (ctx expected, got table)
