@@ -17,7 +17,7 @@ type concurrencyRule struct {
 	name  string // the pattern, or what the script says
 	where string
 	at    *limit.GateRule // of the VM's gate of that name: versions of the script count together
-	key   func(x *Exchange) string
+	key   ruleKey
 }
 
 // concurrencyOptions are those of node.concurrency.
@@ -32,7 +32,7 @@ const (
 
 // addConcurrency is node.concurrency{…}.
 func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
-	rule := &concurrencyRule{where: luaval.CallerLine(L), key: routeKey}
+	rule := &concurrencyRule{where: luaval.CallerLine(L), key: ruleKey{of: routeKey}}
 	bounds := limit.Bounds{Queue: defaultPlaceQueue}
 	fail := func(name string, v lua.LValue, want string) { luaval.CheckOption(L, 1, name, v, want) }
 	integer := func(name string, v lua.LValue, most int, want string) int {
@@ -56,7 +56,7 @@ func (g *Generation) addConcurrency(L *lua.LState, n *api.Node) {
 			}
 			bounds.Wait = time.Duration(float64(f) * float64(time.Second))
 		case "key":
-			if rule.key = requestKey(v); rule.key == nil {
+			if rule.key = requestKey(v); rule.key.of == nil {
 				fail(name, v, keyNames)
 			}
 		case "name":

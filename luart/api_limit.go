@@ -21,7 +21,7 @@ type limitRule struct {
 	limiter *limit.Limiter
 	waits   bool // for a store
 	cost    int64
-	key     func(x *Exchange) string
+	key     ruleKey
 }
 
 // limitOptions are those of node.limit.
@@ -29,7 +29,7 @@ var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "nam
 
 // addLimit is node.limit{…}.
 func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
-	rule := &limitRule{where: luaval.CallerLine(L), cost: 1, key: addressKey}
+	rule := &limitRule{where: luaval.CallerLine(L), cost: 1, key: ruleKey{of: addressKey}}
 	o := limit.Options{Store: g.store}
 	shared := true
 	var asks *lua.LFunction // for the key
@@ -51,7 +51,7 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 				asks = fn
 				return
 			}
-			if rule.key = requestKey(v); rule.key == nil {
+			if rule.key = requestKey(v); rule.key.of == nil {
 				fail(name, v, keyNames+" or a function")
 			}
 		case "name":

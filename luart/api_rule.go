@@ -49,36 +49,63 @@ func ruleName(v lua.LValue) string {
 const ruleNames = "a text of 1 to 128 bytes"
 
 // keyNames are what requestKey knows.
-const keyNames = `"ip", "route", "header:<name>", "cookie:<name>"`
+const keyNames = `"ip", "route", "header:<name>", "cookie:<name>", "jwt:<claim>"`
 
-// requestKey returns how the key of a request is found; nil: what says no way. It reads headers and
-// cookies as scripts do, whose guards know the client by them: the first value counts. Of a header
-// that may be there once, and is there several times, no value does.
-func requestKey(what lua.LValue) func(x *Exchange) string {
+// ruleKey is how the key of a request is found. It is empty where the script's words say no way.
+type ruleKey struct {
+	of    func(x *Exchange) string
+	claim string // the claim of a token that it is; "": none
+}
+
+// claimOf returns the claim that is the key of a rule, "" if none is.
+func claimOf(rule any) string {
+	switch rule := rule.(type) {
+	case *limitRule:
+		return rule.key.claim
+	case *concurrencyRule:
+		return rule.key.claim
+	}
+	return ""
+}
+
+// requestKey returns how the key of a request is found. It reads headers and cookies as scripts do,
+// whose guards know the client by them: the first value counts. Of a header that may be there once,
+// and is there several times, no value does. A claim is one of the innermost token that a rule auth
+// has checked.
+func requestKey(what lua.LValue) ruleKey {
 	text, _ := what.(lua.LString)
 	kind, name, _ := strings.Cut(string(text), ":")
 	switch {
 	case text == "ip":
-		return addressKey
+		return ruleKey{of: addressKey}
 	case text == "route":
-		return routeKey
+		return ruleKey{of: routeKey}
+	case kind == "jwt" && name != "" && len(name) <= 128:
+		return ruleKey{claim: name, of: func(x *Exchange) string {
+			if facts, _ := x.Known(); facts != nil {
+				if value, ok := facts.Text(name); ok {
+					return "jwt:" + value
+				}
+			}
+			return addressKey(x)
+		}}
 	case kind == "header" && httpguts.ValidHeaderFieldName(name):
 		name = http.CanonicalHeaderKey(name)
-		return func(x *Exchange) string {
+		return ruleKey{of: func(x *Exchange) string {
 			if value, ok := request.OneHeader(x.r, name); ok {
 				return "header:" + value
 			}
 			return addressKey(x)
-		}
+		}}
 	case kind == "cookie" && name != "" && !strings.ContainsAny(name, "=;, \t\r\n"):
-		return func(x *Exchange) string {
+		return ruleKey{of: func(x *Exchange) string {
 			if value, ok := request.FirstCookie(x.r, name); ok {
 				return "cookie:" + value
 			}
 			return addressKey(x)
-		}
+		}}
 	}
-	return nil
+	return ruleKey{}
 }
 
 // routeKey is one for all requests.

@@ -146,11 +146,14 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"get": func(L *lua.LState) int {
 			x := checkCtx(L)
 			key := luaval.CheckAny(L, 2)
-			if x.luaCtx.values == nil {
-				L.Push(lua.LNil)
-				return 1
+			v := lua.LNil
+			if x.luaCtx.values != nil {
+				v = x.luaCtx.values.RawGet(key)
 			}
-			L.Push(x.luaCtx.values.RawGet(key))
+			if v == lua.LNil && len(x.facts) > 0 {
+				v = x.toldFact(L, key)
+			}
+			L.Push(v)
 			return 1
 		},
 		"set": func(L *lua.LState) int {
@@ -159,10 +162,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 			if key == lua.LNil {
 				luaval.ArgError(L, 2, "a key cannot be nil")
 			}
-			if x.luaCtx.values == nil {
-				x.luaCtx.values = L.CreateTable(0, 4)
-			}
-			x.luaCtx.values.RawSet(key, value)
+			x.setValue(L, key, value)
 			return 0
 		},
 		"var": func(L *lua.LState) int {

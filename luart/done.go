@@ -180,6 +180,7 @@ func (x *Exchange) finish(s Summary) *finished {
 func (f *finished) keep(x *Exchange) {
 	if f != nil {
 		f.x.luaCtx.values = x.luaCtx.values
+		f.x.facts = x.facts
 	}
 }
 

@@ -294,7 +294,11 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.api.Close()
-	if serr := g.checkProbes(); serr != nil {
+	serr = g.checkProbes()
+	if serr == nil {
+		serr = g.checkRules(g.api.Root, nil)
+	}
+	if serr != nil {
 		g.explain(serr)
 		return serr
 	}

@@ -135,6 +135,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 		VM: vmOfLibrary{g.vm}, State: state,
 		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept,
 		Fallback: g.vm.fallback, Held: &g.vm.held,
+		AddRule:  g.addRule,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})
 	if v == nil || v == lua.LNil {

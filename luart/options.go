@@ -40,7 +40,7 @@ func (g *Generation) options() map[string]luaval.OptionsAt {
 	maps.Copy(all, proxy.Options)
 	for _, l := range g.libraries {
 		for function, options := range l.Options {
-			if !strings.Contains(function, ":") {
+			if !strings.Contains(function, ":") && !strings.HasPrefix(function, "node.") {
 				function = strings.TrimSuffix("rover."+l.Name+"."+function, ".")
 			}
 			all[function] = options

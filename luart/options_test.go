@@ -51,6 +51,7 @@ var optionCalls = map[string]string{
 	"rover.auth.secrets":      `rover.auth.secrets(T)`,
 	"rover.auth.require":      `rover.auth.require(api, ("k"):rep(32), T)`,
 	"rover.auth.allow_roles":  `rover.auth.allow_roles(api, "admin", T)`,
+	"rover.auth.allow_scopes": `rover.auth.allow_scopes(api, "read", T)`,
 	"rover.store":             `rover.store("s", T)`,
 	"store:set":               `rover.store("s"):set("k", 1, T)`,
 	"store:cas":               `rover.store("s"):cas("k", 1, 2, T)`,
@@ -63,6 +64,7 @@ var optionCalls = map[string]string{
 	"rover.server":            "", // while the script loads: TestServerOptionUnknown
 	"node.limit":              "", // likewise: TestLimitMistakes
 	"node.static":             "", // likewise: TestStaticMistakes
+	"node.auth":               "", // likewise: TestAuthRuleMistakes
 	"node.concurrency":        "", // likewise: TestConcurrencyMistakes
 }
 

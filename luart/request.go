@@ -78,7 +78,9 @@ type Exchange struct {
 	done       *doneWatch   // what done hooks will be told; nil: there are none
 	over       *doneWatch   // the request has ended, and its done hooks run; nil: it has not
 
-	limits limitsTold
+	limits   limitsTold
+	facts    []fact // what rules have learnt of the request, the outer ones first
+	admitted bool   // such a rule has let it through
 
 	headSettled bool // what is said about the head of the response comes too late
 

@@ -62,7 +62,7 @@ func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 	wants := buf[:0]
 	for _, h := range x.match.Rules {
 		if h.concurrency != nil {
-			wants = append(wants, want{h.concurrency, h.concurrency.key(x)})
+			wants = append(wants, want{h.concurrency, h.concurrency.key.of(x)})
 		}
 	}
 	if len(wants) > 1 { // in one order for all requests, so that none wait for each other

@@ -43,12 +43,17 @@ func retryAfter(d time.Duration) http.Header {
 	return http.Header{"Retry-After": {strconv.FormatInt(wholeSeconds(d), 10)}}
 }
 
-func (rule *limitRule) stage() stage { return stageLimit }
+func (rule *limitRule) stage() stage {
+	if rule.key.claim != "" {
+		return stageClaimLimit
+	}
+	return stageLimit
+}
 
 // admit asks the limit. The headers tell the client of the one that leaves it the least.
 func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
 	began := time.Now()
-	d := rule.limiter.Allow(x.r.Context(), rule.key(x), rule.cost)
+	d := rule.limiter.Allow(x.r.Context(), rule.key.of(x), rule.cost)
 	if x.trace != nil {
 		x.traceLimit(rule, began, d)
 	}

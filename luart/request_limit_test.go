@@ -244,7 +244,7 @@ func TestLimitMistakes(t *testing.T) {
 		`{ rate = 5, per = 0 }`:               "option 'per': seconds, 0.001 to a year, expected, got 0",
 		`{ rate = 5, burst = 0 }`:             "option 'burst': an integer from 1 to 1e9 expected, got 0",
 		`{ rate = 5, cost = 6 }`:              "a cost of 6 is more than the burst of 5",
-		`{ rate = 5, key = "id" }`:            `option 'key': "ip", "route", "header:<name>", "cookie:<name>" or a function expected, got id`,
+		`{ rate = 5, key = "id" }`:            `option 'key': "ip", "route", "header:<name>", "cookie:<name>", "jwt:<claim>" or a function expected, got id`,
 		`{ rate = 5, key = "header:" }`:       `or a function expected, got header:`,
 		`{ rate = 5, key = "header:a b" }`:    `or a function expected, got header:a b`,
 		`{ rate = 5, key = "header:X-Key:" }`: `or a function expected, got header:X-Key:`,

@@ -3,6 +3,7 @@ package luart
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -126,7 +127,7 @@ func (x *Exchange) runHandlers() {
 		}
 		if x.rewritten {
 			x.rewritten = false
-			if x.coverRewritten(params); x.match.Unclear {
+			if x.coverRewritten(params, i+1); x.match.Unclear {
 				x.unclear()
 				return
 			}
@@ -158,11 +159,19 @@ func (x *Exchange) runHandlers() {
 }
 
 // coverRewritten adds the hooks of the path that a before hook has rewritten the request to. They
-// see its parameters first, and those of the route, which stays. Only the holder may call it.
-func (x *Exchange) coverRewritten(params []route.Param) {
+// see its parameters first, and those of the route, which stays. Rules that say who may get there
+// are asked as hooks, before the next one. Only the holder may call it.
+func (x *Exchange) coverRewritten(params []route.Param, next int) {
 	m := &x.match
 	m.Params = nil
+	known := len(m.Rules)
 	x.gen.tree.CollectRewritten(x.r, m)
+	for _, h := range m.Rules[known:] {
+		if rule, ok := h.rule.(*libraryRule); ok {
+			m.Before = slices.Insert(m.Before, next, rule.asHook)
+			next++
+		}
+	}
 	m.Params = append(m.Params, params...)
 }
 

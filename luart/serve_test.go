@@ -198,7 +198,7 @@ func refuse(w http.ResponseWriter, err error) {
 		return
 	}
 	status, header, body := refusal.Answer()
-	maps.Copy(w.Header(), header)
+	maps.Copy(w.Header(), header.Clone())
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -166,7 +166,7 @@ func realNames(t *testing.T) map[string]bool {
 		names["rover.Api."+name] = true
 	}
 	names["rover.Api.config"] = true // TestAPIConfig reads it
-	for _, name := range append(route.MethodNames[:], "before", "after", "done", "limit", "concurrency", "static") {
+	for _, name := range slices.Concat(route.MethodNames[:], []string{"before", "after", "done"}, slices.Collect(maps.Keys(s.gen.api.Rules))) {
 		names["rover.Node."+name] = true
 	}
 

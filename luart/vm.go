@@ -102,7 +102,8 @@ type VM struct {
 	trailerPatience         time.Duration
 
 	background sync.WaitGroup // background tasks and armed timers
-	closings   sync.WaitGroup // what libraries have begun with VM.Go
+	rules      ruleCounts
+	closings   closings // what libraries have begun with VM.Go
 
 	profiling  sync.Mutex // held while a profile is made
 	inspecting sync.Mutex // held while there is a Visit

@@ -51,6 +51,9 @@ var (
 		"Requests that a limit of a script has decided about before any Lua ran, by the limit's name and outcome: allowed, denied.", "limit", "outcome")
 	limitFailedDesc = describe("limit_store_failed_total",
 		"Decisions of a limit for which the store did not answer.", "limit")
+	ruleDesc = describe("rule_total",
+		"Requests that a rule of a place, such as auth, has decided about before their handler ran, by kind, the rule's name and outcome: "+
+			"allowed, denied, or failed, where it could not say.", "kind", "rule", "outcome")
 	concurrencyDesc = describe("concurrency",
 		"Requests to a place whose concurrency a script limits, by the rule's name and state: running, or waiting for a place.", "rule", "state")
 	concurrencyTotalDesc = describe("concurrency_total",
@@ -221,6 +224,11 @@ func (m vmMetrics) collectGuard(of string, s resilience.Stats) {
 }
 
 func (m vmMetrics) collectLimits() {
+	for id, c := range m.vm.RuleCounts() {
+		m.counter(ruleDesc, float64(c.Allowed.Load()), id.Kind, id.Name, "allowed")
+		m.counter(ruleDesc, float64(c.Denied.Load()), id.Kind, id.Name, "denied")
+		m.counter(ruleDesc, float64(c.Failed.Load()), id.Kind, id.Name, "failed")
+	}
 	for name, c := range m.vm.LimitCounts() {
 		m.counter(limitDesc, float64(c.Allowed.Load()), name, "allowed")
 		m.counter(limitDesc, float64(c.Denied.Load()), name, "denied")

@@ -69,6 +69,7 @@ func busyApp(t *testing.T) *App {
 		function api.users.p_id.get(ctx) return ctx:param("id") end
 		function api.fails.get() error("planted") end
 		function api.waits.get() rover.sleep(0.002) return "x" end
+		api.users.auth { jwt = ("k"):rep(32), optional = true }
 		api.on.limit { rate = 100 }
 		api.on.concurrency { max = 100 }
 		function api.on.get(ctx) return api.pass() end
@@ -100,6 +101,8 @@ func TestMetricsByRoute(t *testing.T) {
 		{"errors_total", []string{"route", "GET /on"}, 0},
 		{"background_total", []string{"kind", "load", "outcome", "success"}, 1},
 		{"limit_total", []string{"limit", "/on", "outcome", "allowed"}, 1},
+		{"rule_total", []string{"kind", "auth", "rule", "/users", "outcome", "allowed"}, 2},
+		{"rule_total", []string{"kind", "auth", "rule", "/users", "outcome", "denied"}, 0},
 		{"store_calls_total", []string{"store", "memory", "outcome", "answered"}, 1},
 	} {
 		m := find(byName["caddy_rover_"+c.name], append(c.labels, "vm", "metrics")...)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/costs"
+	"github.com/caddy-rover/rover/luart/lib"
 )
 
 // observer is what others may know of a request's way through a script: the placeholders
@@ -28,6 +29,9 @@ type observer struct {
 	r   *http.Request
 	x   *luart.Exchange           // nil: it has ended
 	log *caddyhttp.ExtraLogFields // nil: there is no access log
+
+	known lib.Facts // what a rule has learnt of the request; nil: nothing
+	asked bool      // such a rule has let it through
 
 	span        trace.Span // nil: there is no trace
 	header      http.Header
@@ -61,7 +65,7 @@ func (h *Handler) observe(r *http.Request, gen *luart.Generation, x *luart.Excha
 func (o *observer) placeholder(key string) (any, bool) {
 	name, ok := strings.CutPrefix(key, "rover.")
 	if !ok {
-		return nil, false
+		return o.user(key)
 	}
 	switch name {
 	case "vm":
@@ -79,7 +83,30 @@ func (o *observer) placeholder(key string) (any, bool) {
 	case "queue_ms":
 		return milliseconds(o.Queue), true
 	}
+	if claim, ok := strings.CutPrefix(name, "auth."); ok && o.asked {
+		return o.claim(claim), true
+	}
 	return nil, false
+}
+
+// userKey is what modules of Caddy call who a request is of: the access log has it as user_id.
+const userKey = "http.auth.user.id"
+
+func (o *observer) user(key string) (any, bool) {
+	if key != userKey {
+		return nil, false
+	}
+	id := o.claim("sub")
+	return id, id != ""
+}
+
+// claim returns what a rule has learnt, "" where it has not.
+func (o *observer) claim(name string) string {
+	if o.known == nil {
+		return ""
+	}
+	text, _ := o.known.Text(name)
+	return text
 }
 
 // milliseconds returns d with three decimals, as it stands in placeholders.
@@ -90,9 +117,13 @@ func milliseconds(d time.Duration) string {
 // inMilliseconds returns d as it stands in logs and traces: to the microsecond.
 func inMilliseconds(d time.Duration) float64 { return float64(d/time.Microsecond) / 1000 }
 
+// learnt is told that rules of places have looked at the request.
+func (o *observer) learnt() { o.known, o.asked = o.x.Known() }
+
 // decided is told that the exchange's Run has returned.
 func (o *observer) decided() {
 	o.Summary = o.x.Summary()
+	o.learnt() // a request may have been rewritten to another place
 	if o.span != nil && o.header.Get("Traceparent") == o.traceparent {
 		o.header.Set("Traceparent", o.outer)
 	}

@@ -62,7 +62,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 		h.logRefusal(err)
 		status, body = http.StatusServiceUnavailable, []byte(`{"error":"overloaded"}`)
 	}
-	maps.Copy(w.Header(), header)
+	maps.Copy(w.Header(), header.Clone())
 	if retry := h.vm.RetryAfter(); status == http.StatusServiceUnavailable && header["Retry-After"] == nil && retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}

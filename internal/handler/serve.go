@@ -63,6 +63,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 
 	h.prepare(r, x)
 	leave, refused := h.admit(w, r, x)
+	o.learnt()
 	if refused != nil {
 		o.decided()
 		err = h.refuse(w, r, refused)

@@ -20,8 +20,8 @@ const (
 	// JWKSEvery bounds how often a server is asked, whatever kids clients make up.
 	JWKSEvery = time.Minute
 
-	// jwksFirst is the same while there are no keys at all, and every request fails.
-	jwksFirst = 5 * time.Second
+	// JWKSFirst is the same while there are no keys at all, and every request fails.
+	JWKSFirst = 5 * time.Second
 
 	// maxUnknown bounds the requests with unknown kids that wait for one answer. Anybody can make such
 	// tokens up, and what waits counts against the places of the VM.
@@ -70,7 +70,7 @@ func (j *JWKS) Wants(kid string, has bool, f Fetcher) <-chan struct{} {
 	missing := j.got.IsZero() || has && !j.has(kid)
 	if j.flight == nil {
 		since := now.Sub(j.tried)
-		due := j.tried.IsZero() || since >= JWKSEvery || since < 0 || j.got.IsZero() && since >= jwksFirst
+		due := j.tried.IsZero() || since >= JWKSEvery || since < 0 || j.got.IsZero() && since >= JWKSFirst
 		if !due || !missing && now.Sub(j.got) < jwksFresh {
 			return nil
 		}

@@ -145,7 +145,7 @@ func TestJWKSLastGood(t *testing.T) {
 	if err := s.check(a); !errors.Is(err, ErrUnavailable) || s.asked.Load() != 1 {
 		t.Errorf("it is asked again at once: %v", err)
 	}
-	s.set(document(jwk(rsaPair(), "a", "", "")), jwksFirst)
+	s.set(document(jwk(rsaPair(), "a", "", "")), JWKSFirst)
 	s.expect("it has come back", a, "", 2)
 	for _, answer := range []string{"", "no JSON", `{"keys":[]}`, document(`{"kty":"oct","kid":"a","k":"eA"}`)} {
 		s.set(answer, jwksFresh)

@@ -29,7 +29,7 @@ type Library struct {
 	Makes map[string]string
 
 	// Options are those of the functions that take a table of them, named as in Makes, and of
-	// methods of their objects: "regular expression:split". With it "caddy rover check" finds
+	// methods of their objects: "regular expression:split", and of rules: "node.auth". With it "caddy rover check" finds
 	// options that there are not. The functions should read them by the same luaval.Options.
 	Options map[string]luaval.OptionsAt
 
@@ -66,6 +66,11 @@ type Scope struct {
 
 	// Held counts the leases that limits take of a store.
 	Held *limit.Held
+
+	// AddRule gives places a rule, api.admin.<name>{…}. read gets what the script has written in the
+	// parentheses as arguments, and raises where that is wrong; the holder calls it. It is to be
+	// called while the library is opened only.
+	AddRule func(name string, read func(L *lua.LState) Rule)
 
 	// OnRetire has the holder call a function when the generation is replaced or ends; requests
 	// that it serves still go on then. It is called while the library is opened only.
@@ -110,8 +115,8 @@ type VM interface {
 	// Context ends when what waits must not go on: the VM ends. Any goroutine may use it.
 	Context() context.Context
 
-	// Go calls a function on a goroutine of its own, for which the VM waits when it ends. Only
-	// the holder may call it; the function must not touch Lua values.
+	// Go calls a function on a goroutine of its own, for which the VM waits when it ends. Any
+	// goroutine may call it; the function must not touch Lua values.
 	Go(do func())
 }
 

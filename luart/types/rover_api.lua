@@ -32,6 +32,7 @@
 ---@field limit fun(options: rover.Limit) How often requests to here and below may come, decided before any Lua runs: api.login.limit { rate = 5, per = 60 }.
 ---@field concurrency fun(options: rover.Concurrency) How many requests to here and below may be under way at once, decided before any Lua runs: api.reports.concurrency { max = 4, wait = 10 }.
 ---@field static fun(options: rover.Static) The files here and below, from a folder (allow fs), sent without the VM: api.assets.static { dir = "public" }. A route wins.
+---@field auth fun(options: rover.AuthRule) Who may come to here and below, by a signed token, decided before any Lua runs: api.admin.auth { jwt = keys, roles = "admin" }.
 ---@field [string] rover.Node
 
 ---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
@@ -39,7 +40,7 @@
 ---@field rate number How many requests in per seconds.
 ---@field per? number Seconds. Default: 1
 ---@field burst? integer How many at once, after a pause. Default: rate
----@field key? string|fun(ctx: rover.Ctx): string|number|false|nil Who is counted: "ip" (the default; of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none), "route" for all together, or a function, which runs in Lua as a before hook: nil is the address, and false nobody.
+---@field key? string|fun(ctx: rover.Ctx): string|number|false|nil Who is counted: "ip" (the default; of an IPv6 address the /64), "header:<name>", "cookie:<name>" or "jwt:<claim>" of the token that a rule auth has checked (and by the address who has none), "route" for all together, or a function, which runs in Lua as a before hook: nil is the address, and false nobody.
 ---@field cost? integer What one request takes. Default: 1
 ---@field name? string What it counts under; limits of one name count together. Default: the path
 ---@field shared? boolean false: each machine counts for itself. Default: true
@@ -51,7 +52,7 @@
 ---@field max integer As many at once, for each key; 1 to 100000.
 ---@field wait? number Seconds that a request may wait for a place, 0 to 3600; who waits longest is next. Default: 0, it does not
 ---@field queue? integer As many may wait for a key, 1 to 10000. Default: 100
----@field key? string Who is counted: "route" (the default), all together; "ip" (of an IPv6 address the /64), "header:<name>" or "cookie:<name>" (and by the address who has none).
+---@field key? string Who is counted: "route" (the default), all together; "ip" (of an IPv6 address the /64), "header:<name>", "cookie:<name>" or "jwt:<claim>" (and by the address who has none).
 ---@field name? string What it counts under; rules of one name count together. Default: the path
 
 ---A place whose files come from a folder. GET and HEAD of what no route has are answered with it; see docs/files.md.

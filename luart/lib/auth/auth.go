@@ -24,7 +24,8 @@ var Library = &lib.Library{
 	Makes: map[string]string{"secrets": "key set", "jwks": "published keys"},
 	Options: map[string]luaval.OptionsAt{
 		"create": createOptions.At(3), "verify": verifyOptions.At(3), "secrets": secretsOptions.At(1),
-		"require": requireOptions.At(3), "allow_roles": rolesOptions.At(3),
+		"require": requireOptions.At(3), "allow_roles": rolesOptions.At(3), "allow_scopes": scopesOptions.At(3),
+		"node.auth": nodeOptions.At(1),
 	},
 	Explains: true,
 	NewState: newState, Open: open,
@@ -80,23 +81,31 @@ type published struct {
 	host  string
 }
 
+// wants has the keys asked for, if the token makes it necessary, and returns what to wait for.
+func (p *published) wants(token *auth.Token) <-chan struct{} {
+	kid, has := token.Kid()
+	return p.Wants(kid, has, p.fetch)
+}
+
 func open(scope *lib.Scope) lua.LValue {
 	o := &opened{
 		scope: scope, state: scope.State.(*state), parsed: map[string]*auth.Key{}, warned: map[string]bool{},
 		urls: map[string]*published{},
 	}
 	scope.OnRetire(o.retire)
+	scope.AddRule("auth", o.readNode)
 	t := scope.L().NewTable()
 	scope.L().SetFuncs(t, map[string]lua.LGFunction{
-		"create":      o.create,
-		"verify":      o.verify,
-		"decode":      decode,
-		"secrets":     o.secrets,
-		"rotate":      o.rotate,
-		"active":      active,
-		"jwks":        o.jwks,
-		"require":     o.require,
-		"allow_roles": allowRoles,
+		"create":       o.create,
+		"verify":       o.verify,
+		"decode":       decode,
+		"secrets":      o.secrets,
+		"rotate":       o.rotate,
+		"active":       active,
+		"jwks":         o.jwks,
+		"require":      o.require,
+		"allow_roles":  allowRoles,
+		"allow_scopes": allowScopes,
 	})
 	return t
 }

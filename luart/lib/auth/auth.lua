@@ -8,6 +8,35 @@ rover.auth = {}
 ---What checks tokens: a secret of at least 32 bytes, a key as PEM, or what `rover.auth.secrets` or `rover.auth.jwks` returns.
 ---@alias rover.AuthKeys string|rover.KeySet|rover.PublishedKeys
 
+---Who may come to a place and below: `api.admin.auth { jwt = keys, roles = "admin" }`. A request needs a good token, `Authorization: Bearer …`.
+---It is asked before any Lua runs, after the limits that need no token. `ctx:get("auth")` has the claims; `{rover.auth.sub}` is one of
+---them in the Caddyfile. All rules that cover a request must let it through. See [auth](../auth.md).
+---
+---```lua
+---local key = ("k"):rep(32) -- in truth: rover.config.key, random, or rover.auth.jwks(url)
+---api.auth { jwt = key, aud = "shop" }
+---api.admin.auth { roles = "admin" } -- of the same token
+---function api.cart.get(ctx) return "of " .. ctx:get("auth").sub end
+---function api.admin.get() return "in" end
+----- GET /cart => 401 {"error":"Unauthorized: missing Authorization bearer token"} | WWW-Authenticate: Bearer
+----- GET /admin | Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4iLCJhdWQiOiJzaG9wIiwiZXhwIjo0MTAyNDQ0ODAwfQ.GmfJojgb-DfHvMEza3ibb0PZeTcZ83kyxo9A1nh3h-I => 403 {"error":"Forbidden: missing role claim"}
+----- GET /cart | Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4iLCJhdWQiOiJzaG9wIiwiZXhwIjo0MTAyNDQ0ODAwfQ.GmfJojgb-DfHvMEza3ibb0PZeTcZ83kyxo9A1nh3h-I => 200 of ann
+---```
+---@class rover.AuthRule
+---@field jwt? rover.AuthKeys What checks the token. Without it the rule is about the token that a rule before it has checked, at the same place or further out.
+---@field alg? string|string[] The algorithms that are accepted. Default: that of the key
+---@field iss? string|string[] Who may have made the token. Default: anybody who has the key
+---@field aud? string|string[] Whom the token may be for. Default: only tokens that name nobody
+---@field leeway? number Seconds that clocks may differ, 0 to 300. Default: 30
+---@field require? string|string[] Claims that must be there. Default: { "exp" }
+---@field header? string The header that has the token, behind Bearer. Default: Authorization
+---@field claims_key? string Where ctx:get has the claims. Default: auth
+---@field roles? string|string[] One of them must be in the claims.
+---@field role_key? string The claim with the roles, a text or a list, or the names that lead to it, with dots between them. Default: role
+---@field scopes? string|string[] All of them must be in the claims.
+---@field scope_key? string The claim with the scopes, a text with spaces between them or a list, or the names that lead to it. Default: scope, or scp where there is none
+---@field optional? boolean true: who sends no such header gets through, without claims. A bad token is refused nevertheless. Default: false
+
 ---A before hook that lets only requests through that have a good token, `Authorization: Bearer …`. Its claims are in `ctx:get("auth")`.
 ---See [auth](../auth.md).
 ---
@@ -55,6 +84,24 @@ function rover.auth.require(api, keys, options) end
 ---@param options? { claims_key?: string, role_key?: string } claims_key: default auth. role_key: the claim, or the names that lead to it, with dots between them; default role.
 ---@return fun(ctx: rover.Ctx)
 function rover.auth.allow_roles(api, roles, options) end
+
+---A before hook behind a rule `auth`, or that of `rover.auth.require`: all of the scopes must be in the claims, a text with spaces between them, or
+---a list. The client gets 401 where there are no claims, 403 otherwise.
+---
+---Errors: no scope; an option that is none.
+---
+---```lua
+---local key = ("k"):rep(32)
+---api.auth { jwt = key, aud = "shop" }
+---api.orders.before.scope = rover.auth.allow_scopes(api, { "orders.read" })
+---function api.orders.get() return "orders" end
+----- GET /orders | Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4iLCJhdWQiOiJzaG9wIiwiZXhwIjo0MTAyNDQ0ODAwfQ.GmfJojgb-DfHvMEza3ibb0PZeTcZ83kyxo9A1nh3h-I => 403 {"error":"Forbidden: missing scope 'orders.read'"} | WWW-Authenticate: Bearer error="insufficient_scope", scope="orders.read"
+---```
+---@param api rover.Api
+---@param scopes string|string[]
+---@param options? { claims_key?: string, scope_key?: string } claims_key: default auth. scope_key: the claim, or the names that lead to it, with dots between them; default scope, or scp where there is none.
+---@return fun(ctx: rover.Ctx)
+function rover.auth.allow_scopes(api, scopes, options) end
 
 ---Makes a token. With a key set the active key signs, and the token names it.
 ---

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
@@ -15,31 +16,44 @@ const shortRemedy = "take 32 random bytes or more: openssl rand -base64 32"
 
 // keysArgument reads argument n: a secret or PEM as text, a key set, or published keys.
 func (o *opened) keysArgument(L *lua.LState, n int) auth.Keys {
-	switch v := L.Get(n).(type) {
+	keys, err := o.keysOf(L, L.Get(n))
+	switch {
+	case err != nil:
+		luaval.ArgError(L, n, err.Error())
+	case keys == nil:
+		luaval.ArgTypeError(L, n, whatKeys)
+	}
+	return keys
+}
+
+const whatKeys = "a secret, a PEM key, or what rover.auth.secrets or rover.auth.jwks returns"
+
+// keysOf returns the keys that a value is, nil if it is something else.
+func (o *opened) keysOf(L *lua.LState, v lua.LValue) (auth.Keys, error) {
+	switch v := v.(type) {
 	case lua.LString:
-		return o.key(L, n, string(v))
+		return o.key(L, string(v))
 	case *lua.LUserData:
 		switch keys := v.Value.(type) {
 		case *keySet:
 			if keys.signing == nil {
-				luaval.ArgError(L, n, "the key set has no keys for signing")
+				return nil, errors.New("the key set has no keys for signing")
 			}
-			return keys.signing
+			return keys.signing, nil
 		case *published:
-			return keys
+			return keys, nil
 		}
 	}
-	luaval.ArgTypeError(L, n, "a secret, a PEM key, or what rover.auth.secrets or rover.auth.jwks returns")
-	return nil
+	return nil, nil
 }
 
 // key reads a key that stands in the script. The error never has a part of it.
-func (o *opened) key(L *lua.LState, n int, text string) *auth.Key {
+func (o *opened) key(L *lua.LState, text string) (auth.Keys, error) {
 	k := o.parsed[text]
 	if k == nil {
 		var err error
 		if k, err = auth.ParseKey(text); err != nil {
-			luaval.ArgError(L, n, err.Error())
+			return nil, err
 		}
 		if len(o.parsed) >= maxParsed {
 			clear(o.parsed)
@@ -49,7 +63,7 @@ func (o *opened) key(L *lua.LState, n int, text string) *auth.Key {
 	if k.IsShort() {
 		o.warnShort(L)
 	}
-	return k
+	return k, nil
 }
 
 func (o *opened) warnShort(L *lua.LState) {

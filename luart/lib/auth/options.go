@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -47,18 +48,18 @@ func readRule(L *lua.LState, n int, r *auth.Rules, name string, v lua.LValue) {
 	want, ok := "a text or a list of texts", false
 	switch name {
 	case "alg":
-		r.Algs, ok = texts(v, 1)
+		r.Algs, ok = names(v, 1)
 		for _, alg := range r.Algs {
 			if !auth.IsAlg(alg) {
 				luaval.ArgError(L, n, fmt.Sprintf("option 'alg': %.40q is no algorithm that is accepted", alg))
 			}
 		}
 	case "iss":
-		r.Issuers, ok = texts(v, 1)
+		r.Issuers, ok = names(v, 1)
 	case "aud":
-		r.Audiences, ok = texts(v, 1)
+		r.Audiences, ok = names(v, 1)
 	case "require":
-		r.Require, ok = texts(v, 0)
+		r.Require, ok = names(v, 0)
 	case "leeway":
 		seconds, isNumber := v.(lua.LNumber)
 		want = fmt.Sprintf("seconds from 0 to %.0f", auth.MaxLeeway.Seconds())
@@ -71,25 +72,10 @@ func readRule(L *lua.LState, n int, r *auth.Rules, name string, v lua.LValue) {
 	}
 }
 
-// texts is a text, or a list of at least so many.
-func texts(v lua.LValue, least int) (list []string, ok bool) {
-	switch v := v.(type) {
-	case lua.LString:
-		return []string{string(v)}, v != ""
-	case *lua.LTable:
-		for i := 1; i <= v.Len(); i++ {
-			text, ok := v.RawGetInt(i).(lua.LString)
-			if !ok || text == "" {
-				return nil, false
-			}
-			list = append(list, string(text))
-		}
-		if first, _ := v.Next(lua.LNil); v.Len() == 0 && first != lua.LNil { // names, and no list
-			return nil, false
-		}
-		return list, len(list) >= least
-	}
-	return nil, false
+// names is a text, or a list of at least so many. None is empty.
+func names(v lua.LValue, least int) ([]string, bool) {
+	list, ok := luaval.Texts(v, least)
+	return list, ok && !slices.Contains(list, "")
 }
 
 // nameOption reads an option that is a name.

@@ -1,25 +1,16 @@
 package auth
 
 import (
-	"errors"
-	"fmt"
-	"net/http"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/auth"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-// What clients are told: the same for all that is wrong with a token.
 const (
-	textMissing     = "Unauthorized: missing Authorization bearer token"
-	textScheme      = "Unauthorized: Authorization must use Bearer token"
-	textInvalid     = "Unauthorized: invalid or expired token"
-	textUnavailable = "tokens cannot be checked now"
-
 	defaultClaimsKey = "auth"
 	defaultRoleKey   = "role"
 	defaultHeader    = "Authorization"
@@ -36,11 +27,7 @@ func (o *opened) require(L *lua.LState) int {
 			case "claims_key":
 				claimsKey = nameOption(L, 3, name, v)
 			case "header":
-				header = nameOption(L, 3, name, v)
-				if !httpguts.ValidHeaderFieldName(header) {
-					luaval.CheckOption(L, 3, name, v, "the name of a header")
-				}
-				header = http.CanonicalHeaderKey(header)
+				header = headerOption(L, 3, name, v)
 			default:
 				readRule(L, 3, &rules, name, v)
 			}
@@ -51,13 +38,13 @@ func (o *opened) require(L *lua.LState) int {
 		values := o.scope.Request(L, 1).HTTP().Header[header]
 		text, refused := bearer(values, header)
 		if refused != nil {
-			refused.raise(L)
+			raise(L, refused)
 		}
 		claims, err := o.check(L, text, keys, &rules)
 		if err != nil {
-			denial(err).raise(L)
+			raise(L, denial(err))
 		}
-		callMethod(L, 1, "set", 0, lua.LString(claimsKey), claims)
+		luaval.CallMethod(L, 1, "set", 0, lua.LString(claimsKey), claims)
 		return 0
 	}))
 	return 1
@@ -72,46 +59,15 @@ func checkAPI(L *lua.LState) {
 	luaval.ArgTypeError(L, 1, "api, which rover.server returns")
 }
 
-// refusal is what a client gets that does not get through.
-type refusal struct {
-	status    int
-	text      string
-	challenge string // WWW-Authenticate, "": none
-	why       string // for the log
-}
-
-// bearer returns the token of a header. The name of the scheme is in any case of letters, RFC 9110.
-func bearer(values []string, header string) (token string, refused *refusal) {
-	switch {
-	case len(values) > 1: // which one counts?
-		return "", &refusal{http.StatusBadRequest, "more than one header " + header, `Bearer error="invalid_request"`, "more than one header"}
-	case len(values) == 0 || strings.Trim(values[0], " \t") == "":
-		return "", &refusal{http.StatusUnauthorized, textMissing, "Bearer", "no token"}
-	}
-	scheme, token, _ := strings.Cut(strings.Trim(values[0], " \t"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", &refusal{http.StatusUnauthorized, textScheme, "Bearer", "another scheme"}
-	}
-	return strings.TrimLeft(token, " "), nil
-}
-
-// denial is what a client gets whose token is bad, or whose token nobody can check.
-func denial(err error) *refusal {
-	if errors.Is(err, auth.ErrUnavailable) {
-		return &refusal{http.StatusServiceUnavailable, textUnavailable, "", err.Error()}
-	}
-	return &refusal{http.StatusUnauthorized, textInvalid, `Bearer error="invalid_token"`, err.Error()}
-}
-
 // raise ends the hook of argument 1, a ctx. The reason is in the line of the access log.
-func (r *refusal) raise(L *lua.LState) {
-	callMethod(L, 1, "log_field", 0, lua.LString("auth"), lua.LString(r.why))
-	failed := luaval.NewError(r.status, r.text)
-	if r.challenge != "" {
-		headers := L.CreateTable(0, 1)
-		headers.RawSetString("WWW-Authenticate", lua.LString(r.challenge))
-		failed.RawSetString("headers", headers)
+func raise(L *lua.LState, r *lib.RefusedError) {
+	luaval.CallMethod(L, 1, "log_field", 0, lua.LString("auth"), lua.LString(r.Why))
+	failed := luaval.NewError(r.Status, r.Message)
+	headers := L.CreateTable(0, len(r.Header))
+	for name := range r.Header {
+		headers.RawSetString(name, lua.LString(r.Header.Get(name)))
 	}
+	failed.RawSetString("headers", headers)
 	L.Error(failed, 0)
 }
 
@@ -119,7 +75,7 @@ func (r *refusal) raise(L *lua.LState) {
 // require.
 func allowRoles(L *lua.LState) int {
 	checkAPI(L)
-	roles, ok := texts(L.Get(2), 1)
+	roles, ok := names(L.Get(2), 1)
 	if !ok {
 		luaval.ArgTypeError(L, 2, "a role, or a list of roles")
 	}
@@ -134,30 +90,59 @@ func allowRoles(L *lua.LState) int {
 			}
 		})
 	}
-	allowed := map[string]bool{}
-	for _, role := range roles {
-		allowed[role] = true
-	}
-	L.Push(L.NewFunction(func(L *lua.LState) int {
-		callMethod(L, 1, "get", 1, lua.LString(claimsKey))
-		claims, ok := L.Get(-1).(*lua.LTable)
-		L.Pop(1)
-		if !ok {
-			(&refusal{http.StatusUnauthorized, "Unauthorized: missing auth context", "Bearer", "no claims"}).raise(L)
-		}
-		has, known := texts(claim(claims, roleKey), 1)
-		if !known {
-			(&refusal{http.StatusForbidden, "Forbidden: missing role claim", "", "no role"}).raise(L)
-		}
-		for _, role := range has {
-			if allowed[role] {
-				return 0
-			}
-		}
-		(&refusal{http.StatusForbidden, fmt.Sprintf("Forbidden: role '%.64s' not allowed", has[0]), "", "another role"}).raise(L)
-		return 0
+	L.Push(claimsHook(L, claimsKey, func(L *lua.LState, claims *lua.LTable) *lib.RefusedError {
+		has, known := names(claim(claims, roleKey), 1)
+		return checkRoles(roles, has, known)
 	}))
 	return 1
+}
+
+// allowScopes is rover.auth.allow_scopes(api, scopes[, options]): likewise, for what a client may do.
+func allowScopes(L *lua.LState) int {
+	checkAPI(L)
+	scopes := scopesOption(L, 2, L.Get(2))
+	if scopes == nil {
+		luaval.ArgTypeError(L, 2, "a scope, or a list of scopes")
+	}
+	claimsKey, scopeKeys := defaultClaimsKey, defaultScopeKeys
+	if t := luaval.OptTable(L, 3); t != nil {
+		scopesOptions.Each(L, t, 3, func(name string, v lua.LValue) {
+			switch name {
+			case "claims_key":
+				claimsKey = nameOption(L, 3, name, v)
+			case "scope_key":
+				scopeKeys = []string{nameOption(L, 3, name, v)}
+			}
+		})
+	}
+	L.Push(claimsHook(L, claimsKey, func(L *lua.LState, claims *lua.LTable) *lib.RefusedError {
+		for _, key := range scopeKeys {
+			if v := claim(claims, key); v != lua.LNil {
+				has, _ := names(v, 1)
+				_, isText := v.(lua.LString)
+				return checkScopes(scopes, has, isText)
+			}
+		}
+		return checkScopes(scopes, nil, false)
+	}))
+	return 1
+}
+
+// claimsHook is a before hook behind that of require, or a rule auth.
+func claimsHook(L *lua.LState, claimsKey string, check func(L *lua.LState, claims *lua.LTable) *lib.RefusedError) *lua.LFunction {
+	return L.NewFunction(func(L *lua.LState) int {
+		luaval.CallMethod(L, 1, "get", 1, lua.LString(claimsKey))
+		claims, ok := L.Get(-1).(*lua.LTable)
+		L.Pop(1)
+		refused := errNoClaims
+		if ok {
+			refused = check(L, claims)
+		}
+		if refused != nil {
+			raise(L, refused)
+		}
+		return 0
+	})
 }
 
 // claim returns a claim by its name, or by the names that lead to it: realm_access.roles.
@@ -174,15 +159,4 @@ func claim(claims *lua.LTable, name string) lua.LValue {
 		v = t.RawGetString(step)
 	}
 	return v
-}
-
-// callMethod calls a method of argument n. Its results are on the stack.
-func callMethod(L *lua.LState, n int, name string, results int, args ...lua.LValue) {
-	self := L.Get(n)
-	L.Push(L.GetField(self, name))
-	L.Push(self)
-	for _, arg := range args {
-		L.Push(arg)
-	}
-	L.Call(1+len(args), results)
 }

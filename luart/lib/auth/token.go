@@ -45,8 +45,7 @@ func (o *opened) check(L *lua.LState, text string, keys auth.Keys, rules *auth.R
 	on := lib.WaitsOn{What: "rover.auth"}
 	var wait <-chan struct{}
 	if p, ok := keys.(*published); ok {
-		kid, has := token.Kid()
-		wait, on.Which = p.Wants(kid, has, p.fetch), p.host
+		wait, on.Which = p.wants(token), p.host
 	}
 	if quick, ok := keys.(interface{ IsQuick() bool }); ok && quick.IsQuick() {
 		err = token.Check(keys, rules, now)
