@@ -45,7 +45,7 @@ internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/health luart/memory
 	luart/module luart/persist luart/state luart/store luart/scripterror
-internal/upstream (caddy): luart luart/clock luart/reqbody luart/spelling
+internal/upstream (caddy more): luart luart/clock luart/reqbody luart/resilience luart/spelling
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
@@ -53,7 +53,8 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
-	luart/proxy luart/reqbody luart/request luart/response luart/route luart/schema luart/scripterror
+	luart/proxy luart/reqbody luart/request luart/resilience luart/response luart/route luart/schema
+	luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
@@ -128,7 +129,7 @@ luart/pattern:
 luart/persist: luart/giveup
 luart/policy (lua): luart/luaval
 luart/profile (lua more): luart/chunk luart/glua
-luart/proxy (lua): luart/luaval luart/urltext
+luart/proxy (lua): luart/luaval luart/resilience luart/resilience/option luart/urltext
 luart/redis (more): luart/spelling luart/topics
 luart/reference:
 luart/reqbody: luart/clock
@@ -136,7 +137,7 @@ luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/rout
 luart/resilience (more): luart/clock
 luart/resilience/option (lua x): luart/luaval luart/resilience
 luart/response (lua x): luart/api luart/bodyfilter luart/chunk luart/cookie luart/expect luart/html
-	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/scripterror luart/urltext
+	luart/jsonlua luart/luaval luart/proxy luart/reqbody luart/resilience luart/scripterror luart/urltext
 luart/route:
 luart/schema (more):
 luart/scripterror (lua more): luart/chunk luart/expect luart/jsonlua luart/loglimit luart/luaval

@@ -124,7 +124,7 @@ var errDropped = errors.New("the script has dropped this response")
 func (vm *VM) next(L *lua.LState) int { return vm.handOver(L, nil) }
 
 func (vm *VM) proxy(L *lua.LState) int {
-	return vm.handOver(L, proxy.Check(L, 2, "ctx:proxy", checkCtx(L).gen.checkUpstream))
+	return vm.handOver(L, proxy.Check(L, 2, "ctx:proxy", checkCtx(L).gen.checkUpstream, vm.guard))
 }
 
 func (vm *VM) handOver(L *lua.LState, to *proxy.To) int {

@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/profile"
+	"github.com/caddy-rover/rover/luart/resilience"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/stdlib"
 	"github.com/caddy-rover/rover/luart/store"
@@ -66,7 +67,8 @@ type VM struct {
 	kept                       *store.Memory // rover.store where the operator names no server
 	answers                    *store.Memory // those of api.idempotent, where he does not
 	idempotents                idempotentCounts
-	fallback                   *store.Memory // rates of limits while the server does not answer
+	guard                      *resilience.Guard // upstreams that fail
+	fallback                   *store.Memory     // rates of limits while the server does not answer
 
 	logger  *zap.Logger
 	spools  atomic.Int64 // request bodies that are in files
@@ -165,6 +167,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace, cleanupGrace: cleanupGrace,
 		trailerPatience: trailerPatience,
 	}
+	vm.guard = resilience.NewGuard(vm.clock, "api.proxy", vm.logger)
 	stopping, stop := context.WithCancelCause(context.Background())
 	vm.stopping, vm.stop = stopping, func() { stop(errStopping) }
 	vm.mirrors.Clock, vm.mirrors.Stopping = vm.clock, stopping
@@ -219,6 +222,9 @@ func (vm *VM) SetLimits(limits eventloop.Limits) (queue int) { return vm.loop.Se
 // RetryAfter returns when a request that was refused should be tried again: whole
 // seconds (see eventloop.Loop.RetryAfter).
 func (vm *VM) RetryAfter() time.Duration { return vm.loop.RetryAfter() }
+
+// Guarded returns what has become of upstreams that fail. Any goroutine may call it.
+func (vm *VM) Guarded() resilience.Stats { return vm.guard.Stats() }
 
 // Held knows the leases of all limits. Any goroutine may use it.
 func (vm *VM) Held() *limit.Held { return &vm.held }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/resilience"
 )
 
 // host gives scripts what Caddy knows of a request.
@@ -77,8 +78,9 @@ func (host) ErrorStatus(err error) int {
 // have been sent there is none but of a method that may be repeated.
 func (host) Unsent(err error) bool {
 	var dial reverseproxy.DialError
+	var open *resilience.OpenError
 	var herr caddyhttp.HandlerError
-	return errors.As(err, &dial) ||
+	return errors.As(err, &dial) || errors.As(err, &open) ||
 		errors.As(err, &herr) && herr.Err != nil && herr.Err.Error() == noUpstreams
 }
 

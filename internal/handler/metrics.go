@@ -98,7 +98,7 @@ var (
 	httpFailuresDesc = describe("http_failures_total",
 		"Requests of rover.http that failed, by the step that did.", "step")
 	retriesDesc = describe("retries_total",
-		"Requests that were to be made again because they had failed, by whose they are (rover.http) and outcome: "+
+		"Requests that were to be made again because they had failed, by whose they are (rover.http, api.proxy) and outcome: "+
 			"made, or no_budget.", "of", "outcome")
 	breakerDesc = describe("breaker_state",
 		"The breaker of a service: 0 closed, 1 half-open, 2 open. The label breaker is its name, or the host and port.", "of", "breaker")
@@ -201,6 +201,7 @@ func (m vmMetrics) collect() {
 		m.counter(httpFailuresDesc, float64(n), string(step))
 	}
 	m.collectGuard("rover.http", roverhttp.Guarded(m.vm))
+	m.collectGuard("api.proxy", m.vm.Guarded())
 	m.gauge(memoryDesc, float64(m.vm.Memory()))
 	m.gauge(stateDesc, float64(m.vm.StateBytes()))
 	reloads, version := m.vm.Reloads()

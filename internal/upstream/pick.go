@@ -36,16 +36,20 @@ var (
 )
 
 // pickNext has the script pick the upstream of the next try, and adds it to the list. It returns
-// false when there is none. again says that the proxy block bounds the tries.
-func (to *Target) pickNext(ctx context.Context, again bool) bool {
+// false when there is none. again says that the proxy block bounds the tries, unused that the request
+// was not sent to the last upstream.
+func (to *Target) pickNext(ctx context.Context, again, unused bool) bool {
 	limit := to.tries
 	if limit == 0 || limit > maxTries && !again {
 		limit = maxTries
 	}
+	if r := to.failing.retry; r != nil {
+		limit = min(limit, r.Attempts)
+	}
 	if to.over || to.tried >= limit {
 		return false
 	}
-	if to.offered { // and not sent there
+	if unused {
 		to.last, to.status = &luart.TryError{Upstream: to.current.dial, Message: errNotAvailable.Error()}, http.StatusServiceUnavailable
 	}
 	address, err := to.pick(ctx, to.tried+1, to.last)
@@ -65,9 +69,23 @@ func (to *Target) pickNext(ctx context.Context, again bool) bool {
 	return true
 }
 
+// noteRefused remembers for pick that the breaker of an upstream is open.
+func (to *Target) noteRefused(dial string) {
+	to.last = &luart.TryError{Upstream: dial, Message: "breaker open: " + to.failing.open.Error()}
+	to.status = http.StatusServiceUnavailable
+}
+
 // recordTry remembers how a try ended, for pick.
 func (to *Target) recordTry(resp *http.Response, err error) {
 	to.last = &luart.TryError{Upstream: to.current.dial}
+	var again *againError
+	if errors.As(err, &again) {
+		to.last.Message, to.status = again.Error(), again.status
+		if again.tried {
+			to.last.Status = again.status
+		}
+		return
+	}
 	if err == nil { // should it be tried again, that is because of its status
 		to.status = resp.StatusCode
 		to.last.Status, to.last.Message = to.status, fmt.Sprintf("status %d", to.status)
@@ -85,11 +103,13 @@ func (to *Target) recordTry(resp *http.Response, err error) {
 // proxy's for its last try.
 func (to *Target) finalError() error {
 	var script *luart.ScriptError
-	switch {
+	switch open := to.failing.open; {
 	case errors.As(to.pickErr, &script):
 		return caddyhttp.Error(script.Status, script)
 	case to.pickErr != nil: // the VM is closed
 		return caddyhttp.Error(http.StatusServiceUnavailable, to.pickErr)
+	case open != nil:
+		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("breaker open: %w", open))
 	case to.last == nil:
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNonePicked)
 	}

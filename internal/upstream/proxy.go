@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -30,6 +31,7 @@ type Proxy struct {
 	transport *reverseproxy.HTTPTransport // ours to clean up; nil: Caddy does it
 	closeIdle func()                      // closes idle connections
 	closed    atomic.Bool                 // cleaned up; requests that were under way may still come
+	limit     tryLimit                    // what the proxy block says about retries
 }
 
 // NewProxy provisions cfg, the proxy block; nil if there is none.
@@ -55,7 +57,12 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*Proxy, error) {
 		h.LoadBalancing = lb
 	}
 	source := trySource{retries: lb.Retries > 0 || lb.TryDuration > 0}
-	if !source.retries {
+	if source.retries {
+		p.limit.until = time.Duration(lb.TryDuration)
+		if lb.Retries > 0 {
+			p.limit.tries = lb.Retries + 1
+		}
+	} else {
 		// Enough for the longest list; the source stops offering upstreams before.
 		lb.Retries = maxTries
 		lb.TryInterval = 0 // without retries Caddy never waits for it; it would after the last upstream
@@ -109,10 +116,10 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		r = to.rewrite(r)
 	}
 	defer to.countTries(r.Context())
-	err := p.handler.ServeHTTP(w, r, next)
-	if to.over {
-		err = to.finalError()
+	if to.failing.block = p.limit; p.limit.until > 0 {
+		to.failing.block.begin = time.Now() // by which Caddy goes
 	}
+	err := to.settled(w, p.handler.ServeHTTP(w, r, next))
 	if p.closed.Load() { // nobody will use the connection again
 		p.closeIdle()
 	}

@@ -31,30 +31,78 @@ func (s trySource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, erro
 	if to == nil {
 		return nil, nil
 	}
-	if to.pick != nil && to.tried >= len(to.upstreams) && !to.pickNext(r.Context(), s.retries) {
-		to.over = true
+	to.failing.sleep(r.Context())
+	if err := to.choose(r, s); err != nil {
+		return nil, err
+	}
+	if to.over {
 		return []*reverseproxy.Upstream{{Dial: endingDial}}, nil
 	}
-	if len(to.upstreams) == 0 || to.tried >= len(to.upstreams) && !s.retries {
+	if !to.offered {
 		return nil, nil // the last try's error stays
 	}
-	at := to.tried % len(to.upstreams)
-	to.tried++
-	switch u := &to.upstreams[at]; {
-	case !u.srv:
-	case s.fake:
-		u.dial = fakeDial(u.dial)
-	default:
-		if err := s.lookUp(r, to, at); err != nil {
-			to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable
-			return nil, err
-		}
-	}
-	to.current, to.offered = to.upstreams[at], true
 	r.URL.Scheme = to.current.scheme
 	// A new one for each try: Caddy writes to it, and may look at it later.
 	to.offer[0] = &reverseproxy.Upstream{Dial: to.current.dial}
 	return to.offer[:], nil
+}
+
+// choose makes the upstream of the next try the current one and says that it is offered. Those
+// whose breakers are open are left out. Where there is none that is not so, or it is over.
+func (to *Target) choose(r *http.Request, s trySource) error {
+	picks := to.pick != nil
+	unused := to.offered // the last one, which Caddy has not sent the request to
+	to.offered = false
+	again := (s.retries || to.failing.retry != nil) && !to.failing.once
+	for skipped := 0; !to.failing.ended; skipped++ {
+		if picks && to.cursor >= len(to.upstreams) {
+			if !to.pickNext(r.Context(), s.retries, unused) {
+				to.over = true
+				return nil
+			}
+		}
+		unused = false
+		if n := len(to.upstreams); n == 0 || to.cursor >= n && !again || skipped >= n && !picks {
+			break
+		}
+		at := to.cursor % len(to.upstreams)
+		if to.upstreams[at].srv {
+			if err := s.resolve(r, to, at); err != nil {
+				to.tried++
+				to.cursor++
+				return err
+			}
+		}
+		to.cursor++
+		if to.failing.ready(to.upstreams[at].dial) {
+			to.tried++
+			to.current, to.offered, to.failing.open = to.upstreams[at], true, nil
+			return nil
+		}
+		if picks { // who wants to know why
+			to.tried++
+			to.refused++
+			to.noteRefused(to.upstreams[at].dial)
+		}
+	}
+	if to.failing.open != nil && to.asked == 0 && to.tried == to.refused {
+		to.failing.guard.Breakers.CountRefused()
+		to.over = true
+	}
+	return nil
+}
+
+// resolve puts the targets of an SRV name in its place.
+func (s trySource) resolve(r *http.Request, to *Target, at int) error {
+	if s.fake {
+		to.upstreams[at].dial = fakeDial(to.upstreams[at].dial)
+		return nil
+	}
+	err := s.lookUp(r, to, at)
+	if err != nil {
+		to.last, to.status = &luart.TryError{Upstream: to.upstreams[at].dial, Message: err.Error()}, http.StatusServiceUnavailable
+	}
+	return err
 }
 
 // lookUp puts the targets of an SRV name in the place of the name. Caddy's source
@@ -75,7 +123,7 @@ func (s trySource) lookUp(r *http.Request, to *Target, at int) error {
 		list = list[:min(len(list), to.tries)]
 	}
 	to.upstreams = list
-	to.tried = at + 1
+	to.cursor = at
 	return nil
 }
 

@@ -28,7 +28,12 @@ type Target struct {
 
 	pick func(ctx context.Context, attempt int, last *luart.TryError) (string, error) // nil: no script is asked
 
-	tried   int
+	failing failing
+
+	tried   int // tries of the request, with those that a breaker has refused to pick
+	refused int // of tried: those that a breaker has refused
+	asked   int // upstreams that a request was sent to, with failing
+	cursor  int // the upstream that is next: begins again at the end of the list
 	current upstream
 	offered bool               // to Caddy, which has not sent the request there yet
 	last    *luart.TryError    // with pick: how the last try ended
@@ -87,9 +92,10 @@ func (to *Target) countTries(ctx context.Context) {
 	if !ok || to.tried == 0 {
 		return
 	}
+	n := to.tried - to.refused
 	told, _ := repl.Get(retriesKey)
-	if _, was := repl.Get(triesKey); was || told != to.tried-1 {
-		repl.Set(triesKey, to.tried)
+	if _, was := repl.Get(triesKey); was || told != n-1 {
+		repl.Set(triesKey, n)
 	}
 }
 
@@ -99,6 +105,10 @@ func NewTarget(p *luart.ProxyTo) *Target {
 	to := &Target{
 		timeout: time.Duration(min(p.Timeout, maxTimeout.Seconds()) * float64(time.Second)),
 		tries:   p.Tries, path: p.Path, host: p.Host, header: p.Header, pick: p.Pick, mirror: p.Mirror,
+		failing: newFailing(p),
+	}
+	if p.Retry != nil && p.Retry.TryTimeout > 0 && (to.timeout == 0 || p.Retry.TryTimeout < to.timeout) {
+		to.timeout = p.Retry.TryTimeout
 	}
 	if h := to.header.Get("Host"); h != "" {
 		to.host = h

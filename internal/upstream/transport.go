@@ -43,12 +43,16 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Header = to.forwarded(req.Header)
 	}
 	to.offered = false
+	send := t.RoundTripper.RoundTrip
+	if to.timeout != 0 {
+		send = func(req *http.Request) (*http.Response, error) { return t.roundTripWithin(to.timeout, req) }
+	}
 	var resp *http.Response
 	var err error
-	if to.timeout == 0 {
-		resp, err = t.RoundTripper.RoundTrip(req)
+	if to.failing.retry == nil && to.failing.breaker == nil {
+		resp, err = send(req)
 	} else {
-		resp, err = t.roundTripWithin(to.timeout, req)
+		resp, err = to.guarded(req, send)
 	}
 	if to.pick != nil {
 		to.recordTry(resp, err)

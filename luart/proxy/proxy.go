@@ -12,6 +12,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/resilience"
+	"github.com/caddy-rover/rover/luart/resilience/option"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
 
@@ -24,6 +26,10 @@ type To struct {
 	Host      string   // replaces the Host header; empty: unchanged
 	Header    http.Header
 	Mirror    bool // it is a copy: whatever is answered is dropped
+
+	Retry   *resilience.Policy   // when it is tried again; nil: as the proxy block says
+	Breaker *resilience.Settings // that of each upstream is asked; nil: none is
+	Guard   *resilience.Guard    // knows them; nil: only of this request
 
 	// Pick returns the upstream of the next try, the attempt-th from 1, after those of
 	// Upstreams; "" ends the tries, and so does an error. last is how the one before ended,
@@ -87,9 +93,9 @@ func Addresses(L *lua.LState, n int, f string, allowed func(address string) erro
 }
 
 // Check returns the arguments of api.proxy(to[, options]), or ctx:proxy, from argument n on.
-// to may be nil with the option pick.
-func Check(L *lua.LState, n int, name string, allowed func(address string) error) *To {
-	to := &To{}
+// to may be nil with the option pick. guard is what is known of upstreams that fail.
+func Check(L *lua.LState, n int, name string, allowed func(address string) error, guard *resilience.Guard) *To {
+	to := &To{Guard: guard}
 	if L.Get(n+1) != lua.LNil {
 		proxyOptions.EachOf(L, luaval.CheckTable(L, n+1), name, func(key string, v lua.LValue) { SetOption(L, name, to, key, v) })
 	}
@@ -125,6 +131,10 @@ func SetOption(L *lua.LState, name string, to *To, key string, v lua.LValue) {
 		if t, ok = v.(*lua.LTable); ok {
 			to.Header = luaval.CheckRequestHeaders(L, t, func(why string) { L.RaiseError("%s: %s", name, why) })
 		}
+	case "retry":
+		to.Retry, ok = option.Retry(L, v, func(why string) { L.RaiseError("%s: %s", name, why) }), true
+	case "breaker":
+		to.Breaker, ok = option.Breaker(L, v, func(why string) { L.RaiseError("%s: %s", name, why) }), true
 	case "pick":
 		to.PickFunction, ok = v.(*lua.LFunction)
 	}
@@ -152,7 +162,7 @@ func checkProxyPath(L *lua.LState, f, text string) string {
 	return sent
 }
 
-var proxyOptions = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick")
+var proxyOptions = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick", "retry", "breaker")
 
 // Options are the options of the functions that hand requests over, by the function as scripts
 // call it.

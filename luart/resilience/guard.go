@@ -95,6 +95,9 @@ func (s *Breakers) Get(target string, settings *Settings) *Breaker {
 	return s.targets.get(target, func() *Breaker { return &Breaker{breakers: s, name: target} }, (*Breaker).isTripped)
 }
 
+// CountRefused counts a request that was not even offered to a breaker, because none was closed.
+func (s *Breakers) CountRefused() { s.refused.Add(1) }
+
 func (b *Breaker) isTripped() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

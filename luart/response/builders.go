@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/proxy"
+	"github.com/caddy-rover/rover/luart/resilience"
 	"github.com/caddy-rover/rover/luart/scripterror"
 	"github.com/caddy-rover/rover/luart/urltext"
 )
@@ -25,6 +26,9 @@ type Builders struct {
 	Push func(L *lua.LState, r Response) int
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
+
+	// Guard is what is known of upstreams that fail.
+	Guard *resilience.Guard
 }
 
 // Add adds the builders.
@@ -116,7 +120,7 @@ func (o Builders) Add() {
 	add("no_content", func(L *lua.LState) int { return o.Push(L, Response{Status: 204}) }, nil)
 	add("pass", func(L *lua.LState) int { return o.Push(L, Response{Decision: Pass, Status: 200}) }, nil)
 	add("proxy", func(L *lua.LState) int {
-		return o.Push(L, Response{Decision: Proxy, Status: 200, Proxy: proxy.Check(L, 1, "api.proxy", o.CheckUpstream)})
+		return o.Push(L, Response{Decision: Proxy, Status: 200, Proxy: proxy.Check(L, 1, "api.proxy", o.CheckUpstream, o.Guard)})
 	}, nil)
 }
 

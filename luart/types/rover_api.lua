@@ -481,6 +481,8 @@ function sse_builder:with_headers(headers, producer, retry_ms) end
 ---@class rover.ProxyOptions
 ---@field timeout? number Seconds until the head of the answer; then 504.
 ---@field tries? integer How many upstreams to try. Default: all
+---@field retry? integer|boolean|rover.Retry How many tries, with the first; the list begins again at its end
+---@field breaker? boolean|rover.Breaker Do not ask an upstream for a while that has failed too often; default: false
 ---@field path? string Replaces the path, and the query if it has one; escaped, as in a URL. Checked as that of ctx:rewrite.
 ---@field host? string Replaces the Host header.
 ---@field headers? table<string, string|number|string[]> Replace those of the request.
