@@ -56,6 +56,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/proxy luart/reqbody luart/request luart/resilience luart/response luart/route luart/schema
 	luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
+luart/address (more):
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
 luart/auth (more):
 luart/bodyfilter (more):
@@ -89,7 +90,7 @@ luart/jsonlua (lua): luart/luaval
 luart/keys:
 luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/limit luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
 luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/luaval luart/outbound
@@ -100,6 +101,7 @@ luart/lib/env (lua): luart/lib luart/luaval
 luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext
+luart/lib/ip (lua): luart/address luart/lib luart/luaval luart/outbound
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/password (lua more): luart/lib luart/luaval luart/password

@@ -27,6 +27,7 @@ import (
 	roverauth "github.com/caddy-rover/rover/luart/lib/auth"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
+	roverip "github.com/caddy-rover/rover/luart/lib/ip"
 	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/re"
@@ -144,6 +145,7 @@ func TestLimitsPage(t *testing.T) {
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(proxy.MaxUpstreams)}},
+		{"networks of one [`rover.ip.set`]", []string{count(roverip.MaxNetworks)}},
 		{"names of [TLS handshakes]", []string{count(handshake.MaxAsked), fmt.Sprintf("%.0f s", handshake.Patience.Seconds())}},
 		{"answers for names of TLS", []string{count(handshake.MaxGood), count(handshake.MaxBad), fmt.Sprintf("%.0f hours", handshake.MaxFor.Hours())}},
 		{"certificate and key", []string{kib(handshake.MaxPEM)}},

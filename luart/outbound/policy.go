@@ -207,6 +207,9 @@ var embedded = []struct {
 
 var last4 = [4]int{12, 13, 14, 15}
 
+// IsPublic reports whether an address is none that is private or special, and stands for none.
+func IsPublic(a netip.Addr) bool { return kindOf(a) == kindPublic }
+
 // kindOf returns the kind of an address. One that may stand for others has the most closed of
 // all their kinds.
 func kindOf(a netip.Addr) kind {

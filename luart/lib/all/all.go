@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/env"
 	"github.com/caddy-rover/rover/luart/lib/guard"
 	"github.com/caddy-rover/rover/luart/lib/http"
+	"github.com/caddy-rover/rover/luart/lib/ip"
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/password"
@@ -69,6 +70,7 @@ var libraries = []*lib.Library{
 	auth.Library,
 	password.Library,
 	webhook.Library,
+	ip.Library,
 	guard.Library,
 	metrics.Library,
 }
