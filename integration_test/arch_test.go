@@ -26,12 +26,12 @@ cmd/caddy (caddy): .
 eventloop:
 integration_test:
 integration_test/load:
-internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart/scripterror
+internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart/openapi luart/scripterror
 	luart/costs
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/lib/all luart/lint luart/module luart/outbound luart/scripterror
+	luart/coverage luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
@@ -52,7 +52,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
 	luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
-	luart/luaval luart/memory luart/mirror luart/module luart/outbound luart/policy luart/profile
+	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/outbound luart/policy luart/profile
 	luart/proxy luart/reqbody luart/request luart/resilience luart/response luart/route luart/schema
 	luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
@@ -125,6 +125,7 @@ luart/luaval (lua x): luart/spelling
 luart/memory (lua more): luart/glua luart/lib luart/luaval
 luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
+luart/openapi: luart/schema
 luart/outbound (x more): luart/resilience
 luart/password (x):
 luart/pattern:

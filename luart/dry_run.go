@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/luaval"
+	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -45,6 +46,17 @@ func DryRoutes(ctx context.Context, s Script) (routes []Route, hooks []Hook, err
 		}
 	})
 	return routes, hooks, cmp.Or(noVM, err)
+}
+
+// DryOpenAPI returns the document of OpenAPI of a script, which it loads as DryRun does. The error is
+// that of VM.Load, or says that there is no VM, or what cannot be in the document.
+func DryOpenAPI(ctx context.Context, s Script, info openapi.Info) (document []byte, err error) {
+	noVM := s.loadDry(ctx, func(g *Generation, loading error) {
+		if err = loading; err == nil {
+			document, err = g.OpenAPI(info)
+		}
+	})
+	return document, cmp.Or(noVM, err)
 }
 
 // loadDry is DryRun with the generation itself.

@@ -145,6 +145,7 @@ type Generation struct {
 
 	idleProducers sync.Map // file:line of each that the log has named, see streaming.rest
 
+	docs      docs
 	readiness readiness
 
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
@@ -251,6 +252,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.templates = html.NewTemplates(g.env)
 	g.api.SetHook = g.setHook
 	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency, "static": g.addStatic}
+	g.api.Rules["doc"] = g.addDoc
 	response.Builders{API: g.api, Templates: g.templates, Push: g.pushReply, CheckUpstream: g.checkUpstream, Guard: g.vm.guard}.Add()
 	g.api.AddBuilder("idempotent", g.newIdempotent, nil)
 	rover, err := g.openRover(s)
@@ -303,6 +305,10 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.tree = newTree(g.api.Root)
+	if serr := g.checkDocs(); serr != nil {
+		g.explain(serr)
+		return serr
+	}
 	g.openRouteStats()
 	return nil
 }

@@ -29,6 +29,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
 	"node.static":      static.Options.At(1),
+	"node.doc":         docMethods.At(1),
 	"rover.server":     api.ServerOptions.At(1),
 }
 

@@ -66,6 +66,7 @@ var optionCalls = map[string]string{
 	"node.static":             "", // likewise: TestStaticMistakes
 	"node.auth":               "", // likewise: TestAuthRuleMistakes
 	"node.concurrency":        "", // likewise: TestConcurrencyMistakes
+	"node.doc":                "", // likewise: TestDocMistakes
 }
 
 func init() {

@@ -42,6 +42,7 @@ import (
 	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
+	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/password"
 	"github.com/caddy-rover/rover/luart/pattern"
 	"github.com/caddy-rover/rover/luart/proxy"
@@ -132,6 +133,7 @@ func TestLimitsPage(t *testing.T) {
 		}},
 		{"keys of all [limits]", []string{count(store.DefaultRates)}},
 		{"dependencies of [`readiness`]", []string{count(health.MaxDependencies), count(health.MaxName), count(health.MaxReason)}},
+		{"what [`doc`]", []string{count(openapi.MaxSummary), kib(openapi.MaxDescription), count(openapi.MaxTags), count(openapi.MaxResponses)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"ranges of one request for a [file]", []string{"16"}},

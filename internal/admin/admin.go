@@ -36,6 +36,7 @@ type handlerFunc func(group *scripts.Group, w http.ResponseWriter, r *http.Reque
 var endpoints = []endpoint{
 	{http.MethodGet, "/rover/status", getStatus},
 	{http.MethodGet, "/rover/routes", getRoutes},
+	{http.MethodGet, "/rover/openapi.json", getOpenAPI},
 	{http.MethodPost, "/rover/reload", replace((*scripts.Set).Reload)},
 	{http.MethodPost, "/rover/rollback", replace((*scripts.Set).Rollback)},
 	{http.MethodGet, "/rover/inflight", getInFlight},

@@ -25,6 +25,7 @@ var commands = []func() *cobra.Command{
 	runCommand,
 	checkCommand,
 	routesCommand,
+	openapiCommand,
 	typesCommand,
 	testCommand,
 	replCommand,

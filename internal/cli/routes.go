@@ -85,13 +85,27 @@ func printVMRoutes(out io.Writer, vms []admin.VMRoutes) error {
 
 // routesOf loads a script and returns its routes.
 func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRoutes, error) {
-	s, given, err := checkSettings(fl)
+	var routes []luart.Route
+	var hooks []luart.Hook
+	err := loadDry(cmd, fl, path, func(s luart.Script) (err error) {
+		routes, hooks, err = luart.DryRoutes(cmd.Context(), s)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
+}
+
+// loadDry has load look at a script, as a Caddyfile beside it says, or flags.
+func loadDry(cmd *cobra.Command, fl caddycmd.Flags, path string, load func(luart.Script) error) error {
+	s, given, err := checkSettings(fl)
+	if err != nil {
+		return err
+	}
 	source, err := module.ReadScript(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	configs, err := configsBeside(path)
 	if err != nil {
@@ -101,13 +115,12 @@ func routesOf(cmd *cobra.Command, fl caddycmd.Flags, path string) ([]admin.VMRou
 	done, err := configs[0].apply(&s, given)
 	defer done()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	routes, hooks, err := luart.DryRoutes(cmd.Context(), s)
-	if err != nil {
-		return nil, fmt.Errorf("loading script %q: %w%s", path, err, scripterror.Details(err))
+	if err := load(s); err != nil {
+		return fmt.Errorf("loading script %q: %w%s", path, err, scripterror.Details(err))
 	}
-	return []admin.VMRoutes{{VM: path, Scripts: []admin.ScriptRoutes{{Script: path, Routes: routes, Hooks: hooks}}}}, nil
+	return nil
 }
 
 // printScriptRoutes prints routes as a table, the rules of places, and the hooks that stand where nothing is

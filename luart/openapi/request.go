@@ -135,7 +135,9 @@ func (w *writer) components() *components {
 	return c
 }
 
-func ref(name string) any { return map[string]any{"$ref": "#/components/schemas/" + escapePointer(name)} }
+func ref(name string) any {
+	return map[string]any{"$ref": "#/components/schemas/" + escapePointer(name)}
+}
 
 func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)

@@ -33,7 +33,22 @@
 ---@field concurrency fun(options: rover.Concurrency) How many requests to here and below may be under way at once, decided before any Lua runs: api.reports.concurrency { max = 4, wait = 10 }.
 ---@field static fun(options: rover.Static) The files here and below, from a folder (allow fs), sent without the VM: api.assets.static { dir = "public" }. A route wins.
 ---@field auth fun(options: rover.AuthRule) Who may come to here and below, by a signed token, decided before any Lua runs: api.admin.auth { jwt = keys, roles = "admin" }.
+---@field doc fun(routes: table<"get"|"post"|"put"|"patch"|"delete"|"head"|"options"|"any", rover.Doc>) What is said of the routes of exactly this place, for the document of OpenAPI: api.users.doc { post = { summary = "Adds a user" } }. See docs/openapi.md.
 ---@field [string] rover.Node
+
+---What a document of OpenAPI says of a route.
+---@class rover.Doc
+---@field summary? string 1 to 256 bytes. Default: the method and the path
+---@field description? string 1 byte to 16 KiB, in Markdown.
+---@field tags? string[] Groups that it belongs to; 20 at most.
+---@field deprecated? boolean
+---@field operation_id? string A name for it in programs. Default: made of the method and the path
+---@field responses? table<integer, rover.DocResponse> By status; 50 at most.
+---@field hidden? boolean true: it is not in the document.
+
+---@class rover.DocResponse
+---@field description? string Default: what the status is called.
+---@field example? any A body, as data.
 
 ---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
 ---@class rover.Limit
