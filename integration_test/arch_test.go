@@ -45,7 +45,9 @@ internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/health luart/memory
 	luart/module luart/persist luart/state luart/store luart/scripterror
-internal/upstream (caddy more): luart luart/clock luart/reqbody luart/resilience luart/spelling
+internal/upstream (caddy more): internal/upstream/lean luart luart/clock luart/reqbody luart/resilience
+	luart/spelling
+internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock

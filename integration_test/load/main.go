@@ -39,6 +39,7 @@ const hello = `{"message":"hello from Lua"}`
 var pairs = []pair{
 	{"hello", "a Lua answer beside respond", "/", "OURS", "RESPOND", "/", hello, 0.92},
 	{"proxy", "a Lua decision and api.proxy beside reverse_proxy", "/shop/x", "OURS", "PROXY", "/shop/x", upstreamBody, 0.96},
+	{"lean", "reverse_proxy with the transport rover_lean beside its own", "/x", "LEAN", "PROXY", "/x", upstreamBody, 0},
 	{"pass", "no route matches, beside no directive", "/x", "PASS", "RESPOND", "/", hello, 0.99},
 	{"after", "an after hook that sets a header, beside respond", "/x", "AFTER", "RESPOND", "/", hello, 0},
 	{"header", "an after hook that sets a header of what reverse_proxy gets, beside reverse_proxy", "/x", "HEADER", "PROXY", "/x", upstreamBody, 0},
@@ -46,7 +47,7 @@ var pairs = []pair{
 }
 
 // names are what -pairs may name.
-var names = []string{"hello", "proxy", "pass", "after", "header", "chunk", "waiting"}
+var names = []string{"hello", "proxy", "lean", "pass", "after", "header", "chunk", "waiting"}
 
 func main() {
 	log.SetFlags(0)

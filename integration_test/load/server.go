@@ -46,6 +46,13 @@ http://127.0.0.1:{$RESPOND} {
 http://127.0.0.1:{$PROXY} {
 	import proxy
 }
+http://127.0.0.1:{$LEAN} {
+	reverse_proxy {$UPSTREAM} {
+		transport rover_lean {
+			keepalive_idle_conns_per_host 1024
+		}
+	}
+}
 http://127.0.0.1:{$HEADER} {
 	rover after.lua
 	import proxy
@@ -136,7 +143,7 @@ func buildCaddy(ctx context.Context, dir string) error {
 func startCaddy(ctx context.Context, dir string, prefix []string, upstream string) (_ *caddy, err error) {
 	c := &caddy{ports: map[string]string{}, exited: make(chan struct{})}
 	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
-	for _, site := range []string{"OURS", "RESPOND", "PROXY", "PASS", "AFTER", "HEADER", "CHUNK"} {
+	for _, site := range []string{"OURS", "RESPOND", "PROXY", "LEAN", "PASS", "AFTER", "HEADER", "CHUNK"} {
 		port, err := freePort()
 		if err != nil {
 			return nil, err

@@ -1,0 +1,194 @@
+package lean
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// errHeadTooLarge ends a response whose heads are larger than they may be.
+var errHeadTooLarge = errors.New("the head of the response is larger than max_response_header_size")
+
+// conn is a connection to a server. It is in the pool, or one exchange has it.
+type conn struct {
+	net.Conn
+	host  string          // the key of the pool
+	raw   syscall.RawConn // nil: it cannot be peeked at
+	br    *bufio.Reader   // reads by the method read; nil in the pool
+	limit int64           // bytes of heads that may come; -1: of a body, any number
+	got   bool            // a byte of the response has come
+
+	reused bool
+	idle   time.Time // since when it is in the pool
+}
+
+// readers are those of connections that are not in the pool, of the default size.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, defaultReadBuffer) }}
+
+const defaultReadBuffer = 4 << 10
+
+func newConn(c net.Conn, host string) *conn {
+	n := &conn{Conn: c, host: host}
+	if sc, ok := c.(syscall.Conn); ok {
+		n.raw, _ = sc.SyscallConn() // without it a stale connection is found by its first use
+	}
+	return n
+}
+
+// begin makes it ready for an exchange, whose heads may have so many bytes.
+func (c *conn) begin(bufferSize int, limit int64) {
+	if bufferSize == defaultReadBuffer {
+		c.br = readers.Get().(*bufio.Reader)
+		c.br.Reset(headReader{c})
+	} else {
+		c.br = bufio.NewReaderSize(headReader{c}, bufferSize)
+	}
+	c.limit, c.got = limit, false
+}
+
+// rest gives back what an exchange needs. Nobody reads any more.
+func (c *conn) rest() {
+	if c.br.Size() == defaultReadBuffer {
+		c.br.Reset(nil)
+		readers.Put(c.br)
+	}
+	c.br = nil
+}
+
+// headReader reads from a connection, and holds heads to their limit.
+type headReader struct{ c *conn }
+
+// Read implements io.Reader.
+func (h headReader) Read(p []byte) (int, error) {
+	c := h.c
+	if c.limit < 0 {
+		return c.Read(p)
+	}
+	if c.limit == 0 {
+		return 0, errHeadTooLarge
+	}
+	n, err := c.Read(p[:min(int64(len(p)), c.limit)])
+	c.limit -= int64(n)
+	c.got = c.got || n > 0
+	return n, err
+}
+
+// pool keeps connections that nobody uses, those of each host in a stack: the one that was used last
+// is the one that most likely lives.
+type pool struct {
+	perHost, max int           // 0: max has none
+	timeout      time.Duration // 0: none
+
+	closed atomic.Bool // CloseIdleConnections was called last: nothing is kept
+
+	mu     sync.Mutex
+	byHost map[string][]*conn
+	count  int
+	sweep  *time.Timer // closes those that are too old; nil: there are none
+}
+
+// get returns a connection to a host that lives, nil if there is none.
+func (p *pool) get(host string) *conn {
+	p.closed.Store(false)
+	for {
+		c := p.pop(host)
+		if c == nil || p.timeout <= 0 || time.Since(c.idle) < p.timeout {
+			if c == nil || c.lives() {
+				return c
+			}
+		}
+		c.Close()
+	}
+}
+
+func (p *pool) pop(host string) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	conns := p.byHost[host]
+	if len(conns) == 0 {
+		return nil
+	}
+	last := len(conns) - 1
+	c := conns[last]
+	conns[last] = nil
+	if p.count--; last == 0 {
+		delete(p.byHost, host)
+	} else {
+		p.byHost[host] = conns[:last]
+	}
+	return c
+}
+
+// put keeps a connection, or closes it.
+func (p *pool) put(c *conn) {
+	if !p.keep(c) {
+		c.Close()
+	}
+}
+
+func (p *pool) keep(c *conn) bool {
+	c.idle, c.reused = time.Now(), true
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	conns := p.byHost[c.host]
+	if p.closed.Load() || len(conns) >= p.perHost || p.max > 0 && p.count >= p.max {
+		return false
+	}
+	if p.byHost == nil {
+		p.byHost = map[string][]*conn{}
+	}
+	p.byHost[c.host] = append(conns, c)
+	p.count++
+	if p.sweep == nil && p.timeout > 0 {
+		p.sweep = time.AfterFunc(p.timeout, p.expire)
+	}
+	return true
+}
+
+// expire closes the connections that have been there for too long.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	next := p.timeout
+	for host, conns := range p.byHost {
+		old := 0
+		for old < len(conns) && now.Sub(conns[old].idle) >= p.timeout {
+			conns[old].Close()
+			old++
+		}
+		p.count -= old
+		if conns = append(conns[:0:0], conns[old:]...); len(conns) == 0 {
+			delete(p.byHost, host)
+			continue
+		}
+		p.byHost[host] = conns
+		next = min(next, p.timeout-now.Sub(conns[0].idle))
+	}
+	if p.count == 0 {
+		p.sweep = nil
+		return
+	}
+	p.sweep.Reset(max(next, time.Millisecond))
+}
+
+// closeAll closes what is there, and has no more kept until the next get.
+func (p *pool) closeAll() {
+	p.closed.Store(true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conns := range p.byHost {
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+	p.byHost, p.count = nil, 0
+	if p.sweep != nil {
+		p.sweep.Stop() // one that runs already finds nothing
+		p.sweep = nil
+	}
+}

@@ -1,0 +1,228 @@
+package lean
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"time"
+)
+
+// exchange is one request and its response on a connection.
+type exchange struct {
+	t     *Transport
+	c     *conn
+	req   *http.Request
+	trace *httptrace.ClientTrace
+
+	up   *upload
+	stop func() bool    // of what closes the connection when the request is cancelled
+	gone sync.WaitGroup // it is running
+	slow *time.Timer    // closes it when no head has come; nil: it may take any time
+
+	mu      sync.Mutex
+	over    bool
+	gotHead bool
+	late    bool // slow has closed it
+
+	keeps bool // the connection may be used again after the response
+	wrote bool // a byte of the request
+}
+
+// errHeadTimeout ends an exchange whose response takes longer than response_header_timeout.
+var errHeadTimeout = errors.New("timeout awaiting response headers")
+
+// run sends the request and reads the head of the response. After an error the caller ends the
+// exchange. Otherwise the response's body does.
+func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
+	c := x.c
+	if ctx := x.req.Context(); ctx.Done() != nil {
+		x.gone.Add(1)
+		x.stop = context.AfterFunc(ctx, func() {
+			defer x.gone.Done()
+			c.Close() // whoever reads or writes ends
+		})
+	}
+	n, err := c.Write(head)
+	x.wrote = n > 0
+	if err != nil {
+		if x.trace != nil && x.trace.WroteRequest != nil {
+			x.trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+		}
+		closeBody(x.req)
+		return nil, fmt.Errorf("write error: %w", err)
+	}
+	if f == (framing{}) {
+		closeBody(x.req)
+		x.sent()
+	} else {
+		x.up = startUpload(c, x.req, f, x.sent)
+	}
+	resp, err := x.readHead()
+	if err != nil {
+		return nil, x.explain(err)
+	}
+	c.limit = -1
+	x.keeps = !resp.Close && !x.req.Close && !x.t.base.DisableKeepAlives
+	if resp.Body == nil { // the head is one that parseHead knows
+		if resp.Body = http.NoBody; !bodyless(resp) {
+			resp.Body = &sized{r: c.br, left: resp.ContentLength}
+		}
+	} else if closes(resp) {
+		x.keeps = false
+	}
+	if resp.Body == http.NoBody {
+		x.end(true)
+	} else {
+		resp.Body = &body{ReadCloser: resp.Body, x: x}
+	}
+	return resp, nil
+}
+
+// sent is called when the request has been sent: the time for the head of the response begins.
+func (x *exchange) sent() {
+	if x.trace != nil && x.trace.WroteRequest != nil {
+		x.trace.WroteRequest(httptrace.WroteRequestInfo{})
+	}
+	d := x.t.base.ResponseHeaderTimeout
+	if d <= 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.gotHead || x.over {
+		return
+	}
+	x.slow = time.AfterFunc(d, func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if !x.gotHead && !x.over {
+			x.late = true
+			x.c.Close()
+		}
+	})
+}
+
+// readHead reads informational heads, and returns the final one.
+func (x *exchange) readHead() (*http.Response, error) {
+	if x.trace != nil && x.trace.GotFirstResponseByte != nil {
+		if _, err := x.c.br.Peek(1); err == nil {
+			x.trace.GotFirstResponseByte()
+		}
+	}
+	for {
+		resp, err := readHead(x.c.br, x.req)
+		switch {
+		case err != nil:
+			return nil, err
+		case resp.StatusCode == http.StatusSwitchingProtocols:
+			return nil, errors.New("the server has switched protocols, which nobody asked for")
+		case resp.StatusCode >= 100 && resp.StatusCode < 200:
+			if x.trace != nil && x.trace.Got1xxResponse != nil {
+				if err := x.trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header)); err != nil {
+					return nil, err
+				}
+				x.c.limit = x.t.maxHead // who is told of them limits how many there are
+			}
+			continue
+		}
+		x.mu.Lock()
+		x.gotHead = true
+		late := x.late
+		x.mu.Unlock()
+		if late {
+			return nil, errHeadTimeout
+		}
+		return resp, nil
+	}
+}
+
+// explain returns why there is no response.
+func (x *exchange) explain(err error) error {
+	x.mu.Lock()
+	late := x.late
+	x.mu.Unlock()
+	readErr, writeErr := x.up.failed()
+	switch {
+	case late:
+		return errHeadTimeout
+	case readErr != nil:
+		return readErr
+	case writeErr != nil:
+		return fmt.Errorf("write error: %w", writeErr)
+	case x.c.limit == 0:
+		return errHeadTooLarge
+	}
+	return err
+}
+
+// stale reports whether an exchange failed because the server had closed the connection before it,
+// such that it can be tried again on another one.
+func (x *exchange) stale(err error) bool {
+	if !x.c.reused || x.c.got || errors.Is(err, errHeadTimeout) {
+		return false
+	}
+	if !x.wrote {
+		return x.req.Body == nil || x.req.Body == http.NoBody || x.req.GetBody != nil
+	}
+	return replayable(x.req)
+}
+
+// end ends the exchange, once: the connection goes back to the pool if the response has been read
+// whole, or is closed. It reports whether this call did. Somebody may still be reading if it has not
+// been read whole.
+func (x *exchange) end(whole bool) bool {
+	x.mu.Lock()
+	over, slow := x.over, x.slow
+	x.over = true
+	x.mu.Unlock()
+	if over {
+		return false
+	}
+	if slow != nil {
+		slow.Stop()
+	}
+	keep := whole && x.keeps && x.up.ended()
+	if x.stop != nil && !x.stop() { // it is being closed
+		x.gone.Wait()
+		keep = false
+	}
+	if keep && x.c.br.Buffered() == 0 { // else the server has sent what nobody has asked for
+		x.c.rest()
+		x.t.pool.put(x.c)
+	} else {
+		x.c.Close()
+	}
+	return true
+}
+
+// body is the body of a response.
+type body struct {
+	io.ReadCloser
+	x *exchange
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	whole := errors.Is(err, io.EOF)
+	if b.x.end(whole) && !whole {
+		if cause := context.Cause(b.x.req.Context()); cause != nil {
+			err = cause
+		}
+	}
+	return n, err
+}
+
+// Close implements io.Closer. What has not been read is lost, and the connection with it.
+func (b *body) Close() error {
+	b.x.end(false)
+	return nil
+}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package lean
+
+// lives reports whether a connection of the pool can be used. It cannot be known here: a stale one is
+// found by its first use, which is repeated where that is safe.
+func (c *conn) lives() bool { return true }
