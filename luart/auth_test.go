@@ -164,7 +164,7 @@ func TestAuthVerify(t *testing.T) {
 func TestAuthSecrets(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
-		local keys = rover.auth.secrets { signing = { active = "a", keys = { a = ("a"):rep(32) } }, encryption = { active = "e", keys = { e = "x" } } }
+		local keys = rover.auth.secrets { signing = { active = "a", keys = { a = ("a"):rep(32) } }, encryption = { active = "e", keys = { e = ("x"):rep(32) } } }
 		function api.get()
 			local first = rover.auth.create({ sub = "ann" }, keys, { ttl = 60 })
 			rover.auth.rotate(keys, "signing", "b", ("b"):rep(32))
@@ -181,7 +181,7 @@ func TestAuthSecrets(t *testing.T) {
 			return table.concat(out, "; ")
 		end
 		return api`)
-	s.expect("GET /", "200 a; b; b; x; nil; key set; ann; bob; eve; the signature is wrong")
+	s.expect("GET /", "200 a; b; b; xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; nil; key set; ann; bob; eve; the signature is wrong")
 }
 
 // A short secret is said once, and not what it is.
@@ -317,7 +317,7 @@ func atOnce(n int, f func() string) []string {
 	return out
 }
 
-func policyOf(t *testing.T, rules ...string) *outbound.Policy {
+func policyOf(t testing.TB, rules ...string) *outbound.Policy {
 	t.Helper()
 	p, err := outbound.ParsePolicy(rules)
 	if err != nil {

@@ -682,3 +682,40 @@ func BenchmarkSessionVM(b *testing.B) {
 		})
 	}
 }
+
+// Sealed sessions take the keys of a set: the active one seals, also one that comes later, and those
+// before open.
+func TestSessionKeySet(t *testing.T) {
+	s := newServer(t, `
+local api = rover.server {}
+local keys = rover.auth.secrets { encryption = { active = "a", keys = { a = ("a"):rep(32) } } }
+local sessions = rover.session.new { sealed = keys }
+local new = rover.session.new { sealed = ("b"):rep(32) }
+function api.set.get(ctx) sessions:start(ctx):set("user", "ann") return "set" end
+function api.user.get(ctx) return tostring(sessions:start(ctx):get("user")) end
+function api.new.get(ctx) return tostring(new:start(ctx):get("user")) end
+function api.rotate.get() rover.auth.rotate(keys, "encryption", "b", ("b"):rep(32)) return "rotated" end
+function api.wrong.get()
+	local out = {}
+	for _, f in ipairs {
+		function() rover.session.new { sealed = rover.auth.secrets { signing = { active = "a", keys = { a = ("a"):rep(32) } } } } end,
+		function() rover.session.new { sealed = sessions } end,
+		function() rover.auth.rotate(keys, "encryption", "c", "short") end,
+		function() rover.auth.secrets { encryption = { active = "a", keys = { a = "short" } } } end,
+	} do
+		out[#out + 1] = tostring(select(2, pcall(f))):gsub("^.-bad", "bad")
+	end
+	return table.concat(out, "\n")
+end
+return api`)
+	b := s.browser()
+	b.expect("GET /set", "200 set")
+	b.expect("GET /new", "200 nil")
+	b.expect("GET /rotate", "200 rotated")
+	b.expect("GET /user", "200 ann") // sealed anew
+	b.expect("GET /new", "200 ann")
+	const wanted = "bad argument #1 to new (option 'sealed': a key, a list of keys, or a key set with keys for encryption expected)"
+	const short = `at least 32 random bytes expected)`
+	s.expect("GET /wrong", "200 "+wanted+"\n"+wanted+"\n"+`bad argument #4 to rotate (key "c": `+short+"\n"+
+		`bad argument #1 to secrets (option 'encryption': key "a": `+short)
+}

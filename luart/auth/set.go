@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -48,8 +49,8 @@ func (s *Set) Add(id, text string, parse bool) error {
 		if key, err = ParseKey(text); err != nil {
 			return fmt.Errorf("key %.40q: %w", id, err)
 		}
-	} else if text == "" {
-		return fmt.Errorf("key %.40q: the key is empty", id)
+	} else if len(text) < MinSecret { // the error has nothing of it
+		return fmt.Errorf("key %.40q: at least %d random bytes expected", id, MinSecret)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,4 +126,17 @@ func (s *Set) IsQuick() bool {
 		}
 	}
 	return true
+}
+
+// Texts returns the keys as they were given, the active one first.
+func (s *Set) Texts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	texts := []string{s.texts[s.active]}
+	for _, id := range slices.Sorted(maps.Keys(s.texts)) {
+		if id != s.active {
+			texts = append(texts, s.texts[id])
+		}
+	}
+	return texts
 }

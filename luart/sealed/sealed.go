@@ -37,23 +37,37 @@ var ErrSealed = errors.New("it was not sealed with one of the keys")
 // Box seals by AES-256-GCM, with a key that is derived anew for each text (HKDF with SHA-256 and
 // 16 random bytes). So no count of texts is too many for one key.
 type Box struct {
-	keys             []string
+	keys             func() []string
 	purpose, context string
 }
 
 // New returns a Box that seals with the first key, and opens what any of them has sealed, for the
 // same purpose and context.
 func New(keys []string, purpose, context string) (*Box, error) {
+	return NewFrom(func() []string { return keys }, purpose, context)
+}
+
+// NewFrom is New with keys that may change meanwhile: keys is asked each time, by any goroutine, and
+// returns no fewer and none that are shorter than New takes.
+func NewFrom(keys func() []string, purpose, context string) (*Box, error) {
+	if err := Check(keys()); err != nil {
+		return nil, err
+	}
+	return &Box{keys: keys, purpose: purpose, context: context}, nil
+}
+
+// Check says what is wrong with keys.
+func Check(keys []string) error {
 	if len(keys) == 0 || len(keys) > MaxKeys {
-		return nil, fmt.Errorf("%d keys: 1 to %d expected", len(keys), MaxKeys)
+		return fmt.Errorf("%d keys: 1 to %d expected", len(keys), MaxKeys)
 	}
 	for i, key := range keys {
 		if len(key) < MinKeyBytes {
-			return nil, fmt.Errorf("key %d has %d bytes: at least %d random ones expected, from openssl rand -base64 32 say",
+			return fmt.Errorf("key %d has %d bytes: at least %d random ones expected, from openssl rand -base64 32 say",
 				i+1, len(key), MinKeyBytes)
 		}
 	}
-	return &Box{keys: keys, purpose: purpose, context: context}, nil
+	return nil
 }
 
 // Length is how long the text of so many bytes is.
@@ -70,7 +84,7 @@ func (b *Box) Seal(plain []byte, random io.Reader) string {
 		panic(fmt.Sprintf("no random bytes: %v", err))
 	}
 	salt, nonce := out[1:1+saltBytes], out[1+saltBytes:]
-	return text.EncodeToString(b.aead(b.keys[0], salt).Seal(out, nonce, plain, []byte(b.context)))
+	return text.EncodeToString(b.aead(b.keys()[0], salt).Seal(out, nonce, plain, []byte(b.context)))
 }
 
 // Open returns what Seal has sealed. old says that it was with another key than the first one.
@@ -80,7 +94,8 @@ func (b *Box) Open(sealed string) (plain []byte, old bool, err error) {
 		return nil, false, ErrSealed
 	}
 	salt, nonce, data := raw[1:1+saltBytes], raw[1+saltBytes:head], raw[head:]
-	for i, key := range b.keys {
+	keys := b.keys()
+	for i, key := range keys[:min(len(keys), MaxKeys)] {
 		if plain, err := b.aead(key, salt).Open(nil, nonce, data, []byte(b.context)); err == nil {
 			return plain, i > 0, nil
 		}

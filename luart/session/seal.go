@@ -11,9 +11,10 @@ import (
 // those of another.
 type Sealer struct{ box *sealed.Box }
 
-// NewSealer returns a Sealer that seals with the first key, and opens what any of them has sealed.
-func NewSealer(keys []string, context string) (*Sealer, error) {
-	box, err := sealed.New(keys, "rover session cookie", context)
+// NewSealer returns a Sealer that seals with the first key, and opens what any of them has sealed. keys
+// is asked each time, see sealed.NewFrom.
+func NewSealer(keys func() []string, context string) (*Sealer, error) {
+	box, err := sealed.NewFrom(keys, "rover session cookie", context)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func TestToken(t *testing.T) {
 func TestSealer(t *testing.T) {
 	key := func(c string) string { return strings.Repeat(c, sealed.MinKeyBytes) }
 	sealer := func(context string, keys ...string) *Sealer {
-		s, err := NewSealer(keys, context)
+		s, err := NewSealer(func() []string { return keys }, context)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,14 +145,14 @@ func TestSealer(t *testing.T) {
 		}
 	}
 	for _, keys := range [][]string{nil, {"short"}, {key("a"), key("a")[1:]}, make([]string, sealed.MaxKeys+1)} {
-		if _, err := NewSealer(keys, ""); err == nil || strings.Contains(err.Error(), "aaa") {
+		if _, err := NewSealer(func() []string { return keys }, ""); err == nil || strings.Contains(err.Error(), "aaa") {
 			t.Error(keys, err)
 		}
 	}
 }
 
 func BenchmarkSeal(b *testing.B) {
-	s, err := NewSealer([]string{strings.Repeat("k", 32)}, "c")
+	s, err := NewSealer(func() []string { return []string{strings.Repeat("k", 32)} }, "c")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -74,6 +74,14 @@ type opened struct {
 // keySet is what rover.auth.secrets has made.
 type keySet struct{ signing, encryption *auth.Set }
 
+// SealingKeys are the keys for encryption, the one that seals first; nil: there are none.
+func (s *keySet) SealingKeys() []string {
+	if s.encryption == nil {
+		return nil
+	}
+	return s.encryption.Texts()
+}
+
 // published is what rover.auth.jwks has made.
 type published struct {
 	*auth.JWKS

@@ -154,10 +154,10 @@ function rover.auth.verify(token, keys, options) end
 ---@return table|nil claims, table|string header Or nil and why it is no token.
 function rover.auth.decode(token) end
 
----A set of keys with names. The active one signs, all check. The keys of `signing` are for tokens: secrets, or keys as PEM. Those of `encryption`
----are kept and nothing more.
+---A set of keys with names. The active one signs, all check. The keys of `signing` are for tokens: secrets, or keys as PEM. Those of
+---`encryption` seal: sessions with `sealed`, and logins with `key`. The active one seals, and the first 10 open.
 ---
----Errors: an active key that is not among the keys; a key that is none; more than 100 keys.
+---Errors: an active key that is not among the keys; a key that is none, or is too short for encryption; more than 100 keys.
 ---
 ---```lua
 ---local keys = rover.auth.secrets { signing = { active = "new", keys = { new = ("n"):rep(32), old = ("o"):rep(32) } } }

@@ -21,7 +21,8 @@ func (st *store) read(L *lua.LState, t *lua.LTable) {
 	c := &st.cookie
 	c.Path, c.Secure, c.HttpOnly, c.SameSite = "/", true, true, http.SameSiteLaxMode
 	st.ttl, st.maxAge = defaultTTL, 0
-	csrf, origins, keys := true, []string(nil), []string(nil)
+	csrf, origins := true, []string(nil)
+	var keys func() []string
 	if t != nil {
 		options.Each(L, t, 1, func(name string, v lua.LValue) {
 			want, ok := st.readOption(name, v)
@@ -33,8 +34,8 @@ func (st *store) read(L *lua.LState, t *lua.LTable) {
 				origins, ok = luaval.Texts(v, 1)
 				want = "a list of origins"
 			case "sealed":
-				keys, ok = luaval.Texts(v, 1)
-				want = "a key or a list of keys"
+				keys, want = KeysOf(v), KeysWanted
+				ok = keys != nil
 			}
 			if !ok {
 				if name == "sealed" { // the value may be a secret
@@ -128,4 +129,24 @@ func (st *store) readOption(name string, v lua.LValue) (want string, ok bool) {
 		return flag(&st.compat)
 	}
 	return "", true
+}
+
+// KeysWanted is what KeysOf takes.
+const KeysWanted = "a key, a list of keys, or a key set with keys for encryption"
+
+// KeysOf returns keys for sealing, the one that seals first: of a text, a list of texts, or a key set of
+// rover.auth.secrets, which may get other ones meanwhile; nil for anything else.
+func KeysOf(v lua.LValue) func() []string {
+	if ud, ok := v.(*lua.LUserData); ok {
+		set, ok := ud.Value.(interface{ SealingKeys() []string })
+		if !ok || set.SealingKeys() == nil {
+			return nil
+		}
+		return set.SealingKeys
+	}
+	keys, ok := luaval.Texts(v, 1)
+	if !ok {
+		return nil
+	}
+	return func() []string { return keys }
 }

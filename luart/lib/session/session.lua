@@ -10,7 +10,7 @@ rover.session = {}
 ---See [sessions](../sessions.md).
 ---
 ---`sealed` takes a text of at least 32 bytes as a key, from `openssl rand -base64 32` say, or a list of them: the first one seals, and
----all open.
+---all open. It also takes the keys for encryption of `rover.auth.secrets`: the active one seals, also after `rover.auth.rotate`.
 ---
 ---`on_failure` says what is done while the store does not answer: "closed" answers 503, "open" goes on with an empty session
 ---that is not saved.
@@ -34,7 +34,7 @@ rover.session = {}
 ----- POST /login => 200 welcome
 ----- GET /me => 401 {"error":"log in first"}
 ---```
----@param options? { name?: string, cookie_name?: string, ttl?: number, max_age?: number, secure?: boolean, http_only?: boolean, same_site?: "lax"|"strict"|"none", domain?: string, path?: string, sealed?: string|string[], csrf?: boolean|"token", trusted_origins?: string|string[], on_failure?: "closed"|"open", compat?: boolean } name: default the cookie's. cookie_name: default __Host-rover_session, or rover_session where it is not secure, or has a path or a domain. ttl: seconds without a request, default 3600. max_age: seconds from its begin, default a week. secure, http_only: default true. same_site: default "lax". path: default /. csrf: default true. compat: get returns objects with as_string, as_integer and as_bool.
+---@param options? { name?: string, cookie_name?: string, ttl?: number, max_age?: number, secure?: boolean, http_only?: boolean, same_site?: "lax"|"strict"|"none", domain?: string, path?: string, sealed?: string|string[]|rover.KeySet, csrf?: boolean|"token", trusted_origins?: string|string[], on_failure?: "closed"|"open", compat?: boolean } name: default the cookie's. cookie_name: default __Host-rover_session, or rover_session where it is not secure, or has a path or a domain. ttl: seconds without a request, default 3600. max_age: seconds from its begin, default a week. secure, http_only: default true. same_site: default "lax". path: default /. csrf: default true. compat: get returns objects with as_string, as_integer and as_bool.
 ---@return rover.SessionStore
 function rover.session.new(options) end
 
