@@ -95,7 +95,7 @@ luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
-luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/luaval luart/outbound
+luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/lib/oidc luart/luaval luart/outbound
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval luart/sealed
 luart/lib/encoding (lua): luart/luaval
@@ -106,6 +106,8 @@ luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart
 luart/lib/ip (lua): luart/address luart/lib luart/luaval luart/outbound
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
+luart/lib/oidc (lua x more): luart/auth luart/cookie luart/jsonlua luart/lib luart/lib/session luart/luaval
+	luart/oidc luart/outbound luart/sealed luart/store
 luart/lib/password (lua more): luart/lib luart/luaval luart/password
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/redis (lua more): luart/lib luart/lib/subscription luart/luaval luart/outbound luart/redis
@@ -127,6 +129,8 @@ luart/luaval (lua x): luart/spelling
 luart/memory (lua more): luart/glua luart/lib luart/luaval
 luart/mirror (more): luart/clock luart/reqbody
 luart/module (lua): luart/giveup luart/stdlib
+luart/oidc (x more): luart/auth luart/sealed
+luart/oidc/oidctest (more):
 luart/openapi: luart/schema
 luart/outbound (x more): luart/resilience
 luart/password (x):

@@ -175,6 +175,7 @@ type vmOfLibrary struct{ vm *VM }
 func (v vmOfLibrary) L() *lua.LState                           { return v.vm.main }
 func (v vmOfLibrary) Caller() lib.Caller                       { return caller{v.vm.cur} }
 func (v vmOfLibrary) Request(L *lua.LState, n int) lib.Request { return checkServed(L, n).headWork() }
+func (v vmOfLibrary) LibraryState(name string) any             { return v.vm.LibraryState(name) }
 func (v vmOfLibrary) Clock() *clock.Clock                      { return v.vm.clock }
 func (v vmOfLibrary) Logger() *zap.Logger                      { return v.vm.logger }
 func (v vmOfLibrary) Context() context.Context                 { return v.vm.stopping }

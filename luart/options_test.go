@@ -50,6 +50,9 @@ var optionCalls = map[string]string{
 	"rover.auth.verify":       `rover.auth.verify("", ("k"):rep(32), T)`,
 	"rover.auth.secrets":      `rover.auth.secrets(T)`,
 	"rover.auth.require":      `rover.auth.require(api, ("k"):rep(32), T)`,
+	"rover.auth.oidc":         `rover.auth.oidc(T)`,
+	"login:logout": `(function(n) return rover.auth.oidc { name = n, redirect_uri = "https://b.example/" .. n, issuer = "https://a.example", ` +
+		`client_id = "x", key = ("k"):rep(32) } end)(rover.hex.encode(rover.crypto.random(8))):logout(ctx, T)`,
 	"rover.auth.allow_roles":  `rover.auth.allow_roles(api, "admin", T)`,
 	"rover.auth.allow_scopes": `rover.auth.allow_scopes(api, "read", T)`,
 	"rover.store":             `rover.store("s", T)`,

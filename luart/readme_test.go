@@ -30,6 +30,7 @@ import (
 	roverip "github.com/caddy-rover/rover/luart/lib/ip"
 	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
+	roveroidc "github.com/caddy-rover/rover/luart/lib/oidc"
 	"github.com/caddy-rover/rover/luart/lib/re"
 	roverredis "github.com/caddy-rover/rover/luart/lib/redis"
 	"github.com/caddy-rover/rover/luart/lib/shared"
@@ -42,6 +43,7 @@ import (
 	"github.com/caddy-rover/rover/luart/memory"
 	"github.com/caddy-rover/rover/luart/mirror"
 	"github.com/caddy-rover/rover/luart/module"
+	"github.com/caddy-rover/rover/luart/oidc"
 	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/password"
 	"github.com/caddy-rover/rover/luart/pattern"
@@ -127,6 +129,11 @@ func TestLimitsPage(t *testing.T) {
 		{"a session ", []string{kib(session.MaxBytes)}},
 		{"a sealed session", []string{count(sealed.MaxKeys)}},
 		{"a [token](auth.md)", []string{kib(auth.MaxToken), count(auth.MaxKeys)}},
+		{"what a session keeps of a [login]", []string{kib(oidc.MaxLogin), kib(oidc.MaxAnswer)}},
+		{"providers of logins", []string{
+			count(roveroidc.MaxProviders), count(roveroidc.MaxLogins), count(roveroidc.MaxExchanges), count(roveroidc.MaxRefreshes),
+		}},
+		{"logins that a browser has begun", []string{count(oidc.MaxAttempts), fmt.Sprintf("%.0f minutes", oidc.AttemptLife.Minutes())}},
 		{"addresses of `rover.auth.jwks`", []string{count(roverauth.MaxURLs), kib(auth.MaxJWKS), count(auth.MaxKeys)}},
 		{"answers that [`api.idempotent`]", []string{
 			count(store.DefaultItems), mib(store.DefaultBytes), mib(idempotency.MaxAnswer), fmt.Sprintf("%d bytes", maxIdempotencyKey),

@@ -719,3 +719,18 @@ return api`)
 	s.expect("GET /wrong", "200 "+wanted+"\n"+wanted+"\n"+`bad argument #4 to rotate (key "c": `+short+"\n"+
 		`bad argument #1 to secrets (option 'encryption': key "a": `+short)
 }
+
+// Names that begin with a NUL are those of libraries: a script neither reads nor sets them, whatever a
+// client says.
+func TestSessionOwnNames(t *testing.T) {
+	s := newServer(t, `
+local api = rover.server {}
+local sessions = rover.session.new()
+function api.get(ctx)
+	local s, out = sessions:start(ctx), {}
+	for _, name in ipairs { "get", "set", "remove", "has" } do out[#out + 1] = tostring(pcall(s[name], s, "\0login", "x")) end
+	return table.concat(out, " ")
+end
+return api`)
+	s.expect("GET /", "200 false false false false")
+}

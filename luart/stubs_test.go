@@ -33,7 +33,7 @@ var stubClasses = map[string]string{
 	"address set": "rover.AddressSet",
 	"cookie":      "rover.CookieBuilder", "session store": "rover.SessionStore", "session": "rover.Session", "session value": "rover.SessionValue",
 	"key":     "rover.Key",
-	"key set": "rover.KeySet", "published keys": "rover.PublishedKeys",
+	"key set": "rover.KeySet", "published keys": "rover.PublishedKeys", "login": "rover.Login",
 	"redis": "rover.Redis", "redis commands": "rover.RedisCommands",
 	"validator": "rover.Validator",
 	"counter":   "rover.Counter", "gauge": "rover.Gauge", "histogram": "rover.Histogram",

@@ -106,6 +106,10 @@ type VM interface {
 	// where there is none. Only the holder may call it.
 	Request(L *lua.LState, n int) Request
 
+	// LibraryState returns what the library of a name keeps in the VM, nil where there is nothing: for
+	// a library that works with the objects of another. Any goroutine may call it.
+	LibraryState(name string) any
+
 	// Clock is what scripts go by; tests move it. nil is the system's. Any goroutine may use it.
 	Clock() *clock.Clock
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/lib"
+	"github.com/caddy-rover/rover/luart/lib/oidc"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -20,12 +21,13 @@ var stubs string
 
 // Library is rover.auth.
 var Library = &lib.Library{
-	Name: "auth", Stubs: stubs,
-	Makes: map[string]string{"secrets": "key set", "jwks": "published keys"},
+	Name: "auth", Stubs: stubs + oidc.Stubs,
+	Makes: map[string]string{"secrets": "key set", "jwks": "published keys", "oidc": "login"},
 	Options: map[string]luaval.OptionsAt{
 		"create": createOptions.At(3), "verify": verifyOptions.At(3), "secrets": secretsOptions.At(1),
 		"require": requireOptions.At(3), "allow_roles": rolesOptions.At(3), "allow_scopes": scopesOptions.At(3),
 		"node.auth": nodeOptions.At(1),
+		"oidc":      oidc.Options.At(1), "login:logout": oidc.LogoutOptions.At(2),
 	},
 	Explains: true,
 	NewState: newState, Open: open,
@@ -45,6 +47,7 @@ const (
 type state struct {
 	set, jwks *lua.LTable
 	published map[string]*shared
+	logins    *oidc.State
 }
 
 // shared are the keys of an address, with the number of generations that use them.
@@ -58,6 +61,7 @@ func newState(vm lib.VM) any {
 		set:       luaval.NewType(vm.L(), "key set", nil, nil),
 		jwks:      luaval.NewType(vm.L(), "published keys", nil, nil),
 		published: map[string]*shared{},
+		logins:    oidc.NewState(vm),
 	}
 }
 
@@ -102,6 +106,8 @@ func open(scope *lib.Scope) lua.LValue {
 	}
 	scope.OnRetire(o.retire)
 	scope.AddRule("auth", o.readNode)
+	logins := oidc.Open(scope, o.state.logins)
+	scope.OnRetire(logins.Retire)
 	t := scope.L().NewTable()
 	scope.L().SetFuncs(t, map[string]lua.LGFunction{
 		"create":       o.create,
@@ -114,6 +120,7 @@ func open(scope *lib.Scope) lua.LValue {
 		"require":      o.require,
 		"allow_roles":  allowRoles,
 		"allow_scopes": allowScopes,
+		"oidc":         logins.Oidc,
 	})
 	return t
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -31,6 +32,9 @@ func checkName(L *lua.LState) string {
 	name := luaval.CheckText(L, 2)
 	if name == "" || len(name) > maxKey {
 		luaval.ArgError(L, 2, fmt.Sprintf("a name of 1 to %d bytes expected", maxKey))
+	}
+	if strings.HasPrefix(name, ownPrefix) {
+		luaval.ArgError(L, 2, "a name that does not begin with a NUL expected: those are for what the server keeps")
 	}
 	return name
 }

@@ -1,0 +1,176 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddy-rover/rover/luart/oidc/oidctest"
+	"github.com/caddy-rover/rover/luart/store/storetest"
+)
+
+const loginConfig = `{
+	admin unix/{$WORK}/admin.sock
+	log {
+		output file {$WORK}/caddy.log
+	}
+}
+http:// {
+	bind unix/{$WORK}/http.sock
+	rover app.lua {
+		name login
+		allow net 127.0.0.1
+		set issuer {$ISSUER}
+		store {$STORE} {
+			timeout 1m
+		}
+	}
+	respond "{path} for {header.X-User} of {header.X-Groups}"
+}
+`
+
+const loginScript = `
+local api = rover.server {}
+local login = rover.auth.oidc {
+  issuer = rover.config.issuer, client_id = "shop", client_secret = "a client secret of thirty-two b.",
+  redirect_uri = "http://shop.localhost/back", headers = { ["X-User"] = "sub", ["X-Groups"] = "groups" },
+}
+login:protect(api)
+return api
+`
+
+// logins are Caddys with one store, behind something that gives each request to another one.
+type logins struct {
+	all  []*process
+	next atomic.Int64
+	p    *oidctest.Provider
+}
+
+func startLogins(t *testing.T, n int) *logins {
+	server := storetest.StartRedis(t)
+	p, at := oidctest.Serve()
+	t.Cleanup(at.Close)
+	l := &logins{p: p}
+	for range n {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "Caddyfile"), loginConfig)
+		write(t, filepath.Join(dir, "app.lua"), loginScript)
+		l.all = append(l.all, startProcess(t, dir, "STORE="+server.URL, "ISSUER="+p.Issuer))
+	}
+	for _, p := range l.all {
+		conn, err := dial(t.Context(), filepath.Join(p.dir, "http.sock")) // which waits for it
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	t.Cleanup(func() {
+		for _, p := range l.all {
+			p.stop()
+			if log, err := os.ReadFile(filepath.Join(p.dir, "caddy.log")); err != nil || strings.Contains(string(log), "panic") || strings.Contains(string(log), `"level":"error"`) {
+				t.Errorf("%v\n%s", err, log)
+			}
+		}
+	})
+	return l
+}
+
+// browser has cookies of its own, and follows redirects, to the provider and back.
+func (l *logins) browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{
+		DisableKeepAlives: true, // each request is for another Caddy
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "shop.localhost:") {
+				at := int(l.next.Add(1)) % len(l.all)
+				return dial(ctx, filepath.Join(l.all[at].dir, "http.sock"))
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	}
+	return &http.Client{Jar: jar, Transport: transport, Timeout: patience}
+}
+
+// open opens a page as a browser does, and returns what it comes to: "200 text".
+func open(t *testing.T, c *http.Client, path string) string {
+	r, err := http.NewRequest("GET", "http://shop.localhost"+path, http.NoBody)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("X-User", "root")
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return fmt.Sprint(resp.StatusCode, " ", string(body))
+}
+
+// Three Caddys with one store are one login: a user begins at one, comes back to another and goes on at
+// all, also where the scripts are loaded anew in the middle. Of the requests that come when the tokens
+// end, on all three, one refreshes them: the provider ends a login whose refresh token comes twice.
+func TestLoginCluster(t *testing.T) {
+	l := startLogins(t, 3)
+	l.p.Do(func(k *oidctest.Knobs) {
+		k.User, k.Refresh, k.ExpiresIn = jwt.MapClaims{"sub": "ann", "groups": []string{"a", "b"}}, true, 2
+	})
+	b := l.browser(t)
+	follow := b.CheckRedirect
+	b.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if r.URL.Path == "/back" {
+			for _, p := range l.all {
+				if _, err := p.admin.admin("POST", "/rover/reload", "", ""); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return nil
+	}
+	if got := open(t, b, "/a/b"); got != "200 /a/b for ann of a,b" {
+		t.Fatalf("after the login: %s", got)
+	}
+	b.CheckRedirect = follow
+	logins := l.p.Seen("/authorize")
+
+	deadline := time.Now().Add(patience)
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			for l.p.Seen("/token") < 4 && time.Now().Before(deadline) {
+				if got := open(t, b, "/a"); got != "200 /a for ann of a,b" {
+					t.Errorf("while tokens end: %s", got)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	if n := l.p.Seen("/token"); n < 4 {
+		t.Errorf("the tokens were got %d times", n)
+	}
+	if n := l.p.Seen("/authorize") - logins; n != 0 {
+		t.Errorf("the user had to log in %d times more", n)
+	}
+}
