@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -172,5 +174,71 @@ func TestLoginCluster(t *testing.T) {
 	}
 	if n := l.p.Seen("/authorize") - logins; n != 0 {
 		t.Errorf("the user had to log in %d times more", n)
+	}
+}
+
+// Who tries the example presses a button at its provider, and the service learns who he is.
+func TestLoginExample(t *testing.T) {
+	site, home := freePort(), t.TempDir()
+	cmd := exec.Command("caddy", "run", "--config", "examples/oidc/Caddyfile")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "HOME="+home, "PORT="+site, "ADMIN=127.0.0.1:"+freePort())
+	cmd.Env = append(cmd.Env, servicePorts(t, "../examples/oidc")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Errorf("caddy: %v\n%s", err, &stderr)
+		}
+	}()
+	conn, err := dial(t.Context(), "127.0.0.1:"+site) // which waits for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	for user, want := range map[string]string{
+		"ann": "<p>Hello Ann of staff,admin, this is /admin/x.</p>", "bob": `{"error":"Forbidden: role 'staff' not allowed"}`,
+	} {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &http.Client{Jar: jar, Timeout: patience}
+		get := func(address string) (*http.Response, string) {
+			r, err := http.NewRequest("GET", address, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", "text/html")
+			resp, err := c.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp, string(body)
+		}
+		resp, page := get("http://localhost:" + site + "/admin/x")
+		if !strings.Contains(page, "Who are you?") {
+			t.Fatalf("%s: %s", resp.Request.URL, page)
+		}
+		resp, page = get(resp.Request.URL.String() + "&user=" + user)
+		if resp.Request.URL.Path != "/admin/x" || !strings.Contains(page, want) {
+			t.Errorf("%s comes to %s: %s", user, resp.Request.URL, page)
+		}
+		if resp, err = c.Post("http://localhost:"+site+"/logout", "", nil); err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if _, page = get("http://localhost:" + site + "/admin/x"); !strings.Contains(page, "Who are you?") {
+			t.Errorf("after the logout: %s", page)
+		}
 	}
 }
