@@ -9,9 +9,6 @@ import (
 	"github.com/caddy-rover/rover/luart/schema"
 )
 
-// bodyName is what faults call a body.
-const bodyName = "request body"
-
 // expectOptions are the options of body:expect.
 var expectOptions = luaval.NewOptions("extra", "null", "exact")
 
@@ -27,36 +24,21 @@ func bodyExpect(L *lua.LState) int {
 	if t := luaval.OptTable(L, 3); t != nil {
 		expectOptions.EachOf(L, t, "body:expect", func(name string, v lua.LValue) {
 			if name == "extra" {
-				luaval.CheckOption(L, 3, name, v, readExtra(v, &extra))
+				luaval.CheckOption(L, 3, name, v, expect.ReadExtra(v, &extra))
 			} else {
 				decode.Read(L, 3, name, v)
 			}
 		})
 	}
-	field := expect.Read(L, bodyName, want, b.x.gen.warnings().Of(L))
+	field := expect.Read(L, expect.BodyName, want, b.x.gen.warnings().Of(L))
 	o := expect.Options{Extra: extra, JSON: true, Null: decode.Null, Exact: decode.Exact}
 	decode.Null = true // what is null is not expected either, or a value of its own
-	v, faults := expect.Check(L, bodyName, field, bodyJSON(L, b, decode), o)
+	v, faults := expect.Check(L, expect.BodyName, field, bodyJSON(L, b, decode), o)
 	if faults != nil {
 		expect.Raise(L, faults)
 	}
 	L.Push(v)
 	return 1
-}
-
-// readExtra reads the option extra. It returns what it wants in place of v; "" if v is one.
-func readExtra(v lua.LValue, extra *schema.Extra) string {
-	switch v {
-	case lua.LString("strip"):
-		*extra = schema.Strip
-	case lua.LString("keep"):
-		*extra = schema.Keep
-	case lua.LString("error"):
-		*extra = schema.Refuse
-	default:
-		return `"strip", "keep" or "error"`
-	}
-	return ""
 }
 
 // warnings are those about schemas of the script.

@@ -111,11 +111,12 @@ func reads(read func(L *lua.LState, r *http.Request) lua.LValue) lua.LGFunction 
 // ctx_change.go, the body in ctx_body.go.
 func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m := map[string]lua.LGFunction{
-		"next":    unlessAsked("next", unlessPicked("next", vm.next)),
-		"proxy":   unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
-		"header":  reads(request.Header),
-		"headers": reads(request.Headers),
-		"query":   reads(request.Query),
+		"next":     unlessAsked("next", unlessPicked("next", vm.next)),
+		"proxy":    unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
+		"header":   reads(request.Header),
+		"headers":  reads(request.Headers),
+		"expected": vm.ctxExpected,
+		"query":    reads(request.Query),
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
 			t := L.CreateTable(0, len(x.match.Params))

@@ -252,7 +252,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.templates = html.NewTemplates(g.env)
 	g.api.SetHook = g.setHook
 	g.api.Rules = map[string]func(*lua.LState, *api.Node){"limit": g.addLimit, "concurrency": g.addConcurrency, "static": g.addStatic}
-	g.api.Rules["doc"] = g.addDoc
+	g.api.Rules["doc"], g.api.Rules["expect"] = g.addDoc, g.addExpect
 	response.Builders{API: g.api, Templates: g.templates, Push: g.pushReply, CheckUpstream: g.checkUpstream, Guard: g.vm.guard}.Add()
 	g.api.AddBuilder("idempotent", g.newIdempotent, nil)
 	rover, err := g.openRover(s)

@@ -28,6 +28,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"api.idempotent":   idempotentOptions.At(1),
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
+	"node.expect":      placeExpectOptions.At(1),
 	"node.static":      static.Options.At(1),
 	"node.doc":         docMethods.At(1),
 	"rover.server":     api.ServerOptions.At(1),

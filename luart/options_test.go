@@ -65,6 +65,7 @@ var optionCalls = map[string]string{
 	"rover.lock":              `rover.lock("l", T)`,
 	"rover.semaphore":         `rover.semaphore("s", 1, T)`,
 	"rover.server":            "", // while the script loads: TestServerOptionUnknown
+	"node.expect":             "", // likewise: TestExpectRuleErrors
 	"node.limit":              "", // likewise: TestLimitMistakes
 	"node.static":             "", // likewise: TestStaticMistakes
 	"node.auth":               "", // likewise: TestAuthRuleMistakes

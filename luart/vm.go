@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-rover/rover/luart/costs"
 	"github.com/caddy-rover/rover/luart/coverage"
 	"github.com/caddy-rover/rover/luart/done"
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/glua"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/loglimit"
@@ -70,10 +71,13 @@ type VM struct {
 	guard                      *resilience.Guard // upstreams that fail
 	fallback                   *store.Memory     // rates of limits while the server does not answer
 
-	logger  *zap.Logger
-	spools  atomic.Int64 // request bodies that are in files
-	mirrors mirror.Set
-	done    done.Count
+	logger    *zap.Logger
+	spools    atomic.Int64 // request bodies that are in files
+	mirrors   mirror.Set
+	done      done.Count
+	apart     *expect.Apart // where rules compare requests with what is expected
+	expecting atomic.Int64  // requests whose bodies are received for rules
+
 	modules module.Reader
 
 	// The rest is the holder's.
@@ -163,6 +167,7 @@ func NewVM(o VMOptions) (*VM, error) {
 		fallback: store.NewMemory(o.Clock, store.Limits{}),
 
 		modules: module.Reader{Find: module.Find},
+		apart:   expect.NewApart(),
 
 		heartbeat: heartbeat, headPatience: headPatience, bodyGrace: bodyGrace, cleanupGrace: cleanupGrace,
 		trailerPatience: trailerPatience,

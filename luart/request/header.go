@@ -43,6 +43,15 @@ func OneHeader(r *http.Request, name string) (value string, ok bool) {
 	return values[0], true
 }
 
+// HeaderValues are the values of a header whose name is in its canonical form. A request has several of
+// one that it may have once where nobody has refused it yet.
+func HeaderValues(r *http.Request, name string) []string {
+	if values := headerValues(r, name); len(values) > 1 || len(values) == 1 && (name != "Host" || values[0] != "") {
+		return values
+	}
+	return nil
+}
+
 // headerValues are those of a header of a request, whose name is in its canonical form.
 func headerValues(r *http.Request, name string) []string {
 	switch name {

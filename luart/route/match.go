@@ -19,6 +19,7 @@ type Match[H comparable] struct {
 	After   []H
 	Done    []H
 	Rules   []H // what is asked before any hook runs, as Before
+	Here    []H // those of Rules that stand where a reading of the path ends, and not above
 
 	Mount H // without a handler: the mount that the path is below
 
@@ -28,6 +29,7 @@ type Match[H comparable] struct {
 
 	node   *Node[H]   // the handler's
 	covers []*Node[H] // the nodes whose hooks cover the request
+	ends   []*Node[H] // those of covers with rules at which a reading ends
 }
 
 // Reset makes m empty. It keeps what is allocated.
@@ -39,9 +41,12 @@ func (m *Match[H]) Reset() {
 	clear(m.After)
 	clear(m.Done)
 	clear(m.Rules)
+	clear(m.Here)
+	clear(m.ends)
 	*m = Match[H]{
 		Params: m.Params[:0], Known: m.Known[:0], covers: m.covers[:0],
 		Before: m.Before[:0], After: m.After[:0], Done: m.Done[:0], Rules: m.Rules[:0],
+		Here: m.Here[:0], ends: m.ends[:0],
 	}
 }
 
@@ -147,7 +152,7 @@ func CutSegment(rest string) (seg, after string, last bool) {
 
 // Collect adds the hooks that cover a request. A hook covers its node and everything below: it
 // applies when any reading of the path (see readings.go) lies there. It can be called
-// again when the URL has changed; m.Before, m.After, m.Done and m.Rules then get what is new at their ends.
+// again when the URL has changed; m.Before, m.After, m.Done, m.Rules and m.Here then get what is new at their ends.
 func (t *Tree[H]) Collect(r *http.Request, m *Match[H]) {
 	p, escaped := matchedPath(r)
 	if !strings.HasPrefix(p, "/") {
@@ -163,6 +168,9 @@ func (t *Tree[H]) Collect(r *http.Request, m *Match[H]) {
 	known := len(m.covers)
 	c := coverage[H]{m: m, exact: p, escaped: escaped}
 	m.covers = addOnce(m.covers, t.root)
+	if p == "/" {
+		m.endAt(t.root)
+	}
 	if t.deepHooks {
 		one, folded := false, false
 		if !escaped {
@@ -207,6 +215,7 @@ type coverage[H comparable] struct {
 // and all servers look for one name of a segment.
 func (c *coverage[H]) walk(root *Node[H], r reading, exact, folded bool) {
 	if r.path == "/" {
+		c.m.endAt(root)
 		return
 	}
 	s := search[H]{escaped: exact && c.escaped || !exact && r.decodes == 0}
@@ -254,12 +263,28 @@ func (c *coverage[H]) walk(root *Node[H], r reading, exact, folded bool) {
 		for _, n := range level {
 			if w := n.wildcard; w != nil && w.covers && whole != "" && c.applies(depth, same) {
 				c.m.covers = addOnce(c.m.covers, w)
+				c.m.endAt(w)
 				if value, ok := s.decode(whole); ok {
 					c.param(w.Name, value, r.dots)
 				}
 			}
 		}
+		if last && seg == "" { // servers may take /a/ for /a
+			next = level
+		}
 		level = next
+	}
+	if last {
+		for _, n := range level {
+			c.m.endAt(n)
+		}
+	}
+}
+
+// endAt notes that a reading ends at a node that is covered.
+func (m *Match[H]) endAt(n *Node[H]) {
+	if len(n.Rules) > 0 {
+		m.ends = addOnce(m.ends, n)
 	}
 }
 
@@ -295,8 +320,12 @@ func (m *Match[H]) addHooks(n *Node[H]) {
 	for _, h := range n.After {
 		m.After = addOnce(m.After, h)
 	}
+	here := slices.Contains(m.ends, n)
 	for _, h := range n.Rules {
 		m.Rules = addOnce(m.Rules, h)
+		if here {
+			m.Here = addOnce(m.Here, h)
+		}
 	}
 	for _, h := range n.Done {
 		m.Done = addOnce(m.Done, h)

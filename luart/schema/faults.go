@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,9 +29,9 @@ const (
 
 // Fault is one thing that is wrong with a value.
 type Fault struct {
-	Field   string // "items[2].id"; "" is the value itself
-	Message string // "Must be a string, got number"
-	Type    string // "required", "type", "enum", "min", …
+	Field   string `json:"field"`   // "items[2].id"; "" is the value itself
+	Message string `json:"message"` // "Must be a string, got number"
+	Type    string `json:"type"`    // "required", "type", "enum", "min", …
 }
 
 // Faults is what is wrong with a value: at least one thing.
@@ -117,6 +119,17 @@ func (f *Faults) All() []Fault {
 		return append(f.List[:len(f.List):len(f.List)], Fault{Message: "and more", Type: "more"})
 	}
 	return f.List
+}
+
+// JSON is what a client gets: {"errors":[…]}.
+func (f *Faults) JSON() []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(map[string][]Fault{"errors": f.All()}); err != nil {
+		panic(err) // texts can be encoded
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // String is a list of them for people.

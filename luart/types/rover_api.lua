@@ -34,6 +34,7 @@
 ---@field static fun(options: rover.Static) The files here and below, from a folder (allow fs), sent without the VM: api.assets.static { dir = "public" }. A route wins.
 ---@field auth fun(options: rover.AuthRule) Who may come to here and below, by a signed token, decided before any Lua runs: api.admin.auth { jwt = keys, roles = "admin" }.
 ---@field doc fun(routes: table<"get"|"post"|"put"|"patch"|"delete"|"head"|"options"|"any", rover.Doc>) What is said of the routes of exactly this place, for the document of OpenAPI: api.users.doc { post = { summary = "Adds a user" } }. See docs/openapi.md.
+---@field expect fun(methods: table<string, rover.Expected>) What requests to exactly this place are to bring, by their methods, decided before any Lua runs: api.orders.expect { post = { body = { item = "string" } } }.
 ---@field [string] rover.Node
 
 ---What a document of OpenAPI says of a route.
@@ -49,6 +50,15 @@
 ---@class rover.DocResponse
 ---@field description? string Default: what the status is called.
 ---@field example? any A body, as data.
+
+---What a place expects of requests with one method: get, post, put, patch, delete, head, options, or any for those that are not
+---named. Who brings something else is answered with 400 and all faults; see docs/validation.md.
+---@class rover.Expected
+---@field body? rover.Schema Of a JSON body. Without it the body is not looked at.
+---@field query? table<string, rover.Schema> Of parameters of the query, read as what is expected: "12" is 12.
+---@field params? table<string, rover.Schema> Of p_name and w_name.
+---@field headers? table<string, rover.Schema> Of headers, in any case of letters.
+---@field extra? "strip"|"keep"|"error" What becomes of members of the body and parameters of the query that are not named, in ctx:expected(): not in it, in it unchecked, or faults. Default: "strip"
 
 ---A limit of a place. What comes more often is answered with 429 and Retry-After; see docs/rate-limits.md.
 ---@class rover.Limit

@@ -103,6 +103,25 @@ function Ctx:headers() end
 ---@return rover.Values
 function Ctx:query() end
 
+---What the rule expect of the request's place expects: { body = …, query = …, params = …, headers = … }, those that it names. It is
+---read of the request as it is now.
+---
+---Errors: a place without such a rule for the method.
+---
+---Waits: no: the body has come.
+---
+---```lua
+---api.notes.p_id.expect { put = { params = { id = "integer" }, query = { notify = "boolean?" }, body = { text = "string" } } }
+---function api.notes.p_id.put(ctx)
+---  local e = ctx:expected()
+---  return { e.params.id, e.query.notify, e.body.text }
+---end
+----- PUT /notes/7?notify=true {"text":"hello","admin":true} => 200 [7,true,"hello"]
+----- PUT /notes/7?notify=1 {"text":"hello"} => 400 {"errors":[{"field":"query.notify","message":"Must be a boolean, got '1'","type":"type"}]}
+---```
+---@return { body?: any, query?: table, params?: table, headers?: table }
+function Ctx:expected() end
+
 ---The path parameters: those of p_name and w_name.
 ---
 ---```lua
