@@ -236,10 +236,8 @@ func (vm *VM) ctxExpected(L *lua.LState) int {
 	x := checkCtx(L)
 	var want *schema.Request
 	for _, h := range x.match.Here {
-		if rule, ok := h.rule.(*expectRule); ok {
-			if r := rule.of(x.r.Method); r != nil {
-				want = r
-			}
+		if rule, ok := h.rule.(*expectRule); ok && want == nil { // those behind it are of a path that it was rewritten to
+			want = rule.of(x.r.Method)
 		}
 	}
 	if want == nil {
