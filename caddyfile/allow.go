@@ -80,6 +80,20 @@ func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
 	return wrapErr(d, c.checkGrants())
 }
 
+// AllowOnly grants what is named, with what narrowed it before.
+func (c *Config) AllowOnly(grants []string) {
+	c.Allow = grants
+	if !slices.Contains(grants, AllowEnv) {
+		c.AllowEnv = nil
+	}
+	if !slices.Contains(grants, AllowFS) {
+		c.AllowFS = nil
+	}
+	if !slices.Contains(grants, AllowNet) {
+		c.AllowNet = nil
+	}
+}
+
 // checkGrants judges what the script may do.
 func (c *Config) checkGrants() error {
 	return cmp.Or(checkAllow(c.Allow), checkAllowEnv(c.Allow, c.AllowEnv), checkAllowFS(c.Allow, c.AllowFS),

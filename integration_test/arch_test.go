@@ -90,8 +90,8 @@ luart/html (lua): luart/chunk luart/luaval
 luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval
 luart/keys:
-luart/lib (lua more): luart/limit luart/store luart/clock luart/luaval luart/outbound
-luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/crypto luart/lib/encoding luart/lib/env
+luart/lib (lua more): luart/files luart/limit luart/store luart/clock luart/luaval luart/outbound
+luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/fs luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
@@ -100,6 +100,7 @@ luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval luart/sealed
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/lib luart/luaval
+luart/lib/fs (lua): luart/files luart/giveup luart/lib luart/luaval
 luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext

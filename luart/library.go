@@ -133,7 +133,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 	}
 	v = l.Open(&lib.Scope{
 		VM: vmOfLibrary{g.vm}, State: state,
-		Script: g.name, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept,
+		Script: g.name, Dir: g.dir, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept,
 		Fallback: g.vm.fallback, Held: &g.vm.held,
 		AddRule:  g.addRule,
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
@@ -146,7 +146,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 
 // grants is what the script is given of the world outside.
 func (s *Script) grants() lib.Grants {
-	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork}
+	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork, Files: s.Files}
 	if s.AllowEnv {
 		grants.Getenv = s.Getenv
 	}

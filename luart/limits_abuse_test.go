@@ -118,7 +118,7 @@ var abuse = []struct{ name, body, want string }{
 	{"collectgarbage count", `while true do collectgarbage("count") end`, "longer than burst"},
 	{"no os.exit", `os.exit(1)`, "attempt to call a non-function object"},
 	{"no os.execute", `os.execute("x")`, "attempt to call a non-function object"},
-	{"no files", `error(select(2, io.open("/etc/passwd")), 0)`, "/etc/passwd: there are no files here"},
+	{"no files", `error(select(2, io.open("/etc/passwd")), 0)`, "/etc/passwd: no files but those of rover.fs"},
 	{"io.write", `while true do io.write("x") end`, "longer than burst"},
 	{"traceback", `local function f() debug.traceback("x") return f() + 1 end while true do pcall(f) end`, "longer than burst"},
 	{"setfenv", `while true do setfenv(function() end, setmetatable({}, {__index = _G})) end`, "longer than burst"},

@@ -54,6 +54,7 @@ func runBlock(t *testing.T, block, upstream string) {
 				s.Config["redis"] = "redis://" + storetest.StartRedis(t).TCP()
 			}
 			s.Net = outbound.NewPolicy()
+			s.Files = dataFolder(t, s.Path)
 			s.Debug = strings.HasPrefix(block, "-- with debug\n")
 		})
 		if err != nil {

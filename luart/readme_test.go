@@ -18,6 +18,8 @@ import (
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/handshake"
 	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/html"
@@ -26,6 +28,7 @@ import (
 	"github.com/caddy-rover/rover/luart/keys"
 	roverauth "github.com/caddy-rover/rover/luart/lib/auth"
 	"github.com/caddy-rover/rover/luart/lib/crypto"
+	roverfs "github.com/caddy-rover/rover/luart/lib/fs"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	roverip "github.com/caddy-rover/rover/luart/lib/ip"
 	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
@@ -143,6 +146,9 @@ func TestLimitsPage(t *testing.T) {
 		{"what [`doc`]", []string{count(openapi.MaxSummary), kib(openapi.MaxDescription), count(openapi.MaxTags), count(openapi.MaxResponses)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
+		{"a file that [`rover.fs`]", []string{mib(roverfs.DefaultRead), mib(roverfs.MaxRead), fmt.Sprintf("%d GiB", files.MaxFile>>30)}},
+		{"entries of a folder that `rover.fs.list`", []string{count(files.MaxEntries), count(files.MaxPath)}},
+		{"calls of `rover.fs` under way", []string{count(files.MaxAtOnce), fmt.Sprintf("%.0f s", giveup.Patience.Seconds())}},
 		{"ranges of one request for a [file]", []string{"16"}},
 		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
 		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},

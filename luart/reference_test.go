@@ -7,11 +7,14 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/proxy"
@@ -94,6 +97,7 @@ func runExample(t *testing.T, example, upstream string) {
 	err := s.load(script, func(s *Script) {
 		s.Config = config
 		s.Net = outbound.NewPolicy()
+		s.Files = dataFolder(t, s.Path)
 		s.AllowEnv, s.Getenv = true, func(name string) (string, bool) { return "blue", name == "COLOUR" }
 	})
 	if err != nil {
@@ -109,6 +113,16 @@ func runExample(t *testing.T, example, upstream string) {
 		}
 		t.Errorf("the example is\n%s", example)
 	}
+}
+
+// dataFolder makes a folder data beside a script, which may use it.
+func dataFolder(t *testing.T, script string) files.Grants {
+	t.Helper()
+	data := filepath.Join(filepath.Dir(script), "data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return files.Grants{{Dir: data}}
 }
 
 // showing is what examples with values are run with.

@@ -11,12 +11,17 @@ import (
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/coverage"
+	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
 
 // fakes take the place of the world around a handler, in tests of its script: the time,
 // the network, the environment, the log.
-type fakes struct{ scripttest.Options }
+type fakes struct {
+	scripttest.Options
+	folders files.Grants // those of the script, with copies of those that it may write in
+	temp    string       // where they are
+}
 
 // clock returns the time that scripts go by; nil is the system's.
 func (f *fakes) clock() *clock.Clock {
@@ -38,6 +43,7 @@ func (f *fakes) coverage() *coverage.Report {
 func (f *fakes) install(h *Handler) {
 	h.script.Settings.Getenv = func(name string) (string, bool) { v, ok := f.Env[name]; return v, ok }
 	h.script.Settings.Seed = f.Seed
+	h.script.Settings.Files = f.folders
 	h.script.Settings.FakeNetwork = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return f.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})

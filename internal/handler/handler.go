@@ -156,6 +156,9 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		h.script.Persist = &scripts.Persist{Interval: interval, MaxSize: maxSize}
 	}
 	if h.fakes != nil {
+		if err := h.fakes.copyFolders(folders); err != nil {
+			return err
+		}
 		h.fakes.install(h)
 	}
 	return app.add(h)

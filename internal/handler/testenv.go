@@ -53,13 +53,13 @@ func OpenTest(o scripttest.Options, config rovercaddyfile.Config, files []string
 	}
 	maps.Copy(config.Set, o.Config)
 	if o.Allow != nil {
-		config.Allow = o.Allow
+		config.AllowOnly(o.Allow)
 	}
 	if o.Unmatched != "" {
 		config.Unmatched = o.Unmatched
 	}
 	t := &Test{
-		h:   &Handler{Config: config, fakes: &fakes{o}},
+		h:   &Handler{Config: config, fakes: &fakes{Options: o}},
 		app: new(App), cancel: cancel, files: files,
 	}
 	t.app.init(o.Logger, nil)
@@ -214,7 +214,7 @@ func (t *Test) Files() []string {
 
 // Close implements scripttest.App. The hook on_stop does not run.
 func (t *Test) Close() {
-	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup()) // what else could be done
+	_ = errors.Join(t.app.Cleanup(), t.h.Cleanup(), t.h.fakes.removeFolders()) // what else could be done
 	t.cancel()
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -52,6 +53,7 @@ type Scope struct {
 	State any // what NewState has returned; nil without one
 
 	Script string // the name of the script's file, for messages
+	Dir    string // its folder, where relative paths start
 	Serial uint64 // of the generation: later ones of the VM have larger ones
 	Grants Grants
 
@@ -88,6 +90,9 @@ type Grants struct {
 	// FakeRandom is read in place of the system's secure source, in tests of scripts: the same bytes
 	// each time. nil: that source. It never fails, and the holder reads it.
 	FakeRandom io.Reader
+
+	// Files are the folders whose files may be used ("allow fs"); none: none may.
+	Files files.Grants
 
 	// Getenv reads the environment ("allow env"); nil: it is not granted.
 	Getenv func(name string) (value string, ok bool)

@@ -14,7 +14,7 @@ import (
 
 // errNoFiles is why nothing can be opened, and errno what C gives for a file that is not there.
 const (
-	errNoFiles = "there are no files here"
+	errNoFiles = "no files but those of rover.fs"
 	noEntry    = 2  // ENOENT
 	badFile    = 9  // EBADF
 	noSeek     = 29 // ESPIPE

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/crypto"
 	"github.com/caddy-rover/rover/luart/lib/encoding"
 	"github.com/caddy-rover/rover/luart/lib/env"
+	"github.com/caddy-rover/rover/luart/lib/fs"
 	"github.com/caddy-rover/rover/luart/lib/guard"
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/ip"
@@ -55,6 +56,7 @@ var libraries = []*lib.Library{
 		Open:  func(s *lib.Scope) lua.LValue { return libtime.Open(s.L(), s.Clock()) },
 	},
 	env.Library,
+	fs.Library,
 	http.Library,
 	shared.Cache,
 	shared.Lock,

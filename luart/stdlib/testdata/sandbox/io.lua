@@ -1,10 +1,10 @@
 -- io without files.
-list('nil "x/y: there are no files here" 2', io.open("x/y"))
-list('nil "x/y: there are no files here" 2', io.open("x/y", "w"))
-list('nil "there are no files here" 2', io.tmpfile())
-raises("(x: there are no files here)", io.lines, "x")
-raises("there are no files here", io.input, "x")
-raises("there are no files here", io.output, "x")
+list('nil "x/y: no files but those of rover.fs" 2', io.open("x/y"))
+list('nil "x/y: no files but those of rover.fs" 2', io.open("x/y", "w"))
+list('nil "no files but those of rover.fs" 2', io.tmpfile())
+raises("(x: no files but those of rover.fs)", io.lines, "x")
+raises("no files but those of rover.fs", io.input, "x")
+raises("no files but those of rover.fs", io.output, "x")
 raises("'popen' not supported", io.popen, "ls")
 raises("bad argument #1", io.open)
 
