@@ -31,7 +31,7 @@ internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
+	luart/coverage luart/environ luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
@@ -39,7 +39,7 @@ internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gc
 	luart/lib/http
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/lib luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/outbound luart/persist luart/policy luart/reqbody
-	luart/files luart/health luart/resilience luart/scripttest luart/spelling luart/static luart/store luart/trace
+	luart/environ luart/files luart/health luart/resilience luart/scripttest luart/spelling luart/static luart/store luart/trace
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
@@ -51,7 +51,7 @@ internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
+	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
 	luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/outbound luart/policy luart/profile
@@ -90,7 +90,7 @@ luart/html (lua): luart/chunk luart/luaval
 luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval
 luart/keys:
-luart/lib (lua more): luart/files luart/limit luart/store luart/clock luart/luaval luart/outbound
+luart/lib (lua more): luart/environ luart/files luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/fs luart/lib/crypto luart/lib/encoding luart/lib/env
 	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
@@ -99,7 +99,7 @@ luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/lib/oidc l
 luart/lib/cookie (lua): luart/cookie luart/lib luart/luaval luart/urltext
 luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval luart/sealed
 luart/lib/encoding (lua): luart/luaval
-luart/lib/env (lua): luart/lib luart/luaval
+luart/lib/env (lua): luart/environ luart/lib luart/luaval
 luart/lib/fs (lua): luart/files luart/giveup luart/lib luart/luaval
 luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound

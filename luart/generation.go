@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
 	"github.com/caddy-rover/rover/luart/costs"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/hint"
@@ -59,6 +60,8 @@ type Script struct {
 
 	AllowEnv    bool                             // whether rover.env may read the environment
 	Getenv      func(name string) (string, bool) // what rover.env reads
+	EnvPolicy   *environ.Policy                  // which variables; nil: all
+	Environ     func() []string                  // all of them, as os.Environ; nil: none
 	Net         *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
 	FakeNetwork http.RoundTripper                // what rover.http asks in place of the network; nil: the network
 	Config      map[string]string                // rover.config
@@ -86,6 +89,14 @@ type Script struct {
 
 	dry  bool  // nothing waits, nothing is sent, no hook runs: see Check
 	Tool *Tool // it serves no requests; nil: it does
+}
+
+// getenv is Getenv for what may be read.
+func (s *Script) getenv(name string) (string, bool) {
+	if !s.EnvPolicy.Allows(name) {
+		return "", false
+	}
+	return s.Getenv(name)
 }
 
 // Generation is one loading of a script into a VM: its own globals, libraries and
@@ -234,7 +245,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.serial = vm.loads
 	var getenv func(string) (string, bool)
 	if s.AllowEnv {
-		getenv = s.Getenv
+		getenv = s.getenv
 	}
 	g.env = stdlib.New(vm.main, stdlib.Hooks{
 		Print:   vm.print,
@@ -352,11 +363,7 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 	fn("ready", g.ready)
 	set("html", g.templates.Open(L))
 	set("log", g.openLog(L))
-	config := L.NewTable()
-	for k, v := range s.Config {
-		config.RawSetString(k, lua.LString(v))
-	}
-	set("config", config)
+	set("config", g.openConfig(L, &s))
 	set("version", lua.LNumber(g.number))
 	if s.dry {
 		fn("sleep", drySleep)

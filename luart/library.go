@@ -148,7 +148,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 func (s *Script) grants() lib.Grants {
 	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork, Files: s.Files}
 	if s.AllowEnv {
-		grants.Getenv = s.Getenv
+		grants.Getenv, grants.EnvPolicy = s.getenv, s.EnvPolicy
 	}
 	if s.Seed != nil {
 		var seed [32]byte

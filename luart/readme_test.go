@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/handshake"
@@ -147,6 +148,7 @@ func TestLimitsPage(t *testing.T) {
 		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"a file that [`rover.fs`]", []string{mib(roverfs.DefaultRead), mib(roverfs.MaxRead), fmt.Sprintf("%d GiB", files.MaxFile>>30)}},
+		{"a file that [`rover.config.load`]", []string{mib(maxConfigBytes), count(environ.MaxVariables), count(environ.MaxDepth)}},
 		{"entries of a folder that `rover.fs.list`", []string{count(files.MaxEntries), count(files.MaxPath)}},
 		{"calls of `rover.fs` under way", []string{count(files.MaxAtOnce), fmt.Sprintf("%.0f s", giveup.Patience.Seconds())}},
 		{"ranges of one request for a [file]", []string{"16"}},

@@ -99,6 +99,11 @@ func runExample(t *testing.T, example, upstream string) {
 		s.Net = outbound.NewPolicy()
 		s.Files = dataFolder(t, s.Path)
 		s.AllowEnv, s.Getenv = true, func(name string) (string, bool) { return "blue", name == "COLOUR" }
+		s.Environ = func() []string { return []string{"APP_DB_HOST=10.0.0.5", "APPLE=1"} }
+		settings := filepath.Join(filepath.Dir(s.Path), "settings.lua")
+		if err := os.WriteFile(settings, []byte(`return { db = { host = "10.0.0.5" } }`), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, example)

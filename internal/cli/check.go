@@ -14,6 +14,7 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/lint"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -28,7 +29,7 @@ const (
 // checkCommand makes caddy rover check.
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check <script.lua|folder>... [--strict] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...]",
+		Use:   "check <script.lua|folder>... [--strict] [--json] [--allow <grants>] [--allow-env <names>] [--allow-fs <folder>...] [--allow-net <rules>] [--set <key=value>...] [--library <name>...]",
 		Short: "Looks for mistakes in scripts without running a server",
 		Long: `Looks for mistakes in scripts and in the modules that they require. Each script is loaded
 into a VM of its own in which nothing is sent, nothing waits, and no hook runs. In folders
@@ -111,7 +112,10 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, beside, error) {
 	}
 	s := luart.Script{Libraries: all.Libraries(), CheckUpstream: upstream.CheckAddress}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowEnv) {
-		s.AllowEnv, s.Getenv = true, os.LookupEnv
+		s.AllowEnv, s.Getenv, s.Environ = true, os.LookupEnv, os.Environ
+		if s.EnvPolicy, err = environ.ParsePolicy(config.AllowEnv); err != nil {
+			return s, beside{}, err
+		}
 	}
 	if slices.Contains(config.Allow, rovercaddyfile.AllowNet) {
 		s.Net, err = outbound.ParsePolicy(config.AllowNet)

@@ -23,7 +23,7 @@ import (
 // routesCommand makes caddy rover routes.
 func routesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...] " +
+		Use: "routes [<script.lua>] [--json] [--allow <grants>] [--allow-env <names>] [--allow-fs <folder>...] [--allow-net <rules>] [--set <key=value>...] [--library <name>...] " +
 			"[--vm <name>] [--address <interface>] [--config <path> [--adapter <name>]]",
 		Short: "Prints the routes of a script, or of a running Caddy",
 		Long: `Prints what a script routes, with file:line and the hooks that run before, after and when

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +25,8 @@ import (
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
 	"github.com/caddy-rover/rover/internal/logformat"
 	"github.com/caddy-rover/rover/internal/scripts"
+	"github.com/caddy-rover/rover/luart/environ"
+	"github.com/caddy-rover/rover/luart/module"
 )
 
 // runGrace is how long requests may go on after Ctrl-C: who pressed it waits for the prompt,
@@ -32,7 +37,7 @@ const runGrace = caddy.Duration(3 * time.Second)
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run <script.lua> [--listen <address>] [--upstream <address>...] [--watch] [--debug] [--allow <grants>] " +
-			"[--allow-net <rules>] [--set <key=value>...] [--library <name>...] [--access-log] [--admin <address>]",
+			"[--allow-env <names>] [--allow-fs <folder>...] [--allow-net <rules>] [--envfile <file>...] [--set <key=value>...] [--library <name>...] [--access-log] [--admin <address>]",
 		Short: "Serves a script without a Caddyfile, until Ctrl-C",
 		Long: `Serves a script over plain HTTP, without a Caddyfile, until Ctrl-C. What the script passes on
 goes to the upstreams; without one it is answered 404. Nothing is kept: no config is saved,
@@ -47,6 +52,7 @@ and the admin API is off unless it is given an address.`,
 	flags.StringArrayP("upstream", "u", nil, "Service behind the script, as reverse_proxy takes it; may be repeated")
 	flags.BoolP("watch", "w", false, "Reload when the script or a module changes")
 	flags.BoolP("debug", "v", false, "Show script errors to clients, and log at debug level")
+	flags.StringArray("envfile", nil, "File with lines of NAME=value, for variables that are not set; may be repeated")
 	flags.Bool("access-log", false, "Log requests")
 	flags.String("admin", "", "Address of Caddy's admin API; off if not given")
 	scriptFlags(flags)
@@ -55,7 +61,9 @@ and the admin API is off unless it is given an address.`,
 
 // scriptFlags adds the flags that say what a script may do.
 func scriptFlags(flags *pflag.FlagSet) {
-	flags.StringSlice("allow", nil, "What the script may do, as in the Caddyfile: env, net")
+	flags.StringSlice("allow", nil, "What the script may do, as in the Caddyfile: env, net; fs with --allow-fs")
+	flags.StringSlice("allow-env", nil, "Which variables it may read, as names of allow env; implies --allow env")
+	flags.StringArray("allow-fs", nil, "A folder whose files it may use; \"public ro\": read only; may be repeated; implies --allow fs")
 	flags.StringSlice("allow-net", nil, "Where it may connect to, as rules of allow net; implies --allow net")
 	flags.StringArray("set", nil, "A value for rover.config: key=value; may be repeated")
 	flags.StringArray("library", nil, "A library that this Caddy has as a module, without settings; may be repeated")
@@ -71,13 +79,25 @@ func scriptConfig(fl caddycmd.Flags, script string) (rovercaddyfile.Config, erro
 	if config.AllowNet, err = fl.GetStringSlice("allow-net"); err != nil {
 		return config, err
 	}
-	hasNet := false
-	for _, grant := range config.Allow {
-		hasNet = hasNet || grant == rovercaddyfile.AllowNet
+	if config.AllowEnv, err = fl.GetStringSlice("allow-env"); err != nil {
+		return config, err
 	}
-	if len(config.AllowNet) > 0 && !hasNet {
-		config.Allow = append(config.Allow, rovercaddyfile.AllowNet)
+	folders, err := fl.GetStringArray("allow-fs")
+	if err != nil {
+		return config, err
 	}
+	for _, folder := range folders {
+		dir, readOnly := strings.CutSuffix(folder, " ro")
+		config.AllowFS = append(config.AllowFS, rovercaddyfile.Folder{Dir: rovercaddyfile.LiteralPath(dir), ReadOnly: readOnly})
+	}
+	for grant, rules := range map[string]int{
+		rovercaddyfile.AllowEnv: len(config.AllowEnv), rovercaddyfile.AllowFS: len(config.AllowFS), rovercaddyfile.AllowNet: len(config.AllowNet),
+	} {
+		if rules > 0 && !slices.Contains(config.Allow, grant) {
+			config.Allow = append(config.Allow, grant)
+		}
+	}
+	slices.Sort(config.Allow)
 	set, err := fl.GetStringArray("set")
 	if err != nil {
 		return config, err
@@ -110,6 +130,9 @@ func scriptConfig(fl caddycmd.Flags, script string) (rovercaddyfile.Config, erro
 
 // runScript serves until the process is told to end.
 func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
+	if err := setVariables(fl); err != nil {
+		return err
+	}
 	cfg, err := runConfig(fl)
 	if err != nil {
 		return err
@@ -140,6 +163,33 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 		reloaded = live.Reloaded()
 	}
 	checked.printAgain(reloaded) // until the process ends with the signal
+	return nil
+}
+
+// setVariables sets those of --envfile that nobody has set.
+func setVariables(fl caddycmd.Flags) error {
+	paths, err := fl.GetStringArray("envfile")
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		source, err := module.ReadScript(path)
+		if err != nil {
+			return fmt.Errorf("--envfile: %w", err)
+		}
+		list, err := environ.ReadFile(bytes.NewReader(source), path)
+		if err != nil {
+			return fmt.Errorf("--envfile: %w", err)
+		}
+		for _, v := range list {
+			if _, set := os.LookupEnv(v.Name); set {
+				continue
+			}
+			if err := os.Setenv(v.Name, v.Value); err != nil {
+				return fmt.Errorf("--envfile: %s: %w", v.Name, err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -42,6 +42,12 @@ func (f *fakes) coverage() *coverage.Report {
 // install puts the fakes into a handler that is being provisioned.
 func (f *fakes) install(h *Handler) {
 	h.script.Settings.Getenv = func(name string) (string, bool) { v, ok := f.Env[name]; return v, ok }
+	h.script.Settings.Environ = func() (all []string) {
+		for name, value := range f.Env {
+			all = append(all, name+"="+value)
+		}
+		return all
+	}
 	h.script.Settings.Seed = f.Seed
 	h.script.Settings.Files = f.folders
 	h.script.Settings.FakeNetwork = roundTripperFunc(func(r *http.Request) (*http.Response, error) {

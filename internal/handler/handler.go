@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/internal/upstream"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/store"
@@ -173,6 +174,10 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 			return luart.Script{}, err
 		}
 	}
+	env, err := environ.ParsePolicy(h.AllowEnv)
+	if err != nil {
+		return luart.Script{}, err
+	}
 	libs, err := libraries.Load(ctx, &h.Config)
 	if err != nil {
 		return luart.Script{}, err
@@ -192,6 +197,8 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 		CheckMount:    checkMount,
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
+		Environ:       os.Environ,
+		EnvPolicy:     env,
 		Net:           net,
 		Config:        values,
 		Libraries:     libs,

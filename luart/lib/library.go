@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/clock"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
@@ -96,6 +97,9 @@ type Grants struct {
 
 	// Getenv reads the environment ("allow env"); nil: it is not granted.
 	Getenv func(name string) (value string, ok bool)
+
+	// EnvPolicy says which variables Getenv reads; nil: all.
+	EnvPolicy *environ.Policy
 }
 
 // VM is the Lua VM that a library is used in.

@@ -24,14 +24,41 @@ rover = {}
 ---@type integer
 rover.version = 1
 
----The values of "set" in the Caddyfile.
+---The values of "set" in the Caddyfile, and functions that find others. See [configuration](../config.md).
 ---
 ---```lua
 ---rover.config.token --> "s3cret"
 ---rover.config.none --> nil
 ---```
----@type table<string, string>
+---@class rover.Config
+---@field [string] string
 rover.config = {}
+
+---What a Lua file returns: plain data. The file sees no functions and no rover. It is in the folder of the script, or in one of
+---allow fs, and is watched as the script is.
+---
+---Errors: there is no such file, or it is longer than 1 MiB; it does not compile, or raises; what it returns is no plain data.
+---
+---Waits: for the file system.
+---
+---```lua
+---rover.config.load("settings.lua").db.host --> "10.0.0.5"
+---```
+---@param path string
+---@return any value
+function rover.config.load(path) end
+
+---The environment variables whose names begin with the prefix and an underscore, as nested tables of texts: APP_DB_HOST is
+---db.host for "APP".
+---
+---Errors: without "allow env" for them; two variables that are about one place, such as APP_DB and APP_DB_HOST; more than 1000.
+---
+---```lua
+---rover.config.from_env("APP").db.host --> "10.0.0.5"
+---```
+---@param prefix string
+---@return table<string, any> values
+function rover.config.from_env(prefix) end
 
 ---Options of rover.server.
 ---@class rover.ServerOptions

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
@@ -24,14 +25,17 @@ var stubs string
 // The table cannot be written. Without "allow env" both forms raise an error that says what to add.
 var Library = &lib.Library{
 	Name: "env", Stubs: stubs,
-	Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv) },
+	Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv, s.Grants.EnvPolicy) },
 }
 
 // newTable makes rover.env. getenv is nil where it is not granted.
-func newTable(L *lua.LState, getenv func(string) (string, bool)) *lua.LTable {
+func newTable(L *lua.LState, getenv func(string) (string, bool), policy *environ.Policy) *lua.LTable {
 	lookup := func(L *lua.LState, name string) lua.LValue {
 		if getenv == nil {
 			L.RaiseError(`environment access is not allowed: add "allow env" to the rover block of the Caddyfile`)
+		}
+		if !policy.Allows(name) {
+			L.RaiseError(`environment variable '%s' is not allowed: add "allow env %[1]s" to the rover block of the Caddyfile`, name)
 		}
 		if value, ok := getenv(name); ok {
 			return lua.LString(value)
