@@ -38,6 +38,9 @@ type Status struct {
 	// Rules of concurrency that have requests.
 	Concurrency []Concurrency `json:"concurrency"`
 
+	// Services that are not asked, because they have failed too often.
+	Breakers []Breaker `json:"breakers,omitempty"`
+
 	// Which of its scripts may be sent requests, of those that say what they depend on, or answer
 	// probes.
 	Readiness []Readiness `json:"readiness,omitempty"`
@@ -57,6 +60,7 @@ const diskPatience = time.Second
 func (s *Set) Status(ctx context.Context) Status {
 	status := Status{VM: s.vm.Name, Persist: s.persistStatus()}
 	status.Stores, status.Leases, status.Concurrency = s.stores(), s.vm.Leases(), s.vm.Crowds()
+	status.Breakers = s.vm.Breakers()
 	status.Reloads, _ = s.vm.Reloads()
 	status.LastError = status.Reloads.last
 	status.ReloadRefused = status.LastError != nil

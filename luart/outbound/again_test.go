@@ -323,3 +323,22 @@ func TestBreakerOfRedirect(t *testing.T) {
 		t.Errorf("%s, asked %d times", got, asked.Load())
 	}
 }
+
+// A host without a listener opens its breaker.
+func TestBreakerOfDeadHost(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	settings := resilience.DefaultSettings()
+	settings.Failures = 1
+	c := newClient(t, Options{})
+	req := get(t, "http://"+l.Addr().String())
+	req.Breaker = &settings
+	for _, want := range []string{"connect: ", "breaker open: "} {
+		if got := fetch(t, c, req); !strings.HasPrefix(got, want) {
+			t.Error(got)
+		}
+	}
+}

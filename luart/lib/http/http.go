@@ -105,8 +105,11 @@ func Stats(vm interface{ LibraryState(name string) any }) outbound.Stats {
 
 // Guarded returns what has become of services that fail. Any goroutine may call it.
 func Guarded(vm interface{ LibraryState(name string) any }) resilience.Stats {
-	return stateOf(vm).guard.Stats()
+	return stateOf(vm).Guarded()
 }
+
+// Guarded is that of the VM whose state it is.
+func (s *state) Guarded() resilience.Stats { return s.guard.Stats() }
 
 func stateOf(vm interface{ LibraryState(name string) any }) *state {
 	s, ok := vm.LibraryState(name).(*state)
