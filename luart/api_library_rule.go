@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,7 +39,7 @@ func (g *Generation) checkRules(n *api.Node, gives []string) *ScriptError {
 		}
 		if needs := rule.Needs(); needs != "" && !slices.Contains(gives, needs) {
 			return ruleError(r, fmt.Sprintf("%s has no key of its own, and no %[1]s with a key before it covers %[2]s: give it jwt, or one with jwt to a place further out",
-				r.Kind, n.Path()))
+				r.Kind, cmp.Or(n.Path(), "/")))
 		}
 		if name := rule.Gives(); name != "" {
 			gives = append(gives, name)
@@ -47,7 +48,7 @@ func (g *Generation) checkRules(n *api.Node, gives []string) *ScriptError {
 	for _, r := range n.Rules {
 		if claim := claimOf(r.Rule); claim != "" && len(gives) == 0 {
 			return ruleError(r, fmt.Sprintf(`%s: option 'key' is "jwt:%s", but no auth covers %s: give it, or a place further out, auth { jwt = … }`,
-				r.Kind, claim, n.Path()))
+				r.Kind, claim, cmp.Or(n.Path(), "/")))
 		}
 	}
 	for _, child := range n.Children {

@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,13 +29,14 @@ func (g *Generation) ruleNameAt(L *lua.LState, n *api.Node, kind, name string) s
 			others++
 		}
 	}
+	path := cmp.Or(n.Path(), "/") // which the root does not have
 	switch {
 	case name != "":
 		return name
 	case others > 0:
-		return fmt.Sprint(n.Path(), " ", others+1)
+		return fmt.Sprint(path, " ", others+1)
 	}
-	return n.Path()
+	return path
 }
 
 // ruleName returns what a script calls a rule, "" where that is no name. ruleNames says what is
