@@ -91,7 +91,7 @@ luart/jsonlua (lua): luart/luaval
 luart/keys:
 luart/lib (lua more): luart/environ luart/files luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/fs luart/lib/crypto luart/lib/encoding luart/lib/env
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/limit luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/jq luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
 luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/lib/oidc luart/luaval luart/outbound
@@ -104,6 +104,7 @@ luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext
 luart/lib/ip (lua): luart/address luart/lib luart/luaval luart/outbound
+luart/lib/jq (lua more): luart/jsonlua luart/lib luart/luaval
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/oidc (lua x more): luart/auth luart/cookie luart/jsonlua luart/lib luart/lib/session luart/luaval

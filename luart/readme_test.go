@@ -32,6 +32,7 @@ import (
 	roverfs "github.com/caddy-rover/rover/luart/lib/fs"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	roverip "github.com/caddy-rover/rover/luart/lib/ip"
+	"github.com/caddy-rover/rover/luart/lib/jq"
 	roverlimit "github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	roveroidc "github.com/caddy-rover/rover/luart/lib/oidc"
@@ -162,6 +163,7 @@ func TestLimitsPage(t *testing.T) {
 		{"redirects of `rover.http`", []string{count(roverhttp.DefaultRedirects), count(roverhttp.MaxRedirects)}},
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(proxy.MaxUpstreams)}},
+		{"text of a program of [`rover.jq`]", []string{kib(jq.MaxProgram), count(jq.MaxResults), count(jq.MaxDigits)}},
 		{"networks of one [`rover.ip.set`]", []string{count(roverip.MaxNetworks)}},
 		{"names of [TLS handshakes]", []string{count(handshake.MaxAsked), fmt.Sprintf("%.0f s", handshake.Patience.Seconds())}},
 		{"answers for names of TLS", []string{count(handshake.MaxGood), count(handshake.MaxBad), fmt.Sprintf("%.0f hours", handshake.MaxFor.Hours())}},

@@ -30,6 +30,7 @@ var stubClasses = map[string]string{
 	"channel": "rover.Channel", "HTTP client": "rover.HttpClient", "HTTP response": "rover.HttpResponse",
 	"regular expression": "rover.Expression",
 	"rate limit":         "rover.RateLimit", "store": "rover.Store", "store lock": "rover.StoreLock", "subscription": "rover.Subscription",
+	"jq program":  "rover.JqProgram",
 	"address set": "rover.AddressSet",
 	"cookie":      "rover.CookieBuilder", "session store": "rover.SessionStore", "session": "rover.Session", "session value": "rover.SessionValue",
 	"key":     "rover.Key",

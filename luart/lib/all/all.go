@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/guard"
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/ip"
+	"github.com/caddy-rover/rover/luart/lib/jq"
 	"github.com/caddy-rover/rover/luart/lib/limit"
 	"github.com/caddy-rover/rover/luart/lib/metrics"
 	"github.com/caddy-rover/rover/luart/lib/password"
@@ -73,6 +74,7 @@ var libraries = []*lib.Library{
 	password.Library,
 	webhook.Library,
 	ip.Library,
+	jq.Library,
 	guard.Library,
 	metrics.Library,
 }
