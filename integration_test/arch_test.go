@@ -49,9 +49,9 @@ internal/upstream (caddy more): internal/upstream/lean luart luart/clock luart/r
 internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
-	luart/conditional luart/cookie luart/costs luart/coverage luart/cron luart/deadlock
+	luart/conditional luart/cookie luart/cors luart/costs luart/coverage luart/cron luart/deadlock
 	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
-	luart/hint
+	luart/head luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/outbound luart/policy luart/profile
 	luart/proxy luart/reqbody luart/request luart/resilience luart/response luart/route luart/schema

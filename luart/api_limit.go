@@ -82,16 +82,21 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 	if !shared {
 		o.Store = g.vm.kept
 	}
-	o.Name, o.Leases, o.Fallback = rule.name, !o.Store.Local(), g.vm.fallback
-	o.Counts, o.Held = g.vm.limits.of(rule.name), &g.vm.held
-	rule.limiter, rule.waits = limit.New(o), o.Leases
-	g.onRetire = append(g.onRetire, func() { g.vm.closings.Go(rule.limiter.Close) })
+	g.openLimit(rule, o)
 	if asks == nil {
 		n.Rules = append(n.Rules, api.Rule{Kind: "limit", Name: rule.name, Where: rule.where, Rule: rule})
 		return
 	}
 	hook := L.NewFunction(func(L *lua.LState) int { return rule.ask(L, g.vm, asks) })
 	n.Before.List = append(n.Before.List, api.Definition{Name: "limit " + rule.name, Fn: hook, Where: rule.where})
+}
+
+// openLimit opens what counts for a rule, until the generation retires. o has its rate and its store.
+func (g *Generation) openLimit(rule *limitRule, o limit.Options) {
+	o.Name, o.Leases, o.Fallback = rule.name, !o.Store.Local(), g.vm.fallback
+	o.Counts, o.Held = g.vm.limits.of(rule.name), &g.vm.held
+	rule.limiter, rule.waits = limit.New(o), o.Leases
+	g.onRetire = append(g.onRetire, func() { g.vm.closings.Go(rule.limiter.Close) })
 }
 
 // ask is the before hook of a rule whose key a function of the script finds: what it returns, or the

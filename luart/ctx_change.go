@@ -139,7 +139,7 @@ func (x *Exchange) warnForwarded(L *lua.LState, header string) {
 func unlessAsked(name string, method lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		if x := checkCtx(L); x.asked != nil {
-			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, strings.Fields(x.match.Handler.route)[0])
+			L.RaiseError("ctx:%s cannot be used in a %s: do that in the script of a rover directive", name, x.asked.what)
 		}
 		return method(L)
 	}

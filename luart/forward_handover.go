@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/head"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reqbody"
@@ -47,6 +48,7 @@ type handover struct {
 
 	// The same: names of trailers, and whether the request says that its client takes any.
 	announced     []string
+	cameSecurity  head.Values // what it has come with
 	wantsTrailers bool
 	resolved      bool // the holder's, and after the VM the serving goroutine's: there is a verdict
 	kept          bool // the same: the verdict was to keep the body

@@ -11,6 +11,7 @@ import (
 	"reflect"
 
 	"github.com/caddy-rover/rover/luart/bodyfilter"
+	"github.com/caddy-rover/rover/luart/head"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
@@ -82,6 +83,7 @@ func (w *handoverWriter) submitHead(status int) {
 func (w *handoverWriter) stopAtHead(status int) {
 	w.wrote = true
 	w.h.status, w.came = status, status
+	w.h.cameSecurity = head.ValuesOf(w.h.header)
 	w.verdict = w.h.stop()
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -116,6 +117,7 @@ func (f *Function) Select(r *http.Request, host Host, class eventloop.Class, ups
 // question is what a matcher or a policy is asked about a request. The holder calls its
 // functions.
 type question struct {
+	what  string                          // that is asked: "matcher"
 	arg   func(*lua.LState) lua.LValue    // makes what the function gets beside ctx; nil: nothing
 	check func(lua.LValue) (wrong string) // gets the result, and says what is wrong with it
 }
@@ -130,7 +132,7 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	defer x.End()
 	x.init(nil, hopbyhop.Without(r), host, nil)
 	x.match.Handler = h
-	x.asked = &question{arg, check}
+	x.asked = &question{strings.Fields(h.route)[0], arg, check}
 	if x.gen.inQuarantine(h) {
 		x.setQuarantineReply(h)
 		return x.outcome.err

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/head"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/html"
@@ -143,10 +144,12 @@ type Generation struct {
 	unrouted  *costs.Route // of requests that only hooks see
 
 	libraries []*lib.Library
-	notGiven  []string    // libraries, for hints
-	store     store.Store // what they keep between requests
-	onRetire  []func()    // of libraries and limits
-	rules     int         // how many limits there are
+	notGiven  []string       // libraries, for hints
+	store     store.Store    // what they keep between requests
+	onRetire  []func()       // of libraries and limits
+	rules     int            // how many limits there are
+	hasCORS   bool           // there is a rule of cors
+	security  *head.Security // of all responses; nil: the script has not asked for it
 	sources   chunk.Files
 	exchanges sync.Pool
 
@@ -266,6 +269,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.api.Rules["doc"], g.api.Rules["expect"] = g.addDoc, g.addExpect
 	response.Builders{API: g.api, Templates: g.templates, Push: g.pushReply, CheckUpstream: g.checkUpstream, Guard: g.vm.guard}.Add()
 	g.api.AddBuilder("idempotent", g.newIdempotent, nil)
+	g.api.Rules["cors"] = g.addCORS
 	rover, err := g.openRover(s)
 	if err != nil {
 		return err
@@ -376,14 +380,18 @@ func (g *Generation) openRover(s Script) (*lua.LTable, error) {
 // must be ended with End.
 func (g *Generation) Begin(w http.ResponseWriter, r *http.Request, host Host, next any) *Exchange {
 	x := g.exchanges.Get().(*Exchange)
-	g.tree.Find(r, &x.match)
-	if !x.match.Wanted() && !g.respond && !(r.Method == http.MethodOptions && len(x.match.Known) > 0) {
+	if x.cors = g.findPreflight(r, &x.match); x.cors == nil {
+		g.tree.Find(r, &x.match)
+		x.cors = findCORS(r, x.match.Rules)
+	}
+	if !x.match.Wanted() && !g.respond && g.security == nil && !(r.Method == http.MethodOptions && len(x.match.Known) > 0) {
 		x.match.Reset()
 		g.exchanges.Put(x)
 		return nil
 	}
 	hopbyhop.Drop(r.Header)
 	x.init(w, r, host, next)
+	x.haveLastWord()
 	if g.tree.HasDone() {
 		x.watchDone()
 	}

@@ -28,11 +28,12 @@ type handler struct {
 	noCtx bool            // it takes no parameter, so that no ctx need be made
 	stats *costs.Route    // of a route
 
-	// Of a rule of a place, which has no fn: what it is called, and which of the two it is.
+	// Of a rule of a place, which has no fn: what it is called, and which of these it is.
 	kind        string
 	rule        rule
 	static      *static.Mount
 	concurrency *concurrencyRule
+	cors        *corsRule
 
 	quarantine quarantine
 }
@@ -87,6 +88,8 @@ func newPlace(def *api.Node, path string) *route.Place[*handler] {
 			h.static = r
 			p.Mount = h
 			continue
+		case *corsRule:
+			h.cors = r
 		}
 		p.Rules = append(p.Rules, h)
 	}
@@ -98,7 +101,14 @@ func newPlace(def *api.Node, path string) *route.Place[*handler] {
 
 // handlersOf returns every function of a tree.
 func handlersOf(t *tree) (list []*handler) {
-	t.Each(func(n *route.Node[*handler]) { list = slices.Concat(list, n.Before, n.After, n.Done) })
+	t.Each(func(n *route.Node[*handler]) {
+		list = slices.Concat(list, n.Before, n.After, n.Done)
+		for _, h := range n.Rules {
+			if h.cors != nil && h.cors.ask != nil {
+				list = append(list, h.cors.ask)
+			}
+		}
+	})
 	eachRoute(t, func(h *handler) { list = append(list, h) })
 	return list
 }

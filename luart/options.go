@@ -26,6 +26,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"body:expect":      expectOptions.At(2),
 	"body:json":        jsonlua.OptionNames.At(1),
 	"api.idempotent":   idempotentOptions.At(1),
+	"node.cors":        corsOptions.At(1),
 	"node.limit":       limitOptions.At(1),
 	"node.concurrency": concurrencyOptions.At(1),
 	"node.expect":      placeExpectOptions.At(1),

@@ -66,6 +66,7 @@ var optionCalls = map[string]string{
 	"rover.semaphore":         `rover.semaphore("s", 1, T)`,
 	"rover.server":            "", // while the script loads: TestServerOptionUnknown
 	"node.expect":             "", // likewise: TestExpectRuleErrors
+	"node.cors":               "", // likewise: TestCORSLoadErrors
 	"node.limit":              "", // likewise: TestLimitMistakes
 	"node.static":             "", // likewise: TestStaticMistakes
 	"node.auth":               "", // likewise: TestAuthRuleMistakes

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/luart/auth"
 	"github.com/caddy-rover/rover/luart/bodyfilter"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/cors"
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
 	"github.com/caddy-rover/rover/luart/giveup"
@@ -147,12 +148,14 @@ func TestLimitsPage(t *testing.T) {
 		{"dependencies of [`readiness`]", []string{count(health.MaxDependencies), count(health.MaxName), count(health.MaxReason)}},
 		{"what [`doc`]", []string{count(openapi.MaxSummary), kib(openapi.MaxDescription), count(openapi.MaxTags), count(openapi.MaxResponses)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
-		{"rules of `limit` and `concurrency`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
+		{"rules of `limit` `concurrency` and `cors`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"a file that [`rover.fs`]", []string{mib(roverfs.DefaultRead), mib(roverfs.MaxRead), fmt.Sprintf("%d GiB", files.MaxFile>>30)}},
 		{"a file that [`rover.config.load`]", []string{mib(maxConfigBytes), count(environ.MaxVariables), count(environ.MaxDepth)}},
 		{"entries of a folder that `rover.fs.list`", []string{count(files.MaxEntries), count(files.MaxPath)}},
 		{"calls of `rover.fs` under way", []string{count(files.MaxAtOnce), fmt.Sprintf("%.0f s", giveup.Patience.Seconds())}},
 		{"ranges of one request for a [file]", []string{"16"}},
+		{"origins of a rule of [`cors`]", []string{count(cors.MaxOrigins), count(cors.MaxNames), count(cors.MaxName)}},
+		{"limits of [`rate_limit.scoped`]", []string{count(maxScoped)}},
 		{"requests that [`concurrency`]", []string{count(maxPlaces)}},
 		{"requests that wait for it", []string{count(defaultPlaceQueue), count(limit.MaxWaiting)}},
 		{"metrics of the scripts of a VM", []string{count(metrics.MaxMetrics), count(metrics.MaxLabels), count(metrics.MaxBuckets)}},

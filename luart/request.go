@@ -75,6 +75,8 @@ type Exchange struct {
 	asked      *question    // of a matcher or a policy: ctx cannot change the request; nil: it is served
 	trace      *trace.Trace // nil: nobody has asked for it
 	head       *headWork    // what libraries do before the head is sent; nil: nothing
+	cors       *crossOrigin // what rules say of the page that makes the request; nil: nothing
+	last       *LastWord    // what is done to the head of the response; nil: nothing
 	done       *doneWatch   // what done hooks will be told; nil: there are none
 	over       *doneWatch   // the request has ended, and its done hooks run; nil: it has not
 

@@ -39,12 +39,13 @@ type Refusal interface {
 // been given before, by scripts that it has come through. It returns them with those that it gets
 // now, which must be left when the response has ended. The goroutine of the request calls it.
 func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
-	again := x.answersFor != 0 // it was counted before it failed; who it is must be known here, too
-	if len(x.match.Rules) == 0 {
+	again := x.answersFor != 0   // it was counted before it failed; who it is must be known here, too
+	preflight := x.isPreflight() // browsers send no token with it; it takes nothing but a call of Lua
+	if len(x.match.Rules) == 0 || preflight && !x.asksOrigin() {
 		return places, nil
 	}
 	for s := range stageEnd {
-		if again && s != stageAuth {
+		if again && s != stageAuth || preflight && s != stageLimit {
 			continue
 		}
 		for _, h := range x.match.Rules {
@@ -57,7 +58,7 @@ func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
 			}
 		}
 	}
-	if again {
+	if again || preflight {
 		return places, nil
 	}
 	return x.takePlaces(places)

@@ -23,6 +23,8 @@ func (x *Exchange) SetPriority(c eventloop.Class) { x.class = c }
 func (x *Exchange) quota() *eventloop.Quota {
 	m := &x.match
 	switch {
+	case x.asksOrigin() && m.Handler == nil:
+		return &x.cors.asks[0].quota
 	case x.over != nil:
 		return x.over.quota
 	case m.Handler != nil:
@@ -74,10 +76,13 @@ func (x *Exchange) Run() (Decision, error) {
 func (x *Exchange) run() error {
 	x.phase = phaseHandlers
 	x.aimAtFile()
-	if x.match.Unclear || x.match.Handler == nil && len(x.match.Before) == 0 {
-		if x.match.Unclear {
+	if x.match.Unclear || x.match.Handler == nil && len(x.match.Before) == 0 && !x.asksOrigin() {
+		switch {
+		case x.match.Unclear:
 			x.unclear()
-		} else {
+		case x.isPreflight():
+			x.answerPreflight()
+		default:
 			x.miss() // no Lua decides
 		}
 		if x.outcome.decision != Answer || len(x.match.After) == 0 {
@@ -113,6 +118,13 @@ func (x *Exchange) contain(err error) error {
 
 // runHandlers runs the before hooks and the handler. Only the holder may call it.
 func (x *Exchange) runHandlers() {
+	if x.asksOrigin() && !x.askOrigin() {
+		return
+	}
+	if x.isPreflight() {
+		x.answerPreflight()
+		return
+	}
 	params := x.match.Params
 	for i := 0; i < len(x.match.Before); i++ { // ctx:rewrite can add to them
 		h := x.match.Before[i]

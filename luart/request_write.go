@@ -13,6 +13,7 @@ import (
 // response that is none, and panics as they did; ErrReplaced means that nothing was sent.
 func (x *Exchange) Write(w http.ResponseWriter) error {
 	x.outcome.reply.origin.adopt()
+	x.last.isOurs(&x.outcome.reply)
 	x.closeRefused()
 	x.checkPreconditions()
 	if r := &x.outcome.reply; r.from == nil && r.trailing == nil && r.Stream == nil && r.filters == nil {
@@ -45,6 +46,7 @@ func (x *Exchange) write(w http.ResponseWriter) error {
 // SetHeaders adds the headers of Lua's answer to h, for an error that somebody else
 // answers.
 func (x *Exchange) SetHeaders(h http.Header) {
+	x.last.isOurs(&x.outcome.reply)
 	x.closeRefused()
 	x.outcome.reply.setHeaders(h)
 	delete(h, "Content-Type")

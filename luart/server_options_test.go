@@ -16,8 +16,8 @@ import (
 // job is not, nor is an option that is off.
 func TestServerOptionsWithoutEffect(t *testing.T) {
 	s := newServer(t, `
-		return rover.server { port = 8080, tls = {}, rate_limit = { enabled = true }, cors_origin = "*", permissions = {},
-			security_headers = true, idempotency = {}, https_redirect = false, docs = true }`)
+		return rover.server { port = 8080, tls = {}, load_shed = {}, cors_origin = "*", permissions = {},
+			security_headers = true, drain_timeout_secs = 5, trusted_proxies = {}, idempotency = {}, https_redirect = false, docs = true }`)
 	var got []string
 	for _, e := range s.logs.FilterField(zap.String("at", "app.lua:2")).All() {
 		got = append(got, strings.ToUpper(e.Level.String())+" "+e.ContextMap()["option"].(string)+": "+e.ContextMap()["see"].(string))
@@ -27,11 +27,11 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 		"INFO docs: caddy rover routes, which lists the routes",
 		"INFO port: the site address in the Caddyfile",
 		"INFO tls: the tls directive",
-		"WARN cors_origin: Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/cookbook/cors.md",
+		"WARN drain_timeout_secs: the global option grace_period",
 		"WARN idempotency: api.idempotent(function(ctx) … end) as the handler of each route: docs/idempotency.md",
+		"WARN load_shed: queue and max_waiting in the rover block: docs/limits.md",
 		"WARN permissions: allow and allow_net in the rover block, which grant what a script may do: docs/security.md",
-		"WARN rate_limit: api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md",
-		"WARN security_headers: Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md",
+		"WARN trusted_proxies: trusted_proxies in the global option servers",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -41,14 +41,18 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 // An option that there is not fails the load.
 func TestServerOptionUnknown(t *testing.T) {
 	for options, want := range map[string]string{
-		`cors_origins = "*"`:      `app.lua:1: rover.server: unknown option "cors_origins": did you mean cors_origin?`,
-		`bogus_option = 1`:        `app.lua:1: rover.server: unknown option "bogus_option": there are access_log, `,
-		`8080`:                    "app.lua:1: rover.server: options by name expected, got a number as a name",
-		`body_size_limit = "1MB"`: "app.lua:1: rover.server: option body_size_limit: whole number of bytes, 0 or more, expected, got 1MB",
-		`body_size_limit = -1`:    "option body_size_limit: whole number of bytes",
-		`body_size_limit = 1.5`:   "option body_size_limit: whole number of bytes",
-		`body_size_limit = 1/0`:   "option body_size_limit: whole number of bytes",
-		`body_size_limit = 0/0`:   "option body_size_limit: whole number of bytes",
+		`cors_origins = "*"`:          `app.lua:1: rover.server: unknown option "cors_origins": did you mean cors_origin?`,
+		`management_prefix = "admin"`: "app.lua:1: rover.server: management_prefix must start with '/'",
+		`management_token = ""`:       "app.lua:1: rover.server: management_token cannot be empty",
+		`rate_limit = "yes"`:          "app.lua:1: rover.server: rate_limit should be a boolean or table, not string",
+		`security_headers = "yes"`:    "app.lua:1: rover.server: security_headers should be a boolean or table, not string",
+		`bogus_option = 1`:            `app.lua:1: rover.server: unknown option "bogus_option": there are access_log, `,
+		`8080`:                        "app.lua:1: rover.server: options by name expected, got a number as a name",
+		`body_size_limit = "1MB"`:     "app.lua:1: rover.server: option body_size_limit: whole number of bytes, 0 or more, expected, got 1MB",
+		`body_size_limit = -1`:        "option body_size_limit: whole number of bytes",
+		`body_size_limit = 1.5`:       "option body_size_limit: whole number of bytes",
+		`body_size_limit = 1/0`:       "option body_size_limit: whole number of bytes",
+		`body_size_limit = 0/0`:       "option body_size_limit: whole number of bytes",
 	} {
 		s := &server{t: t, vm: newVM(t, VMOptions{})}
 		err := s.load("return rover.server { " + options + " }")
@@ -102,7 +106,7 @@ func TestServerOptionPages(t *testing.T) {
 			}
 		}
 	}
-	if named < 10 {
+	if named < 5 {
 		t.Errorf("only %d pages", named)
 	}
 }

@@ -24,6 +24,20 @@ func (x *Exchange) Explain(t *trace.Trace) {
 	default:
 		t.Record("no route", "")
 	}
+	if c := x.cors; c != nil {
+		allowed := "the origin is not allowed"
+		switch {
+		case c.allowed != "":
+			allowed = "it allows " + c.allowed
+		case c.origin != "":
+			allowed = "a function is asked"
+		}
+		what := "cors "
+		if c.preflight {
+			what = "preflight, cors "
+		}
+		t.Record(what+c.rule.name+" ("+c.rule.where+")", c.policy.String()+": "+allowed)
+	}
 	for _, p := range m.Params {
 		t.Record("parameter "+p.Name, fmt.Sprintf("%q", p.Value))
 	}

@@ -59,14 +59,19 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	}
 	watchUpload(r)
 	o := h.observe(r, gen, x, t)
-	defer func() { o.end(err) }()
+	last := x.LastWord()
+	defer func() {
+		if o.end(err); err != nil {
+			last.SettleHead(w.Header()) // whoever answers the error writes to w
+		}
+	}()
 
 	h.prepare(r, x)
-	leave, refused := h.admit(w, r, x)
+	leave, refused := h.admit(x.Writer(), r, x)
 	o.learnt()
 	if refused != nil {
 		o.decided()
-		err = h.refuse(w, r, refused)
+		err = h.refuse(x.Writer(), r, refused)
 		o.returned(err)
 		return err
 	}

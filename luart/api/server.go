@@ -26,11 +26,16 @@ const (
 	seeLog     = "the log directive"
 	seeMaxBody = "max_body in the rover block, or body_size_limit here"
 	seeAdmin   = "Caddy's admin API: docs/admin.md"
-	seeCORS    = "Caddy's header directive for Access-Control-Allow-Origin and the like, and a before hook that answers OPTIONS: docs/cookbook/cors.md"
-	seeHeaders = "Caddy's header directive (header X-Content-Type-Options nosniff), or an after hook: docs/security.md"
 )
 
-// ignoredOptions are those of rover.server, apart from body_size_limit.
+// honouredOptions are those of rover.server that do what they say.
+var honouredOptions = []string{
+	"body_size_limit", "health", "readiness", "rate_limit", "security_headers", "allow_insecure_security_header_overrides",
+	"cors_origin", "cors_methods", "cors_headers", "cors_credentials", "allow_wildcard_cors_credentials",
+	"cors_max_age", "cors_expose_headers",
+}
+
+// ignoredOptions are those that do not.
 var ignoredOptions = map[string]serverOption{
 	"host": {see: seeAddress}, "port": {see: seeAddress}, "address": {see: seeAddress}, "listen": {see: seeAddress},
 	"allow_public_bind": {see: seeAddress}, "allow_insecure_http": {see: seeAddress},
@@ -44,10 +49,6 @@ var ignoredOptions = map[string]serverOption{
 	"docs":              {see: "caddy rover routes, which lists the routes"},
 	"management_prefix": {see: seeAdmin}, "management_token": {see: seeAdmin}, "allow_unauthenticated_management": {see: seeAdmin},
 
-	"cors_origin": {seeCORS, true}, "cors_methods": {seeCORS, true}, "cors_headers": {seeCORS, true}, "cors_credentials": {seeCORS, true},
-	"cors_max_age": {seeCORS, true}, "cors_expose_headers": {seeCORS, true}, "allow_wildcard_cors_credentials": {seeCORS, true},
-	"security_headers": {seeHeaders, true}, "allow_insecure_security_header_overrides": {seeHeaders, true},
-	"rate_limit":         {"api.limit { rate = 100, per = 60 }, at any node: docs/rate-limits.md", true},
 	"permissions":        {"allow and allow_net in the rover block, which grant what a script may do: docs/security.md", true},
 	"https_redirect":     {"a site address without http://, for which Caddy redirects", true},
 	"trusted_proxies":    {"trusted_proxies in the global option servers", true},
@@ -58,7 +59,7 @@ var ignoredOptions = map[string]serverOption{
 
 // ServerOptions are the options of rover.server.
 var ServerOptions = func() *luaval.Options {
-	names := []string{"body_size_limit", "health", "readiness"}
+	names := slices.Clone(honouredOptions)
 	for name := range ignoredOptions {
 		names = append(names, name)
 	}

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Policy is who may read the answers of a place. nil is one that says nothing: no header is set, and
-// none that others set is removed.
+// Policy is who may read the answers of a place. nil is one that says nothing: no header is set,
+// and none that others set is removed.
 type Policy struct {
 	any     bool            // every origin, said by "*"
 	echo    bool            // every origin that a request can name, said by its name
@@ -133,14 +133,14 @@ func IsPreflight(r *http.Request) (method string, ok bool) {
 		return "", false
 	}
 	said := r.Header["Access-Control-Request-Method"]
-	if len(said) != 1 || !isToken(said[0]) || len(said[0]) > maxName {
+	if len(said) != 1 || !isToken(said[0]) || len(said[0]) > MaxName {
 		return "", false
 	}
 	return said[0], true
 }
 
-// And returns the policy of a path that is at two places: what both allow. nil: one says nothing, and
-// so does it.
+// And returns the policy of a path that is at two places: what both allow. nil: one says nothing,
+// and so does it.
 func And(p, q *Policy) *Policy {
 	if p == nil || q == nil {
 		return nil

@@ -78,7 +78,8 @@ func TestParseOrigin(t *testing.T) {
 	}
 }
 
-// Only the origins that a policy names are allowed, byte by byte, and what is not one is not repeated.
+// Only the origins that a policy names are allowed, byte by byte, and what is not one is not
+// repeated.
 func TestAllow(t *testing.T) {
 	list := mustNew(t, Options{Origins: []string{"https://App.example:443", "http://localhost:5173"}, Credentials: true})
 	echo := mustNew(t, Options{Origins: []string{"*"}, Credentials: true, AnyWithCredentials: true})

@@ -31,7 +31,7 @@ const (
 
 	MaxOrigins = 1000
 	MaxNames   = 100 // of methods, and of headers
-	maxName    = 128 // bytes of one
+	MaxName    = 128 // bytes of one
 )
 
 // ErrAnyWithCredentials says that every site could act as the user.
@@ -113,7 +113,7 @@ func checkNames(option string, list []string, credentials bool) error {
 			return errors.New(`with credentials "*" means nothing to browsers: name them`)
 		case name == "*" && len(list) > 1:
 			return errors.New(`"*" is every one, and stands alone`)
-		case !isToken(name) || len(name) > maxName:
+		case !isToken(name) || len(name) > MaxName:
 			return fmt.Errorf("%q is no name", shortened(name))
 		case option == "methods" && name != strings.ToUpper(name):
 			return fmt.Errorf("browsers tell %s from %s: methods are written in capitals", name, strings.ToUpper(name))

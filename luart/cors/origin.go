@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// maxOrigin bytes is the longest origin: a scheme of 32, a host of 253, a port, and what is between.
+// maxOrigin bytes is the longest origin: a scheme of 32, a host of 253, a port, and what is
+// between.
 const maxOrigin = 320
 
 // ParseOrigin returns an origin as browsers send it, of one that a script names: in small letters,

@@ -20,8 +20,8 @@ var securityHeaders = [...]securityHeader{
 		[]string{"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}},
 }
 
-// Security adds the headers that have browsers be careful. It does not change once responses use it:
-// any goroutine may then.
+// Security adds the headers that have browsers be careful. It does not change once responses use
+// it: any goroutine may then.
 type Security struct {
 	Insecure bool // a script may set less careful values
 	values   [len(securityHeaders)][]string
@@ -43,6 +43,8 @@ func (s *Security) Use(name, value string) error {
 			continue
 		}
 		switch {
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+			return fmt.Errorf("%s: %q cannot stand in a header", h.name, value)
 		case !s.Insecure && !h.allows([]string{value}):
 			return fmt.Errorf("%s: %q is less safe than %s: set allow_insecure_security_header_overrides = true if it is meant", h.name, value, h.value)
 		case value == "":
@@ -74,12 +76,13 @@ func ValuesOf(h http.Header) (v Values) {
 	return v
 }
 
-// Set adds to h what it has not. A value that is less safe is replaced, but for those that came so
-// from whoever has made the response in place of the script.
-func (s *Security) Set(h http.Header, came Values) {
+// Set adds to h what it has not. A value that is less safe is replaced, but for those of others:
+// came is what they have set.
+func (s *Security) Set(h http.Header, came ...Values) {
 	for i, sec := range securityHeaders {
 		values := h[sec.name]
-		if len(values) > 0 && (s.Insecure || sec.allows(values) || slices.Equal(values, came[i])) {
+		others := func(v Values) bool { return slices.Equal(values, v[i]) }
+		if len(values) > 0 && (s.Insecure || sec.allows(values) || slices.ContainsFunc(came, others)) {
 			continue
 		}
 		if s.values[i] == nil {

@@ -111,12 +111,12 @@ func EachField(L *lua.LState, t *lua.LTable, f func(key string, v lua.LValue)) {
 // CheckOption raises in L, for argument n, when want says what an option is to be instead of v.
 func CheckOption(L *lua.LState, n int, name string, v lua.LValue, want string) {
 	if want != "" {
-		ArgError(L, n, "option '"+name+"': "+want+" expected, got "+show(v))
+		ArgError(L, n, "option '"+name+"': "+want+" expected, got "+Show(v))
 	}
 }
 
-// show is a wrong value for people: numbers and strings as they are, else the type.
-func show(v lua.LValue) string {
+// Show is a wrong value for people: numbers and strings as they are, else the type.
+func Show(v lua.LValue) string {
 	if text, ok := StringValue(v); ok {
 		return text
 	}

@@ -60,11 +60,35 @@ function rover.config.load(path) end
 ---@return table<string, any> values
 function rover.config.from_env(prefix) end
 
----Options of rover.server.
+---Options of rover.server. They hold for all that the script sees, also for what is passed on; docs/cors.md,
+---docs/rate-limits.md, docs/security.md and docs/health.md say more.
 ---@class rover.ServerOptions
 ---@field body_size_limit? integer Bytes of a request body that the script may read, where max_body of the directive is not smaller; 0: max_body
 ---@field health? boolean|rover.Health Probes that are answered before anything of the script; see docs/health.md. Default: false
 ---@field readiness? { dependencies?: table<string, boolean|fun(): any, string?> } What the script depends on: it is not ready while one of them is not there. A function says how one is, again and again; true of "store" is the script's store.
+---@field cors_origin? string|string[]|fun(origin: string, ctx: rover.Ctx): boolean? Which sites' pages may read answers: "*", an origin, a list, or a function. Default: none
+---@field cors_methods? string|string[] What they may send. Default: GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD
+---@field cors_headers? string|string[] With what headers. Default: Content-Type, Authorization
+---@field cors_credentials? boolean Also with the user's cookies. Default: false
+---@field allow_wildcard_cors_credentials? boolean cors_origin = "*" is meant with credentials, too: any site may read what the user can
+---@field cors_max_age? integer Seconds that a browser may keep this, 0 to 86400. Default: 600
+---@field cors_expose_headers? string|string[] Headers of answers that pages may read. Default: none
+---@field security_headers? boolean|table<string, string|false> true adds X-Content-Type-Options, X-Frame-Options and Referrer-Policy to answers without them; a table has other values of these
+---@field allow_insecure_security_header_overrides? boolean The script may set less safe values of these. Default: false
+---@field rate_limit? boolean|rover.RateLimitTable true: 1000 requests a minute of each address
+
+---Limits of a table, in place of calls of limit. Of scoped the first that matches a path holds, and beside it global.
+---@class rover.RateLimitTable
+---@field enabled? boolean false: no limits. Default: true
+---@field global? rover.TableLimit|false For all paths. Default: 1000 requests in 60 seconds; false: none
+---@field scoped? rover.TableLimit[] For paths
+
+---A limit of a rate_limit table.
+---@class rover.TableLimit
+---@field path_pattern? string Of a scoped one: "/x/*" is /x and below, "/x/:id" and "/x/*/y" are paths of so many segments
+---@field requests_per_window? integer Default: 1000
+---@field window_secs? number Default: 60
+---@field key_header? string Who is counted: the value of that header, and by the address who has none. Default: the address
 
 ---Probes. Segments of paths have letters, digits, "-", "_", "." and "~".
 ---@class rover.Health
@@ -94,19 +118,19 @@ function rover.config.from_env(prefix) end
 ---@param reason? string Why it is not, for who may know; cut at 256 bytes.
 function rover.ready(name, ok, reason) end
 
----Begins a script, which ends with "return api". The options are those that scripts of Rover's own server have.
----body_size_limit, health and readiness are honoured. What is Caddy's job (host, port, tls, …) has no effect; an option that guards and has none
----(rate_limit, cors_origin, permissions, …) is a warning in the log that says what to write instead.
+---Begins a script, which ends with "return api". The options are those that scripts of Rover's own server have. What is
+---Caddy's job (host, port, tls, …) has no effect; an option that guards and has none (permissions, https_redirect, …) is a
+---warning in the log that says what to write instead.
 ---
 ---Errors: a second call; an option that there is not.
 ---
 ---Where: while the script loads.
 ---
 ---```lua
----local api = rover.server {}
+---local api = rover.server { cors_origin = "https://app.example", security_headers = true }
 ---function api.get() return "hello" end
 ---return api
------ GET / => 200 hello
+----- GET / | Origin: https://app.example => 200 hello | Access-Control-Allow-Origin: https://app.example | X-Frame-Options: DENY
 ---```
 ---@param options? rover.ServerOptions
 ---@return rover.Api

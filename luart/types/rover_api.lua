@@ -29,6 +29,7 @@
 ---@field before table<string, fun(ctx: rover.Ctx): rover.Answer?, integer?, rover.Headers?> Run before everything here and below, routed or not; what one returns is the answer.
 ---@field after table<string, fun(ctx: rover.Ctx, res: rover.Response): rover.Answer?, integer?, rover.Headers?> Run for every response from here and below.
 ---@field done table<string, fun(ctx: rover.Ctx, summary: rover.Summary)> Run once for every request to here and below, when it has ended, whatever became of it. Of ctx they may read the head of the request, and what ctx:set has kept. They may wait.
+---@field cors fun(options: rover.Cors) Which pages of other sites may read the answers of here and below, decided before any Lua runs: api.public.cors { origin = "*" }.
 ---@field limit fun(options: rover.Limit) How often requests to here and below may come, decided before any Lua runs: api.login.limit { rate = 5, per = 60 }.
 ---@field concurrency fun(options: rover.Concurrency) How many requests to here and below may be under way at once, decided before any Lua runs: api.reports.concurrency { max = 4, wait = 10 }.
 ---@field static fun(options: rover.Static) The files here and below, from a folder (allow fs), sent without the VM: api.assets.static { dir = "public" }. A route wins.
@@ -88,6 +89,15 @@
 ---@field spa? boolean What is no file is the index of the mount, unless it is named as a script, style or picture. Default: false
 ---@field hide? string|string[] Patterns of what nobody gets, names or with a slash paths: "*.map". Names with a dot in front are hidden anyway, but for .well-known.
 ---@field precompressed? boolean For a.js a.js.br, a.js.zst or a.js.gz is sent, if it is there and the client takes it. Default: false
+
+---Which pages of other sites may read the answers of a place and below, in place of what holds above; see docs/cors.md.
+---@class rover.Cors
+---@field origin? string|string[]|fun(origin: string, ctx: rover.Ctx): boolean?|false "*" for all, an origin, a list of them, or a function that is asked before any hook, and may wait. false, or nothing: no page may.
+---@field methods? string|string[] What a page may send. Default: GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD
+---@field headers? string|string[] What headers. Default: Content-Type, Authorization
+---@field credentials? boolean Also with the user's cookies. Default: false
+---@field max_age? integer Seconds that a browser may keep this, 0 to 86400. Default: 600
+---@field expose? string|string[] Headers of answers that a page may read, beside the usual ones. Default: none
 
 ---What a done hook is told about a request that has ended.
 ---@class rover.Summary
