@@ -31,16 +31,20 @@ func Scheme(r *http.Request) string {
 	return "http"
 }
 
-// Protocol is what the client speaks: what a trusted peer says in X-Forwarded-Proto, or else that
-// of the connection. Where it says several things, a guard that wants https must not take it for
-// that.
+// Protocol is what the client speaks: what a trusted peer says in Forwarded and X-Forwarded-Proto, or
+// else that of the connection. Where they say several things, a guard that wants https must not take
+// it for that: a proxy that sets one of them may let the other through as the client has sent it.
 func Protocol(r *http.Request, isTrusted func() bool) string {
 	said := r.Header["X-Forwarded-Proto"]
-	if len(said) == 0 || !isTrusted() {
+	if len(said) == 0 && len(r.Header["Forwarded"]) == 0 || !isTrusted() {
 		return Scheme(r)
 	}
+	protos, _ := forwardedProtos(r.Header["Forwarded"])
+	if len(said) > 0 {
+		protos = append(protos, strings.Split(strings.Join(said, ","), ",")...)
+	}
 	protocol := ""
-	for _, proto := range strings.Split(strings.Join(said, ","), ",") {
+	for _, proto := range protos {
 		switch proto = strings.ToLower(strings.TrimSpace(proto)); {
 		case proto != "http" && proto != "https":
 			return Scheme(r)
@@ -48,6 +52,9 @@ func Protocol(r *http.Request, isTrusted func() bool) string {
 			return "http"
 		}
 		protocol = proto
+	}
+	if protocol == "" {
+		return Scheme(r)
 	}
 	return protocol
 }

@@ -18,7 +18,7 @@
 ---@field raw_path string Escaped, as received
 ---@field host string The Host header, with its port
 ---@field scheme "http"|"https"
----@field protocol "http"|"https" What the client speaks: what a peer that trusted_proxies trusts says in X-Forwarded-Proto, otherwise scheme. Several values that differ are http.
+---@field protocol "http"|"https" What the client speaks: what a peer that trusted_proxies trusts says in Forwarded or X-Forwarded-Proto, otherwise scheme. Several values that differ are http.
 ---@field proto string "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"
 ---@field uri string Path and query
 ---@field remote_addr? string The client's address, by Caddy's trusted_proxies; nil for the peer of a unix socket.
