@@ -204,21 +204,27 @@ func TestOIDCTokens(t *testing.T) {
 		"the client secret": {sign(func(c jwt.MapClaims) string {
 			return signed(t, c, jwt.SigningMethodHS256, []byte("a client secret of thirty-two b."))
 		}), 400, "ID token"},
-		"no token":               {sign(func(jwt.MapClaims) string { return "x" }), 400, "ID token"},
-		"an empty token":         {sign(func(jwt.MapClaims) string { return "" }), 400, "ID token"},
-		"a long token":           {set("x", strings.Repeat("x", 9000)), 400, "8192 bytes"},
-		"userinfo of another":    {func(k *oidctest.Knobs) { k.Info = map[string]any{"sub": "eve"} }, 400, "userinfo"},
-		"userinfo of nobody":     {func(k *oidctest.Knobs) { k.Info = map[string]any{"email": "a@b"} }, 400, "userinfo"},
-		"userinfo down":          {fail("/userinfo", text(500, "text/html", "<b>")), 503, "userinfo"},
-		"tokens: an error":       {fail("/token", text(500, "text/html", "<b>down</b>")), 503, "500"},
-		"tokens: no JSON":        {fail("/token", text(200, "application/json", "{")), 503, ""},
-		"tokens: a large one":    {fail("/token", text(200, "application/json", `{"access_token":"`+strings.Repeat("x", 600<<10)+`"}`)), 503, "longer"},
-		"tokens: none":           {fail("/token", text(200, "application/json", `{"token_type":"Bearer"}`)), 503, ""},
-		"tokens: no ID token":    {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"Bearer"}`)), 400, "no ID token"},
-		"tokens: another kind":   {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"mac","id_token":"x"}`)), 400, "bearer"},
-		"tokens: elsewhere":      {fail("/token", func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "/else", 307); return true }), 503, "307"},
-		"expired before it came": {func(k *oidctest.Knobs) { k.ExpiresIn = -1 }, 400, "expires_in"},
-		"another secret":         {func(k *oidctest.Knobs) { k.ClientSecret = "x" }, 503, "invalid_client"},
+		"no token":            {sign(func(jwt.MapClaims) string { return "x" }), 400, "ID token"},
+		"an empty token":      {sign(func(jwt.MapClaims) string { return "" }), 400, "ID token"},
+		"a long token":        {set("x", strings.Repeat("x", 9000)), 400, "8192 bytes"},
+		"userinfo of another": {func(k *oidctest.Knobs) { k.Info = map[string]any{"sub": "eve"} }, 400, "userinfo"},
+		"userinfo, signed": {fail("/userinfo", func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Type", "application/jwt")
+			_, _ = w.Write([]byte(s.p.Signed(jwt.MapClaims{"sub": "ann"})))
+			return true
+		}), 302, ""},
+		"userinfo, signed by another": {fail("/userinfo", text(200, "application/jwt", s.p.SignBy(jwt.MapClaims{"sub": "ann"}, evil, "k1"))), 503, "userinfo"},
+		"userinfo of nobody":          {func(k *oidctest.Knobs) { k.Info = map[string]any{"email": "a@b"} }, 400, "userinfo"},
+		"userinfo down":               {fail("/userinfo", text(500, "text/html", "<b>")), 503, "userinfo"},
+		"tokens: an error":            {fail("/token", text(500, "text/html", "<b>down</b>")), 503, "500"},
+		"tokens: no JSON":             {fail("/token", text(200, "application/json", "{")), 503, ""},
+		"tokens: a large one":         {fail("/token", text(200, "application/json", `{"access_token":"`+strings.Repeat("x", 600<<10)+`"}`)), 503, "longer"},
+		"tokens: none":                {fail("/token", text(200, "application/json", `{"token_type":"Bearer"}`)), 503, ""},
+		"tokens: no ID token":         {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"Bearer"}`)), 400, "no ID token"},
+		"tokens: another kind":        {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"mac","id_token":"x"}`)), 400, "bearer"},
+		"tokens: elsewhere":           {fail("/token", func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "/else", 307); return true }), 503, "307"},
+		"expired before it came":      {func(k *oidctest.Knobs) { k.ExpiresIn = -1 }, 400, "expires_in"},
+		"another secret":              {func(k *oidctest.Knobs) { k.ClientSecret = "x" }, 503, "invalid_client"},
 	} {
 		s.p.Do(func(k *oidctest.Knobs) {
 			*k = oidctest.Knobs{ClientID: "shop", ClientSecret: "a client secret of thirty-two b.", User: jwt.MapClaims{"sub": "ann"}, Info: map[string]any{"sub": "ann"}}

@@ -186,7 +186,12 @@ func textOf(claims map[string]json.RawMessage, name string) (text string, err er
 // userinfo adds what the provider tells of a user beside the ID token, and takes nothing back that
 // the ID token says.
 func (c *Config) userinfo(ctx context.Context, d *Document, token *oauth2.Token, subject string, claims map[string]json.RawMessage) error {
-	info, err := d.provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	// The client is that of ctx, also for the keys of an answer that is signed: the provider outlives
+	// a reload, which may have changed where connections may go.
+	provider := (&oidc.ProviderConfig{
+		IssuerURL: c.Issuer, UserInfoURL: d.provider.UserInfoEndpoint(), JWKSURL: d.keysURL,
+	}).NewProvider(ctx)
+	info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
 		return fmt.Errorf("%w: userinfo: %w", ErrUnavailable, short(err))
 	}

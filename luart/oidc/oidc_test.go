@@ -176,7 +176,12 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("%q, %v", values, err)
 	}
 	for _, wrong := range []any{
-		"a\nb", "a\x00", "a\x7f", "a\u0085", " a", "a\t", "\xff", []any{"a,b"}, []any{"a", ""}, []any{1.0}, []any{"a\r"}, map[string]any{},
+		"a\nb", "a\x00", "a\x7f", "a\u0085", " a", "a\t", "\xff",
+		[]any{"a,b"},
+		[]any{"a", ""},
+		[]any{1.0},
+		[]any{"a\r"},
+		map[string]any{},
 		strings.Repeat("a", 8<<10+1),
 	} {
 		if values, err := h.Values(Claims{"sub": wrong}); err == nil {

@@ -275,6 +275,13 @@ func (p *Provider) idToken(nonce, access string) string {
 	return p.SignBy(c, p.key, p.kid)
 }
 
+// Signed returns a token by its own key.
+func (p *Provider) Signed(c jwt.MapClaims) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.SignBy(c, p.key, p.kid)
+}
+
 // SignBy returns a token by a key.
 func (*Provider) SignBy(c jwt.MapClaims, key *ecdsa.PrivateKey, kid string) string {
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
