@@ -193,6 +193,11 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 	g.tree.Each(func(n *route.Node[*handler]) {
 		add := func(method string) {
 			o := openapi.Operation{Method: method, Pattern: n.Pattern, Doc: g.docs.of(n.Pattern, method)}
+			for _, h := range n.Rules {
+				if rule, ok := h.rule.(*expectRule); ok {
+					o.Expects = rule.of(method)
+				}
+			}
 			for _, on := range n.Path {
 				for _, rule := range on.Rules {
 					o.Secured = o.Secured || rule.kind == "auth"

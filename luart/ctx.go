@@ -114,12 +114,13 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"next":     unlessAsked("next", unlessPicked("next", vm.next)),
 		"proxy":    unlessAsked("proxy", unlessPicked("proxy", vm.proxy)),
 		"header":   reads(request.Header),
-		"headers":  reads(request.Headers),
+		"headers":  ctxHeaders,
 		"expected": vm.ctxExpected,
-		"query":    reads(request.Query),
+		"query":    ctxQuery,
 		"params": func(L *lua.LState) int {
 			x := checkCtx(L)
 			t := L.CreateTable(0, len(x.match.Params))
+			t.Metatable = paramsMeta
 			for _, p := range x.match.Params {
 				t.RawSetString(p.Name, lua.LString(p.Value))
 			}

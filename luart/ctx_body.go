@@ -286,7 +286,7 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 // decodeBodyJSON is body:json([options]).
 func decodeBodyJSON(L *lua.LState) int {
 	b := checkBody(L)
-	L.Push(bodyJSON(L, b, jsonlua.CheckOptions(L, 2)))
+	L.Push(asDocument(bodyJSON(L, b, jsonlua.CheckOptions(L, 2))))
 	return 1
 }
 

@@ -17,9 +17,10 @@ import (
 type Options struct {
 	Extra schema.Extra
 
-	// JSON says that the value was read from JSON for this alone: an empty table is an object
-	// unless it is marked, and what is not described may be changed.
+	// JSON says that the value was read from JSON: an empty table is an object unless it is marked.
 	JSON bool
+
+	Own bool // nobody else has the value: null may be taken out of what is not described
 
 	Null  bool // null stays wherever there may be none
 	Exact bool // numbers that a float64 cannot hold were kept: see jsonlua.Options
@@ -92,7 +93,7 @@ func (c *checker) value(at *schema.Place, f *schema.Field, v lua.LValue, depth i
 		v = c.items(at, s.Element, v.(*lua.LTable), depth)
 	case inObject:
 		v = c.members(at, s, v.(*lua.LTable), depth)
-	case c.o.JSON && !c.o.Null:
+	case c.o.Own && !c.o.Null:
 		v = jsonlua.DropNulls(c.L, v)
 	}
 	if len(s.Checks) > 0 && !c.o.NoChecks && len(c.faults.List) == before && !c.faults.Full() {
@@ -157,7 +158,7 @@ func (c *checker) extras(at *schema.Place, s *schema.Schema, t, result *lua.LTab
 		}
 		switch {
 		case c.o.Extra == schema.Keep:
-			if c.o.JSON && !c.o.Null {
+			if c.o.Own && !c.o.Null {
 				v = jsonlua.DropNulls(c.L, v)
 			}
 			result.RawSet(k, v)

@@ -39,7 +39,7 @@ func decoded(tb testing.TB, L *lua.LState, text string) lua.LValue {
 // outcome is the value that Check returns, as JSON, or its faults, as field: type: message.
 func outcome(tb testing.TB, L *lua.LState, expected, v lua.LValue, extra schema.Extra) string {
 	tb.Helper()
-	got, faults := Check(L, "request body", Read(L, "request body", expected, nil), v, Options{Extra: extra, JSON: true, Exact: true})
+	got, faults := Check(L, "request body", Read(L, "request body", expected, nil), v, Options{Extra: extra, JSON: true, Own: true, Exact: true})
 	if faults != nil {
 		var lines []string
 		for _, f := range faults.All() {

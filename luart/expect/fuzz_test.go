@@ -35,11 +35,11 @@ func FuzzCheck(f *testing.F) {
 		}
 		for _, o := range []Options{
 			{},
-			{JSON: true},
-			{JSON: true, Null: true},
-			{JSON: true, Extra: schema.Refuse},
-			{JSON: true, Extra: schema.Keep},
-			{JSON: true, Exact: true},
+			{JSON: true, Own: true},
+			{JSON: true, Own: true, Null: true},
+			{JSON: true, Own: true, Extra: schema.Refuse},
+			{JSON: true, Own: true, Extra: schema.Keep},
+			{JSON: true, Own: true, Exact: true},
 		} {
 			v, err := jsonlua.DecodeWith(L, []byte(valueText), jsonlua.Options{Null: true, Exact: o.Exact, Strict: true})
 			if err != nil {

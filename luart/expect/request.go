@@ -95,6 +95,6 @@ func CheckBody(L *lua.LState, r *schema.Request, body []byte) (lua.LValue, *sche
 	if err != nil {
 		return nil, nil, err
 	}
-	v, faults := Check(L, BodyName, r.Body, v, Options{Extra: r.Extra, JSON: true})
+	v, faults := Check(L, BodyName, r.Body, v, Options{Extra: r.Extra, JSON: true, Own: true})
 	return v, faults, nil
 }

@@ -29,7 +29,37 @@ func newJSONNull() *lua.LUserData {
 // IsJSONArray reports whether t carries the mark of rover.json.array.
 func IsJSONArray(t *lua.LTable) bool {
 	meta, ok := t.Metatable.(*lua.LTable)
-	return ok && meta == JSONArray
+	return ok && (meta == JSONArray || methodMetas[meta] == arrayMethod)
+}
+
+// methodMetas are what NewMethodMeta has made, while the process starts.
+var methodMetas = map[*lua.LTable]methodKind{}
+
+type methodKind uint8
+
+const (
+	plainMethod methodKind = iota + 1
+	arrayMethod
+)
+
+// NewMethodMeta makes a metatable of plain data that has a method: what a body decodes to, say. It may be
+// kept and replaced like data without one. array says that its tables have the mark of rover.json.array,
+// too. Every VM of the process shares it; it is called while the process starts.
+func NewMethodMeta(name, method string, fn lua.LGFunction, array bool) *lua.LTable {
+	meta, methods := newJSONMeta(name), &lua.LTable{Metatable: lua.LNil}
+	methods.RawSetString(method, &lua.LFunction{IsG: true, GFunction: fn})
+	meta.RawSetString("__index", methods)
+	methodMetas[meta] = plainMethod
+	if array {
+		methodMetas[meta] = arrayMethod
+	}
+	return meta
+}
+
+// IsReplaceable reports whether a script may give a table another metatable than this one, which has a
+// __metatable.
+func IsReplaceable(meta *lua.LTable) bool {
+	return meta == ErrorMeta || methodMetas[meta] == plainMethod
 }
 
 // NewJSONArray returns an empty table that encodes as [] and not as {}.
@@ -44,7 +74,11 @@ func NewJSONArray(L *lua.LState) *lua.LTable {
 // of the process shares it; nothing may write to it.
 var StateMeta = newJSONMeta("rover.state")
 
-// Unmarked reports whether a table has no metatable but what rover.state or error gives.
+// Unmarked reports whether a table has no metatable but what rover.state, error or NewMethodMeta gives.
 func Unmarked(t *lua.LTable) bool {
-	return t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta) || t.Metatable == lua.LValue(ErrorMeta)
+	if t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta) || t.Metatable == lua.LValue(ErrorMeta) {
+		return true
+	}
+	meta, ok := t.Metatable.(*lua.LTable)
+	return ok && methodMetas[meta] == plainMethod
 }

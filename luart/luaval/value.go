@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func UnixTime(seconds float64) time.Time {
 // value of a name. norm makes the key that values are stored under of a name that a
 // script asks for. A value named "all" is left out of the table, or a client could
 // take the method away: it is to be had through :all("all").
-func multiTable(L *lua.LState, values map[string][]string, norm func(string) string) *lua.LTable {
+func multiTable(L *lua.LState, values map[string][]string, norm func(string) string, methods []Method) *lua.LTable {
 	t := L.CreateTable(0, len(values))
 	meta := L.CreateTable(0, 2)
 	all := L.NewFunction(func(L *lua.LState) int {
@@ -59,6 +60,12 @@ func multiTable(L *lua.LState, values map[string][]string, norm func(string) str
 	})
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		name, ok := L.Get(2).(lua.LString)
+		for _, m := range methods {
+			if ok && string(name) == m.Name {
+				L.Push(L.NewFunction(m.Fn))
+				return 1
+			}
+		}
 		switch {
 		case !ok:
 			L.Push(lua.LNil)
@@ -74,28 +81,36 @@ func multiTable(L *lua.LState, values map[string][]string, norm func(string) str
 	return t
 }
 
+// Method is one of a table of values, beside all. A value of that name is to be had through :all(name).
+type Method struct {
+	Name string
+	Fn   lua.LGFunction
+}
+
+// fill puts the first values into a table of values, but for those that are called as a method is.
+func fill(t *lua.LTable, values map[string][]string, methods []Method) {
+	for name, vs := range values {
+		taken := name == "all" || slices.ContainsFunc(methods, func(m Method) bool { return m.Name == name })
+		if !taken && len(vs) > 0 {
+			t.RawSetString(name, lua.LString(vs[0]))
+		}
+	}
+}
+
 // HeaderTable returns headers as a table: lower-case keys, found in any case.
-func HeaderTable(L *lua.LState, h http.Header) *lua.LTable {
+func HeaderTable(L *lua.LState, h http.Header, methods ...Method) *lua.LTable {
 	lower := make(map[string][]string, len(h))
 	for name, vs := range h {
 		lower[strings.ToLower(name)] = vs
 	}
-	t := multiTable(L, lower, strings.ToLower)
-	for name, vs := range lower {
-		if name != "all" && len(vs) > 0 {
-			t.RawSetString(name, lua.LString(vs[0]))
-		}
-	}
+	t := multiTable(L, lower, strings.ToLower, methods)
+	fill(t, lower, methods)
 	return t
 }
 
 // ValuesTable returns decoded query or form values as a table.
-func ValuesTable(L *lua.LState, values url.Values) *lua.LTable {
-	t := multiTable(L, values, func(s string) string { return s })
-	for name, vs := range values {
-		if name != "all" && len(vs) > 0 {
-			t.RawSetString(name, lua.LString(vs[0]))
-		}
-	}
+func ValuesTable(L *lua.LState, values url.Values, methods ...Method) *lua.LTable {
+	t := multiTable(L, values, func(s string) string { return s }, methods)
+	fill(t, values, methods)
 	return t
 }

@@ -63,8 +63,8 @@ func headerValues(r *http.Request, name string) []string {
 	return r.Header[name]
 }
 
-// Headers is ctx:headers().
-func Headers(L *lua.LState, r *http.Request) lua.LValue {
+// Headers is ctx:headers(). methods are those of the table, beside all.
+func Headers(L *lua.LState, r *http.Request, methods ...luaval.Method) lua.LValue {
 	h := r.Header
 	for name := range single {
 		checkSingle(L, name, h[name])
@@ -77,7 +77,7 @@ func Headers(L *lua.LState, r *http.Request) lua.LValue {
 		h = maps.Clone(h)
 		h["Cookie"] = oneCookieHeader(cookies)
 	}
-	return luaval.HeaderTable(L, h)
+	return luaval.HeaderTable(L, h, methods...)
 }
 
 // oneCookieHeader returns several Cookie headers as one, which says the same, as net/http

@@ -12,14 +12,14 @@ import (
 )
 
 // Query is ctx:query(). It raises a 400 for a query that cannot be read, or that servers
-// read in different ways.
-func Query(L *lua.LState, r *http.Request) lua.LValue {
+// read in different ways. methods are those of the table of some values, beside all.
+func Query(L *lua.LState, r *http.Request, methods func(url.Values) luaval.Method) lua.LValue {
 	query := checkQuery(L, r)
 	values, err := urltext.ParsePairs(query)
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "query: "+err.Error())
 	}
-	return luaval.ValuesTable(L, values)
+	return luaval.ValuesTable(L, values, methods(values))
 }
 
 // checkQuery returns the query as it is, or raises a 400 where nobody can say where it ends.

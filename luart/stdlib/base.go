@@ -312,7 +312,7 @@ func baseSetmetatable(L *lua.LState) int {
 		luaval.ArgError(L, 2, "nil or table expected")
 	}
 	luaval.CheckTypes(L, 2, lua.LTNil, lua.LTTable)
-	if meta, ok := table.Metatable.(*lua.LTable); ok && meta != luaval.ErrorMeta && meta.RawGetString("__metatable") != lua.LNil {
+	if meta, ok := table.Metatable.(*lua.LTable); ok && !luaval.IsReplaceable(meta) && meta.RawGetString("__metatable") != lua.LNil {
 		L.RaiseError("cannot change a protected metatable")
 	}
 	table.Metatable = L.Get(2)

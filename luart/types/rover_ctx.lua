@@ -64,6 +64,24 @@ local Values = {}
 ---@return string[]
 function Values:all(name) end
 
+---The values as a schema expects them, read from texts: "12" is 12 where a number is expected, and an array has all values of a name.
+---What can be read in two ways is a fault. Of ctx:query(), ctx:headers() and ctx:params() only; extra is for the query. A value that is
+---called expect is to be had by `:all("expect")`. See [validation](../validation.md#texts).
+---
+---Errors: values that are not as the schema says raise a 400 that lists all faults. A schema that is none.
+---
+---```lua
+---function api.list.get(ctx)
+---  return ctx:query():expect { page = "integer", tag = { "string" } }
+---end
+----- GET /list?page=2&tag=a&tag=b => 200 {"page":2,"tag":["a","b"]}
+----- GET /list?page=0x2&tag=a => 400 {"errors":[{"field":"page","message":"Must be an integer, got '0x2'","type":"type"}]}
+---```
+---@param schema table<string, rover.Schema>
+---@param options? { extra?: "strip"|"keep"|"error" } extra: what becomes of other parameters; default "strip"
+---@return table
+function Values:expect(schema, options) end
+
 ---The first value of a header, found in any case; nil if it is not there.
 ---
 ---Errors: several of a header that a request has once (Authorization, Content-Type, Origin, Proxy-Authorization, Referer)
