@@ -253,6 +253,7 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 	g.env = stdlib.New(vm.main, stdlib.Hooks{
 		Print:   vm.print,
 		Write:   vm.write,
+		Debug:   vm.debugPrint,
 		Flush:   vm.flushLine,
 		Getenv:  getenv,
 		Resolve: g.snapshot.Resolver(vm.moduleReader(filepath.Dir(s.Path), s.Opened), s.Modules),

@@ -13,6 +13,14 @@ import (
 // asked for the chunk that runs gets it.
 func (vm *VM) print(L *lua.LState, line string) { vm.show(L, vm.cur, stdlib.Stdout, line) }
 
+// debugPrint is what debug.print does: the log gets the text at debug, if it wants that. Only the
+// holder may call it.
+func (vm *VM) debugPrint(L *lua.LState, text func() string) {
+	if log := vm.cur.log(); log.Core().Enabled(zap.DebugLevel) {
+		log.Debug(text(), zap.String("at", luaval.CallerLine(L)))
+	}
+}
+
 // show gives a line to the log, at the level of its stdlib.Stream, or to whoever has asked for the
 // chunk that c runs. L is what prints it; nil: it is what was left of a line. Only the holder may
 // call it.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-rover/rover/luart/stdlib"
 )
 
@@ -47,5 +49,19 @@ func TestWriteLogsLines(t *testing.T) {
 	got = lines()
 	if len(got) != 3 || strings.Join(got, "") != strings.Repeat("info "+strings.Repeat("x", stdlib.MaxLineBytes), 2)+"info "+strings.Repeat("x", 20000-2*stdlib.MaxLineBytes) {
 		t.Errorf("a long line became %d", len(got))
+	}
+}
+
+// debug.print is a line at debug, with where it was called.
+func TestDebugPrintIsLogged(t *testing.T) {
+	s := newServer(t, `local api = rover.server {}
+		function api.get() return debug.print({ token = "t", n = 1 }, "seen").n end
+		return api`)
+	if got := s.do("GET /", "").Body.String(); got != "1" {
+		t.Errorf("got %s", got)
+	}
+	found := s.logs.FilterMessage("seen = {\n  token = ***,\n  n = 1\n}").All()
+	if len(found) != 1 || found[0].Level != zap.DebugLevel || found[0].ContextMap()["at"] != "app.lua:2" {
+		t.Errorf("got %v", s.logs.All())
 	}
 }

@@ -27,6 +27,9 @@ type Hooks struct {
 	Write func(L *lua.LState, to Stream, text string)
 	Flush func(L *lua.LState, to Stream)
 
+	// Debug gets what debug.print writes, if it wants it. nil: nobody does.
+	Debug func(L *lua.LState, text func() string)
+
 	// Getenv is os.getenv. nil: no variable is set.
 	Getenv func(name string) (string, bool)
 
@@ -131,6 +134,7 @@ var AllowList = []Table{
 	}},
 	{"debug", []builtin{
 		{"getinfo", ours(debugGetinfo), "reads only; functions of this generation only"},
+		{"print", generated(newDebugPrint), "ours: a value for people, to the log at debug"},
 		{"traceback", ours(debugTraceback), "reads only; C Lua's form"},
 	}},
 	{"io", []builtin{

@@ -104,7 +104,7 @@ func TestSandboxAllowList(t *testing.T) {
 		},
 		"os":      {"clock", "date", "difftime", "getenv", "time"},
 		"package": {"config", "loaded", "preload"},
-		"debug":   {"getinfo", "traceback"},
+		"debug":   {"getinfo", "print", "traceback"},
 		"io": {
 			"close", "flush", "input", "lines", "open", "output", "popen", "read", "stderr", "stdin", "stdout",
 			"tmpfile", "type", "write",

@@ -3,7 +3,7 @@
 -- What scripts for Rover for Caddy see, for lua-language-server (LuaCATS annotations). Written by
 -- "caddy rover types"; not loaded by Rover. Times are in seconds unless a name says otherwise.
 --
--- The language is Lua 5.1. io opens no files (write goes to the log), debug has traceback and getinfo only, os has clock,
+-- The language is Lua 5.1. io opens no files (write goes to the log), debug has traceback, getinfo and print only, os has clock,
 -- date, difftime, time and getenv, package has config, loaded and preload; dofile, loadfile and module are not there.
 -- Settings that fit, in .luarc.json:
 --
