@@ -280,3 +280,17 @@ func TestCORSLoadErrors(t *testing.T) {
 		s.vm.Close(t.Context())
 	}
 }
+
+// A page may read why a token was refused. Its preflight has none, and needs none.
+func TestCORSBeforeAuth(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server { cors_origin = "https://app.example" }
+		api.auth { jwt = ("k"):rep(32) }
+		return api`)
+	for request, want := range map[string]int{"GET /a": 401, "OPTIONS /a": 204} {
+		w := s.do(request, "", "Origin: https://app.example", "Access-Control-Request-Method: GET")
+		if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code != want || got != "https://app.example" {
+			t.Errorf("%s: got %d %q, want %d", request, w.Code, got, want)
+		}
+	}
+}
