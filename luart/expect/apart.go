@@ -43,7 +43,7 @@ func (a *Apart) Do(ctx context.Context, burst time.Duration, do func(L *lua.LSta
 	b := &limited{Context: context.Background(), end: time.Now().Add(burst)}
 	defer func() {
 		L.SetTop(0)
-		L.SetContext(nil)
+		L.RemoveContext()
 		a.states <- L
 	}()
 	L.SetContext(b)

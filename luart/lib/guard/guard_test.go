@@ -27,12 +27,16 @@ func TestGuard(t *testing.T) {
 	const setup = `local g, json = rover.guard, rover.json `
 	for _, tt := range []struct{ chunk, want string }{
 		// All ways to make one.
-		{`return json.encode(g({ a = "x", b = 1, c = 2, d = true, e = { 1 }, f = { g = 1 }, h = 1 },
+		{
+			`return json.encode(g({ a = "x", b = 1, c = 2, d = true, e = { 1 }, f = { g = 1 }, h = 1 },
 			{ a = g:string(), b = g.number(), c = g:integer(), d = g.boolean(), e = g.array(g.integer()), f = g:object { g = "number" } }))`,
-			`{"a":"x","b":1,"c":2,"d":true,"e":[1],"f":{"g":1}}`},
+			`{"a":"x","b":1,"c":2,"d":true,"e":[1],"f":{"g":1}}`,
+		},
 		{`return json.encode(g({ a = { { b = 1 } } }, g:object { a = g:array(g:object { b = g:integer():required() }):required() }))`, `{"a":[{"b":1}]}`},
-		{`return json.encode(g({ a = 1 }, { a = "integer", ["b?"] = g:string(), c = { type = "string", default = "d" }, e = "string?", f = g:array { "string" } }))`,
-			`{"a":1,"c":"d"}`},
+		{
+			`return json.encode(g({ a = 1 }, { a = "integer", ["b?"] = g:string(), c = { type = "string", default = "d" }, e = "string?", f = g:array { "string" } }))`,
+			`{"a":1,"c":"d"}`,
+		},
 		{`return json.encode(g({ 1, 2 }, { "integer" }))`, `[1,2]`},
 		{`return json.encode(g({ a = { any = { thing = 1 } } }, { a = g:object() }))`, `{"a":{"any":{"thing":1}}}`},
 		{`return json.encode(g({ a = {} }, { a = g:array() }))`, `{"a":[]}`},
@@ -74,9 +78,11 @@ func TestGuard(t *testing.T) {
 		{`g({ n = 2^53 }, { n = g:integer() })`, `Error: Must be an integer, got 9007199254740992, which is beyond 2^53`},
 
 		// Own methods.
-		{`local h = g:extend { slug = function(self, n) return self:match(rover.re.compile "^[a-z-]+$"):max(n) end }
+		{
+			`local h = g:extend { slug = function(self, n) return self:match(rover.re.compile "^[a-z-]+$"):max(n) end }
 			return h({ s = "a-b" }, { s = h:string():required():slug(5) }).s, (pcall(h, { s = "a/b" }, { s = h:string():slug(5) })), h:integer() ~= nil, g:string().slug`,
-			`a-b | false | true | nil`},
+			`a-b | false | true | nil`,
+		},
 		{`local h = g:extend { a = function(self) return self:required() end }:extend { b = function(self) return self:a():len(1) end }
 			return (pcall(h, {}, { s = h:string():b() })), h.string():b() ~= nil`, `false | true`},
 		{`g:extend { required = function() end }`, `error: chunk:1: bad argument #1 to extend ('required' is a method of all validators: take another name)`},
