@@ -11,9 +11,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/route"
+	"github.com/caddy-rover/rover/luart/schema"
 )
 
 // docs are what the script says of its routes, by pattern and method: api.users.doc{ post = … }.
@@ -37,7 +39,7 @@ func (d docs) of(pattern, method string) *openapi.Doc {
 var (
 	docMethods      = luaval.NewOptions(route.MethodNames[:]...)
 	docOptions      = luaval.NewOptions("summary", "description", "tags", "deprecated", "operation_id", "responses", "hidden")
-	responseOptions = luaval.NewOptions("description", "example")
+	responseOptions = luaval.NewOptions("description", "schema", "example")
 )
 
 // addDoc is node.doc{…}: what the script says of the routes of exactly that place.
@@ -59,12 +61,12 @@ func (g *Generation) addDoc(L *lua.LState, n *api.Node) {
 		if g.docs[pattern] == nil {
 			g.docs[pattern] = map[string]*routeDoc{}
 		}
-		g.docs[pattern][method] = &routeDoc{readDoc(L, written, t), luaval.CallerLine(L), written}
+		g.docs[pattern][method] = &routeDoc{g.readDoc(L, written, t), luaval.CallerLine(L), written}
 	})
 }
 
 // readDoc reads what is said of one route.
-func readDoc(L *lua.LState, what string, t *lua.LTable) *openapi.Doc {
+func (g *Generation) readDoc(L *lua.LState, what string, t *lua.LTable) *openapi.Doc {
 	d := &openapi.Doc{}
 	docOptions.EachOf(L, t, what, func(name string, v lua.LValue) {
 		at := what + "." + name
@@ -82,7 +84,7 @@ func readDoc(L *lua.LState, what string, t *lua.LTable) *openapi.Doc {
 		case "tags":
 			d.Tags = docTags(L, at, v)
 		case "responses":
-			d.Responses = docResponses(L, at, v)
+			d.Responses = g.docResponses(L, at, v)
 		}
 	})
 	return d
@@ -118,7 +120,7 @@ func docTags(L *lua.LState, what string, v lua.LValue) (tags []string) {
 }
 
 // docResponses reads { [201] = { description = …, example = … } }.
-func docResponses(L *lua.LState, what string, v lua.LValue) (list []openapi.Response) {
+func (g *Generation) docResponses(L *lua.LState, what string, v lua.LValue) (list []openapi.Response) {
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		L.RaiseError("%s must be a table by status, not a %s", what, luaval.TypeName(v))
@@ -139,17 +141,19 @@ func docResponses(L *lua.LState, what string, v lua.LValue) (list []openapi.Resp
 		if !ok {
 			L.RaiseError("%s must be a table, not a %s", at, luaval.TypeName(v))
 		}
-		responseOptions.EachOf(L, of, at, func(name string, v lua.LValue) { readResponse(L, at+"."+name, &r, name, v) })
+		responseOptions.EachOf(L, of, at, func(name string, v lua.LValue) { g.readResponse(L, at+"."+name, &r, name, v) })
 		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b openapi.Response) int { return a.Status - b.Status })
 	return list
 }
 
-func readResponse(L *lua.LState, what string, r *openapi.Response, name string, v lua.LValue) {
+func (g *Generation) readResponse(L *lua.LState, what string, r *openapi.Response, name string, v lua.LValue) {
 	switch name {
 	case "description":
 		r.Description = docText(L, what, v, openapi.MaxDescription)
+	case "schema":
+		r.Schema = expect.Read(L, what, v, g.warnings().Of(L))
 	case "example":
 		data, _, err := luaval.CopyData(v, luaval.MaxDataBytes)
 		if err != nil {
@@ -192,12 +196,7 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 	var list []openapi.Operation
 	g.tree.Each(func(n *route.Node[*handler]) {
 		add := func(method string) {
-			o := openapi.Operation{Method: method, Pattern: n.Pattern, Doc: g.docs.of(n.Pattern, method)}
-			for _, h := range n.Rules {
-				if rule, ok := h.rule.(*expectRule); ok {
-					o.Expects = rule.of(method)
-				}
-			}
+			o := openapi.Operation{Method: method, Pattern: n.Pattern, Doc: g.docs.of(n.Pattern, method), Expects: expectedAt(n, method)}
 			for _, on := range n.Path {
 				for _, rule := range on.Rules {
 					o.Secured = o.Secured || rule.kind == "auth"
@@ -209,10 +208,27 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 		}
 		for i, h := range n.Handlers {
 			name := strings.ToUpper(route.MethodNames[i])
-			if h != nil || n.Handlers[route.Any] != nil && g.docs.of(n.Pattern, name) != nil {
+			ofAny := n.Handlers[route.Any] != nil && // what any does is another thing for this method
+				(g.docs.of(n.Pattern, name) != nil || i < route.Head && expectedAt(n, name) != expectedAt(n, "ANY"))
+			if h != nil || ofAny {
 				add(name)
 			}
 		}
 	})
 	return openapi.Write(info, list)
+}
+
+// expecting is a rule that says what requests bring, by their methods.
+type expecting interface {
+	of(method string) *schema.Request
+}
+
+// expectedAt returns what requests with a method are to bring to exactly this place, nil for anything.
+func expectedAt(n *route.Node[*handler], method string) *schema.Request {
+	for _, h := range n.Rules {
+		if e, ok := h.rule.(expecting); ok {
+			return e.of(method)
+		}
+	}
+	return nil
 }

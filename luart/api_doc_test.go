@@ -35,7 +35,7 @@ func TestDoc(t *testing.T) {
 		api.users.p_id.doc {
 			get = { summary = "One user", tags = { "users", "people" }, responses = {
 				[404] = { description = "Nobody has the id" },
-				[200] = { example = { id = 7, name = "ann" } },
+				[200] = { example = { id = 7, name = "ann" }, schema = { id = "integer", name = "string?" } },
 			} },
 			delete = { hidden = true },
 		}
@@ -58,7 +58,7 @@ func TestDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{
-		`"summary":"One user"`, `"tags":["users","people"]`, `"404":{"description":"Nobody has the id"}`, `"example":{"id":7,"name":"ann"}`, `"429":`,
+		`"summary":"One user"`, `"tags":["users","people"]`, `"404":{"description":"Nobody has the id"}`, `"example":{"id":7,"name":"ann"}`, `"required":["id"]`, `"name":{"type":["string","null"]}`, `"429":`,
 	} {
 		if !strings.Contains(string(got), part) {
 			t.Errorf("no %s in %s", part, got)

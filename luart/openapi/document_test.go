@@ -290,7 +290,7 @@ func randomSchema(r *rand.Rand, depth int) *schema.Schema {
 	switch s.Kind {
 	case schema.String:
 		if r.IntN(3) == 0 {
-			s.Pattern = regexp.MustCompile("^[a-c]+$")
+			s.Pattern = expression{regexp.MustCompile("^[a-c]+$")}
 		}
 		if r.IntN(5) == 0 {
 			s.Enum = []schema.Value{"a", "bc"}

@@ -50,6 +50,7 @@
 
 ---@class rover.DocResponse
 ---@field description? string Default: what the status is called.
+---@field schema? any What the body is, as body:expect has it.
 ---@field example? any A body, as data.
 
 ---What a place expects of requests with one method: get, post, put, patch, delete, head, options, or any for those that are not
