@@ -218,15 +218,15 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 	return openapi.Write(info, list)
 }
 
-// expecting is a rule that says what requests bring, by their methods.
-type expecting interface {
+// expectingRule is a rule that says what requests bring, by their methods.
+type expectingRule interface {
 	of(method string) *schema.Request
 }
 
 // expectedAt returns what requests with a method are to bring to exactly this place, nil for anything.
 func expectedAt(n *route.Node[*handler], method string) *schema.Request {
 	for _, h := range n.Rules {
-		if e, ok := h.rule.(expecting); ok {
+		if e, ok := h.rule.(expectingRule); ok {
 			return e.of(method)
 		}
 	}

@@ -159,8 +159,9 @@ type Generation struct {
 
 	idleProducers sync.Map // file:line of each that the log has named, see streaming.rest
 
-	docs      docs
-	readiness readiness
+	docs       docs
+	readiness  readiness
+	management management
 
 	wantsBodies atomic.Bool // after hooks may want the bodies of responses that Lua did not make
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,21 +217,31 @@ func (g *Generation) setReady(L *lua.LState, what, name string, ok bool, reason 
 	d.Set(name, ok, reason)
 }
 
-// checkProbes returns an error where the script gives the path of a probe something that would never
+// checkProbes returns an error where the script gives the path of a probe, or of its document, something that would never
 // be asked.
 func (g *Generation) checkProbes() *ScriptError {
-	p := g.readiness.probes
-	if p == nil {
-		return nil
+	var taken [][2]string // a path, and the option that takes it
+	if p := g.readiness.probes; p != nil {
+		taken = append(taken, [2]string{p.Live, "health"}, [2]string{p.Ready, "health"})
 	}
-	for _, path := range []string{p.Live, p.Ready} {
+	if site := g.management.site; site != nil {
+		for _, path := range site.Paths() {
+			taken = append(taken, [2]string{path, "docs"})
+		}
+	}
+	remedy := map[string]string{"health": "health = { live = …, ready = … }", "docs": "management_prefix"}
+	for i, t := range taken {
+		path, option := t[0], t[1]
 		if path == "" {
 			continue
 		}
+		if slices.ContainsFunc(taken[:i], func(other [2]string) bool { return other[0] == path }) {
+			return g.unfinished("rover.server: health and docs have one path, " + path + ": who asks it could not tell which is meant")
+		}
 		if what, where := standsAt(g.api.Root, path); what != "" {
 			return &ScriptError{Status: http.StatusInternalServerError, Message: fmt.Sprintf(
-				"%s: %s would never be asked: health of rover.server answers %s before anything else; another path of the probe: health = { live = …, ready = … }",
-				where, what, path)}
+				"%s: %s would never be asked: %s of rover.server answers %s before anything else; another path: %s",
+				where, what, option, path, remedy[option])}
 		}
 	}
 	return nil

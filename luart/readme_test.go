@@ -147,6 +147,7 @@ func TestLimitsPage(t *testing.T) {
 		{"keys of all [limits]", []string{count(store.DefaultRates)}},
 		{"dependencies of [`readiness`]", []string{count(health.MaxDependencies), count(health.MaxName), count(health.MaxReason)}},
 		{"what [`doc`]", []string{count(openapi.MaxSummary), kib(openapi.MaxDescription), count(openapi.MaxTags), count(openapi.MaxResponses)}},
+		{"a `management_token`", []string{count(openapi.MinToken)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
 		{"rules of `limit` `concurrency` and `cors`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"a file that [`rover.fs`]", []string{mib(roverfs.DefaultRead), mib(roverfs.MaxRead), fmt.Sprintf("%d GiB", files.MaxFile>>30)}},

@@ -25,6 +25,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/health"
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/proxy"
 )
 
@@ -148,6 +149,10 @@ func (s *server) ErrorText(err error) string { return err.Error() }
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if probe := s.gen.Probe(r.URL); probe != health.None {
 		s.gen.Probes().Serve(w, r, probe, s.gen.Readiness)
+		return
+	}
+	if page := s.gen.Page(r.URL); page != openapi.NoPage {
+		s.gen.ServePage(w, r, page)
 		return
 	}
 	x := s.gen.Begin(w, r, s, s.next)

@@ -34,6 +34,7 @@ func (g *Generation) server(L *lua.LState) int {
 		api.ServerOptions.EachOf(L, luaval.CheckTable(L, 1), "rover.server", func(name string, v lua.LValue) { g.serverOption(L, &o, name, v) })
 	}
 	g.openReadiness(L)
+	g.openManagement(L)
 	given, ok := L.Get(1).(*lua.LTable)
 	if !ok {
 		given = L.NewTable()
@@ -56,6 +57,9 @@ func (g *Generation) serverOption(L *lua.LState, o *serverOptions, name string, 
 			L.RaiseError("rover.server: %s should be a boolean, not %s", name, luaval.TypeName(v))
 		}
 		return v == lua.LTrue
+	}
+	if g.managementOption(L, name, v) {
+		return
 	}
 	switch name {
 	case "body_size_limit":

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/health"
+	"github.com/caddy-rover/rover/luart/openapi"
 )
 
 // probe answers a request that asks for the health of the script, before anything of the script sees
@@ -28,6 +29,18 @@ func (h *Handler) probe(w http.ResponseWriter, r *http.Request, gen *luart.Gener
 		}
 		return report
 	})
+	return true
+}
+
+// page answers a request for the document of the script (rover.server{ docs = true }), before anything
+// of the script sees it.
+func (h *Handler) page(w http.ResponseWriter, r *http.Request, gen *luart.Generation, t *tracer) bool {
+	page := gen.Page(r.URL)
+	if page == openapi.NoPage || answersError(r) {
+		return false
+	}
+	t.page()
+	gen.ServePage(w, r, page)
 	return true
 }
 

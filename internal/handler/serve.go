@@ -49,7 +49,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if err != nil {
 		return err
 	}
-	if h.probe(w, r, gen, t) {
+	if h.probe(w, r, gen, t) || h.page(w, r, gen, t) {
 		return nil
 	}
 	x := gen.Begin(w, r, host{h}, next)

@@ -220,6 +220,13 @@ func (t *tracer) probe() {
 	}
 }
 
+// page records that the request asks for the document of the script. t may be nil.
+func (t *tracer) page() {
+	if t != nil {
+		t.record.Record("docs of rover.server", "answered")
+	}
+}
+
 // header returns the trace in ASCII, with as many steps as fit.
 func (t *Trace) header() string { return t.fit(maxTraceHeader).ascii() }
 

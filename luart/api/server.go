@@ -25,7 +25,6 @@ const (
 	seeFiles   = "the file_server directive"
 	seeLog     = "the log directive"
 	seeMaxBody = "max_body in the rover block, or body_size_limit here"
-	seeAdmin   = "Caddy's admin API: docs/admin.md"
 )
 
 // honouredOptions are those of rover.server that do what they say.
@@ -33,6 +32,7 @@ var honouredOptions = []string{
 	"body_size_limit", "health", "readiness", "rate_limit", "security_headers", "allow_insecure_security_header_overrides",
 	"cors_origin", "cors_methods", "cors_headers", "cors_credentials", "allow_wildcard_cors_credentials",
 	"cors_max_age", "cors_expose_headers",
+	"docs", "management_prefix", "management_token", "allow_unauthenticated_management",
 }
 
 // ignoredOptions are those that do not.
@@ -44,10 +44,8 @@ var ignoredOptions = map[string]serverOption{
 	"static": {see: seeFiles}, "public": {see: seeFiles}, "files": {see: seeFiles},
 	"log": {see: seeLog}, "log_level": {see: seeLog}, "access_log": {see: seeLog},
 	"max_body": {see: seeMaxBody}, "max_body_size": {see: seeMaxBody}, "allow_unbounded_body": {see: seeMaxBody},
-	"timeout":           {see: "timeout in the rover block"},
-	"strict_mode":       {see: "caddy rover check"},
-	"docs":              {see: "caddy rover routes, which lists the routes"},
-	"management_prefix": {see: seeAdmin}, "management_token": {see: seeAdmin}, "allow_unauthenticated_management": {see: seeAdmin},
+	"timeout":     {see: "timeout in the rover block"},
+	"strict_mode": {see: "caddy rover check"},
 
 	"permissions":        {"allow and allow_net in the rover block, which grant what a script may do: docs/security.md", true},
 	"https_redirect":     {"a site address without http://, for which Caddy redirects", true},

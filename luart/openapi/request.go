@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -83,11 +84,14 @@ func (w *writer) responses(to *operation, o Operation, doc *Doc) error {
 				m.Schema = w.schemas.field(r.Schema, schema.Keep)
 			}
 			if r.HasExample {
-				text, err := json.Marshal(r.Example)
-				if err != nil {
+				var text bytes.Buffer
+				e := json.NewEncoder(&text)
+				e.SetEscapeHTML(false)
+				if err := e.Encode(r.Example); err != nil {
 					return fmt.Errorf("the example of %d: %w", r.Status, err)
 				}
-				m.Example = (*json.RawMessage)(&text)
+				raw := json.RawMessage(bytes.TrimSpace(text.Bytes()))
+				m.Example = &raw
 			}
 			out.Content = map[string]media{jsonType: m}
 		}

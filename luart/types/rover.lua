@@ -89,6 +89,10 @@ function rover.config.from_env(prefix) end
 ---@field requests_per_window? integer Default: 1000
 ---@field window_secs? number Default: 60
 ---@field key_header? string Who is counted: the value of that header, and by the address who has none. Default: the address
+---@field docs? boolean Whether the site has a document of OpenAPI, for who has the token; see docs/openapi.md. Default: false
+---@field management_prefix? string Where it is: at <prefix>/docs and <prefix>/openapi.json. Default: "/_rover"
+---@field management_token? string 16 bytes at least. Without one nobody gets it.
+---@field allow_unauthenticated_management? boolean true: everybody gets it. Default: false
 
 ---Probes. Segments of paths have letters, digits, "-", "_", "." and "~".
 ---@class rover.Health
