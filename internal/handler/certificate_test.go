@@ -41,8 +41,8 @@ func TestTLSNames(t *testing.T) {
 	p, c := new(Permission), new(Certificates)
 	p.names.init(ctx)
 	c.names.init(ctx)
-	p.functionRef.Function, p.kind, p.app = "p", luart.PermissionFunction, r.app
-	c.functionRef.Function, c.kind, c.app = "c", luart.CertificateFunction, r.app
+	p.Function, p.kind, p.app = "p", luart.PermissionFunction, r.app
+	c.Function, c.kind, c.app = "c", luart.CertificateFunction, r.app
 	for _, name := range []string{"A.example", "a.example", "10.0.0.1", "::ffff:10.0.0.1", "*.example", "a b", "", "x\x00"} {
 		if err := p.CertificateAllowed(ctx, name); !errors.Is(err, caddytls.ErrPermissionDenied) {
 			t.Errorf("%q: %v", name, err)

@@ -56,7 +56,7 @@ var methods = map[string]lua.LGFunction{
 	// program:first(value[, variables …]): its first result; nil: it gives none.
 	"first": func(L *lua.LState) int {
 		p := luaval.CheckSelf[*program](L, "jq program", "program:first(value)")
-		result := lua.LValue(lua.LNil)
+		result := lua.LNil
 		p.run(L, p.value(L, 2), func(v any) bool {
 			result = toLua(L, v)
 			return false
@@ -92,7 +92,7 @@ var methods = map[string]lua.LGFunction{
 		if err != nil {
 			luaval.RaiseStatus(L, 400, "invalid JSON: "+err.Error())
 		}
-		result := lua.LValue(lua.LNil)
+		result := lua.LNil
 		p.run(L, v, func(v any) bool {
 			result = lua.LString(encode(L, v))
 			return false
@@ -159,7 +159,7 @@ func (p *program) run(L *lua.LState, v any, result func(any) bool) {
 	for n := 3; n <= L.GetTop(); n++ {
 		values = append(values, p.value(L, n))
 	}
-	ctx := context.Context(context.Background())
+	ctx := context.Background()
 	if b := luaval.BudgetOf(L); b != nil {
 		ctx = b
 	}
