@@ -135,14 +135,15 @@ func TestHookForms(t *testing.T) {
 // on_check refuses a load, and nothing is left of it.
 func TestCheckRefuses(t *testing.T) {
 	s := newServer(t, `local api = rover.server {} function api.get() return "old" end return api`)
+	const sleeps, spins = `rover.sleep(3600)`, `while true do end`
 	for check, want := range map[string]string{
 		`error("no")`: "on_check: app.lua:4: no",
 		`error { status = 500, message = "odd" }`: "on_check: odd",
 		`return false`:                   "app.lua:3: on_check returned false",
 		`return false, "no database"`:    "app.lua:3: on_check: no database",
 		`return nil, "no cache"`:         "app.lua:3: on_check: no cache",
-		`rover.sleep(3600)`:              "the request took longer than its timeout",
-		`while true do end`:              "the script ran longer than burst without waiting",
+		sleeps:                           "the request took longer than its timeout",
+		spins:                            "the script ran longer than burst without waiting",
 		`return api.nothing.x()`:         "app.lua:4: ",
 		`return`:                         "",
 		`return true, "x"`:               "",
@@ -158,7 +159,15 @@ func TestCheckRefuses(t *testing.T) {
 			function api.get() return "new" end
 			return api`
 		old := s.gen
-		err := s.load(source, func(s *Script) { s.Timeout, s.Burst = 50*time.Millisecond, 20*time.Millisecond })
+		err := s.load(source, func(s *Script) { // only what must end by one of them gets a short one
+			s.Timeout, s.Burst = time.Minute, time.Minute
+			switch check {
+			case sleeps:
+				s.Timeout = 50 * time.Millisecond
+			case spins:
+				s.Burst = 20 * time.Millisecond
+			}
+		})
 		if want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", check, err)
