@@ -89,7 +89,7 @@ func TestDocMistakes(t *testing.T) {
 		`api.a.doc()`:                                                         "bad argument #1 to doc (table expected, got no value)",
 		`api.a.doc { gett = {} }`:                                             `unknown option "gett": did you mean get?`,
 		`api.a.doc { get = "A" }`:                                             "api.a.doc.get must be a table, not a string",
-		`api.a.doc { get = { sumary = "A" } }`:                                `api.a.doc.get: unknown option "sumary": did you mean summary?`,
+		`api.a.doc { get = { summry = "A" } }`:                                `api.a.doc.get: unknown option "summry": did you mean summary?`,
 		`api.a.doc { get = { summary = 1 } }`:                                 "api.a.doc.get.summary must be a text of 1 to 256 bytes",
 		`api.a.doc { get = { summary = "" } }`:                                "api.a.doc.get.summary must be a text of 1 to 256 bytes",
 		`api.a.doc { get = { hidden = 1 } }`:                                  "api.a.doc.get.hidden must be a boolean, not a number",

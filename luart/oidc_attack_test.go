@@ -222,9 +222,12 @@ func TestOIDCTokens(t *testing.T) {
 		"tokens: none":                {fail("/token", text(200, "application/json", `{"token_type":"Bearer"}`)), 503, ""},
 		"tokens: no ID token":         {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"Bearer"}`)), 400, "no ID token"},
 		"tokens: another kind":        {fail("/token", text(200, "application/json", `{"access_token":"a","token_type":"mac","id_token":"x"}`)), 400, "bearer"},
-		"tokens: elsewhere":           {fail("/token", func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "/else", 307); return true }), 503, "307"},
-		"expired before it came":      {func(k *oidctest.Knobs) { k.ExpiresIn = -1 }, 400, "expires_in"},
-		"another secret":              {func(k *oidctest.Knobs) { k.ClientSecret = "x" }, 503, "invalid_client"},
+		"tokens: elsewhere": {fail("/token", func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, "/else", http.StatusTemporaryRedirect)
+			return true
+		}), 503, "307"},
+		"expired before it came": {func(k *oidctest.Knobs) { k.ExpiresIn = -1 }, 400, "expires_in"},
+		"another secret":         {func(k *oidctest.Knobs) { k.ClientSecret = "x" }, 503, "invalid_client"},
 	} {
 		s.p.Do(func(k *oidctest.Knobs) {
 			*k = oidctest.Knobs{ClientID: "shop", ClientSecret: "a client secret of thirty-two b.", User: jwt.MapClaims{"sub": "ann"}, Info: map[string]any{"sub": "ann"}}

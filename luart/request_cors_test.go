@@ -77,8 +77,10 @@ func TestCORS(t *testing.T) {
 		{"OPTIONS /passed", "https://app.example", "", 418, strings.Replace(yes, "Vary=", "Vary=Accept, ", 1)}, // no preflight
 		{"GET /open", "https://evil.example", "", 200, "Allow-Origin=*"},
 		{"GET /open", "", "", 200, "Allow-Origin=*"},
-		{"OPTIONS /open/x", "https://evil.example", "PATCH", 204,
-			"Allow-Headers=Content-Type, Authorization Allow-Methods=GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD Allow-Origin=* Max-Age=600"},
+		{
+			"OPTIONS /open/x", "https://evil.example", "PATCH", 204,
+			"Allow-Headers=Content-Type, Authorization Allow-Methods=GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD Allow-Origin=* Max-Age=600",
+		},
 		{"GET /open/closed", "https://app.example", "", 418, others},
 		{"OPTIONS /open/closed/x", "https://app.example", "GET", 418, others},
 		// A path that can be read as two places is allowed what both allow.
@@ -109,8 +111,17 @@ func TestCORSOddOrigins(t *testing.T) {
 		function api.get() return "in" end
 		return api`)
 	for _, origins := range [][]string{
-		{"https://a.example", "https://b.example"}, {"https://a.example, https://b.example"}, {"null"}, {"*"}, {""}, {"https://a.example/"},
-		{"https://a.example\x01"}, {"https://\xff.example"}, {"HTTPS://A.EXAMPLE"}, {strings.Repeat("a", 64<<10)}, {"https://" + strings.Repeat("a", 64<<10)},
+		{"https://a.example", "https://b.example"},
+		{"https://a.example, https://b.example"},
+		{"null"},
+		{"*"},
+		{""},
+		{"https://a.example/"},
+		{"https://a.example\x01"},
+		{"https://\xff.example"},
+		{"HTTPS://A.EXAMPLE"},
+		{strings.Repeat("a", 64<<10)},
+		{"https://" + strings.Repeat("a", 64<<10)},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Origin"] = origins

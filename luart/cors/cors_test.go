@@ -141,18 +141,26 @@ func TestSet(t *testing.T) {
 		header    http.Header
 		want      string
 	}{
-		{p, "https://app.example", false, upstream(),
-			"Access-Control-Allow-Credentials: true\nAccess-Control-Allow-Origin: https://app.example\nAccess-Control-Expose-Headers: Retry-After, X-Total\nEtag: 1\nVary: Accept, origin\n"},
+		{
+			p, "https://app.example", false, upstream(),
+			"Access-Control-Allow-Credentials: true\nAccess-Control-Allow-Origin: https://app.example\nAccess-Control-Expose-Headers: Retry-After, X-Total\nEtag: 1\nVary: Accept, origin\n",
+		},
 		{p, "", false, upstream(), "Etag: 1\nVary: Accept, origin\n"},
 		{p, "", false, http.Header{"Vary": {"Accept"}}, "Vary: Accept\nVary: Origin\n"},
 		{p, "", false, http.Header{"Vary": {"*"}}, "Vary: *\n"},
 		{p, "", true, http.Header{}, "Vary: Origin\n"},
-		{p, "https://app.example", true, http.Header{},
+		{
+			p, "https://app.example", true,
+			http.Header{},
 			"Access-Control-Allow-Credentials: true\nAccess-Control-Allow-Headers: Content-Type, Authorization\nAccess-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD\n" +
-				"Access-Control-Allow-Origin: https://app.example\nAccess-Control-Max-Age: 600\nVary: Origin\n"},
+				"Access-Control-Allow-Origin: https://app.example\nAccess-Control-Max-Age: 600\nVary: Origin\n",
+		},
 		{mustNew(t, Options{Origins: []string{"*"}}), "*", false, http.Header{"Vary": {"Accept"}}, "Access-Control-Allow-Origin: *\nVary: Accept\n"},
-		{mustNew(t, Options{Origins: []string{"*"}, Headers: []string{"*"}, Methods: []string{}}), "*", true, http.Header{},
-			"Access-Control-Allow-Headers: *\nAccess-Control-Allow-Origin: *\nAccess-Control-Max-Age: 0\n"},
+		{
+			mustNew(t, Options{Origins: []string{"*"}, Headers: []string{"*"}, Methods: []string{}}), "*", true,
+			http.Header{},
+			"Access-Control-Allow-Headers: *\nAccess-Control-Allow-Origin: *\nAccess-Control-Max-Age: 0\n",
+		},
 		{nil, "", false, http.Header{"Access-Control-Allow-Origin": {"*"}}, "Access-Control-Allow-Origin: *\n"},
 	} {
 		if c.preflight {

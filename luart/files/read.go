@@ -2,6 +2,7 @@ package files
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -125,7 +126,7 @@ func (p Place) List() (list []Info, err error) {
 		}
 		defer dir.Close()
 		entries, err := dir.ReadDir(MaxEntries + 1)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if len(entries) > MaxEntries {

@@ -88,7 +88,7 @@ func (p *prettyPrinter) table(t *lua.LTable, depth int) {
 		case k != lua.LNumber(n): // not the next of a list
 			p.text.WriteByte('[')
 			if of, ok := k.(*lua.LTable); ok {
-				p.text.WriteString(fmt.Sprintf("<table of %d>", of.Len()))
+				fmt.Fprintf(&p.text, "<table of %d>", of.Len())
 			} else {
 				p.write(k, depth)
 			}

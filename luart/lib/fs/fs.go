@@ -86,8 +86,15 @@ var kinds = []struct {
 	err  error
 	kind string
 }{
-	{fs.ErrNotExist, "not_found"}, {syscall.ENOTDIR, "not_found"}, {fs.ErrExist, "exists"}, {syscall.ENOTEMPTY, "exists"}, {fs.ErrPermission, "forbidden"},
-	{files.ErrForbidden, "forbidden"}, {files.ErrReadOnly, "forbidden"}, {files.ErrTooLarge, "too_large"}, {files.ErrNotFile, "not_file"},
+	{fs.ErrNotExist, "not_found"},
+	{syscall.ENOTDIR, "not_found"},
+	{fs.ErrExist, "exists"},
+	{syscall.ENOTEMPTY, "exists"},
+	{fs.ErrPermission, "forbidden"},
+	{files.ErrForbidden, "forbidden"},
+	{files.ErrReadOnly, "forbidden"},
+	{files.ErrTooLarge, "too_large"},
+	{files.ErrNotFile, "not_file"},
 	{giveup.ErrNoAnswer, "timeout"},
 }
 
