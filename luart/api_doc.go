@@ -37,8 +37,9 @@ func (d docs) of(pattern, method string) *openapi.Doc {
 
 // The options of node.doc, and those within.
 var (
-	docMethods      = luaval.NewOptions(route.MethodNames[:]...)
-	docOptions      = luaval.NewOptions("summary", "description", "tags", "deprecated", "operation_id", "responses", "hidden")
+	docMethods = byMethod(docOptions)
+	docOptions = luaval.NewOptions("summary", "description", "tags", "deprecated", "operation_id", "responses", "hidden").
+			WithinEach("responses", responseOptions)
 	responseOptions = luaval.NewOptions("description", "schema", "example")
 )
 

@@ -20,7 +20,7 @@ type expectRule struct {
 }
 
 // placeExpectOptions are those of node.expect: the methods.
-var placeExpectOptions = luaval.NewOptions(route.MethodNames[:]...)
+var placeExpectOptions = byMethod(expect.RequestOptions)
 
 // addExpect is node.expect{…}.
 func (g *Generation) addExpect(L *lua.LState, n *api.Node) {

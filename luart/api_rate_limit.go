@@ -27,8 +27,9 @@ type tableLimit struct {
 
 // The options of the table.
 var (
-	rateLimitOptions  = luaval.NewOptions("enabled", "global", "scoped")
 	tableLimitOptions = luaval.NewOptions("path_pattern", "requests_per_window", "window_secs", "key_header")
+	rateLimitOptions  = luaval.NewOptions("enabled", "global", "scoped").
+				Within("global", tableLimitOptions).WithinEach("scoped", tableLimitOptions)
 )
 
 // What a limit of the table is that says nothing else, and how many there may be.

@@ -149,7 +149,7 @@ func TestAuthVerify(t *testing.T) {
 		"the key is empty", "a secret, a PEM key", "RS256 is no algorithm of this key", `"none" is no algorithm`,
 		"seconds from 0 to 300", "a text or a list of texts", "a text or a list of texts",
 		"claims by name expected", "the claim sub is no text", "the claims have exp already",
-		`the active key "b" is not among`, "active and keys expected",
+		`the active key "b" is not among`, "did you mean keys?",
 		"a table expected", "`allow net`", "api, which rover.server returns", "the name of a header",
 		"a role, or a list of roles", "key set expected", `"signing" or "encryption" expected`,
 	} {

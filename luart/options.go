@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/response"
+	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/static"
 )
 
@@ -32,7 +33,20 @@ var ownOptions = map[string]luaval.OptionsAt{
 	"node.expect":      placeExpectOptions.At(1),
 	"node.static":      static.Options.At(1),
 	"node.doc":         docMethods.At(1),
-	"rover.server":     api.ServerOptions.At(1),
+	"rover.server":     serverOptionNames.At(1),
+}
+
+// serverOptionNames are those of rover.server.
+var serverOptionNames = api.ServerOptions.
+	Within("health", healthOptions).Within("readiness", readinessOptions).Within("rate_limit", rateLimitOptions)
+
+// byMethod are the methods of requests as options, each of which is a table of the options in.
+func byMethod(in *luaval.Options) *luaval.Options {
+	o := luaval.NewOptions(route.MethodNames[:]...)
+	for _, method := range route.MethodNames {
+		o = o.Within(method, in)
+	}
+	return o
 }
 
 // options returns ownOptions with those of the libraries that the script has: of their functions

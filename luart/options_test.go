@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
 
@@ -81,18 +83,24 @@ func init() {
 	}
 }
 
+// allOptions are those that check knows.
+func allOptions(t *testing.T) map[string]luaval.OptionsAt {
+	t.Helper()
+	var known map[string]luaval.OptionsAt
+	err := DryRun(context.Background(), Script{Libraries: all.Libraries(), Path: "app.lua", Source: []byte("return rover.server {}")},
+		func(o *Outline, _ error) { known = o.Options })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
 // The options that check knows of a function are those that the function reads: it raises for a
 // value that cannot be right, and for any other name.
 func TestOptionsAreRead(t *testing.T) {
 	known := map[string][]string{}
-	err := DryRun(context.Background(), Script{Libraries: all.Libraries(), Path: "app.lua", Source: []byte("return rover.server {}")},
-		func(o *Outline, _ error) {
-			for f, options := range o.Options {
-				known[f] = options.Names()
-			}
-		})
-	if err != nil {
-		t.Fatal(err)
+	for f, options := range allOptions(t) {
+		known[f] = options.Names()
 	}
 	if got, want := slices.Sorted(maps.Keys(known)), slices.Sorted(maps.Keys(optionCalls)); !slices.Equal(got, want) {
 		t.Fatalf("functions with options:\n%q\nthose of this test:\n%q", got, want)
@@ -116,5 +124,62 @@ func TestOptionsAreRead(t *testing.T) {
 	s := newServer(t, script.String(), func(s *Script) { s.Net = outbound.NewPolicy() })
 	if got := s.do("GET /", "").Body.String(); got != "" || tries < 100 {
 		t.Errorf("%d tries, wrong: %s", tries, got)
+	}
+}
+
+// nestedLoads are the functions that are called while the script loads.
+var nestedLoads = map[string]string{
+	"rover.server": "return rover.server(T)",
+	"node.expect":  "local api = rover.server {}\napi.a.expect(T)\nreturn api",
+	"node.doc":     "local api = rover.server {}\napi.a.doc(T)\nreturn api",
+}
+
+// So are the options in the tables that options are, at any depth.
+func TestNestedOptionsAreRead(t *testing.T) {
+	s := newServer(t, "return rover.server {}", func(s *Script) { s.Net = outbound.NewPolicy() })
+	tries := 0
+	for f, options := range allOptions(t) {
+		eachNested(options.Options, "T", func(table string, known bool) {
+			tries++
+			source, message := nestedLoads[f], ""
+			if source == "" {
+				source = "local api = rover.server {}\nfunction api.get(ctx)\n  local ok, err = pcall(function() return " +
+					optionCalls[f] + " end)\n  return ok and '' or tostring(err)\nend\nreturn api"
+			}
+			source = strings.Replace(source, "T", table, 1)
+			if err := s.load(source, func(s *Script) { s.Net = outbound.NewPolicy() }); err != nil {
+				message = err.Error()
+			} else if nestedLoads[f] == "" {
+				message = s.do("GET /", "").Body.String()
+			}
+			unknown := strings.Contains(message, "unknown option") || strings.Contains(message, "options by name expected")
+			if message == "" || unknown == known {
+				t.Errorf("%s\nknown: %v, said: %q", source, known, message)
+			}
+		})
+	}
+	if tries < 100 {
+		t.Errorf("only %d tries", tries)
+	}
+}
+
+// eachNested calls f for each option in the tables within those of o, and for two that there are not,
+// each with print as its value, in the tables around it. T stands for the options o in table.
+func eachNested(o *luaval.Options, table string, f func(table string, known bool)) {
+	for _, name := range o.Names() {
+		in, ok := o.Nested(name)
+		if !ok {
+			continue
+		}
+		around := strings.Replace(table, "T", "{ ["+strconv.Quote(name)+"] = T }", 1)
+		if in.Each {
+			around = strings.Replace(around, "T", "{ [100] = T }", 1) // a status, and one of a hundred limits
+		}
+		for _, option := range in.Names() {
+			f(strings.Replace(around, "T", "{ ["+strconv.Quote(option)+"] = print }", 1), true)
+		}
+		f(strings.Replace(around, "T", "{ bogus = print }", 1), false)
+		f(strings.Replace(around, "T", "{ print }", 1), false)
+		eachNested(in.Options, around, f)
 	}
 }

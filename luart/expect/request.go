@@ -14,15 +14,15 @@ const (
 	BodyName    = "request body"
 )
 
-// requestOptions are the keys of what is expected of requests with one method.
-var requestOptions = luaval.NewOptions("body", "query", "params", "headers", "extra")
+// RequestOptions are the keys of what is expected of requests with one method.
+var RequestOptions = luaval.NewOptions("body", "query", "params", "headers", "extra")
 
 // ReadRequest reads {body = schema, query = …, params = …, headers = …, extra = "error"}. It raises for
 // what is none, and for functions of :check: nobody can call them where no VM is.
 func ReadRequest(L *lua.LState, what string, t *lua.LTable, warn func(why string)) *schema.Request {
 	r := &schema.Request{}
 	parts := map[string]**schema.Field{"body": &r.Body, "query": &r.Query, "params": &r.Params, "headers": &r.Headers}
-	requestOptions.EachOf(L, t, what, func(name string, v lua.LValue) {
+	RequestOptions.EachOf(L, t, what, func(name string, v lua.LValue) {
 		if name == "extra" {
 			if want := ReadExtra(v, &r.Extra); want != "" {
 				L.RaiseError("%s: extra: %s expected", what, want)

@@ -114,19 +114,21 @@ func TestCheckPage(t *testing.T) {
 // Where a hint can say what to write it does.
 func TestCheckHints(t *testing.T) {
 	for code, want := range map[string]string{
-		"function api.get(ctx) return ctx:json() end":                                 "write ctx:body():json()",
-		"function api.users.id.get(ctx) return ctx:param('id') end":                   "write p_id for a segment that is a parameter: id stands for itself",
-		"function api.before(ctx) end":                                                `a hook needs a name: function api.before.NAME(ctx); for the path /before write api:at("/before")`,
-		"function api.befor.guard(ctx) end":                                           "did you mean before.guard?",
-		"function api.users.gte(ctx) end":                                             "did you mean get?",
-		"api.get('/users', function() end)":                                           "api has no builder get: a route is function api.users.get(ctx)",
-		"function api.get(ctx, res) res:send('x') end":                                "return the answer: return api.text(…):set_header(…)",
-		"function api.get(ctx) return ctx:body().name end":                            "write ctx:body():json().name, or ctx:body():form().name",
-		"function api.get() return 404, {} end":                                       "write the value first, and the status behind it",
-		"function api.get() return api.proxy(3000) end":                               `write api.proxy "localhost:3000"`,
-		"function api.before.x(ctx) ctx:set_header { A = '1' } end":                   "write ctx:set_header(name, value) for each",
-		"function api.get(ctx) local s = 'a' + ctx.path return s end":                 "write .. to join strings",
-		"function api.get(ctx)\n if a then return 1 else if b then return 2 end\nend": "else if opens another block, which needs an end of its own: write elseif",
+		"function api.get(ctx) return ctx:json() end":                                                   "write ctx:body():json()",
+		"function api.users.id.get(ctx) return ctx:param('id') end":                                     "write p_id for a segment that is a parameter: id stands for itself",
+		"function api.before(ctx) end":                                                                  `a hook needs a name: function api.before.NAME(ctx); for the path /before write api:at("/before")`,
+		"function api.befor.guard(ctx) end":                                                             "did you mean before.guard?",
+		"function api.users.gte(ctx) end":                                                               "did you mean get?",
+		"function api.get() return api.proxy('a:1', { retry = { backof = 1 } }) end":                    "did you mean backoff?",
+		"api.doc { get = { responses = { [200] = { exmple = 1 } } } }\nfunction api.get() return 1 end": "did you mean example?",
+		"api.get('/users', function() end)":                                                             "api has no builder get: a route is function api.users.get(ctx)",
+		"function api.get(ctx, res) res:send('x') end":                                                  "return the answer: return api.text(…):set_header(…)",
+		"function api.get(ctx) return ctx:body().name end":                                              "write ctx:body():json().name, or ctx:body():form().name",
+		"function api.get() return 404, {} end":                                                         "write the value first, and the status behind it",
+		"function api.get() return api.proxy(3000) end":                                                 `write api.proxy "localhost:3000"`,
+		"function api.before.x(ctx) ctx:set_header { A = '1' } end":                                     "write ctx:set_header(name, value) for each",
+		"function api.get(ctx) local s = 'a' + ctx.path return s end":                                   "write .. to join strings",
+		"function api.get(ctx)\n if a then return 1 else if b then return 2 end\nend":                   "else if opens another block, which needs an end of its own: write elseif",
 	} {
 		path := filepath.Join(t.TempDir(), "app.lua")
 		source := "local api = rover.server {}\nlocal a, b = 1, 2\n" + code + "\nreturn api\n"

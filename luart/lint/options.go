@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -85,28 +86,39 @@ func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if !ok {
 		return
 	}
+	c.optionTable(f, table, options.Options, name, options.Meant(at, names(table)), s.scope)
+	if name == "rover.server" {
+		c.serverOptions(f, table)
+	}
+}
+
+// optionTable is for a table of options of a function, or of an option of it: "retry of api.proxy".
+// meant is what to do about an unknown one, if that is known.
+func (c *checker) optionTable(f *checkedFile, table *ast.TableExpr, options *luaval.Options, of, meant string, scope *chunk.Binding) {
 	c.eachField(f, table, func(key string, value ast.Expr, line, column int) {
 		if key == "" {
 			c.said = append(c.said, "options by name expected")
-			c.add(f.File, line, column, Error, "unknown-option", "options of "+name+" by name expected", options.Meant(at, names(table)))
+			c.add(f.File, line, column, Error, "unknown-option", "options of "+of+" by name expected", meant)
 			return
 		}
 		if text := options.Unknown(key); text != "" {
 			what := "unknown option " + strconv.Quote(key)
-			remedy := strings.TrimPrefix(text, what+": ")
 			c.said = append(c.said, what+": ")
-			if meant := options.Meant(at, names(table)); meant != "" {
-				remedy = meant
-			}
-			c.add(f.File, line, column, Error, "unknown-option", what+" of "+name, remedy)
+			c.add(f.File, line, column, Error, "unknown-option", what+" of "+of, cmp.Or(meant, strings.TrimPrefix(text, what+": ")))
 			return
 		}
-		c.milliseconds(f, options.Options, key, value, line, column)
-		if name == "rover.server" {
-			c.ignored(f, key, value, line, column)
-			if key == "readiness" && !slices.Contains(names(table), "health") {
-				c.add(f.File, line, column, Warning, "ignored-option", "readiness of rover.server is for probes, and none is answered",
-					"write health = true, which answers /healthz and /readyz")
+		c.milliseconds(f, options, key, value, line, column)
+		in, ok := options.Nested(key)
+		inner, isTable := c.finder(f).Origin(value, scope).(*ast.TableExpr)
+		switch {
+		case !ok || !isTable:
+		case !in.Each:
+			c.optionTable(f, inner, in.Options, key+" of "+of, "", scope)
+		default:
+			for _, field := range inner.Fields {
+				if one, ok := c.finder(f).Origin(field.Value, scope).(*ast.TableExpr); ok {
+					c.optionTable(f, one, in.Options, key+" of "+of, "", scope)
+				}
 			}
 		}
 	})
@@ -147,7 +159,7 @@ func (c *checker) eachField(f *checkedFile, table *ast.TableExpr, do func(key st
 
 // requestTimes are the options that say how long a request may take or wait, in seconds. Of the others
 // in seconds (ttl, per, stale, max_age, …) a thousand and more is usual: days, or a year.
-var requestTimes = []string{"timeout", "wait"}
+var requestTimes = []string{"timeout", "try_timeout", "wait"}
 
 // milliseconds is for a time of a request that is hardly meant in seconds.
 func (c *checker) milliseconds(f *checkedFile, options *luaval.Options, key string, value ast.Expr, line, column int) {
@@ -171,13 +183,18 @@ func (c *checker) milliseconds(f *checkedFile, options *luaval.Options, key stri
 // means in milliseconds: those are whole seconds.
 func isHalfHours(n float64) bool { return math.Mod(n, 1800) == 0 && math.Mod(n, 1000) != 0 }
 
-// ignored is for options of rover.server that have no effect.
-func (c *checker) ignored(f *checkedFile, key string, value ast.Expr, line, column int) {
-	see, guards, ok := api.IgnoredOption(key)
-	if _, off := value.(*ast.FalseExpr); !ok || !guards || off {
-		return
-	}
-	c.add(f.File, line, column, Warning, "ignored-option", key+" of rover.server has no effect here", "write "+see)
+// serverOptions is for options of rover.server that have no effect.
+func (c *checker) serverOptions(f *checkedFile, table *ast.TableExpr) {
+	c.eachField(f, table, func(key string, value ast.Expr, line, column int) {
+		if key == "readiness" && !slices.Contains(names(table), "health") {
+			c.add(f.File, line, column, Warning, "ignored-option", "readiness of rover.server is for probes, and none is answered",
+				"write health = true, which answers /healthz and /readyz")
+		}
+		see, guards, ok := api.IgnoredOption(key)
+		if _, off := value.(*ast.FalseExpr); ok && guards && !off {
+			c.add(f.File, line, column, Warning, "ignored-option", key+" of rover.server has no effect here", "write "+see)
+		}
+	})
 }
 
 // raised is for error{…} with a status.

@@ -1,6 +1,7 @@
 package luaval
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,16 @@ import (
 type Options struct {
 	names     []string
 	elsewhere map[string]string
+	within    map[string]Nested
+}
+
+// Nested are the options in a table that is the value of an option.
+type Nested struct {
+	*Options
+
+	// Each says that they are those of each table in that table: of a list, or by names that the
+	// script chooses.
+	Each bool
 }
 
 // NewOptions makes Options of names, in the order in which messages list them.
@@ -24,7 +35,31 @@ func NewOptions(names ...string) *Options { return &Options{names: names} }
 // Elsewhere returns o with what to say of names that are options of another function, or are
 // called otherwise in other languages.
 func (o *Options) Elsewhere(hints map[string]string) *Options {
-	return &Options{names: o.names, elsewhere: hints}
+	return &Options{names: o.names, elsewhere: hints, within: o.within}
+}
+
+// Within returns o with the options in the table that an option may be.
+func (o *Options) Within(name string, in *Options) *Options { return o.with(name, Nested{Options: in}) }
+
+// WithinEach returns o with the options in each of the tables that an option may be a table of.
+func (o *Options) WithinEach(name string, in *Options) *Options {
+	return o.with(name, Nested{Options: in, Each: true})
+}
+
+func (o *Options) with(name string, in Nested) *Options {
+	within := maps.Clone(o.within)
+	if within == nil {
+		within = map[string]Nested{}
+	}
+	within[name] = in
+	return &Options{names: o.names, elsewhere: o.elsewhere, within: within}
+}
+
+// Nested returns the options in the value of an option; ok = false: it is no table of options, or
+// the value alone can say.
+func (o *Options) Nested(name string) (in Nested, ok bool) {
+	in, ok = o.within[name]
+	return in, ok
 }
 
 // Names are the options, in the order of NewOptions.

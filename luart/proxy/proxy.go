@@ -162,7 +162,7 @@ func checkProxyPath(L *lua.LState, f, text string) string {
 	return sent
 }
 
-var proxyOptions = luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick", "retry", "breaker")
+var proxyOptions = option.Among(luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick", "retry", "breaker"))
 
 // Options are the options of the functions that hand requests over, by the function as scripts
 // call it.

@@ -10,7 +10,10 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-var secretsOptions = luaval.NewOptions("signing", "encryption")
+var (
+	secretsOptions = luaval.NewOptions("signing", "encryption").Within("signing", setOptions).Within("encryption", setOptions)
+	setOptions     = luaval.NewOptions("active", "keys")
+)
 
 const shortRemedy = "take 32 random bytes or more: openssl rand -base64 32"
 
@@ -122,7 +125,10 @@ func readSet(L *lua.LState, name string, t *lua.LTable) *auth.Set {
 				keys[string(name)] = string(text)
 			})
 		default:
-			fail("active and keys expected, nothing else")
+			if name, ok := k.(lua.LString); ok {
+				fail(setOptions.Unknown(string(name)))
+			}
+			fail("options by name expected, got a " + luaval.TypeName(k) + " as a name")
 		}
 	})
 	set, err := auth.NewSet(active, keys, name == "signing")

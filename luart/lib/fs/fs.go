@@ -120,7 +120,7 @@ func message(L *lua.LState, err error) string {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Sprintf("fs: %s: %s", L.CheckString(1), err)
+	return fmt.Sprintf("fs: %s: %s", luaval.CheckString(L, 1), err)
 }
 
 // size returns argument 2, how many bytes of a file may be read.

@@ -14,15 +14,15 @@ import (
 // The options of a request; of rover.http.request, where method and url are among them; and of
 // rover.http.create.
 var (
-	ofRequest = luaval.NewOptions(
+	ofRequest = option.Among(luaval.NewOptions(
 		"body", "breaker", "form", "headers", "json", "max_body", "params", "redirects", "retry", "stream", "timeout", "timeout_ms",
-	).Elsewhere(notOfRequest)
+	)).Elsewhere(notOfRequest)
 
-	ofWhole = luaval.NewOptions(append([]string{"method", "url"}, ofRequest.Names()...)...).Elsewhere(notOfRequest)
+	ofWhole = option.Among(luaval.NewOptions(append([]string{"method", "url"}, ofRequest.Names()...)...)).Elsewhere(notOfRequest)
 
-	ofClient = luaval.NewOptions(
+	ofClient = option.Among(luaval.NewOptions(
 		"base_url", "baseURL", "breaker", "ca", "cert", "headers", "insecure", "key", "max_body", "redirects", "retry", "timeout", "timeout_ms",
-	)
+	))
 )
 
 // notOfRequest says where to find what others have as options of a request.

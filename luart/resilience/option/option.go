@@ -15,11 +15,17 @@ import (
 	"github.com/caddy-rover/rover/luart/resilience"
 )
 
+// The options in the tables that retry and breaker may be.
 var (
 	ofRetry = luaval.NewOptions("attempts", "backoff", "max_backoff", "jitter", "try_timeout", "on", "methods", "budget").
 		Elsewhere(map[string]string{"retries": "it is attempts, with the first", "tries": "it is attempts", "timeout": "it is try_timeout, or timeout beside retry"})
 	ofBreaker = luaval.NewOptions("failures", "ratio", "min", "window", "open", "half_open", "on", "name")
 )
+
+// Among returns the options of a function with retry and breaker among them.
+func Among(o *luaval.Options) *luaval.Options {
+	return o.Within("retry", ofRetry).Within("breaker", ofBreaker)
+}
 
 // reader reads one of the options; fail raises.
 type reader struct {
