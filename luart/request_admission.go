@@ -70,6 +70,14 @@ func (x *Exchange) refused(err error) {
 	x.record.atRun = x.summary()
 }
 
+// traceBegan is when a rule begins, for traceRule.
+func (x *Exchange) traceBegan() (began time.Time) {
+	if x.trace != nil {
+		began = time.Now()
+	}
+	return began
+}
+
 // traceRule says what a rule has decided, if somebody has asked for it.
 func (x *Exchange) traceRule(kind, name, where string, began time.Time, result string) {
 	if x.trace != nil {

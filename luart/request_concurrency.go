@@ -75,7 +75,7 @@ func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 		if all.has(w.rule.at.Gate(), w.key) {
 			continue
 		}
-		began := time.Now()
+		began := x.traceBegan()
 		place, err := w.rule.at.Enter(x.r.Context(), w.key)
 		if x.trace != nil {
 			x.traceEnter(w.rule, began, err)

@@ -55,7 +55,7 @@ func (rule *expectRule) admit(x *Exchange, _ http.Header) error {
 	if !here || want == nil {
 		return nil
 	}
-	began := time.Now()
+	began := x.traceBegan()
 	err := rule.check(x, want)
 	result := "as expected"
 	if err != nil {

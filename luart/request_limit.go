@@ -52,7 +52,7 @@ func (rule *limitRule) stage() stage {
 
 // admit asks the limit. The headers tell the client of the one that leaves it the least.
 func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
-	began := time.Now()
+	began := x.traceBegan()
 	d := rule.limiter.Allow(x.r.Context(), rule.key.of(x), rule.cost)
 	if x.trace != nil {
 		x.traceLimit(rule, began, d)

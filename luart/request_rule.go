@@ -33,23 +33,25 @@ type fact struct {
 func (rule *libraryRule) stage() stage { return stageAuth }
 
 func (rule *libraryRule) admit(x *Exchange, _ http.Header) error {
-	began := time.Now()
+	began := x.traceBegan()
 	facts, err := rule.Admit(x.r.Context(), x.r, x.known(rule.Needs()))
 	return rule.decided(x, began, facts, err)
 }
 
 // decided is told what the rule has said of the request, and returns why it is not let through.
 func (rule *libraryRule) decided(x *Exchange, began time.Time, facts lib.Facts, err error) error {
-	result := "let through"
-	var refusal *lib.RefusedError
-	switch {
-	case err == nil:
+	if err == nil {
 		rule.counts.Allowed.Add(1)
 		x.admitted = true
 		if facts != nil {
 			x.facts = append(x.facts, fact{Facts: facts, name: rule.Gives()})
 		}
-	case errors.As(err, &refusal):
+		x.traceRule(rule.kind, rule.name, rule.where, began, "let through")
+		return nil
+	}
+	result := err.Error()
+	var refusal *lib.RefusedError
+	if errors.As(err, &refusal) {
 		result = refusal.Why
 		x.logField(rule.kind, refusal.Why)
 		if refusal.Status >= http.StatusInternalServerError {
@@ -57,8 +59,6 @@ func (rule *libraryRule) decided(x *Exchange, began time.Time, facts lib.Facts, 
 		} else {
 			rule.counts.Denied.Add(1)
 		}
-	default:
-		result = err.Error()
 	}
 	x.traceRule(rule.kind, rule.name, rule.where, began, result)
 	return err
@@ -68,7 +68,7 @@ func (rule *libraryRule) decided(x *Exchange, began time.Time, facts lib.Facts, 
 func (rule *libraryRule) hook(L *lua.LState, vm *VM) int {
 	x := vm.cur.x
 	r, known := x.r, x.known(rule.Needs())
-	began := time.Now()
+	began := x.traceBegan()
 	var facts lib.Facts
 	var err error
 	vm.await(L, waitsOn{what: rule.kind, which: rule.name}, func(ctx context.Context) { facts, err = rule.Admit(ctx, r, known) })

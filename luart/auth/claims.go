@@ -1,6 +1,9 @@
 package auth
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // claim returns a claim as it is written, by its name or by the names that lead to it, with dots
 // between them: realm_access.roles. nil: there is none.
@@ -19,7 +22,7 @@ func (t *Token) claim(name string) []byte {
 		if value[0] != '{' {
 			return nil
 		}
-		if members, err = readObject(value); err != nil {
+		if members, err = readObject(value, nil); err != nil {
 			return nil // Read has read it
 		}
 		name = rest
@@ -51,23 +54,58 @@ func (t *Token) Text(name string) (value string, ok bool) {
 	return string(written), true
 }
 
-// Texts returns a claim that is a text, or a list of texts. None is empty. isText says which of the
-// two it is.
-func (t *Token) Texts(name string) (list []string, isText, ok bool) {
+// Names are what a claim names: it is a text, or a list of texts. None of them is empty.
+type Names struct{ written []byte }
+
+// Names returns a claim that names something. ok is false for any other claim, and for none.
+func (t *Token) Names(name string) (n Names, ok bool) {
 	written := t.claim(name)
-	if written == nil || written[0] != '"' && written[0] != '[' {
-		return nil, false, false
+	if written == nil {
+		return Names{}, false
 	}
-	list, err := texts(written)
-	if err != nil {
-		return nil, false, false
+	ok = true
+	if err := eachText(written, func(text []byte) { ok = ok && len(text) > 0 }); err != nil || !ok {
+		return Names{}, false
 	}
-	for _, text := range list {
-		if text == "" {
-			return nil, false, false
+	return Names{written}, true
+}
+
+// First returns the first of the names; "": there is none.
+func (n Names) First() (first string) {
+	n.each(func(name []byte) {
+		if first == "" {
+			first = string(name)
 		}
+	})
+	return first
+}
+
+// Has reports whether a name is among them.
+func (n Names) Has(name string) (found bool) {
+	n.each(func(one []byte) { found = found || string(one) == name })
+	return found
+}
+
+// HasWord is Has, but where they are one text, its words are the names, with spaces between them:
+// RFC 8693 section 4.2.
+func (n Names) HasWord(name string) (found bool) {
+	if len(n.written) == 0 || n.written[0] != '"' {
+		return n.Has(name)
 	}
-	return list, written[0] == '"', true
+	n.each(func(words []byte) {
+		for more := true; more && !found; {
+			var word []byte
+			word, words, more = bytes.Cut(words, []byte(" "))
+			found = string(word) == name
+		}
+	})
+	return found
+}
+
+func (n Names) each(do func(name []byte)) {
+	if len(n.written) > 0 {
+		_ = eachText(n.written, do) // Token.Names has read it
+	}
 }
 
 // Has reports whether there is such a claim.

@@ -133,7 +133,12 @@ func (j *JWKS) Candidates(kid string, has bool) ([]*Key, error) {
 	}
 	var keys []*Key
 	for _, n := range j.keys {
-		if !has || n.kid == kid {
+		if has && n.kid != kid {
+			continue
+		}
+		if keys == nil {
+			keys = n.key.alone[:] // which append does not change
+		} else {
 			keys = append(keys, n.key)
 		}
 	}

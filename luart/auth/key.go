@@ -33,6 +33,12 @@ type Key struct {
 	private any      // what signs; nil: it does not
 	can     []string // the algorithms of its kind; the first is that of a script that names none
 	only    string   // the algorithm that it is for, by its key set; "": any that it can
+	alone   [1]*Key  // itself, as Keys
+}
+
+func (k *Key) made() *Key {
+	k.alone[0] = k
+	return k
 }
 
 // ParseKey reads a key: PEM, of a public or a private key or a certificate, or a secret. What is a
@@ -48,7 +54,7 @@ func ParseKey(text string) (*Key, error) {
 	case looksPublic(text):
 		return nil, errors.New("a public key is no secret: give it as PEM, -----BEGIN PUBLIC KEY-----")
 	}
-	return &Key{public: []byte(text), private: []byte(text), can: hmacs}, nil
+	return (&Key{public: []byte(text), private: []byte(text), can: hmacs}).made(), nil
 }
 
 var (
@@ -136,7 +142,7 @@ func newKey(key any) (*Key, error) {
 	default:
 		return nil, fmt.Errorf("a key of type %T signs no tokens", k.public)
 	}
-	return k, nil
+	return k.made(), nil
 }
 
 // IsSecret reports whether the key is one that all share who make and check tokens.
@@ -163,6 +169,17 @@ func (k *Key) Algs(wanted []string) []string {
 	return algs
 }
 
+// takes reports whether an algorithm is among those of Algs.
+func (k *Key) takes(alg string, wanted []string) bool {
+	switch {
+	case k.only != "" && alg != k.only || !slices.Contains(k.can, alg):
+		return false
+	case len(wanted) > 0:
+		return slices.Contains(wanted, alg)
+	}
+	return k.only != "" || alg == k.can[0]
+}
+
 // Check says what is wrong with a wish that the key cannot fulfil.
 func (k *Key) Check(wanted []string) error {
 	for _, alg := range wanted {
@@ -181,9 +198,18 @@ var AlgNames = []string{
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
+// methods are the algorithms of golang-jwt, which asks a lock for each.
+var methods = func() map[string]jwt.SigningMethod {
+	byName := make(map[string]jwt.SigningMethod, len(AlgNames))
+	for _, alg := range AlgNames {
+		byName[alg] = jwt.GetSigningMethod(alg)
+	}
+	return byName
+}()
+
 // verify reports whether a signature is one of the key. The algorithm is one that it can.
 func (k *Key) verify(alg, signed string, signature []byte) bool {
-	return jwt.GetSigningMethod(alg).Verify(signed, signature, k.public) == nil
+	return methods[alg].Verify(signed, signature, k.public) == nil
 }
 
 // sign signs with an algorithm that the key can.
@@ -191,5 +217,5 @@ func (k *Key) sign(alg, text string) ([]byte, error) {
 	if k.private == nil {
 		return nil, errors.New("a public key signs nothing: a private one is needed")
 	}
-	return jwt.GetSigningMethod(alg).Sign(text, k.private)
+	return methods[alg].Sign(text, k.private)
 }

@@ -44,27 +44,28 @@ func (r *Rules) check(claims []member, now time.Time) error {
 				return errors.New("the token is not valid yet")
 			}
 		case "sub", "jti":
-			if _, err := text(m.value); err != nil {
+			if _, err := inner(m.value); err != nil {
 				return fmt.Errorf("the claim %s is no text", m.name)
 			}
 		case "iss":
-			name, err := text(m.value)
+			name, err := inner(m.value)
 			if err != nil {
 				return errors.New("the claim iss is no text")
 			}
-			if issuer = true; len(r.Issuers) > 0 && !slices.Contains(r.Issuers, name) {
+			if issuer = true; len(r.Issuers) > 0 && !contains(r.Issuers, name) {
 				return errors.New("the token is of another issuer")
 			}
 		case "aud":
-			list, err := texts(m.value)
+			known := false
+			err := eachText(m.value, func(name []byte) { known = known || contains(r.Audiences, name) })
 			if err != nil {
-				return err
+				return errors.New("the claim aud: " + err.Error())
 			}
 			audience = true
 			if len(r.Audiences) == 0 { // RFC 7519 section 4.1.3
 				return errors.New("the token is for an audience, and the script names none")
 			}
-			if !slices.ContainsFunc(list, func(a string) bool { return slices.Contains(r.Audiences, a) }) {
+			if !known {
 				return errors.New("the token is for another audience")
 			}
 		}
@@ -93,29 +94,39 @@ func date(m member) (float64, error) {
 	return 0, fmt.Errorf("the claim %s is no time", m.name)
 }
 
-// texts is a text, or a list of texts.
-func texts(value []byte) (list []string, err error) {
+// contains reports whether a name is in a list.
+func contains(list []string, name []byte) bool {
+	for _, one := range list {
+		if one == string(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// eachText calls do for the one text that a value is, or for each of a list of texts.
+func eachText(value []byte, do func(text []byte)) error {
 	switch value[0] {
 	case '"':
-		one, err := text(value)
+		one, err := inner(value)
 		if err != nil {
-			return nil, errors.New("the claim aud is no text")
+			return err
 		}
-		return []string{one}, nil
+		do(one)
+		return nil
 	case '[':
 		s := scanner{text: value, at: 1}
-		for s.more(']') {
-			from := s.at
-			if err := s.value(0); err != nil {
-				return nil, err
-			}
-			one, err := text(value[from:s.at])
+		for s.next() != ']' {
+			one, err := s.name()
 			if err != nil {
-				return nil, errors.New("the claim aud has what is no text")
+				return errors.New("an item is no text")
 			}
-			list = append(list, one)
+			do(one)
+			if s.next() == ',' { // it is JSON
+				s.at++
+			}
 		}
-		return list, nil
+		return nil
 	}
-	return nil, errors.New("the claim aud is neither a text nor a list of texts")
+	return errors.New("neither a text nor a list of texts")
 }

@@ -74,7 +74,7 @@ func (s *Set) Candidates(kid string, has bool) ([]*Key, error) {
 	defer s.mu.Unlock()
 	if has {
 		if key := s.keys[kid]; key != nil {
-			return []*Key{key}, nil
+			return key.alone[:], nil
 		}
 		return nil, errUnknownKey
 	}

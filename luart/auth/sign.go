@@ -16,7 +16,7 @@ func Sign(claims []byte, key *Key, kid, alg string) (string, error) {
 		return "", err
 	}
 	alg = key.Algs(algs)[0]
-	if members, err := readObject(claims); err != nil {
+	if members, err := readObject(claims, nil); err != nil {
 		return "", errors.New("the claims: " + err.Error())
 	} else if err := checkMade(members); err != nil {
 		return "", err
@@ -53,7 +53,9 @@ func checkMade(claims []member) error {
 				err = errors.New("the claim " + string(m.name) + " is no text")
 			}
 		case "aud":
-			_, err = texts(m.value)
+			if wrong := eachText(m.value, func([]byte) {}); wrong != nil {
+				err = errors.New("the claim aud: " + wrong.Error())
+			}
 		}
 		if err != nil {
 			return err

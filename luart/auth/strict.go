@@ -11,118 +11,150 @@ import (
 // maxDepth is more than claims have.
 const maxDepth = 32
 
+// fewMembers are so many that comparing each name with all others is faster than a map.
+const fewMembers = 16
+
+var errNoJSON = errors.New("no JSON")
+
 // member is a member of an object: its name, and its value as it is written. Both are parts of the
 // text, where there is no escape in the name.
 type member struct{ name, value []byte }
 
 // readObject reads a JSON object in the one way in which it can be read: see the package. Its
-// members are those of the object itself; what is deeper is checked only.
-func readObject(text []byte) ([]member, error) {
+// members are those of the object itself; what is deeper is checked only. They are appended to an
+// empty slice, to.
+func readObject(text []byte, to []member) ([]member, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("no UTF-8")
 	}
-	if !json.Valid(text) {
-		return nil, errors.New("no JSON")
-	}
-	s := scanner{text: text}
-	if s.space(); s.text[s.at] != '{' {
+	s := scanner{text: text, members: to}
+	if s.next() != '{' {
 		return nil, errors.New("no JSON object")
 	}
-	return s.object(1)
+	if err := s.object(1); err != nil {
+		return nil, err
+	}
+	if s.next(); s.at < len(text) {
+		return nil, errNoJSON
+	}
+	return s.members, nil
 }
 
-// scanner walks through text that is JSON.
+// scanner walks once through JSON text, and takes no text that encoding/json does not.
 type scanner struct {
-	text []byte
-	at   int
+	text    []byte
+	at      int
+	members []member // of the objects that it is in, the outermost first
 }
 
-func (s *scanner) space() {
-	for s.at < len(s.text) {
-		switch s.text[s.at] {
+// peek returns the byte that comes next, 0 at the end: no token has it.
+func (s *scanner) peek() byte {
+	if s.at < len(s.text) {
+		return s.text[s.at]
+	}
+	return 0
+}
+
+// next is peek behind white space.
+func (s *scanner) next() byte {
+	for ; s.at < len(s.text); s.at++ {
+		switch c := s.text[s.at]; c {
 		case ' ', '\t', '\r', '\n':
-			s.at++
 		default:
-			return
+			return c
 		}
 	}
+	return 0
 }
 
 // object reads from { to behind }.
-func (s *scanner) object(depth int) ([]member, error) {
+func (s *scanner) object(depth int) error {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("JSON of more than %d levels", maxDepth)
+		return fmt.Errorf("JSON of more than %d levels", maxDepth)
 	}
-	members := make([]member, 0, 8)
+	base := len(s.members)
 	var seen map[string]bool // of many members
 	s.at++
-	for s.more('}') {
-		name, err := inner(s.str())
+	if s.next() == '}' {
+		s.at++
+		return nil
+	}
+	for {
+		name, err := s.name()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(members) == 16 {
-			seen = make(map[string]bool, 32)
-			for _, m := range members {
+		here := s.members[base:]
+		if len(here) == fewMembers {
+			seen = make(map[string]bool, 2*fewMembers)
+			for _, m := range here {
 				seen[string(m.name)] = true
 			}
 		}
 		twice := seen[string(name)]
 		if seen == nil {
-			for _, m := range members {
-				twice = twice || bytes.Equal(m.name, name)
+			for i := range here {
+				twice = twice || bytes.Equal(here[i].name, name)
 			}
 		} else {
 			seen[string(name)] = true
 		}
 		if twice {
-			return nil, fmt.Errorf("the member %.40q is there twice", name)
+			return fmt.Errorf("the member %.40q is there twice", name)
 		}
-		s.space()
-		s.at++ // the colon
-		s.space()
+		if s.next() != ':' {
+			return errNoJSON
+		}
+		s.at++
+		s.next()
 		from := s.at
+		s.members = append(s.members, member{name: name})
 		if err := s.value(depth); err != nil {
-			return nil, err
+			return err
 		}
-		members = append(members, member{name, s.text[from:s.at]})
+		s.members[len(s.members)-1].value = s.text[from:s.at]
+		switch s.next() {
+		case ',':
+			s.at++
+			s.next()
+		case '}':
+			s.at++
+			if depth > 1 {
+				s.members = s.members[:base]
+			}
+			return nil
+		default:
+			return errNoJSON
+		}
 	}
-	return members, nil
 }
 
-// more goes to the next member or item, or behind the end of them.
-func (s *scanner) more(end byte) bool {
-	if s.space(); s.text[s.at] == ',' {
-		s.at++
-		s.space()
+// name reads the name of a member.
+func (s *scanner) name() ([]byte, error) {
+	from := s.at
+	if err := s.str(); err != nil {
+		return nil, err
 	}
-	if s.text[s.at] == end {
-		s.at++
-		return false
-	}
-	return true
+	return inner(s.text[from:s.at])
 }
 
 // value goes behind a value.
 func (s *scanner) value(depth int) error {
-	switch s.text[s.at] {
+	switch c := s.peek(); c {
 	case '{':
-		_, err := s.object(depth + 1)
-		return err
+		return s.object(depth + 1)
 	case '[':
 		return s.array(depth + 1)
 	case '"':
-		s.str()
-		return nil
+		return s.str()
+	case 't':
+		return s.word("true")
+	case 'f':
+		return s.word("false")
+	case 'n':
+		return s.word("null")
 	}
-	for s.at < len(s.text) {
-		switch s.text[s.at] {
-		case ',', '}', ']', ' ', '\t', '\r', '\n':
-			return nil
-		}
-		s.at++
-	}
-	return nil
+	return s.number()
 }
 
 func (s *scanner) array(depth int) error {
@@ -130,24 +162,108 @@ func (s *scanner) array(depth int) error {
 		return fmt.Errorf("JSON of more than %d levels", maxDepth)
 	}
 	s.at++
-	for s.more(']') {
+	if s.next() == ']' {
+		s.at++
+		return nil
+	}
+	for {
 		if err := s.value(depth); err != nil {
 			return err
+		}
+		switch s.next() {
+		case ',':
+			s.at++
+			s.next()
+		case ']':
+			s.at++
+			return nil
+		default:
+			return errNoJSON
+		}
+	}
+}
+
+func (s *scanner) word(word string) error {
+	if !bytes.HasPrefix(s.text[s.at:], []byte(word)) {
+		return errNoJSON
+	}
+	s.at += len(word)
+	return nil
+}
+
+// number goes behind a number. What may not follow one is found by who reads on: 01 is 0, and 1.
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.at++
+	}
+	if s.peek() == '0' {
+		s.at++
+	} else if !s.digits() {
+		return errNoJSON
+	}
+	if s.peek() == '.' {
+		if s.at++; !s.digits() {
+			return errNoJSON
+		}
+	}
+	if s.peek()|0x20 == 'e' {
+		if s.at++; s.peek() == '+' || s.peek() == '-' {
+			s.at++
+		}
+		if !s.digits() {
+			return errNoJSON
 		}
 	}
 	return nil
 }
 
-// str returns a string as it is written, and goes behind it.
-func (s *scanner) str() []byte {
+// digits goes behind digits, and reports whether there are any.
+func (s *scanner) digits() bool {
 	from := s.at
-	for s.at++; s.text[s.at] != '"'; s.at++ {
-		if s.text[s.at] == '\\' {
-			s.at++
+	for c := s.peek(); c >= '0' && c <= '9'; c = s.peek() {
+		s.at++
+	}
+	return s.at > from
+}
+
+// str goes behind a string.
+func (s *scanner) str() error {
+	if s.peek() != '"' {
+		return errNoJSON
+	}
+	for at := s.at + 1; at < len(s.text); at++ {
+		switch c := s.text[at]; {
+		case c == '"':
+			s.at = at + 1
+			return nil
+		case c < ' ':
+			return errNoJSON
+		case c == '\\':
+			n := escapeLen(s.text[at+1:])
+			if n == 0 {
+				return errNoJSON
+			}
+			at += n
 		}
 	}
-	s.at++
-	return s.text[from:s.at]
+	return errNoJSON
+}
+
+// escapeLen is how long an escape is behind its backslash, 0 where it is none.
+func escapeLen(rest []byte) int {
+	switch {
+	case len(rest) == 0:
+	case bytes.IndexByte([]byte(`"\/bfnrt`), rest[0]) >= 0:
+		return 1
+	case rest[0] == 'u' && len(rest) > 4:
+		for _, c := range rest[1:5] {
+			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+				return 0
+			}
+		}
+		return 5
+	}
+	return 0
 }
 
 // text is a JSON string.

@@ -21,6 +21,7 @@ type Token struct {
 	claims    []member
 	signed    string
 	signature []byte
+	few       [12]member // the claims, where there are no more
 }
 
 // Read reads a token. It checks its form, and nothing that its maker could not write as he likes.
@@ -32,22 +33,28 @@ func Read(text string) (*Token, error) {
 	if strings.Count(text, ".") != 2 {
 		return nil, errors.New("no token: three parts with dots between them expected")
 	}
+	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
+		return nil, errors.New("the token has a line end, which is no base64url")
+	}
 	first, last := strings.IndexByte(text, '.'), strings.LastIndexByte(text, '.')
 	t := &Token{signed: text[:last]}
-	var err error
-	if t.Header, err = decode(text[:first]); err != nil {
-		return nil, fmt.Errorf("the token's header: %w", err)
-	}
-	if t.Claims, err = decode(text[first+1 : last]); err != nil {
-		return nil, fmt.Errorf("the token's claims: %w", err)
-	}
-	if t.signature, err = decode(text[last+1:]); err != nil {
-		return nil, fmt.Errorf("the token's signature: %w", err)
+	decoded := make([]byte, 0, encoding.DecodedLen(len(text)))
+	for _, part := range [...]struct {
+		name, text string
+		to         *[]byte
+	}{{"header", text[:first], &t.Header}, {"claims", text[first+1 : last], &t.Claims}, {"signature", text[last+1:], &t.signature}} {
+		from := len(decoded)
+		var err error
+		if decoded, err = encoding.AppendDecode(decoded, []byte(part.text)); err != nil {
+			return nil, fmt.Errorf("the token's %s: no base64url", part.name)
+		}
+		*part.to = decoded[from:len(decoded):len(decoded)]
 	}
 	if err := t.readHeader(); err != nil {
 		return nil, fmt.Errorf("the token's header: %w", err)
 	}
-	if t.claims, err = readObject(t.Claims); err != nil {
+	var err error
+	if t.claims, err = readObject(t.Claims, t.few[:0]); err != nil {
 		return nil, fmt.Errorf("the token's claims: %w", err)
 	}
 	return t, nil
@@ -55,16 +62,18 @@ func Read(text string) (*Token, error) {
 
 // readHeader reads what counts of the header. Keys that a token brings (jwk, jku, x5u, x5c) do not.
 func (t *Token) readHeader() error {
-	members, err := readObject(t.Header)
+	members, err := readObject(t.Header, t.few[:0]) // the claims come after
 	if err != nil {
 		return err
 	}
 	for _, m := range members {
 		switch string(m.name) {
 		case "alg":
-			if t.alg, err = text(m.value); err != nil {
+			alg, err := inner(m.value)
+			if err != nil {
 				return errors.New("alg is no text")
 			}
+			t.alg = algName(alg)
 		case "kid":
 			if t.kid, err = text(m.value); err != nil {
 				return errors.New("kid is no text")
@@ -80,16 +89,15 @@ func (t *Token) readHeader() error {
 	return nil
 }
 
+// encoding is base64url without padding and spare bits, as RFC 7515 has it. It skips line ends.
 var encoding = base64.RawURLEncoding.Strict()
 
-// decode is base64url without padding, as RFC 7515 has it. encoding/base64 skips line ends.
-func decode(part string) ([]byte, error) {
-	if strings.ContainsAny(part, "\r\n") {
-		return nil, errors.New("no base64url")
+// algName is the name of an algorithm, without a copy of one that there is.
+func algName(name []byte) string {
+	for _, known := range AlgNames {
+		if string(name) == known {
+			return known
+		}
 	}
-	b, err := encoding.DecodeString(part)
-	if err != nil {
-		return nil, errors.New("no base64url")
-	}
-	return b, nil
+	return string(name)
 }

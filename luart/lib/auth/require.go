@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -91,8 +92,12 @@ func allowRoles(L *lua.LState) int {
 		})
 	}
 	L.Push(claimsHook(L, claimsKey, func(L *lua.LState, claims *lua.LTable) *lib.RefusedError {
+		first := ""
 		has, known := names(claim(claims, roleKey), 1)
-		return checkRoles(roles, has, known)
+		if known && len(has) > 0 {
+			first = has[0]
+		}
+		return checkRoles(roles, first, func(role string) bool { return slices.Contains(has, role) })
 	}))
 	return 1
 }
@@ -118,12 +123,17 @@ func allowScopes(L *lua.LState) int {
 	L.Push(claimsHook(L, claimsKey, func(L *lua.LState, claims *lua.LTable) *lib.RefusedError {
 		for _, key := range scopeKeys {
 			if v := claim(claims, key); v != lua.LNil {
-				has, _ := names(v, 1)
-				_, isText := v.(lua.LString)
-				return checkScopes(scopes, has, isText)
+				has, known := names(v, 1)
+				if !known {
+					has = nil
+				}
+				if text, ok := v.(lua.LString); ok { // RFC 8693 section 4.2
+					has = strings.Split(string(text), " ")
+				}
+				return checkScopes(scopes, func(scope string) bool { return slices.Contains(has, scope) })
 			}
 		}
-		return checkScopes(scopes, nil, false)
+		return checkScopes(scopes, func(string) bool { return false })
 	}))
 	return 1
 }

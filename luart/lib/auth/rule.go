@@ -117,7 +117,7 @@ func (r *rule) Admit(ctx context.Context, req *http.Request, known lib.Facts) (l
 		if !ok { // the rule further out let it through without a token
 			return nil, errNoToken
 		}
-		return nil, r.checkClaims(token.Token)
+		return nil, r.checkClaims(token.token())
 	}
 	values := req.Header[r.header]
 	if r.optional && len(values) == 0 {
@@ -146,36 +146,40 @@ func (r *rule) Admit(ctx context.Context, req *http.Request, known lib.Facts) (l
 	if err := r.checkClaims(token); err != nil {
 		return nil, err
 	}
-	return &claims{token}, nil
+	return (*claims)(token), nil
 }
 
 // checkClaims is about what the token lets its bearer do.
 func (r *rule) checkClaims(token *auth.Token) error {
 	if r.roles != nil {
-		has, _, known := token.Texts(r.roleKey)
-		if refused := checkRoles(r.roles, has, known); refused != nil {
+		has, _ := token.Names(r.roleKey)
+		if refused := checkRoles(r.roles, has.First(), has.Has); refused != nil {
 			return refused
 		}
 	}
 	if r.scopes == nil {
 		return nil
 	}
-	var has []string
-	var isText bool
+	var has auth.Names
 	for _, key := range r.scopeKeys {
 		if token.Has(key) {
-			has, isText, _ = token.Texts(key)
+			has, _ = token.Names(key)
 			break
 		}
 	}
-	if refused := checkScopes(r.scopes, has, isText); refused != nil {
+	if refused := checkScopes(r.scopes, has.HasWord); refused != nil {
 		return refused
 	}
 	return nil
 }
 
 // claims are those of a token that was checked.
-type claims struct{ *auth.Token }
+type claims auth.Token
+
+func (c *claims) token() *auth.Token { return (*auth.Token)(c) }
+
+// Text implements lib.Facts.
+func (c *claims) Text(name string) (string, bool) { return c.token().Text(name) }
 
 // Value implements lib.Facts.
 func (c *claims) Value(L *lua.LState) (lua.LValue, error) { return claimsTable(L, c.Claims) }
