@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/expect"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/openapi"
 	"github.com/caddy-rover/rover/luart/route"
@@ -198,13 +199,7 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 	g.tree.Each(func(n *route.Node[*handler]) {
 		add := func(method string) {
 			o := openapi.Operation{Method: method, Pattern: n.Pattern, Doc: g.docs.of(n.Pattern, method), Expects: expectedAt(n, method)}
-			for _, on := range n.Path {
-				for _, rule := range on.Rules {
-					o.Secured = o.Secured || rule.kind == "auth"
-					o.Limited = o.Limited || rule.kind == "limit"
-					o.Crowded = o.Crowded || rule.kind == "concurrency"
-				}
-			}
+			g.describeRules(&o, n)
 			list = append(list, o)
 		}
 		for i, h := range n.Handlers {
@@ -217,6 +212,38 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 		}
 	})
 	return openapi.Write(info, list)
+}
+
+// describeRules says which rules cover a place: its own, and those further out.
+func (g *Generation) describeRules(o *openapi.Operation, n *route.Node[*handler]) {
+	headers := map[string]string{} // where the tokens are that rules learn of
+	limited := func(rule *limitRule) {
+		o.Limited, o.LimitedByStore = true, o.LimitedByStore || rule.waits
+	}
+	for _, on := range n.Path {
+		for _, h := range on.Before {
+			if rule := g.byHook[h.fn]; rule != nil {
+				limited(rule)
+			}
+		}
+		for _, h := range on.Rules {
+			switch rule := h.rule.(type) {
+			case *limitRule:
+				limited(rule)
+			case *libraryRule:
+				if asks, ok := rule.Rule.(lib.TokenRule); ok {
+					t := openapi.Token(asks.Token())
+					if t.Header != "" {
+						headers[rule.Gives()] = t.Header
+					} else {
+						t.Header = headers[rule.Needs()]
+					}
+					o.Tokens = append(o.Tokens, t)
+				}
+			}
+			o.Crowded = o.Crowded || h.concurrency != nil
+		}
+	}
 }
 
 // expectingRule is a rule that says what requests bring, by their methods.

@@ -24,6 +24,9 @@ type limitRule struct {
 	key     ruleKey
 }
 
+// hookLimits are the limits that are before hooks, because functions of the script find their keys.
+type hookLimits map[*lua.LFunction]*limitRule
+
 // limitOptions are those of node.limit.
 var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure")
 
@@ -88,6 +91,10 @@ func (g *Generation) addLimit(L *lua.LState, n *api.Node) {
 		return
 	}
 	hook := L.NewFunction(func(L *lua.LState) int { return rule.ask(L, g.vm, asks) })
+	if g.byHook == nil {
+		g.byHook = hookLimits{}
+	}
+	g.byHook[hook] = rule
 	n.Before.List = append(n.Before.List, api.Definition{Name: "limit " + rule.name, Fn: hook, Where: rule.where})
 }
 

@@ -148,6 +148,7 @@ type Generation struct {
 	store     store.Store    // what they keep between requests
 	onRetire  []func()       // of libraries and limits
 	rules     int            // how many limits there are
+	byHook    hookLimits     // those whose key a function finds
 	hasCORS   bool           // there is a rule of cors
 	security  *head.Security // of all responses; nil: the script has not asked for it
 	sources   chunk.Files

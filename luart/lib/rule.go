@@ -27,6 +27,21 @@ type Rule interface {
 	Admit(ctx context.Context, r *http.Request, known Facts) (Facts, error)
 }
 
+// TokenRule is a Rule that wants a token: the document of the script says so.
+type TokenRule interface {
+	Rule
+	Token() Token
+}
+
+// Token is what a rule asks of a token.
+type Token struct {
+	Header   string   // where it is; "": what Needs names says it
+	Optional bool     // requests may come without
+	Fetched  bool     // the keys that check it are got from elsewhere
+	Scopes   []string // it needs all of these
+	Roles    []string // it needs one of these; none: any will do
+}
+
 // Facts are what a rule has learnt of a request. They do not change.
 type Facts interface {
 	// Text returns one of them, for keys of limits and for placeholders. ok is false where there is

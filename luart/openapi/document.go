@@ -34,9 +34,10 @@ type Operation struct {
 	Doc     *Doc            // what the script says of it; nil: nothing
 	Expects *schema.Request // what it expects of requests; nil: anything
 
-	Secured bool // it needs a token
-	Limited bool // it may come too often
-	Crowded bool // too many may be under way at once
+	Tokens         []Token // what rules ask of tokens, those further out first
+	Limited        bool    // it may come too often
+	LimitedByStore bool    // likewise, as a store says that may not answer
+	Crowded        bool    // too many may be under way at once
 }
 
 // Doc is what a script says of an operation.
@@ -112,8 +113,13 @@ type (
 		Content  map[string]media `json:"content"`
 	}
 	response struct {
-		Description string           `json:"description"`
-		Content     map[string]media `json:"content,omitempty"`
+		Description string            `json:"description"`
+		Headers     map[string]header `json:"headers,omitempty"`
+		Content     map[string]media  `json:"content,omitempty"`
+	}
+	header struct {
+		Description string `json:"description"`
+		Schema      any    `json:"schema"`
 	}
 	media struct {
 		Schema  any              `json:"schema,omitempty"`
@@ -126,13 +132,17 @@ type writer struct {
 	document
 	schemas  *schemas
 	ids      map[string]bool
-	security bool
+	security map[string]any    // the schemes of tokens, by name
+	schemes  map[string]string // their names, by header
 }
 
 // Write returns the document of operations, whose order does not matter. An error says what of it JSON
 // cannot have.
 func Write(info Info, operations []Operation) ([]byte, error) {
-	w := &writer{ids: map[string]bool{}, schemas: newSchemas(operations)}
+	w := &writer{
+		ids: map[string]bool{}, schemas: newSchemas(operations),
+		security: map[string]any{}, schemes: map[string]string{},
+	}
 	w.OpenAPI = "3.1.0"
 	w.Info = documentInfo{cmp.Or(info.Title, DefaultTitle), cmp.Or(info.Version, DefaultVersion)}
 	for _, url := range info.Servers {
@@ -204,10 +214,7 @@ func (w *writer) add(o Operation) error {
 		Description: doc.Description, Tags: doc.Tags, Deprecated: doc.Deprecated,
 		Responses: map[string]response{},
 	}
-	if o.Secured {
-		w.security = true
-		out.Security = []map[string][]string{{bearer: {}}}
-	}
+	w.secure(&out, o.Tokens)
 	w.request(&out, p, o.Expects)
 	if err := w.responses(&out, o, doc); err != nil {
 		return fmt.Errorf("%s %s: %w", o.Method, o.Pattern, err)

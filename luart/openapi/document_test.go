@@ -51,7 +51,7 @@ func number(n float64) *float64 { return &n }
 // The whole of a document, as it is written.
 func TestWrite(t *testing.T) {
 	got := write(t, Info{Title: "Shop <b>", Version: "2.1", Servers: []string{"https://shop.example"}}, Operation{
-		Method: "POST", Pattern: "/users/:id/notes", Secured: true, Limited: true,
+		Method: "POST", Pattern: "/users/:id/notes", Tokens: []Token{{Header: "Authorization", Scopes: []string{"notes"}}}, Limited: true,
 		Doc: &Doc{Summary: "Adds a note", Description: "Of a *user*.", OperationID: "addNote", Tags: []string{"notes"}, Deprecated: true, Responses: []Response{
 			{Status: 201, Schema: object(schema.Field{Name: "id", Required: true, Schema: text(schema.Integer)}), Example: map[string]any{"id": 7.0}, HasExample: true},
 			{Status: 409, Description: "It is there"},
@@ -81,14 +81,16 @@ func TestWrite(t *testing.T) {
       "post": {
         "operationId": "addNote",
         "summary": "Adds a note",
-        "description": "Of a *user*.",
+        "description": "Of a *user*.\n\nThe token needs the scope ` + "`notes`" + `.",
         "tags": [
           "notes"
         ],
         "deprecated": true,
         "security": [
           {
-            "bearer": []
+            "bearer": [
+              "notes"
+            ]
           }
         ],
         "parameters": [
@@ -167,7 +169,7 @@ func TestWrite(t *testing.T) {
 	}
 	for _, part := range []string{
 		`"401": {`, `"403": {`, `"409": {` + "\n" + `            "description": "It is there"` + "\n", `"429": {`,
-		`"$ref": "#/components/schemas/ValidationError"`, `"bearerFormat": "JWT"`,
+		`"$ref": "#/components/schemas/ValidationError"`, `"bearerFormat": "JWT"`, `"RateLimit-Remaining": {`,
 	} {
 		if !strings.Contains(string(got), part) {
 			t.Errorf("no %s in:\n%s", part, got)

@@ -33,7 +33,7 @@ type pageOperation struct {
 	operation
 	Body      string // its schema
 	Answers   []pageResponse
-	Protected bool
+	Protected bool // it needs a token: the last way in, which has no optional ones, is not without
 }
 
 type pageResponse struct {
@@ -56,7 +56,7 @@ func html(text []byte) ([]byte, error) {
 	}{Style: template.CSS(styleText), Info: doc.Info, Components: indented(doc.Components)}
 	for path, methods := range doc.Paths {
 		for method, o := range methods {
-			p := pageOperation{Method: strings.ToUpper(method), Path: path, operation: o, Protected: len(o.Security) > 0}
+			p := pageOperation{Method: strings.ToUpper(method), Path: path, operation: o, Protected: len(o.Security) > 0 && len(o.Security[len(o.Security)-1]) > 0}
 			if o.RequestBody != nil {
 				p.Body = indented(o.RequestBody.Content[jsonType].Schema)
 			}

@@ -110,6 +110,16 @@ func (r *rule) Needs() string {
 	return ""
 }
 
+// Token implements lib.TokenRule.
+func (r *rule) Token() lib.Token {
+	t := lib.Token{Optional: r.optional, Scopes: r.scopes, Roles: r.roles}
+	if r.keys != nil {
+		t.Header = r.header
+		_, t.Fetched = r.keys.(*published)
+	}
+	return t
+}
+
 // Admit implements lib.Rule.
 func (r *rule) Admit(ctx context.Context, req *http.Request, known lib.Facts) (lib.Facts, error) {
 	if r.keys == nil {
