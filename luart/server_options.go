@@ -95,10 +95,6 @@ func (g *Generation) serverOption(L *lua.LState, o *serverOptions, name string, 
 	see, guards, _ := api.IgnoredOption(name)
 	fields := []zap.Field{zap.String("option", name), zap.String("see", see), zap.String("at", luaval.CallerLine(L))}
 	switch {
-	case name == "management_prefix" && !strings.HasPrefix(v.String(), "/"):
-		L.RaiseError("rover.server: management_prefix must start with '/'")
-	case name == "management_token" && v == lua.LString(""):
-		L.RaiseError("rover.server: management_token cannot be empty")
 	case !guards:
 		g.logger.Info("an option of rover.server is Caddy's job and has no effect", fields...)
 	case v != lua.LFalse: // off is what it is

@@ -25,7 +25,7 @@ func TestServerOptionsWithoutEffect(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"INFO port: the site address in the Caddyfile",
-		"INFO static: the file_server directive",
+		"INFO static: api.static { dir = … } in the script: docs/files.md, or the file_server directive",
 		"INFO tls: the tls directive",
 		"WARN drain_timeout_secs: the global option grace_period",
 		"WARN idempotency: api.idempotent(function(ctx) … end) as the handler of each route: docs/idempotency.md",

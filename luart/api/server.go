@@ -22,7 +22,7 @@ const (
 	seeAddress = "the site address in the Caddyfile"
 	seeTLS     = "the tls directive"
 	seeEncode  = "the encode directive"
-	seeFiles   = "the file_server directive"
+	seeFiles   = "api.static { dir = … } in the script: docs/files.md, or the file_server directive"
 	seeLog     = "the log directive"
 	seeMaxBody = "max_body in the rover block, or body_size_limit here"
 )

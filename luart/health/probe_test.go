@@ -79,6 +79,8 @@ func TestServe(t *testing.T) {
 		{"GET", "192.0.2.1:1", "X-Forwarded-For", Loopback, Ready, `503 {"status":"not_ready"}`},
 		{"GET", "127.0.0.1:1", "X-Forwarded-For", Loopback, Ready, `503 {"status":"not_ready"}`},
 		{"GET", "127.0.0.1:1", "Forwarded", Loopback, Ready, `503 {"status":"not_ready"}`},
+		{"GET", "127.0.0.1:1", "X-Real-Ip", Loopback, Ready, `503 {"status":"not_ready"}`},
+		{"GET", "127.0.0.1:1", "Via", Loopback, Ready, `503 {"status":"not_ready"}`},
 		{"GET", "@", "", Loopback, Ready, `503 {"status":"not_ready"}`},
 	} {
 		r := httptest.NewRequest(c.method, "/readyz", nil)
