@@ -62,6 +62,31 @@ func TestDocsCookbook(t *testing.T) {
 	}
 }
 
+// What is a page of code elsewhere is a few lines here, and stays so: lines that are not empty and no
+// comments, and none of them longer than two of a page.
+func TestDocsCookbookIsShort(t *testing.T) {
+	for name, limit := range map[string]int{"jwt.md": 10, "sessions.md": 25} {
+		m := regexp.MustCompile("(?s)```lua\n-- app.lua\n(.*?)```").FindStringSubmatch(pages(t)["../docs/cookbook/"+name])
+		if m == nil {
+			t.Errorf("%s has no app.lua", name)
+			continue
+		}
+		lines := 0
+		for line := range strings.Lines(m[1]) {
+			code := strings.TrimSpace(line)
+			if code == "" || strings.HasPrefix(code, "--") {
+				continue
+			}
+			if lines++; len(code) > 200 {
+				t.Errorf("%s: %d bytes in one line: %s", name, len(code), code)
+			}
+		}
+		if lines > limit {
+			t.Errorf("%s has %d lines, more than %d", name, lines, limit)
+		}
+	}
+}
+
 // uncalled returns the functions of the scripts app.lua that no test has called, by a file that
 // caddy rover test has written with --coverprofile.
 func uncalled(t *testing.T, profile string) (list []string) {
