@@ -49,7 +49,7 @@ func blocks(t *testing.T, language string) []string {
 			switch m[1] {
 			case language:
 				found = append(found, m[2])
-			case "lua", "caddyfile", "json", "sh", "go", "yaml": // yaml: TestAlerts
+			case "lua", "caddyfile", "json", "sh", "go", "yaml", "dotenv": // yaml: TestAlerts; dotenv: luart/environ
 			default:
 				t.Errorf("%s: no test runs blocks of language %q", file, m[1])
 			}

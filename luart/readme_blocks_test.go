@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,21 +27,30 @@ func runBlocks(t *testing.T, page, upstream string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		if first, _, _ := strings.Cut(b[1], "\n"); strings.HasSuffix(first, "_test.lua") {
-			continue // TestDocsTesting and TestDocsCookbook run it
+	blocks := regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	beside := map[string]string{} // files that the scripts of the page load
+	for _, b := range blocks {
+		first, _, _ := strings.Cut(b[1], "\n")
+		if name := strings.TrimPrefix(first, "-- "); name != first && strings.HasSuffix(name, ".lua") && name != "app.lua" {
+			beside[name] = b[1]
+		}
+	}
+	for _, b := range blocks {
+		first, _, _ := strings.Cut(b[1], "\n")
+		if beside[strings.TrimPrefix(first, "-- ")] != "" {
+			continue // TestDocsTesting and TestDocsCookbook run those of tests
 		}
 		if strings.HasPrefix(b[1], "-- with rover.slug\n") {
 			continue // TestDocsLibrary runs it
 		}
-		runBlock(t, b[1], upstream)
+		runBlock(t, b[1], upstream, beside)
 		if t.Failed() {
 			t.FailNow()
 		}
 	}
 }
 
-func runBlock(t *testing.T, block, upstream string) {
+func runBlock(t *testing.T, block, upstream string, beside map[string]string) {
 	var ran coverage.Report
 	s := newServer(t, "local api = rover.server {} return api")
 	s.vm.Close(context.Background())
@@ -55,6 +65,11 @@ func runBlock(t *testing.T, block, upstream string) {
 			}
 			s.Net = outbound.NewPolicy()
 			s.Files = dataFolder(t, s.Path)
+			for name, content := range beside {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(s.Path), name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
 			s.Debug = strings.HasPrefix(block, "-- with debug\n")
 		})
 		if err != nil {

@@ -2,6 +2,7 @@ package environ
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -34,6 +35,20 @@ func TestReadFile(t *testing.T) {
 		if got != want {
 			t.Errorf("%.40q\n got %.80s\nwant %.80s", text, got, want)
 		}
+	}
+}
+
+// The file in docs/config.md is one.
+func TestReadFilePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```dotenv\n")
+	text, _, _ = strings.Cut(text, "```")
+	list, err := ReadFile(strings.NewReader(text), ".env")
+	if want := `[{APP_NAME shop} {APP_DB_HOST 10.0.0.5} {APP_KEY as it is: $HOME \n}]`; fmt.Sprint(list) != want || err != nil {
+		t.Errorf("got %v, %v", list, err)
 	}
 }
 
