@@ -3,7 +3,7 @@
 -- GET /overlap => 200 bca
 -- GET /fails => 500 {"error":"internal error"}
 -- GET /status => 409 {"error":"taken"}
--- GET /caught => 200 true app.lua:48: second failed; cleanup app.lua:47: another function of the same rover.parallel failed
+-- GET /caught => 200 true app.lua:54: second failed; cleanup app.lua:53: another function of the same rover.parallel failed
 -- GET /nested => 200 1 2 3 4
 -- GET /empty => 200 0
 -- GET /many => 500 {"error":"internal error"}
@@ -29,12 +29,18 @@ function api.names.get()
   return t.one .. " " .. t.two .. " " .. tostring(t.none)
 end
 
+-- a waits for c, which waits for b
+local after_b, after_c = rover.channel("after b", 1), rover.channel("after c", 1)
 function api.overlap.get()
   local order = {}
-  local function note(name, pause)
-    return function() sleep(pause) order[#order + 1] = name end
+  local function note(name, after, before)
+    return function()
+      if after then after:recv() end
+      order[#order + 1] = name
+      if before then before:send(true) end
+    end
   end
-  rover.parallel { note("a", 0.03), note("b", 0), note("c", 0.01) }
+  rover.parallel { note("a", after_c), note("b", nil, after_b), note("c", after_b, after_c) }
   return table.concat(order)
 end
 
