@@ -23,8 +23,8 @@ import (
 
 // Parse returns the configuration of one rover directive, whose matcher token
 // TakeMatcher has already taken away. Unlike UnmarshalCaddyfile alone it also reads the
-// routes of handle_response in the proxy block, and makes the script's path absolute:
-// this process knows the folder from which Caddyfile and script are seen, and the one
+// routes of handle_response in the proxy block, and makes the paths of the script and of its folders
+// absolute: this process knows the folder from which Caddyfile and script are seen, and the one
 // that will run the script, where "caddy reload" sends the config, may stand in another.
 // Errors carry file:line.
 //
@@ -39,19 +39,32 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 			return Config{}, err
 		}
 	}
-	if startsAnywhere(c.Script) {
-		return c, nil
+	paths := []*string{&c.Script}
+	for i := range c.AllowFS {
+		paths = append(paths, &c.AllowFS[i].Dir)
 	}
-	if filepath.IsAbs(c.Script) {
-		c.Script = filepath.Clean(c.Script)
-		return c, nil
+	for _, path := range paths {
+		if err := makeAbsolute(path); err != nil {
+			return Config{}, h.WrapErr(err)
+		}
+	}
+	return c, nil
+}
+
+func makeAbsolute(path *string) error {
+	switch {
+	case startsAnywhere(*path):
+		return nil
+	case filepath.IsAbs(*path):
+		*path = filepath.Clean(*path)
+		return nil
 	}
 	here, err := os.Getwd()
 	if err != nil {
-		return Config{}, h.WrapErr(err)
+		return err
 	}
-	c.Script = filepath.Join(LiteralPath(here), c.Script)
-	return c, nil
+	*path = filepath.Join(LiteralPath(here), *path)
+	return nil
 }
 
 // TakeMatcher takes the matcher of a rover directive away, and returns it; nil: every request
