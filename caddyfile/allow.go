@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/outbound"
+	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // What Config.Allow accepts.
@@ -23,6 +24,8 @@ const (
 )
 
 var allGrants = []string{AllowEnv, AllowFS, AllowNet, AllowProcess}
+
+const grantNames = AllowEnv + ", " + AllowFS + ", " + AllowNet + " or " + AllowProcess
 
 // Folder is a folder that a script may use the files of.
 type Folder struct {
@@ -38,7 +41,8 @@ type Folder struct {
 const readOnly = "ro"
 
 // parseAllow reads grants, and behind each what narrows it: variables of env, folders of fs, where
-// net may connect to.
+// net may connect to. Behind env a word of small letters alone is rather a grant that is not known
+// than a variable: the script would get less than is written, and only say so when it runs.
 func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
 	file := d.File()
 	args := d.RemainingArgs()
@@ -62,6 +66,12 @@ func (c *Config) parseAllow(d *caddyfile.Dispenser) error {
 	for of, n := range before {
 		if n > 0 && len(rules[of]) > 0 { // more rules
 			c.Allow = slices.DeleteFunc(c.Allow, func(s string) bool { return s == of })
+		}
+	}
+	for _, arg := range rules[AllowEnv] {
+		if strings.Trim(arg, "abcdefghijklmnopqrstuvwxyz") == "" {
+			return d.Errf("allow '%s' is unknown: %s%s; a variable of that name is '%s*' here", arg, grantNames,
+				spelling.OrDidYouMean(spelling.Nearest(arg, allGrants)), arg)
 		}
 	}
 	c.Allow = append(c.Allow, grants...)
@@ -103,7 +113,7 @@ func (c *Config) checkGrants() error {
 func checkAllow(names []string) error {
 	for i, name := range names {
 		if !slices.Contains(allGrants, name) {
-			return fmt.Errorf("allow '%s' is unknown: %s, %s, %s or %s", name, AllowEnv, AllowFS, AllowNet, AllowProcess)
+			return fmt.Errorf("allow '%s' is unknown: %s", name, grantNames)
 		}
 		if slices.Contains(names[:i], name) {
 			return fmt.Errorf("allow '%s' given twice", name)
