@@ -14,14 +14,15 @@ import (
 	"github.com/caddy-rover/rover/luart/request"
 )
 
-// maxRules bounds the limits of a script, of both kinds together.
+// maxRules bounds the rules of a script, of all kinds together: limit, concurrency, cors, expect,
+// static, and those of libraries. doc is no rule.
 const maxRules = 1000
 
 // ruleNameAt counts a rule of a node, and returns its name: what the script has said, or the path,
 // where others of its kind are numbered.
 func (g *Generation) ruleNameAt(L *lua.LState, n *api.Node, kind, name string) string {
 	if g.rules++; g.rules > maxRules {
-		L.RaiseError("a script has at most %d limits", maxRules)
+		L.RaiseError("%s: a script has at most %d rules of places, of all kinds together", kind, maxRules)
 	}
 	others := 0
 	for _, rule := range n.Rules {

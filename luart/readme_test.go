@@ -149,7 +149,7 @@ func TestLimitsPage(t *testing.T) {
 		{"what [`doc`]", []string{count(openapi.MaxSummary), kib(openapi.MaxDescription), count(openapi.MaxTags), count(openapi.MaxResponses)}},
 		{"a `management_token`", []string{count(openapi.MinToken)}},
 		{"the path of a probe", []string{count(health.MaxPath)}},
-		{"rules of `limit` `concurrency` and `cors`", []string{count(maxRules), count(roverlimit.MaxLimits)}},
+		{"rules of places in a script", []string{count(maxRules), count(roverlimit.MaxLimits)}},
 		{"a file that [`rover.fs`]", []string{mib(roverfs.DefaultRead), mib(roverfs.MaxRead), fmt.Sprintf("%d GiB", files.MaxFile>>30)}},
 		{"a file that [`rover.config.load`]", []string{mib(maxConfigBytes), count(environ.MaxVariables), count(environ.MaxDepth)}},
 		{"entries of a folder that `rover.fs.list`", []string{count(files.MaxEntries), count(files.MaxPath)}},

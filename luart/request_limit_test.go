@@ -264,6 +264,17 @@ func TestLimitMistakes(t *testing.T) {
 			t.Errorf("%s: %v", script, err)
 		}
 	}
+	many := "local api = rover.server {} for i = 1, 500 do api[\"x\" .. i].limit { rate = 1 } api[\"x\" .. i].expect { get = { extra = \"keep\" } } end "
+	if err := s.load(many + "return api"); err != nil {
+		t.Error(err)
+	}
+	for rule, want := range map[string]string{
+		"api.y.limit { rate = 1 }": "limit: a script has at most 1000 rules of places", `api.y.cors { origin = "*" }`: "cors: a script has at most 1000 rules of places",
+	} {
+		if err := s.load(many + rule + " return api"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
 	s = newServer(t, `local api = rover.server {} function api.get() api.x.limit { rate = 1 } end return api`)
 	s.expect("GET /", `500 {"error":"internal error"}`)
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"math"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -54,20 +55,24 @@ func FailureNamed(name string) (f OnFailure, ok bool) {
 }
 
 // ReadRate sets a part of the rate, of a script: rate, per in seconds, or burst. want says what is
-// expected instead where f is none.
+// expected instead where f is none, which sets nothing.
 func (o *Options) ReadRate(name string, f float64) (want string, ok bool) {
 	switch name {
 	case "rate":
-		o.Rate.Count = f
-		return "more than 0 and at most 1e9", f > 0 && f <= 1e9
+		if ok = f > 0 && f <= 1e9; ok {
+			o.Rate.Count = f
+		}
+		return "more than 0 and at most 1e9", ok
 	case "per":
-		if f >= 0.001 && f <= maxPer.Seconds() {
+		if ok = f >= 0.001 && f <= maxPer.Seconds(); ok {
 			o.Rate.Per = time.Duration(f * float64(time.Second))
 		}
-		return "seconds, 0.001 to a year,", o.Rate.Per > 0
+		return "seconds, 0.001 to a year,", ok
 	}
-	o.Rate.Burst = int64(f)
-	return "an integer from 1 to 1e9", f >= 1 && f <= 1e9 && float64(o.Rate.Burst) == f
+	if ok = f >= 1 && f <= 1e9 && f == math.Trunc(f); ok {
+		o.Rate.Burst = int64(f)
+	}
+	return "an integer from 1 to 1e9", ok
 }
 
 const maxPer = 366 * 24 * time.Hour

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -467,4 +468,24 @@ func BenchmarkLeaseP99(b *testing.B) {
 	}
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
+}
+
+// A wrong part of a rate is refused also behind a right one, and leaves that as it is.
+func TestReadRateAgain(t *testing.T) {
+	var o limit.Options
+	for _, tt := range []struct {
+		name string
+		f    float64
+		ok   bool
+	}{
+		{"per", 60, true}, {"per", 0, false}, {"per", -1, false}, {"per", 1e12, false}, {"per", math.NaN(), false}, {"per", math.Inf(1), false},
+		{"rate", 5, true}, {"rate", 0, false}, {"rate", math.NaN(), false}, {"burst", 7, true}, {"burst", 0.5, false}, {"burst", math.NaN(), false},
+	} {
+		if want, ok := o.ReadRate(tt.name, tt.f); ok != tt.ok || want == "" {
+			t.Errorf("%s = %v: %v, %q", tt.name, tt.f, ok, want)
+		}
+	}
+	if want := (store.Rate{Count: 5, Per: time.Minute, Burst: 7}); o.Rate != want {
+		t.Errorf("got %+v, want %+v", o.Rate, want)
+	}
 }
