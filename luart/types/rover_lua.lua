@@ -32,3 +32,16 @@ function table.unpack(list, i, j) end
 ---```
 ---@return boolean
 function coroutine.isyieldable() end
+
+---Writes a value to the log at debug level, for people, and returns it. Tables are shown five levels deep, and what is named like a
+---secret (`password`, `token`, `Authorization`, `Cookie`) is `***`. No metamethod is called.
+---
+---```lua
+---debug.print({ name = "ann" }, "user").name --> "ann"
+---debug.print(7) + 1 --> 8
+---```
+---@generic T
+---@param value T
+---@param label? string stands in front, as `label = `
+---@return T
+function debug.print(value, label) end
