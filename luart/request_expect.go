@@ -103,6 +103,23 @@ func (rule *expectRule) check(x *Exchange, want *schema.Request) error {
 	return nil
 }
 
+// hook is the rule as a before hook. It compares the request as it is by now.
+func (rule *expectRule) hook(L *lua.LState, vm *VM) int {
+	x := vm.cur.x
+	want := rule.of(x.r.Method)
+	if want == nil {
+		return 0
+	}
+	if want.Body != nil {
+		if err := reqbody.CheckJSON(x.r.Header); err != nil {
+			bad := reqbody.AsError(err)
+			luaval.RaiseStatus(L, bad.Status, bad.Text)
+		}
+	}
+	vm.expected(L, x, want)
+	return 0
+}
+
 func (rule *expectRule) refuse(status int, text string, faults *schema.Faults) error {
 	return &UnexpectedError{Rule: rule.name, Status: status, Text: text, Faults: faults}
 }
@@ -243,6 +260,12 @@ func (vm *VM) ctxExpected(L *lua.LState) int {
 	if want == nil {
 		L.RaiseError("ctx:expected: nothing is expected of this request: there is no rule expect for its place and method")
 	}
+	L.Push(vm.expected(L, x, want))
+	return 1
+}
+
+// expected is what is wanted of the request as it is now. It raises what is wrong with it.
+func (vm *VM) expected(L *lua.LState, x *Exchange, want *schema.Request) *lua.LTable {
 	head, err := x.expectedHead()
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, err.Error())
@@ -260,6 +283,5 @@ func (vm *VM) ctxExpected(L *lua.LState) int {
 	if faults != nil {
 		expect.Raise(L, faults)
 	}
-	L.Push(result)
-	return 1
+	return result
 }

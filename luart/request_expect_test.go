@@ -155,6 +155,68 @@ func TestExpectRuleBeforeLua(t *testing.T) {
 	}
 }
 
+// A request that a before hook rewrites to a place with a rule is compared there, as it is by then.
+func TestExpectRuleOfRewritten(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.before.go(ctx)
+			local to, body = ctx:header("X-To"), ctx:header("X-Body")
+			if to then ctx:rewrite(to, ctx:header("X-Query")) end
+			if body then ctx:set_body(body) end
+			if ctx:header("X-Put") then ctx:set_method("PUT") end
+			ctx:strip_prefix("/pre")
+		end
+		function api.before.later(ctx) ctx:set_header("X-Later", "yes") end
+		api.up.expect { post = { body = { a = "integer" }, query = { n = "integer?" } }, get = { query = {}, extra = "error" } }
+		api.up.p_id.expect { post = { params = { id = "integer" } } }
+		api.locked.auth { jwt = ("k"):rep(32) }
+		api.locked.expect { post = { body = { a = "integer" } } }
+		api.from.expect { post = { body = { a = "integer" } } }
+		function api.route.post(ctx) return ctx:expected().body.a end
+		return api`)
+	var later string
+	s.next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		later = r.Header.Get("X-Later")
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %s %v", r.Method, r.URL, body, err)
+	})
+	wrong := faultOf("a", "Must be an integer, got string", "type")
+	for _, c := range []struct{ request, body, header, want string }{
+		{"POST /x", `{"a":"x"}`, "X-To: /up", wrong},
+		{"POST /x", `{"a":"x"}`, "X-To: /UP/", wrong},
+		{"POST /x", `{"a":"x"}`, "X-To: /%75p", wrong},
+		{"POST /pre/up", `{"a":"x"}`, "", wrong},
+		{"POST /up/1", `{"a":"x"}`, "X-To: /up", wrong}, // it covered the request, which was below
+		{"POST /from", `{"a":1}`, "X-To: /up | X-Query: n=x", faultOf("query.n", "Must be an integer, got 'x'", "type")},
+		{"POST /x", `{`, "X-To: /up", `400 {"error":"request body: invalid JSON at byte 2: expected a string key or '}', got end of input"}`},
+		{"POST /x", `{"a":1}`, "X-To: /up | Content-Type: text/plain", `415 {"error":"request body: Content-Type \"text/plain\" is not JSON: application/json, or a type that ends in +json"}`},
+		{"POST /x", `{"a":1}`, "X-To: /up | X-Body: {\"a\":\"x\"}", wrong},
+		{"POST /x", `{"a":1` + strings.Repeat(" ", 2000) + `}`, "X-To: /up", `413 {"error":"the request body is larger than 1000 bytes"}`},
+		{"GET /x?q=1", ``, "X-To: /up", faultOf("query.q", "Is not expected", "unknown")},
+		{"POST /x", ``, "X-To: /up/x", faultOf("params.id", "Must be an integer, got 'x'", "type")},
+		{"POST /x", `{"a":"x"}`, "X-To: /locked", withoutToken},
+		{"POST /route", `{"a":"x"}`, "X-To: /up", wrong},
+
+		{"POST /x", ` {"a":1}`, "X-To: /up", `200 POST /up  {"a":1} <nil>`},
+		{"POST /x", `{"a":"x"}`, `X-To: /up | X-Body: {"a":2}`, `200 POST /up {"a":2} <nil>`},
+		{"POST /x", `{"a":"x"}`, "X-To: /up | X-Put: 1", `200 PUT /up {"a":"x"} <nil>`}, // nothing is expected of it
+		{"POST /x", ``, "X-To: /up/7", `200 POST /up/7  <nil>`},
+		{"POST /x", `{"a":"x"}`, "X-To: /up/7/below", `200 POST /up/7/below {"a":"x"} <nil>`},
+		{"POST /from", `{"a":"x"}`, "X-To: /free", wrong}, // the place that it came to
+		{"POST /route", `{"a":3}`, "X-To: /up", `200 3`},
+	} {
+		later = ""
+		s.gen.maxBody = 1000
+		got := answer(s.do(c.request, c.body, strings.Split(c.header, " | ")...))
+		if got != c.want {
+			t.Errorf("%s %.100s %s:\ngot  %s\nwant %s", c.request, c.body, c.header, got, c.want)
+		}
+		if got[0] != '2' && later != "" {
+			t.Errorf("%s %.100s %s: a later hook has run", c.request, c.body, c.header)
+		}
+	}
+}
+
 // What takes too long to compare is refused.
 func TestExpectRuleTakesLong(t *testing.T) {
 	s := newServer(t, `

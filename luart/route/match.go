@@ -192,6 +192,11 @@ func (t *Tree[H]) Collect(r *http.Request, m *Match[H]) {
 	for _, n := range m.covers[known:] {
 		m.addHooks(n)
 	}
+	for _, n := range m.ends { // also of those that were covered, and are where the path ends by now
+		for _, h := range n.Rules {
+			m.Here = addOnce(m.Here, h)
+		}
+	}
 }
 
 // CollectRewritten is Collect for a path that the request has been rewritten to. The route that
@@ -320,12 +325,8 @@ func (m *Match[H]) addHooks(n *Node[H]) {
 	for _, h := range n.After {
 		m.After = addOnce(m.After, h)
 	}
-	here := slices.Contains(m.ends, n)
 	for _, h := range n.Rules {
 		m.Rules = addOnce(m.Rules, h)
-		if here {
-			m.Here = addOnce(m.Here, h)
-		}
 	}
 	for _, h := range n.Done {
 		m.Done = addOnce(m.Done, h)
