@@ -23,7 +23,7 @@ func (w *writer) request(to *operation, p path, expects *schema.Request) {
 	for _, param := range p.params {
 		out := parameter{Name: param.name, In: "path", Required: true, Schema: map[string]any{"type": "string"}}
 		if f := fieldNamed(expects.Params, param.of); f != nil {
-			out.Schema = w.schemas.text(f)
+			out.Schema = w.schemas.one(f)
 		}
 		if param.rest {
 			out.Description = "The rest of the path, with its slashes."
@@ -38,7 +38,11 @@ func (w *writer) request(to *operation, p path, expects *schema.Request) {
 		case "Accept", "Content-Type", "Authorization": // OpenAPI has other places for them
 			continue
 		}
-		to.Parameters = append(to.Parameters, parameter{Name: f.Name, In: "header", Required: f.Required, Schema: w.schemas.text(&f)})
+		out := parameter{Name: f.Name, In: "header", Required: f.Required, Schema: w.schemas.one(&f)}
+		if f.Schema.Kind == schema.Array {
+			out.Description = "It may come several times, with one value each."
+		}
+		to.Parameters = append(to.Parameters, out)
 	}
 	if f := expects.Body; f != nil {
 		to.RequestBody = &requestBody{

@@ -76,7 +76,26 @@ func (s *schemas) field(f *schema.Field, extra schema.Extra) any {
 }
 
 // text is the schema of a value that comes as a text: a parameter or a header. There is no null.
-func (s *schemas) text(f *schema.Field) any { return s.describe(f.Schema, false, schema.Keep) }
+func (s *schemas) text(f *schema.Field) any {
+	out := s.describe(f.Schema, false, schema.Keep)
+	if item := f.Schema.Element; item != nil {
+		out["items"] = s.text(item)
+	}
+	return out
+}
+
+// one is text where OpenAPI has an array as one text with commas, which rules take for one value: a
+// parameter of a path, or a header.
+func (s *schemas) one(f *schema.Field) any {
+	switch of := f.Schema; {
+	case of.Kind != schema.Array:
+		return s.text(f)
+	case of.Element == nil:
+		return map[string]any{"type": "string"}
+	default:
+		return s.text(of.Element)
+	}
+}
 
 // describe is the schema of values, and of null if there may be one.
 func (s *schemas) describe(of *schema.Schema, null bool, extra schema.Extra) map[string]any {
