@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddy-rover/rover/internal/scripts"
@@ -17,6 +18,8 @@ import (
 type Live struct {
 	VM      string `json:"vm"`
 	Version int    `json:"version"`
+
+	Scripts []string `json:"scripts"` // paths of those that serve, as GET /rover/openapi.json takes them
 
 	BusySeconds float64 `json:"busy_seconds"`
 	Queued      int     `json:"queued"`
@@ -74,12 +77,25 @@ func newCosts(list []costs.RouteCost) []Cost {
 func getLive(group *scripts.Group, w http.ResponseWriter, r *http.Request) error {
 	list, err := describe(group, r, func(set *scripts.Set) (Live, error) {
 		calls, more, err := set.VM().InFlight(r.Context(), maxLiveCalls)
-		return newLive(set.VM(), calls, more), err
+		live := newLive(set.VM(), calls, more)
+		live.Scripts = servingOf(set)
+		return live, err
 	})
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, map[string]any{"at": time.Now(), "vms": list})
+}
+
+// servingOf returns the paths of the scripts of a set that serve, each once.
+func servingOf(set *scripts.Set) []string {
+	paths := []string{}
+	for _, script := range set.Scripts() {
+		if path := script.Path(); script.Live() != nil && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // newLive returns what a VM does. Any goroutine may call it.

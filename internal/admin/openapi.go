@@ -25,6 +25,7 @@ func getOpenAPI(group *scripts.Group, w http.ResponseWriter, r *http.Request) er
 		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff") // the status page links it
 	_, err = w.Write(document)
 	return err
 }

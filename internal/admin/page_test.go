@@ -3,6 +3,9 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +18,9 @@ import (
 )
 
 // pageProbe says in the page's title which labels of charts overlap, are cut, or leave the window.
+// It looks again and again: when figures come, no clock of the page says.
 const pageProbe = `<script>
-setTimeout(() => {
+setInterval(() => {
 	const wrong = [], axes = [...document.querySelectorAll(".axis")];
 	const box = span => { const r = document.createRange(); r.selectNodeContents(span); return r.getBoundingClientRect(); };
 	let labels = 0;
@@ -33,7 +37,7 @@ setTimeout(() => {
 		}
 	}
 	document.title = innerWidth + " px, " + axes.length + " axes, " + (labels >= 9 ? "" : "only " + labels) + " labels: " + (wrong.join(", ") || "fine");
-}, 1000);
+}, 100);
 </script>`
 
 // The labels below the charts can be read, however wide the window is.
@@ -126,5 +130,49 @@ func TestPageFigures(t *testing.T) {
 		if got := strings.Join(highest, ", "); got != "0, "+tt.want {
 			t.Errorf("in use for %g s of a second: the charts say %s", tt.busy, got)
 		}
+	}
+}
+
+// The page links the document of each script of a VM, whatever its name is.
+func TestPageDocuments(t *testing.T) {
+	needs.Program(t, "chromium")
+	live := newLive(start(t, "documents").vm, nil, 0)
+	live.Scripts = []string{"/srv/a&b <i>.lua", "/srv/shop.lua"}
+	answer, err := json.Marshal(map[string]any{"at": time.Unix(1, 0), "vms": []Live{live}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := string(showPage(t, writePage(t, fmt.Sprintf("async () => new Response(%q)", answer), ""), 1200))
+	for _, want := range []string{
+		`<a href="openapi.json?vm=documents&amp;script=%2Fsrv%2Fa%26b+%3Ci%3E.lua">/srv/a&amp;b &lt;i&gt;.lua</a>`,
+		`<a href="openapi.json?vm=documents&amp;script=%2Fsrv%2Fshop.lua">/srv/shop.lua</a>`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("there is no %s in %s", want, out)
+		}
+	}
+}
+
+// Each script that GET /rover/live names has a document.
+func TestLiveScriptsHaveDocuments(t *testing.T) {
+	start(t, "live documents")
+	ask := func(target string, handle handlerFunc) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		err := handlerOf(map[string]endpoint{http.MethodGet: {handle: handle}})(w, httptest.NewRequest(http.MethodGet, target, nil))
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		return w
+	}
+	var live struct{ VMs []Live }
+	if err := json.Unmarshal(ask("/rover/live", getLive).Body.Bytes(), &live); err != nil {
+		t.Fatal(err)
+	}
+	if len(live.VMs) != 1 || len(live.VMs[0].Scripts) != 1 {
+		t.Fatalf("got %+v", live)
+	}
+	query := url.Values{"vm": {live.VMs[0].VM}, "script": live.VMs[0].Scripts}
+	if got := ask("/rover/openapi.json?"+query.Encode(), getOpenAPI).Body.String(); !strings.Contains(got, `"openapi": "3.1.0"`) {
+		t.Errorf("got %s", got)
 	}
 }

@@ -28,7 +28,7 @@ until it is interrupted.
 
 Caddy's admin API refuses browsers that come to it directly, and may be a socket that they
 cannot reach. This command stands between: it asks the admin API in the browser's place, for
-nothing but the page, and only for whoever knows the address, which has a secret in it.`,
+nothing but the page and what it links, and only for whoever knows the address, which has a secret in it.`,
 		Args: cobra.NoArgs,
 		RunE: runs(runUI),
 	}
@@ -82,8 +82,8 @@ type uiServer struct {
 	ask    func(method, uri string) (*http.Response, error)
 }
 
-// uiRoutes are all that the page asks for.
-var uiRoutes = []string{"GET /rover/ui", "GET /rover/live", "POST /rover/kill"}
+// uiRoutes are all that the page asks for, and links.
+var uiRoutes = []string{"GET /rover/ui", "GET /rover/live", "GET /rover/openapi.json", "POST /rover/kill"}
 
 // ServeHTTP implements http.Handler.
 func (u *uiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
