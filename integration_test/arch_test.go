@@ -59,7 +59,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
 luart/address (more):
 luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
-luart/auth (more):
+luart/auth (more): luart/secrets
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
 luart/certificate (lua):
@@ -156,7 +156,7 @@ luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/li
 	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:
-luart/sealed:
+luart/sealed: luart/secrets
 luart/session: luart/sealed luart/varint
 luart/state (lua): luart/glua luart/luaval
 luart/static (lua x): luart/files luart/luaval
@@ -168,7 +168,8 @@ luart/trace: luart/loglimit
 luart/types:
 luart/urltext:
 luart/varint:
-luart/webhook:
+luart/secrets:
+luart/webhook: luart/secrets
 `
 
 // Each package imports what it may, and no more: see imports.

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"hash"
@@ -266,9 +267,13 @@ func TestKeysThatAreNone(t *testing.T) {
 	weak := makePair(must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)))
 	for about, row := range map[string][2]string{
 		"empty":            {"", "empty"},
-		"DER":              {string(der.Bytes), "public key is no secret"},
-		"ssh":              {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI you@host", "public key is no secret"},
-		"JWK":              {` {"kty":"RSA","n":"AQAB","e":"AQAB"}`, "public key is no secret"},
+		"DER":              {string(der.Bytes), "PEM lines is no secret"},
+		"ssh":              {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI you@host", "SSH is no secret"},
+		"JWK":              {` {"kty":"RSA","n":"AQAB","e":"AQAB"}`, "JSON is no secret"},
+		"base64 of DER":    {base64.StdEncoding.EncodeToString(der.Bytes), "PEM lines is no secret"},
+		"base64 of PEM":    {base64.StdEncoding.EncodeToString([]byte(rsaPair().public)), "PEM is no secret"},
+		"a URL":            {"https://login.example.org/jwks.json", "rover.auth.jwks(url)"},
+		"a file":           {"/etc/keys/x.pem", "name of a file"},
 		"cut":              {rsaPair().public[:100], "not whole PEM"},
 		"two":              {rsaPair().public + p256Pair().public, "several PEM blocks"},
 		"request":          {strings.ReplaceAll(rsaPair().public, "PUBLIC KEY", "CERTIFICATE REQUEST"), "not known"},

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddy-rover/rover/luart/secrets"
 )
 
 const (
@@ -42,7 +44,8 @@ func (k *Key) made() *Key {
 }
 
 // ParseKey reads a key: PEM, of a public or a private key or a certificate, or a secret. What is a
-// public key in another form is no secret: everybody has it, and could sign with it.
+// public key in another form is no secret: everybody has it, and could sign with it. It is not taken as
+// the key that it is, either: one form of a key is enough to tell keys from secrets.
 func ParseKey(text string) (*Key, error) {
 	switch {
 	case text == "":
@@ -51,8 +54,9 @@ func ParseKey(text string) (*Key, error) {
 		return nil, fmt.Errorf("the key has more than %d bytes", maxKeyText)
 	case strings.Contains(text, "-----BEGIN"):
 		return parsePEM([]byte(text))
-	case looksPublic(text):
-		return nil, errors.New("a public key is no secret: give it as PEM, -----BEGIN PUBLIC KEY-----")
+	}
+	if err := secrets.Check(text); err != nil {
+		return nil, err
 	}
 	return (&Key{public: []byte(text), private: []byte(text), can: hmacs}).made(), nil
 }
@@ -61,20 +65,6 @@ var (
 	hmacs = []string{"HS256", "HS384", "HS512"}
 	rsas  = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 )
-
-// looksPublic reports whether a text is a public key, but not PEM.
-func looksPublic(text string) bool {
-	trimmed := strings.TrimSpace(text)
-	if strings.HasPrefix(trimmed, "ssh-") || strings.HasPrefix(trimmed, "ecdsa-sha2-") ||
-		strings.HasPrefix(trimmed, "{") && strings.Contains(trimmed, `"kty"`) {
-		return true
-	}
-	if _, err := x509.ParsePKIXPublicKey([]byte(text)); err == nil {
-		return true
-	}
-	_, err := x509.ParsePKCS1PublicKey([]byte(text))
-	return err == nil
-}
 
 func parsePEM(text []byte) (*Key, error) {
 	block, rest := pem.Decode(text)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/caddy-rover/rover/luart/secrets"
 )
 
 // MaxKeys bounds the keys of a set.
@@ -51,6 +53,8 @@ func (s *Set) Add(id, text string, parse bool) error {
 		}
 	} else if len(text) < MinSecret { // the error has nothing of it
 		return fmt.Errorf("key %.40q: at least %d random bytes expected", id, MinSecret)
+	} else if err := secrets.Check(text); err != nil {
+		return fmt.Errorf("key %.40q: %w", id, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/caddy-rover/rover/luart/secrets"
 )
 
 const (
@@ -65,6 +67,9 @@ func Check(keys []string) error {
 		if len(key) < MinKeyBytes {
 			return fmt.Errorf("key %d has %d bytes: at least %d random ones expected, from openssl rand -base64 32 say",
 				i+1, len(key), MinKeyBytes)
+		}
+		if err := secrets.Check(key); err != nil {
+			return fmt.Errorf("key %d: %w", i+1, err)
 		}
 	}
 	return nil

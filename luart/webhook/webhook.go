@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-rover/rover/luart/secrets"
 )
 
 const (
@@ -64,18 +66,21 @@ var (
 )
 
 // Keys returns the keys of secrets. Errors do not show them.
-func (k Kind) Keys(secrets []string) ([][]byte, error) {
-	if len(secrets) == 0 || len(secrets) > MaxSecrets {
-		return nil, fmt.Errorf("%d secrets: 1 to %d expected", len(secrets), MaxSecrets)
+func (k Kind) Keys(texts []string) ([][]byte, error) {
+	if len(texts) == 0 || len(texts) > MaxSecrets {
+		return nil, fmt.Errorf("%d secrets: 1 to %d expected", len(texts), MaxSecrets)
 	}
-	keys := make([][]byte, len(secrets))
-	for i, secret := range secrets {
+	keys := make([][]byte, len(texts))
+	for i, secret := range texts {
 		key, ok := k.key(secret)
 		if !ok {
 			return nil, fmt.Errorf("secret %d: whsec_ and base64 expected", i+1)
 		}
 		if len(key) < MinSecretBytes {
 			return nil, fmt.Errorf("secret %d has %d bytes: at least %d expected", i+1, len(key), MinSecretBytes)
+		}
+		if err := secrets.Check(string(key)); err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
 		}
 		keys[i] = key
 	}
