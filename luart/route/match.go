@@ -23,8 +23,9 @@ type Match[H comparable] struct {
 
 	Mount H // without a handler: the mount that the path is below
 
-	// Unclear: the target is none that a hook can be looked up for, or gives a parameter of a
-	// hook two values. Nobody must get to see the request.
+	// Unclear: the target is none that a hook can be looked up for, gives a parameter of a hook two
+	// values, or leads out of the place of the route (see leaving.go). Nobody must get to see the
+	// request.
 	Unclear bool
 
 	node   *Node[H]   // the handler's
@@ -67,6 +68,7 @@ func (t *Tree[H]) Find(r *http.Request, m *Match[H]) {
 			m.Mount = t.Mounted(r).Mount
 		} else {
 			m.Known = m.Known[:0]
+			m.Unclear = m.leaves(r.URL)
 		}
 	}
 	if t.root.covers {

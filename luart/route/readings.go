@@ -8,7 +8,8 @@ import (
 
 // A request's path is read by everyone behind the script again, and servers read paths in
 // different ways. A hook must cover a request if any of them finds its node there, so hooks are
-// looked up with every reading of the path. Routes are not: they match the path as it came.
+// looked up with every reading of the path. Routes are not: they match the path as it came, and
+// then every reading has to stay within the route (see leaving.go).
 //
 // A reading is what comes of some of the steps below, in any order. Each is one that a server
 // in use takes: Caddy, nginx, Go, Node and other followers of the URL standard, Python, Tomcat.
