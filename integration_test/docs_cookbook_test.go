@@ -32,6 +32,12 @@ func TestDocsCookbook(t *testing.T) {
 		for _, m := range regexp.MustCompile("(?s)```lua\n-- (\\w+\\.lua)\n(.*?)```").FindAllStringSubmatch(text, -1) {
 			files[m[1]] = m[2]
 		}
+		for _, m := range regexp.MustCompile("(?s)```(?:html|js)\n(?:<!--|//) ([\\w./-]+)(?: -->)?\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			if !filepath.IsLocal(m[1]) {
+				t.Fatalf("%s: %s is outside of its folder", name, m[1])
+			}
+			files[m[1]] = m[2]
+		}
 		if m := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindStringSubmatch(text); m != nil {
 			files["Caddyfile"] = m[1]
 		}
@@ -41,6 +47,9 @@ func TestDocsCookbook(t *testing.T) {
 			}
 		}
 		for file, content := range files {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, file)), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			write(t, filepath.Join(folder, file), content)
 		}
 	}

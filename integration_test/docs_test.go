@@ -49,7 +49,7 @@ func blocks(t *testing.T, language string) []string {
 			switch m[1] {
 			case language:
 				found = append(found, m[2])
-			case "lua", "caddyfile", "json", "sh", "go", "yaml", "dotenv": // yaml: TestAlerts; dotenv: luart/environ
+			case "lua", "caddyfile", "json", "sh", "go", "yaml", "dotenv", "html", "js": // yaml: TestAlerts; dotenv: luart/environ; html, js: TestDocsCookbook
 			default:
 				t.Errorf("%s: no test runs blocks of language %q", file, m[1])
 			}
