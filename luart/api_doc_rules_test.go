@@ -193,8 +193,10 @@ func TestDocOfRules(t *testing.T) {
 		return list
 	}
 	for _, c := range []struct{ route, security, statuses, description string }{
-		{"PUT /shop/orders/{id}", `[{"bearer":["orders","write"]}]`, "200 400 401 403 413 415 429",
-			"Of the shop.\n\nThe token needs the scopes `orders`, `write`."},
+		{
+			"PUT /shop/orders/{id}", `[{"bearer":["orders","write"]}]`, "200 400 401 403 413 415 429",
+			"Of the shop.\n\nThe token needs the scopes `orders`, `write`.",
+		},
 		{"GET /shop/staff", `[{"bearer":[]}]`, "400 401 403 429 default", "The token needs one of the roles `admin`, `` a`b ``."},
 		{"GET /open", `[{"bearer":[]},{}]`, "400 401 default", ""},
 		{"GET /open/inner", `[{"bearer":["read"]}]`, "400 401 403 default", "The token needs the scope `read`."},

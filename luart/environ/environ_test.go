@@ -49,8 +49,13 @@ func TestNest(t *testing.T) {
 		want   Branch
 		err    string
 	}{
-		{"nested", []string{"APP_DB_HOST=h", "APP_DB_PORT=1", "APP_NAME=n=m", "APPLE_X=1", "APP=2", "app_x=1"}, nil,
-			Branch{"db": Branch{"host": "h", "port": "1"}, "name": "n=m"}, ""},
+		{
+			"nested",
+			[]string{"APP_DB_HOST=h", "APP_DB_PORT=1", "APP_NAME=n=m", "APPLE_X=1", "APP=2", "app_x=1"},
+			nil,
+			Branch{"db": Branch{"host": "h", "port": "1"}, "name": "n=m"},
+			"",
+		},
 		{"nothing", []string{"HOME=/"}, nil, Branch{}, ""},
 		{"a value that is empty", []string{"APP_X="}, nil, Branch{"x": ""}, ""},
 		{"what may be read", []string{"APP_DB_HOST=h", "APP_KEY=k"}, narrow, Branch{"db": Branch{"host": "h"}}, ""},

@@ -16,8 +16,10 @@ type securityHeader struct {
 var securityHeaders = [...]securityHeader{
 	{"X-Content-Type-Options", "nosniff", []string{"nosniff"}},
 	{"X-Frame-Options", "DENY", []string{"deny", "sameorigin"}},
-	{"Referrer-Policy", "strict-origin-when-cross-origin",
-		[]string{"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}},
+	{
+		"Referrer-Policy", "strict-origin-when-cross-origin",
+		[]string{"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"},
+	},
 }
 
 // Security adds the headers that have browsers be careful. It does not change once responses use
