@@ -19,7 +19,7 @@ func newFolders(t *testing.T) (app string, grants Grants) {
 	for name, text := range map[string]string{
 		"secret": "secret", "app/app.lua": "code", "app/public/a.txt": "a", "app/public/sub/b.txt": "b",
 		"app/public/.env": "key", "app/public/.git/config": "git", "app/public/.well-known/x": "known",
-		"app/public/a.js.map": "map", "app/data/d.txt": "d",
+		"app/public/a.js.map": "map", "app/public/a.js.map.gz": "zipped", "app/data/d.txt": "d",
 	} {
 		file := filepath.Join(top, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
@@ -154,7 +154,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("writing %s: got %v", path, err)
 		}
 	}
-	for _, path := range []string{"data/out", "data/x", "public/a.txt", "data"} {
+	for _, path := range []string{"data/out", "data/in", "data/x", "public/a.txt", "data"} {
 		if err := find(t, g, app, path).Append([]byte("evil")); err == nil {
 			t.Errorf("appending to %s: no error", path)
 		}
@@ -223,7 +223,7 @@ func TestListAndStat(t *testing.T) {
 	for _, i := range list {
 		got = append(got, i.Name+":"+i.Type)
 	}
-	want := ".env:file .git:directory .well-known:directory a.js.map:file a.txt:file abs:other gone:other in:file insub:directory out:other round:other sub:directory up:other"
+	want := ".env:file .git:directory .well-known:directory a.js.map:file a.js.map.gz:file a.txt:file abs:other gone:other in:file insub:directory out:other round:other sub:directory up:other"
 	if strings.Join(got, " ") != want {
 		t.Errorf("\n got %s\nwant %s", strings.Join(got, " "), want)
 	}
@@ -261,7 +261,7 @@ func TestPublic(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"none", ".env", ".ENV", ".git/config", ".git", "sub/.well-known", "a.js.map", "A.JS.MAP", "sub/b.txt", "out", "abs", "up/secret", "up",
+		"none", ".env", ".ENV", ".git/config", ".git", "sub/.well-known", "a.js.map", "A.JS.MAP", "a.js.map.gz", "A.JS.MAP.BR", "sub/b.x.zst", "sub/b.txt", "out", "abs", "up/secret", "up",
 		"gone", "round", "../secret", "..", "a.txt/x", "a\x00", `sub\b.txt`, "//a.txt", "a.txt/", "sub//b.txt", "./a.txt", strings.Repeat("x", 300),
 		strings.Repeat("x/", 3000) + "x",
 	} {

@@ -92,7 +92,7 @@ func (p Place) in(do func(root *os.Root, name string) error) error {
 	if p.folder.At != "" {
 		at = p.folder.At
 	}
-	root, err := os.OpenRoot(at)
+	root, err := os.OpenRoot(at + "/") // with the slash it is a folder, or an error: a pipe would wait
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (p Place) in(do func(root *os.Root, name string) error) error {
 	if p.sub == "." {
 		return do(root, p.name)
 	}
-	sub, err := root.OpenRoot(p.sub)
+	sub, err := root.OpenRoot(p.sub + "/")
 	if err != nil {
 		return err
 	}

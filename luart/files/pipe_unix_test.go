@@ -26,6 +26,12 @@ func TestPipes(t *testing.T) {
 	if err := pipe.Append(nil); !errors.Is(err, ErrNotFile) {
 		t.Errorf("appending: got %v", err)
 	}
+	if _, err := pipe.List(); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("listing: got %v", err)
+	}
+	if _, err := find(t, Grants{{Dir: filepath.Join(app, "data", "pipe")}}, app, "data/pipe/x").Read(10); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a pipe as the folder: got %v", err)
+	}
 	if i, err := pipe.Stat(); err != nil || i.Type != "other" {
 		t.Errorf("got %v, %v", i, err)
 	}

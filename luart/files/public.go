@@ -54,6 +54,22 @@ const wellKnown = ".well-known"
 // systems it does not for files, either.
 func (p *Public) isHidden(name string) bool {
 	name = strings.ToLower(name)
+	if p.names(name) {
+		return true
+	}
+	for _, suffix := range compressed { // of what is hidden, this is as much
+		if plain, ok := strings.CutSuffix(name, suffix); ok && p.isHidden(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+// compressed is how the names of files end that hold another one, compressed.
+var compressed = []string{".gz", ".br", ".zst"}
+
+// names reports whether dots or patterns hide a name in small letters, or what it is in.
+func (p *Public) names(name string) bool {
 	steps := strings.Split(name, "/")
 	for i, step := range steps {
 		if strings.HasPrefix(step, ".") && step != "." && (i > 0 || step != wellKnown) {

@@ -115,7 +115,7 @@ func (p Place) Stat() (info Info, err error) {
 // other if that is outside, or nothing.
 func (p Place) List() (list []Info, err error) {
 	err = p.in(func(root *os.Root, name string) error {
-		inside, err := root.OpenRoot(name) // what is no folder it does not open
+		inside, err := root.OpenRoot(name + "/") // with the slash it opens no pipe, which would wait
 		if err != nil {
 			return err
 		}

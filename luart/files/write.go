@@ -52,6 +52,9 @@ func (p Place) Write(content []byte) error {
 // Append writes content to the end of a file, which it makes if need be.
 func (p Place) Append(content []byte) error {
 	return p.change(func(root *os.Root, name string) error {
+		if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			return ErrNotFile // also a link, as Write
+		}
 		f, info, err := openRegular(root, name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err != nil {
 			return err

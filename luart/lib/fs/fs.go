@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	lua "github.com/yuin/gopher-lua"
@@ -107,18 +108,32 @@ func failed(L *lua.LState, err error) int {
 			break
 		}
 	}
+	if escapes(err) {
+		kind = "forbidden"
+	}
 	L.Push(lua.LNil)
 	L.Push(lua.LString(message(L, err)))
 	L.Push(lua.LString(kind))
 	return 3
 }
 
+// escapes reports whether a link leads out of the folder: os.Root has no error for it that others
+// could name.
+func escapes(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "path escapes from parent")
+}
+
 // message says what has gone wrong with the file as the script names it: the system's errors have
 // other paths, or temporary ones.
 func message(L *lua.LState, err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if errors.Is(err, giveup.ErrNoAnswer) {
+		err = giveup.ErrNoAnswer // without why it was given up
+	}
+	for path := (*fs.PathError)(nil); errors.As(err, &path); {
 		err = path.Err
+	}
+	if escapes(err) {
+		err = files.ErrForbidden
 	}
 	return fmt.Sprintf("fs: %s: %s", luaval.CheckString(L, 1), err)
 }
@@ -211,7 +226,7 @@ func (o *opened) list(L *lua.LState) int {
 	if err != nil {
 		return failed(L, err)
 	}
-	list := L.CreateTable(len(infos), 0)
+	list := luaval.NewJSONArray(L) // [] also where nothing is in the folder
 	for _, i := range infos {
 		t := table(L, i)
 		t.RawSetString("name", lua.LString(i.Name))
