@@ -29,6 +29,9 @@ type Hook struct {
 // IsRule reports whether it is a rule of a place, and no hook.
 func (h Hook) IsRule() bool { return h.Kind != "before" && h.Kind != "after" && h.Kind != "done" }
 
+// OfOnePath reports whether it is a rule of the path itself, and not of what is below.
+func (h Hook) OfOnePath() bool { return h.Kind == "expect" }
+
 // Name is the route in logs and metrics: "GET /users/:id".
 func (r Route) Name() string { return r.Method + " " + r.Pattern }
 

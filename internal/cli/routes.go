@@ -148,6 +148,8 @@ func printScriptRoutes(out io.Writer, s admin.ScriptRoutes) error {
 	}
 	for _, h := range s.Hooks {
 		switch {
+		case h.OfOnePath():
+			fmt.Fprintf(out, "%s %s is for exactly %s (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))
 		case h.IsRule():
 			fmt.Fprintf(out, "%s %s covers %s and everything below (%s)\n", h.Kind, oneLine(h.Name), oneLine(h.Pattern), oneLine(h.At))
 		case !slices.Contains(shown, h):
