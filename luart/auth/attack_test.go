@@ -183,6 +183,7 @@ func TestAttacks(t *testing.T) {
 		{"an issuer that is no text", hs(`{"exp":1000600,"iss":["https://login"]}`), hmacOf, issued, "iss is no text"},
 		{"sub that is no text", hs(`{"exp":1000600,"sub":{"a":1}}`), hmacOf, std, "sub is no text"},
 		{"no sub", hs(`{"exp":1000600}`), hmacOf, sub, `no claim "sub"`},
+		{"an empty sub", hs(`{"exp":1000600,"sub":""}`), hmacOf, sub, `no claim "sub"`},
 		{"a claim twice", hs(`{"sub":"root","sub":"ann","exp":1000600}`), hmacOf, std, "twice"},
 		{"a claim twice, as an escape", hs(`{"sub":"root","s\u0075b":"ann","exp":1000600}`), hmacOf, std, "twice"},
 		{"a claim twice, deeper", hs(`{"exp":1000600,"a":[{"role":"x","role":"admin"}]}`), hmacOf, std, "twice"},
