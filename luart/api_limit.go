@@ -113,7 +113,7 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 	L.Push(key)
 	L.Push(L.Get(1))
 	L.Call(1, 1)
-	of := addressKey(x)
+	of, _ := addressKey(x) // which every request has
 	switch v := L.Get(-1); v {
 	case lua.LNil:
 	case lua.LFalse:

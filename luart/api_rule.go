@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/request"
 )
@@ -56,8 +57,8 @@ const keyNames = `"ip", "route", "header:<name>", "cookie:<name>", "jwt:<claim>"
 
 // ruleKey is how the key of a request is found. It is empty where the script's words say no way.
 type ruleKey struct {
-	of    func(x *Exchange) string
-	claim string // the claim of a token that it is; "": none
+	of    func(x *Exchange) (string, error) // the error is an *UnclearKeyError
+	claim string                            // the claim of a token that it is; "": none
 }
 
 // claimOf returns the claim that is the key of a rule, "" if none is.
@@ -71,10 +72,21 @@ func claimOf(rule any) string {
 	return ""
 }
 
-// requestKey returns how the key of a request is found. It reads headers and cookies as scripts do,
-// whose guards know the client by them: the first value counts. Of a header that may be there once,
-// and is there several times, no value does. A claim is one of the innermost token that a rule auth
-// has checked.
+// UnclearKeyError says that a request has several values of what it is counted by. Who is behind may
+// know the client by another one than a script does.
+type UnclearKeyError struct{ Key string }
+
+func (e *UnclearKeyError) Error() string { return "several values of " + e.Key }
+
+// Answer implements Refusal.
+func (e *UnclearKeyError) Answer() (status int, header http.Header, body []byte) {
+	kind, name, _ := strings.Cut(e.Key, ":")
+	text := fmt.Sprintf("Several values of the %s %s", kind, name)
+	return http.StatusBadRequest, nil, append(jsonlua.AppendString([]byte(`{"error":`), text), '}')
+}
+
+// requestKey returns how the key of a request is found. Headers and cookies that are there several
+// times must always be the same. A claim is one of the innermost token that a rule auth has checked.
 func requestKey(what lua.LValue) ruleKey {
 	text, _ := what.(lua.LString)
 	kind, name, _ := strings.Cut(string(text), ":")
@@ -84,35 +96,41 @@ func requestKey(what lua.LValue) ruleKey {
 	case text == "route":
 		return ruleKey{of: routeKey}
 	case kind == "jwt" && name != "" && len(name) <= 128:
-		return ruleKey{claim: name, of: func(x *Exchange) string {
+		return ruleKey{claim: name, of: func(x *Exchange) (string, error) {
 			if facts, _ := x.Known(); facts != nil {
-				if value, ok := facts.Text(name); ok {
-					return "jwt:" + value
+				if value, ok := facts.Text(name); ok && value != "" {
+					return "jwt:" + value, nil
 				}
 			}
 			return addressKey(x)
 		}}
 	case kind == "header" && httpguts.ValidHeaderFieldName(name):
 		name = http.CanonicalHeaderKey(name)
-		return ruleKey{of: func(x *Exchange) string {
-			if value, ok := request.OneHeader(x.r, name); ok {
-				return "header:" + value
-			}
-			return addressKey(x)
-		}}
+		return valueKey(kind, name, request.HeaderOnce)
 	case kind == "cookie" && name != "" && !strings.ContainsAny(name, "=;, \t\r\n"):
-		return ruleKey{of: func(x *Exchange) string {
-			if value, ok := request.FirstCookie(x.r, name); ok {
-				return "cookie:" + value
-			}
-			return addressKey(x)
-		}}
+		return valueKey(kind, name, request.CookieOnce)
 	}
 	return ruleKey{}
 }
 
-// routeKey is one for all requests.
-func routeKey(*Exchange) string { return "" }
+// valueKey is a value of requests that clients choose. Who has none is counted by the address.
+func valueKey(kind, name string, read func(*http.Request, string) (value string, ok, isClear bool)) ruleKey {
+	return ruleKey{of: func(x *Exchange) (string, error) {
+		value, ok, isClear := read(x.r, name)
+		switch {
+		case !isClear:
+			return "", &UnclearKeyError{kind + ":" + name}
+		case ok:
+			return kind + ":" + value, nil
+		}
+		return addressKey(x)
+	}}
+}
 
-// addressKey is the client's address. Who has no cookie or header is counted by it, too.
-func addressKey(x *Exchange) string { return "ip:" + limit.AddressKey(x.host.ClientIP(x.r)) }
+// routeKey is one for all requests.
+func routeKey(*Exchange) (string, error) { return "", nil }
+
+// addressKey is the client's address.
+func addressKey(x *Exchange) (string, error) {
+	return "ip:" + limit.AddressKey(x.host.ClientIP(x.r)), nil
+}

@@ -62,7 +62,13 @@ func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 	wants := buf[:0]
 	for _, h := range x.match.Rules {
 		if h.concurrency != nil {
-			wants = append(wants, want{h.concurrency, h.concurrency.key.of(x)})
+			key, err := h.concurrency.key.of(x)
+			if err != nil {
+				x.traceEnter(h.concurrency, time.Now(), err)
+				x.refused(err)
+				return outer, err
+			}
+			wants = append(wants, want{h.concurrency, key})
 		}
 	}
 	if len(wants) > 1 { // in one order for all requests, so that none wait for each other

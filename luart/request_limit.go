@@ -53,7 +53,12 @@ func (rule *limitRule) stage() stage {
 // admit asks the limit. The headers tell the client of the one that leaves it the least.
 func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
 	began := x.traceBegan()
-	d := rule.limiter.Allow(x.r.Context(), rule.key.of(x), rule.cost)
+	key, err := rule.key.of(x)
+	if err != nil {
+		x.traceRule("limit", rule.name, rule.where, began, err.Error())
+		return err
+	}
+	d := rule.limiter.Allow(x.r.Context(), key, rule.cost)
 	if x.trace != nil {
 		x.traceLimit(rule, began, d)
 	}
@@ -61,11 +66,11 @@ func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
 	if d.Allowed {
 		return nil
 	}
-	err := &LimitedError{Rule: rule.name, Retry: d.Retry}
+	limited := &LimitedError{Rule: rule.name, Retry: d.Retry}
 	if !d.TooOften() {
-		err.Err = d.Err
+		limited.Err = d.Err
 	}
-	return err
+	return limited
 }
 
 // limitsTold is which limit the client is told of: the one that leaves the least, or has refused it.

@@ -30,6 +30,19 @@ func FirstCookie(r *http.Request, wanted string) (value string, ok bool) {
 	return value, ok
 }
 
+// CookieOnce is HeaderOnce for a cookie.
+func CookieOnce(r *http.Request, wanted string) (value string, ok, isClear bool) {
+	isClear = true
+	cookie.Each(r.Header, func(name, v string) bool {
+		if name == wanted {
+			isClear = !ok || v == value
+			value, ok = v, true
+		}
+		return isClear
+	})
+	return value, ok, isClear
+}
+
 // Cookies is ctx:cookies(). It raises a 400 where there are more than urltext.MaxPairs.
 func Cookies(L *lua.LState, r *http.Request) lua.LValue {
 	values := map[string][]string{}

@@ -33,14 +33,20 @@ func Header(L *lua.LState, r *http.Request) lua.LValue {
 	return luaval.FirstValue(values)
 }
 
-// OneHeader returns the value that Header gives for a name in its canonical form; false where there
-// is none, or there are several and may not be.
-func OneHeader(r *http.Request, name string) (value string, ok bool) {
+// HeaderOnce returns the value of a header whose name is in its canonical form; ok is false where
+// there is none. It is not clear where others can read another value: it is there several times,
+// and not always the same.
+func HeaderOnce(r *http.Request, name string) (value string, ok, isClear bool) {
 	values := headerValues(r, name)
-	if len(values) == 0 || len(values) > 1 && single[name] {
-		return "", false
+	if len(values) == 0 {
+		return "", false, true
 	}
-	return values[0], true
+	for _, other := range values[1:] {
+		if other != values[0] {
+			return "", false, false
+		}
+	}
+	return values[0], true, true
 }
 
 // HeaderValues are the values of a header whose name is in its canonical form. A request has several of
