@@ -5,8 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caddy-rover/rover/luart/keys"
 	"github.com/caddy-rover/rover/luart/secrets"
 )
 
@@ -22,8 +21,8 @@ const (
 	MinSecret = 32
 
 	// minRSA is RFC 7518's. With more than maxRSA one check takes milliseconds.
-	minRSA = 2048
-	maxRSA = 8192
+	minRSA = keys.MinRSABits
+	maxRSA = keys.MaxRSABits
 
 	// maxKeyText is far more than a certificate with its key has.
 	maxKeyText = 64 << 10
@@ -53,7 +52,7 @@ func ParseKey(text string) (*Key, error) {
 	case len(text) > maxKeyText:
 		return nil, fmt.Errorf("the key has more than %d bytes", maxKeyText)
 	case strings.Contains(text, "-----BEGIN"):
-		return parsePEM([]byte(text))
+		return parsePEM(text)
 	}
 	if err := secrets.Check(text); err != nil {
 		return nil, err
@@ -66,39 +65,12 @@ var (
 	rsas  = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 )
 
-func parsePEM(text []byte) (*Key, error) {
-	block, rest := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("the key is not whole PEM")
-	}
-	if next, _ := pem.Decode(rest); next != nil {
-		return nil, errors.New("the key has several PEM blocks: which one counts?")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "PUBLIC KEY":
-		key, err = x509.ParsePKIXPublicKey(block.Bytes)
-	case "RSA PUBLIC KEY":
-		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
-	case "CERTIFICATE":
-		var c *x509.Certificate
-		if c, err = x509.ParseCertificate(block.Bytes); err == nil {
-			key = c.PublicKey
-		}
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("the key is PEM of a kind that is not known: %.40q", block.Type)
-	}
+func parsePEM(text string) (*Key, error) {
+	key, err := keys.Parse(text)
 	if err != nil {
-		return nil, errors.New("the key is PEM that does not hold a key: " + block.Type)
+		return nil, fmt.Errorf("the key: %w", err)
 	}
-	return newKey(key)
+	return newKey(key.Crypto())
 }
 
 // newKey is a key of one of the kinds of x509.

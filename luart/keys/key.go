@@ -37,6 +37,14 @@ func (k *Key) Kind() string { return k.kind }
 // IsPrivate reports whether it can sign.
 func (k *Key) IsPrivate() bool { return k.private != nil }
 
+// Crypto is the key as packages of crypto have it: a crypto.Signer, or a public key.
+func (k *Key) Crypto() any {
+	if k.private != nil {
+		return k.private
+	}
+	return k.public
+}
+
 var (
 	errPEM  = errors.New("one PEM block expected, from -----BEGIN to -----END")
 	errType = errors.New("a PEM block PRIVATE KEY, RSA PRIVATE KEY, EC PRIVATE KEY, PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE expected")
