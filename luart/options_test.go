@@ -44,6 +44,7 @@ var optionCalls = map[string]string{
 	"rover.cookie.delete":     `rover.cookie.delete("c", T)`,
 	"rover.crypto.sign":       `rover.crypto.sign("ES256", rover.crypto.key("` + optionKey + `"), "m", T)`,
 	"rover.crypto.verify":     `rover.crypto.verify("ES256", rover.crypto.key("` + optionKey + `"), "m", "s", T)`,
+	"rover.jq.compile":        `rover.jq.compile(".", T)`,
 	"rover.password.hash":     `rover.password.hash("p", T)`,
 	"rover.password.verify":   `rover.password.verify("p", nil, T)`,
 	"rover.webhook.verify":    `rover.webhook.verify("stripe", ctx, ("s"):rep(16), T)`,

@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
+	"runtime"
+	"strings"
 
-	"github.com/itchyny/gojq"
+	"github.com/dustin/go-humanize"
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/jsonlua"
@@ -31,36 +34,49 @@ const (
 
 	// MaxDigits bounds a number in the data: the time that arithmetic takes grows with its square.
 	MaxDigits = 1000
+
+	// DefaultMax bounds the data of a run, as JSON, and LargestMax what a script may set. Builtins
+	// take the square of its size, and nothing interrupts them.
+	DefaultMax, LargestMax = 16 << 10, 1 << 20
 )
 
-// Library is rover.jq. A program runs as Lua code does, with the VM: burst and the limit of memory
-// end it. It sees its data and its variables alone: no environment, no modules, no other input.
+var options = luaval.NewOptions("max")
+
+// Library is rover.jq. Values become plain Go data, and results values, while the VM is held, as all
+// Lua code does. The program itself runs without it (see runs). It sees its data and its variables
+// alone: no environment, no modules, no other input.
 var Library = &lib.Library{
 	Name: "jq", Stubs: stubs,
-	Makes:    map[string]string{"compile": "jq program"},
-	NewState: func(vm lib.VM) any { return &state{luaval.NewType(vm.L(), "jq program", methods, nil)} },
+	Makes:   map[string]string{"compile": "jq program"},
+	Options: map[string]luaval.OptionsAt{"compile": options.At(2, 3, 4, 5, 6, 7, 8, 9)},
+	NewState: func(vm lib.VM) any {
+		return &state{luaval.NewType(vm.L(), "jq program", methods, nil), vm, newRuns()}
+	},
 	Open: func(s *lib.Scope) lua.LValue {
-		meta, t := s.State.(*state).meta, s.L().NewTable()
+		state, t := s.State.(*state), s.L().NewTable()
 		t.RawSetString("compile", s.L().NewFunction(func(L *lua.LState) int {
-			L.Push(luaval.NewObject(meta, compile(L)))
+			L.Push(luaval.NewObject(state.meta, compile(L, state)))
 			return 1
 		}))
 		return t
 	},
 }
 
-// state is the type of programs in a VM.
-type state struct{ meta *lua.LTable }
+// state is the type of programs in a VM, and what runs of them.
+type state struct {
+	meta *lua.LTable
+	vm   lib.VM
+	runs *runs
+}
 
 var methods = map[string]lua.LGFunction{
 	// program:first(value[, variables …]): its first result; nil: it gives none.
 	"first": func(L *lua.LState) int {
 		p := luaval.CheckSelf[*program](L, "jq program", "program:first(value)")
 		result := lua.LNil
-		p.run(L, p.value(L, 2), func(v any) bool {
-			result = toLua(L, v)
-			return false
-		})
+		for _, text := range p.run(L, p.value(L, 2), 1) {
+			result = toLua(L, text)
+		}
 		L.Push(result)
 		return 1
 	},
@@ -68,13 +84,9 @@ var methods = map[string]lua.LGFunction{
 	"all": func(L *lua.LState) int {
 		p := luaval.CheckSelf[*program](L, "jq program", "program:all(value)")
 		list := L.NewTable()
-		p.run(L, p.value(L, 2), func(v any) bool {
-			if list.Len() >= MaxResults {
-				L.RaiseError("jq: more than %d results", MaxResults)
-			}
-			list.Append(toLua(L, v))
-			return true
-		})
+		for _, text := range p.run(L, p.value(L, 2), MaxResults) {
+			list.Append(toLua(L, text))
+		}
 		L.Push(list)
 		return 1
 	},
@@ -83,139 +95,135 @@ var methods = map[string]lua.LGFunction{
 	"text": func(L *lua.LState) int {
 		p := luaval.CheckSelf[*program](L, "jq program", "program:text(json)")
 		text := luaval.CheckString(L, 2)
+		p.checkSize(L, len(text))
 		// What others may read in another way must not go on as this program reads it.
 		_, err := jsonlua.DecodeWith(L, []byte(text), jsonlua.Options{Strict: true})
-		var v any
+		v := input{size: len(text)}
 		if err == nil {
-			v, err = parse([]byte(text))
+			v.value, err = parse([]byte(text))
 		}
 		if err != nil {
-			luaval.RaiseStatus(L, 400, "invalid JSON: "+err.Error())
+			luaval.RaiseStatus(L, http.StatusBadRequest, "invalid JSON: "+err.Error())
 		}
 		result := lua.LNil
-		p.run(L, v, func(v any) bool {
-			result = lua.LString(encode(L, v))
-			return false
-		})
+		for _, text := range p.run(L, v, 1) {
+			result = lua.LString(text)
+		}
 		L.Push(result)
 		return 1
 	},
 }
 
-// program is a compiled program, with the number of its variables.
-type program struct {
-	code      *gojq.Code
-	variables int
-}
-
 // variableName is what a variable is called.
 var variableName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
-// compile reads a program and the names of its variables from the arguments.
-func compile(L *lua.LState) *program {
+// compile reads a program, the names of its variables and options from the arguments.
+func compile(L *lua.LState, of *state) *program {
 	text := luaval.CheckString(L, 1)
 	if len(text) > MaxProgram {
 		luaval.ArgError(L, 1, "a program of more than 64 KiB")
 	}
-	var names []string
-	for n := 2; n <= L.GetTop(); n++ {
+	p := &program{of: of, max: DefaultMax, idle: make(chan *compiled, runtime.GOMAXPROCS(0))}
+	last := L.GetTop()
+	if t, ok := L.Get(last).(*lua.LTable); ok && last > 1 {
+		options.Each(L, t, last, func(name string, v lua.LValue) {
+			size, _ := v.(lua.LString)
+			n, err := humanize.ParseBytes(string(size))
+			if err != nil || n < 1 || n > LargestMax {
+				luaval.CheckOption(L, last, name, v, `a size up to 1MiB, as "64KiB"`)
+			}
+			p.max = int(n)
+		})
+		last--
+	}
+	for n := 2; n <= last; n++ {
 		name := luaval.CheckString(L, n)
-		if !variableName.MatchString(name) {
+		if !variableName.MatchString(name) || strings.HasPrefix(name, "__rover_") {
 			luaval.ArgError(L, n, "the name of a variable expected, without $")
 		}
-		names = append(names, "$"+name)
+		p.variables = append(p.variables, "$"+name)
 	}
-	query, err := gojq.Parse(text)
-	var code *gojq.Code
+	err := p.read(text)
 	if err == nil {
-		code, err = gojq.Compile(query, gojq.WithVariables(names))
+		var c *compiled
+		if c, err = p.compile(); err == nil {
+			p.idle <- c
+		}
 	}
 	if err != nil {
 		luaval.ArgError(L, 1, "jq: "+err.Error())
 	}
-	return &program{code, len(names)}
+	return p
+}
+
+// input is data of a run, with its size as JSON.
+type input struct {
+	value any
+	size  int
 }
 
 // value returns argument n as a program sees it.
-func (p *program) value(L *lua.LState, n int) any {
+func (p *program) value(L *lua.LState, n int) input {
 	text, err := jsonlua.Append(luaval.BudgetOf(L), nil, L.Get(n))
 	if err != nil {
 		luaval.ArgError(L, n, err.Error())
 	}
+	p.checkSize(L, len(text))
 	v, err := parse(text)
 	if err != nil {
 		luaval.ArgError(L, n, err.Error())
 	}
-	return v
+	return input{v, len(text)}
 }
 
-// run calls result with one result after the other, until it returns false. It raises what goes
-// wrong. Arguments from 3 are the variables.
-func (p *program) run(L *lua.LState, v any, result func(any) bool) {
-	if given := max(L.GetTop()-2, 0); given != p.variables {
-		L.RaiseError("jq: the program has %d variables, got %d values", p.variables, given)
+// checkSize raises for data that takes too long.
+func (p *program) checkSize(L *lua.LState, size int) {
+	if size > p.max {
+		luaval.RaiseStatus(L, http.StatusRequestEntityTooLarge, fmt.Sprintf(
+			"jq: the value and the variables are more than %d bytes of JSON (option max of compile)", p.max))
+	}
+}
+
+// run returns the results as JSON, up to a number of them. It raises what goes wrong. Arguments
+// from 3 are the variables.
+func (p *program) run(L *lua.LState, v input, limit int) [][]byte {
+	if given := max(L.GetTop()-2, 0); given != len(p.variables) {
+		L.RaiseError("jq: the program has %d variables, got %d values", len(p.variables), given)
 	}
 	var values []any
 	for n := 3; n <= L.GetTop(); n++ {
-		values = append(values, p.value(L, n))
+		e := p.value(L, n)
+		v.size += e.size
+		p.checkSize(L, v.size)
+		values = append(values, e.value)
 	}
-	ctx := context.Background()
-	if b := luaval.BudgetOf(L); b != nil {
-		ctx = b
+	leave, err := p.of.runs.take()
+	if err != nil {
+		luaval.RaiseStatus(L, http.StatusServiceUnavailable, err.Error())
 	}
-	results := p.code.RunWithContext(ctx, v, values...)
-	for {
-		v, ok := next(results)
-		if err, failed := v.(error); failed {
-			luaval.CheckBurst(L)
-			L.RaiseError("jq: %s", message(err))
-		}
-		if !ok || !result(v) {
-			return
-		}
+	defer leave()
+	var results [][]byte
+	p.of.vm.Caller().Await(L, lib.WaitsOn{What: "rover.jq"}, func(ctx context.Context) {
+		results, err = p.of.runs.run(ctx, func(ctx context.Context) ([][]byte, error) {
+			return p.results(ctx, v.value, values, limit)
+		})
+	})
+	switch {
+	case errors.Is(err, errBusy), errors.Is(err, errTime):
+		luaval.RaiseStatus(L, http.StatusServiceUnavailable, err.Error())
+	case err != nil:
+		L.RaiseError("jq: %s", err)
 	}
-}
-
-// next is the next result. A panic is one of the library's, about a program or data that it does not
-// understand.
-func next(results gojq.Iter) (v any, ok bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			v, ok = fmt.Errorf("%v", p), true
-		}
-	}()
-	return results.Next()
-}
-
-// message is what an error says. halt is no way to end quietly.
-func message(err error) string {
-	var halt *gojq.HaltError
-	if errors.As(err, &halt) {
-		return "the program has called halt"
-	}
-	return err.Error()
+	return results
 }
 
 // toLua makes a value of a result, of which nothing is lost.
-func toLua(L *lua.LState, v any) lua.LValue {
-	result, err := jsonlua.DecodeWith(L, encode(L, v), jsonlua.Options{Null: true, Exact: true})
+func toLua(L *lua.LState, text []byte) lua.LValue {
+	result, err := jsonlua.DecodeWith(L, text, jsonlua.Options{Null: true, Exact: true})
 	if err != nil {
 		L.RaiseError("jq: %s", err)
 	}
 	return result
-}
-
-// encode returns the JSON of a result.
-func encode(L *lua.LState, v any) []byte {
-	text, err := gojq.Marshal(v)
-	if err != nil {
-		L.RaiseError("jq: %s", err)
-	}
-	if len(text) > luaval.MaxStringBytes {
-		L.RaiseError("jq: a result of more than 16 MiB")
-	}
-	luaval.CheckBurst(L)
-	return text
 }
 
 // parse reads JSON for a program.
@@ -232,12 +240,14 @@ func parse(text []byte) (any, error) {
 	return v, checkNumbers(v)
 }
 
+var errDigits = fmt.Errorf("a number of more than %d digits", MaxDigits)
+
 // checkNumbers refuses numbers that take long.
 func checkNumbers(v any) error {
 	switch v := v.(type) {
 	case json.Number:
 		if len(v) > MaxDigits {
-			return fmt.Errorf("a number of more than %d digits", MaxDigits)
+			return errDigits
 		}
 	case []any:
 		for _, e := range v {

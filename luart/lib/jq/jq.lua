@@ -3,13 +3,19 @@
 ---Programs of [jq](https://jqlang.org/manual/) on values and on JSON. See [JSON](../json.md#jq).
 rover.jq = {}
 
+---Options of a program.
+---@class rover.JqOptions
+---@field max? string How large the value and the variables may be as JSON
+
 ---A program, to be compiled once, while the script loads. Names of variables come after it, without their $: what a client has sent
----belongs into a variable, and never into the text of a program.
+---belongs into a variable, and never into the text of a program. Options come last: `max` is how large the value and the variables
+---may be as JSON, "16KiB" by default, up to "1MiB". Allow more for data that you trust only: builtins take the square of its size.
 ---
----A program sees its value and its variables. There is no environment, no input, no module. It runs as Lua code does: burst and the
----limit of memory end it.
+---A program sees its value and its variables. There is no environment, no input, no module. It runs without the VM, for two seconds
+---at most.
 ---
----Errors: a program that is none, or of more than 64 KiB.
+---Errors: a program that is none, or of more than 64 KiB; a function with the name of a builtin that can make much; names that begin
+---with `_`.
 ---
 ---```lua
 ---local by_tag = rover.jq.compile("[.items[] | select(.tags | index($tag)) | {id}]", "tag")
@@ -17,7 +23,7 @@ rover.jq = {}
 ----- POST /items?tag=new {"items":[{"id":1,"tags":["new"]},{"id":2,"tags":[]}]} => 200 [{"id":1}]
 ---```
 ---@param program string
----@param ... string Names of variables
+---@param ... string|rover.JqOptions Names of variables, and options
 ---@return rover.JqProgram
 function rover.jq.compile(program, ...) end
 
@@ -27,7 +33,8 @@ local Program = {}
 
 ---The first result. Nothing of it is lost: null is `rover.json.null`, and large numbers are exact.
 ---
----Errors: those of the program; a value that cannot be JSON; another number of values than there are variables.
+---Errors: those of the program; a value that cannot be JSON; another number of values than there are variables; data beyond `max`
+---(413); a run of more than two seconds, or too many at once (503).
 ---
 ---Example: see `rover.jq.compile`.
 ---@param value any

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/libtest"
@@ -36,7 +35,7 @@ func TestJQ(t *testing.T) {
 		{`return select(2, pcall(function() rover.jq.compile("."):text('{"a":1,"a":2}') end)).status`, "400"},
 		{`return select(2, pcall(function() rover.jq.compile("."):text('"\255"') end)).status`, "400"},
 		{`return select(2, pcall(function() rover.jq.compile("."):text("0." .. ("1"):rep(1000)) end)).message`, "invalid JSON: a number of more than 1000 digits"},
-		{`return select(2, pcall(function() rover.jq.compile("."):text(("["):rep(100000)) end)).status`, "400"},
+		{`return select(2, pcall(function() rover.jq.compile("."):text(("["):rep(10001)) end)).status`, "400"},
 
 		// what a program does not see, or do
 		{`return rover.jq.compile("env | length"):first(1), rover.jq.compile("$ENV | length"):first(1)`, "0 | 0"},
@@ -52,23 +51,11 @@ func TestJQ(t *testing.T) {
 		{`rover.jq.compile('import "a" as a; .')`, "error: chunk:1: bad argument #1 to compile (jq: "},
 		{`rover.jq.compile('include "a"; .')`, "error: chunk:1: bad argument #1 to compile (jq: "},
 		{`rover.jq.compile("range(100001)"):all(1)`, "error: chunk:1: jq: more than 100000 results"},
-		{`rover.jq.compile('"x" * 20000000'):first(1)`, "error: chunk:1: jq: a result of more than 16 MiB"},
+		{`rover.jq.compile('"x" * 20000000'):first(1)`, "error: chunk:1: jq: a text of more than 16 MiB"},
 	} {
 		got, err := vm.Eval(t.Context(), c.chunk)
 		if err != nil || got != c.want && !(strings.HasPrefix(c.want, "error:") && strings.HasPrefix(got, c.want)) {
 			t.Errorf("%s\n got %s, %v\nwant %s", c.chunk, got, err, c.want)
-		}
-	}
-}
-
-// A program without an end is ended as a loop of Lua is, also by what it keeps.
-func TestJQBurst(t *testing.T) {
-	vm := libtest.New(t, libraries()...)
-	vm.Change = func(s *luart.Script) { s.Burst = 1e8 }
-	for _, program := range []string{"[range(infinite)] | length", "def f: f; f", "last(repeat(1))", "[limit(1e9; repeat(\"x\"))]", "reduce range(infinite) as $i (0; . + $i)"} {
-		got, err := vm.Eval(t.Context(), `rover.jq.compile([[`+program+`]]):first(1)`)
-		if err == nil && !strings.Contains(got, "burst") && !strings.Contains(got, "memory") {
-			t.Errorf("%s: %s, %v", program, got, err)
 		}
 	}
 }

@@ -15,6 +15,8 @@ func FuzzProgram(f *testing.F) {
 	f.Add(".", `{"a":[1,2.50,null,"x",12345678901234567890]}`)
 	f.Add(".[] | {a}", `[{"a":1}]`)
 	f.Add("def f: f; f", "1")
+	f.Add(`[.[] | "\(.)" * 2] | join(",")`, `["a",1]`)
+	f.Add(`.a[3] += 1 | .b *= 2`, `{"b":1}`)
 	f.Add(`"x" + . * 3`, `"y"`)
 	f.Fuzz(func(t *testing.T, text, data string) {
 		v, err := parse([]byte(data))
@@ -29,22 +31,16 @@ func FuzzProgram(f *testing.F) {
 		if err != nil || gojq.Compare(v, again) != 0 {
 			t.Errorf("%s became %s, %v", data, same, err)
 		}
-		query, err := gojq.Parse(text)
-		if err != nil {
-			return
-		}
-		code, err := gojq.Compile(query)
-		if err != nil {
+		p := &program{max: DefaultMax, idle: make(chan *compiled, 1)}
+		if p.read(text) != nil || len(data) > p.max {
 			return
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		results := code.RunWithContext(ctx, v)
-		for range 100 {
-			if v, ok := next(results); !ok {
-				break
-			} else if _, failed := v.(error); failed {
-				break
+		texts, _ := p.results(ctx, v, nil, 100)
+		for _, result := range texts {
+			if !json.Valid(result) || len(result) > MaxText {
+				t.Errorf("%s of %s: %s", text, data, result)
 			}
 		}
 	})
