@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"golang.org/x/net/http/httpguts"
@@ -49,6 +50,9 @@ func addHeader(h http.Header, name string, v lua.LValue, look func()) error {
 		value, ok := StringValue(v)
 		if !ok || !httpguts.ValidHeaderFieldValue(value) {
 			return fmt.Errorf("header %s: value %q is not allowed", name, v.String())
+		}
+		if value != strings.Trim(value, " \t") {
+			return fmt.Errorf("header %s: %q begins or ends with a blank, which gets lost on the way: trim it", name, value)
 		}
 		h.Add(name, value)
 		return nil

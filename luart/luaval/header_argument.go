@@ -19,6 +19,9 @@ func CheckHeader(L *lua.LState, n int) (name, value string) {
 	if !httpguts.ValidHeaderFieldValue(value) || strings.ContainsAny(value, "\r\n\x00") {
 		ArgError(L, n+1, "header "+name+": CR, LF, NUL and other control characters are not allowed in "+strconv.Quote(value))
 	}
+	if value != strings.Trim(value, " \t") {
+		ArgError(L, n+1, "header "+name+": "+strconv.Quote(value)+" begins or ends with a blank, which gets lost on the way: trim it")
+	}
 	return name, value
 }
 
