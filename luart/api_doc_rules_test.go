@@ -116,7 +116,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"GET /open/inner", "", nil, "/open/inner", 401, "WWW-Authenticate"},
 		{"GET /open/inner", "", []string{ann}, "/open/inner", 403, "WWW-Authenticate"},
 		{"GET /two", "", []string{ann}, "/two", 401, "WWW-Authenticate"},
-		{"GET /down", "", []string{ann}, "/down", 503, "Retry-After"},
+		{"GET /down", "", []string{"Authorization: Bearer " + signedBy([]byte("k"), `{"alg":"EdDSA"}`, `{"sub":"ann",`+far+`}`)}, "/down", 503, "Retry-After"},
 		{"GET /once", "", nil, "/once", 200, ""},
 		{"GET /once", "", nil, "/once", 429, "RateLimit-Remaining"},
 		{"GET /by_lua", "", nil, "/by_lua", 200, ""},

@@ -95,7 +95,7 @@ func requestKey(what lua.LValue) ruleKey {
 		return ruleKey{of: addressKey}
 	case text == "route":
 		return ruleKey{of: routeKey}
-	case kind == "jwt" && name != "" && len(name) <= 128:
+	case kind == "jwt" && isClaim(name):
 		return ruleKey{claim: name, of: func(x *Exchange) (string, error) {
 			if facts, _ := x.Known(); facts != nil {
 				if value, ok := facts.Text(name); ok && value != "" {
@@ -125,6 +125,11 @@ func valueKey(kind, name string, read func(*http.Request, string) (value string,
 		}
 		return addressKey(x)
 	}}
+}
+
+// isClaim reports whether a text is the name of a claim, or names that lead to one.
+func isClaim(name string) bool {
+	return name != "" && len(name) <= 128 && !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".") && !strings.Contains(name, "..")
 }
 
 // routeKey is one for all requests.

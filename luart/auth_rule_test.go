@@ -198,6 +198,7 @@ func TestAuthRuleClaims(t *testing.T) {
 		function api.done.get() return table.concat(seen) end
 		api.passed.done.see = function(ctx) seen[#seen + 1] = ctx:get("auth").sub end
 		api.scoped.before.scope = rover.auth.allow_scopes(api, { "read", "list" })
+		api.ruled.auth { roles = "write", role_key = "perms.of" }
 		api.own.before.scope = rover.auth.allow_scopes(api, "write", { scope_key = "perms.of" })
 		return api`)
 	ann := "Authorization: Bearer " + hs256("k", `{"sub":"ann","list":[1,2],"scope":"list read",`+far+`}`)
@@ -209,6 +210,19 @@ func TestAuthRuleClaims(t *testing.T) {
 	s.expectNoDone()
 	s.expect("GET /done", "200 ann", bob)
 	s.expect("GET /scoped", "200 GET /scoped ", ann)
+	// Both names of one claim: which one counts?
+	for _, claims := range []string{`"perms":{"of":["write"]},"perms.of":["write"]`, `"perms":{"of":["write"]},"perms.of":"none"`} {
+		both := "Authorization: Bearer " + hs256("k", `{`+claims+`,`+far+`}`)
+		s.expect("GET /own", `403 {"error":"Forbidden: missing scope 'write'"}`, both)
+		s.expect("GET /ruled", `403 {"error":"Forbidden: missing role claim"}`, both)
+	}
+	s.expect("GET /ruled", "200 GET /ruled ", bob)
+	s.expect("GET /ruled", "200 GET /ruled ", "Authorization: Bearer "+hs256("k", `{"perms.of":["write"],`+far+`}`))
+	// Who would be somebody else in a header gets nowhere.
+	for _, sub := range []string{" root", "root ", `\troot`, `root\u0000`, `ro\not`, `root\u007f`, " "} {
+		s.expect("GET /gone", badToken, "Authorization: Bearer "+hs256("k", `{"sub":"`+sub+`",`+far+`}`))
+	}
+	s.expect("GET /gone", "200 nil", "Authorization: Bearer "+hs256("k", `{"sub":"J\u00f6rg the root",`+far+`}`))
 	s.expect("GET /scoped", `403 {"error":"Forbidden: missing scope 'read'"}`, bob)
 	s.expect("GET /own", "200 GET /own ", bob)
 	s.expect("GET /own", `403 {"error":"Forbidden: missing scope 'write'"}`, ann)
@@ -377,7 +391,24 @@ func TestAuthRuleMistakes(t *testing.T) {
 		`api.a.concurrency { max = 1, key = "jwt:sub" }`:                         `concurrency: option 'key' is "jwt:sub", but no auth covers /a`,
 		`api.a.b.auth { jwt = key } api.a.limit { rate = 1, key = "jwt:sub" }`:   "but no auth covers /a",
 		`api.a.limit { rate = 1, key = "jwt:" }`:                                 `"jwt:<claim>" or a function expected`,
-		`function api.get() api.auth { jwt = key } end api.on_start = function() api.auth { jwt = key } end`: "",
+		`api.a.auth { jwt = "short" }`:                                           "option 'jwt': a secret of 5 bytes can be guessed from one token",
+		`api.a.auth { jwt = rover.auth.secrets { signing = { active = "a", keys = { a = "short", b = key } } } }`:      "a secret of 5 bytes can be guessed",
+		`api.a.auth { jwt = "https://login.example.org/jwks.json" }`:                                                   "rover.auth.jwks(url)",
+		`api.a.auth { jwt = "MCowBQYDK2VwAyEAqoLRR+Q/u32PJDguJkz70QMGVFlRo7I6MJMyjPx809I=" }`:                          "-----BEGIN PUBLIC KEY-----",
+		`rover.auth.create({}, "/etc/keys/signing.pem")`:                                                               "bad argument #2 to create (the name of a file",
+		`rover.auth.require(api, "keys/signing.pem")`:                                                                  "bad argument #2 to require (the name of a file",
+		`rover.auth.verify("", "{env.KEY}")`:                                                                           "bad argument #2 to verify (a placeholder",
+		`rover.auth.secrets { encryption = { active = "a", keys = { a = "https://login.example.org/a/long/path" } } }`: `key "a": a URL is no secret`,
+		`rover.crypto.seal("/run/secrets/a_long_name_of_a_file_with_a_key", "x")`:                                      "key 1: the name of a file is no secret",
+		`api.a.auth { jwt = key, require = "exp sub" }`:                                                                "is no name of one claim: several are a list",
+		`api.a.auth { jwt = key, header = "host" }`:                                                                    "option 'header': Host has something else than a token",
+		`api.a.auth { jwt = key, header = "connection" }`:                                                              "option 'header': Connection has something else than a token",
+		`api.a.auth { jwt = key, header = "Cookie" }`:                                                                  "option 'header': Cookie has something else than a token",
+		`api.a.auth { jwt = key, roles = "a", role_key = "a..b" }`:                                                     `option 'role_key': "a..b" has a name that is empty`,
+		`api.a.auth { jwt = key, scopes = "a", scope_key = ".a" }`:                                                     `option 'scope_key': ".a" has a name that is empty`,
+		`rover.auth.allow_roles(api, "a", { role_key = "a." })`:                                                        `option 'role_key': "a." has a name that is empty`,
+		`api.a.auth { jwt = key } api.a.limit { rate = 1, key = "jwt:a..b" }`:                                          `"jwt:<claim>" or a function expected`,
+		`function api.get() api.auth { jwt = key } end api.on_start = function() api.auth { jwt = key } end`:           "",
 	} {
 		err := s.load("local api = rover.server {}\nlocal key = ('k'):rep(32)\n" + code + "\nreturn api")
 		if want == "" && err == nil {

@@ -254,7 +254,8 @@ func TestAuthJWKS(t *testing.T) {
 		function api.token.post(ctx) return rover.auth.create(ctx:body():json(), pem, { kid = ctx:query().kid }) end
 		api.private.before.auth = rover.auth.require(api, rover.auth.jwks("%s/jwks"), { aud = "shop" })
 		function api.private.get(ctx) return ctx:get("auth").sub end
-		api.moved.before.auth = rover.auth.require(api, rover.auth.jwks("%[2]s/moved"))
+		api.moved.before.auth = rover.auth.require(api, rover.auth.jwks("%[2]s/moved"), { aud = "shop" })
+		api.ruled.auth { jwt = rover.auth.jwks("%[2]s/jwks"), aud = "shop" }
 		function api.moved.get(ctx) return "no" end
 		return api`, text, l.URL)
 	net := func(s *Script) { s.Net = policyOf(t, "127.0.0.1") }
@@ -268,8 +269,16 @@ func TestAuthJWKS(t *testing.T) {
 	}
 	good, unknown := tokenOf("k1"), tokenOf("k2")
 	const invalid = `401 {"error":"Unauthorized: invalid or expired token"}`
+	for _, hopeless := range []string{ // no key makes them good: nobody waits for keys
+		hs256("k", `{"sub":"ann","aud":"shop",`+far+`}`), hs256("k", `{"sub":"ann","aud":"shop","exp":1}`),
+		s.do("POST /token?kid=k1", `{"aud":"shop","exp":1}`, "Content-Type: application/json").Body.String(),
+		s.do("POST /token?kid=k1", `{"aud":"pay",`+far+`}`, "Content-Type: application/json").Body.String(),
+	} {
+		s.expect("GET /private", invalid, "Authorization: Bearer "+hopeless)
+		s.expect("GET /ruled", invalid, "Authorization: Bearer "+hopeless)
+	}
 	if l.asked.Load() != 0 {
-		t.Error("the keys were asked for before a token came")
+		t.Error("the keys were asked for before a token came that they could check")
 	}
 	s.expect("GET /private", `503 {"error":"tokens cannot be checked now"}`, good)
 	s.expect("GET /moved", `503 {"error":"tokens cannot be checked now"}`, good)

@@ -104,14 +104,13 @@ func (x *Exchange) known(name string) lib.Facts {
 	return nil
 }
 
-// Known is what the innermost rule has learnt of the request, nil for nothing. asked says that one
-// has let it through. The goroutine that serves the request calls it, before End.
-func (x *Exchange) Known() (facts lib.Facts, asked bool) {
-	if n := len(x.facts); n > 0 {
-		facts = x.facts[n-1].Facts
-	}
-	return facts, x.admitted
-}
+// identity is the name for scripts of what rules have learnt that says who a request is of. What they
+// learn under another name is about something else, such as a second token that a client may leave out.
+const identity = "auth"
+
+// Known is who the request is of, by the innermost rule that has learnt it; nil: nobody knows. asked says
+// that a rule has let it through. The goroutine that serves the request calls it, before End.
+func (x *Exchange) Known() (facts lib.Facts, asked bool) { return x.known(identity), x.admitted }
 
 // toldFact is ctx:get of a name that the script has set nothing for: what a rule has learnt, as
 // one value. Only the holder may call it.

@@ -96,16 +96,19 @@ func (o *observer) user(key string) (any, bool) {
 	if key != userKey {
 		return nil, false
 	}
-	id := o.claim("sub")
-	return id, id != ""
+	return o.claim("sub"), o.asked
 }
 
-// claim returns what a rule has learnt, "" where it has not.
+// claim returns what a rule has learnt, "" where it has not. It is for headers: a text that would become
+// another one in a header could be the name of somebody else there.
 func (o *observer) claim(name string) string {
 	if o.known == nil {
 		return ""
 	}
 	text, _ := o.known.Text(name)
+	if !lib.IsHeaderValue(text) {
+		return ""
+	}
 	return text
 }
 

@@ -6,11 +6,24 @@ import (
 )
 
 // claim returns a claim as it is written, by its name or by the names that lead to it, with dots
-// between them: realm_access.roles. nil: there is none.
+// between them: realm_access.roles. nil: there is none, or there are both, and who knows which counts.
 func (t *Token) claim(name string) []byte {
-	if value := find(t.claims, name); value != nil {
-		return value
+	flat := find(t.claims, name)
+	if strings.IndexByte(name, '.') < 0 {
+		return flat
 	}
+	nested := t.nested(name)
+	switch {
+	case flat == nil:
+		return nested
+	case nested == nil:
+		return flat
+	}
+	return nil
+}
+
+// nested returns a claim by the names that lead to it.
+func (t *Token) nested(name string) []byte {
 	members := t.claims
 	for {
 		step, rest, more := strings.Cut(name, ".")

@@ -151,17 +151,19 @@ func (j *JWKS) Candidates(kid string, has bool) ([]*Key, error) {
 // parseJWKS reads a document of keys, RFC 7517. Keys of other kinds, and for other uses, are left
 // out. A secret is no key that one publishes.
 func parseJWKS(text []byte) ([]namedKey, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
+	members, err := readObject(text, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the answer is no set of keys in JSON: %w", err)
 	}
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("the answer is no set of keys in JSON")
+	var list []json.RawMessage
+	if written := find(members, "keys"); written != nil && json.Unmarshal(written, &list) != nil {
+		return nil, errors.New("the answer is no set of keys in JSON: keys is no list")
 	}
-	if len(set.Keys) > MaxKeys {
+	if len(list) > MaxKeys {
 		return nil, fmt.Errorf("the answer has more than %d keys", MaxKeys)
 	}
 	var keys []namedKey
-	for _, raw := range set.Keys {
+	for _, raw := range list {
 		var k jose.JSONWebKey
 		if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || !k.Valid() {
 			continue

@@ -240,6 +240,19 @@ func TestJWKSForeignKeys(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", about, got, row.want)
 		}
 	}
+	one := jwk(edPair(), "a", "", "")
+	for about, text := range map[string]string{
+		"keys twice":            `{"keys":[` + one + `],"keys":[` + one + `]}`,
+		"keys twice, escaped":   `{"keys":[` + one + `],"\u006beys":[` + one + `]}`,
+		"keys in other letters": `{"KEYS":[` + one + `]}`,
+		"a member twice":        document(strings.Replace(one, `"kid":"a"`, `"kid":"b","kid":"a"`, 1)),
+		"keys as an object":     `{"keys":{"a":` + one + `}}`,
+		"behind it":             document(one) + document(one),
+	} {
+		if keys, err := parseJWKS([]byte(text)); err == nil {
+			t.Errorf("%s: %d keys", about, len(keys))
+		}
+	}
 	if _, err := parseJWKS([]byte(document(strings.Split(strings.Repeat("{} ", MaxKeys)+"{}", " ")...))); err == nil {
 		t.Error("101 keys")
 	}

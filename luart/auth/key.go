@@ -113,6 +113,14 @@ func (k *Key) IsSecret() bool { _, ok := k.public.([]byte); return ok }
 // IsShort reports whether it is a secret that can be guessed from a token.
 func (k *Key) IsShort() bool { secret, ok := k.public.([]byte); return ok && len(secret) < MinSecret }
 
+// Shortest returns how many bytes a secret has that is too short, 0 for any other key.
+func (k *Key) Shortest() int {
+	if secret, ok := k.public.([]byte); ok && len(secret) < MinSecret {
+		return len(secret)
+	}
+	return 0
+}
+
 // Algs returns the algorithms of the key that are among wanted. Without a wish it is the one that
 // the key's set names, or the first of its kind.
 func (k *Key) Algs(wanted []string) []string {

@@ -120,6 +120,18 @@ func (s *Set) Short() (ids []string) {
 	return ids
 }
 
+// Shortest returns how many bytes the shortest of these has, 0 where there is none.
+func (s *Set) Shortest() (bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range s.keys {
+		if key != nil && key.IsShort() && (bytes == 0 || key.Shortest() < bytes) {
+			bytes = key.Shortest()
+		}
+	}
+	return bytes
+}
+
 // IsQuick reports whether that holds for all keys, see Key.IsQuick.
 func (s *Set) IsQuick() bool {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -52,6 +53,15 @@ func (t *Token) Check(keys Keys, rules *Rules, now time.Time) error {
 		return errAlg
 	}
 	return errSignature
+}
+
+// CheckClaims says why no published key could make the token a good one. So nobody asks or waits for keys
+// that would not help.
+func (t *Token) CheckClaims(rules *Rules, now time.Time) error {
+	if !IsAlg(t.alg) || slices.Contains(hmacs, t.alg) || len(rules.Algs) > 0 && !slices.Contains(rules.Algs, t.alg) {
+		return errAlg
+	}
+	return rules.check(t.claims, now)
 }
 
 // Kid returns the name of the token's key.

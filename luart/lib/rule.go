@@ -42,6 +42,13 @@ type Token struct {
 	Roles    []string // it needs one of these; none: any will do
 }
 
+// IsHeaderValue reports whether a text gets to the next server as it is, as the value of a header. Blanks
+// at its ends would be lost on the way.
+func IsHeaderValue(text string) bool {
+	return strings.Trim(text, " \t") == text &&
+		!strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+}
+
 // Facts are what a rule has learnt of a request. They do not change.
 type Facts interface {
 	// Text returns one of them, for keys of limits and for placeholders. ok is false where there is

@@ -73,6 +73,14 @@ func (o *opened) warnShort(L *lua.LState) {
 	o.warn(L, fmt.Sprintf("a secret of fewer than %d bytes can be guessed from one token", auth.MinSecret), shortRemedy)
 }
 
+// shortest returns how many bytes the shortest secret among keys has that is too short; 0: none is.
+func shortest(keys auth.Keys) int {
+	if keys, ok := keys.(interface{ Shortest() int }); ok {
+		return keys.Shortest()
+	}
+	return 0
+}
+
 // secrets is rover.auth.secrets{signing = {active =, keys = {id = key}}, encryption = …}.
 func (o *opened) secrets(L *lua.LState) int {
 	t := luaval.OptTable(L, 1)

@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -60,6 +61,11 @@ func readRule(L *lua.LState, n int, r *auth.Rules, name string, v lua.LValue) {
 		r.Audiences, ok = names(v, 1)
 	case "require":
 		r.Require, ok = names(v, 0)
+		for _, claim := range r.Require {
+			if strings.ContainsAny(claim, " \t\r\n,") {
+				luaval.ArgError(L, n, fmt.Sprintf("option 'require': %.40q is no name of one claim: several are a list, { \"exp\", \"sub\" }", claim))
+			}
+		}
 	case "leeway":
 		seconds, isNumber := v.(lua.LNumber)
 		want = fmt.Sprintf("seconds from 0 to %.0f", auth.MaxLeeway.Seconds())
@@ -85,4 +91,13 @@ func nameOption(L *lua.LState, n int, name string, v lua.LValue) string {
 		luaval.CheckOption(L, n, name, v, fmt.Sprintf("a text of 1 to %d bytes", maxName))
 	}
 	return string(text)
+}
+
+// claimOption reads an option that is the name of a claim, or the names that lead to it.
+func claimOption(L *lua.LState, n int, name string, v lua.LValue) string {
+	claim := nameOption(L, n, name, v)
+	if strings.HasPrefix(claim, ".") || strings.HasSuffix(claim, ".") || strings.Contains(claim, "..") {
+		luaval.ArgError(L, n, fmt.Sprintf("option '%s': %q has a name that is empty: realm_access.roles, say, expected", name, claim))
+	}
+	return claim
 }

@@ -35,6 +35,7 @@ func (o *opened) require(L *lua.LState) int {
 		})
 	}
 	checkAlgs(L, 3, rules.Algs, keys)
+	o.warnHeader(L, header)
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		values := o.scope.Request(L, 1).HTTP().Header[header]
 		text, refused := bearer(values, header)
@@ -87,7 +88,7 @@ func allowRoles(L *lua.LState) int {
 			case "claims_key":
 				claimsKey = nameOption(L, 3, name, v)
 			case "role_key":
-				roleKey = nameOption(L, 3, name, v)
+				roleKey = claimOption(L, 3, name, v)
 			}
 		})
 	}
@@ -116,7 +117,7 @@ func allowScopes(L *lua.LState) int {
 			case "claims_key":
 				claimsKey = nameOption(L, 3, name, v)
 			case "scope_key":
-				scopeKeys = []string{nameOption(L, 3, name, v)}
+				scopeKeys = []string{claimOption(L, 3, name, v)}
 			}
 		})
 	}
@@ -155,18 +156,26 @@ func claimsHook(L *lua.LState, claimsKey string, check func(L *lua.LState, claim
 	})
 }
 
-// claim returns a claim by its name, or by the names that lead to it: realm_access.roles.
+// claim returns a claim by its name, or by the names that lead to it: realm_access.roles. If there
+// are both, it could be read in two ways, and is none.
 func claim(claims *lua.LTable, name string) lua.LValue {
-	if v := claims.RawGetString(name); v != lua.LNil {
-		return v
+	flat := claims.RawGetString(name)
+	if !strings.Contains(name, ".") {
+		return flat
 	}
 	var v lua.LValue = claims
 	for step := range strings.SplitSeq(name, ".") {
-		t, ok := v.(*lua.LTable)
-		if !ok {
-			return lua.LNil
+		if t, ok := v.(*lua.LTable); ok {
+			v = t.RawGetString(step)
+		} else {
+			v = lua.LNil
 		}
-		v = t.RawGetString(step)
 	}
-	return v
+	switch {
+	case flat == lua.LNil:
+		return v
+	case v == lua.LNil:
+		return flat
+	}
+	return lua.LNil
 }

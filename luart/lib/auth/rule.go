@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,14 +66,14 @@ func (o *opened) readNode(L *lua.LState) lib.Rule {
 				luaval.CheckOption(L, 1, name, v, "a role, or a list of roles")
 			}
 		case "role_key":
-			r.roleKey = nameOption(L, 1, name, v)
+			r.roleKey = claimOption(L, 1, name, v)
 		case "scopes":
 			ofClaims = name
 			if r.scopes = scopesOption(L, 1, v); r.scopes == nil {
 				luaval.CheckOption(L, 1, name, v, "a scope, or a list of scopes")
 			}
 		case "scope_key":
-			r.scopeKeys = []string{nameOption(L, 1, name, v)}
+			r.scopeKeys = []string{claimOption(L, 1, name, v)}
 		case "optional":
 			if v != lua.LTrue && v != lua.LFalse {
 				luaval.CheckOption(L, 1, name, v, "a boolean")
@@ -90,7 +92,11 @@ func (o *opened) readNode(L *lua.LState) lib.Rule {
 	case r.optional && ofClaims != "":
 		luaval.ArgError(L, 1, "option '"+ofClaims+"' needs a token, and with optional there may be none: give it to an auth { "+ofClaims+" = … } of its own")
 	}
+	if n := shortest(r.keys); n > 0 {
+		luaval.ArgError(L, 1, fmt.Sprintf("option 'jwt': a secret of %d bytes can be guessed from one token: %s", n, shortRemedy))
+	}
 	checkAlgs(L, 1, r.rules.Algs, r.keys)
+	o.warnHeader(L, r.header)
 	return r
 }
 
@@ -142,6 +148,9 @@ func (r *rule) Admit(ctx context.Context, req *http.Request, known lib.Facts) (l
 		return nil, denial(err)
 	}
 	if p, ok := r.keys.(*published); ok {
+		if err := token.CheckClaims(&r.rules, r.o.now()); err != nil { // no key makes it good
+			return nil, denial(err)
+		}
 		if wait := p.wants(token); wait != nil {
 			select {
 			case <-wait:
@@ -153,11 +162,17 @@ func (r *rule) Admit(ctx context.Context, req *http.Request, known lib.Facts) (l
 	if err := token.Check(r.keys, &r.rules, r.o.now()); err != nil {
 		return nil, denial(err)
 	}
+	if sub, ok := token.Text("sub"); ok && !lib.IsHeaderValue(sub) {
+		return nil, denial(errSub)
+	}
 	if err := r.checkClaims(token); err != nil {
 		return nil, err
 	}
 	return (*claims)(token), nil
 }
+
+// errSub is about a subject such as " root", which another server would take for root.
+var errSub = errors.New("the claim sub has blanks at its ends or control characters: as a header it would be another one")
 
 // checkClaims is about what the token lets its bearer do.
 func (r *rule) checkClaims(token *auth.Token) error {
@@ -194,13 +209,28 @@ func (c *claims) Text(name string) (string, bool) { return c.token().Text(name) 
 // Value implements lib.Facts.
 func (c *claims) Value(L *lua.LState) (lua.LValue, error) { return claimsTable(L, c.Claims) }
 
+// noToken are headers that have a meaning of their own, beside those of framing.
+var noToken = []string{"Host", "Cookie", "Content-Type", "Origin", "Referer", "Forwarded", "X-Forwarded-For", "User-Agent"}
+
+// warnHeader says that Caddy hides Authorization in the access log, and no other header.
+func (o *opened) warnHeader(L *lua.LState, header string) {
+	if header != defaultHeader && header != "Proxy-Authorization" {
+		o.warn(L, "tokens in the header "+header+" stand in the access log as they are",
+			"have Caddy leave it out: format filter { fields { request>headers>"+header+" delete } }")
+	}
+}
+
 // headerOption reads an option that is the name of a header.
 func headerOption(L *lua.LState, n int, name string, v lua.LValue) string {
 	header := nameOption(L, n, name, v)
 	if !httpguts.ValidHeaderFieldName(header) {
 		luaval.CheckOption(L, n, name, v, "the name of a header")
 	}
-	return http.CanonicalHeaderKey(header)
+	header = http.CanonicalHeaderKey(header)
+	if luaval.IsFraming(header) || slices.Contains(noToken, header) {
+		luaval.ArgError(L, n, "option '"+name+"': "+header+" has something else than a token: Authorization or a header of its own expected")
+	}
+	return header
 }
 
 // scopesOption reads scopes: a text, or a list of texts. They are in the answers of who lacks one, and

@@ -45,6 +45,9 @@ func (o *opened) check(L *lua.LState, text string, keys auth.Keys, rules *auth.R
 	on := lib.WaitsOn{What: "rover.auth"}
 	var wait <-chan struct{}
 	if p, ok := keys.(*published); ok {
+		if err := token.CheckClaims(rules, now); err != nil { // no key makes it good
+			return nil, err
+		}
 		wait, on.Which = p.wants(token), p.host
 	}
 	if quick, ok := keys.(interface{ IsQuick() bool }); ok && quick.IsQuick() {
