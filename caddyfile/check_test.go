@@ -67,6 +67,8 @@ func TestValidate(t *testing.T) {
 		{"max_body past the end", `{"script": "app.lua", "max_body": 1073741825}`, "max_body 1073741825 is out of range: 1 to 1073741824 bytes"},
 		{"allow unknown", `{"script": "app.lua", "allow": ["env", "disk"]}`, "allow 'disk' is unknown: env, fs, net or process"},
 		{"allow twice", `{"script": "app.lua", "allow": ["env", "net", "env"]}`, "allow 'env' given twice"},
+		{"geo twice", `{"script": "app.lua", "geo": ["a", "a"]}`, "geo 'a' given twice"},
+		{"geo with a line", `{"script": "app.lua", "geo": ["a\n"]}`, `geo "a\n" contains a control character`},
 		{"set with an empty key", `{"script": "app.lua", "set": {"a": "1", "": "2"}}`, "set key is empty"},
 		{"set with a tab in the key", `{"script": "app.lua", "set": {"a\t": "1"}}`, `set key "a\t" contains a control character`},
 		{"upstreams", `{"script": "app.lua", "proxy": {"upstreams": [{"dial": "localhost:80"}]}}`, "proxy has upstreams: the script chooses the upstreams, with api.proxy"},

@@ -209,6 +209,13 @@ type Config struct {
 	// error. Keys must not be empty.
 	Set map[string]string `json:"set,omitempty"`
 
+	// Databases of MaxMind's format (.mmdb) that say where addresses are, for rover.geo, with
+	// placeholders. At most 8 files of at most 512 MiB, which are read into memory once,
+	// whoever names them. What stands first is asked first. Relative paths start where those of
+	// scripts do. A file that is missing or damaged is an error, and what runs goes on with what
+	// it has. Each reload takes what is there then. Default: none.
+	Geo []string `json:"geo,omitempty"`
+
 	// Libraries of Lua functions that are Caddy modules, by name: a script finds the module
 	// rover.libraries.<name> at rover.<name>. Directives whose scripts share a VM give a
 	// library the same settings. Default: what Rover has itself, which every script has.
@@ -301,6 +308,7 @@ func (c Config) Validate() error {
 		c.checkGrants(),
 		checkPrintable("explain", c.Explain),
 		checkSet(c.Set),
+		checkGeo(c.Geo),
 		checkLibraries(c.LibrariesRaw),
 		checkWatch(c.Watch, time.Duration(c.WatchInterval)),
 		checkPersist(c.Persist),

@@ -110,6 +110,7 @@ func full(t *testing.T) Config {
 		"allow_net": ["api.example.com", "10.0.0.0/8:443"],
 		"explain": "{env.EXPLAIN_KEY}",
 		"set": {"region": "{env.REGION}", "note": ""},
+		"geo": ["a.mmdb"],
 		"watch": true,
 		"watch_interval": "2s",
 		"persist": {"interval": "5s", "max_size": 1048576},

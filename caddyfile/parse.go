@@ -23,7 +23,7 @@ import (
 
 // Parse returns the configuration of one rover directive, whose matcher token
 // TakeMatcher has already taken away. Unlike UnmarshalCaddyfile alone it also reads the
-// routes of handle_response in the proxy block, and makes the paths of the script and of its folders
+// routes of handle_response in the proxy block, and makes the paths of the script and of its files
 // absolute: this process knows the folder from which Caddyfile and script are seen, and the one
 // that will run the script, where "caddy reload" sends the config, may stand in another.
 // Errors carry file:line.
@@ -42,6 +42,9 @@ func Parse(h httpcaddyfile.Helper) (Config, error) {
 	paths := []*string{&c.Script}
 	for i := range c.AllowFS {
 		paths = append(paths, &c.AllowFS[i].Dir)
+	}
+	for i := range c.Geo {
+		paths = append(paths, &c.Geo[i])
 	}
 	for _, path := range paths {
 		if err := makeAbsolute(path); err != nil {
@@ -102,6 +105,7 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 //	    allow         <env [<variable>...]|fs <folder> [ro]...|net [<rule>...]|process>...
 //	    explain       <key>
 //	    set           <key> <value>
+//	    geo           <file.mmdb>...
 //	    library       <name> {
 //	        # what the module rover.libraries.<name> takes
 //	    }
@@ -174,6 +178,7 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 	"quarantine":    (*Config).parseQuarantine,
 	"explain":       (*Config).parseExplain,
 	"set":           (*Config).parseSet,
+	"geo":           (*Config).parseGeo,
 	"library":       (*Config).parseLibrary,
 	"watch":         (*Config).parseWatch,
 	"persist":       (*Config).parsePersist,

@@ -70,6 +70,7 @@ func TestUnmarshal(t *testing.T) {
 		{"rules between grants", rover("allow fs data net a.test env HOME"), `{"script":"app.lua","allow":["fs","net","env"],"allow_env":["HOME"],"allow_fs":[{"dir":"data"}],"allow_net":["a.test"]}`},
 		{"rules in lines", rover("allow net a.test", "allow env", "allow net b.test"), `{"script":"app.lua","allow":["env","net"],"allow_net":["a.test","b.test"]}`},
 		{"a host with the name of a grant", rover("allow net env:80"), `{"script":"app.lua","allow":["net"],"allow_net":["env:80"]}`},
+		{"geo", rover("geo a.mmdb /b.mmdb {env.DIR}/c.mmdb"), `{"script":"app.lua","geo":["a.mmdb","/b.mmdb","{env.DIR}/c.mmdb"]}`},
 		{"set", rover("set region {env.REGION}", `set empty ""`), `{"script":"app.lua","set":{"empty":"","region":"{env.REGION}"}}`},
 		{"debug", rover("debug"), `{"script":"app.lua","debug":true}`},
 		{"watch", rover("watch"), `{"script":"app.lua","watch":true}`},
@@ -237,6 +238,12 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"a bad rule", rover("debug", "allow net a.test 10.0.0.1/8"), "allow net: rule '10.0.0.1/8': the address goes on behind the prefix: 10.0.0.0/8 is meant, or one address without a length, at Testfile:3"},
 		{"a URL for a rule", rover("allow net https://a.test"), "allow net: rule 'https://a.test': a host without a scheme expected, at Testfile:2"},
 
+		{"geo without a file", rover("geo"), wrongCount + "'geo', at Testfile:2"},
+		{"geo with the same file twice", rover("geo a.mmdb b.mmdb a.mmdb"), "geo 'a.mmdb' given twice, at Testfile:2"},
+		{"geo twice", rover("geo a.mmdb", "geo b.mmdb"), "option 'geo' given twice, at Testfile:3"},
+		{"geo with an empty name", rover(`geo ""`), "geo: the name of a file is empty, at Testfile:2"},
+		{"geo with many files", rover("geo 1 2 3 4 5 6 7 8 9"), "geo has 9 files, and may have 8, at Testfile:2"},
+
 		{"set without value", rover("set"), wrongCount + "'set', at Testfile:2" + setTakes},
 		{"set with a key only", rover("set a"), wrongCount + "'a', at Testfile:2" + setTakes},
 		{"set with two values", rover("set a b c"), wrongCount + "'b', at Testfile:2" + setTakes},
@@ -289,7 +296,7 @@ func TestUnmarshalErrors(t *testing.T) {
 // valid holds one correct line per option.
 var valid = map[string]string{
 	"name": "name a", "unmatched": "unmatched pass", "batch": "batch 2", "queue": "queue 2", "queue_timeout": "queue_timeout 2s", "max_waiting": "max_waiting 2", "priority": "priority low", "timeout": "timeout 2s",
-	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "library": "library sample", "watch": "watch", "persist": "persist 1s", "store": "store redis://h:6379", "debug": "debug", "proxy": "proxy",
+	"burst": "burst 2s", "max_body": "max_body 2", "max_upload": "max_upload 2", "body_min_rate": "body_min_rate 0", "memory": "memory 2MiB", "on_failure": "on_failure pass", "quarantine": "quarantine 500", "allow": "allow env", "explain": "explain {env.K}", "set": "set a b", "geo": "geo a.mmdb", "library": "library sample", "watch": "watch", "persist": "persist 1s", "store": "store redis://h:6379", "debug": "debug", "proxy": "proxy",
 }
 
 func TestEveryOptionMayStandOnce(t *testing.T) {

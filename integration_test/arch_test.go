@@ -21,17 +21,17 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/logformat internal/upstream
-caddyfile (caddy more): internal/gcfloor luart luart/environ luart/lib/all luart/outbound luart/spelling
+caddyfile (caddy more): internal/gcfloor luart luart/environ luart/geo luart/lib/all luart/outbound luart/spelling
 cmd/caddy (caddy): .
 eventloop:
-integration_test:
+integration_test: luart/geo/geotest
 integration_test/load:
 internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart/openapi luart/scripterror
 	luart/costs
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/environ luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
+	luart/coverage luart/environ luart/geo luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
@@ -42,7 +42,7 @@ internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gc
 internal/logformat (caddy x more):
 internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
-internal/scripts (caddy more): eventloop internal/watch luart luart/giveup luart/health luart/memory
+internal/scripts (caddy more): eventloop internal/watch luart luart/geo luart/giveup luart/health luart/memory
 	luart/module luart/persist luart/resilience luart/state luart/store luart/scripterror
 internal/upstream (caddy more): internal/upstream/lean luart luart/clock luart/reqbody luart/resilience
 	luart/spelling
@@ -50,7 +50,7 @@ internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/cors luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/glua luart/handshake luart/health
+	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/geo luart/glua luart/handshake luart/health
 	luart/head luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
 	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/outbound luart/policy luart/profile
@@ -78,6 +78,8 @@ luart/expect (lua more): luart/jsonlua luart/luaval luart/schema luart/spelling
 luart/environ:
 luart/files: luart/giveup
 luart/formdata (lua): luart/luaval luart/reqbody
+luart/geo (more): luart/address luart/files
+luart/geo/geotest (more): luart/geo
 luart/giveup:
 luart/glua (lua): luart/luaval
 luart/handshake (x more):
@@ -89,9 +91,9 @@ luart/html (lua): luart/chunk luart/luaval
 luart/idempotency: luart/store
 luart/jsonlua (lua): luart/luaval
 luart/keys:
-luart/lib (lua more): luart/environ luart/files luart/limit luart/store luart/clock luart/luaval luart/outbound
+luart/lib (lua more): luart/environ luart/files luart/geo luart/limit luart/store luart/clock luart/luaval luart/outbound
 luart/lib/all (lua): luart/jsonlua luart/lib luart/lib/fs luart/lib/crypto luart/lib/encoding luart/lib/env
-	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/ip luart/lib/jq luart/lib/limit luart/lib/time luart/lib/url
+	luart/lib/http luart/lib/metrics luart/lib/re luart/lib/redis luart/lib/shared luart/lib/store luart/lib/geo luart/lib/ip luart/lib/jq luart/lib/limit luart/lib/time luart/lib/url
 	luart/lib/auth luart/lib/cookie luart/lib/guard luart/lib/password luart/lib/session luart/lib/webhook
 	luart/luaval
 luart/lib/auth (lua x more): luart/auth luart/jsonlua luart/lib luart/lib/oidc luart/luaval luart/outbound
@@ -100,6 +102,7 @@ luart/lib/crypto (lua more): luart/certificate luart/keys luart/lib luart/luaval
 luart/lib/encoding (lua): luart/luaval
 luart/lib/env (lua): luart/environ luart/lib luart/luaval
 luart/lib/fs (lua): luart/files luart/giveup luart/lib luart/luaval
+luart/lib/geo (lua): luart/address luart/geo luart/lib luart/luaval
 luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext
@@ -152,7 +155,7 @@ luart/route:
 luart/schema (more):
 luart/scripterror (lua more): luart/chunk luart/expect luart/jsonlua luart/loglimit luart/luaval
 	luart/schema
-luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/lib luart/module
+luart/scripttest (x more): luart luart/chunk luart/clock luart/coverage luart/geo luart/lib luart/module
 	luart/outbound luart/policy luart/scripterror luart/types
 luart/sharedlock: luart/store
 luart/spelling:

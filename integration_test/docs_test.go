@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	rovercaddyfile "github.com/caddy-rover/rover/caddyfile"
+	"github.com/caddy-rover/rover/luart/geo/geotest"
 )
 
 // pages returns the texts of the README, of CONTRIBUTING.md and of docs with its folders.
@@ -131,7 +132,9 @@ func validate(t *testing.T, caddyfile string) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "app.lua")
 	write(t, script, "return rover.server {}")
-	caddyfile = strings.NewReplacer("rover app.lua", "rover * "+script, "rover * app.lua", "rover * "+script, "example.com", "http://").Replace(caddyfile)
+	places := filepath.Join(dir, "places.mmdb")
+	geotest.Write(t, places, geotest.Places)
+	caddyfile = strings.NewReplacer("/var/lib/GeoIP/GeoLite2-City.mmdb", places, "rover app.lua", "rover * "+script, "rover * app.lua", "rover * "+script, "example.com", "http://").Replace(caddyfile)
 	out, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, caddyfile)

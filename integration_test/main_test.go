@@ -76,6 +76,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"needs":      cmdNeeds,
 			"http":       cmdHTTP,
+			"geofile":    cmdGeoFile,
 			"metric":     cmdMetric,
 			"admin":      cmdAdmin,
 			"adminuntil": cmdAdminUntil,

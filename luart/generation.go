@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/head"
 	"github.com/caddy-rover/rover/luart/hint"
 	"github.com/caddy-rover/rover/luart/hopbyhop"
@@ -66,6 +67,7 @@ type Script struct {
 	Net         *outbound.Policy                 // where rover.http may connect to; nil: it is not granted
 	FakeNetwork http.RoundTripper                // what rover.http asks in place of the network; nil: the network
 	Config      map[string]string                // rover.config
+	Geo         geo.Source                       // what rover.geo asks; nil: there is nothing to ask
 
 	// Seed is what math.random and rover.crypto begin with, in tests; nil: nobody can predict them.
 	Seed *uint64

@@ -146,7 +146,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 
 // grants is what the script is given of the world outside.
 func (s *Script) grants() lib.Grants {
-	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork, Files: s.Files}
+	grants := lib.Grants{Net: s.Net, FakeNetwork: s.FakeNetwork, Files: s.Files, Geo: s.Geo}
 	if s.AllowEnv {
 		grants.Getenv, grants.EnvPolicy = s.getenv, s.EnvPolicy
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/coverage"
+	"github.com/caddy-rover/rover/luart/geo/geotest"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/policy"
 	"github.com/caddy-rover/rover/luart/scripterror"
@@ -70,6 +71,7 @@ func runBlock(t *testing.T, block, upstream string, beside map[string]string) {
 					t.Fatal(err)
 				}
 			}
+			s.Geo = geotest.Source()
 			s.Debug = strings.HasPrefix(block, "-- with debug\n")
 		})
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/luart/cors"
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/giveup"
 	"github.com/caddy-rover/rover/luart/handshake"
 	"github.com/caddy-rover/rover/luart/health"
@@ -168,6 +169,8 @@ func TestLimitsPage(t *testing.T) {
 		{"clients with different TLS options", []string{count(roverhttp.MaxTLSSettings)}},
 		{"upstreams of one `api.proxy`", []string{count(proxy.MaxUpstreams)}},
 		{"text of a program of [`rover.jq`]", []string{kib(jq.MaxProgram), count(jq.MaxResults), count(jq.MaxDigits)}},
+		{"files of [`geo`]", []string{count(geo.MaxFiles), mib(geo.MaxFileBytes)}},
+		{"levels of what `rover.geo`", []string{count(geo.MaxDepth)}},
 		{"networks of one [`rover.ip.set`]", []string{count(roverip.MaxNetworks)}},
 		{"names of [TLS handshakes]", []string{count(handshake.MaxAsked), fmt.Sprintf("%.0f s", handshake.Patience.Seconds())}},
 		{"answers for names of TLS", []string{count(handshake.MaxGood), count(handshake.MaxBad), fmt.Sprintf("%.0f hours", handshake.MaxFor.Hours())}},

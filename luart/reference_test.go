@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/geo/geotest"
 	"github.com/caddy-rover/rover/luart/lib/all"
 	"github.com/caddy-rover/rover/luart/outbound"
 	"github.com/caddy-rover/rover/luart/proxy"
@@ -98,6 +99,7 @@ func runExample(t *testing.T, example, upstream string) {
 		s.Config = config
 		s.Net = outbound.NewPolicy()
 		s.Files = dataFolder(t, s.Path)
+		s.Geo = geotest.Source()
 		s.AllowEnv, s.Getenv = true, func(name string) (string, bool) { return "blue", name == "COLOUR" }
 		s.Environ = func() []string { return []string{"APP_DB_HOST=10.0.0.5", "APPLE=1"} }
 		settings := filepath.Join(filepath.Dir(s.Path), "settings.lua")

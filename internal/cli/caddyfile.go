@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-rover/rover/internal/handler"
 	"github.com/caddy-rover/rover/internal/libraries"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/scripttest"
 )
@@ -106,10 +107,11 @@ func samePath(inConfig, path string) bool {
 }
 
 // beside is what a Caddyfile in a script's folder says of the script, for commands that only
-// load it: the values of rover.config, and libraries.
+// load it: the values of rover.config, libraries, and files of rover.geo.
 type beside struct {
 	Set       map[string]string `json:"set"`
 	Libraries caddy.ModuleMap   `json:"libraries"`
+	Geo       []string          `json:"geo"`
 }
 
 // configsBeside returns what the rover directives say that name a script in the Caddyfile in its
@@ -152,6 +154,9 @@ func configsBeside(script string) (list []beside, err error) {
 func (b beside) apply(s *luart.Script, over beside) (done func(), err error) {
 	s.Config = b.Set
 	maps.Copy(s.Config, over.Set)
+	if len(b.Geo)+len(over.Geo) > 0 {
+		s.Geo = geo.Nothing{} // the files are where the script is to run
+	}
 	names := caddy.ModuleMap{}
 	maps.Copy(names, over.Libraries)
 	maps.Copy(names, b.Libraries) // which have settings

@@ -120,7 +120,7 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, beside, error) {
 	if slices.Contains(config.Allow, rovercaddyfile.AllowNet) {
 		s.Net, err = outbound.ParsePolicy(config.AllowNet)
 	}
-	return s, beside{config.Set, config.LibrariesRaw}, err
+	return s, beside{config.Set, config.LibrariesRaw, config.Geo}, err
 }
 
 // add counts findings that are not there yet: scripts may have modules in common.

@@ -50,6 +50,9 @@ func (f *fakes) install(h *Handler) {
 	}
 	h.script.Settings.Seed = f.Seed
 	h.script.Settings.Files = f.folders
+	if f.Geo != nil {
+		h.script.Settings.Geo, h.script.Geo = f.Geo, nil
+	}
 	h.script.Settings.FakeNetwork = roundTripperFunc(func(r *http.Request) (*http.Response, error) {
 		return f.Upstream(r, scripttest.Upstream{Names: namesOf(r.URL.Scheme, r.URL.Host), Kind: scripttest.Called})
 	})

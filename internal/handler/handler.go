@@ -118,6 +118,12 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		}
 		folders[i] = files.Folder{Dir: dir, ReadOnly: folder.ReadOnly}
 	}
+	geo := make([]string, len(h.Geo))
+	for i, file := range h.Geo {
+		if geo[i], err = filepath.Abs(in.expand("geo", file)); err != nil {
+			return fmt.Errorf("finding geo file %q: %w", file, err)
+		}
+	}
 	values := make(map[string]string, len(h.Set))
 	for k, v := range h.Set {
 		values[k] = in.expand("set "+k, v)
@@ -126,7 +132,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 	if in.err != nil {
 		return in.err
 	}
-	h.script.Options = h.optionsOf(path, values, folders) // before Caddy takes the options of proxy away
+	h.script.Options = h.optionsOf(path, values, folders, geo) // before Caddy takes the options of proxy away
 	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
 		return err
 	}
@@ -151,6 +157,7 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return err
 	}
 	h.script.Limits = &scripts.Limits{Limits: h.limits(), Memory: h.Memory}
+	h.script.Geo = geo
 	h.script.Watch, h.script.WatchInterval = h.Watch, time.Duration(h.WatchInterval)
 	if h.Persist != nil {
 		interval, maxSize := h.Persist.Settings()

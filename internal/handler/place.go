@@ -15,16 +15,17 @@ import (
 )
 
 // optionsOf returns what stands for all that a directive says: as long as it is the same, and the
-// script's files are, what the script has loaded goes on in the next config. set, explain and folders
-// have no placeholders any more. It is empty, like no other, where libraries of others are given:
+// script's files are, what the script has loaded goes on in the next config. set, explain, folders and
+// geo have no placeholders any more. It is empty, like no other, where libraries of others are given:
 // Caddy closes them with the config that they belong to.
-func (h *Handler) optionsOf(path string, set map[string]string, folders files.Grants) string {
+func (h *Handler) optionsOf(path string, set map[string]string, folders files.Grants, geo []string) string {
 	if len(h.LibrariesRaw) > 0 || h.fakes != nil {
 		return ""
 	}
 	c := h.Config
 	c.Script, c.Set, c.Explain = path, set, h.explainKey
 	c.AllowFS = slices.Clone(c.AllowFS)
+	c.Geo = geo
 	for i := range c.AllowFS {
 		c.AllowFS[i].Dir = folders[i].Dir
 	}

@@ -141,11 +141,11 @@ func (f *watchedFiles) list() []string {
 // changed reports whether a file holds something else than when it was loaded, and than
 // when changed reported so last: what cannot be loaded is tried once. gone says that one
 // that was there is missing, and nothing is decided yet; with final that is a change as
-// any other. read reads a file. Not safe for concurrent use.
-func (f *watchedFiles) changed(ctx context.Context, read *watch.Reader, final bool) (gone, changed bool) {
+// any other. read reads a file, as Set.look does. Not safe for concurrent use.
+func (f *watchedFiles) changed(ctx context.Context, read func(context.Context, string) ([]byte, error), final bool) (gone, changed bool) {
 	now := openedFiles{}
 	for _, path := range f.list() {
-		source, err := read.Read(ctx, path)
+		source, err := read(ctx, path)
 		if errors.Is(err, giveup.ErrNoAnswer) {
 			return false, false // nobody knows
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -56,7 +57,7 @@ func (s *Script) isLike(other *Script) bool {
 }
 
 // changedFiles returns the files that hold something else than what is live was loaded from: the
-// script, the modules that it has required until now, and those that it has looked for in vain.
+// script, the modules that it has required until now, those that it has looked for in vain, databases.
 // The error says that a disk does not answer. Any goroutine may call it.
 func (s *Script) changedFiles(ctx context.Context) (changed []string, err error) {
 	live := s.live.Load()
@@ -70,7 +71,7 @@ func (s *Script) changedFiles(ctx context.Context) (changed []string, err error)
 		}
 	}
 	for path, was := range held {
-		now, err := s.set.vm.files.Read(ctx, path)
+		now, err := s.set.look(ctx, path)
 		switch {
 		case errors.Is(err, giveup.ErrNoAnswer):
 			return nil, err
@@ -83,13 +84,14 @@ func (s *Script) changedFiles(ctx context.Context) (changed []string, err error)
 	return changed, nil
 }
 
-// held returns what a generation was made of, by file. No source is nil.
+// held returns what a generation was made of, by file, as look finds it. No source is nil.
 func (l *loading) held(script *Script) map[string][]byte {
 	sources := l.Sources()
 	files := map[string][]byte{script.Path(): notNil(sources.Script)}
 	for _, m := range sources.Modules {
 		files[filepath.Join(filepath.Dir(script.Path()), m.Path)] = notNil(m.Source)
 	}
+	maps.Copy(files, l.geo.Stamps())
 	return files
 }
 

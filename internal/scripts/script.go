@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/geo"
 )
 
 // ErrNotStarted is the error of what needs a config that has started.
@@ -31,6 +32,10 @@ type Script struct {
 	// Limits are those of the VM, once the config has started; nil: those that it has.
 	Limits *Limits
 
+	// Geo are databases of places by address, which each generation opens: see package geo.
+	// Absolute paths. Without any, Settings.Geo stays.
+	Geo []string
+
 	// Watch has the scripts of the VM reloaded when one of their files changes. They are looked
 	// at every WatchInterval; 0: the system tells.
 	Watch         bool
@@ -50,6 +55,7 @@ type Script struct {
 type loading struct {
 	*luart.Generation
 	files *fileRecord
+	geo   geo.Databases
 }
 
 // Limits are what a VM is held to.

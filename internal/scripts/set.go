@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/internal/watch"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/module"
 	"github.com/caddy-rover/rover/luart/scripterror"
 )
@@ -86,6 +87,15 @@ func (s *Set) read(path string) ([]byte, error) {
 	return source, nil
 }
 
+// look returns what tells a file from a later one in its place: what it holds, or the stamp of a
+// database, which may be large. Any goroutine may call it once the group has started.
+func (s *Set) look(ctx context.Context, path string) ([]byte, error) {
+	if slices.ContainsFunc(s.scripts, func(script *Script) bool { return slices.Contains(script.Geo, path) }) {
+		return s.vm.files.ReadBy(ctx, path, geo.Stamp)
+	}
+	return s.vm.files.Read(ctx, path)
+}
+
 // load makes a generation for a script.
 func (s *Set) load(ctx context.Context, script *Script, version int, from module.Sources) (*loading, error) {
 	files := newFileRecord(s.files.recorder())
@@ -93,9 +103,16 @@ func (s *Set) load(ctx context.Context, script *Script, version int, from module
 	settings.Source, settings.Modules, settings.Version = from.Script, from.Modules, version
 	settings.Opened = files.opened // on any goroutine, at any time
 	settings.Logger = script.log.Logger
+	databases, err := geo.Open(ctx, script.Geo, files.opened)
+	if err != nil {
+		return nil, fmt.Errorf("loading script %q: %w", script.Path(), err)
+	}
+	if len(databases) > 0 {
+		settings.Geo = databases
+	}
 	gen, err := s.vm.Load(ctx, settings)
 	if err == nil {
-		return &loading{gen, files}, nil
+		return &loading{gen, files, databases}, nil
 	}
 	return nil, fmt.Errorf("loading script %q: %w%s", script.Path(), err, scripterror.Details(err))
 }

@@ -31,7 +31,7 @@ func (s *Set) watch(ctx context.Context, interval time.Duration) {
 	var missing time.Time // since when a file that was there is not; zero: none is missing
 	for {
 		interval := w.Follow(s.files.list())
-		gone, changed := s.files.changed(ctx, &s.vm.files, !missing.IsZero() && time.Since(missing) >= absence)
+		gone, changed := s.files.changed(ctx, s.look, !missing.IsZero() && time.Since(missing) >= absence)
 		switch {
 		case changed:
 			missing = time.Time{}

@@ -166,7 +166,7 @@ func TestWatchFiles(t *testing.T) {
 		if got := slices.Sorted(slices.Values(p.files.list())); !slices.Equal(got, files) {
 			t.Errorf("%s: %q are looked at, want %q", when, got, files)
 		}
-		if gone, changed := p.files.changed(t.Context(), &p.vm.files, true); gone || changed != reloads {
+		if gone, changed := p.files.changed(t.Context(), p.look, true); gone || changed != reloads {
 			t.Errorf("%s: gone %v, changed %v, want %v", when, gone, changed, reloads)
 		}
 	}

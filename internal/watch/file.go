@@ -16,9 +16,14 @@ type Reader struct{ calls giveup.Calls[[]byte] }
 // Read returns what a regular file holds. Errors: it is none; it is larger than a script can be;
 // ctx ends first.
 func (f *Reader) Read(ctx context.Context, path string) ([]byte, error) {
+	return f.ReadBy(ctx, path, module.ReadScript)
+}
+
+// ReadBy is Read by a function of the caller, always the same one for a path.
+func (f *Reader) ReadBy(ctx context.Context, path string, read func(path string) ([]byte, error)) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, giveup.Patience)
 	defer cancel()
-	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return module.ReadScript(path) })
+	source, err := f.calls.Do(ctx, path, func() ([]byte, error) { return read(path) })
 	if errors.Is(err, giveup.ErrNoAnswer) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

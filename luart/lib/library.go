@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/limit"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/outbound"
@@ -100,6 +101,9 @@ type Grants struct {
 
 	// EnvPolicy says which variables Getenv reads; nil: all.
 	EnvPolicy *environ.Policy
+
+	// Geo knows where addresses are ("geo"); nil: nobody does.
+	Geo geo.Source
 }
 
 // VM is the Lua VM that a library is used in.

@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/coverage"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/policy"
 )
 
@@ -70,6 +71,7 @@ type Settings struct {
 	Allow     []string          // nil: as configured
 	Env       map[string]string // the whole environment
 	Unmatched string            // "": as configured
+	Geo       geo.Source        // what rover.geo asks; nil: the files that are configured
 }
 
 // Upstream is who is asked.

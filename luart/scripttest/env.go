@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/coverage"
+	"github.com/caddy-rover/rover/luart/geo"
 )
 
 //go:embed prelude.lua
@@ -163,11 +164,17 @@ func (e *env) setScript(_ context.Context, args []any) ([]any, error) {
 	options, _ := args[1].(map[string]any)
 	for name, v := range options {
 		var ok bool
+		var err error
 		switch name {
 		case "config":
 			e.settings.Config, ok = texts(v)
 		case "env":
 			e.settings.Env, ok = texts(v)
+		case "geo":
+			if e.settings.Geo, err = places(v); err != nil {
+				return nil, fmt.Errorf("option geo: %w", err)
+			}
+			ok = true
 		case "unmatched":
 			e.settings.Unmatched, ok = v.(string)
 		case "allow":
@@ -180,13 +187,22 @@ func (e *env) setScript(_ context.Context, args []any) ([]any, error) {
 			}
 			ok = ok && (isList || len(list) == 0)
 		default:
-			return nil, fmt.Errorf("unknown option %q: there are allow, config, env, unmatched", name)
+			return nil, fmt.Errorf("unknown option %q: there are allow, config, env, geo, unmatched", name)
 		}
 		if !ok {
 			return nil, fmt.Errorf("option %s: a table of strings (unmatched: a string) expected", name)
 		}
 	}
 	return []any{true}, nil
+}
+
+// places returns what a table says of addresses and networks.
+func places(v any) (geo.Source, error) {
+	m, ok := v.(map[string]any)
+	if list, isList := v.([]any); !ok && (!isList || len(list) > 0) {
+		return nil, errors.New("a table of what is known, by address or network, expected")
+	}
+	return geo.NewRecords(m)
 }
 
 // texts returns a table of strings and numbers.

@@ -336,7 +336,7 @@ function rover.test.tls_certificate(name, server_name) end
 ---test("it is that one", function() expect(rover.test.get("/none").status):is(404) end)
 ---```
 ---@param path string Relative to the file
----@param options? { config?: table<string, string|number|boolean>, env?: table<string, string|number|boolean>, unmatched?: "pass"|"respond", allow?: string[] }
+---@param options? { config?: table<string, string|number|boolean>, env?: table<string, string|number|boolean>, unmatched?: "pass"|"respond", allow?: string[], geo?: table<string, any> }
 function rover.test.script(path, options) end
 
 ---Answers for an upstream, or for what rover.http calls. The last one for a name counts. "next" is what the script passes on to.

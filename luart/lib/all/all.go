@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/lib/encoding"
 	"github.com/caddy-rover/rover/luart/lib/env"
 	"github.com/caddy-rover/rover/luart/lib/fs"
+	"github.com/caddy-rover/rover/luart/lib/geo"
 	"github.com/caddy-rover/rover/luart/lib/guard"
 	"github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/lib/ip"
@@ -74,6 +75,7 @@ var libraries = []*lib.Library{
 	password.Library,
 	webhook.Library,
 	ip.Library,
+	geo.Library,
 	jq.Library,
 	guard.Library,
 	metrics.Library,
