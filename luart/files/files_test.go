@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q: got %v", path, p.Path())
 		}
 	}
-	if _, err := (Grants)(nil).Find("/srv", "a"); !errors.Is(err, ErrForbidden) {
+	if _, err := Grants(nil).Find("/srv", "a"); !errors.Is(err, ErrForbidden) {
 		t.Errorf("got %v", err)
 	}
 }

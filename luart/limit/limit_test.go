@@ -478,8 +478,18 @@ func TestReadRateAgain(t *testing.T) {
 		f    float64
 		ok   bool
 	}{
-		{"per", 60, true}, {"per", 0, false}, {"per", -1, false}, {"per", 1e12, false}, {"per", math.NaN(), false}, {"per", math.Inf(1), false},
-		{"rate", 5, true}, {"rate", 0, false}, {"rate", math.NaN(), false}, {"burst", 7, true}, {"burst", 0.5, false}, {"burst", math.NaN(), false},
+		{"per", 60, true},
+		{"per", 0, false},
+		{"per", -1, false},
+		{"per", 1e12, false},
+		{"per", math.NaN(), false},
+		{"per", math.Inf(1), false},
+		{"rate", 5, true},
+		{"rate", 0, false},
+		{"rate", math.NaN(), false},
+		{"burst", 7, true},
+		{"burst", 0.5, false},
+		{"burst", math.NaN(), false},
 	} {
 		if want, ok := o.ReadRate(tt.name, tt.f); ok != tt.ok || want == "" {
 			t.Errorf("%s = %v: %v, %q", tt.name, tt.f, ok, want)
