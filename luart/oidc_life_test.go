@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/oidc/oidctest"
@@ -53,6 +54,12 @@ func TestOIDCDown(t *testing.T) {
 	}
 	if n := s.p.Seen(document); n != 1 {
 		t.Errorf("asked %d times at once", n)
+	}
+	if n := s.logs.FilterMessage("script error").FilterLevelExact(zap.ErrorLevel).Len(); n != 1 {
+		t.Errorf("the log has %d errors of 5 requests", n)
+	}
+	if n := s.logs.FilterMessage("script error").FilterLevelExact(zap.DebugLevel).Len(); n != 4 {
+		t.Errorf("the log has %d lines of the others at level debug", n)
 	}
 	for name, change := range map[string]func(d map[string]any){
 		"another issuer":   func(d map[string]any) { d["issuer"] = "https://evil.com" },

@@ -130,6 +130,9 @@ func (x *Exchange) logError(err *ScriptError, h *handler) {
 		more = scripterror.LogFields(x.gen.explain(err))
 		x.routeStats().AddError()
 		x.gen.recordError(h.route, h.where, err)
+		if err.Deliberate && err.Quiet {
+			log = x.log().Debug
+		}
 	}
 	log("script error", append(more,
 		zap.String("error", err.Whole()),

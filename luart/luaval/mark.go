@@ -59,7 +59,7 @@ func NewMethodMeta(name, method string, fn lua.LGFunction, array bool) *lua.LTab
 // IsReplaceable reports whether a script may give a table another metatable than this one, which has a
 // __metatable.
 func IsReplaceable(meta *lua.LTable) bool {
-	return meta == ErrorMeta || methodMetas[meta] == plainMethod
+	return meta == ErrorMeta || meta == quietMeta || methodMetas[meta] == plainMethod
 }
 
 // NewJSONArray returns an empty table that encodes as [] and not as {}.
@@ -76,7 +76,7 @@ var StateMeta = newJSONMeta("rover.state")
 
 // Unmarked reports whether a table has no metatable but what rover.state, error or NewMethodMeta gives.
 func Unmarked(t *lua.LTable) bool {
-	if t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta) || t.Metatable == lua.LValue(ErrorMeta) {
+	if t.Metatable == lua.LNil || t.Metatable == lua.LValue(StateMeta) || t.Metatable == lua.LValue(ErrorMeta) || IsQuiet(t) {
 		return true
 	}
 	meta, ok := t.Metatable.(*lua.LTable)

@@ -6,6 +6,9 @@ import lua "github.com/yuin/gopher-lua"
 // message. Every VM of the process shares it; nothing may write to it.
 var ErrorMeta = newErrorMeta()
 
+// quietMeta is that of an error whose reason the log has already.
+var quietMeta = newErrorMeta()
+
 func newErrorMeta() *lua.LTable {
 	meta := newJSONMeta("error")
 	meta.RawSetString("__tostring", &lua.LFunction{IsG: true, GFunction: func(L *lua.LState) int {
@@ -38,6 +41,13 @@ func NewError(status int, message string) *lua.LTable {
 	t.RawSetString("message", lua.LString(message))
 	return t
 }
+
+// Quiet marks an error that has a reason of which the log has had a line just now: while a service is
+// down, every request fails for it. The error is counted as any other, and is a line at level debug.
+func Quiet(t *lua.LTable) { t.Metatable = quietMeta }
+
+// IsQuiet reports whether Quiet has marked an error.
+func IsQuiet(t *lua.LTable) bool { return t.Metatable == lua.LValue(quietMeta) }
 
 // RaiseStatus is error{status=…, message=…}.
 func RaiseStatus(L *lua.LState, status int, message string) {

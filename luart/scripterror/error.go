@@ -44,6 +44,9 @@ type Error struct {
 	// there is anybody: error{status=404, handle=true}.
 	Handle bool
 
+	// Quiet says that the log has had a line with the reason of a deliberate one just now.
+	Quiet bool
+
 	// Killed says that it was ended because of its burst or memory, Refused that the VM is overloaded,
 	// which is not the script's fault.
 	Killed, Refused bool
@@ -95,6 +98,7 @@ func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
 			if status >= 400 && status <= 599 && status == lua.LNumber(int(status)) {
 				e.Status, e.Deliberate = int(status), true
 				e.Handle = obj.RawGetString("handle") == lua.LTrue
+				e.Quiet = luaval.IsQuiet(obj)
 				e.Errors, e.Faults = Faults(b, obj), expect.FaultsOf(obj)
 				if header, wrong := Headers(obj); wrong == nil {
 					e.Header = header
@@ -118,7 +122,7 @@ func Raised(b luaval.Budget, err *lua.ApiError, traceback string) *Error {
 
 // End makes e an error for which the script was ended with a status, whatever it has raised.
 func (e *Error) End(why error, status int, killed bool) {
-	e.Status, e.Deliberate, e.Handle, e.Header, e.Killed = status, false, false, nil, killed
+	e.Status, e.Deliberate, e.Handle, e.Quiet, e.Header, e.Killed = status, false, false, false, nil, killed
 	if !strings.Contains(e.Message, why.Error()) {
 		e.ended = why.Error() + ": "
 		e.Message = e.ended + e.Message

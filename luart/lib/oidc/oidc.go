@@ -111,6 +111,7 @@ type login struct {
 	claimsKey string
 	exchanges chan struct{} // has one for each that is under way
 	warned    atomic.Int64  // when it was logged last that a refresh has failed, in seconds
+	down      atomic.Int64  // likewise, that a request got 503
 }
 
 // Oidc is rover.auth.oidc(options).
@@ -217,6 +218,10 @@ func (l *login) refuse(L *lua.LState, status int, text, why string) {
 		headers.RawSetString("WWW-Authenticate", lua.LString("OpenIDConnect"))
 	case http.StatusServiceUnavailable:
 		headers.RawSetString("Retry-After", lua.LString("5"))
+		failed.RawSetString("cause", lua.LString(l.Name+": "+why))
+		if !l.mayWarn(&l.down) {
+			luaval.Quiet(failed)
+		}
 	}
 	failed.RawSetString("headers", headers)
 	L.Error(failed, 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -109,7 +110,7 @@ func (l *login) refresh(L *lua.LState, key string, login *oidc.Login) *flight {
 			}
 		}
 		err := l.fly(ctx, key, login)
-		if err != nil && l.asker.Context.Err() == nil && l.mayWarn() {
+		if err != nil && l.asker.Context.Err() == nil && l.mayWarn(&l.warned) {
 			l.opened.scope.Logger().Warn("a login cannot be refreshed: it goes on until its tokens end", l.fields(err)...)
 		}
 		f.err, f.at = err, l.now()
@@ -118,11 +119,11 @@ func (l *login) refresh(L *lua.LState, key string, login *oidc.Login) *flight {
 	return f
 }
 
-// mayWarn says that nothing was said for a while of refreshes that fail: while a provider is down, all
-// sessions have one. Any goroutine may call it.
-func (l *login) mayWarn() bool {
-	now, last := l.now().Unix(), l.warned.Load()
-	return (now-last >= int64(retryAfter/time.Second) || now < last) && l.warned.CompareAndSwap(last, now)
+// mayWarn says that nothing was said for a while of what fails for all while a provider is down; since
+// has when something was. Any goroutine may call it.
+func (l *login) mayWarn(since *atomic.Int64) bool {
+	now, last := l.now().Unix(), since.Load()
+	return (now-last >= int64(retryAfter/time.Second) || now < last) && since.CompareAndSwap(last, now)
 }
 
 // fly gets new tokens and writes them into the session. Machines that share the session take turns. It
