@@ -3,6 +3,7 @@ package luart
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -35,6 +36,29 @@ func TestOIDCTabs(t *testing.T) {
 	}
 	if len(b.cookies) != 5 {
 		t.Errorf("%d cookies", len(b.cookies))
+	}
+}
+
+// The oldest of many attempts goes, also of those begun within a second, whatever the order of cookies is.
+func TestOIDCOldestAttempt(t *testing.T) {
+	c := clock.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), func() {})
+	s := newSite(t, VMOptions{Clock: c}, "")
+	s.p.Do(func(k *oidctest.Knobs) { k.Now = c.Now })
+	b := s.browser()
+	var begun []*url.URL
+	for i := range 12 {
+		to, _ := b.page(fmt.Sprintf("/%d", i))
+		begun = append(begun, to)
+		c.Advance(time.Millisecond, nil)
+	}
+	for i, to := range begun {
+		want := http.StatusFound
+		if i < 7 {
+			want = http.StatusBadRequest
+		}
+		if _, w := b.page(s.back(to)); w.Code != want {
+			t.Errorf("attempt %d of 12: %s", i, answer(w))
+		}
 	}
 }
 

@@ -35,12 +35,12 @@ type Attempt struct {
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"` // of PKCE
 	Back     string `json:"b"` // a path of the site
-	At       int64  `json:"t"` // seconds since 1970
+	At       int64  `json:"m"` // milliseconds since 1970
 }
 
 // NewAttempt begins a login that leads back to a path.
 func NewAttempt(back string, now time.Time, random io.Reader) *Attempt {
-	return &Attempt{State: newText(random), Nonce: newText(random), Verifier: newText(random), Back: Back(back), At: now.Unix()}
+	return &Attempt{State: newText(random), Nonce: newText(random), Verifier: newText(random), Back: Back(back), At: now.UnixMilli()}
 }
 
 // newText returns 32 random bytes as text. The source never fails.
@@ -99,7 +99,7 @@ func (a *Attempts) Open(value string, now time.Time) (t *Attempt, ok bool) {
 	if json.Unmarshal(plain, t) != nil {
 		return nil, false
 	}
-	age := now.Sub(time.Unix(t.At, 0))
+	age := now.Sub(time.UnixMilli(t.At))
 	return t, age < AttemptLife && age > -time.Minute
 }
 

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -203,6 +204,8 @@ func (l *login) drop(req lib.Request, cookies []string, now time.Time) {
 		}
 		return true
 	})
+	// Browsers send the oldest cookie first: of two that were begun at once, the last one is the newer.
+	slices.Reverse(all)
 	sort.SliceStable(all, func(i, k int) bool { return all[i].at > all[k].at })
 	for i, p := range all {
 		if p.at == 0 || i >= oidc.MaxAttempts-1 {
