@@ -282,6 +282,7 @@ func TestOIDCHeaderValues(t *testing.T) {
 		"a line end":        {"sub": "ann\r\nX-Groups: root"},
 		"a NUL":             {"sub": "ann\x00"},
 		"a group of two":    {"sub": "ann", "groups": []string{"a,root"}},
+		"two groups as one": {"sub": "ann", "groups": "x,admin"},
 		"a table":           {"sub": "ann", "groups": map[string]any{"root": true}},
 		"a list of numbers": {"sub": "ann", "groups": []int{1}},
 		"spaces":            {"sub": " ann"},

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,15 +18,22 @@ type Headers struct {
 	taken  map[string]bool // their names as CGI knows them
 }
 
-// NewHeaders returns those that tell of claims.
-func NewHeaders(claims map[string]string) *Headers {
+// NewHeaders returns those that tell of claims. Two names that an upstream could take for one are an
+// error: nobody could say which claim it reads.
+func NewHeaders(claims map[string]string) (*Headers, error) {
 	h := &Headers{map[string]string{}, map[string]bool{}}
-	for name, claim := range claims {
-		h.claims[http.CanonicalHeaderKey(name)] = claim
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		if h.taken[plain(name)] {
+			return nil, fmt.Errorf("two claims for %.60q, which is spelled in two ways: upstreams take - and _, and letters of both cases, for the same", name)
+		}
+		h.claims[http.CanonicalHeaderKey(name)] = claims[name]
 		h.taken[plain(name)] = true
 	}
-	return h
+	return h, nil
 }
+
+// IsSameHeader reports whether a program could take two names for one.
+func IsSameHeader(a, b string) bool { return plain(a) == plain(b) }
 
 // plain is a name as programs know it that get headers as variables: X-User and X_user are both
 // HTTP_X_USER.
@@ -65,11 +74,15 @@ func (h *Headers) Values(c Claims) (map[string]string, error) {
 	return values, nil
 }
 
-// headerText is a claim as the value of a header; elements of a list with commas between them.
+// headerText is a claim as the value of a header; elements of a list with commas between them. A text is
+// a list of one: providers send a single group so, and a comma in it would be two for the upstream.
 func headerText(v any) (string, error) {
 	text := ""
 	switch v := v.(type) {
 	case string:
+		if strings.Contains(v, ",") {
+			return "", errors.New("a text without commas expected")
+		}
 		text = v
 	case bool:
 		text = strconv.FormatBool(v)

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -85,7 +84,10 @@ func (l *login) read(L *lua.LState, t *lua.LTable) {
 	if !slices.Contains(c.Scopes, "openid") {
 		c.Scopes = append([]string{"openid"}, c.Scopes...)
 	}
-	l.headers = oidc.NewHeaders(headers)
+	var err error
+	if l.headers, err = oidc.NewHeaders(headers); err != nil {
+		luaval.ArgError(L, 1, "option 'headers': "+err.Error())
+	}
 	l.seal(L, keys)
 	l.keep(L)
 }
@@ -213,7 +215,7 @@ func readHeaders(L *lua.LState, v lua.LValue, headers map[string]string) {
 			luaval.ArgError(L, 1, fmt.Sprintf("option 'headers': %.60q is no name of a header", k.String()))
 		case !ok || text == "" || len(text) > 128:
 			luaval.ArgError(L, 1, fmt.Sprintf("option 'headers': the name of a claim expected for %.60q", string(name)))
-		case slices.Contains(reservedHeaders, http.CanonicalHeaderKey(string(name))):
+		case slices.ContainsFunc(reservedHeaders, func(reserved string) bool { return oidc.IsSameHeader(reserved, string(name)) }):
 			luaval.ArgError(L, 1, fmt.Sprintf("option 'headers': %s has a meaning of its own", string(name)))
 		}
 		headers[string(name)] = string(text)
