@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Allow says who is let in: each rule that is there must hold.
@@ -16,6 +18,11 @@ type Allow struct {
 	Domains     []string // what is behind the @ of a verified address
 	HD          []string // the claim hd, a Google Workspace
 	Subjects    []string
+}
+
+// IsEmpty reports whether it has no rule: everybody is let in.
+func (a *Allow) IsEmpty() bool {
+	return len(a.Groups)+len(a.Emails)+len(a.Domains)+len(a.HD)+len(a.Subjects) == 0
 }
 
 // Claims are those of a user, with their names in one spelling.
@@ -73,16 +80,26 @@ func (a *Allow) checkEmail(c Claims) error {
 		return errors.New("the provider has not verified the email address")
 	}
 	email, _ := c["email"].(string)
-	email = asciiLower(email)
-	if slices.Contains(a.Emails, email) {
-		return nil
+	if !IsAddress(email) {
+		return errors.New("the email address is none, or can be read in two ways")
 	}
-	// Quoted local parts may have an @, and what is behind the last one is the domain.
-	at := strings.LastIndexByte(email, '@')
-	if at < 1 || !slices.Contains(a.Domains, email[at+1:]) {
+	email = asciiLower(email)
+	_, domain, _ := strings.Cut(email, "@")
+	if !slices.Contains(a.Emails, email) && !slices.Contains(a.Domains, domain) {
 		return errors.New("the email address is none of allow.emails and of none of allow.domains")
 	}
 	return nil
+}
+
+// IsAddress reports whether text is an email address that everybody reads in the same way: it has one @,
+// and neither quotes nor comments nor blanks. RFC 5322 lets quoted local parts have an @, and programs
+// disagree on where the domain of such an address begins.
+func IsAddress(text string) bool {
+	local, domain, ok := strings.Cut(text, "@")
+	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
+		!strings.ContainsFunc(text, func(r rune) bool {
+			return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune("\"\\(),:;<>[]", r)
+		})
 }
 
 // asciiLower has A to Z in small letters, and changes nothing else: K, the sign for kelvin, is no k.

@@ -8,6 +8,7 @@
 ---has 32 bytes or more.
 ---
 ---`allow` has rules, and each that is there must hold. An address counts for `emails` and `domains` only if the provider has verified it.
+---An `allow` without a rule is an error: it would let everybody in.
 ---
 ---Errors: an option that is none; an issuer or a redirect_uri that is not https://; a name, or a redirect_uri, that another login has; more
 ---than 20 providers or 100 logins; `allow net` is missing.

@@ -277,6 +277,11 @@ func readAllow(L *lua.LState, v lua.LValue, a *oidc.Allow) {
 			a.Subjects = list
 		case "emails":
 			a.Emails = small(list)
+			for _, email := range a.Emails {
+				if !oidc.IsAddress(email) {
+					fail(fmt.Sprintf("emails: %.60q is no address such as ann@example.com: it would let nobody in", email))
+				}
+			}
 		case "domains":
 			a.Domains = small(list)
 			for _, domain := range a.Domains {
@@ -288,6 +293,9 @@ func readAllow(L *lua.LState, v lua.LValue, a *oidc.Allow) {
 			a.HD = small(list)
 		}
 	})
+	if a.IsEmpty() { // a setting that is missing leaves none
+		fail("allow has no rule, and would let everybody in: one of groups, emails, domains, hd, subjects expected; leave allow out to let in everybody whom the provider knows")
+	}
 }
 
 func small(list []string) []string {
