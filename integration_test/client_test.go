@@ -247,7 +247,10 @@ func (c *client) parseRequest(args []string) (*request, error) {
 				return nil, fmt.Errorf("%q is not Name:value", a)
 			}
 			if trailer, ok := strings.CutPrefix(name, "+"); ok {
-				r.trailer = http.Header{http.CanonicalHeaderKey(trailer): {value}}
+				if r.trailer == nil {
+					r.trailer = http.Header{}
+				}
+				r.trailer.Add(trailer, value)
 				continue
 			}
 			if strings.EqualFold(name, "host") {

@@ -284,9 +284,14 @@ var differencesAllowed = []difference{
 		return script == "wait_proxy" && slices.Equal(x.statuses, plain.statuses) && strings.Contains(raw, "Trailer: X-Trailer\r\n") &&
 			slices.Equal(withoutTrailers(x.received), withoutTrailers(plain.received))
 	}},
-	{"a trailer that says how long the body is does not go on: 502", func(_, raw string, x, plain smuggled) bool {
-		return regexp.MustCompile(`\n0\r\n(Content-Length|Transfer-Encoding):`).MatchString(raw) && len(x.received) <= len(plain.received) &&
-			len(x.statuses) == len(plain.statuses) && x.statuses[0] == "502"
+	{"a trailer that frames or routes the message does not go on: docs/security.md", func(_, raw string, x, plain smuggled) bool {
+		struck := regexp.MustCompile(`"(Content-Length|Host|Transfer-Encoding)":\["[^"]*"\] ?`)
+		var want []string
+		for _, r := range plain.received {
+			want = append(want, struck.ReplaceAllString(r, ""))
+		}
+		return regexp.MustCompile(`\n0\r\n(Content-Length|Host|Transfer-Encoding):`).MatchString(raw) &&
+			slices.Equal(x.statuses, plain.statuses) && slices.Equal(x.received, want)
 	}},
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -149,6 +151,17 @@ func upstreamHandler(name string) http.Handler {
 	mux.HandleFunc("/trailers/request", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s", body, r.Trailer.Get("X-Sent"))
+	})
+	// What a service believes that merges trailers into the headers.
+	mux.HandleFunc("/trailers/merged", func(w http.ResponseWriter, r *http.Request) {
+		announced := slices.Sorted(maps.Keys(r.Trailer))
+		readAll(r)
+		fmt.Fprintf(w, "announced %q\n", announced)
+		for _, name := range slices.Sorted(maps.Keys(r.Trailer)) {
+			if values := r.Trailer[name]; len(values) > 0 {
+				fmt.Fprintf(w, "%s: %q\n", name, values)
+			}
+		}
 	})
 	mux.HandleFunc("/ws", echoWebSocket)
 	mux.HandleFunc("/tunnel", func(w http.ResponseWriter, r *http.Request) {

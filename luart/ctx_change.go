@@ -28,6 +28,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		} else {
 			luaval.CheckFraming(L, 2, name)
 			x.warnForwarded(L, name)
+			x.decided(name)
 			x.r.Header[name] = []string{value}
 		}
 		return chain(L)
@@ -40,6 +41,7 @@ var ctxChanges = map[string]lua.LGFunction{
 			luaval.ArgError(L, 2, "a request has one Host: use set_host")
 		}
 		x.warnForwarded(L, name)
+		x.decided(name)
 		x.r.Header[name] = append(x.r.Header[name], value)
 		return chain(L)
 	},
@@ -50,6 +52,7 @@ var ctxChanges = map[string]lua.LGFunction{
 		if name == "Host" {
 			luaval.ArgError(L, 2, "a request has a Host: use set_host")
 		}
+		x.decided(name)
 		delete(x.r.Header, name)
 		return chain(L)
 	},

@@ -15,6 +15,7 @@ type forwarding struct {
 	upstreams []string    // ctx:upstream
 	picker    *picker     // of the reply, when it is to proxy
 	lasting   bool        // what is handed over goes on when the client leaves
+	decided   []string    // headers that the script has set or removed; of a request with trailers
 
 	// Spare allocations: what most requests that are handed over need.
 	passed      handover // PassOn's

@@ -210,6 +210,7 @@ func (x *Exchange) handOverRequest(to *proxy.To, r *http.Request) *handover {
 	if mayBeAskedAgain(r, to) {
 		h.asked = x.askedWhole(r)
 	}
+	x.strikeTrailers(r, to)
 	ctx, cancel := context.WithCancel(r.Context())
 	r = x.host.CloneRequest(h, r.WithContext(ctx))
 	h.runner = asGoroutine(x, r, cancel)

@@ -18,6 +18,7 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	luart.FrameConnect(r)
 	reqbody.HoldToLength(r)
+	reqbody.StrikeTrailers(r, nil)
 	if h.explainKey != "" && h.wantsTrace(r) {
 		return h.serveTraced(w, r, next)
 	}
@@ -84,6 +85,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 // serveExchange runs Lua, and does as it has decided.
 func (h *Handler) serveExchange(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, x *luart.Exchange, o *observer) error {
 	decision, err := x.Run()
+	x.StrikeTrailers()
 	o.decided()
 	switch {
 	case err != nil:

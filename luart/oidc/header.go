@@ -39,13 +39,17 @@ func IsSameHeader(a, b string) bool { return plain(a) == plain(b) }
 // HTTP_X_USER.
 func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
-// Foreign are the headers of a client that an upstream could take for one of these.
+// Foreign are the names that a client must not use: these, which it may send as trailers, and those
+// of its headers that an upstream could take for one of these.
 func (h *Headers) Foreign(header http.Header) (names []string) {
 	if len(h.taken) == 0 {
 		return nil
 	}
+	for name := range h.claims {
+		names = append(names, name)
+	}
 	for name := range header {
-		if h.taken[plain(name)] {
+		if _, own := h.claims[name]; !own && h.taken[plain(name)] {
 			names = append(names, name)
 		}
 	}

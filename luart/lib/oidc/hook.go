@@ -99,7 +99,7 @@ func (l *login) hook(L *lua.LState) *lua.LFunction {
 	return L.NewFunction(func(L *lua.LState) int {
 		req := l.vm.Request(L, 1)
 		r := req.HTTP()
-		for _, name := range l.headers.Foreign(r.Header) { // before anything else: whoever goes on has none
+		for _, name := range l.headers.Foreign(r.Header) { // first: who goes on has none, nor as trailers
 			luaval.CallMethod(L, 1, "remove_header", 0, lua.LString(name))
 		}
 		if r.Method == http.MethodGet && l.IsCallback(r.Host, r.URL.Path) {
