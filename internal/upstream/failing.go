@@ -100,7 +100,7 @@ func notAsked(err error) *againError {
 }
 
 // guarded makes a round trip to the current upstream as far as its breaker lets it, and decides
-// whether there is to be another.
+// whether there is to be another. One that the client has spoilt, by a body that is broken, says nothing about the upstream: else one client could open the breaker for all.
 func (to *Target) guarded(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	f := &to.failing
 	dial := to.current.dial
@@ -120,9 +120,12 @@ func (to *Target) guarded(req *http.Request, send func(*http.Request) (*http.Res
 	result := resilience.Unknown // also where the round trip panics
 	defer func() { pass.Done(result) }()
 	resp, err := send(req)
+	broken := req.Body != nil && req.Body != http.NoBody && to.upload.Broken() != nil
 	if err == nil && f.breaker != nil {
 		result = resilience.Succeeded
-		if f.breaker.On.Status(resp.StatusCode) {
+		if broken && f.breaker.On.Status(resp.StatusCode) {
+			result = resilience.Unknown
+		} else if f.breaker.On.Status(resp.StatusCode) {
 			result = resilience.Failed
 		}
 	}
@@ -131,7 +134,12 @@ func (to *Target) guarded(req *http.Request, send func(*http.Request) (*http.Res
 		if left(req.Context(), err) {
 			return resp, err
 		}
-		if kind = kindOf(err); f.breaker != nil && f.breaker.On.Kind(kind) {
+		kind = kindOf(err)
+		if broken && !kind.Unsent() {
+			f.ended = true // the client has no other body for another try
+			return resp, err
+		}
+		if f.breaker != nil && f.breaker.On.Kind(kind) {
 			result = resilience.Failed
 		}
 	}

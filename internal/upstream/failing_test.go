@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/resilience"
 )
 
@@ -231,6 +234,59 @@ func TestBreakerTrialAborted(t *testing.T) {
 	}
 	if s := guard.Stats().Breakers[0].State; s != resilience.Closed {
 		t.Error(s)
+	}
+}
+
+// A client that sends no whole body does not open a breaker, and frees the place of a trial. It is not
+// asked for another one.
+func TestBreakerBrokenBody(t *testing.T) {
+	p := testProxy(t, "")
+	for _, wrong := range []error{
+		errors.New("malformed chunked encoding"), io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, &http.MaxBytesError{Limit: 1},
+	} {
+		guard := resilience.NewGuard(nil, "test", zap.NewNop())
+		settings := breakerOf(1)
+		fails := new(atomic.Bool)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if fails.Load() {
+				w.WriteHeader(503)
+			}
+		}))
+		t.Cleanup(s.Close)
+		to := luart.ProxyTo{Upstreams: []string{s.Listener.Addr().String()}, Breaker: settings, Guard: guard, Retry: quick(3)}
+		spoil := func() {
+			w := httptest.NewRecorder()
+			body := io.MultiReader(strings.NewReader("abcde"), iotest.ErrReader(wrong))
+			r := caddyenv.Prepare(httptest.NewRequest("PUT", "http://site.example/", body), w)
+			r.ContentLength = -1
+			caddyhttp.SetVar(r.Context(), reqbody.UploadVar, reqbody.Watch(r))
+			target := NewTarget(&to)
+			if err := p.Serve(w, r, nil, target); err == nil || target.asked > 1 {
+				t.Errorf("%v: %v, asked %d times", wrong, err, target.asked)
+			}
+		}
+		spoil()
+		if status, _, _ := request(t, p, "GET", "", to); status != 200 {
+			t.Errorf("%v: the next one gets %d", wrong, status)
+		}
+		fails.Store(true)
+		settings.Open = resilience.MinOpen
+		if status, _, _ := request(t, p, "POST", "", to); status != 503 {
+			t.Fatal(status)
+		}
+		fails.Store(false)
+		settings.Open = time.Hour // from now on: a trial would keep others out for that long
+		breaker := func() resilience.State { return guard.Stats().Breakers[0].State }
+		for breaker() == resilience.Open {
+			spoil()
+		}
+		if state := breaker(); state != resilience.HalfOpen {
+			t.Fatal(state)
+		}
+		if status, _, _ := request(t, p, "GET", "", to); status != 200 || breaker() != resilience.Closed {
+			t.Errorf("%v: the trial is not free: %d, %v", wrong, status, breaker())
+		}
 	}
 }
 

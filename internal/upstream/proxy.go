@@ -112,6 +112,7 @@ func (p *Proxy) Cleanup() error {
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
 	caddyhttp.SetVar(r.Context(), targetVar, to)
 	to.body, _ = r.Body.(reqbody.Rereadable)
+	to.upload, _ = caddyhttp.GetVar(r.Context(), reqbody.UploadVar).(*reqbody.Watched)
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)
 	}

@@ -41,6 +41,7 @@ type Target struct {
 	over    bool               // there is no further try
 	pickErr error              // of pick, which has failed
 	body    reqbody.Rereadable // the request's, if the script has read it
+	upload  *reqbody.Watched   // the client's body, as far as it is read meanwhile; nil: there is none
 	sent    int                // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.

@@ -5,14 +5,22 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"strings"
+	"sync"
 )
 
-// Watched is a request's body that knows whether its client has left before its end.
+// UploadVar is the variable of a request, among those of Caddy, that holds its *Watched.
+const UploadVar = "rover.upload"
+
+// Watched is a request's body that knows whether its client is to blame for an end of it: it has left,
+// or what it sent is no body. Any goroutine may call its methods, but one at a time reads.
 type Watched struct {
 	io.ReadCloser
 	proto int
-	left  atomic.Bool
+
+	mu     sync.Mutex
+	closed bool  // by us: what a read returns from then on is not the client's
+	ended  error // what the first read that failed has returned
 }
 
 // Watch makes the body of r a watched one, and returns it; nil if there is none.
@@ -26,15 +34,47 @@ func Watch(r *http.Request) *Watched {
 }
 
 // Left reports whether the client has left while the body was read. net/http may not have noticed:
-// it does not watch a connection that it reads a body from. Any goroutine may call it.
-func (w *Watched) Left() bool { return w.left.Load() }
+// it does not watch a connection that it reads a body from.
+func (w *Watched) Left() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended != nil && isLeaving(w.proto, w.ended)
+}
+
+// Broken says what was wrong with the body, nil if nothing was: it broke off, was no body, was too
+// large, or came too slowly. nil is for a request without one.
+func (w *Watched) Broken() *Error {
+	if w == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended == nil {
+		return nil
+	}
+	var failed net.Error
+	if errors.As(w.ended, &failed) && failed.Timeout() {
+		return &Error{http.StatusRequestTimeout, "reading the request body: " + w.ended.Error()}
+	}
+	return AsError(w.ended)
+}
 
 func (w *Watched) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && isLeaving(w.proto, err) { //nolint:errorlint // as readers return it
-		w.left.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && err != io.EOF && !w.closed && w.ended == nil { //nolint:errorlint // as readers return it
+		w.ended = err
 	}
 	return n, err
+}
+
+// Close implements io.Closer. A read that is under way ends with an error of ours.
+func (w *Watched) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	return w.ReadCloser.Close()
 }
 
 // isLeaving reports whether an error of a read says that nobody waits for an answer. Over HTTP/1 a
@@ -45,7 +85,7 @@ func isLeaving(proto int, err error) bool {
 	var tooBig *http.MaxBytesError
 	var bad *Error
 	var failed net.Error
-	early := errors.Is(err, io.ErrUnexpectedEOF)
+	early := errors.Is(err, io.ErrUnexpectedEOF) || isShort(err)
 	switch {
 	case errors.As(err, &tooBig), errors.As(err, &bad), errors.As(err, &failed) && failed.Timeout():
 		return false
@@ -54,4 +94,10 @@ func isLeaving(proto int, err error) bool {
 	}
 	var op *net.OpError
 	return early || errors.As(err, &op) || errors.Is(err, net.ErrClosed)
+}
+
+// isShort reports whether an error is that of HTTP/2's server for a stream that has ended before the
+// Content-Length of its request. It has no type of its own.
+func isShort(err error) bool {
+	return strings.HasPrefix(err.Error(), "request declared a Content-Length of ")
 }

@@ -31,6 +31,7 @@ func TestWatch(t *testing.T) {
 		{2, errors.New("client disconnected"), true},
 		{2, &http.MaxBytesError{Limit: 1}, false},
 		{2, os.ErrDeadlineExceeded, false},
+		{2, errors.New("request declared a Content-Length of 100 but only wrote 5 bytes"), false},
 		{3, io.ErrUnexpectedEOF, false}, // the stream has ended, and the client waits
 		{3, errors.New("H3_REQUEST_CANCELLED"), true},
 	} {
@@ -43,6 +44,9 @@ func TestWatch(t *testing.T) {
 		if got, err := io.ReadAll(r.Body); string(got) != "half" || err != c.err && c.err != io.EOF { //nolint:errorlint // it is that one
 			t.Errorf("%v: %q, %v", c.err, got, err)
 		}
+		if broken := w.Broken() != nil; broken != (c.err != io.EOF) { //nolint:errorlint // it is that one
+			t.Errorf("HTTP/%d, %v: broken is %v", c.proto, c.err, broken)
+		}
 		if w.Left() != c.want {
 			t.Errorf("HTTP/%d, %v: left is %v", c.proto, c.err, w.Left())
 		}
@@ -51,5 +55,37 @@ func TestWatch(t *testing.T) {
 		if was := r.Body; Watch(r) != nil || r.Body != was {
 			t.Error("a request without a body is watched")
 		}
+	}
+}
+
+// What a reader gets after we have closed the body says nothing about the client.
+func TestWatchClosed(t *testing.T) {
+	for _, c := range []struct {
+		closed bool
+		err    error
+		want   int // 0: the body is not broken
+	}{
+		{false, errors.New("malformed chunked encoding"), 400},
+		{false, &http.MaxBytesError{Limit: 1}, 413},
+		{false, os.ErrDeadlineExceeded, 408},
+		{true, http.ErrBodyReadAfterClose, 0},
+	} {
+		r := httptest.NewRequest("POST", "/", iotest.ErrReader(c.err))
+		r.ContentLength = -1
+		w := Watch(r)
+		if c.closed {
+			_ = r.Body.Close()
+		}
+		_, _ = io.ReadAll(r.Body)
+		got := 0
+		if bad := w.Broken(); bad != nil {
+			got = bad.Status
+		}
+		if got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
+	}
+	if w := (*Watched)(nil); w.Broken() != nil {
+		t.Error("a request without a body has a broken one")
 	}
 }
