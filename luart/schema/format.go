@@ -60,6 +60,9 @@ func isEmail(text string) bool {
 	if at < 1 || at > maxLocalBytes || !isHostname(text[at+1:]) || strings.HasSuffix(text, ".") {
 		return false
 	}
+	if _, err := netip.ParseAddr(text[at+1:]); err == nil {
+		return false
+	}
 	a, err := mail.ParseAddress(text)
 	return err == nil && a.Name == "" && a.Address == text
 }

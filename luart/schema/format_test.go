@@ -34,6 +34,7 @@ func TestEmail(t *testing.T) {
 		`"ann"@example.com`:               false,
 		"ann@[127.0.0.1]":                 false,
 		"ann@127.0.0.1.":                  false,
+		"ann@127.0.0.1":                   false,
 		"ann@example.com.":                false,
 		"ann@example..com":                false,
 		"ann@-example.com":                false,
