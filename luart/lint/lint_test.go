@@ -218,14 +218,24 @@ func TestCheckDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		found := regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+		at := filepath.Join(t.TempDir(), filepath.Base(page))
+		for _, b := range found { // files that the scripts of the page load
+			first, _, _ := strings.Cut(b[1], "\n")
+			if name := strings.TrimPrefix(first, "-- "); name != first && filepath.Base(name) == name && strings.HasSuffix(name, ".lua") {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(at), name), []byte(b[1]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, b := range found {
 			blocks++
 			// One shows what an error looks like, TestDocsLibrary checks another, and some are tests.
 			if strings.HasPrefix(b[1], "-- with debug\n") || strings.HasPrefix(b[1], "-- with rover.slug\n") || !IsServerScript([]byte(b[1])) {
 				continue
 			}
 			set := map[string]string{"token": "s3cret", "key": strings.Repeat("k", 32), "upstream": "http://127.0.0.1:1", "redis": "redis://127.0.0.1:1"}
-			for _, f := range Check(context.Background(), luart.Script{Libraries: all.Libraries(), Path: page, Source: []byte(b[1]), Config: set}) {
+			for _, f := range Check(context.Background(), luart.Script{Libraries: all.Libraries(), Path: at, Source: []byte(b[1]), Config: set}) {
 				t.Errorf("%s", f)
 			}
 		}

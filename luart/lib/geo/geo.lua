@@ -1,7 +1,7 @@
 ---@meta rover.geo
 
 ---What databases of MaxMind's format (`.mmdb`) know of IP addresses: countries, cities, networks. The option
----[geo](../directive.md#geo) names the files. See [addresses](../addresses.md#countries).
+---[geo](../directive.md) names the files. See [addresses](../addresses.md#countries).
 rover.geo = {}
 
 ---The country that an address is in, as its code of ISO 3166: `"DE"`. nil: that is not known, as of private addresses.
