@@ -145,7 +145,7 @@ luart/profile (lua more): luart/chunk luart/glua
 luart/proxy (lua): luart/luaval luart/resilience luart/resilience/option luart/urltext
 luart/redis (more): luart/spelling luart/topics
 luart/reference:
-luart/reqbody: luart/clock
+luart/reqbody (x): luart/clock
 luart/request (lua more): luart/certificate luart/cookie luart/luaval luart/route luart/urltext
 luart/resilience (more): luart/clock
 luart/resilience/option (lua x): luart/luaval luart/resilience
