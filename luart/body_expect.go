@@ -31,8 +31,9 @@ func bodyExpect(L *lua.LState) int {
 		})
 	}
 	field := expect.Read(L, expect.BodyName, want, b.x.gen.warnings().Of(L))
-	o := expect.Options{Extra: extra, JSON: true, Own: true, Null: decode.Null, Exact: decode.Exact}
-	decode.Null = true // what is null is not expected either, or a value of its own
+	o := expect.Options{Extra: extra, JSON: true, Own: true, Null: decode.Null, Exact: decode.Exact, Rounds: !decode.Exact}
+	decode.Exact, decode.Finite = true, !decode.Exact // bounds are compared with what was sent
+	decode.Null = true                                // what is null is not expected either, or a value of its own
 	v, faults := expect.Check(L, expect.BodyName, field, bodyJSON(L, b, decode), o)
 	if faults != nil {
 		expect.Raise(L, faults)

@@ -64,7 +64,7 @@ func TestExpectRule(t *testing.T) {
 		{"POST /orders?tag=a", `{"item":"cup","i\u0074em":"CUP"}`, "", `400 {"error":"request body: invalid JSON at byte 33: two members of the object before are called \"item\""}`},
 		{"POST /orders?tag=a", "{\"item\":\"cup\",\"note\":\"\xff\"}", "", `400 {"error":"request body: invalid JSON at byte 23: a byte that is no UTF-8"}`},
 		{"POST /orders?tag=a", `{"item":"cup","note":"\ud800"}`, "", `400 {"error":"request body: invalid JSON at byte 28: half of a surrogate pair"}`},
-		{"POST /orders?tag=a", `{"item":"cup","count":9007199254740993}`, "", faultOf("count", "Must be an integer, got 9007199254740992, which is beyond 2^53", "type")},
+		{"POST /orders?tag=a", `{"item":"cup","count":9007199254740993}`, "", faultOf("count", "Must be an integer, got 9007199254740993, which is beyond 2^53", "type")},
 		{"GET /orders?page=2", "", "", `200 {"query":{"page":2}}`},
 		{"GET /orders", "", "", `200 {"query":{"page":1}}`},
 		{"GET /orders?page=0", "", "", faultOf("query.page", "Must be at least 1, got 0", "min")},

@@ -117,10 +117,11 @@ func (to *Target) guarded(req *http.Request, send func(*http.Request) (*http.Res
 		f.guard.Budgets.Earn(dial, f.retry.Budget)
 	}
 	to.asked++
+	to.clientLate.Store(false)
 	result := resilience.Unknown // also where the round trip panics
 	defer func() { pass.Done(result) }()
 	resp, err := send(req)
-	broken := req.Body != nil && req.Body != http.NoBody && to.upload.Broken() != nil
+	broken := req.Body != nil && req.Body != http.NoBody && (to.upload.Broken() != nil || to.clientLate.Load())
 	if err == nil && f.breaker != nil {
 		result = resilience.Succeeded
 		if broken && f.breaker.On.Status(resp.StatusCode) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/caddy-rover/rover/internal/caddyenv"
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/reqbody"
 	"github.com/caddy-rover/rover/luart/resilience"
 )
@@ -286,6 +288,51 @@ func TestBreakerBrokenBody(t *testing.T) {
 		}
 		if status, _, _ := request(t, p, "GET", "", to); status != 200 || breaker() != resilience.Closed {
 			t.Errorf("%v: the trial is not free: %d, %v", wrong, status, breaker())
+		}
+	}
+}
+
+// A client that sends its body too slowly for the timeout opens no breaker: it says nothing about the
+// upstream.
+func TestBreakerSlowClient(t *testing.T) {
+	for name, waits := range map[string]bool{"for the client": true, "for the upstream": false} {
+		p := testProxy(t, "")
+		clk := clock.New(time.Now(), nil)
+		clk.Begin(1)
+		body, client := io.Pipe()
+		w := httptest.NewRecorder()
+		r := caddyenv.Prepare(httptest.NewRequest("PUT", "http://site.example/", body), w)
+		r.ContentLength = 10
+		upload := reqbody.Watch(r)
+		caddyhttp.SetVar(r.Context(), reqbody.UploadVar, upload)
+		transport := p.handler.Transport.(*headTransport)
+		transport.clock = clk
+		transport.RoundTripper = roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			read := make(chan struct{})
+			if waits {
+				go func() {
+					_, _ = io.Copy(io.Discard, req.Body)
+					close(read)
+				}()
+				for !upload.Awaited() {
+					runtime.Gosched()
+				}
+			} else {
+				close(read)
+			}
+			clk.Sleep(t.Context(), time.Hour)
+			<-req.Context().Done()
+			client.Close()
+			<-read
+			return nil, context.Cause(req.Context())
+		})
+		guard := resilience.NewGuard(nil, "test", zap.NewNop())
+		to := luart.ProxyTo{Upstreams: []string{"10.0.0.5:80"}, Breaker: breakerOf(1), Guard: guard, Timeout: 1}
+		if err := p.Serve(w, r, nil, NewTarget(&to)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if open := guard.Stats().Breakers[0].State == resilience.Open; open == waits {
+			t.Errorf("a try that waited %s: the breaker is open: %v", name, open)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -42,7 +43,9 @@ type Target struct {
 	pickErr error              // of pick, which has failed
 	body    reqbody.Rereadable // the request's, if the script has read it
 	upload  *reqbody.Watched   // the client's body, as far as it is read meanwhile; nil: there is none
-	sent    int                // round trips that were begun
+
+	clientLate atomic.Bool // the last try took too long, and waited for the client
+	sent       int         // round trips that were begun
 
 	// One upstream is the common case: these spare allocations.
 	one   [1]upstream

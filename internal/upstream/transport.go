@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
@@ -45,7 +44,7 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	to.offered = false
 	send := t.RoundTripper.RoundTrip
 	if to.timeout != 0 {
-		send = func(req *http.Request) (*http.Response, error) { return t.roundTripWithin(to.timeout, req) }
+		send = func(req *http.Request) (*http.Response, error) { return t.roundTripWithin(to, req) }
 	}
 	var resp *http.Response
 	var err error
@@ -64,7 +63,7 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // roundTripWithin ends a round trip whose response head is not there in time.
-func (t *headTransport) roundTripWithin(timeout time.Duration, req *http.Request) (*http.Response, error) {
+func (t *headTransport) roundTripWithin(to *Target, req *http.Request) (*http.Response, error) {
 	// Only a transport that reports both tells whether the request can have been sent.
 	var asked, connected atomic.Bool
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -74,7 +73,10 @@ func (t *headTransport) roundTripWithin(timeout time.Duration, req *http.Request
 	// The context must outlive the head: the body is read under it. It ends with the
 	// request's, or here.
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := t.clock.AfterFunc(timeout, func() { cancel(errHeadTimeout) })
+	timer := t.clock.AfterFunc(to.timeout, func() {
+		to.clientLate.Store(to.upload.Awaited()) // before the transport knows, and reads no more
+		cancel(errHeadTimeout)
+	})
 	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
 	if timer.Stop() {
 		if err != nil {

@@ -25,6 +25,10 @@ type Options struct {
 	Null  bool // null stays wherever there may be none
 	Exact bool // numbers that a float64 cannot hold were kept: see jsonlua.Options
 
+	// Rounds says that such numbers were kept, and are float64s in the result: a bound is compared with
+	// what was sent, and not with what is left of it.
+	Rounds bool
+
 	// NoChecks leaves out the functions of the script.
 	NoChecks bool
 }
@@ -93,11 +97,41 @@ func (c *checker) value(at *schema.Place, f *schema.Field, v lua.LValue, depth i
 		v = c.items(at, s.Element, v.(*lua.LTable), depth)
 	case inObject:
 		v = c.members(at, s, v.(*lua.LTable), depth)
-	case c.o.Own && !c.o.Null:
-		v = jsonlua.DropNulls(c.L, v)
+	default:
+		v = c.plain(v)
 	}
 	if len(s.Checks) > 0 && !c.o.NoChecks && len(c.faults.List) == before && !c.faults.Full() {
 		c.ask(at, s, v)
+	}
+	return v
+}
+
+// plain returns a value that no schema describes further as the script gets it.
+func (c *checker) plain(v lua.LValue) lua.LValue {
+	if c.o.Own && !c.o.Null {
+		v = jsonlua.DropNulls(c.L, v)
+	}
+	if c.o.Rounds {
+		v = c.rounded(v)
+	}
+	return v
+}
+
+// rounded makes float64s of the numbers in a value that were kept exactly. It changes the tables in it.
+func (c *checker) rounded(v lua.LValue) lua.LValue {
+	if text, exact := luaval.ExactNumber(v); exact {
+		f, _ := strconv.ParseFloat(text, 64) // within its range: see jsonlua.Options
+		return lua.LNumber(f)
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return v
+	}
+	for k, item := t.Next(lua.LNil); k != lua.LNil; k, item = t.Next(k) {
+		c.pace.Step(c.L)
+		if r := c.rounded(item); r != item {
+			t.RawSet(k, r)
+		}
 	}
 	return v
 }
@@ -158,10 +192,7 @@ func (c *checker) extras(at *schema.Place, s *schema.Schema, t, result *lua.LTab
 		}
 		switch {
 		case c.o.Extra == schema.Keep:
-			if c.o.Own && !c.o.Null {
-				v = jsonlua.DropNulls(c.L, v)
-			}
-			result.RawSet(k, v)
+			result.RawSet(k, c.plain(v))
 		case ok:
 			extra = append(extra, string(name))
 		default:

@@ -91,10 +91,10 @@ func CheckHead(L *lua.LState, r *schema.Request, head Head) (*lua.LTable, *schem
 // CheckBody compares a JSON body with what is expected of it. It reads it in the one way in which it can
 // be read, and returns an error where it is no such JSON.
 func CheckBody(L *lua.LState, r *schema.Request, body []byte) (lua.LValue, *schema.Faults, error) {
-	v, err := jsonlua.DecodeWith(L, body, jsonlua.Options{Null: true, Strict: true})
+	v, err := jsonlua.DecodeWith(L, body, jsonlua.Options{Null: true, Strict: true, Exact: true, Finite: true})
 	if err != nil {
 		return nil, nil, err
 	}
-	v, faults := Check(L, BodyName, r.Body, v, Options{Extra: r.Extra, JSON: true, Own: true})
+	v, faults := Check(L, BodyName, r.Body, v, Options{Extra: r.Extra, JSON: true, Own: true, Rounds: true})
 	return v, faults, nil
 }

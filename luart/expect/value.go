@@ -2,6 +2,7 @@ package expect
 
 import (
 	"math"
+	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -78,8 +79,13 @@ func (c *checker) isInteger(v lua.LValue) bool {
 	if hasFraction(v) {
 		return false
 	}
-	n, ok := v.(lua.LNumber)
-	return !ok || c.o.Exact || math.Abs(float64(n)) < luaval.MaxExact
+	if c.o.Exact {
+		return true
+	}
+	if _, exact := luaval.ExactNumber(v); exact {
+		return !c.o.Rounds // it is beyond, or has a fraction
+	}
+	return math.Abs(float64(v.(lua.LNumber))) < luaval.MaxExact
 }
 
 // describe says what v is, where a kind was expected. It shows nothing of what a client sent but
@@ -144,6 +150,9 @@ func equal(v lua.LValue, is schema.Value) bool {
 	case bool:
 		return v == lua.LBool(is)
 	case float64:
+		if text, exact := luaval.ExactNumber(v); exact {
+			return luaval.CompareDecimals(text, strconv.FormatFloat(is, 'e', -1, 64)) == 0
+		}
 		return v == lua.LNumber(is)
 	case string:
 		return v == lua.LString(is)

@@ -21,6 +21,9 @@ type Options struct {
 	// is a number, 0.10000000000000000001 is not.
 	Exact bool
 
+	// Finite makes an error of numbers beyond the range of float64 also where Exact would keep them.
+	Finite bool
+
 	// Strict makes an error of what others may read in another way: members with the same name,
 	// bytes that are no UTF-8, and half of a surrogate pair. It is for what somebody else reads
 	// again.

@@ -53,7 +53,7 @@ func (d *decoder) number() (lua.LValue, error) {
 	text := string(d.b[start:d.pos])
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
-	case d.o.Exact && isInexact(text, f):
+	case d.o.Exact && !(err != nil && d.o.Finite) && isInexact(text, f):
 		if !exponentFits(text) {
 			d.pos = start
 			return nil, d.errorf("the exponent of a number is out of range")

@@ -18,9 +18,10 @@ type Watched struct {
 	io.ReadCloser
 	proto int
 
-	mu     sync.Mutex
-	closed bool  // by us: what a read returns from then on is not the client's
-	ended  error // what the first read that failed has returned
+	mu      sync.Mutex
+	closed  bool  // by us: what a read returns from then on is not the client's
+	ended   error // what the first read that failed has returned
+	reading bool
 }
 
 // Watch makes the body of r a watched one, and returns it; nil if there is none.
@@ -59,10 +60,26 @@ func (w *Watched) Broken() *Error {
 	return AsError(w.ended)
 }
 
+// Awaited reports whether somebody waits for the client to send more. nil is for a request without a
+// body.
+func (w *Watched) Awaited() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reading
+}
+
+// Read implements io.Reader.
 func (w *Watched) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	w.reading = true
+	w.mu.Unlock()
 	n, err := w.ReadCloser.Read(p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reading = false
 	if err != nil && err != io.EOF && !w.closed && w.ended == nil { //nolint:errorlint // as readers return it
 		w.ended = err
 	}

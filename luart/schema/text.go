@@ -20,14 +20,21 @@ func ParseInteger(text string) (float64, bool) {
 	return float64(n), err == nil && -maxExact < n && n < maxExact
 }
 
-// ParseNumber reads a number from a text: in the syntax of JSON without an exponent.
+// ParseNumber reads a number from a text: in the syntax of JSON without an exponent. One that a float64
+// cannot hold, 10.0000000000000000000001, is none: who else reads it may get another one.
 func ParseNumber(text string) (float64, bool) {
 	whole, fraction, isFraction := strings.Cut(strings.TrimPrefix(text, "-"), ".")
 	if !isDigits(whole) || whole[0] == '0' && whole != "0" || isFraction && !isDigits(fraction) {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(text, 64)
-	return n, err == nil && math.Abs(n) < maxExact && (n != 0 || text[0] != '-')
+	if err != nil || math.Abs(n) >= maxExact || n == 0 && text[0] == '-' {
+		return n, false
+	}
+	if isFraction {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return n, text == strconv.FormatFloat(n, 'f', -1, 64)
 }
 
 // ParseBoolean reads true or false.

@@ -27,6 +27,14 @@ func TestParse(t *testing.T) {
 			t.Errorf("the number %q: %v, %v", text, n, ok)
 		}
 	}
+	for text, want := range map[string]bool{
+		"0.1": true, "10.50": true, "0.0": true, "100.000": true, "0.30000000000000004": true, "9007199254740991": true, "123456789012.345": true,
+		"10.0000000000000000000001": false, "0.99999999999999999999999": false, "0.10000000000000000000001": false, "3.14159265358979323846": false,
+	} {
+		if n, ok := ParseNumber(text); ok != want {
+			t.Errorf("the number %q: %v, %v", text, n, ok)
+		}
+	}
 	for text, want := range map[string]string{
 		"true": "true", "false": "false", "": "", "TRUE": "", "True": "", "1": "", "0": "", "yes": "", "on": "", "t": "", " true": "", "true\n": "",
 	} {
