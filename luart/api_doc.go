@@ -172,7 +172,8 @@ func (g *Generation) checkDocs() *ScriptError {
 		routed := false
 		g.tree.Each(func(n *route.Node[*handler]) {
 			if n.Pattern == pattern {
-				routed = routed || n.Handlers[route.MethodIndex(strings.ToLower(method))] != nil || n.Handlers[route.Any] != nil
+				i := route.MethodIndex(strings.ToLower(method))
+				routed = routed || n.Handlers[i] != nil || n.Handlers[route.Any] != nil || passedOn(n, i)
 			}
 		})
 		if !routed && failed == nil {
@@ -206,12 +207,22 @@ func (g *Generation) OpenAPI(info openapi.Info) ([]byte, error) {
 			name := strings.ToUpper(route.MethodNames[i])
 			ofAny := n.Handlers[route.Any] != nil && // what any does is another thing for this method
 				(g.docs.of(n.Pattern, name) != nil || i < route.Head && expectedAt(n, name) != expectedAt(n, "ANY"))
-			if h != nil || ofAny {
+			if h != nil || ofAny || passedOn(n, i) {
 				add(name)
 			}
 		}
 	})
 	return openapi.Write(info, list)
+}
+
+// passedOn reports whether the script has no route for a method, but says what requests with it bring:
+// they are for the service behind.
+func passedOn(n *route.Node[*handler], method int) bool {
+	if n.Handlers[method] != nil || n.Handlers[route.Any] != nil {
+		return false
+	}
+	expected := expectedAt(n, strings.ToUpper(route.MethodNames[method]))
+	return expected != nil && (method < route.Head || expected != expectedAt(n, "ANY"))
 }
 
 // describeRules says which rules cover a place: its own, and those further out.

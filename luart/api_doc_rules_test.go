@@ -274,3 +274,29 @@ func TestDocOfExpect(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// What passes to a service behind is in the document, too, where the script says what it brings.
+func TestDocOfExpectWithoutRoute(t *testing.T) {
+	s := newServer(t, `local api = rover.server {}
+		api.orders.expect { post = { body = { item = "string" } }, head = { query = { n = "integer?" } } }
+		api.orders.doc { post = { summary = "Order something" } }
+		api.all.expect { any = { query = { n = "integer" } } }
+		api.both.expect { any = { query = { n = "integer" } } }
+		function api.both.get() return "mine" end
+		return api`)
+	_, doc := openAPIOf(t, s.gen)
+	var got []string
+	for _, path := range doc.Paths.Map() {
+		for _, o := range path.Operations() {
+			got = append(got, o.Summary)
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"DELETE /all", "DELETE /both", "GET /all", "GET /both", "HEAD /orders", "Order something", "PATCH /all", "PATCH /both",
+		"POST /all", "POST /both", "PUT /all", "PUT /both",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

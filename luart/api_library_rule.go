@@ -46,7 +46,7 @@ func (g *Generation) checkRules(n *api.Node, gives []string) *ScriptError {
 		}
 	}
 	for _, r := range n.Rules {
-		if claim := claimOf(r.Rule); claim != "" && len(gives) == 0 {
+		if claim := claimOf(r.Rule); claim != "" && !slices.Contains(gives, identity) {
 			return ruleError(r, fmt.Sprintf(`%s: option 'key' is "jwt:%s", but no auth covers %s: give it, or a place further out, auth { jwt = … }`,
 				r.Kind, claim, cmp.Or(n.Path(), "/")))
 		}
