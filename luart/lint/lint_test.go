@@ -163,6 +163,19 @@ func TestCheckProxyAddress(t *testing.T) {
 	}
 }
 
+// An option of a rule is said to be one of what the script calls.
+func TestCheckRuleOptions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.lua")
+	source := "local api = rover.server {}\napi.login.limit { rat = 5, rate = 5, per = 1 }\nreturn api\n"
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := checkFile(t, path)
+	if len(found) != 1 || found[0].Message != `unknown option "rat" of api.….limit` {
+		t.Errorf("%+v", found)
+	}
+}
+
 // Nothing is wrong with unusual scripts.
 func TestCheckGood(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/good/*.lua")

@@ -86,7 +86,11 @@ func (c *checker) options(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	if !ok {
 		return
 	}
-	c.optionTable(f, table, options.Options, name, options.Meant(at, names(table)), s.scope)
+	said := name
+	if rule, ok := strings.CutPrefix(name, "node."); ok {
+		said = "api.…." + rule // as scripts call it
+	}
+	c.optionTable(f, table, options.Options, said, options.Meant(at, names(table)), s.scope)
 	if name == "rover.server" {
 		c.serverOptions(f, table)
 	}
