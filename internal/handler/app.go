@@ -54,6 +54,7 @@ type App struct {
 	// as Go has it. Not given: 64 MiB. GOGC in the environment takes the place of both.
 	GCFloor *int64 `json:"gc_floor,omitempty"`
 
+	heapFloor int64 // 0: none, as where no Caddy runs
 	floor     *gcfloor.Floor
 	scripts   *scripts.Group
 	handlers  []*Handler     // of the config, provisioned; complete when Start is called
@@ -129,6 +130,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.config = ctx
+	if a.heapFloor = gcfloor.Default; a.GCFloor != nil {
+		a.heapFloor = *a.GCFloor
+	}
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
@@ -171,10 +175,8 @@ func (a *App) start() error {
 		return err
 	}
 	a.warnOfTemplates()
-	if a.GCFloor == nil {
-		a.floor = gcfloor.Hold(gcfloor.Default, a.logger)
-	} else if *a.GCFloor > 0 {
-		a.floor = gcfloor.Hold(*a.GCFloor, a.logger)
+	if a.heapFloor > 0 {
+		a.floor = gcfloor.Hold(a.heapFloor, a.logger)
 	}
 	return nil
 }

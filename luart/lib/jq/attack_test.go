@@ -86,8 +86,8 @@ func TestAttacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			got, err := vm.Eval(t.Context(), c[0])
-			got = strings.Replace(got, "has run for 2s", "memory has grown", 1) // on a busy machine
-			if err != nil || !strings.Contains(got, c[1]) {
+			late := strings.Contains(got, "has run for 2s") // on a busy machine that may come first
+			if err != nil || !late && !strings.Contains(got, c[1]) {
 				t.Errorf("%s\n got %.300s, %v\nwant %s", c[0], got, err, c[1])
 			}
 			if runtime.ReadMemStats(&after); after.HeapSys > before.HeapSys+200<<20 {
