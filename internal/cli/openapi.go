@@ -13,7 +13,7 @@ import (
 func openapiCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "openapi <script.lua> [--title <text>] [--version <version>] [--server <url>...] " +
-			"[--allow <grants>] [--allow-net <rules>] [--set <key=value>...] [--library <name>...]",
+			"[--allow <grants>] [--allow-env <names>] [--allow-fs <folder>...] [--allow-net <rules>] [--set <key=value>...] [--library <name>...]",
 		Short: "Prints what a script answers, as a document of OpenAPI 3.1",
 		Long: `Prints the routes of a script as a document of OpenAPI 3.1 in JSON: with what they expect, and what
 doc{} says of them. The same script makes the same document, to the byte. The script is loaded as
