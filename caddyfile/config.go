@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // The defaults. SetDefaults puts them where the configuration has a zero.
@@ -248,9 +247,9 @@ type Config struct {
 
 	// How requests are proxied to the upstreams that the script chose: any option of
 	// Caddy's reverse_proxy handler, except upstreams and dynamic_upstreams, which
-	// are the script's to choose. Active health checks find no upstream to check.
+	// are the script's to choose, and lean. Active health checks find no upstream to check.
 	// Default: the defaults of reverse_proxy.
-	Proxy *reverseproxy.Handler `json:"proxy,omitempty"`
+	Proxy *Proxy `json:"proxy,omitempty"`
 }
 
 // SetDefaults replaces every zero that means a default by that default. The name

@@ -116,7 +116,7 @@ func full(t *testing.T) Config {
 		"persist": {"interval": "5s", "max_size": 1048576},
 		"store": {"url": "redis://h", "password": "p", "timeout": "2s"},
 		"debug": true,
-		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1}
+		"proxy": {"load_balancing": {"retries": 2}, "flush_interval": -1, "lean": false}
 	}`)
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {

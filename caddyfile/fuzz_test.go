@@ -22,6 +22,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(rover("proxy {", "@x status 4xx", "handle_response @x {", "respond 200", "}", "replace_status @x 200", "}"))
 	f.Add(rover("proxy {", "transport http {", "versions 2", "}", "header_up +to {host}", "lb_policy header X", "}"))
 	f.Add(rover("proxy {", "{", "to a", "}", "}"))
+	f.Add(rover("proxy {", "lean off", "lean {", "lean on", "}", "}"))
 	f.Add("rover app.lua {\n\tset note <<END\n\ttwo\n\tlines\n\tEND\n}")
 
 	f.Fuzz(func(t *testing.T, input string) {

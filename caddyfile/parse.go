@@ -118,6 +118,7 @@ func TakeMatcher(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 //	    }
 //	    debug
 //	    proxy {
+//	        lean <on|off>
 //	        # any option of reverse_proxy, except to and dynamic
 //	    }
 //	}

@@ -2,6 +2,7 @@ package caddyfile
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -10,6 +11,16 @@ import (
 // scriptChooses ends every refusal of an upstream, in JSON and in a Caddyfile.
 const scriptChooses = "the script chooses the upstreams, with api.proxy"
 
+// Proxy is the block proxy: the options of reverse_proxy, and ours.
+type Proxy struct {
+	reverseproxy.Handler
+
+	// Whether plain requests to upstreams without TLS go the short way, which takes about half the CPU
+	// time: see docs/proxying.md. False has Caddy's own handler and transport take all. A transport of the
+	// block is used as it is. Default: true.
+	Lean *bool `json:"lean,omitempty"`
+}
+
 // parseProxy gives the block to reverse_proxy's own parser, which skips the first
 // token whatever it is: here "proxy", there the directive's name.
 func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
@@ -17,32 +28,61 @@ func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 		return d.Errf("upstream '%s' in proxy: %s", d.Val(), scriptChooses)
 	}
 	block := d.NewFromNextSegment()
-	if err := refuseUpstreams(block); err != nil {
+	c.Proxy = new(Proxy)
+	if err := c.Proxy.takeOwn(block); err != nil {
 		return err
 	}
 	block.Reset()
-	c.Proxy = new(reverseproxy.Handler)
-	return c.Proxy.UnmarshalCaddyfile(block)
+	return c.Proxy.Handler.UnmarshalCaddyfile(block)
 }
 
-// refuseUpstreams looks for the options that name upstreams before reverse_proxy
-// reads them, because afterwards their line is not known any more. Deeper blocks
-// are left alone: a handle_response may well proxy elsewhere.
-func refuseUpstreams(block *caddyfile.Dispenser) error {
+// takeOwn takes our own option out of the block before reverse_proxy reads it. It looks for the options
+// that name upstreams, too, because afterwards their line is not known any more. Deeper blocks are left
+// alone: a handle_response may well proxy elsewhere.
+func (p *Proxy) takeOwn(block *caddyfile.Dispenser) error {
 	block.Next() // "proxy"
 	for block.NextBlock(0) {
 		option := block.Val()
-		if block.Nesting() == 1 && (option == "to" || option == "dynamic") {
-			return block.Errf("option '%s' in proxy: %s", option, scriptChooses)
+		args := block.RemainingArgs() // one may have the name of an option
+		if block.Nesting() != 1 {
+			continue
 		}
-		block.RemainingArgs() // an argument may have such a name
+		switch option {
+		case "to", "dynamic":
+			return block.Errf("option '%s' in proxy: %s", option, scriptChooses)
+		case "lean":
+			if err := p.parseLean(block, args); err != nil {
+				return err
+			}
+			block.DeleteN(1 + len(args))
+		}
 	}
 	return nil
 }
 
+func (p *Proxy) parseLean(d *caddyfile.Dispenser, args []string) error {
+	if p.Lean != nil {
+		return d.Err("option 'lean' in proxy given twice")
+	}
+	if len(args) != 1 || args[0] != "on" && args[0] != "off" {
+		return d.Errf("bad lean value '%s' in proxy: on or off expected", strings.Join(args, " "))
+	}
+	lean := args[0] == "on"
+	p.Lean = &lean
+	return nil
+}
+
+// Block returns the options of reverse_proxy, and whether plain requests go the short way.
+func (p *Proxy) Block() (h *reverseproxy.Handler, lean bool) {
+	if p == nil {
+		return nil, true
+	}
+	return &p.Handler, p.Lean == nil || *p.Lean
+}
+
 // checkProxy looks at the configured sources of upstreams only, not at
 // h.DynamicUpstreams: that is where the handler puts what the script chose.
-func checkProxy(h *reverseproxy.Handler) error {
+func checkProxy(h *Proxy) error {
 	switch {
 	case h == nil:
 		return nil

@@ -84,6 +84,47 @@ func TestProxyWithoutOptions(t *testing.T) {
 	}
 }
 
+func TestProxyLean(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		lines []string
+		json  string // "" with an error
+		err   string
+	}{
+		{"unset", []string{"proxy {", "lb_retries 2", "}"}, `{"load_balancing":{"retries":2}}`, ""},
+		{"off alone", []string{"proxy {", "lean off", "}"}, `{"lean":false}`, ""},
+		{"on", []string{"proxy {", "lean on", "}"}, `{"lean":true}`, ""},
+		{"before others", []string{"proxy {", "lean off", "lb_retries 2", "flush_interval -1", "}"}, `{"load_balancing":{"retries":2},"flush_interval":-1,"lean":false}`, ""},
+		{"among others", []string{"proxy {", "transport http {", "dial_timeout 1s", "}", "lean off", "lb_retries 2", "}", "debug"}, `{"transport":{"dial_timeout":1000000000,"protocol":"http"},"load_balancing":{"retries":2},"lean":false}`, ""},
+		{"an argument of that name", []string{"proxy {", "header_up lean off", "}"}, `{"headers":{"request":{"set":{"Lean":["off"]}}}}`, ""},
+		{"twice", []string{"proxy {", "lean off", "lean on", "}"}, "", "option 'lean' in proxy given twice, at Testfile:4"},
+		{"no value", []string{"proxy {", "lean", "}"}, "", "bad lean value '' in proxy: on or off expected, at Testfile:3"},
+		{"another value", []string{"proxy {", "lean no", "}"}, "", "bad lean value 'no' in proxy: on or off expected, at Testfile:3"},
+		{"two values", []string{"proxy {", "lean off on", "}"}, "", "bad lean value 'off on' in proxy: on or off expected, at Testfile:3"},
+		{"a block", []string{"proxy {", "lean off {", "lb_retries 2", "}", "}"}, "", "unrecognized subdirective {, at Testfile:3"},
+		{"in a block", []string{"proxy {", "transport http {", "lean off", "}", "}"}, "", "unrecognized subdirective lean, at Testfile:4"},
+		{"errors behind it have their lines", []string{"proxy {", "lean off", "lb_retreis 3", "}"}, "", "unrecognized subdirective lb_retreis, at Testfile:4"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := unmarshal(rover(test.lines...))
+			if got := errorText(err); got != test.err {
+				t.Fatalf("\n got %q\nwant %q", got, test.err)
+			}
+			if err != nil {
+				return
+			}
+			text, err := json.Marshal(c.Proxy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(text) != test.json {
+				t.Errorf("\n got %s\nwant %s", text, test.json)
+			}
+			checkRoundTrip(t, c)
+		})
+	}
+}
+
 // adapted stands in for the handler of internal/handler: it embeds Config.
 type adapted struct{ Config }
 

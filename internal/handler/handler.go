@@ -133,7 +133,8 @@ func (h *Handler) provision(ctx caddy.Context, app *App) error {
 		return in.err
 	}
 	h.script.Options = h.optionsOf(path, values, folders, geo) // before Caddy takes the options of proxy away
-	if h.proxy, err = upstream.NewProxy(ctx, h.Proxy); err != nil {
+	block, lean := h.Proxy.Block()
+	if h.proxy, err = upstream.NewProxy(ctx, block, lean); err != nil {
 		return err
 	}
 	if h.files, err = newFileServers(ctx); err != nil {

@@ -63,7 +63,7 @@ func TestKeepNoOldHandler(t *testing.T) {
 		function api.fails.get() error "oops" end
 		return api`)
 	config := func() rovercaddyfile.Config {
-		return rovercaddyfile.Config{Script: path, Set: map[string]string{"k": "v"}, Proxy: new(reverseproxy.Handler)}
+		return rovercaddyfile.Config{Script: path, Set: map[string]string{"k": "v"}, Proxy: new(rovercaddyfile.Proxy)}
 	}
 	use := func(r *running, first string) {
 		t.Helper()
@@ -116,7 +116,7 @@ func TestOptionsOf(t *testing.T) {
 		t.Helper()
 		c := rovercaddyfile.Config{
 			Script: path, Name: "vm", Set: map[string]string{"region": "{env.ROVER_TEST_REGION}"},
-			Proxy: &reverseproxy.Handler{TransportRaw: json.RawMessage(`{"protocol":"http"}`)},
+			Proxy: &rovercaddyfile.Proxy{Handler: reverseproxy.Handler{TransportRaw: json.RawMessage(`{"protocol":"http"}`)}},
 		}
 		change(&c)
 		h, app := &Handler{Config: c}, newApp(t)
@@ -147,6 +147,7 @@ func TestOptionsOf(t *testing.T) {
 		"proxy": func(c *rovercaddyfile.Config) {
 			c.Proxy.TransportRaw = json.RawMessage(`{"protocol":"http","compression":false}`)
 		},
+		"lean":    func(c *rovercaddyfile.Config) { c.Proxy.Lean = new(bool) },
 		"allow":   func(c *rovercaddyfile.Config) { c.Allow = []string{"net"} },
 		"explain": func(c *rovercaddyfile.Config) { c.Explain = "0123456789abcdef" },
 	} {

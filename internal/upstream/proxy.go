@@ -28,14 +28,15 @@ const idleConnsPerHost = 1024
 // reverse proxy: retries, streaming, upgrades, health checks and headers are its.
 type Proxy struct {
 	handler   *reverseproxy.Handler
-	transport *reverseproxy.HTTPTransport // ours to clean up; nil: Caddy does it
-	closeIdle func()                      // closes idle connections
-	closed    atomic.Bool                 // cleaned up; requests that were under way may still come
-	limit     tryLimit                    // what the proxy block says about retries
+	transport caddy.CleanerUpper // ours to clean up; nil: Caddy does it
+	closeIdle func()             // closes idle connections
+	closed    atomic.Bool        // cleaned up; requests that were under way may still come
+	limit     tryLimit           // what the proxy block says about retries
 }
 
-// NewProxy provisions cfg, the proxy block; nil if there is none.
-func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*Proxy, error) {
+// NewProxy provisions cfg, the proxy block; nil if there is none. lean says that plain requests may go
+// by lean connections, where the block names no transport.
+func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, error) {
 	h := cfg
 	if h == nil {
 		h = new(reverseproxy.Handler)
@@ -45,7 +46,7 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*Proxy, error) {
 	}
 	p := &Proxy{handler: h}
 	if h.TransportRaw == nil {
-		t := &reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
+		t := newTransport(lean)
 		if err := t.Provision(ctx); err != nil {
 			return nil, fmt.Errorf("provisioning transport: %w", err)
 		}
@@ -78,12 +79,29 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler) (*Proxy, error) {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
 	lb.SelectionPolicy = endingSelection{lb.SelectionPolicy}
-	p.closeIdle = func() {}
-	if t, ok := h.Transport.(*reverseproxy.HTTPTransport); ok {
+	switch t := h.Transport.(type) {
+	case *LeanTransport:
+		p.closeIdle = t.CloseIdleConnections
+	case *reverseproxy.HTTPTransport:
 		p.closeIdle = t.Transport.CloseIdleConnections
+	default:
+		p.closeIdle = func() {}
 	}
 	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: setsHost(h.Headers)}
 	return p, nil
+}
+
+// newTransport returns the transport of a proxy block that names none.
+func newTransport(lean bool) interface {
+	http.RoundTripper
+	caddy.Provisioner
+	caddy.CleanerUpper
+} {
+	options := reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
+	if lean {
+		return &LeanTransport{HTTPTransport: options}
+	}
+	return &options
 }
 
 // setsHost reports whether the request headers of the proxy block decide about Host.

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -101,7 +102,7 @@ func TestProxyBlockWithUpstreams(t *testing.T) {
 		{Upstreams: reverseproxy.UpstreamPool{{Dial: "a:80"}}},
 		{DynamicUpstreamsRaw: json.RawMessage(`{"source":"a","name":"a"}`)},
 	} {
-		if _, err := NewProxy(testContext(t), cfg); err == nil || !strings.Contains(err.Error(), "the script chooses the upstreams") {
+		if _, err := NewProxy(testContext(t), cfg, true); err == nil || !strings.Contains(err.Error(), "the script chooses the upstreams") {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -214,8 +215,38 @@ func TestProxyUpgrade(t *testing.T) {
 	}
 }
 
+// Lean connections are those of a proxy block that names no transport and does not say lean off.
+func TestProxyLeanTransport(t *testing.T) {
+	a := named(t, "a")
+	for _, c := range []struct {
+		block      string
+		lean, want bool
+	}{
+		{"", true, true},
+		{"", false, false},
+		{`{"flush_interval": -1}`, true, true},
+		{`{"transport": {"protocol": "http"}}`, true, false},
+		{`{"transport": {"protocol": "rover_lean"}}`, false, true},
+	} {
+		p := testProxyLean(t, c.block, c.lean)
+		_, got := p.handler.Transport.(*headTransport).RoundTripper.(*LeanTransport)
+		if got != c.want {
+			t.Errorf("%q with lean %v: lean connections are used: %v", c.block, c.lean, got)
+		}
+		if status, got, _ := request(t, p, "POST", "payload", luart.ProxyTo{Upstreams: []string{a}}); status != 200 || got != "a payload <nil>" {
+			t.Errorf("%q with lean %v: %d %q", c.block, c.lean, status, got)
+		}
+	}
+}
+
 // The connections that are kept do not outlive the config.
 func TestProxyCleanup(t *testing.T) {
+	for _, lean := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lean %v", lean), func(t *testing.T) { testProxyCleanup(t, lean) })
+	}
+}
+
+func testProxyCleanup(t *testing.T, lean bool) {
 	closed := make(chan struct{})
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -225,7 +256,7 @@ func TestProxyCleanup(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	p, err := NewProxy(testContext(t), nil)
+	p, err := NewProxy(testContext(t), nil, lean)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +276,12 @@ func TestProxyCleanup(t *testing.T) {
 // A request that was under way when its configuration was replaced leaves no idle
 // connection behind, which nobody would use again.
 func TestProxyKeepsNoConnectionAfterCleanup(t *testing.T) {
+	for _, lean := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lean %v", lean), func(t *testing.T) { testKeepsNoConnection(t, lean) })
+	}
+}
+
+func testKeepsNoConnection(t *testing.T, lean bool) {
 	closed := make(chan struct{}, 1)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "late") }))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -254,7 +291,7 @@ func TestProxyKeepsNoConnectionAfterCleanup(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(s.Close)
-	p := testProxy(t, "")
+	p := testProxyLean(t, "", lean)
 	if err := p.Cleanup(); err != nil {
 		t.Fatal(err)
 	}

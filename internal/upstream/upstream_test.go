@@ -30,7 +30,9 @@ func testContext(t testing.TB) caddy.Context {
 }
 
 // testProxy is a proxy with the JSON of a proxy block; "" is none.
-func testProxy(t testing.TB, block string) *Proxy {
+func testProxy(t testing.TB, block string) *Proxy { return testProxyLean(t, block, true) }
+
+func testProxyLean(t testing.TB, block string, lean bool) *Proxy {
 	t.Helper()
 	var cfg *reverseproxy.Handler
 	if block != "" {
@@ -39,7 +41,7 @@ func testProxy(t testing.TB, block string) *Proxy {
 			t.Fatal(err)
 		}
 	}
-	p, err := NewProxy(testContext(t), cfg)
+	p, err := NewProxy(testContext(t), cfg, lean)
 	if err != nil {
 		t.Fatal(err)
 	}
