@@ -5,8 +5,10 @@
 //
 //	go run ./integration_test/load            everything, about 3 minutes
 //	go run ./integration_test/load -pairs hello,proxy -n 10
+//	go run ./integration_test/load -soak 1h
 //
-// It ends with an error only for a wrong answer, never for a slow one.
+// It ends with an error only for a wrong answer, never for a slow one. The last form measures nothing: it
+// sends requests to upstreams that misbehave, and looks for lost and mixed answers.
 package main
 
 import (
@@ -57,11 +59,13 @@ func main() {
 		rounds   = flag.Int("n", 5, "runs of each side, in turn")
 		which    = flag.String("pairs", strings.Join(names, ","), "what to measure")
 		waiting  = flag.Int("waiting", 10_000, "handlers that wait at once")
+		soaking  = flag.Duration("soak", 0, "do not measure: send requests to upstreams that misbehave for so long, and check every answer")
+		rate     = flag.Int("rate", 3000, "requests/s of -soak")
 		cpu      = flag.Bool("cpu", runtime.NumCPU() > 1, "give the server a core of its own, with taskset")
 	)
 	flag.Parse()
-	if *clients < 1 || *rounds < 1 || *waiting < 1 || *duration <= 0 {
-		log.Fatal("-c, -d, -n and -waiting must be above zero")
+	if *clients < 1 || *rounds < 1 || *waiting < 1 || *duration <= 0 || *rate < 1 {
+		log.Fatal("-c, -d, -n, -waiting and -rate must be above zero")
 	}
 	wanted := strings.Split(*which, ",")
 	for _, name := range wanted {
@@ -71,6 +75,12 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *soaking > 0 {
+		if err := runSoak(ctx, *soaking, *rate, *clients); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := run(ctx, wanted, *clients, *duration, *rounds, *waiting, *cpu); err != nil {
 		log.Fatal(err)
 	}
