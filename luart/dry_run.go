@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -17,7 +18,9 @@ import (
 // ErrDry is the error of rover.http in a script that DryRun loads.
 var ErrDry = errors.New("check has no network")
 
-// noNetwork is what rover.http asks then.
+// NoNetwork is what rover.http asks then, in place of the network.
+var NoNetwork http.RoundTripper = noNetwork{}
+
 type noNetwork struct{}
 
 func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) { return nil, ErrDry }
@@ -30,11 +33,18 @@ func drySleep(L *lua.LState) int {
 
 // DryRun loads a script into a VM of its own, for nothing but to look at it: nothing is sent,
 // unless s.Net says where to, sleeping takes no time, the environment is empty, unless
-// s.AllowEnv is set, and no hook and no background task runs. look gets what the script has
+// s.AllowEnv is set, no file is changed, and no hook and no background task runs. With s.Granted,
+// s.Net and s.AllowEnv also say what is refused. look gets what the script has
 // defined, as far as it came, and the error of VM.Load. It is called once, by the holder. The
 // error of DryRun says that there is no VM.
 func DryRun(ctx context.Context, s Script, look func(o *Outline, loading error)) error {
-	return s.loadDry(ctx, func(g *Generation, loading error) { look(g.outline(), loading) })
+	return s.loadDry(ctx, func(g *Generation, loading error) {
+		o := g.outline()
+		if s.Granted {
+			o.Given = s.given()
+		}
+		look(o, loading)
+	})
 }
 
 // DryRoutes returns the routes and hooks of a script, which it loads as DryRun does. The error
@@ -77,13 +87,21 @@ func (s Script) loadDry(ctx context.Context, look func(g *Generation, loading er
 
 // dryRun returns s without what it is given of the world outside.
 func (s Script) dryRun() Script {
-	s.dry, s.CheckMount = true, nil
+	s.dry = true
 	s.Timeout, s.Burst = 10*time.Second, 5*time.Second
+	s.Files = s.Files.Unchanged()
+	if s.Granted {
+		if path, err := filepath.Abs(s.Path); err == nil {
+			s.Path = path // folders are, too
+		}
+		return s
+	}
+	s.CheckMount = nil
 	if !s.AllowEnv {
 		s.AllowEnv, s.Getenv = true, func(string) (string, bool) { return "", false }
 	}
 	if s.Net == nil {
-		s.Net, s.FakeNetwork = outbound.NewPolicy(), noNetwork{}
+		s.Net, s.FakeNetwork = outbound.NewPolicy(), NoNetwork
 	}
 	return s
 }

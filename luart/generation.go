@@ -90,6 +90,10 @@ type Script struct {
 
 	Logger *zap.Logger // for the script's log lines and errors; nil: nowhere
 
+	// Granted says that DryRun is to give the script no more than it has been given: that is what
+	// it gets where it is to run.
+	Granted bool
+
 	dry  bool  // nothing waits, nothing is sent, no hook runs: see Check
 	Tool *Tool // it serves no requests; nil: it does
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/chunk"
+	"github.com/caddy-rover/rover/luart/environ"
 	"github.com/caddy-rover/rover/luart/hint"
+	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
@@ -30,6 +32,34 @@ type Outline struct {
 	Options map[string]luaval.OptionsAt
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
+	// Given is what the script gets where it is to run; nil: that is not known.
+	Given *Given
+}
+
+// Given is what an operator gives a script.
+type Given struct {
+	Config map[string]string // rover.config
+	// Withheld are grants that are not there, by what needs them below rover: "geo", "auth.jwks".
+	Withheld map[string]lib.Grant
+	// Env says which variables rover.env may read.
+	Env *environ.Policy
+}
+
+// given returns what s is given.
+func (s *Script) given() *Given {
+	given := &Given{Config: s.Config, Withheld: map[string]lib.Grant{}, Env: s.EnvPolicy}
+	grants := s.grants()
+	if grants.Missing(lib.AllowEnv) {
+		given.Withheld["config.from_env"] = lib.AllowEnv
+	}
+	for _, l := range s.Libraries {
+		for function, grant := range l.Needs {
+			if grants.Missing(grant) {
+				given.Withheld[strings.TrimSuffix(l.Name+"."+function, ".")] = grant
+			}
+		}
+	}
+	return given
 }
 
 // outline returns what the script has defined. Only the holder may call it.

@@ -107,11 +107,18 @@ func samePath(inConfig, path string) bool {
 }
 
 // beside is what a Caddyfile in a script's folder says of the script, for commands that only
-// load it: the values of rover.config, libraries, and files of rover.geo.
+// load it: the values of rover.config, libraries, files of rover.geo, and what it is granted.
 type beside struct {
 	Set       map[string]string `json:"set"`
 	Libraries caddy.ModuleMap   `json:"libraries"`
 	Geo       []string          `json:"geo"`
+
+	Allow    []string                `json:"allow"`
+	AllowEnv []string                `json:"allow_env"`
+	AllowNet []string                `json:"allow_net"`
+	AllowFS  []rovercaddyfile.Folder `json:"allow_fs"`
+
+	found bool // a Caddyfile names the script
 }
 
 // configsBeside returns what the rover directives say that name a script in the Caddyfile in its
@@ -135,7 +142,7 @@ func configsBeside(script string) (list []beside, err error) {
 			return
 		}
 		text, _ := json.Marshal(h) // it was JSON
-		b := beside{Set: map[string]string{}}
+		b := beside{Set: map[string]string{}, found: true}
 		if failed := json.Unmarshal(text, &b); failed != nil {
 			err = failed
 		}

@@ -33,8 +33,11 @@ func checkCommand() *cobra.Command {
 		Short: "Looks for mistakes in scripts without running a server",
 		Long: `Looks for mistakes in scripts and in the modules that they require. Each script is loaded
 into a VM of its own in which nothing is sent, nothing waits, and no hook runs. In folders
-every script is checked that calls rover.server, and definitions for editors (---@meta) are not. Values of rover.config and libraries are taken
-from a Caddyfile beside the script, if there is one, and from --set and --library.
+every script is checked that calls rover.server, and definitions for editors (---@meta) are not.
+
+What the script gets is taken from a Caddyfile beside it, if there is one that names it: values of
+rover.config, libraries, grants and folders. What these do not let it do is a finding. More values
+and libraries come from --set and --library. --allow says what is real here.
 
 The exit code is 0 if nothing was found, 1 for errors (with --strict for warnings, too), and
 2 if the command line is wrong.`,
@@ -89,9 +92,18 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 		for _, config := range configs {
 			s := settings
 			s.Path, s.Source = path, source
+			unknown := config.expand(given)
+			for _, u := range unknown {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without a value of %s: %s\n", path, u.option, u.why)
+			}
 			done, err := config.apply(&s, given)
 			if err != nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its libraries: %v\n", path, err)
+			}
+			if config.found {
+				if err := config.grant(&s, unknown); err != nil {
+					return nil, fmt.Errorf("the Caddyfile beside %s: %w", path, err)
+				}
 			}
 			report.add(lint.Check(context.Background(), s))
 			done()
@@ -120,7 +132,7 @@ func checkSettings(fl caddycmd.Flags) (luart.Script, beside, error) {
 	if slices.Contains(config.Allow, rovercaddyfile.AllowNet) {
 		s.Net, err = outbound.ParsePolicy(config.AllowNet)
 	}
-	return s, beside{config.Set, config.LibrariesRaw, config.Geo}, err
+	return s, beside{Set: config.Set, Libraries: config.LibrariesRaw, Geo: config.Geo}, err
 }
 
 // add counts findings that are not there yet: scripts may have modules in common.

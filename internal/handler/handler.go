@@ -202,7 +202,7 @@ func (h *Handler) newSettings(ctx caddy.Context, path string, values map[string]
 		OnFailure:     failPolicies[h.OnFailure],
 		Quarantine:    quarantinePolicy(h.Quarantine),
 		Files:         folders,
-		CheckMount:    checkMount,
+		CheckMount:    CheckMount,
 		AllowEnv:      slices.Contains(h.Allow, rovercaddyfile.AllowEnv),
 		Getenv:        os.LookupEnv,
 		Environ:       os.Environ,

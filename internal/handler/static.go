@@ -53,8 +53,8 @@ func newFileServers(ctx caddy.Context) (*fileServers, error) {
 	return s, nil
 }
 
-// checkMount is luart.Script.CheckMount.
-func checkMount(m *static.Mount) error {
+// CheckMount is luart.Script.CheckMount. Any goroutine may call it.
+func CheckMount(m *static.Mount) error {
 	if rel, err := filepath.Rel(m.Public.Path(), caddy.AppDataDir()); err == nil && filepath.IsLocal(rel) {
 		return fmt.Errorf("'%s' has Caddy's own data in it, with keys of certificates", m.Dir)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,9 @@ import (
 type Folder struct {
 	Dir      string // absolute
 	ReadOnly bool
+
+	// Unchanged says that who uses it only looks at what a script would do.
+	Unchanged bool
 
 	// At is where its files are in truth, for tests of scripts; "": in Dir.
 	At string
@@ -24,9 +28,19 @@ type Grants []Folder
 var (
 	ErrForbidden = errors.New("it is in no folder of allow fs")
 	ErrReadOnly  = errors.New("allow fs has its folder with ro")
+	ErrUnchanged = errors.New("check changes no files")
 	ErrTooLarge  = errors.New("it is too large")
 	ErrNotFile   = errors.New("it is not a regular file")
 )
+
+// Unchanged returns the folders so that nothing in them can be changed.
+func (g Grants) Unchanged() Grants {
+	g = slices.Clone(g)
+	for i := range g {
+		g[i].Unchanged = true
+	}
+	return g
+}
 
 // MaxPath bounds a path.
 const MaxPath = 4096

@@ -75,17 +75,29 @@ func (p Place) Remove() error {
 
 // Mkdir makes a folder, and those that it is in. It may be there.
 func (p Place) Mkdir() error {
-	if p.folder.ReadOnly {
-		return ErrReadOnly
+	if err := p.writable(); err != nil {
+		return err
 	}
 	return p.in(func(root *os.Root, name string) error { return root.MkdirAll(name, 0o755) })
 }
 
-// change calls do for what may be changed.
-func (p Place) change(do func(root *os.Root, name string) error) error {
+// writable says why nothing in the folder may be changed, nil if it may.
+func (p Place) writable() error {
 	switch {
 	case p.folder.ReadOnly:
 		return ErrReadOnly
+	case p.folder.Unchanged:
+		return ErrUnchanged
+	}
+	return nil
+}
+
+// change calls do for what may be changed.
+func (p Place) change(do func(root *os.Root, name string) error) error {
+	if err := p.writable(); err != nil {
+		return err
+	}
+	switch {
 	case p.name == ".":
 		return ErrNotFile
 	case isTemporary(filepath.Base(p.name)):

@@ -36,6 +36,10 @@ type Library struct {
 	// options that there are not. The functions should read them by the same luaval.Options.
 	Options map[string]luaval.OptionsAt
 
+	// Needs says what the operator has to grant before a function works: by its name, or by "" for
+	// all of them. With it "caddy rover check" finds what the Caddyfile does not grant.
+	Needs map[string]Grant
+
 	// Explains says that the functions return nil and a message where something fails. With it
 	// errors about such a nil say so.
 	Explains bool
@@ -79,6 +83,32 @@ type Scope struct {
 	// OnRetire has the holder call a function when the generation is replaced or ends; requests
 	// that it serves still go on then. It is called while the library is opened only.
 	OnRetire func(do func())
+}
+
+// Grant is what stands in the rover block of the Caddyfile, so that a library may do something.
+type Grant string
+
+// The grants.
+const (
+	AllowNet Grant = "allow net"
+	AllowEnv Grant = "allow env"
+	AllowFS  Grant = "allow fs <folder>"
+	Geo      Grant = "geo <file.mmdb>"
+)
+
+// Missing reports whether a grant is not there.
+func (g *Grants) Missing(grant Grant) bool {
+	switch grant {
+	case AllowNet:
+		return g.Net == nil
+	case AllowEnv:
+		return g.Getenv == nil
+	case AllowFS:
+		return len(g.Files) == 0
+	case Geo:
+		return g.Geo == nil
+	}
+	return false
 }
 
 // Grants are what the operator lets a script have of the world outside.

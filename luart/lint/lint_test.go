@@ -13,7 +13,11 @@ import (
 	"testing"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/environ"
+	"github.com/caddy-rover/rover/luart/files"
+	"github.com/caddy-rover/rover/luart/geo"
 	"github.com/caddy-rover/rover/luart/lib/all"
+	"github.com/caddy-rover/rover/luart/outbound"
 )
 
 // checkFile checks a script as it is, with what change sets.
@@ -28,6 +32,60 @@ func checkFile(t *testing.T, path string, change ...func(*luart.Script)) []Findi
 		f(&s)
 	}
 	return Check(context.Background(), s)
+}
+
+// giveLittle gives a script what the first line of given.lua says.
+func giveLittle(s *luart.Script) {
+	s.Granted, s.Config, s.AllowEnv = true, map[string]string{"upstream": "http://localhost:1"}, true
+	s.EnvPolicy, _ = environ.ParsePolicy([]string{"APP_*"}) // it is one
+	s.Getenv = func(string) (string, bool) { return "", false }
+}
+
+// Where nothing is known of what a script gets, nothing is said of it; and with
+// all that it needs there is nothing to say.
+func TestCheckGiven(t *testing.T) {
+	const path = "testdata/bad/given.lua"
+	if found := checkFile(t, path); len(found) != 0 {
+		t.Errorf("nothing is known: got %+v", found)
+	}
+	if found := checkFile(t, path, giveLittle, func(s *luart.Script) {
+		s.EnvPolicy, s.Net, s.FakeNetwork, s.Geo = nil, outbound.NewPolicy(), luart.NoNetwork, geo.Nothing{}
+		s.Files = files.Grants{{Dir: t.TempDir()}}
+		s.Config["upstraem"] = "x"
+	}); len(found) != 0 {
+		t.Errorf("all is given: got %+v", found)
+	}
+}
+
+// What is checked changes no files.
+func TestCheckChangesNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.lua")
+	source := `local api = rover.server {}
+local ok, why = rover.fs.write("data/x", "y")
+assert(ok == nil and why == "fs: data/x: check changes no files", why)
+for _, change in ipairs { rover.fs.append, rover.fs.mkdir, rover.fs.remove } do
+	ok, why = change("data/kept", "y")
+	assert(ok == nil and why == "fs: data/kept: check changes no files", why)
+end
+assert(rover.fs.read("data/kept") == "kept")
+function api.get() return "x" end
+return api
+`
+	for name, text := range map[string]string{"app.lua": source, "data/kept": "kept"} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "data"), 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := checkFile(t, path, func(s *luart.Script) {
+		s.Granted, s.Files = true, files.Grants{{Dir: filepath.Join(dir, "data")}}
+	})
+	if len(found) != 0 {
+		t.Errorf("got %+v", found)
+	}
+	if list, err := os.ReadDir(filepath.Join(dir, "data")); err != nil || len(list) != 1 {
+		t.Errorf("got %v, %v", list, err)
+	}
 }
 
 // marks are the codes that the lines of a file announce: "--> code code".
@@ -67,8 +125,12 @@ func TestCheckBad(t *testing.T) {
 			if len(want) == 0 {
 				t.Fatal("no line is marked")
 			}
+			var given []func(*luart.Script)
+			if filepath.Base(path) == "given.lua" {
+				given = append(given, giveLittle)
+			}
 			var got []string
-			for _, f := range checkFile(t, path) {
+			for _, f := range checkFile(t, path, given...) {
 				got = append(got, fmt.Sprintf("%s:%d %s", f.File, f.Line, f.Code))
 				if f.Column == 0 || f.Message == "" || f.Source == "" || f.Severity != Error && f.Severity != Warning {
 					t.Errorf("incomplete: %+v", f)

@@ -24,6 +24,8 @@ func (c *checker) judge(f *checkedFile, s sighting) {
 		c.global(f, n, s)
 	case *ast.AttrGetExpr:
 		c.field(f, n, s)
+		c.granted(f, n, s)
+		c.setting(f, n, s)
 		c.parameterField(f, n, s)
 		c.index(f, n, s)
 		c.bodyField(f, n, s)

@@ -22,6 +22,7 @@ var stubs string
 // Library is rover.auth.
 var Library = &lib.Library{
 	Name: "auth", Stubs: stubs + oidc.Stubs,
+	Needs: map[string]lib.Grant{"jwks": lib.AllowNet, "oidc": lib.AllowNet},
 	Makes: map[string]string{"secrets": "key set", "jwks": "published keys", "oidc": "login"},
 	Options: map[string]luaval.OptionsAt{
 		"create": createOptions.At(3), "verify": verifyOptions.At(3), "secrets": secretsOptions.At(1),

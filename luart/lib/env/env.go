@@ -24,7 +24,7 @@ var stubs string
 //
 // The table cannot be written. Without "allow env" both forms raise an error that says what to add.
 var Library = &lib.Library{
-	Name: "env", Stubs: stubs,
+	Name: "env", Stubs: stubs, Needs: map[string]lib.Grant{"": lib.AllowEnv},
 	Open: func(s *lib.Scope) lua.LValue { return newTable(s.L(), s.Grants.Getenv, s.Grants.EnvPolicy) },
 }
 

@@ -24,7 +24,7 @@ import (
 var stubs string
 
 // Library is rover.fs.
-var Library = &lib.Library{Name: "fs", Stubs: stubs, Explains: true, Open: open}
+var Library = &lib.Library{Name: "fs", Stubs: stubs, Needs: map[string]lib.Grant{"": lib.AllowFS}, Explains: true, Open: open}
 
 // How much of a file is read where nobody says, and at most; and how much is written at once.
 const (

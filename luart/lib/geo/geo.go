@@ -21,7 +21,7 @@ import (
 var stubs string
 
 // Library is rover.geo.
-var Library = &lib.Library{Name: "geo", Stubs: stubs, Open: open}
+var Library = &lib.Library{Name: "geo", Stubs: stubs, Needs: map[string]lib.Grant{"": lib.Geo}, Open: open}
 
 func open(s *lib.Scope) lua.LValue {
 	source := s.Grants.Geo

@@ -66,6 +66,7 @@ var Library = &lib.Library{
 	Stubs:    stubs,
 	Makes:    makes,
 	Options:  optionsOf(),
+	Needs:    map[string]lib.Grant{"": lib.AllowNet},
 	Explains: true,
 	NewState: newState,
 	Open:     open,

@@ -27,6 +27,7 @@ var stubs string
 // Library is rover.redis. It says of no type what is made: any name is a method of it.
 var Library = &lib.Library{
 	Name: "redis", Stubs: stubs, Explains: true,
+	Needs:    map[string]lib.Grant{"": lib.AllowNet},
 	Options:  map[string]luaval.OptionsAt{"": openOptions.At(2)},
 	NewState: newState,
 	Open:     open,
