@@ -43,7 +43,7 @@ type handover struct {
 
 	coding      string // the holder's: the Content-Encoding that the response came with
 	errorStatus int    // the same: what an error is answered with
-	errorText   string // the same: the error, for scripts
+	errorText   string // the same: the error, for scripts; "": there is none, or the client left
 	tunnel      bool   // the same: the head opens one (see opensTunnel)
 
 	// The same: names of trailers, and whether the request says that its client takes any.
@@ -166,7 +166,9 @@ func (h *handover) response(x *Exchange) reply {
 	res := reply{Response: response.Response{Status: h.status, Header: h.header}, from: h, origin: h}
 	if h.status == 0 { // done
 		h.errorStatus = x.host.ErrorStatus(h.failure())
-		h.errorText = x.host.ErrorText(h.failure())
+		if h.errorStatus != StatusClientClosed { // as where the proxy sees the client leave, and says 499 itself
+			h.errorText = x.host.ErrorText(h.failure())
+		}
 		res.Status = h.errorStatus
 	}
 	return res

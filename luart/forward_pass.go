@@ -82,7 +82,7 @@ func (x *Exchange) answerBy(h *handover) error {
 	x.forward.client.commit()
 	x.outcome.decision = Answer
 	x.outcome.reply = h.response(x)
-	if h.status == 0 && (h.panicked != nil || x.outcome.reply.Status == StatusClientClosed) {
+	if h.status == 0 && h.panicked != nil {
 		return nil
 	}
 	x.setDeadline()

@@ -15,7 +15,7 @@ func responseField(L *lua.LState) int {
 	case lua.LString("status"):
 		v = lua.LNumber(r.Status)
 	case lua.LString("error"): // nil, or why nobody answered
-		if r.from != nil && r.from.status == 0 {
+		if r.from != nil && r.from.status == 0 && r.from.errorText != "" {
 			v = lua.LString(r.from.errorText)
 		}
 	}
