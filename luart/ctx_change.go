@@ -85,6 +85,7 @@ var ctxChanges = map[string]lua.LGFunction{
 			L.RaiseError("ctx:upstream: there is a response already: call it before")
 		}
 		to := proxy.Addresses(L, 2, "ctx:upstream", x.gen.checkUpstream)
+		x.checkPlace(L, nil)
 		for _, address := range to[1:] {
 			if a, b := addressScheme(to[0]), addressScheme(address); a != b {
 				L.RaiseError("ctx:upstream: the upstreams of a list have one scheme, these have %q and %q", a, b)

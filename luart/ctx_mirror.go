@@ -87,6 +87,9 @@ func (x *Exchange) mirror(vm *VM, L *lua.LState, o mirrorOptions) bool {
 	m := &vm.mirrors
 	log := x.gen.logger
 	switch {
+	case x.leavesPlace(x.running, &o.to):
+		m.Drop(log, "the path may lead out of the place of the hook")
+		return false
 	case r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect:
 		m.Drop(log, "upgrades are not copied")
 		return false

@@ -11,9 +11,7 @@ import (
 // ctxRewrite is ctx:rewrite(path[, query]).
 func ctxRewrite(L *lua.LState) int {
 	x := checkCtx(L)
-	x.setURL(request.Rewrite(L, x.r))
-	x.rewritten = true
-	x.aimAtFile()
+	x.move(request.Rewrite(L, x.r))
 	return chain(L)
 }
 
@@ -22,9 +20,7 @@ func ctxStripPrefix(L *lua.LState) int {
 	x := checkCtx(L)
 	u := request.StripPrefix(L, x.r)
 	if u != nil {
-		x.setURL(u)
-		x.rewritten = true
-		x.aimAtFile()
+		x.move(u)
 	}
 	L.Push(lua.LBool(u != nil))
 	return 1
@@ -35,6 +31,16 @@ func ctxSetQuery(L *lua.LState) int {
 	x := checkCtx(L)
 	x.setURL(request.SetQuery(L, x.r))
 	return chain(L)
+}
+
+// move makes u, which has another path, the request's.
+func (x *Exchange) move(u *url.URL) {
+	if x.came == nil {
+		x.came = x.r.URL
+	}
+	x.setURL(u)
+	x.rewritten = true
+	x.aimAtFile()
 }
 
 // setURL makes u the request's, as Caddy's rewrite does.

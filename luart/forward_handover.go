@@ -137,6 +137,7 @@ func (vm *VM) handOver(L *lua.LState, to *proxy.To) int {
 	if len(x.forward.handovers) >= maxHandovers {
 		L.RaiseError("the request was passed on or proxied %d times, the limit", maxHandovers)
 	}
+	x.checkPlace(L, to)
 	h := x.handOver(to)
 	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)

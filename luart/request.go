@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"net/url"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -69,6 +70,7 @@ type Exchange struct {
 
 	running    *handler     // the function that runs, or ran last
 	rewritten  bool         // ctx:rewrite has been called since the hooks were looked up
+	came       *url.URL     // what the request came for, which ctx:rewrite has changed; nil: it has not
 	skip       bool         // the handler is in quarantine: after the guards the request is passed on
 	absent     *lua.LTable  // the error that an after hook ends with which wants a body where there is none
 	answersFor int          // the status of the error that the request is answered for (handle_errors); 0: none

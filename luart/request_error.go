@@ -21,6 +21,7 @@ func (x *Exchange) setErrorReply(err *ScriptError, h *handler) {
 		vm := x.gen.vm
 		vm.resume(&x.call, x.th.L) // a burst of its own
 		x.waitErr = nil
+		x.running = h // also for what on_error does: it sends no request on that h could not
 		v, failed := vm.callReturned(&x.call, on.fn, err.Table(x.th.L), x.ctxValue())
 		if x.trace != nil {
 			x.trace.Record("on_error ("+on.where+") about "+err.Whole(), describeReturned(v, failed))

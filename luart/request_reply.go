@@ -43,6 +43,10 @@ func (x *Exchange) setReply(v response.Returned, h *handler) {
 		}, h)
 		return
 	}
+	if made.Decision != Answer && !x.outcome.replied && x.leavesPlace(h, made.Proxy) {
+		x.unclear()
+		return
+	}
 	x.outcome.reply, x.outcome.decision = made, made.Decision
 	if replyOf(v.Value) != nil {
 		x.outcome.by, x.outcome.err = h, made.Raised
@@ -60,10 +64,14 @@ func (o *outcome) replyFor(b luaval.Budget, v response.Returned) (r reply, wrong
 	return r, v.ApplyTo(&r.Response, r.from != nil)
 }
 
-// unclear answers a request whose target no hook can be looked up for.
+// manyReadings is what is wrong with a path that may be for another place.
+const manyReadings = "The path can be read in several ways"
+
+// unclear answers a request whose target no hook can be looked up for, or that may be for another
+// place than that of the function which sends it on.
 func (x *Exchange) unclear() {
 	x.outcome.decision = Answer
-	message := "The path can be read in several ways"
+	message := manyReadings
 	if !strings.HasPrefix(x.r.URL.Path, "/") {
 		message = "The target of the request is no path"
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,77 @@ func TestPathsThatLeaveTheirRoute(t *testing.T) {
 	}
 }
 
+// What a hook sends on must be in its place, as it came; of a path that the script has made, what it
+// was made of must be there for all, however it is spelled.
+func TestPathsThatLeaveTheirHook(t *testing.T) {
+	hook := func(name string) []string { return []string{name} }
+	tree := New(&Place[string]{Pattern: "/", Before: hook("root"), Children: []*Place[string]{
+		{Kind: Static, Name: "api", Pattern: "/api", Before: hook("api")},
+		{Kind: Static, Name: "users", Pattern: "/users", Children: []*Place[string]{
+			{Kind: Parameter, Name: "id", Pattern: "/users/:id", Before: hook("user")},
+		}},
+		{Kind: Static, Name: "files", Pattern: "/files", Children: []*Place[string]{
+			{Kind: Wildcard, Name: "rest", Pattern: "/files/*rest", Before: hook("file")},
+		}},
+	}})
+	const (
+		stays   = iota
+		spelled // it leaves, and is clear for whoever sends a path of its own
+		leaves
+	)
+	for _, tt := range []struct {
+		target, hook string
+		want         int
+	}{
+		{"/api", "api", stays},
+		{"/api/", "api", stays},
+		{"/api/x/y.html", "api", stays},
+		{"/api/x%2Fy/a%20b", "api", stays},
+		{"/%61pi/x//y", "api", stays},
+		{"/api/a/../b", "api", stays},
+		{"/api/..%2fapi/x", "api", stays},
+		{"/API/x", "api", spelled},
+		{"/api;v=1/x", "api", spelled},
+		{"/api./x", "api", spelled},
+		{"/api%2fx", "api", leaves},
+		{"//api/x", "api", leaves},
+		{"//internal/api/x", "api", leaves},
+		{"/api/..%2finternal", "api", leaves},
+		{"/internal/../api/x", "api", leaves},
+		{`/internal\..\api`, "api", leaves},
+		{"/internal/%252e%252e/api", "api", leaves},
+		{"/users/ann/x", "user", stays},
+		{"/users/a%2Fb", "user", stays},
+		{"/Users/ann", "user", spelled},
+		{"/users/ann/..%2f..", "user", leaves},
+		{"/users//ann", "user", leaves},
+		{"/files/a/b", "file", stays},
+		{"/files/a/../..", "file", leaves},
+		{"/x/../y", "root", stays},
+		{"//x%2f..%2fy", "root", stays},
+	} {
+		var m Match[string]
+		r := pathOf(t, tt.target)
+		tree.Find(r, &m)
+		if !slices.Contains(m.Before, tt.hook) {
+			t.Errorf("%s: the hook %s does not cover it", tt.target, tt.hook)
+			continue
+		}
+		if got, want := m.HookLeaves(tt.hook, r.URL), tt.want != stays; got != want && !m.Unclear {
+			t.Errorf("%s leaves the place of %s: %v, want %v", tt.target, tt.hook, got, want)
+		}
+		if got, want := m.HookUnclear(tt.hook, r.URL), tt.want == leaves; got != want && !m.Unclear {
+			t.Errorf("%s is unclear for %s: %v, want %v", tt.target, tt.hook, got, want)
+		}
+		if got, want := m.HookUnclear(tt.hook, pathOf(t, "/other/x").URL), false; got != want {
+			t.Errorf("a path that %s does not cover is unclear for it", tt.hook)
+		}
+		if !m.HookLeaves("nobody", pathOf(t, "/a/../b").URL) || m.HookLeaves("nobody", pathOf(t, "/a/b").URL) {
+			t.Error("what is no hook may send dot segments on, or nothing")
+		}
+	}
+}
+
 func TestPlainPathsCostNoAllocation(t *testing.T) {
 	tree := services()
 	for _, target := range []string{"/api/x/y", "/api/.well-known/a.js", "/npm/left-pad/-/left-pad-1.0.0.tgz"} {
@@ -108,6 +180,9 @@ func FuzzLeave(f *testing.F) {
 		f.Add(seed)
 	}
 	tree := services()
+	hooked := New(&Place[string]{Pattern: "/", Children: []*Place[string]{
+		{Kind: Static, Name: "api", Pattern: "/api", Before: []string{"hook"}},
+	}})
 	f.Fuzz(func(t *testing.T, target string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(u.Path, "/") {
@@ -117,7 +192,12 @@ func FuzzLeave(f *testing.F) {
 		tree.Find(&http.Request{Method: http.MethodGet, URL: u}, &m)
 		prefix := map[string]string{"/api": "/api", "/c#": "/c#", "/npm/:name": "/npm"}[m.Handler]
 		if prefix == "" || m.Unclear {
-			return
+			m.Reset()
+			hooked.Find(&http.Request{Method: http.MethodGet, URL: u}, &m)
+			if len(m.Before) == 0 || m.Unclear || m.HookLeaves("hook", u) {
+				return
+			}
+			m.Handler, prefix = "the hook", "/api"
 		}
 		check := func(server, read string) {
 			if read != prefix && !strings.HasPrefix(read, prefix+"/") {
