@@ -31,7 +31,7 @@ internal/admin (caddy more): eventloop internal/scripts luart luart/memory luart
 internal/caddyenv (caddy):
 internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal/handler
 	internal/libraries internal/logformat internal/scripts internal/upstream internal/watch luart
-	luart/coverage luart/environ luart/geo luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
+	luart/coverage luart/environ luart/files luart/geo luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
