@@ -21,7 +21,7 @@ type expectRule struct {
 }
 
 // placeExpectOptions are those of node.expect: the methods.
-var placeExpectOptions = byMethod(expect.RequestOptions)
+var placeExpectOptions = byMethod(expect.RequestOptions).Narrowing(route.MethodNames[:]...)
 
 // addExpect is node.expect{…}.
 func (g *Generation) addExpect(L *lua.LState, n *api.Node) {

@@ -38,7 +38,7 @@ func TestOIDCOptions(t *testing.T) {
 		`auth_params = { state = "x" }`:                                   "option 'auth_params': the login sets state itself",
 		`allow = { groups = {} }`:                                         "option 'allow': groups: a text, or a list of at least one",
 		`allow = {}`:                                                      "option 'allow': allow has no rule",
-		`allow = { groups = rover.config.groups }`:                        "option 'allow': allow has no rule",
+		`allow = { groups = rover.config.groups }`:                        "option 'allow': option 'groups' is written, and its value is nil",
 		`allow = { groups_claim = "roles" }`:                              "option 'allow': allow has no rule",
 		`allow = { emails = "x.example" }`:                                "option 'allow': emails: \"x.example\" is no address",
 		`allow = { emails = "a@b@x.example" }`:                            "option 'allow': emails: \"a@b@x.example\" is no address",

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/caddy-rover/rover/luart/luaval"
 )
 
 // Table are the fields of a lua.LTable, which gopher-lua does not export.
@@ -40,6 +42,22 @@ var tablesKnown = func() bool {
 
 // TableOf returns the fields of t.
 func TableOf(t *lua.LTable) *Table { return (*Table)(unsafe.Pointer(t)) }
+
+// writtenNil is luaval.WrittenNil: the key has a place, and no value.
+func writtenNil(t *lua.LTable, name string) bool {
+	f := TableOf(t)
+	if _, has := f.Strings[name]; has {
+		return false
+	}
+	_, had := f.Places[lua.LString(name)]
+	return had
+}
+
+func init() {
+	if tablesKnown {
+		luaval.WrittenNil = writtenNil
+	}
+}
 
 // compactFrom is how many keys a table must have had before it is worth compacting.
 const compactFrom = 1024

@@ -282,7 +282,9 @@ func (f *function) table(n *ast.TableExpr) operand {
 		textKey := key.isText()
 		keyArg := f.toArg(&key)
 		value := f.expression(field.Value)
-		f.setField(t.info, keyArg, textKey, f.toArg(&value))
+		valueArg := f.toArg(&value)
+		f.keepPlace(t.info, keyArg, field)
+		f.setField(t.info, keyArg, textKey, valueArg)
 		f.free = free
 		fields++
 	}

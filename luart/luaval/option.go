@@ -18,7 +18,12 @@ type Options struct {
 	names     []string
 	elsewhere map[string]string
 	within    map[string]Nested
+	narrowing []string
 }
+
+// WrittenNil reports whether a table was written with a name whose value was nil. Of which names
+// that is known says luac.Keeps.
+var WrittenNil = func(t *lua.LTable, name string) bool { return false }
 
 // Nested are the options in a table that is the value of an option.
 type Nested struct {
@@ -35,7 +40,31 @@ func NewOptions(names ...string) *Options { return &Options{names: names} }
 // Elsewhere returns o with what to say of names that are options of another function, or are
 // called otherwise in other languages.
 func (o *Options) Elsewhere(hints map[string]string) *Options {
-	return &Options{names: o.names, elsewhere: hints, within: o.within}
+	changed := *o
+	changed.elsewhere = hints
+	return &changed
+}
+
+// Narrowing returns o where some options let less through than their absence does, such as the roles
+// that a token must have. One of these that is written with nothing as its value raises: of a setting
+// that is missing, a condition must not become none.
+func (o *Options) Narrowing(names ...string) *Options {
+	changed := *o
+	changed.narrowing = names
+	return &changed
+}
+
+// NarrowingNames are the options of Narrowing.
+func (o *Options) NarrowingNames() []string { return o.narrowing }
+
+// Nil says that a table has an option of Narrowing without a value; "" if it has none.
+func (o *Options) Nil(t *lua.LTable) string {
+	for _, name := range o.narrowing {
+		if WrittenNil(t, name) {
+			return "option '" + name + "' is written, and its value is nil: without it more gets through; leave it out if that is meant"
+		}
+	}
+	return ""
 }
 
 // Within returns o with the options in the table that an option may be.
@@ -52,7 +81,9 @@ func (o *Options) with(name string, in Nested) *Options {
 		within = map[string]Nested{}
 	}
 	within[name] = in
-	return &Options{names: o.names, elsewhere: o.elsewhere, within: within}
+	changed := *o
+	changed.within = within
+	return &changed
 }
 
 // Nested returns the options in the value of an option; ok = false: it is no table of options, or
@@ -95,6 +126,9 @@ func (o *Options) EachOf(L *lua.LState, t *lua.LTable, f string, read func(name 
 }
 
 func (o *Options) each(L *lua.LState, t *lua.LTable, read func(name string, v lua.LValue), fail func(why string)) {
+	if why := o.Nil(t); why != "" {
+		fail(why)
+	}
 	var p Pace
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		p.Step(L)

@@ -38,7 +38,7 @@ type File struct {
 }
 
 // Options are those of node.static.
-var Options = luaval.NewOptions("dir", "cache", "index", "spa", "hide", "precompressed")
+var Options = luaval.NewOptions("dir", "cache", "index", "spa", "hide", "precompressed").Narrowing("hide")
 
 // maxHide bounds the patterns of a mount: each request is compared with all.
 const maxHide = 100

@@ -14,11 +14,12 @@ import (
 
 var (
 	createOptions  = luaval.NewOptions("alg", "ttl", "kid")
-	verifyOptions  = luaval.NewOptions(ruleNames...)
-	requireOptions = luaval.NewOptions(append(ruleNames[:len(ruleNames):len(ruleNames)], "claims_key", "header")...)
+	verifyOptions  = luaval.NewOptions(ruleNames...).Narrowing(narrowingRules...)
+	requireOptions = luaval.NewOptions(append(ruleNames[:len(ruleNames):len(ruleNames)], "claims_key", "header")...).Narrowing(narrowingRules...)
 	rolesOptions   = luaval.NewOptions("claims_key", "role_key")
 
-	ruleNames = []string{"alg", "iss", "aud", "leeway", "require"}
+	ruleNames      = []string{"alg", "iss", "aud", "leeway", "require"}
+	narrowingRules = []string{"alg", "iss", "aud", "require"}
 )
 
 const maxName = 128

@@ -22,7 +22,7 @@ var (
 
 	ofClient = option.Among(luaval.NewOptions(
 		"base_url", "baseURL", "breaker", "ca", "cert", "headers", "insecure", "key", "max_body", "redirects", "retry", "timeout", "timeout_ms",
-	))
+	)).Narrowing("ca")
 )
 
 // notOfRequest says where to find what others have as options of a request.

@@ -22,10 +22,11 @@ import (
 var (
 	Options = luaval.NewOptions("issuer", "client_id", "client_secret", "redirect_uri", "name", "scopes", "key", "session", "headers",
 		"allow", "optional", "userinfo", "access_token", "auth_params", "alg", "leeway", "post_logout_redirect_uri", "claims_key").
-		Within("allow", allowOptions)
+		Within("allow", allowOptions).Narrowing("allow", "alg")
 	LogoutOptions = luaval.NewOptions("provider", "to")
 
-	allowOptions = luaval.NewOptions("groups", "groups_claim", "emails", "domains", "hd", "subjects")
+	allowOptions = luaval.NewOptions("groups", "groups_claim", "emails", "domains", "hd", "subjects").
+			Narrowing("groups", "emails", "domains", "hd", "subjects")
 )
 
 const (
@@ -254,6 +255,9 @@ func readAllow(L *lua.LState, v lua.LValue, a *oidc.Allow) {
 	}
 	a.GroupsClaim = "groups"
 	fail := func(why string) { luaval.ArgError(L, 1, "option 'allow': "+why) }
+	if why := allowOptions.Nil(t); why != "" {
+		fail(why)
+	}
 	t.ForEach(func(k, v lua.LValue) {
 		name := k.String()
 		if why := allowOptions.Unknown(name); why != "" {

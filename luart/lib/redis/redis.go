@@ -101,7 +101,7 @@ func open(scope *lib.Scope) lua.LValue {
 	return scope.L().NewFunction(o.open)
 }
 
-var openOptions = luaval.NewOptions("ca", "insecure", "password", "timeout", "user").Elsewhere(map[string]string{
+var openOptions = luaval.NewOptions("ca", "insecure", "password", "timeout", "user").Narrowing("ca").Elsewhere(map[string]string{
 	"db": "the database stands in the URL: redis://host:6379/3", "database": "the database stands in the URL: redis://host:6379/3",
 	"username": "did you mean user?", "tls": "TLS is rediss:// in the URL",
 })
