@@ -196,6 +196,9 @@ func (vm *VM) over(c *call) error {
 		}
 		return errClientGone
 	}
+	if c.x != nil && c.x.forward.clientLeft {
+		return errClientGone
+	}
 	// Close ends waits and the loop, one after the other.
 	if vm.stopping.Err() != nil {
 		return errStopping

@@ -9,13 +9,14 @@ import (
 
 // forwarding is a request's way to others: the next handler, and upstreams.
 type forwarding struct {
-	handovers []*handover // ctx:next, ctx:proxy and PassOn
-	client    *clientHead // nil: the request was not handed over
-	sent      bool        // the request went on to somebody, who may be reading its body
-	upstreams []string    // ctx:upstream
-	picker    *picker     // of the reply, when it is to proxy
-	lasting   bool        // what is handed over goes on when the client leaves
-	decided   []string    // headers that the script has set or removed; of a request with trailers
+	handovers  []*handover // ctx:next, ctx:proxy and PassOn
+	client     *clientHead // nil: the request was not handed over
+	clientLeft bool        // in the middle of its upload, which a handover has seen
+	sent       bool        // the request went on to somebody, who may be reading its body
+	upstreams  []string    // ctx:upstream
+	picker     *picker     // of the reply, when it is to proxy
+	lasting    bool        // what is handed over goes on when the client leaves
+	decided    []string    // headers that the script has set or removed; of a request with trailers
 
 	// Spare allocations: what most requests that are handed over need.
 	passed      handover // PassOn's

@@ -55,8 +55,7 @@ func (r *reply) askAgain(vm *VM, L *lua.LState, body bool) {
 	h.drop()
 	vm.await(L, waitsOn{what: "end of a response"}, func(ctx context.Context) { h.waitWithin(ctx) })
 	again := x.handOverWhole(h)
-	vm.await(L, again.waitsOn(), again.awaitHead)
-	got := again.response(x)
+	got := vm.awaitResponse(L, again)
 	switch {
 	case part && got.Status == http.StatusPartialContent, part && !head && got.Status != http.StatusOK:
 		L.RaiseError("the response is a part (206), and without a Range the status is %d", got.Status)

@@ -139,11 +139,24 @@ func (vm *VM) handOver(L *lua.LState, to *proxy.To) int {
 	}
 	x.checkPlace(L, to)
 	h := x.handOver(to)
+	res := vm.awaitResponse(L, h)
+	L.Push(luaval.NewObject(vm.types.response, &res))
+	return 1
+}
+
+// awaitResponse waits for the head of a handover of the request whose function runs, and returns
+// the response. A client that left in the middle of its upload ends the wait as any that leaves
+// does: the request's context may not tell.
+func (vm *VM) awaitResponse(L *lua.LState, h *handover) reply {
+	x := vm.cur.x
 	vm.await(L, h.waitsOn(), h.awaitHead)
 	h.picker.raise(L)
 	res := h.response(x)
-	L.Push(luaval.NewObject(vm.types.response, &res))
-	return 1
+	if h.errorStatus == StatusClientClosed {
+		x.forward.clientLeft = true
+		vm.raiseIfOver(L, vm.cur)
+	}
+	return res
 }
 
 // waitsOn says what a call waits for that waits for the head.

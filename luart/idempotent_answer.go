@@ -83,9 +83,7 @@ func (x *Exchange) takeWhole(L *lua.LState, res *reply) {
 			to = nil
 		}
 		h := x.handOver(to)
-		vm.await(L, h.waitsOn(), h.awaitHead)
-		h.picker.raise(L)
-		*res = h.response(x)
+		*res = vm.awaitResponse(L, h)
 	}
 	h := res.from
 	if h == nil || h.status == 0 || h.kept || h.resolved || res.filters != nil || res.bodiless() || h.method == http.MethodHead ||
