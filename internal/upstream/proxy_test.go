@@ -239,6 +239,28 @@ func TestProxyLeanTransport(t *testing.T) {
 	}
 }
 
+// The requests that reverse_proxy makes of a server's are for lean connections: those that are not
+// go another way, and nobody sees it.
+func TestLeanTakesRequestsOfReverseProxy(t *testing.T) {
+	a := named(t, "a")
+	p := testProxyLean(t, "", true)
+	head := p.handler.Transport.(*headTransport)
+	transport := head.RoundTripper.(*LeanTransport)
+	taken := 0
+	head.RoundTripper = roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if transport.SetScheme(req); transport.lean.Can(req) {
+			taken++
+		}
+		return transport.RoundTrip(req)
+	})
+	for _, r := range [][2]string{{"GET", ""}, {"HEAD", ""}, {"POST", ""}, {"POST", "payload"}, {"GET", "payload"}} {
+		taken = 0
+		if status, _, _ := request(t, p, r[0], r[1], luart.ProxyTo{Upstreams: []string{a}}); status != 200 || taken != 1 {
+			t.Errorf("%s with the body %q: status %d, taken %d times", r[0], r[1], status, taken)
+		}
+	}
+}
+
 // The connections that are kept do not outlive the config.
 func TestProxyCleanup(t *testing.T) {
 	for _, lean := range []bool{true, false} {

@@ -49,7 +49,7 @@ func New(base *http.Transport) *Transport {
 
 // Can reports whether it sends a request itself: it is for a server without TLS, by no proxy, is no
 // upgrade or CONNECT, announces no trailers, waits for no 100 Continue, and it is known whether it
-// has a body.
+// has a body. Trailers that come with the end of the body, unannounced, it sends.
 func (t *Transport) Can(req *http.Request) bool {
 	_, ok := t.takes(req)
 	return ok
@@ -57,7 +57,7 @@ func (t *Transport) Can(req *http.Request) bool {
 
 func (t *Transport) takes(req *http.Request) (framing, bool) {
 	if t.never || req.URL == nil || req.URL.Scheme != "http" || req.URL.Host == "" || req.Header == nil ||
-		req.Method == http.MethodConnect || req.Trailer != nil || req.Cancel != nil || //nolint:staticcheck // of others
+		req.Method == http.MethodConnect || len(req.Trailer) > 0 || req.Cancel != nil || //nolint:staticcheck // of others
 		req.Header["Upgrade"] != nil || req.Header["Expect"] != nil {
 		return framing{}, false
 	}

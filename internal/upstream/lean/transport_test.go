@@ -163,6 +163,8 @@ var exchanges = map[string]struct {
 	"post":                   {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), requests: two(request("POST", "the body"))},
 	"post of nothing":        {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(request("POST", ""))},
 	"body of unknown length": {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(unknown("the body"))},
+	"late trailers":          {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(lateTrailers(unknown("the body")))},
+	"late trailers, length":  {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(lateTrailers(request("POST", "the body")))},
 	"large body":             {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(request("PUT", strings.Repeat("x", 1<<20)))},
 	"body too short":         {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(lengthOf(9, "the body"))},
 	"body that fails":        {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(failing)},
@@ -258,6 +260,24 @@ func unknown(body string) func(string) *http.Request {
 		return req
 	}
 }
+
+// lateTrailers has trailers come with the end of the body, as a server's request does that has not
+// announced them.
+func lateTrailers(f func(string) *http.Request) func(string) *http.Request {
+	return func(url string) *http.Request {
+		req := f(url)
+		req.Trailer = http.Header{}
+		req.Body = io.NopCloser(io.MultiReader(req.Body, readerFunc(func([]byte) (int, error) {
+			req.Trailer["X-Sum"], req.Trailer["X-More"] = []string{"a\nb", "c"}, []string{" d "}
+			return 0, io.EOF
+		})))
+		return req
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func lengthOf(n int64, body string) func(string) *http.Request {
 	return func(url string) *http.Request {
@@ -637,8 +657,12 @@ func TestHandsOver(t *testing.T) {
 			t.Errorf("%s: it would send that itself", name)
 		}
 	}
-	if !tr.Can(get("http://h")) {
-		t.Error("it does not send the plain one")
+	plain := get("http://h")
+	for range 2 {
+		if !tr.Can(plain) {
+			t.Errorf("it does not send the plain one with the trailers %v", plain.Trailer)
+		}
+		plain.Trailer = http.Header{} // as reverse_proxy has it
 	}
 	for name, base := range map[string]*http.Transport{
 		"max_conns_per_host": {MaxConnsPerHost: 1},

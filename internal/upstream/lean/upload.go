@@ -35,7 +35,7 @@ func startUpload(c *conn, req *http.Request, f framing, sent func()) *upload {
 	u := &upload{done: make(chan struct{})}
 	go func() {
 		defer close(u.done)
-		u.send(c, req.Body, f)
+		u.send(c, req, f)
 		_ = req.Body.Close()
 		switch {
 		case u.readErr != nil:
@@ -52,7 +52,8 @@ func startUpload(c *conn, req *http.Request, f framing, sent func()) *upload {
 	return u
 }
 
-func (u *upload) send(c *conn, body io.Reader, f framing) {
+func (u *upload) send(c *conn, req *http.Request, f framing) {
+	body := req.Body
 	buf := copies.Get().(*[]byte)
 	defer copies.Put(buf)
 	if !f.chunked {
@@ -75,8 +76,9 @@ func (u *upload) send(c *conn, body io.Reader, f framing) {
 	if u.copy(flushing{chunks, bw}, body, *buf); u.readErr != nil || u.writeErr != nil {
 		return
 	}
-	_ = chunks.Close()            // bw remembers its error
-	_, _ = bw.WriteString("\r\n") // no trailers
+	_ = chunks.Close()        // bw remembers its error
+	_ = req.Trailer.Write(bw) // what has come with the end of the body, unannounced
+	_, _ = bw.WriteString("\r\n")
 	u.writeErr = bw.Flush()
 }
 
