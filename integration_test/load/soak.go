@@ -103,12 +103,6 @@ const soakCaddyfile = `{
 http://127.0.0.1:{$SOAK} {
 	rover soak.lua {
 		queue 65536
-		proxy {
-			transport rover_lean {
-				keepalive_idle_conns_per_host 1024
-			}
-		}
-		max_waiting 100000
 		set upstream {$UPSTREAM}
 		set dead {$DEAD}
 	}
