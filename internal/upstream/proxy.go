@@ -129,7 +129,9 @@ func (p *Proxy) Cleanup() error {
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
 	caddyhttp.SetVar(r.Context(), targetVar, to)
-	to.body, _ = r.Body.(reqbody.Rereadable)
+	if to.body, _ = r.Body.(reqbody.Rereadable); to.body != nil && len(r.Trailer) > 0 {
+		to.trailer = r.Trailer
+	}
 	to.upload, _ = caddyhttp.GetVar(r.Context(), reqbody.UploadVar).(*reqbody.Watched)
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)

@@ -42,6 +42,7 @@ type Target struct {
 	over    bool               // there is no further try
 	pickErr error              // of pick, which has failed
 	body    reqbody.Rereadable // the request's, if the script has read it
+	trailer http.Header        // behind that
 	upload  *reqbody.Watched   // the client's body, as far as it is read meanwhile; nil: there is none
 
 	clientLate atomic.Bool // the last try took too long, and waited for the client

@@ -32,6 +32,9 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if to.sent++; to.sent > 1 && to.body != nil && req.Body != nil && req.Body != http.NoBody {
 		req.Body = to.body.NewReader() // the try before has read from the first
 	}
+	if to.body != nil {
+		req.Trailer = to.trailer // all tries share reverse_proxy's, which each sets when it has read the body
+	}
 	switch {
 	case to.host != "": // also where the transport or the proxy block has set another
 		req.Host = to.host

@@ -138,6 +138,7 @@ func (t *Transport) send(req *http.Request, f framing, head []byte) (*http.Respo
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
+		x.up.wait() // whoever sends the request once more reads its body
 		if !x.stale(err) {
 			return nil, err
 		}

@@ -581,6 +581,25 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// Once a request has failed nobody reads its body any more: it may be sent once more.
+func TestFailedLeavesBody(t *testing.T) {
+	s := serve(t, func(_ int, c net.Conn, br *bufio.Reader) {
+		_, _ = http.ReadRequest(br)
+		_ = c.(*net.TCPConn).SetLinger(0)
+	})
+	tr, _ := transport(t, func(*http.Transport) {})
+	reads := 0 // by whoever has the body
+	req := request("POST", "x")("http://" + s.Addr().String())
+	req.ContentLength, req.Body = 1<<40, io.NopCloser(readerFunc(func(p []byte) (int, error) {
+		reads++
+		return len(p), nil
+	}))
+	if _, err := tr.RoundTrip(req); err == nil {
+		t.Fatal("an answer")
+	}
+	reads++
+}
+
 func TestHeadTimeout(t *testing.T) {
 	s := serve(t, func(_ int, _ net.Conn, br *bufio.Reader) {
 		_, _ = readRequest(br)

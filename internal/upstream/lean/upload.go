@@ -137,6 +137,13 @@ func (u *upload) ended() bool {
 	return u.readErr == nil && u.writeErr == nil
 }
 
+// wait waits until nobody reads the body any more: its connection is closed.
+func (u *upload) wait() {
+	if u != nil {
+		<-u.done
+	}
+}
+
 // failed returns why the body was not sent, if that is known.
 func (u *upload) failed() (readErr, writeErr error) {
 	if u == nil {
