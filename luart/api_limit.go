@@ -2,6 +2,7 @@ package luart
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -22,6 +23,7 @@ type limitRule struct {
 	waits   bool // for a store
 	cost    int64
 	key     ruleKey
+	asHook  *handler // for requests that a before hook rewrites to the place
 }
 
 // hookLimits are the limits that are before hooks, because functions of the script find their keys.
@@ -103,6 +105,8 @@ func (g *Generation) openLimit(rule *limitRule, o limit.Options) {
 	o.Name, o.Leases, o.Fallback = rule.name, !o.Store.Local(), g.vm.fallback
 	o.Counts, o.Held = g.vm.limits.of(rule.name), &g.vm.held
 	rule.limiter, rule.waits = limit.New(o), o.Leases
+	fn := g.vm.main.NewFunction(func(L *lua.LState) int { return rule.hook(L, g.vm) })
+	rule.asHook = newHook(api.Definition{Name: rule.name, Fn: fn, Where: rule.where}, "limit "+rule.name)
 	g.onRetire = append(g.onRetire, func() { g.vm.closings.Go(rule.limiter.Close) })
 }
 
@@ -125,6 +129,22 @@ func (rule *limitRule) ask(L *lua.LState, vm *VM, key *lua.LFunction) int {
 		}
 		of = "key:" + text
 	}
+	return rule.count(L, vm, x, of)
+}
+
+// hook is the rule as a before hook.
+func (rule *limitRule) hook(L *lua.LState, vm *VM) int {
+	x := vm.cur.x
+	key, err := rule.key.of(x)
+	var unclear *UnclearKeyError
+	if errors.As(err, &unclear) {
+		luaval.RaiseStatus(L, http.StatusBadRequest, unclear.Text())
+	}
+	return rule.count(L, vm, x, key)
+}
+
+// count counts the request in the VM, by a key. It raises why it is not let through.
+func (rule *limitRule) count(L *lua.LState, vm *VM, x *Exchange, of string) int {
 	var d limit.Decision
 	if rule.waits {
 		vm.await(L, waitsOn{what: "limit", which: rule.name}, func(ctx context.Context) { d = rule.limiter.Allow(ctx, of, rule.cost) })

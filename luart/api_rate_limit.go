@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -159,6 +160,8 @@ func (g *Generation) addServerLimits(L *lua.LState, table *rateLimitTable) {
 	}
 	if len(table.scoped) > 0 {
 		scoped := &scopedLimits{}
+		fn := L.NewFunction(func(L *lua.LState) int { return scoped.hook(L, g.vm) })
+		scoped.asHook = newHook(api.Definition{Name: "rate_limit scoped", Fn: fn, Where: where}, "limit rate_limit scoped")
 		for _, l := range table.scoped {
 			scoped.patterns = append(scoped.patterns, l.pattern)
 			scoped.rules = append(scoped.rules, open(l, "rate_limit "+l.path))
@@ -175,15 +178,38 @@ func (g *Generation) addServerLimits(L *lua.LState, table *rateLimitTable) {
 type scopedLimits struct {
 	patterns []route.PathPattern
 	rules    []*limitRule
+	asHook   *handler // for requests that a before hook has rewritten
 }
 
 func (s *scopedLimits) stage() stage { return stageLimit }
 
+func (s *scopedLimits) before() *handler { return s.asHook }
+
+// admit implements rule.
 func (s *scopedLimits) admit(x *Exchange, headers http.Header) error {
-	for _, i := range route.FirstOf(x.r, s.patterns) {
-		if err := s.rules[i].admit(x, headers); err != nil {
+	for _, rule := range s.of(x) {
+		if err := rule.admit(x, headers); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hook counts a request for the path that it has by now.
+func (s *scopedLimits) hook(L *lua.LState, vm *VM) int {
+	for _, rule := range s.of(vm.cur.x) {
+		rule.hook(L, vm)
+	}
+	return 0
+}
+
+// of returns the limits of the request's path that have not counted it.
+func (s *scopedLimits) of(x *Exchange) (list []*limitRule) {
+	for _, i := range route.FirstOf(x.r, s.patterns) {
+		if rule := s.rules[i]; !slices.Contains(x.scoped, rule) {
+			list = append(list, rule)
+		}
+	}
+	x.scoped = append(x.scoped, list...)
+	return list
 }

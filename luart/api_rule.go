@@ -80,9 +80,13 @@ func (e *UnclearKeyError) Error() string { return "several values of " + e.Key }
 
 // Answer implements Refusal.
 func (e *UnclearKeyError) Answer() (status int, header http.Header, body []byte) {
+	return http.StatusBadRequest, nil, append(jsonlua.AppendString([]byte(`{"error":`), e.Text()), '}')
+}
+
+// Text is what clients are told.
+func (e *UnclearKeyError) Text() string {
 	kind, name, _ := strings.Cut(e.Key, ":")
-	text := fmt.Sprintf("Several values of the %s %s", kind, name)
-	return http.StatusBadRequest, nil, append(jsonlua.AppendString([]byte(`{"error":`), text), '}')
+	return fmt.Sprintf("Several values of the %s %s", kind, name)
 }
 
 // requestKey returns how the key of a request is found. Headers and cookies that are there several

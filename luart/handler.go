@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -90,6 +91,8 @@ func newPlace(def *api.Node, path string) *route.Place[*handler] {
 			continue
 		case *corsRule:
 			h.cors = r
+		default:
+			panic(fmt.Sprintf("%s: nobody asks a rule that is a %T", h.where, r))
 		}
 		p.Rules = append(p.Rules, h)
 	}

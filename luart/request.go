@@ -83,8 +83,9 @@ type Exchange struct {
 	over       *doneWatch   // the request has ended, and its done hooks run; nil: it has not
 
 	limits   limitsTold
-	facts    []fact // what rules have learnt of the request, the outer ones first
-	admitted bool   // such a rule has let it through
+	scoped   []*limitRule // limits of paths that have counted it
+	facts    []fact       // what rules have learnt of the request, the outer ones first
+	admitted bool         // such a rule has let it through
 
 	headSettled bool // what is said about the head of the response comes too late
 

@@ -2,6 +2,7 @@ package luart
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,9 @@ type rule interface {
 	// admit lets a request through, or says why not: the error is a Refusal. headers are those of
 	// the response. It may wait. The goroutine of the request calls it, without the VM.
 	admit(x *Exchange, headers http.Header) error
+
+	// before returns it as a before hook, for requests that one has rewritten to the place.
+	before() *handler
 }
 
 // stage orders the rules that cover a request. Of one stage the outer ones are asked first.
@@ -62,6 +66,42 @@ func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
 		return places, nil
 	}
 	return x.takePlaces(places)
+}
+
+// rewrittenRules returns what is asked, as before hooks, of a request that has been rewritten: of the
+// rules of its match those from the given ones on, in the order of Admit. What counts by one name
+// counts the request once. Only the holder may call it.
+func (x *Exchange) rewrittenRules(rules, here int) (hooks []*handler) {
+	m := &x.match
+	for s := range stageEnd {
+		if x.answersFor != 0 && s != stageAuth {
+			continue
+		}
+		if s == stageLimit { // the new path may have other limits of the server
+			for _, h := range m.Rules[:rules] {
+				if scoped, ok := h.rule.(*scopedLimits); ok {
+					hooks = append(hooks, scoped.asHook)
+				}
+			}
+		}
+		list := m.Rules[rules:]
+		if s == stageExpect {
+			list = m.Here[here:]
+		}
+		for _, h := range list {
+			if h.rule != nil && h.rule.stage() == s && !slices.ContainsFunc(m.Rules[:rules], h.countsAs) {
+				hooks = append(hooks, h.rule.before())
+			}
+		}
+	}
+	return hooks
+}
+
+// countsAs reports whether two rules are limits that count together.
+func (h *handler) countsAs(other *handler) bool {
+	a, ok := h.rule.(*limitRule)
+	b, too := other.rule.(*limitRule)
+	return ok && too && a.name == b.name
 }
 
 // refused remembers that a rule did not let the request through.

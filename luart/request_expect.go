@@ -48,6 +48,8 @@ const maxExpecting = 10_000
 
 func (*expectRule) stage() stage { return stageExpect }
 
+func (rule *expectRule) before() *handler { return rule.asHook }
+
 // admit implements rule. The request must be to the place itself, in any reading of its path.
 func (rule *expectRule) admit(x *Exchange, _ http.Header) error {
 	here := slices.ContainsFunc(x.match.Here, func(h *handler) bool { return h.rule == rule })

@@ -50,6 +50,8 @@ func (rule *limitRule) stage() stage {
 	return stageLimit
 }
 
+func (rule *limitRule) before() *handler { return rule.asHook }
+
 // admit asks the limit. The headers tell the client of the one that leaves it the least.
 func (rule *limitRule) admit(x *Exchange, headers http.Header) error {
 	began := x.traceBegan()

@@ -32,6 +32,8 @@ type fact struct {
 
 func (rule *libraryRule) stage() stage { return stageAuth }
 
+func (rule *libraryRule) before() *handler { return rule.asHook }
+
 func (rule *libraryRule) admit(x *Exchange, _ http.Header) error {
 	began := x.traceBegan()
 	facts, err := rule.Admit(x.r.Context(), x.r, x.known(rule.Needs()))

@@ -171,27 +171,14 @@ func (x *Exchange) runHandlers() {
 }
 
 // coverRewritten adds the hooks of the path that a before hook has rewritten the request to. They
-// see its parameters first, and those of the route, which stays. Rules that say who may get there,
-// and with what, are asked as hooks, before the next one. Only the holder may call it.
+// see its parameters first, and those of the route, which stays. Rules of the new path are asked as
+// hooks, before the next one. Only the holder may call it.
 func (x *Exchange) coverRewritten(params []route.Param, next int) {
 	m := &x.match
 	m.Params = nil
 	rules, here := len(m.Rules), len(m.Here)
 	x.gen.tree.CollectRewritten(x.r, m)
-	ask := func(hook *handler) {
-		m.Before = slices.Insert(m.Before, next, hook)
-		next++
-	}
-	for _, h := range m.Rules[rules:] {
-		if rule, ok := h.rule.(*libraryRule); ok {
-			ask(rule.asHook)
-		}
-	}
-	for _, h := range m.Here[here:] {
-		if rule, ok := h.rule.(*expectRule); ok {
-			ask(rule.asHook)
-		}
-	}
+	m.Before = slices.Insert(m.Before, next, x.rewrittenRules(rules, here)...)
 	m.Params = append(m.Params, params...)
 }
 
