@@ -30,7 +30,8 @@ type limitRule struct {
 type hookLimits map[*lua.LFunction]*limitRule
 
 // limitOptions are those of node.limit.
-var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure")
+var limitOptions = luaval.NewOptions("rate", "per", "burst", "key", "cost", "name", "shared", "on_failure").
+	Words("on_failure", "local", "closed", "open")
 
 // addLimit is node.limit{…}.
 func (g *Generation) addLimit(L *lua.LState, n *api.Node) {

@@ -10,7 +10,7 @@ import (
 )
 
 // expectOptions are the options of body:expect.
-var expectOptions = luaval.NewOptions("extra", "null", "exact")
+var expectOptions = luaval.NewOptions("extra", "null", "exact").Words("extra", "strip", "keep", "error")
 
 // bodyExpect is body:expect(schema[, options]): the decoded JSON body as schema says (see
 // expect.Check), without the members that schema does not name. Else it raises a 400 that lists

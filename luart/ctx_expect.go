@@ -12,7 +12,7 @@ import (
 )
 
 // extraOptions are those of query:expect, and of expect of a decoded body.
-var extraOptions = luaval.NewOptions("extra")
+var extraOptions = luaval.NewOptions("extra").Words("extra", "strip", "keep", "error")
 
 // ctxQuery is ctx:query(), whose table has the method expect.
 func ctxQuery(L *lua.LState) int {

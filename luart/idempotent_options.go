@@ -11,7 +11,7 @@ import (
 )
 
 // idempotentOptions are those of api.idempotent. ttl_ms is Rover's own.
-var idempotentOptions = luaval.NewOptions("header", "ttl", "ttl_ms", "wait", "required", "key", "on_failure")
+var idempotentOptions = luaval.NewOptions("header", "ttl", "ttl_ms", "wait", "required", "key", "on_failure").Words("on_failure", "closed", "open")
 
 // newIdempotent is api.idempotent([options,] handler), which returns the handler that answers a
 // request with a key once, and others with that key with the same answer.

@@ -128,6 +128,35 @@ func TestOptionsAreRead(t *testing.T) {
 	}
 }
 
+// The texts that check knows of an option, or of an argument, are those that the function takes: it
+// raises for another one.
+func TestWordsAreRead(t *testing.T) {
+	tries := 0
+	for f, options := range allOptions(t) {
+		for _, name := range options.Names() {
+			words := options.WordsOf(name)
+			if len(words) == 0 || optionCalls[f] == "" {
+				continue
+			}
+			for _, word := range append(slices.Clone(words), "bogus") {
+				tries++
+				call := strings.Replace(optionCalls[f], "T", fmt.Sprintf("{ %s = %q }", name, word), 1)
+				s := newServer(t, "local api = rover.server {}\nfunction api.get(ctx) return tostring(select(2, pcall(function() return "+call+
+					" end))) end\nreturn api", func(s *Script) { s.Net = outbound.NewPolicy() })
+				said := s.do("GET /", "").Body.String()
+				// A secret is no key of RS256, which is an algorithm all the same.
+				refused := strings.Contains(said, word) && (word == "bogus" || !strings.Contains(said, "of this key, which has HS256") && !strings.HasPrefix(said, "$argon2id$"))
+				if refused != (word == "bogus") {
+					t.Errorf("%s: %s", call, said)
+				}
+			}
+		}
+	}
+	if tries < 40 {
+		t.Errorf("only %d tries", tries)
+	}
+}
+
 // nestedLoads are the functions that are called while the script loads.
 var nestedLoads = map[string]string{
 	"rover.server": "return rover.server(T)",

@@ -30,10 +30,23 @@ type Outline struct {
 	// write it, "api.proxy", "ctx:mirror", "rover.http.get", or by the type of its object,
 	// "cache:fetch".
 	Options map[string]luaval.OptionsAt
+	// Words are the texts that an argument of a function of rover may be, by the function.
+	Words map[string]luaval.Words
 	// CheckUpstream says whether api.proxy may be given an address. nil: any.
 	CheckUpstream func(address string) error
 	// Given is what the script gets where it is to run; nil: that is not known.
 	Given *Given
+}
+
+// words returns Words of the libraries that the script has.
+func (g *Generation) words() map[string]luaval.Words {
+	all := map[string]luaval.Words{}
+	for _, l := range g.libraries {
+		for function, words := range l.Words {
+			all["rover."+l.Name+"."+function] = words
+		}
+	}
+	return all
 }
 
 // Given is what an operator gives a script.
@@ -65,7 +78,7 @@ func (s *Script) given() *Given {
 // outline returns what the script has defined. Only the holder may call it.
 func (g *Generation) outline() *Outline {
 	return &Outline{
-		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(),
+		Name: g.name, Files: &g.sources, Names: g.names(), Options: g.options(), Words: g.words(),
 		API:         g.api.Root,
 		Overrides:   g.api.Overrides,
 		Hooks:       slices.Collect(g.api.Hooks()),

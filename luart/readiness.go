@@ -62,7 +62,7 @@ func (g *Generation) healthOption(L *lua.LState, v lua.LValue) {
 	seconds := func(name string, v lua.LValue, most time.Duration) time.Duration {
 		n, ok := v.(lua.LNumber)
 		if !ok || !(float64(n) >= minCheckTime.Seconds() && float64(n) <= most.Seconds()) {
-			L.RaiseError("rover.server: option health.%s: seconds from %v to %v expected, got %s", name, minCheckTime.Seconds(), most.Seconds(), v)
+			L.RaiseError("rover.server: option health.%s: seconds from %v to %v expected, got %s", name, minCheckTime.Seconds(), most.Seconds(), luaval.Show(v))
 		}
 		return time.Duration(float64(n) * float64(time.Second))
 	}
@@ -74,7 +74,7 @@ func (g *Generation) healthOption(L *lua.LState, v lua.LValue) {
 			r.probes.Ready = probePath(L, name, v)
 		case "details":
 			if v != lua.LTrue && v != lua.LFalse {
-				L.RaiseError("rover.server: option health.details: a boolean expected, got %s", v)
+				L.RaiseError("rover.server: option health.details: a boolean expected, got %s", luaval.Show(v))
 			}
 			r.probes.Details = health.Nobody
 			if v == lua.LTrue {

@@ -192,7 +192,7 @@ func TestConcurrencyMistakes(t *testing.T) {
 		`{}`:                               "how many at once? max is not given",
 		`{ max = 0 }`:                      "option 'max': an integer from 1 to 100000 expected, got 0",
 		`{ max = 1.5 }`:                    "option 'max': an integer from 1 to 100000 expected, got 1.5",
-		`{ max = "1" }`:                    "option 'max': an integer from 1 to 100000 expected, got 1",
+		`{ max = "1" }`:                    "option 'max': an integer from 1 to 100000 expected, got the text \"1\"",
 		`{ max = 1, wait = -1 }`:           "option 'wait': seconds, 0 to 3600, expected, got -1",
 		`{ max = 1, wait = 0/0 }`:          "option 'wait': seconds, 0 to 3600, expected, got ",
 		`{ max = 1, queue = 0 }`:           "option 'queue': an integer from 1 to 10000 expected, got 0",

@@ -261,7 +261,7 @@ func TestLimitMistakes(t *testing.T) {
 	for options, want := range map[string]string{
 		`{}`:                                  "a rate of 0: more than 0",
 		`{ rate = 0 }`:                        "option 'rate': more than 0 and at most 1e9 expected, got 0",
-		`{ rate = "5" }`:                      "option 'rate': more than 0 and at most 1e9 expected, got 5",
+		`{ rate = "5" }`:                      "option 'rate': more than 0 and at most 1e9 expected, got the text \"5\"",
 		`{ rate = 0/0 }`:                      "option 'rate': more than 0 and at most 1e9 expected, got ",
 		`{ rate = 5, per = 0 }`:               "option 'per': seconds, 0.001 to a year, expected, got 0",
 		`{ rate = 5, burst = 0 }`:             "option 'burst': an integer from 1 to 1e9 expected, got 0",

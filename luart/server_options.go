@@ -105,7 +105,7 @@ func (g *Generation) serverOption(L *lua.LState, o *serverOptions, name string, 
 func (g *Generation) bodySizeLimit(L *lua.LState, v lua.LValue) {
 	n, ok := v.(lua.LNumber)
 	if !ok || !(n >= 0 && n <= luaval.MaxExact) || float64(n) != math.Trunc(float64(n)) {
-		L.RaiseError("rover.server: option body_size_limit: whole number of bytes, 0 or more, expected, got %s", v)
+		L.RaiseError("rover.server: option body_size_limit: whole number of bytes, 0 or more, expected, got %s", luaval.Show(v))
 	}
 	if n > 0 {
 		g.maxBody, g.maxUpload = min(g.maxBody, int64(n)), min(g.maxUpload, int64(n))

@@ -15,7 +15,8 @@ const (
 )
 
 // RequestOptions are the keys of what is expected of requests with one method.
-var RequestOptions = luaval.NewOptions("body", "query", "params", "headers", "extra").Narrowing("body", "query", "params", "headers")
+var RequestOptions = luaval.NewOptions("body", "query", "params", "headers", "extra").Narrowing("body", "query", "params", "headers").
+	Words("extra", "strip", "keep", "error")
 
 // ReadRequest reads {body = schema, query = …, params = …, headers = …, extra = "error"}. It raises for
 // what is none, and for functions of :check: nobody can call them where no VM is.

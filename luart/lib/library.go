@@ -36,6 +36,10 @@ type Library struct {
 	// options that there are not. The functions should read them by the same luaval.Options.
 	Options map[string]luaval.OptionsAt
 
+	// Words are the texts that an argument of a function may be, by its name. With it
+	// "caddy rover check" finds texts that stand for nothing.
+	Words map[string]luaval.Words
+
 	// Needs says what the operator has to grant before a function works: by its name, or by "" for
 	// all of them. With it "caddy rover check" finds what the Caddyfile does not grant.
 	Needs map[string]Grant

@@ -227,6 +227,8 @@ func (c *checker) call(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 	}
 	c.arguments(f, e, s)
 	c.options(f, e, s)
+	c.words(f, e, s)
+	c.returnedChange(f, e, s)
 	c.raised(f, e, s)
 	c.jsonHeaders(f, e, s)
 	c.firstStatus(f, e, s)

@@ -112,6 +112,7 @@ func (c *checker) optionTable(f *checkedFile, table *ast.TableExpr, options *lua
 			return
 		}
 		c.milliseconds(f, options, key, value, line, column)
+		c.word(f, value, options.WordsOf(key), key+" of "+of, scope)
 		in, ok := options.Nested(key)
 		inner, isTable := c.finder(f).Origin(value, scope).(*ast.TableExpr)
 		switch {

@@ -19,6 +19,13 @@ type Options struct {
 	elsewhere map[string]string
 	within    map[string]Nested
 	narrowing []string
+	words     map[string][]string
+}
+
+// Words are the texts that an argument of a function may be, beside what is no text.
+type Words struct {
+	Arg   int // from 1, without the object of a method
+	Names []string
 }
 
 // WrittenNil reports whether a table was written with a name whose value was nil. Of which names
@@ -44,6 +51,21 @@ func (o *Options) Elsewhere(hints map[string]string) *Options {
 	changed.elsewhere = hints
 	return &changed
 }
+
+// Words returns o with the texts that an option may be, beside what is no text. "caddy rover check"
+// judges texts in the source of a script by them.
+func (o *Options) Words(name string, words ...string) *Options {
+	changed := *o
+	changed.words = maps.Clone(o.words)
+	if changed.words == nil {
+		changed.words = map[string][]string{}
+	}
+	changed.words[name] = words
+	return &changed
+}
+
+// WordsOf returns the texts that an option may be; nil: others, too.
+func (o *Options) WordsOf(name string) []string { return o.words[name] }
 
 // Narrowing returns o where some options let less through than their absence does, such as the roles
 // that a token must have. One of these that is written with nothing as its value raises: of a setting
@@ -184,10 +206,20 @@ func CheckOption(L *lua.LState, n int, name string, v lua.LValue, want string) {
 	}
 }
 
-// Show is a wrong value for people: numbers and strings as they are, else the type.
+// Show is a wrong value for people: numbers and strings as they are, else the type. Of a text that
+// reads like another value it says so: a number is not "5".
 func Show(v lua.LValue) string {
+	if text, ok := v.(lua.LString); ok && readsAsOther(string(text)) {
+		return "the text " + strconv.Quote(string(text))
+	}
 	if text, ok := StringValue(v); ok {
 		return text
 	}
 	return TypeName(v)
+}
+
+// readsAsOther reports whether a text looks like a value that is no text where it has no quotes.
+func readsAsOther(text string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return err == nil || text == "true" || text == "false" || text == "nil"
 }

@@ -1,6 +1,22 @@
 package luaval
 
-import "testing"
+import (
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A text that reads like a number or a boolean is shown as the text that it is.
+func TestShow(t *testing.T) {
+	for want, v := range map[string]lua.LValue{
+		"5": lua.LNumber(5), `the text "5"`: lua.LString("5"), `the text "1e3 "`: lua.LString("1e3 "), `the text "true"`: lua.LString("true"),
+		"boolean": lua.LTrue, "soon": lua.LString("soon"), "": lua.LString(""), "nil": lua.LNil, `the text "nil"`: lua.LString("nil"),
+	} {
+		if got := Show(v); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
 
 // What an unknown option says: where it is, what is meant, or which there are.
 func TestUnknownOption(t *testing.T) {

@@ -6,7 +6,7 @@ var (
 	errorOptions  = luaval.NewOptions("handle", "headers")
 	cookieOptions = luaval.NewOptions(
 		"name", "value", "path", "domain", "max_age", "expires", "secure", "http_only", "same_site",
-	)
+	).Words("same_site", "lax", "strict", "none")
 )
 
 // Options are the options of the functions that make and change responses, by the function

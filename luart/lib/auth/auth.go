@@ -22,6 +22,10 @@ var stubs string
 // Library is rover.auth.
 var Library = &lib.Library{
 	Name: "auth", Stubs: stubs + oidc.Stubs,
+	Words: map[string]luaval.Words{
+		"create": {Arg: 3, Names: auth.AlgNames}, "verify": {Arg: 3, Names: auth.AlgNames},
+		"rotate": {Arg: 2, Names: kinds}, "active": {Arg: 2, Names: kinds},
+	},
 	Needs: map[string]lib.Grant{"jwks": lib.AllowNet, "oidc": lib.AllowNet},
 	Makes: map[string]string{"secrets": "key set", "jwks": "published keys", "oidc": "login"},
 	Options: map[string]luaval.OptionsAt{

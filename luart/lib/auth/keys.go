@@ -11,7 +11,8 @@ import (
 )
 
 var (
-	secretsOptions = luaval.NewOptions("signing", "encryption").Within("signing", setOptions).Within("encryption", setOptions)
+	kinds          = []string{"signing", "encryption"}
+	secretsOptions = luaval.NewOptions(kinds...).Within("signing", setOptions).Within("encryption", setOptions)
 	setOptions     = luaval.NewOptions("active", "keys")
 )
 

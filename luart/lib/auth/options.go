@@ -13,9 +13,9 @@ import (
 )
 
 var (
-	createOptions  = luaval.NewOptions("alg", "ttl", "kid")
-	verifyOptions  = luaval.NewOptions(ruleNames...).Narrowing(narrowingRules...)
-	requireOptions = luaval.NewOptions(append(ruleNames[:len(ruleNames):len(ruleNames)], "claims_key", "header")...).Narrowing(narrowingRules...)
+	createOptions  = luaval.NewOptions("alg", "ttl", "kid").Words("alg", auth.AlgNames...)
+	verifyOptions  = luaval.NewOptions(ruleNames...).Narrowing(narrowingRules...).Words("alg", auth.AlgNames...)
+	requireOptions = luaval.NewOptions(append(ruleNames[:len(ruleNames):len(ruleNames)], "claims_key", "header")...).Narrowing(narrowingRules...).Words("alg", auth.AlgNames...)
 	rolesOptions   = luaval.NewOptions("claims_key", "role_key")
 
 	ruleNames      = []string{"alg", "iss", "aud", "leeway", "require"}

@@ -34,7 +34,7 @@ type rule struct {
 var (
 	nodeOptions = luaval.NewOptions(slices.Concat([]string{"jwt"}, ruleNames,
 		[]string{"header", "claims_key", "roles", "role_key", "scopes", "scope_key", "optional"})...).
-		Narrowing(append(narrowingRules[:len(narrowingRules):len(narrowingRules)], "jwt", "roles", "scopes")...)
+		Narrowing(append(narrowingRules[:len(narrowingRules):len(narrowingRules)], "jwt", "roles", "scopes")...).Words("alg", auth.AlgNames...)
 	scopesOptions = luaval.NewOptions("claims_key", "scope_key")
 
 	defaultScopeKeys = []string{"scope", "scp"} // RFC 9068; and what others call it

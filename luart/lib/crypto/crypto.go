@@ -56,11 +56,14 @@ func Open(L *lua.LState, source io.Reader) *lua.LTable {
 		"uuid":   newUUID(source),
 		"equal":  equal,
 	})
-	for _, name := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
+	for _, name := range hashNames {
 		lib.RawSetString(name, L.NewFunction(digest(hashNamed(name))))
 	}
 	return lib
 }
+
+// hashNames are what hashNamed knows.
+var hashNames = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
 
 // hashNamed returns the constructor of the named hash, nil for an unknown name.
 func hashNamed(name string) func() hash.Hash {

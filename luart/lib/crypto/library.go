@@ -18,6 +18,7 @@ var Library = &lib.Library{
 	Name: "crypto", Stubs: Stubs,
 	Makes:    map[string]string{"key": "key"},
 	Options:  map[string]luaval.OptionsAt{"sign": formatOptions.At(4), "verify": formatOptions.At(5)},
+	Words:    words(),
 	Explains: true,
 	NewState: func(vm lib.VM) any { return &metas{luaval.NewType(vm.L(), "key", keyMethods, nil)} },
 	Open: func(s *lib.Scope) lua.LValue {
@@ -34,6 +35,15 @@ var Library = &lib.Library{
 			"certificate": readCertificate,
 		})
 	},
+}
+
+// words are the names of algorithms and of forms of bytes.
+func words() map[string]luaval.Words {
+	all := map[string]luaval.Words{"hmac": {Arg: 1, Names: hashNames}}
+	for _, name := range []string{"sign", "verify"} {
+		all[name] = luaval.Words{Arg: 1, Names: algorithmNames()}
+	}
+	return all
 }
 
 // metas are the types of a VM.

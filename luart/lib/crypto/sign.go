@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-rover/rover/luart/luaval"
 )
 
-var formatOptions = luaval.NewOptions("format")
+var formatOptions = luaval.NewOptions("format").Words("format", "asn1", "raw")
 
 // keyMethods are those of what rover.crypto.key returns.
 var keyMethods = map[string]lua.LGFunction{
@@ -77,15 +77,18 @@ func verify(L *lua.LState) int {
 	return 1
 }
 
+func algorithmNames() (all []string) {
+	for _, a := range keys.Algorithms {
+		all = append(all, a.Name)
+	}
+	return all
+}
+
 func checkAlgorithm(L *lua.LState, n int) keys.Algorithm {
 	name := luaval.CheckText(L, n)
 	algorithm, ok := keys.Named(name)
 	if !ok {
-		var all []string
-		for _, a := range keys.Algorithms {
-			all = append(all, a.Name)
-		}
-		names := strings.Join(all, ", ")
+		names := strings.Join(algorithmNames(), ", ")
 		luaval.ArgError(L, n, fmt.Sprintf("unknown algorithm %.20q: one of %s expected", name, names))
 	}
 	return algorithm

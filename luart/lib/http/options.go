@@ -102,7 +102,7 @@ func (l *timeLimit) read(L *lua.LState, n int, name string, v lua.LValue) time.D
 	most := float64(maxTimeout / unit)
 	t, ok := v.(lua.LNumber)
 	if !ok || !(t > 0 && float64(t) <= most) {
-		luaval.ArgError(L, n, fmt.Sprintf("option %s: %s above 0, up to %.0f, expected, got %s", name, units, most, v))
+		luaval.ArgError(L, n, fmt.Sprintf("option %s: %s above 0, up to %.0f, expected, got %s", name, units, most, luaval.Show(v)))
 	}
 	return max(time.Duration(float64(t)*float64(unit)), 1)
 }

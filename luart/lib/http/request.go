@@ -261,6 +261,6 @@ func readCount(L *lua.LState, n int, key string, v lua.LValue, low, high int64) 
 	if i := int64(f); ok && lua.LNumber(i) == f && low <= i && i <= high {
 		return i
 	}
-	luaval.ArgError(L, n, fmt.Sprintf("option %s: whole number from %d to %d expected, got %s", key, low, high, v))
+	luaval.ArgError(L, n, fmt.Sprintf("option %s: whole number from %d to %d expected, got %s", key, low, high, luaval.Show(v)))
 	return 0
 }

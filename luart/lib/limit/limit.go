@@ -23,7 +23,7 @@ var Library = &lib.Library{
 	NewState: newState, Open: open,
 }
 
-var options = luaval.NewOptions("rate", "per", "burst", "shared", "on_failure")
+var options = luaval.NewOptions("rate", "per", "burst", "shared", "on_failure").Words("on_failure", "local", "closed", "open")
 
 const (
 	// MaxLimits bounds the limits of one generation.

@@ -22,7 +22,7 @@ import (
 var (
 	Options = luaval.NewOptions("issuer", "client_id", "client_secret", "redirect_uri", "name", "scopes", "key", "session", "headers",
 		"allow", "optional", "userinfo", "access_token", "auth_params", "alg", "leeway", "post_logout_redirect_uri", "claims_key").
-		Within("allow", allowOptions).Narrowing("allow", "alg")
+		Within("allow", allowOptions).Narrowing("allow", "alg").Words("alg", oidc.Algs...)
 	LogoutOptions = luaval.NewOptions("provider", "to")
 
 	allowOptions = luaval.NewOptions("groups", "groups_claim", "emails", "domains", "hd", "subjects").

@@ -19,7 +19,7 @@ import (
 //go:embed password.lua
 var stubs string
 
-var options = luaval.NewOptions("algorithm", "memory", "passes", "lanes", "cost")
+var options = luaval.NewOptions("algorithm", "memory", "passes", "lanes", "cost").Words("algorithm", "argon2id", "bcrypt")
 
 // Library is rover.password.
 var Library = &lib.Library{

@@ -14,7 +14,8 @@ import (
 )
 
 var options = luaval.NewOptions("name", "cookie_name", "ttl", "max_age", "secure", "http_only", "same_site", "domain", "path",
-	"sealed", "csrf", "trusted_origins", "on_failure", "compat")
+	"sealed", "csrf", "trusted_origins", "on_failure", "compat").
+	Words("on_failure", "closed", "open").Words("same_site", "lax", "strict", "none").Words("csrf", "token")
 
 // read reads the options of rover.session.new.
 func (st *store) read(L *lua.LState, t *lua.LTable) {

@@ -150,7 +150,7 @@ func (s *store) engineKey(key string) string {
 }
 
 var (
-	setOptions  = luaval.NewOptions("ttl", "forever", "only")
+	setOptions  = luaval.NewOptions("ttl", "forever", "only").Words("only", "new", "old")
 	casOptions  = luaval.NewOptions("ttl", "forever")
 	incrOptions = luaval.NewOptions("init", "ttl", "forever")
 	listOptions = luaval.NewOptions("limit", "after")

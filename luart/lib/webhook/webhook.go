@@ -3,6 +3,8 @@ package webhook
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -25,6 +27,7 @@ const maxTolerance = time.Hour
 var Library = &lib.Library{
 	Name: "webhook", Stubs: stubs,
 	Options:  map[string]luaval.OptionsAt{"verify": options.At(4)},
+	Words:    map[string]luaval.Words{"verify": {Arg: 1, Names: slices.Sorted(maps.Keys(webhook.Kinds))}},
 	Explains: true,
 	Open:     open,
 }
