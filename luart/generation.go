@@ -320,7 +320,12 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.api.Close()
-	serr = g.checkProbes()
+	if text := g.api.Misspelt(); text != "" {
+		serr = &ScriptError{Status: http.StatusInternalServerError, Message: text}
+	}
+	if serr == nil {
+		serr = g.checkProbes()
+	}
 	if serr == nil {
 		serr = g.checkRules(g.api.Root, nil)
 	}

@@ -63,7 +63,8 @@ type API struct {
 	builders map[string]*Builder
 	hooks    map[string]*lua.LUserData
 	misreads map[misreadAt]misread // while the script loads
-	given    *lua.LTable           // the options of rover.server
+	empty    []emptyPlace
+	given    *lua.LTable // the options of rover.server
 	config   Config
 	closed   bool
 }

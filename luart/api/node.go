@@ -130,6 +130,7 @@ func (n *Node) checkPlace(L *lua.LState, key string) {
 func (n *Node) set(L *lua.LState, key string, value lua.LValue) {
 	n.api.checkOpen(L)
 	n.checkPlace(L, key)
+	n.checkMeant(L, key, value)
 	if key == "before" || key == "after" {
 		list := &n.Before
 		if key == "after" {
@@ -166,6 +167,7 @@ func (n *Node) set(L *lua.LState, key string, value lua.LValue) {
 	switch v := value.(type) {
 	case *lua.LTable:
 		c := n.child(L, key)
+		c.noteEmpty(L, v)
 		luaval.EachField(L, v, func(k string, v lua.LValue) { c.set(L, k, v) })
 	case *lua.LFunction:
 		L.RaiseError("%s%s: %q is not a method; a handler is one of %s", n.Lua(), luaKey(key), key, strings.Join(route.MethodNames[:], ", "))
