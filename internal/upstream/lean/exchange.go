@@ -14,10 +14,16 @@ import (
 
 // exchange is one request and its response on a connection.
 type exchange struct {
-	t     *Transport
-	c     *conn
-	req   *http.Request
-	trace *httptrace.ClientTrace
+	t      *Transport
+	c      *conn
+	req    *http.Request
+	caller Caller // nil: trace has its part
+	trace  *httptrace.ClientTrace
+
+	// Parts of it, so that they cost no allocations of their own.
+	usual http.Response
+	body  body
+	sized sized
 
 	up   *upload
 	stop func() bool    // of what closes the connection when the request is cancelled
@@ -36,8 +42,8 @@ type exchange struct {
 // errHeadTimeout ends an exchange whose response takes longer than response_header_timeout.
 var errHeadTimeout = errors.New("timeout awaiting response headers")
 
-// run sends the request and reads the head of the response. After an error the caller ends the
-// exchange. Otherwise the response's body does.
+// run sends the request and reads the head of the response. After an error nobody reads the request's
+// body any more, and the caller ends the exchange. Otherwise the response's body does.
 func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
 	c := x.c
 	if ctx := x.req.Context(); ctx.Done() != nil {
@@ -64,21 +70,31 @@ func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
 	}
 	resp, err := x.readHead()
 	if err != nil {
-		return nil, x.explain(err)
+		err = x.explain(err)
+		c.Close()
+		x.up.wait() // nobody reads the body of a request that has failed
+		return nil, err
 	}
 	c.limit = -1
 	x.keeps = !resp.Close && !x.req.Close && !x.t.base.DisableKeepAlives
-	if resp.Body == nil { // the head is one that parseHead knows
-		if resp.Body = http.NoBody; !bodyless(resp) {
-			resp.Body = &sized{r: c.br, left: resp.ContentLength}
+	switch {
+	case resp.Body != nil: // of http.ReadResponse
+		if closes(resp) {
+			x.keeps = false
 		}
-	} else if closes(resp) {
-		x.keeps = false
+	case bodyless(resp):
+		resp.Body = http.NoBody
+	case resp.TransferEncoding != nil:
+		resp.Body = newChunked(c.br, resp)
+	default:
+		x.sized = sized{br: c.br, left: resp.ContentLength}
+		resp.Body = &x.sized
 	}
 	if resp.Body == http.NoBody {
 		x.end(true)
 	} else {
-		resp.Body = &body{ReadCloser: resp.Body, x: x}
+		x.body = body{ReadCloser: resp.Body, x: x}
+		resp.Body = &x.body
 	}
 	return resp, nil
 }
@@ -115,17 +131,18 @@ func (x *exchange) readHead() (*http.Response, error) {
 		}
 	}
 	for {
-		resp, err := readHead(x.c.br, x.req)
+		resp, err := readHead(x.c.br, x.req, &x.usual)
 		switch {
 		case err != nil:
 			return nil, err
 		case resp.StatusCode == http.StatusSwitchingProtocols:
 			return nil, errors.New("the server has switched protocols, which nobody asked for")
 		case resp.StatusCode >= 100 && resp.StatusCode < 200:
-			if x.trace != nil && x.trace.Got1xxResponse != nil {
-				if err := x.trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header)); err != nil {
-					return nil, err
-				}
+			told, err := x.inform(resp)
+			if err != nil {
+				return nil, err
+			}
+			if told {
 				x.c.limit = x.t.maxHead // who is told of them limits how many there are
 			}
 			continue
@@ -139,6 +156,17 @@ func (x *exchange) readHead() (*http.Response, error) {
 		}
 		return resp, nil
 	}
+}
+
+// inform tells whoever wants to know of an informational response. It reports whether there is somebody.
+func (x *exchange) inform(resp *http.Response) (bool, error) {
+	switch {
+	case x.caller != nil:
+		return true, x.caller.Informed(resp.StatusCode, resp.Header)
+	case x.trace != nil && x.trace.Got1xxResponse != nil:
+		return true, x.trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header))
+	}
+	return false, nil
 }
 
 // explain returns why there is no response.
@@ -219,6 +247,19 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// ready reports whether it is known that a read returns at once.
+func (b *body) ready() bool {
+	r, ok := b.ReadCloser.(interface{ ready() bool })
+	return ok && r.ready()
+}
+
+// Ready reports whether it is known that reading from the body of a response, of which nothing has been
+// read yet, returns at once.
+func Ready(body io.Reader) bool {
+	r, ok := body.(interface{ ready() bool })
+	return ok && r.ready()
 }
 
 // Close implements io.Closer. What has not been read is lost, and the connection with it.

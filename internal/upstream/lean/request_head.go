@@ -14,10 +14,11 @@ import (
 type framing struct {
 	length  int64 // of a body of known length; 0: there is none
 	chunked bool
+	unknown bool // it is to be looked first whether there is any: see probe
 }
 
-// framingOf returns how the body of a request is sent, and false for one of which http.Transport
-// looks first whether there is any.
+// framingOf returns how the body of a request is sent, and false for a request that says what it must
+// not.
 func framingOf(req *http.Request) (framing, bool) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return framing{}, true
@@ -25,15 +26,14 @@ func framingOf(req *http.Request) (framing, bool) {
 	if len(req.TransferEncoding) > 0 {
 		return framing{chunked: true}, len(req.TransferEncoding) == 1 && req.TransferEncoding[0] == "chunked"
 	}
-	switch {
-	case req.ContentLength > 0:
+	if req.ContentLength > 0 {
 		return framing{length: req.ContentLength}, true
-	case req.ContentLength == 0:
-		return framing{}, false
 	}
 	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, "PROPFIND", "SEARCH", http.MethodConnect:
+	case http.MethodConnect:
 		return framing{}, false
+	case "", http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, "PROPFIND", "SEARCH":
+		return framing{chunked: true, unknown: true}, true
 	}
 	return framing{chunked: true}, true
 }

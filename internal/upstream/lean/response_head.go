@@ -10,8 +10,8 @@ import (
 )
 
 // readHead reads the head of a response to a request: the Body that it leaves is nil where parseHead
-// has read the head, and the caller's to make. It returns what http.ReadResponse does.
-func readHead(br *bufio.Reader, req *http.Request) (*http.Response, error) {
+// has read the head, into usual, and the caller's to make. It returns what http.ReadResponse does.
+func readHead(br *bufio.Reader, req *http.Request, usual *http.Response) (*http.Response, error) {
 	for size := 1; ; {
 		b, err := br.Peek(size)
 		if buffered := br.Buffered(); buffered > len(b) {
@@ -21,12 +21,11 @@ func readHead(br *bufio.Reader, req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if end := bytes.Index(b, []byte("\r\n\r\n")); end >= 0 {
-			resp := parseHead(b[:end+2], req)
-			if resp == nil {
+			if !parseHead(b[:end+2], req, usual) {
 				break
 			}
 			_, err := br.Discard(end + 4)
-			return resp, err
+			return usual, err
 		}
 		if err != nil || len(b) == br.Size() {
 			break
@@ -37,21 +36,21 @@ func readHead(br *bufio.Reader, req *http.Request) (*http.Response, error) {
 }
 
 // parseHead reads the usual head of a response: its lines end with CR LF, and how long its body is
-// follows from at most one Content-Length. Others are for http.ReadResponse: the result is nil, also
-// for those that it refuses. b ends before the empty line.
-func parseHead(b []byte, req *http.Request) *http.Response {
+// follows from at most one Content-Length, or it is chunked. Others are for http.ReadResponse: the result
+// is false, also for those that it refuses. b ends before the empty line.
+func parseHead(b []byte, req *http.Request, resp *http.Response) bool {
 	const proto = "HTTP/1.1"
 	text := string(b) // what follows are parts of it
 	line, rest, ok := cutLine(text)
 	// A status of three digits, no informational one, and a reason if there is a space behind.
 	if !ok || len(line) < len(proto)+4 || line[:len(proto)+1] != proto+" " || !printable(line) {
-		return nil
+		return false
 	}
 	status := line[len(proto)+1:]
 	if status[0] < '2' || status[0] > '9' || !digit(status[1]) || !digit(status[2]) || len(status) > 3 && status[3] != ' ' {
-		return nil
+		return false
 	}
-	resp := &http.Response{
+	*resp = http.Response{
 		Status: status, StatusCode: int(status[0]-'0')*100 + int(status[1]-'0')*10 + int(status[2]-'0'),
 		Proto: proto, ProtoMajor: 1, ProtoMinor: 1, Request: req, ContentLength: -1,
 	}
@@ -60,24 +59,30 @@ func parseHead(b []byte, req *http.Request) *http.Response {
 	values := make([]string, lines)
 	for rest != "" {
 		if line, rest, ok = cutLine(rest); !ok {
-			return nil
+			return false
 		}
 		name, value, ok := cutField(line)
 		if !ok {
-			return nil
+			return false
 		}
 		switch name {
 		case "Content-Length":
 			n, ok := parseLength(value)
 			if !ok || resp.ContentLength >= 0 {
-				return nil
+				return false
 			}
 			resp.ContentLength = n
-		case "Transfer-Encoding", "Trailer", "Pragma":
-			return nil
+		case "Transfer-Encoding":
+			if resp.TransferEncoding != nil || !strings.EqualFold(value, "chunked") {
+				return false
+			}
+			resp.TransferEncoding = []string{"chunked"}
+			continue // it is not among the headers
+		case "Trailer", "Pragma":
+			return false
 		case "Connection":
 			if !strings.EqualFold(value, "keep-alive") {
-				return nil
+				return false
 			}
 		}
 		if had := resp.Header[name]; had != nil {
@@ -87,14 +92,17 @@ func parseHead(b []byte, req *http.Request) *http.Response {
 		values[0] = value
 		resp.Header[name], values = values[:1:1], values[1:]
 	}
+	bodyless := req.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
 	switch {
+	case resp.TransferEncoding != nil:
+		return !bodyless && resp.ContentLength < 0
 	case req.Method == http.MethodHead: // Content-Length is that of the answer to a GET
-	case resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified:
+	case bodyless:
 		resp.ContentLength = 0
 	case resp.ContentLength < 0: // it ends when the connection does
-		return nil
+		return false
 	}
-	return resp
+	return true
 }
 
 // cutLine cuts a line off that ends with CR LF.

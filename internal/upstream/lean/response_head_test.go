@@ -28,6 +28,15 @@ var responseHeads = []string{
 	"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nend",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\ntransfer-encoding: CHUNKED\r\n\r\n5;x=y\r\nhello\r\n3\r\nyou\r\n0\r\nX: y\r\nZ: z\r\n\r\nmore",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + strings.Repeat("x", 5000) + "\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n \r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nX: y\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n",
@@ -108,7 +117,7 @@ func sameHead(t *testing.T, text, method string) {
 	want, wantErr := http.ReadResponse(theirs, req)
 	for name, r := range map[string]io.Reader{"at once": strings.NewReader(text), "one by one": &oneByOne{text}} {
 		ours := bufio.NewReader(r)
-		got, err := readHead(ours, req)
+		got, err := readHead(ours, req, new(http.Response))
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%s %q, %s: %v, http.ReadResponse: %v", method, text, name, err, wantErr)
 		}
@@ -116,8 +125,13 @@ func sameHead(t *testing.T, text, method string) {
 			continue
 		}
 		if got.Body == nil { // as the transport does
-			if got.Body = http.NoBody; !bodyless(got) {
-				got.Body = &sized{r: ours, left: got.ContentLength}
+			switch {
+			case bodyless(got):
+				got.Body = http.NoBody
+			case got.TransferEncoding != nil:
+				got.Body = newChunked(ours, got)
+			default:
+				got.Body = &sized{br: ours, left: got.ContentLength}
 			}
 		}
 		if name == "at once" {
@@ -157,7 +171,7 @@ func TestHead(t *testing.T) {
 func TestUsualHead(t *testing.T) {
 	for i, text := range responseHeads[:3] {
 		head, _, _ := strings.Cut(text, "\r\n\r\n")
-		if parseHead([]byte(head+"\r\n"), &http.Request{Method: "GET"}) == nil {
+		if !parseHead([]byte(head+"\r\n"), &http.Request{Method: "GET"}, new(http.Response)) {
 			t.Errorf("head %d is not a usual one", i)
 		}
 	}

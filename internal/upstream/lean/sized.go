@@ -1,10 +1,13 @@
 package lean
 
-import "io"
+import (
+	"bufio"
+	"io"
+)
 
 // sized is a body of a known length.
 type sized struct {
-	r    io.Reader
+	br   *bufio.Reader
 	left int64
 }
 
@@ -16,7 +19,7 @@ func (s *sized) Read(p []byte) (int, error) {
 	if int64(len(p)) > s.left {
 		p = p[:s.left]
 	}
-	n, err := s.r.Read(p)
+	n, err := s.br.Read(p)
 	s.left -= int64(n)
 	switch {
 	case s.left == 0:
@@ -29,3 +32,6 @@ func (s *sized) Read(p []byte) (int, error) {
 
 // Close implements io.Closer.
 func (s *sized) Close() error { return nil }
+
+// ready reports whether a read returns at once.
+func (s *sized) ready() bool { return s.left == 0 || s.br.Buffered() > 0 }

@@ -48,8 +48,7 @@ func New(base *http.Transport) *Transport {
 }
 
 // Can reports whether it sends a request itself: it is for a server without TLS, by no proxy, is no
-// upgrade or CONNECT, announces no trailers, waits for no 100 Continue, and it is known whether it
-// has a body. Trailers that come with the end of the body, unannounced, it sends.
+// upgrade or CONNECT, announces no trailers, and waits for no 100 Continue.
 func (t *Transport) Can(req *http.Request) bool {
 	_, ok := t.takes(req)
 	return ok
@@ -72,65 +71,105 @@ func (t *Transport) takes(req *http.Request) (framing, bool) {
 	return framingOf(req)
 }
 
+// Caller is whoever has one request sent, and wants to have a say in it.
+type Caller interface {
+	// Dial connects to the server of the request: what DialContext of the transport's options does
+	// otherwise.
+	Dial(ctx context.Context) (net.Conn, error)
+	// Informed is told of an informational response, as httptrace.ClientTrace.Got1xxResponse is
+	// otherwise.
+	Informed(code int, header http.Header) error
+}
+
 // CloseIdleConnections closes the connections that nobody uses.
 func (t *Transport) CloseIdleConnections() {
 	t.pool.closeAll()
 	t.base.CloseIdleConnections()
 }
 
-// heads are buffers for the heads of requests.
-var heads = sync.Pool{New: func() any { b := make([]byte, 0, 2<<10); return &b }}
-
-// maxPooledHead is how large a buffer may be that is kept.
-const maxPooledHead = 64 << 10
-
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.RoundTripFor(nil, req)
+}
+
+// RoundTripFor is RoundTrip for a caller, who may be nil. He must not need what he has given it once the
+// body of the response is closed, or an error has been returned; but the request's body may still be
+// read, until it is closed.
+func (t *Transport) RoundTripFor(caller Caller, req *http.Request) (*http.Response, error) {
 	f, ok := t.takes(req)
 	if !ok {
 		return t.base.RoundTrip(req)
 	}
 	gzip := !t.base.DisableCompression && req.Method != http.MethodHead && req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == ""
-	extra := ""
+	h := heads.Get().(*head)
+	defer h.free()
 	if gzip {
-		extra = "Accept-Encoding: gzip\r\n"
+		h.extra = "Accept-Encoding: gzip\r\n"
 	}
 	if t.base.DisableKeepAlives && !req.Close && !httpguts.HeaderValuesContainsToken(req.Header["Connection"], "close") {
-		extra += "Connection: close\r\n"
+		h.extra += "Connection: close\r\n"
 	}
-	head := heads.Get().(*[]byte)
-	defer func() {
-		if cap(*head) <= maxPooledHead {
-			heads.Put(head)
-		}
-	}()
-	var err error
-	if *head, err = appendHead((*head)[:0], req, f, extra); err != nil {
+	if err := h.write(req, f); err != nil {
 		closeBody(req)
-		return nil, fmt.Errorf("lean: %w", err)
+		return nil, err
 	}
-	resp, err := t.send(req, f, *head)
+	resp, err := t.send(caller, req, f, h)
 	if err == nil && gzip && resp.Body != http.NoBody && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		gunzip(resp)
 	}
 	return resp, err
 }
 
+// head is the head of a request.
+type head struct {
+	text  []byte
+	extra string // lines for its end
+}
+
+// heads are some that nobody uses.
+var heads = sync.Pool{New: func() any { return &head{text: make([]byte, 0, 2<<10)} }}
+
+// maxPooledHead is how large a buffer may be that is kept.
+const maxPooledHead = 64 << 10
+
+func (h *head) free() {
+	if h.extra = ""; cap(h.text) <= maxPooledHead {
+		heads.Put(h)
+	}
+}
+
+func (h *head) write(req *http.Request, f framing) (err error) {
+	if h.text, err = appendHead(h.text[:0], req, f, h.extra); err != nil {
+		return fmt.Errorf("lean: %w", err)
+	}
+	return nil
+}
+
 // send sends a request, once more if a connection of the pool turns out to be closed.
-func (t *Transport) send(req *http.Request, f framing, head []byte) (*http.Response, error) {
+func (t *Transport) send(caller Caller, req *http.Request, f framing, h *head) (*http.Response, error) {
 	ctx := req.Context()
 	for {
 		if ctx.Err() != nil {
 			closeBody(req)
 			return nil, context.Cause(ctx)
 		}
-		c, err := t.connect(ctx, req)
+		trace := httptrace.ContextClientTrace(ctx)
+		c, err := t.connect(ctx, req, caller, trace)
 		if err != nil {
 			closeBody(req)
 			return nil, err
 		}
-		x := &exchange{t: t, c: c, req: req, trace: httptrace.ContextClientTrace(ctx)}
-		resp, err := x.run(f, head)
+		x := &exchange{t: t, c: c, req: req, caller: caller, trace: trace}
+		if f.unknown { // nothing of it has been read where there is no connection
+			if req, f = probe(req); f == (framing{}) {
+				if err := h.write(req, f); err != nil {
+					x.end(false)
+					return nil, err
+				}
+			}
+			x.req = req
+		}
+		resp, err := x.run(f, h.text)
 		if err == nil {
 			return resp, nil
 		}
@@ -138,7 +177,6 @@ func (t *Transport) send(req *http.Request, f framing, head []byte) (*http.Respo
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
-		x.up.wait() // whoever sends the request once more reads its body
 		if !x.stale(err) {
 			return nil, err
 		}
@@ -149,15 +187,14 @@ func (t *Transport) send(req *http.Request, f framing, head []byte) (*http.Respo
 }
 
 // connect returns a connection to the server of a request: one of the pool that lives, or a new one.
-func (t *Transport) connect(ctx context.Context, req *http.Request) (*conn, error) {
+func (t *Transport) connect(ctx context.Context, req *http.Request, caller Caller, trace *httptrace.ClientTrace) (*conn, error) {
 	host := req.URL.Host
-	trace := httptrace.ContextClientTrace(ctx)
 	if trace != nil && trace.GetConn != nil {
 		trace.GetConn(withPort(host))
 	}
 	c := t.pool.get(host)
 	if c == nil {
-		nc, err := t.dial(ctx, "tcp", withPort(host))
+		nc, err := t.dialFor(ctx, caller, host)
 		if err != nil {
 			return nil, err
 		}
@@ -172,6 +209,13 @@ func (t *Transport) connect(ctx context.Context, req *http.Request) (*conn, erro
 	}
 	c.begin(t.readSize, t.maxHead)
 	return c, nil
+}
+
+func (t *Transport) dialFor(ctx context.Context, caller Caller, host string) (net.Conn, error) {
+	if caller != nil {
+		return caller.Dial(ctx)
+	}
+	return t.dial(ctx, "tcp", withPort(host))
 }
 
 func withPort(host string) string {

@@ -198,6 +198,18 @@ var exchanges = map[string]struct {
 	"gzip for the client":    {handle: answers("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + fmt.Sprint(len(zipped("hello"))) + "\r\n\r\n" + zipped("hello")), requests: one(accepting), base: compressing},
 	"stale, can be repeated": {handle: staleThen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), requests: two(get)},
 	"stale, cannot":          {handle: staleThen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), requests: []func(string) *http.Request{get, unknown("x")}},
+	"a body that is none":    {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), requests: two(perhaps(""))},
+	"a body after all":       {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), requests: two(perhaps("the body"))},
+	"a body of one byte":     {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(perhaps("b"))},
+	"a late body":            {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(late)},
+	"a GET's body fails":     {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), requests: one(failingGet)},
+	"stale, was a body":      {handle: staleThen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), requests: two(perhaps("x"))},
+	"request trailers":       {handle: answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), requests: two(trailing)},
+	"long trailer":           {handle: answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: " + strings.Repeat("x", 5000) + "\r\n\r\n"), requests: one(get)},
+	"cut trailer":            {handle: answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y"), requests: one(get)},
+	"cut before the trailer": {handle: answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"), requests: one(get)},
+	"bad trailer":            {handle: answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nno colon\r\n\r\n"), requests: one(get)},
+	"garbage behind chunks":  {handle: answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), requests: two(get)},
 	"early answer":           {handle: early, requests: one(request("POST", strings.Repeat("x", 8<<20)))},
 }
 
@@ -294,6 +306,56 @@ func failing(url string) *http.Request {
 	return req
 }
 
+// perhaps is a request of which nobody knows whether it has a body, as HTTP/3 has them.
+func perhaps(body string) func(string) *http.Request {
+	return func(url string) *http.Request {
+		req := get(url)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), -1
+		return req
+	}
+}
+
+// late has a body that comes when it has long been given up that there is one.
+func late(url string) *http.Request {
+	req := get(url)
+	req.Body, req.ContentLength = io.NopCloser(lateReader{}), -1
+	return req
+}
+
+type lateReader struct{}
+
+func (lateReader) Read([]byte) (int, error) {
+	<-time.After(2 * probeWait)
+	return 0, io.EOF
+}
+
+func failingGet(url string) *http.Request {
+	req := get(url)
+	req.Body, req.ContentLength = io.NopCloser(failingReader{}), -1
+	return req
+}
+
+// trailing is a request whose trailers are known at the end of its body.
+func trailing(url string) *http.Request {
+	req := unknown("the body")(url)
+	req.Trailer = http.Header{}
+	req.Body = &trailingBody{req.Body, req.Trailer}
+	return req
+}
+
+type trailingBody struct {
+	io.ReadCloser
+	trailer http.Header
+}
+
+func (b *trailingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.trailer.Set("X-Sum", "7")
+	}
+	return n, err
+}
+
 var errBody = errors.New("the body is gone")
 
 type failingReader struct{}
@@ -385,6 +447,19 @@ func TestBodyTooLong(t *testing.T) {
 	}
 	if dialled.Load() != 2 {
 		t.Errorf("%d connections", dialled.Load())
+	}
+}
+
+// A request that turns out to have no body is one that can be repeated. http.Transport has forgotten
+// that by then.
+func TestStaleWithoutBody(t *testing.T) {
+	s := serve(t, staleThen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+	tr := New(&http.Transport{})
+	defer tr.CloseIdleConnections()
+	for i := range 2 {
+		if got := ask(tr, perhaps("")("http://"+s.Addr().String())); got.Body != "ok" {
+			t.Errorf("request %d: %+v", i, got)
+		}
 	}
 }
 
@@ -558,7 +633,9 @@ func TestCancel(t *testing.T) {
 				r, w := io.Pipe()
 				req = request("POST", "x")(req.URL.String())
 				req.ContentLength, req.Body = 1<<20, r
-				defer w.Close()
+				// The round trip does not end before who reads the body does, as with http.Transport: a
+				// server ends that, and its own request not before.
+				defer context.AfterFunc(ctx, func() { w.CloseWithError(errBody) })()
 			}
 			resp, err := tr.RoundTrip(req.WithContext(ctx))
 			if stage == "body" {
@@ -660,15 +737,13 @@ func TestPoolIsBounded(t *testing.T) {
 func TestHandsOver(t *testing.T) {
 	tr := New(&http.Transport{})
 	for name, change := range map[string]func(*http.Request){
-		"https":     func(r *http.Request) { r.URL.Scheme = "https" },
-		"upgrade":   func(r *http.Request) { r.Header.Set("Upgrade", "websocket") },
-		"expect":    func(r *http.Request) { r.Header.Set("Expect", "100-continue") },
-		"trailers":  func(r *http.Request) { r.Trailer = http.Header{"X": nil} },
-		"connect":   func(r *http.Request) { r.Method = http.MethodConnect },
-		"any body?": func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), 0 },
-		"a GET's":   func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1 },
-		"no host":   func(r *http.Request) { r.URL.Host = "" },
-		"idna":      func(r *http.Request) { r.URL.Host = "münchen.example" },
+		"https":    func(r *http.Request) { r.URL.Scheme = "https" },
+		"upgrade":  func(r *http.Request) { r.Header.Set("Upgrade", "websocket") },
+		"expect":   func(r *http.Request) { r.Header.Set("Expect", "100-continue") },
+		"trailers": func(r *http.Request) { r.Trailer = http.Header{"X": nil} },
+		"connect":  func(r *http.Request) { r.Method = http.MethodConnect },
+		"no host":  func(r *http.Request) { r.URL.Host = "" },
+		"idna":     func(r *http.Request) { r.URL.Host = "münchen.example" },
 	} {
 		req := get("http://h")
 		change(req)

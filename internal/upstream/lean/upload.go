@@ -34,19 +34,17 @@ var copies = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 func startUpload(c *conn, req *http.Request, f framing, sent func()) *upload {
 	u := &upload{done: make(chan struct{})}
 	go func() {
-		defer close(u.done)
 		u.send(c, req, f)
 		_ = req.Body.Close()
-		switch {
-		case u.readErr != nil:
-			c.Close() // the server must not take what it has for the whole
-		case u.writeErr != nil:
-			// The server may have answered and not read on: that answer counts.
-			if errors.Is(u.writeErr, os.ErrDeadlineExceeded) {
-				c.Close()
-			}
-		case sent != nil:
+		// The server must not take what it has for the whole. But it may have answered and not read on:
+		// that answer counts.
+		failed := u.readErr != nil || errors.Is(u.writeErr, os.ErrDeadlineExceeded)
+		if !failed && u.writeErr == nil && sent != nil {
 			sent()
+		}
+		close(u.done) // before the connection, so that whoever reads from it knows why
+		if failed {
+			c.Close()
 		}
 	}()
 	return u
@@ -76,8 +74,11 @@ func (u *upload) send(c *conn, req *http.Request, f framing) {
 	if u.copy(flushing{chunks, bw}, body, *buf); u.readErr != nil || u.writeErr != nil {
 		return
 	}
-	_ = chunks.Close()        // bw remembers its error
-	_ = req.Trailer.Write(bw) // what has come with the end of the body, unannounced
+	_ = chunks.Close() // bw remembers its error
+	if err := req.Trailer.Write(bw); err != nil {
+		u.writeErr = err
+		return
+	}
 	_, _ = bw.WriteString("\r\n")
 	u.writeErr = bw.Flush()
 }
@@ -137,7 +138,7 @@ func (u *upload) ended() bool {
 	return u.readErr == nil && u.writeErr == nil
 }
 
-// wait waits until nobody reads the body any more: its connection is closed.
+// wait returns when the body is not read any more. The connection must be closed.
 func (u *upload) wait() {
 	if u != nil {
 		<-u.done
