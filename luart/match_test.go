@@ -103,6 +103,8 @@ func TestGuardCoversEveryReading(t *testing.T) {
 		"/%2561dmin", "/x/%252e%252e/admin", "/admin%252fx", "/x%252f..%252fadmin",
 		// Names of Windows.
 		"/admin.", "/admin%20", "/admin./x", "/admin.%20/x",
+		"/admin%0a", "/admin%0A/x", "/admin%0d%0a", "/admin%09", "/admin%0b/", "/admin%0c", "/admin%1c", "/admin%85", "/admin%a0", "/admin%A0.%20",
+		"/admin%c2%a0", "/admin%c2%85/x", "/admin%ef%bb%bf", "/admin%e2%80%a8", "/admin%e3%80%80", "/admin%250a", "/ADMIN%0a;v=1", "/x/../admin%0a", "/admin\u00a0", "/admin\u00a0/x",
 	} {
 		m, ok := find(g, "GET", path)
 		if !ok {

@@ -3,6 +3,7 @@ package route
 import (
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -102,15 +103,18 @@ func oneReading(path string) (one, folded bool) {
 		case foldByte:
 			folded = false
 		case slashByte:
-			// An empty segment, or one that ends in a dot or a space.
-			if prev == '/' || prev == '.' || prev == ' ' {
+			if prev == '/' || mayEndBlank(prev) { // an empty segment, or another form of one
 				return false, false
 			}
 		}
 		prev = c
 	}
-	return prev != '.' && prev != ' ', folded
+	return !mayEndBlank(prev), folded
 }
+
+// mayEndBlank reports whether cutBlank may have something to do where a byte comes last. That is
+// so behind any character that is not ASCII.
+func mayEndBlank(b byte) bool { return b == '.' || b == ' ' || b >= 0x80 }
 
 type byteKind uint8
 
@@ -127,6 +131,9 @@ var pathBytes = func() (kinds [256]byteKind) {
 		case c >= 0x80, 'A' <= c && c <= 'Z':
 			kinds[c] = foldByte
 		}
+	}
+	for c := range byte(' ') {
+		kinds[c] = oddByte
 	}
 	kinds['/'] = slashByte
 	for _, c := range []byte("\\%;?#\x00") {
@@ -147,8 +154,8 @@ func fold(s string) string {
 }
 
 // forms calls yield for the names of a segment, folded, that a server may look for: its escapes
-// kept or removed, its parameters (;v=1) too, and the dots and spaces at its end, which file
-// systems of Windows pass over.
+// kept or removed, its parameters (;v=1) too, and what may be as if it were not there at its end: see
+// cutBlank.
 func forms(seg string, yield func(name string)) {
 	var done [8]string
 	n := 0
@@ -161,7 +168,7 @@ func forms(seg string, yield func(name string)) {
 			s, _, _ = strings.Cut(s, ";")
 		}
 		if i&4 != 0 {
-			s = strings.TrimRight(s, ". ")
+			s = cutBlank(s)
 		}
 		s = fold(s)
 		known := false
@@ -174,6 +181,24 @@ func forms(seg string, yield func(name string)) {
 			yield(s)
 		}
 	}
+}
+
+// cutBlank removes dots and blanks from the end of a name. File systems of Windows pass over dots and
+// spaces there. In the regular expressions of Perl and Python, which nginx and Django find a place
+// by, $ is also before a line feed that comes last. What trims texts (Python, JavaScript, Java) has all
+// that Unicode calls a space, and the bytes 85 and A0 of Latin-1.
+func cutBlank(s string) string {
+	for s != "" {
+		c, size := utf8.DecodeLastRuneInString(s)
+		switch last := s[len(s)-1]; {
+		case c == utf8.RuneError && size == 1 && (last == 0x85 || last == 0xA0):
+		case c == '.' || c == '\ufeff' || c <= ' ' || c != utf8.RuneError && unicode.IsSpace(c):
+		default:
+			return s
+		}
+		s = s[:len(s)-size]
+	}
+	return s
 }
 
 // unescape removes percent-encoding, keeping what is none; keepSlash keeps %2F, as servers do
