@@ -12,26 +12,19 @@ import (
 // readHead reads the head of a response to a request: the Body that it leaves is nil where parseHead
 // has read the head, into usual, and the caller's to make. It returns what http.ReadResponse does.
 func readHead(br *bufio.Reader, req *http.Request, usual *http.Response) (*http.Response, error) {
-	for size := 1; ; {
-		b, err := br.Peek(size)
-		if buffered := br.Buffered(); buffered > len(b) {
-			b, _ = br.Peek(buffered)
-		}
-		if len(b) == 0 {
-			return nil, err
-		}
-		if end := bytes.Index(b, []byte("\r\n\r\n")); end >= 0 {
-			if !parseHead(b[:end+2], req, usual) {
-				break
-			}
+	b, err := br.Peek(1)
+	if len(b) == 0 {
+		return nil, err
+	}
+	b, _ = br.Peek(br.Buffered())
+	if end := bytes.Index(b, []byte("\r\n\r\n")); end >= 0 {
+		if parseHead(b[:end+2], req, usual) {
 			_, err := br.Discard(end + 4)
 			return usual, err
 		}
-		if err != nil || len(b) == br.Size() {
-			break
-		}
-		size = len(b) + 1
 	}
+	// Nobody but http.ReadResponse waits for the rest of a head: it knows where one ends whose lines
+	// end with LF alone, and what can be none any more.
 	return http.ReadResponse(br, req)
 }
 
