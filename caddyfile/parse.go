@@ -321,7 +321,7 @@ func (c *Config) parseSet(d *caddyfile.Dispenser) error {
 	var key, value string
 	if !d.AllArgs(&key, &value) {
 		// Of a variable of the environment that is not set nothing is left.
-		return fmt.Errorf("%w (set takes a key and a value: an empty one is \"\", and a {$VARIABLE} that may be empty is \"{$VARIABLE}\")", d.ArgErr())
+		return fmt.Errorf("%w (set takes a key and a value: a {$VARIABLE} that is not set leaves none; set it where Caddy runs. What is no secret may be empty, \"\", or have a default, {$VARIABLE:default})", d.ArgErr())
 	}
 	if err := checkSetKey(key); err != nil {
 		return d.WrapErr(err)

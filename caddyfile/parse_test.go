@@ -121,7 +121,7 @@ func TestUnmarshal(t *testing.T) {
 
 func TestUnmarshalErrors(t *testing.T) {
 	const wrongCount = "wrong argument count or unexpected line ending after "
-	const setTakes = ` (set takes a key and a value: an empty one is "", and a {$VARIABLE} that may be empty is "{$VARIABLE}")`
+	const setTakes = ` (set takes a key and a value: a {$VARIABLE} that is not set leaves none; set it where Caddy runs. What is no secret may be empty, "", or have a default, {$VARIABLE:default})`
 	for _, test := range []struct {
 		name  string
 		input string

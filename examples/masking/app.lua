@@ -14,7 +14,10 @@ local function mask(value)
   end
 end
 
-local function is_admin(ctx) return rover.crypto.equal(ctx:header("X-Token") or "", rover.config.admin_token) end
+local admin_token = rover.config.admin_token
+assert(admin_token and admin_token ~= "", "set admin_token")
+
+local function is_admin(ctx) return rover.crypto.equal(ctx:header("X-Token") or "", admin_token) end
 
 function api.users.after.mask(ctx, res)
   res:set_header("Vary", "X-Token")

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -14,14 +15,22 @@ type placeholders struct {
 	err  error // the first one
 }
 
+// isBlank reports whether a text is empty, or would be without white space.
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
+
 // expand returns the text of an option without placeholders.
 func (p *placeholders) expand(option, text string) string {
 	if p.test {
 		return p.repl.ReplaceAll(text, "")
 	}
 	out, err := p.repl.ReplaceOrErr(text, true, true)
-	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("%s: %w: where it may be missing write {$NAME:default}, which the Caddyfile replaces; a brace that begins no placeholder is written \\{", option, err)
+	switch {
+	case p.err != nil:
+	case err != nil:
+		p.err = fmt.Errorf("%s: %w: set it where Caddy runs; what is no secret may have a default, {$NAME:default}, which the Caddyfile replaces; "+
+			"a brace that begins no placeholder is written \\{", option, err)
+	case isBlank(out) && !isBlank(text):
+		p.err = fmt.Errorf("%s: nothing but blanks comes of %s: set it where Caddy runs, or fill the file", option, text)
 	}
 	return out
 }

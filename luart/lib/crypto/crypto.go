@@ -101,6 +101,9 @@ func hmacHex(L *lua.LState) int {
 	if newHash == nil {
 		luaval.ArgError(L, 1, fmt.Sprintf("unknown algorithm %q: md5, sha1, sha256, sha384 or sha512 expected", name))
 	}
+	if key == "" { // everybody could sign
+		luaval.ArgError(L, 2, "the key is empty: it comes from a secret that nobody has set")
+	}
 	mac := hmac.New(newHash, []byte(key))
 	mac.Write([]byte(message))
 	L.Push(encode(mac.Sum(nil)))
@@ -137,10 +140,12 @@ func newUUID(source io.Reader) lua.LGFunction {
 	}
 }
 
-// equal is rover.crypto.equal.
+// equal is rover.crypto.equal. Two empty texts are not equal: one is a secret that nobody has set,
+// the other what a client sends who sends none. That is no error: it may also be a client who has
+// left out both a token and its copy, and an attacker should not fill the log with it.
 func equal(L *lua.LState) int {
 	a, b := luaval.CheckString(L, 1), luaval.CheckString(L, 2)
-	L.Push(lua.LBool(subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1))
+	L.Push(lua.LBool(a != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1))
 	return 1
 }
 

@@ -65,7 +65,7 @@ function rover.crypto.md5(bytes, encoding) end
 
 ---The HMAC of a message. Compare it with rover.crypto.equal.
 ---
----Errors: an unknown algorithm or encoding.
+---Errors: an unknown algorithm or encoding; an empty key.
 ---
 ---```lua
 ---local signature = rover.crypto.hmac("sha256", "key", "message")
@@ -100,11 +100,13 @@ function rover.crypto.random(n, encoding) end
 ---@return string
 function rover.crypto.uuid() end
 
----Compares in a time that depends on the lengths only: for tokens and signatures.
+---Compares in a time that depends on the lengths only: for tokens and signatures. An empty text equals nothing, also no other
+---empty one. So a secret that nobody has set lets nobody in.
 ---
 ---```lua
 ---rover.crypto.equal("s3cret", "s3cret") --> true
 ---rover.crypto.equal("s3cret", "guess") --> false
+---rover.crypto.equal("", "") --> false
 ---```
 ---@param a string
 ---@param b string

@@ -30,6 +30,7 @@ func TestCrypto(t *testing.T) {
 		{"hmac md5", `return rover.crypto.hmac("md5", "Jefe", "what do ya want for nothing?")`, "750c783e6ab0b503eaa86e310a5db738"},
 		{"hmac in base64", `return rover.crypto.hmac("sha1", "Jefe", "what do ya want for nothing?", "base64")`, "7/zfauXrL6LSdBbV8YTfnCWafHk="},
 		{"hmac of an unknown algorithm", `rover.crypto.hmac("sha3", "k", "m")`, `error: <string>:1: bad argument #1 to hmac (unknown algorithm "sha3": md5, sha1, sha256, sha384 or sha512 expected)`},
+		{"hmac with an empty key", `rover.crypto.hmac("sha256", "", "m")`, "error: <string>:1: bad argument #2 to hmac (the key is empty: it comes from a secret that nobody has set)"},
 		{"hmac without a key", `rover.crypto.hmac("sha256", nil, "m")`, "error: <string>:1: bad argument #2 to hmac (string expected, got nil)"},
 		{"unknown encoding", `rover.crypto.sha256("abc", "octal")`, `error: <string>:1: bad argument #2 to sha256 (unknown encoding "octal": hex, base64, base64url or raw expected)`},
 		{"random has the length asked for", `return #rover.crypto.random(1), #rover.crypto.random(65536), #rover.crypto.random(16, "hex")`, "1 | 65536 | 32"},
@@ -40,7 +41,8 @@ func TestCrypto(t *testing.T) {
 		{"random of no number", `rover.crypto.random(0/0)`, "error: <string>:1: bad argument #1 to random (whole number from 1 to 65536 expected, got NaN)"},
 		{"uuid is version 4", `return rover.crypto.uuid():gsub("%x", "x"), rover.crypto.uuid():sub(15, 15), rover.crypto.uuid():find("[89ab]", 20)`, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx | 4 | 20 | 20"},
 		{"uuid differs", `return rover.crypto.uuid() == rover.crypto.uuid()`, "false"},
-		{"equal", `return rover.crypto.equal("abc", "abc"), rover.crypto.equal("abc", "abd"), rover.crypto.equal("abc", "ab"), rover.crypto.equal("", "")`, "true | false | false | true"},
+		{"equal", `return rover.crypto.equal("abc", "abc"), rover.crypto.equal("abc", "abd"), rover.crypto.equal("abc", "ab"), rover.crypto.equal("abc", "")`, "true | false | false | false"},
+		{"equal of what is empty", `return rover.crypto.equal("", ""), rover.crypto.equal("", "abc")`, "false | false"},
 		{"equal of nil", `rover.crypto.equal("abc", nil)`, "error: <string>:1: bad argument #2 to equal (string expected, got nil)"},
 	})
 }
