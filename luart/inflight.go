@@ -52,6 +52,7 @@ func (f *inflight) reuse() *inflight {
 // not among them, so that only what waits pays for it. It is the holder's.
 type inflightList struct {
 	first, last *inflight
+	count       int
 	ids         uint64
 }
 
@@ -76,6 +77,7 @@ func (l *inflightList) add(c *call) {
 		return
 	}
 	f.listed = true
+	l.count++
 	f.prev, f.next = l.last, nil
 	if l.last == nil {
 		l.first = f
@@ -101,6 +103,7 @@ func (l *inflightList) remove(c *call) {
 	} else {
 		f.next.prev = f.prev
 	}
+	l.count--
 	f.listed, f.prev, f.next, f.c, f.L, f.on = false, nil, nil, nil, nil, waitsOn{}
 }
 

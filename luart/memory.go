@@ -56,6 +56,7 @@ func (w watched) Work() uint64 {
 func (w watched) Begin() *memory.Count {
 	vm := w.vm
 	vm.loop.DropSpare() // what a busy moment left is not kept for ever
+	vm.rooms.Drop()
 	roots := vm.stateRoots(memory.StateRoot)
 	for g := range vm.live {
 		add := func(v lua.LValue) { roots = append(roots, memory.Root{Name: g.name, Value: v}) }

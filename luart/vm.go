@@ -86,6 +86,7 @@ type VM struct {
 	states    map[string]*lua.LTable   // rover.state
 	cur       *call                    // what runs now
 	inflight  inflightList             // what waits
+	rooms     *glua.Rooms              // of the Lua threads that wait
 	meta      *Generation              // whose string library the string metatable points at
 	tasks     int                      // background tasks that have not ended
 	timers    int                      // timers that are armed
@@ -199,6 +200,7 @@ func NewVM(o VMOptions) (*VM, error) {
 	if o.Coverage != nil {
 		vm.lineCounter = coverage.NewCounter(vm.main.G, vm.budget, o.Coverage)
 	}
+	vm.rooms = glua.NewRooms(vm.main, vm.threadContext())
 	vm.memory = memory.NewWatch(watched{vm}, vm.logger)
 	vm.SetMemory(0)
 	return vm, nil
@@ -206,10 +208,7 @@ func NewVM(o VMOptions) (*VM, error) {
 
 // newThread makes a Lua thread.
 func (vm *VM) newThread() *thread {
-	L, _ := vm.main.NewThread()
-	L.SetContext(vm.threadContext())
-	glua.Wipe(L)
-	return &thread{L: L}
+	return &thread{L: vm.rooms.NewThread()}
 }
 
 // threadContext is what the VM's Lua threads look at before each instruction.

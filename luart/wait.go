@@ -58,10 +58,14 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	}
 	vm.raiseIfOver(L, c)
 	vm.inflight.startWait(c, L, on)
-	defer vm.inflight.endWait(c)
+	if vm.inflight.count > fewWait {
+		vm.rooms.Take(L)
+	}
+	defer vm.endWait(c, L)
 	left := c.endSlice()
 	if on.receives {
 		if vm.loop.Receive(c.quota(), func() { wait(c) }) != nil {
+			vm.rooms.Give(L)
 			c.sliceStart = vm.nanotime()
 			vm.noteReceiving(c)
 			c.waitErr = errReceiving
@@ -70,6 +74,7 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	} else {
 		vm.loop.Detach(c.quota(), func() { wait(c) })
 	}
+	vm.rooms.Give(L)
 	c.sliceStart = vm.nanotime()
 	c.cost.Wait += time.Duration(c.sliceStart - left)
 	if c.x != nil && c.x.trace != nil {
@@ -77,6 +82,16 @@ func (vm *VM) detach(L *lua.LState, on waitsOn, wait func(c *call)) {
 	}
 	vm.resume(c, L)
 	vm.raiseIfOver(L, c)
+}
+
+// fewWait calls may wait with all the room that their Lua threads have: 1 MiB together. It takes a
+// moment to give it away and to get it back.
+const fewWait = 256
+
+// endWait ends what detach has begun, also when the wait has panicked.
+func (vm *VM) endWait(c *call, L *lua.LState) {
+	vm.rooms.Give(L)
+	vm.inflight.endWait(c)
 }
 
 // detachIdle is detach for a wait in which nothing is under way, such as one for a lock:

@@ -7,7 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// This file reads six things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that
+// This file reads seven things of a Lua thread that gopher-lua 1.1.2 does not show, at offsets that
 // reflection finds once. Without them pcall and coroutines go wrong in ways that no script could
 // see coming:
 //
@@ -27,6 +27,8 @@ import (
 //     gets them out of gopher-lua's pool. They keep functions alive, those their environment,
 //     and closures keep the thread that made them: from reload to reload a chain of old
 //     generations. So wipe clears them.
+//   - a Lua thread has room for 2048 calls and a hundred values, whether or not it can use it. So
+//     those that wait lend it (room.go).
 var layout = readLayout()
 
 // stateLayout is where the fields are.
@@ -35,10 +37,13 @@ type stateLayout struct {
 	uvcache, frame, stack    uintptr      // in LState
 	stackType                reflect.Type // of LState.stack
 	idx, fn, parent, counter uintptr      // in CallFrame
-	registry, slots          uintptr      // in LState, and in what is there
+	registry, slots, top     uintptr      // in LState, and in what is there
 	tailCallCount            uintptr      // in CallFrame
 	segments, frames         uintptr      // in what the interface LState.stack holds, and in what is there
 	framesType               reflect.Type // of frames
+	registryType             reflect.Type // of what registry points to
+	handler                  uintptr      // in the registry: an interface that holds the LState
+	growingType, segmentType reflect.Type // of what stack holds a pointer to, and of what segments point to
 }
 
 func readLayout() (l stateLayout) {
@@ -70,6 +75,14 @@ func readLayout() (l stateLayout) {
 	if !ok || slots.Type != reflect.TypeFor[[]lua.LValue]() {
 		return l
 	}
+	top, ok := registry.Type.Elem().FieldByName("top")
+	if !ok || top.Type != intType {
+		return l
+	}
+	handler, ok := registry.Type.Elem().FieldByName("handler")
+	if !ok || handler.Type.Kind() != reflect.Interface {
+		return l
+	}
 	probe := lua.NewState(lua.Options{SkipOpenLibs: true, MinimizeStackMemory: true})
 	growing := reflect.ValueOf(probe).Elem().FieldByIndex(stack.Index).Elem().Type()
 	if growing.Kind() != reflect.Pointer || growing.Elem().Kind() != reflect.Struct {
@@ -84,9 +97,11 @@ func readLayout() (l stateLayout) {
 		return l
 	}
 	return stateLayout{
-		known:    true,
+		known:   true,
+		handler: handler.Offset, registryType: registry.Type.Elem(),
+		growingType: growing.Elem(), segmentType: segments.Type.Elem().Elem(),
 		segments: segments.Offset, frames: frames.Offset, framesType: frames.Type,
-		registry: registry.Offset, slots: slots.Offset,
+		registry: registry.Offset, slots: slots.Offset, top: top.Offset,
 		uvcache: uvcache.Offset, frame: frame.Offset, stack: stack.Offset, stackType: stack.Type,
 		idx: idx.Offset, fn: fn.Offset, parent: parent.Offset, counter: counter.Offset,
 		tailCallCount: tailCalls.Offset,
@@ -134,26 +149,35 @@ func SwapUpvalues(L *lua.LState, list *lua.Upvalue) *lua.Upvalue {
 
 // RegistryCap returns for how many values L has room.
 func RegistryCap(L *lua.LState) int {
+	slots, _ := slotsOf(L)
+	return cap(*slots)
+}
+
+// slotsOf is the registry of L, and how many of its values are in use.
+func slotsOf(L *lua.LState) (slots *[]lua.LValue, top int) {
 	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
-	return cap(*(*[]lua.LValue)(unsafe.Add(registry, layout.slots)))
+	return (*[]lua.LValue)(unsafe.Add(registry, layout.slots)), *(*int)(unsafe.Add(registry, layout.top))
+}
+
+// segmentsOf is the list of segments of call frames of L: those in use, and then nil.
+func segmentsOf(L *lua.LState) *[]unsafe.Pointer {
+	// An interface is two words, the second of which points to the stack.
+	stack := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.stack+unsafe.Sizeof(uintptr(0))))
+	return (*[]unsafe.Pointer)(unsafe.Add(stack, layout.segments))
 }
 
 // Wipe has L, in which nothing runs, refer to nothing that has run in it or, before it was made,
 // elsewhere.
 func Wipe(L *lua.LState) {
-	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.registry))
-	slots := *(*[]lua.LValue)(unsafe.Add(registry, layout.slots))
-	clear(slots[L.GetTop():cap(slots)])
+	slots, _ := slotsOf(L)
+	clear((*slots)[L.GetTop():cap(*slots)])
 	WipeFrames(L, 0)
 }
 
 // WipeFrames clears the call frames of L, in which nothing runs, but for the first ones.
 func WipeFrames(L *lua.LState, first int) {
-	// An interface is two words, the second of which points to the stack. Its first segment is all
-	// that is left of it.
-	stack := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), layout.stack+unsafe.Sizeof(uintptr(0))))
-	segments := *(*[]unsafe.Pointer)(unsafe.Add(stack, layout.segments))
-	frames := reflect.NewAt(layout.framesType, unsafe.Add(segments[0], layout.frames)).Elem()
+	// The first segment is all that is left of the stack.
+	frames := reflect.NewAt(layout.framesType, unsafe.Add((*segmentsOf(L))[0], layout.frames)).Elem()
 	frames.Slice(first, frames.Len()).Clear()
 }
 
