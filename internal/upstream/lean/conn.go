@@ -11,7 +11,7 @@ import (
 )
 
 // errHeadTooLarge ends a response whose heads are larger than they may be.
-var errHeadTooLarge = errors.New("the head of the response is larger than max_response_header_size")
+var errHeadTooLarge = errors.New("the head of the response is larger than it may be")
 
 // conn is a connection to a server. It is in the pool, or one exchange has it.
 type conn struct {

@@ -194,7 +194,7 @@ func (t *Transport) connect(ctx context.Context, req *http.Request, caller Calle
 	}
 	c := t.pool.get(host)
 	if c == nil {
-		nc, err := t.dialFor(ctx, caller, host)
+		nc, err := aside(func() (net.Conn, error) { return t.dialFor(ctx, caller, host) })
 		if err != nil {
 			return nil, err
 		}
