@@ -136,7 +136,7 @@ luart/module (lua): luart/giveup luart/stdlib
 luart/oidc (x more): luart/auth luart/sealed
 luart/oidc/oidctest (more):
 luart/openapi: luart/schema
-luart/outbound (x more): luart/resilience
+luart/outbound (x more): internal/upstream/lean luart/resilience
 luart/password (x):
 luart/pattern:
 luart/persist: luart/giveup

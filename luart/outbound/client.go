@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/idna"
 
+	"github.com/caddy-rover/rover/internal/upstream/lean"
 	"github.com/caddy-rover/rover/luart/resilience"
 )
 
@@ -68,7 +69,7 @@ type Client struct {
 	tls         *tls.Config
 	counters    *Counters
 	ctx         context.Context
-	transport   *http.Transport
+	transport   *lean.Transport   // and what it does not know by the http.Transport below
 	fakeNetwork http.RoundTripper // nil: there is none
 	within      func(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc)
 	resolver    *net.Resolver // nil: the system's; tests have their own
@@ -99,7 +100,7 @@ func NewClient(o Options) *Client {
 	if c.tls.ClientSessionCache == nil {
 		c.tls.ClientSessionCache = tls.NewLRUClientSessionCache(maxIdlePerHost)
 	}
-	c.transport = &http.Transport{
+	c.transport = lean.New(&http.Transport{
 		DialContext:            c.Dial,
 		DialTLSContext:         c.dialTLS,
 		ForceAttemptHTTP2:      true,
@@ -109,7 +110,7 @@ func NewClient(o Options) *Client {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeadBytes,
 		ExpectContinueTimeout:  time.Second,
-	}
+	})
 	return c
 }
 
@@ -211,6 +212,15 @@ type boundConn struct {
 func (c *boundConn) Close() error {
 	c.unbind()
 	return c.Conn.Close()
+}
+
+// SyscallConn implements syscall.Conn: a connection can be asked whether the server has closed it.
+func (c *boundConn) SyscallConn() (syscall.RawConn, error) {
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return sc.SyscallConn()
 }
 
 // dialTLS is Dial with a handshake after it. http.Transport could do that itself, but
