@@ -124,6 +124,29 @@ func (c *conn) get(path, body string) error {
 	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 		return err
 	}
+	return c.answer("GET "+path, body)
+}
+
+// post sends a body to path, the second half of it when rest is closed; the answer must be 200 with
+// this body.
+func (c *conn) post(ctx context.Context, path, body string, rest <-chan struct{}) error {
+	half := strings.Repeat("x", 500)
+	if _, err := fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s", path, 2*len(half), half); err != nil {
+		return err
+	}
+	select {
+	case <-rest:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if _, err := io.WriteString(c, half); err != nil {
+		return err
+	}
+	return c.answer("POST "+path, body)
+}
+
+// answer reads the answer to a request, which must be 200 with this body.
+func (c *conn) answer(request, body string) error {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {
 		return err
@@ -132,10 +155,10 @@ func (c *conn) get(path, body string) error {
 		text := bytes.Clone(line)
 		resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(bytes.NewReader(text), c.r)), nil)
 		if err != nil {
-			return fmt.Errorf("GET %s answered %q", path, text)
+			return fmt.Errorf("%s answered %q", request, text)
 		}
 		body, _ := io.ReadAll(resp.Body)
-		return &statusError{path: path, status: resp.StatusCode, body: body}
+		return &statusError{request: request, status: resp.StatusCode, body: body}
 	}
 	length, chunked := -1, false
 	for {
@@ -162,7 +185,7 @@ func (c *conn) get(path, body string) error {
 			return err
 		}
 	case length < 0:
-		return fmt.Errorf("GET %s answered without a length", path)
+		return fmt.Errorf("%s answered without a length", request)
 	default:
 		c.body = slices.Grow(c.body[:0], length)[:length]
 		if _, err := io.ReadFull(c.r, c.body); err != nil {
@@ -170,18 +193,18 @@ func (c *conn) get(path, body string) error {
 		}
 	}
 	if string(c.body) != body {
-		return fmt.Errorf("GET %s answered %q, %q expected", path, c.body, body)
+		return fmt.Errorf("%s answered %q, %q expected", request, c.body, body)
 	}
 	return nil
 }
 
 // statusError is an answer with another status than 200.
 type statusError struct {
-	path   string
-	status int
-	body   []byte
+	request string
+	status  int
+	body    []byte
 }
 
 func (e *statusError) Error() string {
-	return fmt.Sprintf("GET %s answered %d: %s", e.path, e.status, e.body)
+	return fmt.Sprintf("%s answered %d: %s", e.request, e.status, e.body)
 }

@@ -58,7 +58,8 @@ func main() {
 		duration = flag.Duration("d", 3*time.Second, "length of one run")
 		rounds   = flag.Int("n", 5, "runs of each side, in turn")
 		which    = flag.String("pairs", strings.Join(names, ","), "what to measure")
-		waiting  = flag.Int("waiting", 10_000, "handlers that wait at once")
+		waiting  = flag.Int("waiting", 10_000, "requests that wait at once")
+		waitIn   = flag.String("in", strings.Join(waitNames(), ","), "what the requests of -pairs waiting wait in, one kind after the other")
 		soaking  = flag.Duration("soak", 0, "do not measure: send requests to upstreams that misbehave for so long, and check every answer")
 		rate     = flag.Int("rate", 3000, "requests/s of -soak")
 		cpu      = flag.Bool("cpu", runtime.NumCPU() > 1, "give the server a core of its own, with taskset")
@@ -73,6 +74,12 @@ func main() {
 			log.Fatalf("unknown pair %q: there are %s", name, strings.Join(names, ", "))
 		}
 	}
+	waitsIn := strings.Split(*waitIn, ",")
+	for _, name := range waitsIn {
+		if !slices.Contains(waitNames(), name) {
+			log.Fatalf("-in has %q: there are %s", name, strings.Join(waitNames(), ", "))
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *soaking > 0 {
@@ -81,12 +88,12 @@ func main() {
 		}
 		return
 	}
-	if err := run(ctx, wanted, *clients, *duration, *rounds, *waiting, *cpu); err != nil {
+	if err := run(ctx, wanted, *clients, *duration, *rounds, *waiting, waitsIn, *cpu); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, which []string, clients int, duration time.Duration, rounds, waiting int, cpu bool) error {
+func run(ctx context.Context, which []string, clients int, duration time.Duration, rounds, waiting int, waitsIn []string, cpu bool) error {
 	dir, err := os.MkdirTemp("", "rover-load")
 	if err != nil {
 		return err
@@ -115,6 +122,9 @@ func run(ctx context.Context, which []string, clients int, duration time.Duratio
 		return nil
 	}
 	for _, w := range waits {
+		if !slices.Contains(waitsIn, w.name) {
+			continue
+		}
 		files, err := raiseFiles(w.files*waiting + otherFiles)
 		if err != nil {
 			return err
@@ -124,10 +134,10 @@ func run(ctx context.Context, which []string, clients int, duration time.Duratio
 		if err != nil {
 			return err
 		}
-		err = measureWaiting(ctx, srv, w.call, w.path, n, duration)
+		err = w.measure(ctx, srv, up, n, duration)
 		srv.stop()
 		if err != nil {
-			return fmt.Errorf("waiting in %s: %w", w.call, err)
+			return fmt.Errorf("waiting in %s: %w", w.what, err)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,24 +13,39 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 const caddyfile = `{
-	admin off
+	admin 127.0.0.1:{$ADMIN}
+	metrics
 	auto_https off
 	log {
 		level ERROR
 	}
 }
-http://127.0.0.1:{$OURS} {
+(app) {
 	rover app.lua {
 		queue 65536
+		queue_timeout 60s
 		max_waiting 100000
+		body_min_rate 0
 		timeout 60s
 		allow net {$UPSTREAM}
 		set upstream {$UPSTREAM}
+		proxy {
+			transport {args[0]} {
+				dial_timeout 30s # many connections are made at once
+			}
+		}
 	}
+}
+http://127.0.0.1:{$OURS} {
+	import app rover_lean
+}
+http://127.0.0.1:{$HTTP} {
+	import app http
 }
 http://127.0.0.1:{$RESPOND} {
 	respond ` + "`" + hello + "`" + `
@@ -39,6 +53,7 @@ http://127.0.0.1:{$RESPOND} {
 (proxy) {
 	reverse_proxy {$UPSTREAM} {
 		transport http {
+			dial_timeout 30s
 			keepalive_idle_conns_per_host 1024
 		}
 	}
@@ -89,6 +104,20 @@ function api.http.get(ctx)
   local res = assert(rover.http.get("http://" .. upstream .. "/slow?s=" .. ctx:query().s))
   s.waiting = s.waiting - 1
   return { message = #res.body > 0 and "hello from Lua" }
+end
+function api.body.post(ctx)
+  s.waiting = s.waiting + 1
+  local n = ctx:body():len()
+  s.waiting = s.waiting - 1
+  return { message = n > 0 and "hello from Lua" }
+end
+api.queue.concurrency { max = 1, wait = 60, queue = 10000 }
+function api.queue.get(ctx) -- the first one keeps the place
+  if not s.kept then
+    s.kept = true
+    rover.sleep(tonumber(ctx:query().s))
+  end
+  return { message = "hello from Lua" }
 end
 function api.waiting.p_n.get(ctx) -- 200 once n handlers wait, 404 before
   if s.waiting >= tonumber(ctx:param("n")) then return { message = "hello from Lua" } end
@@ -143,13 +172,14 @@ func buildCaddy(ctx context.Context, dir string) error {
 func startCaddy(ctx context.Context, dir string, prefix []string, upstream string) (_ *caddy, err error) {
 	c := &caddy{ports: map[string]string{}, exited: make(chan struct{})}
 	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
-	for _, site := range []string{"OURS", "RESPOND", "PROXY", "LEAN", "PASS", "AFTER", "HEADER", "CHUNK"} {
-		port, err := freePort()
-		if err != nil {
-			return nil, err
-		}
-		c.ports[site] = port
-		env = append(env, site+"="+port)
+	names := []string{"ADMIN", "OURS", "HTTP", "RESPOND", "PROXY", "LEAN", "PASS", "AFTER", "HEADER", "CHUNK"}
+	ports, err := freePorts(len(names))
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		c.ports[name] = ports[i]
+		env = append(env, name+"="+ports[i])
 	}
 	args := slices.Concat(prefix, []string{filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"})
 	c.cmd = exec.Command(args[0], args[1:]...)
@@ -194,34 +224,103 @@ func (c *caddy) stop() {
 	<-c.exited
 }
 
-// memory returns a field of the server's memory status, in MiB: VmRSS, VmHWM (peak).
-func (c *caddy) memory(field string) (float64, error) {
+// memory is what the server takes, in MiB.
+type memory struct {
+	peak         float64 // of the process, up to now
+	heap, stacks float64 // without garbage
+}
+
+// memory returns what the server takes now. It has the server collect its garbage.
+func (c *caddy) memory(ctx context.Context) (m memory, err error) {
+	if m.peak, err = c.resident("VmHWM"); err != nil {
+		return m, err
+	}
+	var page []byte
+	for range 3 { // pools keep what they hold through two
+		if page, err = c.admin(ctx, "/debug/pprof/heap?gc=1&debug=1"); err != nil {
+			return m, err
+		}
+	}
+	for _, f := range []struct {
+		name string
+		to   *float64
+	}{{"HeapAlloc", &m.heap}, {"Stack", &m.stacks}} {
+		bytes, err := number(page, "# "+f.name+` = (\d+)`)
+		if err != nil {
+			return m, err
+		}
+		*f.to = bytes / (1 << 20)
+	}
+	return m, nil
+}
+
+// metric returns the value of a metric, 0 if there is none.
+func (c *caddy) metric(ctx context.Context, pattern string) (float64, error) {
+	page, err := c.admin(ctx, "/metrics")
+	if err != nil || !regexp.MustCompile(pattern).Match(page) {
+		return 0, err
+	}
+	return number(page, pattern)
+}
+
+// admin returns what the admin API answers.
+func (c *caddy) admin(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+c.ports["ADMIN"]+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the admin API answered GET %s with %s", path, resp.Status)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+// resident returns a field of the process's memory status, in MiB: VmRSS, VmHWM (peak).
+func (c *caddy) resident(field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	m := regexp.MustCompile(field + `:\s+(\d+) kB`).FindSubmatch(status)
-	if m == nil {
-		return 0, errors.New("no " + field + " in the process status")
-	}
-	kib, err := strconv.ParseFloat(string(m[1]), 64)
+	kib, err := number(status, field+`:\s+(\d+) kB`)
 	return kib / 1024, err
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// number returns what the first group of a pattern matches.
+func number(text []byte, pattern string) (float64, error) {
+	m := regexp.MustCompile(pattern).FindSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("there is no %s", pattern)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+	return strconv.ParseFloat(string(m[1]), 64)
+}
+
+// freePorts returns n different ports on which nobody listens.
+func freePorts(n int) (ports []string, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // when all are known
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, port)
+	}
+	return ports, nil
 }
 
 // upstream is what the proxied pairs proxy to, and what handlers wait for: it answers
-// /slow?s=1.5 after that many seconds, and /page with a large body.
+// …/slow?s=1.5 after that many seconds, and /page with a large body.
 type upstream struct {
 	server  *http.Server
+	slow    atomic.Int64 // requests for slow that it has not answered yet
 	address string
 	done    chan struct{}
 }
@@ -237,9 +336,12 @@ func startUpstream() (*upstream, error) {
 		return nil, err
 	}
 	body := []byte(upstreamBody)
-	u := &upstream{address: l.Addr().String(), done: make(chan struct{}), server: &http.Server{
+	u := &upstream{address: l.Addr().String(), done: make(chan struct{})}
+	u.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/slow" {
+			if strings.HasSuffix(r.URL.Path, "/slow") {
+				u.slow.Add(1)
+				defer u.slow.Add(-1)
 				seconds, _ := strconv.ParseFloat(r.FormValue("s"), 64)
 				select {
 				case <-time.After(time.Duration(seconds * float64(time.Second))):
@@ -252,7 +354,7 @@ func startUpstream() (*upstream, error) {
 			}
 			_, _ = w.Write(body)
 		}),
-	}}
+	}
 	go func() { defer close(u.done); _ = u.server.Serve(l) }()
 	return u, nil
 }

@@ -271,7 +271,7 @@ func (s *soak) tell(ctx context.Context, d time.Duration, srv *caddy, admin *adm
 	faulty := s.faulty
 	s.mu.Unlock()
 	n := s.serial.Load()
-	rss, _ := srv.memory("VmRSS")
+	rss, _ := srv.resident("VmRSS")
 	goroutines, err := admin.goroutines(ctx)
 	if err != nil {
 		fmt.Println("         goroutines:", err)

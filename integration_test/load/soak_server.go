@@ -38,14 +38,11 @@ func runSoak(ctx context.Context, duration time.Duration, rate, clients int) err
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
+	ports, err := freePorts(2)
 	if err != nil {
 		return err
 	}
-	dead, err := freePort()
-	if err != nil {
-		return err
-	}
+	port, dead := ports[0], ports[1]
 	admin := newAdminClient(filepath.Join(dir, "admin.sock"))
 	srv := &caddy{ports: map[string]string{"SOAK": port}, exited: make(chan struct{})}
 	srv.cmd = exec.Command(filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile")
