@@ -17,7 +17,8 @@ import (
 type expectRule struct {
 	name, where string
 	methods     [route.MethodCount]*schema.Request // nil: anything
-	asHook      *handler                           // for requests that a before hook rewrites to the place
+	counts      *RuleCounts
+	asHook      *handler // for requests that a before hook rewrites to the place
 }
 
 // placeExpectOptions are those of node.expect: the methods.
@@ -49,6 +50,7 @@ func (g *Generation) addExpect(L *lua.LState, n *api.Node) {
 		luaval.ArgError(L, 1, "what is expected of which method? { post = { body = … } }, say")
 	}
 	rule.name = g.ruleNameAt(L, n, "expect", "")
+	rule.counts = g.vm.rules.of(RuleID{"expect", rule.name})
 	fn := g.vm.main.NewFunction(func(L *lua.LState) int { return rule.hook(L, g.vm) })
 	rule.asHook = newHook(api.Definition{Name: rule.name, Fn: fn, Where: rule.where}, "expect "+rule.name)
 	n.Rules = append(n.Rules, api.Rule{Kind: "expect", Name: rule.name, Where: rule.where, Rule: rule})

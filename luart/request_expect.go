@@ -63,8 +63,24 @@ func (rule *expectRule) admit(x *Exchange, _ http.Header) error {
 	if err != nil {
 		result = err.Error()
 	}
+	rule.count(err)
 	x.traceRule("expect", rule.name, rule.where, began, result)
 	return err
+}
+
+// count counts what the rule has said: why a request is not let through, nil if it is. Of one whose client
+// has left it says nothing.
+func (rule *expectRule) count(err error) {
+	var unexpected *UnexpectedError
+	switch {
+	case err == nil:
+		rule.counts.Allowed.Add(1)
+	case !errors.As(err, &unexpected):
+	case unexpected.Status >= http.StatusInternalServerError:
+		rule.counts.Failed.Add(1)
+	default:
+		rule.counts.Denied.Add(1)
+	}
 }
 
 // check compares the request: first what is there already, then the body.
@@ -112,6 +128,13 @@ func (rule *expectRule) hook(L *lua.LState, vm *VM) int {
 	if want == nil {
 		return 0
 	}
+	counted := &rule.counts.Denied
+	defer func() { // also when it raises
+		if L.Context().Err() != nil {
+			counted = &rule.counts.Failed
+		}
+		counted.Add(1)
+	}()
 	if want.Body != nil {
 		if err := reqbody.CheckJSON(x.r.Header); err != nil {
 			bad := reqbody.AsError(err)
@@ -119,6 +142,7 @@ func (rule *expectRule) hook(L *lua.LState, vm *VM) int {
 		}
 	}
 	vm.expected(L, x, want)
+	counted = &rule.counts.Allowed
 	return 0
 }
 

@@ -215,6 +215,18 @@ func TestExpectRuleOfRewritten(t *testing.T) {
 			t.Errorf("%s %.100s %s: a later hook has run", c.request, c.body, c.header)
 		}
 	}
+	if got, want := countsOf(s, "/up"), "3 allowed, 12 denied, 0 failed"; got != want {
+		t.Errorf("/up: got %s, want %s", got, want)
+	}
+	if got, want := countsOf(s, "/from"), "1 allowed, 1 denied, 0 failed"; got != want {
+		t.Errorf("/from: got %s, want %s", got, want)
+	}
+}
+
+// countsOf is what the rule expect of a place has said.
+func countsOf(s *server, place string) string {
+	c := s.vm.RuleCounts()[RuleID{"expect", place}]
+	return fmt.Sprintf("%d allowed, %d denied, %d failed", c.Allowed.Load(), c.Denied.Load(), c.Failed.Load())
 }
 
 // What takes too long to compare is refused.

@@ -178,7 +178,7 @@ func (c *ruleCounts) of(id RuleID) *RuleCounts {
 	return c.byID[id]
 }
 
-// RuleCounts returns those of the rules of libraries. Any goroutine may call it.
+// RuleCounts returns those of the rules of libraries, and of expect. Any goroutine may call it.
 func (vm *VM) RuleCounts() map[RuleID]*RuleCounts {
 	vm.rules.mu.Lock()
 	defer vm.rules.mu.Unlock()

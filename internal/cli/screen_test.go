@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-rover/rover/internal/admin"
+	"github.com/caddy-rover/rover/internal/scripts"
 )
 
 func TestParseKeys(t *testing.T) {
@@ -78,12 +79,13 @@ func TestRates(t *testing.T) {
 		cost("GET /a", 10, 1, 1), cost("GET /idle", 7, 0, 1), cost("GET /reset", 100, 9, 50),
 	}}}}
 	now := look{at.Add(2 * time.Second), []admin.Live{{
-		VM: "shop", BusySeconds: 11, Refused: 9,
+		VM: "shop", BusySeconds: 11, Refused: 9, Leases: scripts.Leases{Keys: 3, Tokens: 70, Waiting: 2},
 		Routes: []admin.Cost{cost("GET /a", 14, 2, 1.5), cost("GET /idle", 7, 0, 1), cost("GET /reset", 2, 0, 0.25), cost("GET /new", 2, 0, 0.75)},
 	}}}
 	got, ok := ratesBetween(before, now)
 	want := rates{At: now.At, Interval: 2, VMs: []vmRates{{
 		VM: "shop", Requests: 4, Busy: 0.5, Refused: 2, Background: []routeRates{}, Stores: []storeRates{},
+		Leases: scripts.Leases{Keys: 3, Tokens: 70, Waiting: 2},
 		Routes: []routeRates{
 			{"GET /new", 1, 0.375, 0.375, 0.75, 0},
 			{"GET /a", 2, 0.25, 0.125, 0.25, 1},
@@ -141,7 +143,11 @@ func TestTopFits(t *testing.T) {
 	r := rates{VMs: []vmRates{{
 		VM: "shop", Version: 1234, Requests: 12345.6, Busy: 1, Queued: 4096, Waiting: 10000, InFlight: 14096,
 		Refused: 12345.6, MemoryBytes: 1 << 31,
-	}}}
+		Leases: scripts.Leases{Keys: 100000, Tokens: 1 << 40, Waiting: 10000},
+		Concurrency: []scripts.Concurrency{
+			{Rule: "/reports", Running: 100000, Waiting: 100000}, {Rule: "/idle", Running: 3},
+		},
+	}, {VM: "idle", Leases: scripts.Leases{Keys: 1, Tokens: 5}}}}
 	if err := printTop(&out, r, topBy); err != nil {
 		t.Fatal(err)
 	}
@@ -152,5 +158,13 @@ func TestTopFits(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "refused 12345.6/s") || !strings.Contains(out.String(), "in flight 14096") {
 		t.Errorf("something is missing in\n%s", out.String())
+	}
+	// Who waits is shown, once, and nothing of what only runs.
+	shop, idle, _ := strings.Cut(out.String(), "\nidle  version")
+	if !strings.Contains(shop, "\n  limits: 10000 wait for the store\n") || !strings.Contains(shop, "\n  concurrency /reports: 100000 run, 100000 wait\n") {
+		t.Errorf("nobody waits in\n%s", shop)
+	}
+	if strings.Contains(idle, "limits:") || strings.Contains(shop, "/idle") {
+		t.Errorf("somebody waits in\n%s", out.String())
 	}
 }

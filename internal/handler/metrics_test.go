@@ -71,6 +71,7 @@ func busyApp(t *testing.T) *App {
 		function api.waits.get() rover.sleep(0.002) return "x" end
 		api.users.auth { jwt = ("k"):rep(32), optional = true }
 		api.on.limit { rate = 100 }
+		api.on.expect { get = { query = { page = "integer?" } } }
 		api.on.concurrency { max = 100 }
 		function api.on.get(ctx) return api.pass() end
 		function api.calls.get() return (rover.http.get("http://127.0.0.1:1", { breaker = true })) and "" end
@@ -81,7 +82,7 @@ func busyApp(t *testing.T) *App {
 	if err := begin(t, app, h); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on", "/calls"} {
+	for _, path := range []string{"/users/1", "/users/2", "/fails", "/waits", "/on", "/on?page=two", "/calls"} {
 		get(t, h, path)
 	}
 	return app
@@ -100,10 +101,13 @@ func TestMetricsByRoute(t *testing.T) {
 		{"errors_total", []string{"route", "GET /fails"}, 1},
 		{"errors_total", []string{"route", "GET /on"}, 0},
 		{"background_total", []string{"kind", "load", "outcome", "success"}, 1},
-		{"limit_total", []string{"limit", "/on", "outcome", "allowed"}, 1},
+		{"limit_total", []string{"limit", "/on", "outcome", "allowed"}, 2},
+		{"rule_total", []string{"kind", "expect", "rule", "/on", "outcome", "allowed"}, 1},
+		{"rule_total", []string{"kind", "expect", "rule", "/on", "outcome", "denied"}, 1},
+		{"rule_total", []string{"kind", "expect", "rule", "/on", "outcome", "failed"}, 0},
 		{"rule_total", []string{"kind", "auth", "rule", "/users", "outcome", "allowed"}, 2},
 		{"rule_total", []string{"kind", "auth", "rule", "/users", "outcome", "denied"}, 0},
-		{"store_calls_total", []string{"store", "memory", "outcome", "answered"}, 1},
+		{"store_calls_total", []string{"store", "memory", "outcome", "answered"}, 2},
 	} {
 		m := find(byName["caddy_rover_"+c.name], append(c.labels, "vm", "metrics")...)
 		if m == nil || m.GetCounter().GetValue() != c.want {
