@@ -150,9 +150,10 @@ type Generation struct {
 	unrouted  *costs.Route // of requests that only hooks see
 
 	libraries []*lib.Library
-	notGiven  []string       // libraries, for hints
-	store     store.Store    // what they keep between requests
-	onRetire  []func()       // of libraries and limits
+	notGiven  []string    // libraries, for hints
+	store     store.Store // what they keep between requests
+	onRetire  []func()    // of libraries and limits
+	onLoaded  []func(lib.Meets) error
 	rules     int            // how many limits there are
 	byHook    hookLimits     // those whose key a function finds
 	hasCORS   bool           // there is a rule of cors
@@ -334,7 +335,10 @@ func (g *Generation) run(ctx context.Context, th *thread, proto *lua.FunctionPro
 		return serr
 	}
 	g.tree = newTree(g.api.Root)
-	if serr := g.checkDocs(); serr != nil {
+	if serr = g.checkDocs(); serr == nil {
+		serr = g.checkLibraries()
+	}
+	if serr != nil {
 		g.explain(serr)
 		return serr
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -136,6 +137,7 @@ func (g *Generation) openLibrary(l *lib.Library, grants lib.Grants) (v lua.LValu
 		Script: g.name, Dir: g.dir, Serial: g.serial, Grants: grants, Store: g.store, Local: g.vm.kept,
 		Fallback: g.vm.fallback, Held: &g.vm.held,
 		AddRule:  g.addRule,
+		OnLoaded: func(check func(lib.Meets) error) { g.onLoaded = append(g.onLoaded, check) },
 		OnRetire: func(do func()) { g.onRetire = append(g.onRetire, do) },
 	})
 	if v == nil || v == lua.LNil {
@@ -180,3 +182,24 @@ func (v vmOfLibrary) Clock() *clock.Clock                      { return v.vm.clo
 func (v vmOfLibrary) Logger() *zap.Logger                      { return v.vm.logger }
 func (v vmOfLibrary) Context() context.Context                 { return v.vm.stopping }
 func (v vmOfLibrary) Go(do func())                             { v.vm.closings.Go(do) }
+
+// checkLibraries has libraries look at what the script answers.
+func (g *Generation) checkLibraries() *ScriptError {
+	meets := func(r *http.Request) (before []*lua.LFunction, handler *lua.LFunction) {
+		var m routeMatch
+		g.tree.Find(r, &m)
+		for _, h := range m.Before {
+			before = append(before, h.fn)
+		}
+		if m.Handler != nil {
+			handler = m.Handler.fn
+		}
+		return before, handler
+	}
+	for _, check := range g.onLoaded {
+		if err := check(meets); err != nil {
+			return &ScriptError{Status: http.StatusInternalServerError, Message: err.Error()}
+		}
+	}
+	return nil
+}

@@ -86,3 +86,37 @@ func TestOIDCOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestOIDCCallback shows that a login which nobody can end is refused, and which others are not.
+func TestOIDCCallback(t *testing.T) {
+	const nothing = "nothing answers /cb, to which redirect_uri of rover.auth.oidc leads"
+	for lines, want := range map[string]string{
+		`login:protect(api.admin)`:                                                             "app.lua:7: " + nothing,
+		`login:protect(api.admin); function api.cb.post() end`:                                 nothing,
+		`login:protect(api.admin); function api.cb.x.get() end`:                                nothing,
+		`api.admin.before.x = login:require()`:                                                 "app.lua:7: " + nothing,
+		`login:protect(api.admin); other:protect(api.cb); function api.other.get() end`:        nothing,
+		`other:protect(api.admin)`:                                                             "nothing answers /other, ",
+		`login:protect(api)`:                                                                   "",
+		`login:protect(api.cb)`:                                                                "",
+		`login:protect(api.admin); api.cb.before.x = login:require()`:                          "",
+		`login:protect(api.admin); function api.cb.get(ctx) return login:callback(ctx) end`:    "",
+		`login:protect(api.admin); function api.p_any.get(ctx) return login:callback(ctx) end`: "",
+		`login:protect(api.admin); function api.before.x(ctx) if ctx.path == "/cb" then return login:callback(ctx) end end`: "",
+		`function api.x.get(ctx) return login:start(ctx) end`:                                                               "",
+	} {
+		s := &server{t: t, vm: newVM(t, VMOptions{})}
+		t.Cleanup(func() { s.vm.Close(t.Context()) })
+		err := s.load(`local api = rover.server {}
+			local function new(name)
+				return rover.auth.oidc { issuer = "https://a.example", client_id = "shop", client_secret = ("s"):rep(32),
+					name = name, redirect_uri = "https://b.example/" .. name }
+			end
+			local login, other = new("cb"), new("other")
+			`+lines+`
+			return api`, func(script *Script) { script.Net = policyOf(t, "a.example") })
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", lines, err, want)
+		}
+	}
+}

@@ -84,10 +84,19 @@ type Scope struct {
 	// called while the library is opened only.
 	AddRule func(name string, read func(L *lua.LState) Rule)
 
+	// OnLoaded has the holder call a function when the script has said what it answers, before it
+	// serves anything. An error says what is wrong and begins with file:line; the script is not loaded
+	// then. It is called while the library is opened only.
+	OnLoaded func(check func(meets Meets) error)
+
 	// OnRetire has the holder call a function when the generation is replaced or ends; requests
 	// that it serves still go on then. It is called while the library is opened only.
 	OnRetire func(do func())
 }
+
+// Meets returns which functions of the script a request meets: the before hooks that cover it, and the
+// handler; nil: no route has it.
+type Meets func(r *http.Request) (before []*lua.LFunction, handler *lua.LFunction)
 
 // Grant is what stands in the rover block of the Caddyfile, so that a library may do something.
 type Grant string

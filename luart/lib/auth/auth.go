@@ -113,6 +113,7 @@ func open(scope *lib.Scope) lua.LValue {
 	scope.AddRule("auth", o.readNode)
 	logins := oidc.Open(scope, o.state.logins)
 	scope.OnRetire(logins.Retire)
+	scope.OnLoaded(logins.Loaded)
 	t := scope.L().NewTable()
 	scope.L().SetFuncs(t, map[string]lua.LGFunction{
 		"create":       o.create,

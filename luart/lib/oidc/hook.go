@@ -96,7 +96,7 @@ func (v *visit) table(L *lua.LState) lua.LValue {
 
 // hook makes the before hook.
 func (l *login) hook(L *lua.LState) *lua.LFunction {
-	return L.NewFunction(func(L *lua.LState) int {
+	fn := L.NewFunction(func(L *lua.LState) int {
 		req := l.vm.Request(L, 1)
 		r := req.HTTP()
 		for _, name := range l.headers.Foreign(r.Header) { // first: who goes on has none, nor as trailers
@@ -124,6 +124,10 @@ func (l *login) hook(L *lua.LState) *lua.LFunction {
 		luaval.CallMethod(L, 1, "set", 0, lua.LString(l.claimsKey), v.table(L))
 		return 0
 	})
+	if !l.opened.loaded {
+		l.opened.hooks[fn] = &hook{l, luaval.CallerLine(L)}
+	}
+	return fn
 }
 
 // value is the name of the login among the values of a session.

@@ -70,11 +70,19 @@ type Opened struct {
 	logins []*login
 	used   map[string]bool // issuers
 	client *outbound.Client
+	hooks  map[*lua.LFunction]*hook // those that were made while the script loaded
+	loaded bool
+}
+
+// hook is a before hook of a login.
+type hook struct {
+	login *login
+	where string // file:line in which the script has asked for it
 }
 
 // Open opens it for a generation.
 func Open(scope *lib.Scope, state *State) *Opened {
-	o := &Opened{scope: scope, state: state, random: scope.Grants.FakeRandom, used: map[string]bool{}}
+	o := &Opened{scope: scope, state: state, random: scope.Grants.FakeRandom, used: map[string]bool{}, hooks: map[*lua.LFunction]*hook{}}
 	if o.random == nil {
 		o.random = rand.Reader
 	}
