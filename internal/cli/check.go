@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -87,7 +91,7 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 		report.Scripts = append(report.Scripts, path)
 		configs, err := configsBeside(path)
 		if err != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its Caddyfile: %v\n", path, err)
+			report.add([]lint.Finding{caddyfileFinding(path, err)})
 		}
 		for _, config := range configs {
 			s := settings
@@ -98,7 +102,7 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 			}
 			done, err := config.apply(&s, given)
 			if err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s is checked without its libraries: %v\n", path, err)
+				report.add([]lint.Finding{caddyfileFinding(path, err)})
 			}
 			if config.found {
 				if err := config.grant(&s, unknown); err != nil {
@@ -114,6 +118,20 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 	}
 	report.add(files.unreadable)
 	return report, report.print(cmd.OutOrStdout(), fl.Bool("json"))
+}
+
+// caddyfileFinding says that the Caddyfile beside a script is none, so that Caddy would not start. The
+// script is checked as if there were no Caddyfile.
+func caddyfileFinding(script string, err error) lint.Finding {
+	f := lint.Finding{
+		File: filepath.Join(filepath.Dir(script), "Caddyfile"), Severity: lint.Error, Code: "caddyfile", Message: err.Error(),
+		Hint: "Caddy would not start; " + filepath.Base(script) + " is checked without the Caddyfile",
+	}
+	if m := regexp.MustCompile(regexp.QuoteMeta(f.File) + `:(\d+)`).FindStringSubmatch(f.Message); m != nil {
+		f.Line, _ = strconv.Atoi(m[1])
+		f.Message = strings.TrimPrefix(f.Message, m[0]+": ")
+	}
+	return f
 }
 
 // checkSettings returns what the flags say about scripts; what a Caddyfile can say, too, by itself.
