@@ -40,7 +40,17 @@ type exchange struct {
 }
 
 // errHeadTimeout ends an exchange whose response takes longer than response_header_timeout.
-var errHeadTimeout = errors.New("timeout awaiting response headers")
+var errHeadTimeout error = headTimeoutError{}
+
+// headTimeoutError is a net.Error: reverse_proxy answers 504.
+type headTimeoutError struct{}
+
+func (headTimeoutError) Error() string   { return "net/http: timeout awaiting response headers" }
+func (headTimeoutError) Timeout() bool   { return true }
+func (headTimeoutError) Temporary() bool { return true }
+
+// errSwitched ends an exchange whose server does what is for an upgrade only.
+var errSwitched = errors.New("the server has switched protocols, which nobody asked for")
 
 // run sends the request and reads the head of the response. After an error nobody reads the request's
 // body any more, and the caller ends the exchange. Otherwise the response's body does.
@@ -136,7 +146,7 @@ func (x *exchange) readHead() (*http.Response, error) {
 		case err != nil:
 			return nil, err
 		case resp.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("the server has switched protocols, which nobody asked for")
+			return nil, errSwitched
 		case resp.StatusCode >= 100 && resp.StatusCode < 200:
 			told, err := x.inform(resp)
 			if err != nil {
@@ -183,9 +193,13 @@ func (x *exchange) explain(err error) error {
 	case writeErr != nil:
 		return fmt.Errorf("write error: %w", writeErr)
 	case x.c.limit == 0:
-		return errHeadTooLarge
+		err = fmt.Errorf("net/http: server response headers exceeded %d bytes; aborted", x.t.maxHead)
+	case !x.c.got, errors.Is(err, errSwitched): // it has closed the connection, or is no HTTP any more
+		return err
+	case errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
 	}
-	return err
+	return fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", err) // as http.Transport has it
 }
 
 // stale reports whether an exchange failed because the server had closed the connection before it,

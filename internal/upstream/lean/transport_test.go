@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -120,7 +121,7 @@ type got struct {
 	Body         string
 	Cut          bool
 	Trailer      http.Header
-	Failed       bool
+	Failed       string
 	Informed     []string
 }
 
@@ -132,7 +133,7 @@ func ask(rt http.RoundTripper, req *http.Request) (g got) {
 	}}
 	resp, err := rt.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
-		g.Failed = true
+		g.Failed = addresses.ReplaceAllString(err.Error(), "address")
 		return g
 	}
 	defer resp.Body.Close()
@@ -141,6 +142,9 @@ func ask(rt http.RoundTripper, req *http.Request) (g got) {
 	g.Body, g.Cut, g.Trailer = string(body), err != nil, resp.Trailer
 	return g
 }
+
+// addresses in errors are of a connection.
+var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 func zipped(text string) string {
 	var b bytes.Buffer
@@ -400,6 +404,13 @@ func TestLikeHTTPTransport(t *testing.T) {
 			}
 			want, wantReceived := run(func(t *http.Transport) http.RoundTripper { return t })
 			gotten, received := run(func(b *http.Transport) http.RoundTripper { return New(b) })
+			for _, all := range [][]got{gotten, want} {
+				for i, g := range all {
+					if g.Failed != "" && strings.HasPrefix(name, "body ") {
+						all[i].Failed = "by the client" // http.Transport also says what it was doing
+					}
+				}
+			}
 			if !reflect.DeepEqual(gotten, want) {
 				t.Errorf("the client sees\n%+v\nwith http.Transport\n%+v", gotten, want)
 			}
@@ -689,6 +700,8 @@ func TestHeadTimeout(t *testing.T) {
 	for _, f := range []func(string) *http.Request{get, request("POST", "body")} {
 		if _, err := tr.RoundTrip(f("http://" + s.Addr().String())); !errors.Is(err, errHeadTimeout) {
 			t.Errorf("%v", err)
+		} else if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() { //nolint:errorlint // as reverse_proxy looks
+			t.Errorf("%v is no timeout to a caller", err)
 		}
 	}
 	if dialled.Load() != 2 {
