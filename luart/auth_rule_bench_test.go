@@ -84,7 +84,7 @@ func admitInLoop(b *testing.B, rule, token string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		x.facts = x.facts[:0]
-		if _, err := x.Admit(http.Header{}, nil); err != nil {
+		if _, err := x.Admit(http.Header{}, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

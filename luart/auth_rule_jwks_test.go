@@ -90,7 +90,7 @@ func TestAuthRuleClientLeaves(t *testing.T) {
 	left := make(chan error)
 	go func() {
 		x := s.gen.Begin(httptest.NewRecorder(), r, s, s.next)
-		_, err := x.Admit(http.Header{}, nil)
+		_, err := x.Admit(http.Header{}, nil, nil)
 		if !ClientLeft(r, err) {
 			err = fmt.Errorf("the client has left, and the error is %v", err)
 		} else {

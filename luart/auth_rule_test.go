@@ -288,23 +288,31 @@ func TestAuthRuleInErrorRoute(t *testing.T) {
 		api.limit { rate = 1, per = 3600 }
 		api.auth { jwt = ("k"):rep(32) }
 		return api`)
-	admit := func(header string) error {
+	asked := new(Asked)
+	admit := func(answersFor int, header string) error {
 		x := s.gen.Begin(nil, requestTo("/x"), s, s.next)
 		defer x.End()
-		x.AnswersFor(502)
+		x.AnswersFor(answersFor)
 		if header != "" {
 			x.r.Header.Set("Authorization", header)
 		}
-		_, err := x.Admit(http.Header{}, nil)
+		_, err := x.Admit(http.Header{}, nil, asked)
 		return err
 	}
-	for range 3 {
-		if err := admit(""); err == nil || err.Error() != "Unauthorized: missing Authorization bearer token" {
+	ann := "Bearer " + hs256("k", `{"sub":"ann",`+far+`}`)
+	if err := admit(0, ann); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := admit(502, ann); err != nil {
 			t.Error(err)
 		}
-		if err := admit("Bearer " + hs256("k", `{"sub":"ann",`+far+`}`)); err != nil {
-			t.Error(err)
-		}
+	}
+	if err := admit(502, ""); err == nil || err.Error() != "Unauthorized: missing Authorization bearer token" {
+		t.Error(err)
+	}
+	if err := admit(0, ann); err == nil {
+		t.Error("another request is let in, beyond the limit")
 	}
 }
 

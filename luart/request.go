@@ -74,6 +74,7 @@ type Exchange struct {
 	skip       bool         // the handler is in quarantine: after the guards the request is passed on
 	absent     *lua.LTable  // the error that an after hook ends with which wants a body where there is none
 	answersFor int          // the status of the error that the request is answered for (handle_errors); 0: none
+	verdicts   *Asked       // what rules have said; nil: it cannot come again
 	asked      *question    // of a matcher or a policy: ctx cannot change the request; nil: it is served
 	trace      *trace.Trace // nil: nobody has asked for it
 	head       *headWork    // what libraries do before the head is sent; nil: nothing

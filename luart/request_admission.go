@@ -41,28 +41,35 @@ type Refusal interface {
 // Admit asks the rules that cover the request, before Run. They may wait. The error is a Refusal, or
 // that of the request's context. headers are those of the response. places are what the request has
 // been given before, by scripts that it has come through. It returns them with those that it gets
-// now, which must be left when the response has ended. The goroutine of the request calls it.
-func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
-	again := x.answersFor != 0   // it was counted before it failed; who it is must be known here, too
+// now, which must be left when the response has ended. asked is what rules have said to the request
+// before it failed, and is told what they say now; nil if it cannot come again. The goroutine of the
+// request calls it.
+func (x *Exchange) Admit(headers http.Header, places *Places, asked *Asked) (*Places, error) {
+	x.verdicts = asked
 	preflight := x.isPreflight() // browsers send no token with it; it takes nothing but a call of Lua
 	if len(x.match.Rules) == 0 || preflight && !x.asksOrigin() {
 		return places, nil
 	}
 	for s := range stageEnd {
-		if again && s != stageAuth || preflight && s != stageLimit {
+		if preflight && s != stageLimit {
 			continue
 		}
 		for _, h := range x.match.Rules {
 			if h.rule == nil || h.rule.stage() != s {
 				continue
 			}
-			if err := h.rule.admit(x, headers); err != nil {
+			err, known := x.askedBefore(h)
+			if !known || s == stageAuth && err == nil { // who it is must be known here, too
+				err = h.rule.admit(x, headers)
+				asked.note(h, x.r, err)
+			}
+			if err != nil {
 				x.refused(err)
 				return places, err
 			}
 		}
 	}
-	if again || preflight {
+	if preflight {
 		return places, nil
 	}
 	return x.takePlaces(places)
@@ -74,9 +81,6 @@ func (x *Exchange) Admit(headers http.Header, places *Places) (*Places, error) {
 func (x *Exchange) rewrittenRules(rules, here int) (hooks []*handler) {
 	m := &x.match
 	for s := range stageEnd {
-		if x.answersFor != 0 && s != stageAuth {
-			continue
-		}
 		if s == stageLimit { // the new path may have other limits of the server
 			for _, h := range m.Rules[:rules] {
 				if scoped, ok := h.rule.(*scopedLimits); ok {
@@ -89,6 +93,9 @@ func (x *Exchange) rewrittenRules(rules, here int) (hooks []*handler) {
 			list = m.Here[here:]
 		}
 		for _, h := range list {
+			if _, known := x.askedBefore(h); known && s != stageAuth {
+				continue
+			}
 			if h.rule != nil && h.rule.stage() == s && !slices.ContainsFunc(m.Rules[:rules], h.countsAs) {
 				hooks = append(hooks, h.rule.before())
 			}

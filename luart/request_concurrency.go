@@ -55,6 +55,7 @@ func (p *Places) Leave(outer *Places) {
 // context; nothing has been taken then.
 func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 	type want struct {
+		h    *handler
 		rule *concurrencyRule
 		key  string
 	}
@@ -62,13 +63,20 @@ func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 	wants := buf[:0]
 	for _, h := range x.match.Rules {
 		if h.concurrency != nil {
+			if err, known := x.askedBefore(h); err != nil {
+				x.refused(err)
+				return outer, err
+			} else if known {
+				continue
+			}
 			key, err := h.concurrency.key.of(x)
 			if err != nil {
 				x.traceEnter(h.concurrency, time.Now(), err)
+				x.verdicts.note(h, x.r, err)
 				x.refused(err)
 				return outer, err
 			}
-			wants = append(wants, want{h.concurrency, key})
+			wants = append(wants, want{h, h.concurrency, key})
 		}
 	}
 	if len(wants) > 1 { // in one order for all requests, so that none wait for each other
@@ -92,9 +100,11 @@ func (x *Exchange) takePlaces(outer *Places) (*Places, error) {
 			if errors.As(err, &full) {
 				err = &CrowdedError{Rule: w.rule.name, Retry: full.Retry}
 			}
+			x.verdicts.note(w.h, x.r, err)
 			x.refused(err)
 			return outer, err
 		}
+		x.verdicts.note(w.h, x.r, nil)
 		all = &Places{place, all}
 	}
 	return all, nil

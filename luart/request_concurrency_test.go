@@ -35,7 +35,7 @@ func (s *server) takePlaces(t *testing.T, path string, headers ...string) (leave
 	if x == nil {
 		t.Fatalf("%s is not covered", path)
 	}
-	places, err := x.Admit(http.Header{}, nil)
+	places, err := x.Admit(http.Header{}, nil, nil)
 	x.End()
 	return func() { places.Leave(nil) }, err
 }

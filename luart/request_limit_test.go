@@ -158,7 +158,7 @@ func TestLimitWithoutStore(t *testing.T) {
 	}
 	x := s.gen.Begin(nil, requestTo("/closed"), s, s.next)
 	defer x.End()
-	if _, err := x.Admit(http.Header{}, nil); !errors.Is(err, store.ErrDown) {
+	if _, err := x.Admit(http.Header{}, nil, nil); !errors.Is(err, store.ErrDown) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -245,7 +245,7 @@ func TestLimitOfStoreThatIsAway(t *testing.T) {
 	}
 	x := s.gen.Begin(httptest.NewRecorder(), requestTo("/limited"), s, s.next)
 	defer x.End()
-	_, err = x.Admit(http.Header{}, nil)
+	_, err = x.Admit(http.Header{}, nil, nil)
 	if err == nil || err.Error() != "limit /limited: the store has not answered" || !errors.Is(err, store.ErrDown) {
 		t.Error(err)
 	}

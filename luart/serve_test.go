@@ -166,7 +166,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) serve(x *Exchange, w http.ResponseWriter, r *http.Request) {
-	places, err := x.Admit(w.Header(), nil)
+	places, err := x.Admit(w.Header(), nil, nil)
 	if err != nil {
 		refuse(w, err)
 		return

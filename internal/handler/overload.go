@@ -66,7 +66,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 	if retry := h.vm.RetryAfter(); status == http.StatusServiceUnavailable && header["Retry-After"] == nil && retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
-	if hasErrorRoutes(r) {
+	if hasErrorRoutes(r) && !answersError(r) {
 		return caddyhttp.Error(status, err)
 	}
 	w.Header().Set("Content-Type", "application/json")
