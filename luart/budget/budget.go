@@ -96,8 +96,7 @@ func New(hooks Hooks) *Budget {
 	}
 	b.hold.patience.Store(int64(holdPatience))
 	b.maxGrowth.Store(math.MaxInt64)
-	b.heap.Store(heapBytes())
-	b.live.Store(liveBytes())
+	b.readHeap()
 	go b.watch()
 	return b
 }
@@ -113,8 +112,7 @@ func (b *Budget) watch() {
 			now := int64(time.Since(b.made))
 			b.ticked.Add(min(now-b.now.Load(), 2*int64(b.tick)))
 			b.now.Store(now)
-			b.heap.Store(heapBytes())
-			b.live.Store(liveBytes())
+			b.readHeap()
 			unseen := b.clock.Swap(alarm) == alarm
 			b.hooks.Tick()
 			b.watchHold(unseen)
@@ -122,6 +120,12 @@ func (b *Budget) watch() {
 			return
 		}
 	}
+}
+
+func (b *Budget) readHeap() {
+	heap, live := heapBytes()
+	b.heap.Store(heap)
+	b.live.Store(live)
 }
 
 // Close ends the watchdog. Any goroutine may call it, once.
@@ -207,7 +211,8 @@ func (b *Budget) grewReally(now int64) bool {
 	runtime.GC()
 	b.collected = now
 	// What was alive at the last collection may have died before the slice began.
-	return liveBytes()-min(b.liveBegan, b.heapLow) > b.maxGrowth.Load()
+	_, live := heapBytes()
+	return live-min(b.liveBegan, b.heapLow) > b.maxGrowth.Load()
 }
 
 // Err is why the slice is being ended, which gopher-lua raises once Done is closed; nil: it is not.
