@@ -174,21 +174,22 @@ func (x *Exchange) End() Summary {
 		}
 	}
 	finished.keep(x)
-	x.match.Reset()
-	reusable := x.inflight.reuse()
-	*x = Exchange{
-		call:    call{gen: x.gen, x: x},
-		match:   x.match,
-		enter:   x.enter,
-		outcome: outcome{buf: x.outcome.buf[:0]},
-	}
-	x.inflight = reusable
-	if cap(x.outcome.buf) > maxKeptBuffer {
-		x.outcome.buf = nil
-	}
-	x.gen.exchanges.Put(x)
+	x.recycle()
 	finished.start()
 	return s
+}
+
+// recycle makes x as new, and keeps it for another request.
+func (x *Exchange) recycle() {
+	x.match.Reset()
+	// Cleared in place: a literal would be made beside it first, and copied.
+	gen, match, enter, buf, reusable := x.gen, x.match, x.enter, x.outcome.buf, x.inflight.reuse()
+	*x = Exchange{}
+	x.gen, x.x, x.match, x.enter, x.inflight = gen, x, match, enter, reusable
+	if cap(buf) <= maxKeptBuffer {
+		x.outcome.buf = buf[:0]
+	}
+	gen.exchanges.Put(x)
 }
 
 // maxKeptBuffer bytes of a reply's buffer are kept for a later request.
