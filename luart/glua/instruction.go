@@ -21,6 +21,9 @@ import (
 // would do the same, but each takes a call frame, hides the operands' names from messages, and has
 // to be found again in the tracebacks.
 //
+// One gets faster: object:method(…) looks methods of our own types up without a call of their __index,
+// in Lua threads of others too, for it finds the same.
+//
 // Four get the meaning that C Lua gives them: a % b is a - math.floor(a/b)*b, where gopher-lua
 // makes 1 % 0.1 almost 0.1; #t does not look at __len of a table; __unm gets its operand twice; and
 // for takes strings that spell numbers.
@@ -35,7 +38,7 @@ type instruction func(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int
 var jumpTable [lua.OP_NOP + 1]instruction
 
 // The stock instructions are gopher-lua's own, nil where the layout is not known.
-var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep, stockUnm instruction
+var stockConcat, stockTailCall, stockMod, stockLen, stockForPrep, stockUnm, stockSelf instruction
 
 func init() {
 	if Check() == nil {
@@ -44,6 +47,7 @@ func init() {
 		stockMod, jumpTable[lua.OP_MOD] = jumpTable[lua.OP_MOD], remainder
 		stockLen, jumpTable[lua.OP_LEN] = jumpTable[lua.OP_LEN], length
 		stockUnm, jumpTable[lua.OP_UNM] = jumpTable[lua.OP_UNM], negate
+		stockSelf, jumpTable[lua.OP_SELF] = jumpTable[lua.OP_SELF], self
 		stockForPrep, jumpTable[lua.OP_FORPREP] = jumpTable[lua.OP_FORPREP], forPrepare
 	}
 }
@@ -174,6 +178,19 @@ func setRegister(L *lua.LState, register int, v lua.LValue) {
 		L.SetTop(register + 1)
 	}
 	L.Replace(register+1, v)
+}
+
+// self is R(A+1) := R(B); R(A) := R(B)[RK(C)], of which RK(C) is the name of a method.
+func self(L *lua.LState, inst uint32, baseFrame unsafe.Pointer) int {
+	if object, ok := L.Get(ArgB(inst) + 1).(*lua.LUserData); ok && ArgC(inst) >= 256 {
+		name, _ := CurrentFrame(L).Function().Proto.Constants[ArgC(inst)-256].(lua.LString)
+		if method := luaval.MethodOf(object, string(name)); method != nil {
+			setRegister(L, ArgA(inst), method)
+			setRegister(L, ArgA(inst)+1, object)
+			return 0
+		}
+	}
+	return stockSelf(L, inst, baseFrame)
 }
 
 // numberAt returns the number in a register of the function that runs in L, or in its constant from

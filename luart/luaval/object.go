@@ -12,13 +12,14 @@ import (
 func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, field lua.LGFunction) *lua.LTable {
 	mt := L.NewTable()
 	noteType(L, name, methods)
-	fns := make(map[string]*lua.LFunction, len(methods))
+	fns := L.CreateTable(0, len(methods))
+	fns.Metatable = ofMethods
 	for m, fn := range methods {
-		fns[m] = L.NewFunction(fn)
+		fns.RawSetString(m, L.NewFunction(fn))
 	}
-	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+	index := L.NewFunction(func(L *lua.LState) int {
 		if key, ok := L.Get(2).(lua.LString); ok {
-			if fn := fns[string(key)]; fn != nil {
+			if fn := fns.RawGetString(string(key)); fn != lua.LNil {
 				L.Push(fn)
 				return 1
 			}
@@ -28,7 +29,9 @@ func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, fiel
 		}
 		L.Push(lua.LNil)
 		return 1
-	}))
+	})
+	index.Env = fns // see MethodOf; functions in Go have no other use for it
+	mt.RawSetString("__index", index)
 	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
 		L.RaiseError("%s has no field %q that can be set", name, L.Get(2).String())
 		return 0
@@ -39,6 +42,24 @@ func NewType(L *lua.LState, name string, methods map[string]lua.LGFunction, fiel
 	}))
 	mt.RawSetString("__metatable", lua.LFalse)
 	return mt
+}
+
+// ofMethods is the metatable of tables of methods, which no script sees. It is compared only.
+var ofMethods = &lua.LTable{}
+
+// MethodOf returns a method of an object of a type of NewType, nil where it has none of that name. It is
+// what the type's __index says, without a call of it.
+func MethodOf(object *lua.LUserData, name string) *lua.LFunction {
+	mt, ok := object.Metatable.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	index, ok := mt.RawGetString("__index").(*lua.LFunction)
+	if !ok || index.Env == nil || index.Env.Metatable != lua.LValue(ofMethods) {
+		return nil
+	}
+	fn, _ := index.Env.RawGetString(name).(*lua.LFunction)
+	return fn
 }
 
 // AnyMethod makes every other name a method of a type of NewType: what method returns for it, nil where
