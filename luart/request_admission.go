@@ -38,6 +38,9 @@ type Refusal interface {
 	Answer() (status int, header http.Header, body []byte)
 }
 
+// HasRules reports whether there are rules for Admit to ask.
+func (x *Exchange) HasRules() bool { return len(x.match.Rules) > 0 }
+
 // Admit asks the rules that cover the request, before Run. They may wait. The error is a Refusal, or
 // that of the request's context. headers are those of the response. places are what the request has
 // been given before, by scripts that it has come through. It returns them with those that it gets
@@ -47,7 +50,7 @@ type Refusal interface {
 func (x *Exchange) Admit(headers http.Header, places *Places, asked *Asked) (*Places, error) {
 	x.verdicts = asked
 	preflight := x.isPreflight() // browsers send no token with it; it takes nothing but a call of Lua
-	if len(x.match.Rules) == 0 || preflight && !x.asksOrigin() {
+	if !x.HasRules() || preflight && !x.asksOrigin() {
 		return places, nil
 	}
 	for s := range stageEnd {

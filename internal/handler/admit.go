@@ -19,6 +19,9 @@ const askedVar = "rover.asked"
 // gives back what the request has taken when the response has ended. That is then, unless the
 // handler returns an error: whoever answers it does so before the request's context ends.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, x *luart.Exchange) (leave func(error), refused error) {
+	if !x.HasRules() {
+		return func(error) {}, nil
+	}
 	ctx := r.Context()
 	outer, _ := caddyhttp.GetVar(ctx, placesVar).(*luart.Places)
 	asked, _ := caddyhttp.GetVar(ctx, askedVar).(*luart.Asked)

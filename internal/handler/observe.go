@@ -26,14 +26,18 @@ type observer struct {
 
 	h   *Handler
 	gen *luart.Generation
-	r   *http.Request
 	x   *luart.Exchange           // nil: it has ended
 	log *caddyhttp.ExtraLogFields // nil: there is no access log
 
 	known lib.Facts // what a rule has learnt of the request; nil: nothing
 	asked bool      // such a rule has let it through
 
-	span        trace.Span // nil: there is no trace
+	span *span // nil: there is no trace
+}
+
+// span is what the script does with a request, in a trace.
+type span struct {
+	trace.Span
 	header      http.Header
 	traceparent string // of the span, in header until the request goes on
 	outer       string // what was there before
@@ -42,7 +46,7 @@ type observer struct {
 // observe begins to follow a request that a script has something to do with. t is told about it,
 // if it is not nil.
 func (h *Handler) observe(r *http.Request, gen *luart.Generation, x *luart.Exchange, t *tracer) *observer {
-	o := &observer{h: h, gen: gen, r: r, x: x}
+	o := &observer{h: h, gen: gen, x: x}
 	o.Route = x.Route()
 	ctx := r.Context()
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
@@ -52,7 +56,7 @@ func (h *Handler) observe(r *http.Request, gen *luart.Generation, x *luart.Excha
 		o.log, _ = ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	}
 	if outer := trace.SpanFromContext(ctx); outer.IsRecording() {
-		o.startSpan(outer)
+		o.startSpan(r, outer)
 	}
 	if t != nil {
 		t.observer = o
@@ -127,8 +131,8 @@ func (o *observer) learnt() { o.known, o.asked = o.x.Known() }
 func (o *observer) decided() {
 	o.Summary = o.x.Summary()
 	o.learnt() // a request may have been rewritten to another place
-	if o.span != nil && o.header.Get("Traceparent") == o.traceparent {
-		o.header.Set("Traceparent", o.outer)
+	if s := o.span; s != nil && s.header.Get("Traceparent") == s.traceparent {
+		s.header.Set("Traceparent", s.outer)
 	}
 }
 
@@ -139,15 +143,15 @@ func (o *observer) returned(err error) {
 	}
 }
 
-// end ends the exchange, if it has not ended yet. err is what the handler returns: then the site's
+// end ends the exchange of r, if it has not ended yet. err is what the handler returns: then the site's
 // routes for errors answer the request, and until they have it holds what it has taken.
-func (o *observer) end(err error) {
+func (o *observer) end(r *http.Request, err error) {
 	if o.x == nil {
 		return
 	}
 	if err != nil {
 		if held := o.x.AnswerElsewhere(); held != nil {
-			caddyhttp.SetVar(o.r.Context(), heldVar, held)
+			caddyhttp.SetVar(r.Context(), heldVar, held)
 		}
 	}
 	o.Summary = o.x.End()
@@ -166,17 +170,17 @@ func (o *observer) end(err error) {
 
 // startSpan starts a span below outer, for what the script does. Calls of rover.http have it as
 // their parent, by the header that they carry on.
-func (o *observer) startSpan(outer trace.Span) {
+func (o *observer) startSpan(r *http.Request, outer trace.Span) {
 	name := "rover"
 	if o.Route != "" {
 		name += " " + o.Route
 	}
-	_, o.span = outer.TracerProvider().Tracer("github.com/caddy-rover/rover").Start(o.r.Context(), name)
-	o.header = o.r.Header
-	o.outer = o.header.Get("Traceparent")
-	if c := o.span.SpanContext(); o.outer != "" && c.IsValid() {
-		o.traceparent = "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-" + c.TraceFlags().String()
-		o.header.Set("Traceparent", o.traceparent)
+	_, started := outer.TracerProvider().Tracer("github.com/caddy-rover/rover").Start(r.Context(), name)
+	s := &span{Span: started, header: r.Header, outer: r.Header.Get("Traceparent")}
+	o.span = s
+	if c := s.SpanContext(); s.outer != "" && c.IsValid() {
+		s.traceparent = "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-" + c.TraceFlags().String()
+		s.header.Set("Traceparent", s.traceparent)
 	}
 }
 

@@ -27,8 +27,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // serve is ServeHTTP; t is told what happens, if it is not nil.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, t *tracer) error {
-	if !answersError(r) {
-		return h.run(w, r, next, t)
+	failed := errorOf(r)
+	if failed == nil {
+		return h.run(w, r, next, nil, t)
 	}
 	// Nobody is there to be answered when the client has left: no hook runs, and no error
 	// of the error route says so, which Caddy would log as one of the site.
@@ -36,7 +37,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		w.WriteHeader(luart.StatusClientClosed)
 		return nil
 	}
-	err := h.run(w, r, next, t)
+	err := h.run(w, r, next, failed, t)
 	if err != nil && clientLeft(r) {
 		w.WriteHeader(luart.StatusClientClosed)
 		return nil
@@ -44,8 +45,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return err
 }
 
-// run matches the request, runs Lua if the script wants it, and answers, passes on or proxies.
-func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, t *tracer) (err error) {
+// run matches the request, runs Lua if the script wants it, and answers, passes on or proxies. failed
+// is the error that the request is in an error route for, nil if it is in none.
+func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, failed error, t *tracer) (err error) {
 	gen, err := h.generation(r)
 	if err != nil {
 		return err
@@ -58,16 +60,18 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		t.untouched()
 		return next.ServeHTTP(w, r)
 	}
-	watchUpload(r)
+	if failed == nil { // else it is watched already
+		watchUpload(r)
+	}
 	o := h.observe(r, gen, x, t)
 	last := x.LastWord()
 	defer func() {
-		if o.end(err); err != nil {
+		if o.end(r, err); err != nil {
 			last.SettleHead(w.Header()) // whoever answers the error writes to w
 		}
 	}()
 
-	h.prepare(r, x)
+	h.prepare(r, x, failed)
 	leave, refused := h.admit(x.Writer(), r, x)
 	o.learnt()
 	if refused != nil {
@@ -115,10 +119,10 @@ func (h *Handler) generation(r *http.Request) (*luart.Generation, error) {
 	return h.script.Live(), nil
 }
 
-// prepare tells an exchange what Caddy knows: which error the request answers for, and its class
-// in the queue of the VM.
-func (h *Handler) prepare(r *http.Request, x *luart.Exchange) {
-	if failed, ok := r.Context().Value(caddyhttp.ErrorCtxKey).(error); ok {
+// prepare tells an exchange what Caddy knows: which error the request answers for, nil for none, and
+// its class in the queue of the VM.
+func (h *Handler) prepare(r *http.Request, x *luart.Exchange, failed error) {
+	if failed != nil {
 		x.AnswersFor(host{h}.ErrorStatus(failed))
 		if held, ok := caddyhttp.GetVar(r.Context(), heldVar).(*luart.Held); ok {
 			x.GoesOn(held)
@@ -135,7 +139,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, x *luart.Excha
 	}
 	holds := x.Holds()
 	if !holds && !x.KeepsBody() && !x.Picks() && !x.HasDone() {
-		o.end(nil) // nothing of the exchange is needed while the response streams
+		o.end(r, nil) // nothing of the exchange is needed while the response streams
 		return leftUpload(r, target.ServeHTTP(w, r))
 	}
 	if holds {
@@ -182,6 +186,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchan
 		return caddyhttp.Error(serr.Status, serr)
 	}
 	err := x.Write(w)
+	if err == nil {
+		return nil // errors.As would allocate for the error that it does not find
+	}
 	if errors.Is(err, luart.ErrReplaced) {
 		return h.answer(w, r, x)
 	}
@@ -197,11 +204,16 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, x *luart.Exchan
 	return caddyhttp.Error(other.Status, other.Err)
 }
 
-// answersError reports whether a request is in an error route (handle_errors).
-func answersError(r *http.Request) bool {
-	_, failed := r.Context().Value(caddyhttp.ErrorCtxKey).(error)
+// errorOf returns the error that a request is in an error route (handle_errors) for, nil if it is in
+// none. Looking up what a context does not have takes a walk through all that it is made of: a
+// request does it once.
+func errorOf(r *http.Request) error {
+	failed, _ := r.Context().Value(caddyhttp.ErrorCtxKey).(error)
 	return failed
 }
+
+// answersError reports whether a request is in an error route.
+func answersError(r *http.Request) bool { return errorOf(r) != nil }
 
 // clientLeft reports whether nobody waits for the response any more.
 func clientLeft(r *http.Request) bool { return r.Context().Err() != nil }

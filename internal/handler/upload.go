@@ -11,11 +11,8 @@ import (
 )
 
 // watchUpload has the body of a request watched, if it has one: whether its client leaves while it
-// is read, or sends what is no body. Of an error route it is watched already.
+// is read, or sends what is no body.
 func watchUpload(r *http.Request) {
-	if answersError(r) {
-		return
-	}
 	if body := reqbody.Watch(r); body != nil {
 		caddyhttp.SetVar(r.Context(), reqbody.UploadVar, body)
 	}
@@ -25,6 +22,9 @@ func watchUpload(r *http.Request) {
 // body, if it has: who reads the body then, such as reverse_proxy, may take that for a failure of
 // the upstream.
 func leftUpload(r *http.Request, err error) error {
+	if err == nil {
+		return nil // as in answer
+	}
 	var herr caddyhttp.HandlerError
 	if !errors.As(err, &herr) || herr.StatusCode < http.StatusInternalServerError {
 		return err
