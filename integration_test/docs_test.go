@@ -247,6 +247,7 @@ func TestDocsCommands(t *testing.T) {
 		"bash .ci/run":                                                           "this run is part of it",
 		"go run ./integration_test/load":                                         ".ci/run, with a short one",
 		"GOGC=100 go run ./integration_test/load":                                ".ci/run, with GOGC as it is",
+		"go run ./.ci/ratios":                                                    ".ci/run",
 		"go vet ./...":                                                           ".ci/run",
 		"go test ./integration_test -run 'TestScripts/proxy_pick'":               "TestScripts",
 		"xcaddy build v2.11.9 --with github.com/caddy-rover/rover@v0.0.0=.":      "TestXcaddy",
