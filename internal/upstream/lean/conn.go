@@ -18,9 +18,12 @@ type conn struct {
 	net.Conn
 	host  string          // the key of the pool
 	raw   syscall.RawConn // nil: it cannot be peeked at
-	br    *bufio.Reader   // reads by the method read; nil in the pool
+	br    *bufio.Reader   // reads by headReader; nil in the pool, and before something has come
 	limit int64           // bytes of heads that may come; -1: of a body, any number
 	got   bool            // a byte of the response has come
+
+	readable func(fd uintptr) bool // for raw, in await
+	looked   bool                  // it was called
 
 	reused bool
 	idle   time.Time // since when it is in the pool
@@ -35,19 +38,42 @@ func newConn(c net.Conn, host string) *conn {
 	n := &conn{Conn: c, host: host}
 	if sc, ok := c.(syscall.Conn); ok {
 		n.raw, _ = sc.SyscallConn() // without it a stale connection is found by its first use
+		n.readable = n.look
 	}
 	return n
 }
 
 // begin makes it ready for an exchange, whose heads may have so many bytes.
-func (c *conn) begin(bufferSize int, limit int64) {
+func (c *conn) begin(limit int64) {
+	c.limit, c.got = limit, false
+}
+
+// await waits until something has come, or the connection has ended. It takes no buffer for that:
+// many may wait, and for long. It may return too early.
+func (c *conn) await() {
+	if c.raw != nil {
+		c.looked = false
+		_ = c.raw.Read(c.readable) // whoever reads sees the error
+	}
+}
+
+// look is called by raw.Read, and then once more when there may be something.
+func (c *conn) look(fd uintptr) bool {
+	if c.looked {
+		return true
+	}
+	c.looked = true
+	return !c.quiet(fd)
+}
+
+// buffer gives it what it reads into, of a size.
+func (c *conn) buffer(bufferSize int) {
 	if bufferSize == defaultReadBuffer {
 		c.br = readers.Get().(*bufio.Reader)
 		c.br.Reset(headReader{c})
 	} else {
 		c.br = bufio.NewReaderSize(headReader{c}, bufferSize)
 	}
-	c.limit, c.got = limit, false
 }
 
 // rest gives back what an exchange needs. Nobody reads any more.

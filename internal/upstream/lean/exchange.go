@@ -54,7 +54,10 @@ var errSwitched = errors.New("the server has switched protocols, which nobody as
 
 // run sends the request and reads the head of the response. After an error nobody reads the request's
 // body any more, and the caller ends the exchange. Otherwise the response's body does.
-func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
+//
+// While the response is awaited it keeps no buffer: neither that of the head it has sent, nor one to
+// read into.
+func (x *exchange) run(f framing, h *head) (*http.Response, error) {
 	c := x.c
 	if ctx := x.req.Context(); ctx.Done() != nil {
 		x.gone.Add(1)
@@ -63,7 +66,8 @@ func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
 			c.Close() // whoever reads or writes ends
 		})
 	}
-	n, err := c.Write(head)
+	n, err := c.Write(*h.text)
+	h.free()
 	x.wrote = n > 0
 	if err != nil {
 		if x.trace != nil && x.trace.WroteRequest != nil {
@@ -78,6 +82,8 @@ func (x *exchange) run(f framing, head []byte) (*http.Response, error) {
 	} else {
 		x.up = startUpload(c, x.req, f, x.sent)
 	}
+	c.await()
+	c.buffer(x.t.readSize)
 	resp, err := x.readHead()
 	if err != nil {
 		err = x.explain(err)

@@ -12,10 +12,15 @@ func (c *conn) lives() bool {
 	}
 	lives := false
 	err := c.raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		lives = err == unix.EAGAIN || err == unix.EINTR
+		lives = c.quiet(fd)
 		return true
 	})
 	return err == nil && lives
+}
+
+// quiet reports whether nothing has come, and the server has not closed the connection.
+func (c *conn) quiet(fd uintptr) bool {
+	is := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(is[:], 0)
+	return n == 0 && err == nil || err == unix.EINTR
 }

@@ -101,7 +101,7 @@ func (t *Transport) RoundTripFor(caller Caller, req *http.Request) (*http.Respon
 		return t.base.RoundTrip(req)
 	}
 	gzip := !t.base.DisableCompression && req.Method != http.MethodHead && req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == ""
-	h := heads.Get().(*head)
+	var h head
 	defer h.free()
 	if gzip {
 		h.extra = "Accept-Encoding: gzip\r\n"
@@ -113,7 +113,7 @@ func (t *Transport) RoundTripFor(caller Caller, req *http.Request) (*http.Respon
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := t.send(caller, req, f, h)
+	resp, err := t.send(caller, req, f, &h)
 	if err == nil && gzip && resp.Body != http.NoBody && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		gunzip(resp)
 	}
@@ -122,24 +122,29 @@ func (t *Transport) RoundTripFor(caller Caller, req *http.Request) (*http.Respon
 
 // head is the head of a request.
 type head struct {
-	text  []byte
-	extra string // lines for its end
+	text  *[]byte // of heads; nil: it is not written, or has been sent
+	extra string  // lines for its end
 }
 
-// heads are some that nobody uses.
-var heads = sync.Pool{New: func() any { return &head{text: make([]byte, 0, 2<<10)} }}
+// heads are buffers that nobody uses.
+var heads = sync.Pool{New: func() any { b := make([]byte, 0, 2<<10); return &b }}
 
 // maxPooledHead is how large a buffer may be that is kept.
 const maxPooledHead = 64 << 10
 
+// free gives its buffer back.
 func (h *head) free() {
-	if h.extra = ""; cap(h.text) <= maxPooledHead {
-		heads.Put(h)
+	if h.text != nil && cap(*h.text) <= maxPooledHead {
+		heads.Put(h.text)
 	}
+	h.text = nil
 }
 
 func (h *head) write(req *http.Request, f framing) (err error) {
-	if h.text, err = appendHead(h.text[:0], req, f, h.extra); err != nil {
+	if h.text == nil {
+		h.text = heads.Get().(*[]byte)
+	}
+	if *h.text, err = appendHead((*h.text)[:0], req, f, h.extra); err != nil {
 		return fmt.Errorf("lean: %w", err)
 	}
 	return nil
@@ -169,7 +174,13 @@ func (t *Transport) send(caller Caller, req *http.Request, f framing, h *head) (
 			}
 			x.req = req
 		}
-		resp, err := x.run(f, h.text)
+		if h.text == nil { // sent, on a connection that was closed
+			if err := h.write(req, f); err != nil {
+				x.end(false)
+				return nil, err
+			}
+		}
+		resp, err := x.run(f, h)
 		if err == nil {
 			return resp, nil
 		}
@@ -207,7 +218,7 @@ func (t *Transport) connect(ctx context.Context, req *http.Request, caller Calle
 		}
 		trace.GotConn(info)
 	}
-	c.begin(t.readSize, t.maxHead)
+	c.begin(t.maxHead)
 	return c, nil
 }
 
