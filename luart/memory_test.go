@@ -1,8 +1,10 @@
 package luart
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"reflect"
 	"runtime"
 	"strings"
@@ -332,4 +334,46 @@ func TestCountDropsSpareThreads(t *testing.T) {
 	if n := again(before); n > 1 { // the count itself used one
 		t.Errorf("%d of 3 threads outlived the count", n)
 	}
+}
+
+// Where many handlers wait, each keeps what it uses: the room that its Lua thread has beyond that, 4
+// KiB, serves others meanwhile.
+func TestMemoryOfManyThatWait(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get() rover.sleep(3600) end
+		return api`, func(s *Script) { s.Timeout = 0 })
+	const n = 1000
+	read := func() (heap, stacks int64) {
+		heap = heapInUse()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return heap, int64(m.StackInuse)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
+	heap, stacks := read()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			x := s.gen.Begin(nil, r, s, s.next)
+			defer x.End()
+			_, _ = x.Run() // the client leaves
+		})
+	}
+	for s.vm.Stats().Waiting < n {
+		runtime.Gosched()
+	}
+	manyHeap, manyStacks := read()
+	heap, stacks = (manyHeap-heap)/n, (manyStacks-stacks)/n
+	t.Logf("of one that waits: %d bytes of heap, %d of stacks", heap, stacks)
+	if heap > 8<<10 {
+		t.Errorf("one that waits takes %d bytes of heap", heap)
+	}
+	if stacks > 28<<10 { // beyond 16 KiB a stack doubles
+		t.Errorf("one that waits takes %d bytes of stacks", stacks)
+	}
+	leave()
+	all.Wait()
 }
