@@ -19,7 +19,6 @@ import (
 
 const caddyfile = `{
 	admin 127.0.0.1:{$ADMIN}
-	metrics
 	auto_https off
 	log {
 		level ERROR
