@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -248,19 +247,20 @@ func bodyMethods(vm *VM) map[string]lua.LGFunction {
 		"raw":       decodeBodyJSON,
 		"form": func(L *lua.LState) int {
 			b := checkBody(L)
-			kind, _, err := reqbody.FormType(b.x.r.Header)
-			switch {
-			case err != nil:
+			inParts, err := reqbody.CheckForm(b.x.r.Header)
+			if err != nil {
 				raiseBodyError(L, err)
-			case kind == "multipart/form-data":
+			}
+			if inParts {
 				L.Push(b.multipart(vm, L).Fields(L))
 				return 1
-			case kind != "" && kind != "application/x-www-form-urlencoded":
-				luaval.RaiseStatus(L, http.StatusUnsupportedMediaType, "request body: "+strconv.Quote(b.x.r.Header.Get("Content-Type"))+" is not a form")
 			}
 			values, err := urltext.ParsePairs(string(b.bytes))
 			if err != nil {
 				luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
+			}
+			if err := reqbody.CheckCharset(values); err != nil {
+				raiseBodyError(L, err)
 			}
 			L.Push(luaval.ValuesTable(L, values))
 			return 1

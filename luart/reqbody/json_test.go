@@ -48,8 +48,11 @@ func TestCheckJSON(t *testing.T) {
 		{"Content-Type: application/json; x=\"a\\\";*\"; CharSet*0=utf-8", "parameters with *"},
 		{"Content-Type: application/json; x=\"; charset*=utf-7\"", ""},
 		{"Content-Type: application/json; x=a*b", ""},
-		{"Content-Type: application/json; charset=Shift_JIS", `the charset "shift_jis"`},
+		{"Content-Type: application/json; charset=Shift_JIS", `the charset "Shift_JIS"`},
 		{"Content-Type: application/json|Content-Encoding: gzip", `Content-Encoding "gzip"`},
+		{"Content-Type: application/json; charset=", "invalid media parameter"},
+		{"Content-Type: application/json; charset=\"\"", `the charset ""`},
+		{"Content-Type: application/json|Content-Encoding: |Content-Encoding: GZIP", `Content-Encoding "GZIP"`},
 		{"Content-Encoding: identity|Content-Encoding: br", `Content-Encoding "br"`},
 		{"Content-Encoding: identity, br", `Content-Encoding "identity, br"`},
 	} {

@@ -197,59 +197,16 @@ func lastName(path string) string {
 
 // MultipartBoundary returns the boundary that a Content-Type names. The error is a *Error.
 func MultipartBoundary(h http.Header) (string, error) {
-	kind, params, err := FormType(h)
+	kind, params, err := mediaType(h)
 	switch {
 	case err != nil:
 		return "", err
-	case kind != "multipart/form-data":
-		return "", &Error{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: %q is not a multipart form", h.Get("Content-Type"))}
+	case kind != typeMultipart:
+		return "", unsupported("%q is not a multipart form", h.Get("Content-Type"))
 	}
 	boundary := params["boundary"]
 	if boundary == "" || len(boundary) > maxBoundaryBytes || strings.ContainsAny(boundary, "\r\n\x00") || strings.HasSuffix(boundary, " ") {
 		return "", &Error{http.StatusBadRequest, fmt.Sprintf("request body: the multipart boundary %q is not allowed", boundary)}
 	}
 	return boundary, nil
-}
-
-// FormType returns the media type of a request, "" if it names none. The error is a
-// *Error.
-func FormType(h http.Header) (kind string, params map[string]string, err error) {
-	values := h["Content-Type"]
-	switch {
-	case len(values) == 0 || len(values) == 1 && values[0] == "":
-		return "", nil, nil
-	case len(values) > 1:
-		return "", nil, &Error{http.StatusBadRequest, "request body: more than one Content-Type"}
-	}
-	if hasExtended(values[0]) {
-		return "", nil, unsupported("Content-Type %q: parameters with * are read in several ways", values[0])
-	}
-	kind, params, err = mime.ParseMediaType(values[0])
-	if err != nil {
-		return "", nil, &Error{http.StatusUnsupportedMediaType, fmt.Sprintf("request body: Content-Type %q: %v", values[0], err)}
-	}
-	return kind, params, nil
-}
-
-// hasExtended reports whether a media type has a parameter as e-mail has them, such as charset*=… or
-// boundary*0=…: HTTP has none, some readers take them all the same, and each does it in its own way.
-func hasExtended(text string) bool {
-	_, params, _ := strings.Cut(text, ";")
-	name, quoted := true, false
-	for i := 0; i < len(params); i++ {
-		switch c := params[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == ';':
-			name = true
-		case c == '=':
-			name = false
-		case c == '*' && name:
-			return true
-		}
-	}
-	return false
 }

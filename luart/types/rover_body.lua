@@ -8,7 +8,7 @@
 ---@class rover.RequestBody
 local RequestBody = {}
 
----The bytes.
+---The bytes, as they came: a Content-Encoding is not undone.
 ---
 ---```lua
 ---function api.post(ctx)
@@ -45,8 +45,8 @@ function RequestBody:len() end
 
 ---The body decoded, as by rover.json.decode.
 ---
----Errors: what is no JSON raises a 400. A Content-Type that is not one of JSON raises a 415, and so do a charset that is not
----UTF-8 and a Content-Encoding; none at all passes.
+---Errors: what is no JSON raises a 400, and so do two Content-Types. A Content-Type that is not one of JSON raises a 415, and so
+---do a charset that is not UTF-8 and a Content-Encoding; no Content-Type at all passes.
 ---
 ---```lua
 ---function api.post(ctx) return "hello " .. ctx:body():json().name end
@@ -66,7 +66,8 @@ function RequestBody:raw(options) end
 
 ---The fields of a form, urlencoded or multipart.
 ---
----Errors: another content type raises a 415, a form that cannot be read a 400.
+---Errors: another content type raises a 415, and so do a charset that is not UTF-8 and a Content-Encoding. A form that cannot be
+---read, or has two Content-Types, raises a 400.
 ---
 ---```lua
 ---function api.post(ctx) return ctx:body():form().name end
@@ -77,7 +78,8 @@ function RequestBody:form() end
 
 ---The parts of a multipart body, as ctx:multipart returns them, of a body that is not longer than max_body.
 ---
----Errors: another content type raises a 415, a malformed body a 400.
+---Errors: another content type, another charset than UTF-8 and a Content-Encoding raise a 415. A body that is malformed, or can be
+---read in several ways, raises a 400.
 ---
 ---Example: see `body:file`.
 ---@return rover.Parts
