@@ -14,7 +14,7 @@ import (
 // max_upload bytes, and returns the parts of a multipart/form-data body as a list, in
 // order, with the methods form(), file(name) and files(name). A body longer than 64 KiB
 // is kept in a temporary file until the request is over; the upstream still gets it.
-// Errors: 415 for another content type, 400 for a malformed body, 413 for one that is too
+// Errors: 415 for another content type, 400 for a body that is malformed or can be read in several ways, 413 for one that is too
 // long or has too many parts, as soon as that is known.
 func (vm *VM) ctxMultipart(L *lua.LState) int {
 	x := checkCtx(L)
@@ -26,11 +26,8 @@ func (vm *VM) ctxMultipart(L *lua.LState) int {
 	if b.kept == nil {
 		var parts []reqbody.Part
 		b.fetch(vm, L, readForm, x.gen.maxUpload, func(r io.Reader, s *reqbody.Spool) error {
-			r = io.TeeReader(r, s)
 			var err error
-			if parts, err = reqbody.ScanParts(r, boundary); err == nil {
-				_, err = io.Copy(io.Discard, r) // what stands behind the closing boundary
-			}
+			parts, err = reqbody.ScanParts(io.TeeReader(r, s), boundary)
 			return err
 		})
 		b.parts, b.parsed = parts, true

@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/textproto"
-	"strings"
+	"strconv"
 )
 
 const (
@@ -19,11 +18,6 @@ const (
 
 	// MaxPartHeaderBytes of one part: a file name of 255 bytes, escaped, takes 800.
 	MaxPartHeaderBytes = 8 << 10
-
-	// maxBoundaryBytes is RFC 2046's.
-	maxBoundaryBytes = 70
-
-	maxBoundaryPadding = 64 // spaces behind a boundary, which transports may have added
 )
 
 // Part is one part of a multipart body: where its bytes are in the body, and what its
@@ -34,53 +28,85 @@ type Part struct {
 	Filename string // without folders; "" for a field that is no file
 	Offset   int64
 	Size     int64
+
+	noName bool // it has a file name, which is empty
 }
 
 func malformed(format string, args ...any) error {
 	return &Error{http.StatusBadRequest, "the multipart body is malformed: " + fmt.Sprintf(format, args...)}
 }
 
-// ScanParts returns the parts of a multipart/form-data body, in order. It reads r up to
-// the closing boundary, and a bit beyond. It is strict where lenient servers differ: a
-// script must not see other parts than the server behind it. The error is a *Error, or
-// what reading r failed with.
+// ambiguous is the error about a body that servers read in different ways.
+func ambiguous(format string, args ...any) error {
+	return &Error{http.StatusBadRequest, "the multipart body can be read in several ways: " + fmt.Sprintf(format, args...)}
+}
+
+// ScanParts returns the parts of a multipart/form-data body, in order. It reads r to its end.
+//
+// A script must not see other parts than the server behind it, and servers find parts in many ways: by
+// the boundary with CRLF, LF or CR in front of it, or wherever it stands; with blanks behind it, or
+// anything; behind the closing boundary, too. So the boundary, with its two dashes, stands nowhere but
+// where all of them see it, and nothing is around the parts. The error is a *Error, or what reading r
+// failed with.
 func ScanParts(r io.Reader, boundary string) ([]Part, error) {
 	// A line break before the body makes its first boundary look like all others.
 	s := partScanner{
-		r:     bufio.NewReaderSize(io.MultiReader(strings.NewReader("\r\n"), r), 32<<10),
-		pos:   -2,
-		delim: []byte("\r\n--" + boundary),
+		r:    bufio.NewReaderSize(io.MultiReader(bytes.NewReader(lineBreak), r), 32<<10),
+		pos:  -int64(len(lineBreak)),
+		mark: []byte("--" + boundary),
 	}
-	closing, err := s.toDelimiter()
-	if err != nil {
+	if err := s.begin(); err != nil {
 		return nil, err
 	}
 	var parts []Part
-	for !closing {
+	for {
+		end, closing, err := s.toDelimiter()
+		if err != nil {
+			return nil, err
+		}
+		if s.n > 0 {
+			p := &parts[s.n-1]
+			if p.Size = end - p.Offset; p.Size < 0 {
+				return nil, ambiguous("part %d has no line break between its header and the boundary", s.n)
+			}
+			if err := p.checkSize(s.n); err != nil {
+				return nil, err
+			}
+		}
+		if closing {
+			return parts, s.toEnd()
+		}
 		if len(parts) == maxParts {
 			return nil, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("the multipart body has more than %d parts", maxParts)}
 		}
-		s.n = len(parts) + 1
+		s.n++
 		p, err := s.head()
 		if err != nil {
 			return nil, err
 		}
-		if closing, err = s.toDelimiter(); err != nil {
-			return nil, err
-		}
-		p.Size = max(s.end-p.Offset, 0) // without content the blank line's break is the delimiter's
 		parts = append(parts, p)
 	}
-	return parts, nil
 }
+
+// checkSize compares what is said of the content of a part with how long it is.
+func (p *Part) checkSize(n int) error {
+	if said, ok := p.Header["Content-Length"]; ok && said[0] != strconv.FormatInt(p.Size, 10) {
+		return ambiguous("part %d has the Content-Length %q and %d bytes", n, said[0], p.Size)
+	}
+	if p.noName && p.Size > 0 { // browsers send an empty one if no file has been chosen
+		return ambiguous("part %d is a file without a name, or a field", n)
+	}
+	return nil
+}
+
+var lineBreak = []byte("\r\n")
 
 // partScanner walks over a multipart body.
 type partScanner struct {
-	r     *bufio.Reader
-	pos   int64 // of the reader, in the body
-	delim []byte
-	end   int64 // where the last delimiter begins
-	n     int   // of the part, from 1
+	r    *bufio.Reader
+	pos  int64  // of the reader, in the body
+	mark []byte // the boundary, with the dashes in front of it
+	n    int    // of the part, from 1
 }
 
 func (s *partScanner) skip(n int) {
@@ -88,125 +114,123 @@ func (s *partScanner) skip(n int) {
 	s.pos += int64(n)
 }
 
-// toDelimiter goes behind the next delimiter, and its padding, and reports whether it is
-// the closing one.
-func (s *partScanner) toDelimiter() (closing bool, err error) {
+// peek returns the next n bytes, or fewer at the end.
+func (s *partScanner) peek(n int) (buf []byte, ended bool, err error) {
+	buf, err = s.r.Peek(n)
+	if errors.Is(err, io.EOF) {
+		return buf, true, nil
+	}
+	return buf, false, err
+}
+
+// begin goes to the first boundary, with a line break in front of it, which some clients send.
+func (s *partScanner) begin() error {
+	buf, _, err := s.peek(2*len(lineBreak) + len(s.mark))
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(buf[len(lineBreak):], lineBreak) {
+		buf = buf[len(lineBreak):]
+		s.skip(len(lineBreak))
+	}
+	if !bytes.HasPrefix(buf[len(lineBreak):], s.mark) {
+		return malformed("it does not begin with the boundary that Content-Type names")
+	}
+	return nil
+}
+
+// toDelimiter goes behind the next boundary and returns where the line break in front of it
+// is, and whether it is the closing one.
+func (s *partScanner) toDelimiter() (end int64, closing bool, err error) {
 	for {
-		buf, err := s.r.Peek(s.r.Size())
-		i := bytes.Index(buf, s.delim)
-		if s.n == 0 { // before the first part many take a single LF for a line break
-			if lf := bytes.Index(buf, s.delim[1:]); lf >= 0 && (i < 0 || lf != i+1) {
-				return false, malformed("its first boundary comes after a single LF")
-			}
+		buf, ended, err := s.peek(s.r.Size())
+		if err != nil {
+			return 0, false, err
 		}
+		i := bytes.Index(buf, s.mark)
 		switch {
-		case i < 0 && err == nil:
-			s.skip(len(buf) - len(s.delim) + 1)
+		case i < 0 && ended:
+			return 0, false, malformed("it ends without the closing boundary")
+		case i < 0: // a part of the boundary may have come, and of the line break in front of it
+			s.skip(len(buf) - len(s.mark) - len(lineBreak) + 1)
 			continue
-		case i < 0 && errors.Is(err, io.EOF):
-			if s.n == 0 {
-				return false, malformed("the boundary that Content-Type names is not in it")
-			}
-			return false, malformed("it ends without the closing boundary")
-		case i < 0:
-			return false, err
+		case !bytes.HasSuffix(buf[:i], lineBreak):
+			return 0, false, ambiguous("the boundary stands in part %d, without CRLF in front of it", s.n)
 		}
-		s.skip(i)
-		s.end = s.pos
-		line, err := s.r.Peek(len(s.delim) + maxBoundaryPadding + 2)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		after := line[len(s.delim):]
-		closing = bytes.HasPrefix(after, []byte("--"))
-		if closing {
-			after = after[2:]
-		}
-		rest := bytes.TrimLeft(after, " \t")
+		s.skip(i - len(lineBreak))
+		end = s.pos
+		s.skip(len(lineBreak) + len(s.mark))
+		buf, _, err = s.peek(2)
 		switch {
-		case bytes.HasPrefix(rest, []byte("\r\n")), closing && len(rest) == 0 && err != nil:
-			s.skip(len(line) - len(rest))
-			return closing, nil
-		case len(after) == 0:
-			return false, malformed("it ends without the closing boundary")
-		case closing || strings.IndexByte(" \t\r\n-", after[0]) >= 0:
-			return false, malformed("a line with the boundary has something else behind it")
+		case err != nil:
+			return 0, false, err
+		case bytes.Equal(buf, lineBreak): // which the header begins behind
+			return end, false, nil
+		case string(buf) == "--":
+			s.skip(2)
+			return end, true, nil
+		case len(buf) == 0:
+			return 0, false, malformed("it ends without the closing boundary")
 		}
-		s.skip(len(s.delim)) // a longer word: data
+		return 0, false, ambiguous("a line with the boundary has something else behind it")
+	}
+}
+
+// toEnd reads what follows the closing boundary: blanks and line breaks.
+func (s *partScanner) toEnd() error {
+	for {
+		buf, ended, err := s.peek(s.r.Size())
+		switch {
+		case err != nil:
+			return err
+		case len(bytes.Trim(buf, " \t\r\n")) > 0:
+			return ambiguous("something follows the closing boundary")
+		case ended:
+			return nil
+		}
+		s.skip(len(buf))
 	}
 }
 
 // head reads the header of the next part, up to the break of the blank line behind it.
 func (s *partScanner) head() (Part, error) {
-	buf, err := s.r.Peek(2 + MaxPartHeaderBytes + 2)
-	if err != nil && !errors.Is(err, io.EOF) {
+	buf, ended, err := s.peek(2 + MaxPartHeaderBytes + 2)
+	if err != nil {
 		return Part{}, err
 	}
 	i := bytes.Index(buf, []byte("\r\n\r\n"))
 	switch {
-	case i < 0 && err != nil:
+	case i < 0 && ended:
 		return Part{}, malformed("it ends in the header of part %d", s.n)
 	case i < 0:
 		return Part{}, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("the header of part %d of the multipart body is longer than %d bytes", s.n, MaxPartHeaderBytes)}
 	case i == 0:
 		return Part{}, malformed("part %d has no Content-Disposition", s.n)
+	case bytes.Contains(buf[:i], s.mark):
+		return Part{}, ambiguous("the boundary stands in the header of part %d", s.n)
 	}
-	p, err := s.parseHead(string(buf[2:i]))
-	s.skip(i + 2)
-	p.Offset = s.pos + 2
-	return p, err
-}
-
-func (s *partScanner) parseHead(head string) (Part, error) {
-	for line := range strings.SplitSeq(head, "\r\n") {
-		if strings.ContainsAny(line, "\r\n\x00") {
-			return Part{}, malformed("the header of part %d contains a single CR, LF or a NUL", s.n)
-		}
-	}
-	h, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head + "\r\n\r\n"))).ReadMIMEHeader()
+	p, err := readPartHead(string(buf[2:i]), s.n)
 	if err != nil {
-		return Part{}, malformed("the header of part %d: %v", s.n, err)
+		return Part{}, err
 	}
-	dispositions := h["Content-Disposition"]
-	if len(dispositions) != 1 {
-		return Part{}, malformed("part %d has %d Content-Disposition headers, not one", s.n, len(dispositions))
+	s.skip(i + len(lineBreak))
+	p.Offset = s.pos + int64(len(lineBreak))
+	if p.Name == charsetField {
+		return p, s.checkCharset()
 	}
-	kind, params, err := mime.ParseMediaType(dispositions[0])
-	switch {
-	case err != nil:
-		return Part{}, malformed("Content-Disposition of part %d: %v", s.n, err)
-	case kind != "form-data":
-		return Part{}, malformed("Content-Disposition of part %d is %q, not form-data", s.n, kind)
-	}
-	name, ok := params["name"]
-	if !ok {
-		return Part{}, malformed("part %d has no name", s.n)
-	}
-	return Part{Header: h, Name: name, Filename: lastName(params["filename"])}, nil
+	return p, nil
 }
 
-// lastName returns a client's file name without its folders. It is empty only if path is.
-func lastName(path string) string {
-	const separators = `/\`
-	trimmed := strings.TrimRight(path, separators)
-	if trimmed == "" {
-		return path
+// checkCharset looks at a field that says in which charset the others are, which some servers take at
+// its word.
+func (s *partScanner) checkCharset() error {
+	buf, _, err := s.peek(2*len(lineBreak) + len("us-ascii") + len(s.mark))
+	if err != nil {
+		return err
 	}
-	return trimmed[strings.LastIndexAny(trimmed, separators)+1:]
-}
-
-// MultipartBoundary returns the boundary that a Content-Type names. The error is a *Error.
-func MultipartBoundary(h http.Header) (string, error) {
-	kind, params, err := mediaType(h)
-	switch {
-	case err != nil:
-		return "", err
-	case kind != typeMultipart:
-		return "", unsupported("%q is not a multipart form", h.Get("Content-Type"))
+	value, _, ok := bytes.Cut(buf[len(lineBreak):], append(bytes.Clone(lineBreak), s.mark...))
+	if !ok || !isUTF8(string(value)) {
+		return ambiguous("its field %s has another charset than UTF-8", charsetField)
 	}
-	boundary := params["boundary"]
-	if boundary == "" || len(boundary) > maxBoundaryBytes || strings.ContainsAny(boundary, "\r\n\x00") || strings.HasSuffix(boundary, " ") {
-		return "", &Error{http.StatusBadRequest, fmt.Sprintf("request body: the multipart boundary %q is not allowed", boundary)}
-	}
-	return boundary, nil
+	return nil
 }

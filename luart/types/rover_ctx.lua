@@ -201,7 +201,8 @@ function Ctx:body() end
 ---The parts of a multipart/form-data body of at most max_upload bytes. Beyond 64 KiB it lies in a temporary file until the
 ---request is over.
 ---
----Errors: another content type raises a 415, a malformed body a 400, one that is too long or has too many parts a 413.
+---Errors: another content type, another charset than UTF-8 and a Content-Encoding raise a 415. A body that is malformed, or can be
+---read in several ways, raises a 400. One that is too long or has too many parts raises a 413.
 ---
 ---Waits: until all of it is there.
 ---
