@@ -15,9 +15,9 @@ const scriptChooses = "the script chooses the upstreams, with api.proxy"
 type Proxy struct {
 	reverseproxy.Handler
 
-	// Whether plain requests to upstreams without TLS go the short way, which takes about half the CPU
-	// time: see docs/proxying.md. False has Caddy's own handler and transport take all. A transport of the
-	// block is used as it is. Default: true.
+	// Whether plain requests to upstreams without TLS go the short way, which takes less CPU time: see
+	// docs/proxying.md. False has Caddy's own handler and transport take all. A transport of the block is
+	// used as it is. Default: true.
 	Lean *bool `json:"lean,omitempty"`
 }
 
@@ -33,7 +33,7 @@ func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 		return err
 	}
 	block.Reset()
-	return c.Proxy.Handler.UnmarshalCaddyfile(block)
+	return c.Proxy.UnmarshalCaddyfile(block)
 }
 
 // takeOwn takes our own option out of the block before reverse_proxy reads it. It looks for the options

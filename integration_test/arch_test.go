@@ -44,7 +44,7 @@ internal/libraries (caddy): caddyfile luart/lib luart/lib/all
 internal/needs:
 internal/scripts (caddy more): eventloop internal/watch luart luart/geo luart/giveup luart/health luart/memory
 	luart/module luart/persist luart/resilience luart/state luart/store luart/scripterror
-internal/upstream (caddy more): internal/upstream/lean luart luart/clock luart/reqbody luart/resilience
+internal/upstream (caddy x more): internal/upstream/lean luart luart/clock luart/reqbody luart/resilience
 	luart/spelling
 internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddy-rover/rover/internal/upstream"
 )
 
 // uuidVar is the variable of {http.request.uuid}, which Caddy makes when it is asked for.
@@ -74,6 +76,7 @@ func (host) AdoptClone(r, clone *http.Request) {
 			vars[name] = value
 		}
 	}
+	upstream.Adopt(was, is)
 	repl, _ := was.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	other, _ := is.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if repl != nil && other != nil && repl != other {

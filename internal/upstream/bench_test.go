@@ -41,6 +41,7 @@ func BenchmarkProxyOverhead(b *testing.B) {
 	for name, timeout := range map[string]float64{"proxy": 0, "proxy_timeout": 60} {
 		b.Run(name, func(b *testing.B) {
 			p := testProxy(b, "")
+			p.forward = nil
 			p.handler.Transport.(*headTransport).RoundTripper = answer
 			target := &luart.ProxyTo{Upstreams: target.Upstreams, Timeout: timeout}
 			b.ReportAllocs()

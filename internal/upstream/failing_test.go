@@ -307,6 +307,7 @@ func TestBreakerSlowClient(t *testing.T) {
 		caddyhttp.SetVar(r.Context(), reqbody.UploadVar, upload)
 		transport := p.handler.Transport.(*headTransport)
 		transport.clock = clk
+		p.forward = nil // it would not ask the transport
 		transport.RoundTripper = roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			read := make(chan struct{})
 			if waits {

@@ -21,6 +21,7 @@ type Try struct {
 // UseFake puts send in the place of the network, in tests of scripts: names are not looked
 // up, and timeouts go by clock.
 func (p *Proxy) UseFake(clock *clock.Clock, send func(*http.Request, Try) (*http.Response, error)) {
+	p.forward = nil
 	head := p.handler.Transport.(*headTransport)
 	head.clock = clock
 	head.RoundTripper = fakeTransport(send)

@@ -24,7 +24,11 @@ type endingSelection struct{ reverseproxy.Selector }
 
 // Select implements reverseproxy.Selector.
 func (s endingSelection) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
-	if to := targetOf(r.Context()); to != nil && to.over {
+	switch to := targetOf(r.Context()); {
+	case to == nil:
+	case to.known != nil:
+		return nil
+	case to.over:
 		return pool[0]
 	}
 	return s.Selector.Select(pool, r, w)

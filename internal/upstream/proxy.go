@@ -32,6 +32,7 @@ type Proxy struct {
 	closeIdle func()             // closes idle connections
 	closed    atomic.Bool        // cleaned up; requests that were under way may still come
 	limit     tryLimit           // what the proxy block says about retries
+	forward   *forwarder         // takes plain requests; nil: the handler takes all
 }
 
 // NewProxy provisions cfg, the proxy block; nil if there is none. lean says that plain requests may go
@@ -45,6 +46,7 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
 	}
 	p := &Proxy{handler: h}
+	plain := lean && isPlain(h)
 	if h.TransportRaw == nil {
 		t := newTransport(lean)
 		if err := t.Provision(ctx); err != nil {
@@ -88,6 +90,9 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		p.closeIdle = func() {}
 	}
 	h.Transport = &headTransport{RoundTripper: h.Transport, keepHost: setsHost(h.Headers)}
+	if plain {
+		p.forward = newForwarder(ctx, h)
+	}
 	return p, nil
 }
 
@@ -128,6 +133,7 @@ func (p *Proxy) Cleanup() error {
 // Serve hands r over. What it returns is what the reverse_proxy handler returns: nil,
 // or an error for the site's error routes (502 when no upstream was reached).
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
+	targetOf(r.Context()).hide() // what it says is that of the last handing over
 	caddyhttp.SetVar(r.Context(), targetVar, to)
 	if to.body, _ = r.Body.(reqbody.Rereadable); to.body != nil && len(r.Trailer) > 0 {
 		to.trailer = r.Trailer
@@ -136,13 +142,23 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if to.path != "" || to.header != nil {
 		r = to.rewrite(r)
 	}
-	defer to.countTries(r.Context())
 	if to.failing.block = p.limit; p.limit.until > 0 {
 		to.failing.block.begin = time.Now() // by which Caddy goes
 	}
-	err := to.settled(w, p.handler.ServeHTTP(w, r, next))
+	err := to.settled(w, p.hand(w, r, next, to))
 	if p.closed.Load() { // nobody will use the connection again
 		p.closeIdle()
 	}
 	return err
+}
+
+// hand has a request served the short way if it can be, else by Caddy's reverse proxy.
+func (p *Proxy) hand(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
+	if p.forward != nil && p.forward.takes(r, to) {
+		if took, err := p.forward.serve(w, r, to); took {
+			return err
+		}
+	}
+	defer to.countTries(r.Context())
+	return p.handler.ServeHTTP(w, r, next)
 }

@@ -31,6 +31,9 @@ func (s trySource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, erro
 	if to == nil {
 		return nil, nil
 	}
+	if to.known != nil {
+		return []*reverseproxy.Upstream{to.known}, nil
+	}
 	to.failing.sleep(r.Context())
 	if err := to.choose(r, s); err != nil {
 		return nil, err
@@ -50,6 +53,10 @@ func (s trySource) GetUpstreams(r *http.Request) ([]*reverseproxy.Upstream, erro
 // choose makes the upstream of the next try the current one and says that it is offered. Those
 // whose breakers are open are left out. Where there is none that is not so, or it is over.
 func (to *Target) choose(r *http.Request, s trySource) error {
+	if to.kept {
+		to.kept, to.offered = false, true
+		return nil
+	}
 	picks := to.pick != nil
 	unused := to.offered // the last one, which Caddy has not sent the request to
 	to.offered = false

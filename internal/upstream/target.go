@@ -27,6 +27,9 @@ type Target struct {
 
 	mirror bool // nobody wants the answer
 
+	known *reverseproxy.Upstream // nothing is sent: Caddy is to know this upstream; nil: else
+	told  *told                  // the placeholders of a forwarder; nil: the request goes another way
+
 	pick func(ctx context.Context, attempt int, last *luart.TryError) (string, error) // nil: no script is asked
 
 	failing failing
@@ -40,6 +43,7 @@ type Target struct {
 	last    *luart.TryError    // with pick: how the last try ended
 	status  int                // with pick: what the client gets for that
 	over    bool               // there is no further try
+	kept    bool               // the upstream has been chosen already
 	pickErr error              // of pick, which has failed
 	body    reqbody.Rereadable // the request's, if the script has read it
 	trailer http.Header        // behind that

@@ -29,6 +29,10 @@ func (t *headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if to == nil {
 		return t.RoundTripper.RoundTrip(req)
 	}
+	return t.roundTrip(to, req)
+}
+
+func (t *headTransport) roundTrip(to *Target, req *http.Request) (*http.Response, error) {
 	if to.sent++; to.sent > 1 && to.body != nil && req.Body != nil && req.Body != http.NoBody {
 		req.Body = to.body.NewReader() // the try before has read from the first
 	}
