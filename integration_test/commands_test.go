@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -534,12 +535,22 @@ func cmdRSS(ts *testscript.TestScript, _ bool, args []string) {
 func cmdLogged(ts *testscript.TestScript, _ bool, args []string) {
 	re, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		data, err := os.ReadFile(filepath.Join(clientOf(ts).dir, "caddy.log"))
+	dir := clientOf(ts).dir
+	changes, err := fsnotify.NewWatcher()
+	ts.Check(err)
+	defer changes.Close()
+	ts.Check(changes.Add(dir))
+	late := time.After(patience)
+	for {
+		data, err := os.ReadFile(filepath.Join(dir, "caddy.log"))
 		if err == nil && re.Match(data) {
 			return
 		}
-		if time.Now().After(end) {
+		select {
+		case <-changes.Events:
+		case err := <-changes.Errors:
+			ts.Check(err)
+		case <-late:
 			ts.Fatalf("the log has no line that matches %s", re)
 		}
 	}
