@@ -50,10 +50,10 @@ internal/upstream/lean (x):
 internal/watch (more): luart/giveup luart/module
 luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chunk luart/clock
 	luart/conditional luart/cookie luart/cors luart/costs luart/coverage luart/cron luart/deadlock
-	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/geo luart/glua luart/handshake luart/health
+	luart/debugpage luart/done luart/environ luart/expect luart/files luart/formdata luart/geo luart/glua luart/handshake luart/health luart/health/option
 	luart/head luart/hint
 	luart/hopbyhop luart/html luart/idempotency luart/jsonlua luart/lib luart/limit luart/loglimit
-	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/outbound luart/policy luart/profile
+	luart/luaval luart/memory luart/mirror luart/module luart/openapi luart/openapi/option luart/outbound luart/policy luart/profile
 	luart/proxy luart/reqbody luart/request luart/resilience luart/response luart/route luart/schema
 	luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
@@ -85,6 +85,7 @@ luart/glua (lua): luart/luaval
 luart/handshake (x more):
 luart/head:
 luart/health:
+luart/health/option (lua): luart/health luart/luaval
 luart/hint (lua): luart/chunk luart/route luart/spelling
 luart/hopbyhop:
 luart/html (lua): luart/chunk luart/luaval
@@ -136,6 +137,7 @@ luart/module (lua): luart/giveup luart/stdlib
 luart/oidc (x more): luart/auth luart/sealed
 luart/oidc/oidctest (more):
 luart/openapi: luart/schema
+luart/openapi/option (lua): luart/expect luart/health luart/luaval luart/openapi
 luart/outbound (x more): internal/upstream/lean luart/resilience
 luart/password (x):
 luart/pattern:

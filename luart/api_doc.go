@@ -11,10 +11,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/api"
-	"github.com/caddy-rover/rover/luart/expect"
 	"github.com/caddy-rover/rover/luart/lib"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/openapi"
+	"github.com/caddy-rover/rover/luart/openapi/option"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/schema"
 )
@@ -36,13 +36,8 @@ func (d docs) of(pattern, method string) *openapi.Doc {
 	return nil
 }
 
-// The options of node.doc, and those within.
-var (
-	docMethods = byMethod(docOptions)
-	docOptions = luaval.NewOptions("summary", "description", "tags", "deprecated", "operation_id", "responses", "hidden").
-			WithinEach("responses", responseOptions)
-	responseOptions = luaval.NewOptions("description", "schema", "example")
-)
+// docMethods are the options of node.doc.
+var docMethods = byMethod(option.OfDoc)
 
 // addDoc is node.doc{…}: what the script says of the routes of exactly that place.
 func (g *Generation) addDoc(L *lua.LState, n *api.Node) {
@@ -63,106 +58,8 @@ func (g *Generation) addDoc(L *lua.LState, n *api.Node) {
 		if g.docs[pattern] == nil {
 			g.docs[pattern] = map[string]*routeDoc{}
 		}
-		g.docs[pattern][method] = &routeDoc{g.readDoc(L, written, t), luaval.CallerLine(L), written}
+		g.docs[pattern][method] = &routeDoc{option.Doc(L, written, t, g.warnings().Of(L)), luaval.CallerLine(L), written}
 	})
-}
-
-// readDoc reads what is said of one route.
-func (g *Generation) readDoc(L *lua.LState, what string, t *lua.LTable) *openapi.Doc {
-	d := &openapi.Doc{}
-	docOptions.EachOf(L, t, what, func(name string, v lua.LValue) {
-		at := what + "." + name
-		switch name {
-		case "summary":
-			d.Summary = docText(L, at, v, openapi.MaxSummary)
-		case "description":
-			d.Description = docText(L, at, v, openapi.MaxDescription)
-		case "operation_id":
-			d.OperationID = docText(L, at, v, openapi.MaxSummary)
-		case "deprecated":
-			d.Deprecated = docFlag(L, at, v)
-		case "hidden":
-			d.Hidden = docFlag(L, at, v)
-		case "tags":
-			d.Tags = docTags(L, at, v)
-		case "responses":
-			d.Responses = g.docResponses(L, at, v)
-		}
-	})
-	return d
-}
-
-func docText(L *lua.LState, what string, v lua.LValue, most int) string {
-	text, ok := v.(lua.LString)
-	if !ok || text == "" || len(text) > most {
-		L.RaiseError("%s must be a text of 1 to %d bytes", what, most)
-	}
-	return string(text)
-}
-
-func docFlag(L *lua.LState, what string, v lua.LValue) bool {
-	if v != lua.LTrue && v != lua.LFalse {
-		L.RaiseError("%s must be a boolean, not a %s", what, luaval.TypeName(v))
-	}
-	return v == lua.LTrue
-}
-
-func docTags(L *lua.LState, what string, v lua.LValue) (tags []string) {
-	t, ok := v.(*lua.LTable)
-	if !ok {
-		L.RaiseError("%s must be a list of texts, not a %s", what, luaval.TypeName(v))
-	}
-	for i := 1; t.RawGetInt(i) != lua.LNil; i++ {
-		if i > openapi.MaxTags {
-			L.RaiseError("%s: at most %d", what, openapi.MaxTags)
-		}
-		tags = append(tags, docText(L, fmt.Sprintf("%s[%d]", what, i), t.RawGetInt(i), openapi.MaxSummary))
-	}
-	return tags
-}
-
-// docResponses reads { [201] = { description = …, example = … } }.
-func (g *Generation) docResponses(L *lua.LState, what string, v lua.LValue) (list []openapi.Response) {
-	t, ok := v.(*lua.LTable)
-	if !ok {
-		L.RaiseError("%s must be a table by status, not a %s", what, luaval.TypeName(v))
-	}
-	var p luaval.Pace
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		p.Step(L)
-		n, _ := k.(lua.LNumber)
-		r := openapi.Response{Status: int(n)}
-		if lua.LNumber(r.Status) != n || r.Status < 100 || r.Status > 599 {
-			L.RaiseError("%s: %s is no status: a number from 100 to 599 expected", what, k)
-		}
-		if len(list) == openapi.MaxResponses {
-			L.RaiseError("%s: at most %d", what, openapi.MaxResponses)
-		}
-		at := fmt.Sprintf("%s[%d]", what, r.Status)
-		of, ok := v.(*lua.LTable)
-		if !ok {
-			L.RaiseError("%s must be a table, not a %s", at, luaval.TypeName(v))
-		}
-		responseOptions.EachOf(L, of, at, func(name string, v lua.LValue) { g.readResponse(L, at+"."+name, &r, name, v) })
-		list = append(list, r)
-	}
-	slices.SortFunc(list, func(a, b openapi.Response) int { return a.Status - b.Status })
-	return list
-}
-
-func (g *Generation) readResponse(L *lua.LState, what string, r *openapi.Response, name string, v lua.LValue) {
-	switch name {
-	case "description":
-		r.Description = docText(L, what, v, openapi.MaxDescription)
-	case "schema":
-		r.Schema = expect.Read(L, what, v, g.warnings().Of(L))
-	case "example":
-		data, _, err := luaval.CopyData(v, luaval.MaxDataBytes)
-		if err != nil {
-			L.RaiseError("%s: %s", what, err.Error())
-		}
-		r.Example, r.HasExample = luaval.GoValue(data), true
-	}
 }
 
 // checkDocs returns an error where the script says something of a route that there is not.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-rover/rover/luart/api"
+	"github.com/caddy-rover/rover/luart/health/option"
 	"github.com/caddy-rover/rover/luart/jsonlua"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/proxy"
@@ -38,7 +39,7 @@ var ownOptions = map[string]luaval.OptionsAt{
 
 // serverOptionNames are those of rover.server.
 var serverOptionNames = api.ServerOptions.
-	Within("health", healthOptions).Within("readiness", readinessOptions).Within("rate_limit", rateLimitOptions)
+	Within("health", option.OfHealth).Within("readiness", readinessOptions).Within("rate_limit", rateLimitOptions)
 
 // byMethod are the methods of requests as options, each of which is a table of the options in.
 func byMethod(in *luaval.Options) *luaval.Options {

@@ -7,13 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/health"
+	"github.com/caddy-rover/rover/luart/health/option"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/route"
 	"github.com/caddy-rover/rover/luart/spelling"
@@ -22,89 +22,13 @@ import (
 // readiness is what a script says of whether it may be sent requests: rover.server{ health = …,
 // readiness = … }.
 type readiness struct {
-	probes       *health.Probes // nil: none is answered
-	dependencies health.Dependencies
-
-	// The rest is the holder's.
-	interval, timeout time.Duration
-	checks            []*dependencyCheck
+	option.Health // once the script has loaded it does not change
+	dependencies  health.Dependencies
+	checks        []*dependencyCheck // the holder's
 }
 
-// The bounds of how often dependencies are looked at, and of how long one may take.
-const (
-	defaultCheckInterval = 10 * time.Second
-	defaultCheckTimeout  = 2 * time.Second
-	minCheckTime         = 100 * time.Millisecond
-	maxCheckInterval     = time.Hour
-	maxCheckTimeout      = time.Minute
-)
-
-// The options within those of rover.server.
-var (
-	healthOptions    = luaval.NewOptions("live", "ready", "details", "interval", "timeout")
-	readinessOptions = luaval.NewOptions("dependencies")
-)
-
-// healthOption is rover.server{ health = true | {…} }.
-func (g *Generation) healthOption(L *lua.LState, v lua.LValue) {
-	if v == lua.LFalse {
-		return
-	}
-	r := &g.readiness
-	r.probes = &health.Probes{Live: health.DefaultLive, Ready: health.DefaultReady}
-	if v == lua.LTrue {
-		return
-	}
-	t, ok := v.(*lua.LTable)
-	if !ok {
-		L.RaiseError("rover.server: health should be a boolean or table, not a %s", luaval.TypeName(v))
-	}
-	seconds := func(name string, v lua.LValue, most time.Duration) time.Duration {
-		n, ok := v.(lua.LNumber)
-		if !ok || !(float64(n) >= minCheckTime.Seconds() && float64(n) <= most.Seconds()) {
-			L.RaiseError("rover.server: option health.%s: seconds from %v to %v expected, got %s", name, minCheckTime.Seconds(), most.Seconds(), luaval.Show(v))
-		}
-		return time.Duration(float64(n) * float64(time.Second))
-	}
-	healthOptions.EachOf(L, t, "rover.server: health", func(name string, v lua.LValue) {
-		switch name {
-		case "live":
-			r.probes.Live = probePath(L, name, v)
-		case "ready":
-			r.probes.Ready = probePath(L, name, v)
-		case "details":
-			if v != lua.LTrue && v != lua.LFalse {
-				L.RaiseError("rover.server: option health.details: a boolean expected, got %s", luaval.Show(v))
-			}
-			r.probes.Details = health.Nobody
-			if v == lua.LTrue {
-				r.probes.Details = health.Everybody
-			}
-		case "interval":
-			r.interval = seconds(name, v, maxCheckInterval)
-		case "timeout":
-			r.timeout = seconds(name, v, maxCheckTimeout)
-		}
-	})
-	if r.probes.Live == r.probes.Ready && r.probes.Live != "" {
-		L.RaiseError("rover.server: option health: live and ready have one path, %s: who asks it could not tell which is meant", r.probes.Live)
-	}
-}
-
-// probePath returns the path of a probe, "" where v is false.
-func probePath(L *lua.LState, name string, v lua.LValue) string {
-	if v == lua.LFalse {
-		return ""
-	}
-	path, ok := v.(lua.LString)
-	if !ok {
-		L.RaiseError("rover.server: option health.%s: a path or false expected, got %s", name, v)
-	}
-	if wrong := health.CheckPath(string(path)); wrong != "" {
-		L.RaiseError("rover.server: option health.%s: %q %s", name, string(path), wrong)
-	}
-	return string(path)
-}
+// readinessOptions are those of the option readiness of rover.server.
+var readinessOptions = luaval.NewOptions("dependencies")
 
 // readinessOption is rover.server{ readiness = { dependencies = { redis = true, db = function() … end } } }.
 func (g *Generation) readinessOption(L *lua.LState, v lua.LValue) {
@@ -157,16 +81,11 @@ func (g *Generation) dependency(L *lua.LState, name string, v lua.LValue) {
 // openReadiness completes what the options have said, in whatever order.
 func (g *Generation) openReadiness(L *lua.LState) {
 	r := &g.readiness
-	if r.interval == 0 {
-		r.interval = defaultCheckInterval
-	}
-	if r.timeout == 0 {
-		r.timeout = defaultCheckTimeout
-	}
+	r.Complete()
 	for _, check := range r.checks {
-		r.dependencies.DeclareChecked(check.name, r.timeout)
+		r.dependencies.DeclareChecked(check.name, r.Timeout)
 	}
-	if r.probes == nil && len(r.dependencies.Names()) > 0 {
+	if r.Probes == nil && len(r.dependencies.Names()) > 0 {
 		g.logger.Warn("readiness of rover.server is for probes, and none is answered", zap.String("at", luaval.CallerLine(L)),
 			zap.String("remedy", "health = true answers "+health.DefaultLive+" and "+health.DefaultReady))
 	}
@@ -221,7 +140,7 @@ func (g *Generation) setReady(L *lua.LState, what, name string, ok bool, reason 
 // be asked.
 func (g *Generation) checkProbes() *ScriptError {
 	var taken [][2]string // a path, and the option that takes it
-	if p := g.readiness.probes; p != nil {
+	if p := g.readiness.Probes; p != nil {
 		taken = append(taken, [2]string{p.Live, "health"}, [2]string{p.Ready, "health"})
 	}
 	if site := g.management.site; site != nil {
@@ -278,15 +197,15 @@ func standsAt(n *api.Node, path string) (what, where string) {
 }
 
 // Probes returns what answers probes of the script, nil for nothing. Any goroutine may call it.
-func (g *Generation) Probes() *health.Probes { return g.readiness.probes }
+func (g *Generation) Probes() *health.Probes { return g.readiness.Probes }
 
 // Probe returns which probe a URL names. Any goroutine may call it.
-func (g *Generation) Probe(u *url.URL) health.Probe { return g.readiness.probes.Asked(u) }
+func (g *Generation) Probe(u *url.URL) health.Probe { return g.readiness.Probes.Asked(u) }
 
 // HasReadiness reports whether the script says anything of whether it is ready. Any goroutine may
 // call it.
 func (g *Generation) HasReadiness() bool {
-	return g.readiness.probes != nil || len(g.readiness.dependencies.Names()) > 0
+	return g.readiness.Probes != nil || len(g.readiness.dependencies.Names()) > 0
 }
 
 // Readiness says whether the script may be sent requests, as far as the VM knows. No Lua runs. Any

@@ -78,7 +78,7 @@ func (c *dependencyCheck) fire() {
 		c.ask(th)
 		vm.tasks--
 		if !c.dropped {
-			interval := c.g.readiness.interval
+			interval := c.g.readiness.Interval
 			c.arm(max(0, interval-vm.clock.Since(c.at)%interval))
 		}
 		return nil
@@ -90,7 +90,7 @@ func (c *dependencyCheck) ask(th *thread) {
 	g := c.g
 	vm, r := g.vm, &g.readiness
 	call := &call{gen: g, ctx: g.ctx, retired: g.retired, kind: "dependency " + c.name, where: c.where}
-	call.deadline = int64(vm.clock.Since(vm.made) + r.timeout)
+	call.deadline = int64(vm.clock.Since(vm.made) + r.Timeout)
 	vm.start(call, th)
 	defer call.done()
 	ok, said, err := vm.call2(call, c.fn)
@@ -99,7 +99,7 @@ func (c *dependencyCheck) ask(th *thread) {
 	case c.dropped: // it was told to end
 		return
 	case err != nil && errors.Is(call.waitErr, errTimeout):
-		reason = fmt.Sprintf("no answer within %v", r.timeout)
+		reason = fmt.Sprintf("no answer within %v", r.Timeout)
 	case err != nil:
 		reason = err.Message
 	case lua.LVAsBool(ok):

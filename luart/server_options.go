@@ -58,7 +58,7 @@ func (g *Generation) serverOption(L *lua.LState, o *serverOptions, name string, 
 		}
 		return v == lua.LTrue
 	}
-	if g.managementOption(L, name, v) {
+	if g.management.Read(L, name, v) {
 		return
 	}
 	switch name {
@@ -66,7 +66,7 @@ func (g *Generation) serverOption(L *lua.LState, o *serverOptions, name string, 
 		g.bodySizeLimit(L, v)
 		return
 	case "health":
-		g.healthOption(L, v)
+		g.readiness.Read(L, v)
 		return
 	case "readiness":
 		g.readinessOption(L, v)
