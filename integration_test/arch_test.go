@@ -58,7 +58,7 @@ luart (lua x more): eventloop luart/api luart/bodyfilter luart/budget luart/chun
 	luart/scripterror
 	luart/spelling luart/state luart/static luart/stdlib luart/store luart/trace luart/urltext
 luart/address (more):
-luart/api (lua): luart/chunk luart/hint luart/luaval luart/route
+luart/api (lua): luart/chunk luart/hint luart/luaval luart/route luart/spelling
 luart/auth (more): luart/keys luart/secrets
 luart/bodyfilter (more):
 luart/budget (lua more): luart/luaval
