@@ -202,6 +202,9 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 	m["body"] = unlessAsked("body", unlessUnread("body", vm.ctxBody))
 	m["multipart"] = unlessAsked("multipart", unlessUnread("multipart", vm.ctxMultipart))
 	m["edit_json"] = unlessAsked("edit_json", unlessPicked("edit_json", vm.ctxEditJSON))
+	for name := range ReadsAll {
+		m[name] = withoutName(name, m[name])
+	}
 	for name, method := range m {
 		if !ofDone[name] {
 			m[name] = unlessDone(name, method)

@@ -112,7 +112,11 @@ func (g *Generation) makers() map[string]string {
 	all := maps.Clone(makers)
 	for _, l := range g.libraries {
 		for function, kind := range l.Makes {
-			all[strings.TrimSuffix(l.Name+"."+function, ".")] = kind
+			if strings.Contains(function, ":") {
+				all[function] = kind
+			} else {
+				all[strings.TrimSuffix(l.Name+"."+function, ".")] = kind
+			}
 		}
 	}
 	return all

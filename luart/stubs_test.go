@@ -274,12 +274,25 @@ func TestStubsMakers(t *testing.T) {
 	for name, class := range stubClasses {
 		typeOf[class] = name
 	}
-	declared := map[string]string{}
-	returns := ""
+	declared, classOf := map[string]string{}, map[string]string{}
+	returns, class := "", ""
 	for line := range strings.Lines(allStubs(t)) {
 		if m := regexp.MustCompile(`^---@return (rover\.\w+)\??`).FindStringSubmatch(line); m != nil && returns == "" {
 			if returns = typeOf[m[1]]; returns == "redis" { // any name is a method of it
 				returns = ""
+			}
+		}
+		if m := regexp.MustCompile(`^---@class (rover\.\w+)`).FindStringSubmatch(line); m != nil {
+			class = m[1]
+		}
+		if m := regexp.MustCompile(`^local (\w+) = `).FindStringSubmatch(line); m != nil {
+			classOf[m[1]] = class
+		}
+		// What ctx, its body and responses return is known by their names.
+		if m := regexp.MustCompile(`^function (\w+):(\w+)\(`).FindStringSubmatch(line); m != nil && returns != "" {
+			on := typeOf[classOf[m[1]]]
+			if on != "" && !slices.Contains([]string{"ctx", "body", "response", "redis"}, on) {
+				declared[on+":"+m[2]] = returns
 			}
 		}
 		if m := regexp.MustCompile(`^function rover\.([\w.:]+)\(`).FindStringSubmatch(line); m != nil && returns != "" {

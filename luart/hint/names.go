@@ -25,7 +25,7 @@ type Names struct {
 	Fields    map[chunk.ObjectKind][]string // of ctx and responses, that are not called
 	// Makers are the functions of rover that return an object, or nil, and its type: "http.get",
 	// "HTTP response". TypeMethods are the methods of each type.
-	Makers      map[string]string
+	Makers      map[string]string // also of methods: "store:lock"
 	TypeMethods map[string][]string
 	// TypeFields are the fields of the types of which all are known.
 	TypeFields map[string][]string

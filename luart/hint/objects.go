@@ -47,16 +47,25 @@ func (h *Finder) TypeOf(e ast.Expr, scope *chunk.Binding) string {
 
 // typeOfMethod is TypeOf for what x:f(…) returns.
 func (h *Finder) typeOfMethod(e *ast.FuncCallExpr, scope *chunk.Binding) string {
+	on := h.TypeOf(e.Receiver, scope) // once: calls may be chained
+	if kind := h.Makers[on+":"+e.Method]; kind != "" {
+		return kind
+	}
+	for path, kind := range h.Makers { // g:string()
+		if library, ok := strings.CutSuffix(path, "."+e.Method); ok && h.IsRover(e.Receiver, scope, library) {
+			return kind
+		}
+	}
 	switch e.Method {
 	case "body":
 		if scope.Sure(e.Receiver) {
 			return map[chunk.ObjectKind]string{chunk.KindCtx: "body", chunk.KindRes: "response body"}[scope.KindOf(e.Receiver)]
 		}
-		if h.TypeOf(e.Receiver, scope) == responseType {
+		if on == responseType {
 			return "response body"
 		}
 	case "file":
-		if h.TypeOf(e.Receiver, scope) == "body" {
+		if on == "body" {
 			return "part"
 		}
 	case "next", "proxy":
@@ -64,7 +73,7 @@ func (h *Finder) typeOfMethod(e *ast.FuncCallExpr, scope *chunk.Binding) string 
 			return responseType
 		}
 	case "set_header", "add_header", "remove_header", "set_cookie", "set_body", "replace", "on_chunk": // they return it
-		if h.TypeOf(e.Receiver, scope) == responseType {
+		if on == responseType {
 			return responseType
 		}
 	}

@@ -28,7 +28,7 @@ type Library struct {
 
 	// Makes names the functions that return an object, or nil, and the type of the object, as
 	// luaval.NewType was given it: {"compile": "regular expression"}; "" is the library itself,
-	// where that is a function. With it "caddy rover check" finds methods that there are not.
+	// where that is a function. Methods of these objects are named as "session store:start". With it "caddy rover check" finds methods that there are not.
 	Makes map[string]string
 
 	// Options are those of the functions that take a table of them, named as in Makes, and of

@@ -23,7 +23,9 @@ func (c *checker) ctxCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 		c.add(f.File, line, column, severity, code, message, remedy)
 	}
 	name := hint.Text(e.Receiver) + ":" + e.Method
-	if !slices.Contains(c.o.DoneMethods, e.Method) && c.inDone(e.Receiver, s) {
+	c.surplus(e, name, report)
+	c.changeInAfter(e, s, name, report)
+	if !slices.Contains(c.o.DoneMethods, e.Method) && c.hookOf(e.Receiver, s) == "done" {
 		report(Error, "not-in-done", fmt.Sprintf("%s cannot be used in a done hook: the request is over", name),
 			"keep what the hook needs of the request with ctx:set before")
 	}
@@ -33,19 +35,4 @@ func (c *checker) ctxCall(f *checkedFile, e *ast.FuncCallExpr, s sighting) {
 				fmt.Sprintf(`give it to api.proxy(to, { headers = { [%q] = … } }), or set it by header_up in the Caddyfile`, strings.TrimSpace(header.Value)))
 		}
 	}
-}
-
-// inDone reports whether an expression is the ctx of a done hook.
-func (c *checker) inDone(ctx ast.Expr, s sighting) bool {
-	ident, ok := ctx.(*ast.IdentExpr)
-	if !ok {
-		return false
-	}
-	b := s.scope.Find(ident.Value)
-	for in := s.in; in != nil; in = in.outer {
-		if len(in.params) > 0 && in.params[0] == b {
-			return in.hook == "done"
-		}
-	}
-	return false
 }

@@ -300,7 +300,11 @@ func (c *checker) plainCall(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGe
 		}
 		return
 	}
-	if kind == "" || !s.scope.Sure(get.Object) || !slices.Contains(c.o.Names.Methods[kind], key.Value) {
+	if kind == "" {
+		c.objectDot(f, e, get, key.Value, s, report)
+		return
+	}
+	if !s.scope.Sure(get.Object) || !slices.Contains(c.o.Names.Methods[kind], key.Value) {
 		return
 	}
 	if len(e.Args) == 0 || isLiteral(e.Args[0]) {

@@ -47,6 +47,17 @@ func (c *checker) objectCall(f *checkedFile, e *ast.FuncCallExpr, s sighting, re
 	report("unknown-field", fmt.Sprintf("%s is a %s, which has no method %s", what, kind, e.Method), hint.Instead(e.Method, names))
 }
 
+// objectDot is for x.y(…) where x is an object of rover's.
+func (c *checker) objectDot(f *checkedFile, e *ast.FuncCallExpr, get *ast.AttrGetExpr, name string, s sighting, report func(code, message, remedy string)) {
+	object := hint.Text(get.Object)
+	if c.o.Names.Env == nil || object == "" || len(e.Args) > 0 && hint.Text(e.Args[0]) == object { // s.start(s, ctx)
+		return
+	}
+	if slices.Contains(c.o.Names.TypeMethods[c.finder(f).TypeOf(get.Object, s.scope)], name) {
+		report("dot-call", fmt.Sprintf("%s.%s is called with a dot", object, name), fmt.Sprintf("write %s:%s(…) with a colon", object, name))
+	}
+}
+
 // settleHelpers makes sure of the parameters called ctx of local functions that are called
 // with nothing but the ctx of a handler, and not used otherwise.
 func (c *checker) settleHelpers(f *checkedFile) {

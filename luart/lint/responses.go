@@ -126,6 +126,8 @@ func (c *checker) function(f *checkedFile, n *function) {
 				"return nothing to let the request go on, and a response such as api:error(403, …) to refuse it")
 		})
 	}
+	c.statusAlone(f, n)
+	c.afterParameters(f, n)
 	c.returnedCount(f, n)
 	c.returnedStatus(f, n)
 	if !n.isRoute() || !c.answersGet(f, n) || !falls(n.expr.Stmts) {

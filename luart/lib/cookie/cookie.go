@@ -22,10 +22,19 @@ var stubs string
 // Library is rover.cookie.
 var Library = &lib.Library{
 	Name: "cookie", Stubs: stubs,
-	Makes:    map[string]string{"set": "cookie"},
+	Makes:    makes(),
 	Options:  map[string]luaval.OptionsAt{"delete": deleteOptions.At(2)},
 	NewState: func(vm lib.VM) any { return &state{luaval.NewType(vm.L(), "cookie", methods, nil)} },
 	Open:     open,
+}
+
+// makes says that set, and all methods of what it returns, return that.
+func makes() map[string]string {
+	all := map[string]string{"set": "cookie"}
+	for _, method := range []string{"path", "domain", "max_age", "expires", "secure", "http_only", "same_site"} {
+		all["cookie:"+method] = "cookie"
+	}
+	return all
 }
 
 // state is the type of builders in a VM. What a builder holds is an *http.Cookie, which

@@ -19,10 +19,8 @@ var stubs string
 // Library is rover.guard.
 var Library = &lib.Library{
 	Name: "guard", Stubs: stubs,
-	Makes: map[string]string{
-		"string": typeName, "number": typeName, "integer": typeName, "boolean": typeName, "array": typeName, "object": typeName,
-	},
-	Open: open,
+	Makes: makes(),
+	Open:  open,
 }
 
 const typeName = "validator"
@@ -31,6 +29,18 @@ const typeName = "validator"
 var kinds = map[string]schema.Kind{
 	"string": schema.String, "number": schema.Number, "integer": schema.Integer, "boolean": schema.Boolean,
 	"array": schema.Array, "object": schema.Object,
+}
+
+// makes says what returns validators: constructors, and all methods of validators.
+func makes() map[string]string {
+	all := map[string]string{}
+	for name := range kinds {
+		all[name] = typeName
+	}
+	for _, method := range expect.Modifiers {
+		all[typeName+":"+method] = typeName
+	}
+	return all
 }
 
 // guard is rover.guard, or what extend has made of one.

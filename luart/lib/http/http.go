@@ -75,11 +75,13 @@ var Library = &lib.Library{
 const name = "http"
 
 // makes are the types of what the functions return.
-var makes = map[string]string{
-	"create": "HTTP client", "get": "HTTP response", "delete": "HTTP response",
-	"head": "HTTP response", "options": "HTTP response", "post": "HTTP response",
-	"put": "HTTP response", "patch": "HTTP response", "request": "HTTP response",
-}
+var makes = func() map[string]string {
+	all := map[string]string{"create": "HTTP client"}
+	for _, method := range []string{"get", "delete", "head", "options", "post", "put", "patch", "request"} {
+		all[method], all["HTTP client:"+method] = "HTTP response", "HTTP response"
+	}
+	return all
+}()
 
 // state is what the library keeps in a VM.
 type state struct {

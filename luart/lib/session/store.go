@@ -26,7 +26,11 @@ var stubs string
 // Library is rover.session.
 var Library = &lib.Library{
 	Name: "session", Stubs: stubs,
-	Makes:    map[string]string{"new": "session store"},
+	Makes: map[string]string{
+		"new":                  "session store",
+		"session store:start":  "session",
+		"session store:create": "session", "session store:get": "session", "session store:get_or_create": "session",
+	},
 	Options:  map[string]luaval.OptionsAt{"new": options.At(1)},
 	Explains: true,
 	NewState: func(vm lib.VM) any {

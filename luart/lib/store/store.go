@@ -22,7 +22,8 @@ var stubs string
 
 // Library is rover.store.
 var Library = &lib.Library{
-	Name: "store", Stubs: stubs, Makes: map[string]string{"": "store"}, Explains: true,
+	Name: "store", Stubs: stubs, Explains: true,
+	Makes: map[string]string{"": "store", "store:lock": "store lock", "store:subscribe": "subscription"},
 	Options: map[string]luaval.OptionsAt{
 		"": openOptions.At(2), "store:set": setOptions.At(3), "store:cas": casOptions.At(4), "store:incr": incrOptions.At(3),
 		"store:list": listOptions.At(2), "store:take": takeOptions.At(2), "store:lock": lockOptions.At(2),

@@ -48,7 +48,7 @@ end
 function api.created.get() return "created", 201 end
 function api.table.get() return { a = 1 }, 202 end
 api["nil"].get = function() return nil, 404 end
-function api.number.get() return 404 end
+function api.number.get() return 404 end -- rover: ignore status-alone
 function api.headers.get() return "x", 201, { ["Content-Type"] = "text/x", ["X-A"] = { "y" } } end
 function api.headers.after.shown(ctx, res)
   return res:body():text() .. "|" .. shown(res, "Content-Type", "X-A"), res.status

@@ -5,4 +5,12 @@ function api.get(ctx)
   end
   return api.json.status(201, {}) --> dot-call
 end
+local sessions, cache = rover.session.new { secure = false }, rover.cache("c")
+function api.a.get(ctx)
+  local s = sessions.start(ctx) --> dot-call
+  local v = cache.get("a") --> dot-call
+  local own = sessions:start(ctx)
+  own.set("a", 1) --> dot-call
+  return { v or cache.get(cache, "a"), s }
+end
 return api

@@ -13,4 +13,15 @@ function api.get(ctx)
   if answer.cached then return answer.ok, answer.lines end
   return answer and answer:text() or { data, res } --> unknown-field
 end
+local sessions, g, s = rover.session.new { secure = false }, rover.guard, rover.store("s")
+function api.session.get(ctx)
+  local own = sessions:start(ctx)
+  own:regenarate() --> unknown-field
+  local lock = s:lock("x", 5)
+  if lock then lock:unlok() end --> unknown-field
+  if client:get("/x"):jsno() then return 1 end --> unknown-field
+  return own:id()
+end
+local schema = g:object { name = g:string():required():mxa(3), age = g:integer():min(3) } --> unknown-field
+function api.schema.post(ctx) return ctx:body():expect(schema) end
 return api
