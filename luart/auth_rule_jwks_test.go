@@ -197,3 +197,20 @@ func (s *server) inTheBackground(request, header string) chan string {
 	go func() { got <- answer(s.do(request, "", header)) }()
 	return got
 }
+
+// TestAuthRuleKeysOutOfReach shows that a script does not load whose keys, or provider, "allow net" does
+// not let it ask: nobody could get in.
+func TestAuthRuleKeysOutOfReach(t *testing.T) {
+	for line, want := range map[string]string{
+		`api.auth { jwt = rover.auth.jwks("https://login.example/keys") }`:                                                                           "app.lua:2: bad argument #1 to jwks (forbidden: login.example:443 is not in the rules of allow net",
+		`rover.auth.oidc { issuer = "https://login.example", client_id = "x", client_secret = ("s"):rep(32), redirect_uri = "https://b.example/x" }`: "option 'issuer': forbidden: login.example:443 is not",
+		`api.auth { jwt = rover.auth.jwks("https://a.example/keys") }`:                                                                               "",
+	} {
+		s := &server{t: t, vm: newVM(t, VMOptions{})}
+		t.Cleanup(func() { s.vm.Close(t.Context()) })
+		err := s.load("local api = rover.server {}\n"+line+"\nreturn api", func(script *Script) { script.Net = policyOf(t, "a.example") })
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", line, err, want)
+		}
+	}
+}

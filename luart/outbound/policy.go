@@ -3,6 +3,7 @@ package outbound
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -83,6 +84,18 @@ func (p *Policy) admit(host string, port uint16) (trust, error) {
 		return t, p.refuse("%s is not in the rules of allow net", hostPort(host, port))
 	}
 	return t, nil
+}
+
+// CheckURL returns an error where no connection to the host of a URL is allowed, wherever its name may
+// lead. Any goroutine may call it.
+func (p *Policy) CheckURL(u *url.URL) error {
+	host, text := dialled(u)
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q is no port", text)
+	}
+	_, err = p.admit(host, uint16(port))
+	return err
 }
 
 // allows judges the address of a connection to be made for a host that was admitted

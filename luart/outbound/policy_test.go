@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -174,4 +175,34 @@ func TestPolicyOpenRefusesSpecial(t *testing.T) {
 func onlyOf(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	return netip.PrefixFrom(a, a.BitLen()).String()
+}
+
+// TestPolicyCheckURL shows what is known of a URL before a name is looked up.
+func TestPolicyCheckURL(t *testing.T) {
+	for _, test := range []struct{ rules, url, want string }{
+		{"", "https://login.example/keys", ""},
+		{"", "http://169.254.169.254/keys", "needs a rule of its own"},
+		{"login.example", "https://login.example/keys", ""},
+		{"login.example", "https://LOGIN.example./keys", ""},
+		{"login.example", "https://other.example/keys", "other.example:443 is not in the rules of allow net"},
+		{"login.example:443", "https://login.example:8443/keys", "login.example:8443 is not in the rules"},
+		{"login.example:80", "http://login.example/keys", ""},
+		{"10.0.0.0/8", "https://login.example/keys", ""}, // it may lead there
+		{"10.0.0.0/8", "https://10.1.2.3/keys", ""},
+		{"10.0.0.0/8", "https://192.0.2.1/keys", "192.0.2.1:443 is not in the rules"},
+		{"login.example", "https://login.example:99999/keys", "is no port"},
+	} {
+		policy, err := ParsePolicy(strings.Fields(test.rules))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(test.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = policy.CheckURL(u)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%q %s: got %v, want %q", test.rules, test.url, err, test.want)
+		}
+	}
 }

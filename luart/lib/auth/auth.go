@@ -157,6 +157,9 @@ func (o *opened) jwks(L *lua.LState) int {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		luaval.ArgError(L, 1, "a URL expected that begins with https:// and has a host, and no user")
 	}
+	if err := o.scope.Grants.Net.CheckURL(u); err != nil { // all tokens would get 503
+		luaval.ArgError(L, 1, err.Error()+": add it in the rover block of the Caddyfile")
+	}
 	p := o.urls[text]
 	if p == nil {
 		p = o.publish(L, text, u)

@@ -133,6 +133,11 @@ func (o *Opened) Oidc(L *lua.LState) int {
 		L.RaiseError("rover.auth.oidc: more than %d logins: call it once, while the script loads", MaxLogins)
 	}
 	l.read(L, t)
+	if u, err := url.Parse(l.Issuer); err == nil {
+		if err := o.scope.Grants.Net.CheckURL(u); err != nil { // nobody could log in
+			luaval.ArgError(L, 1, "option 'issuer': "+err.Error()+": add it in the rover block of the Caddyfile")
+		}
+	}
 	for _, other := range o.logins {
 		if other.Name == l.Name {
 			luaval.ArgError(L, 1, "option 'name': there is another login of this name: each needs its own")
