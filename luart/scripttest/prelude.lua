@@ -3,6 +3,7 @@
 local rover, host = ...
 local tests, befores, upstreams = {}, {}, {}
 local running -- the name of the test that runs
+local expected, waiting = 0, {} -- how many expectations it had; those that nothing was asked of, in order
 local lib = {}
 rover.test = lib
 
@@ -17,6 +18,12 @@ local function check(level, name, n, value, kind)
   end
 end
 
+-- where returns "file:line: " of what called the function that asks.
+local function where(level)
+  local _, at = pcall(function() error("", level + 3) end)
+  return at
+end
+
 -- Tests -----------------------------------------------------------------------------------
 
 -- top_level raises where a test runs: what it would add, nobody would ever run.
@@ -28,7 +35,7 @@ local function add(name, fn, how)
   top_level(3, "a test")
   check(3, "test", 1, name, "string")
   check(3, "test", 2, fn, "function")
-  tests[#tests + 1] = { name = name, fn = fn, how = how }
+  tests[#tests + 1] = { name = name, fn = fn, how = how, where = where(3) }
 end
 
 test = setmetatable({
@@ -116,6 +123,9 @@ local function value_of(self, name)
   if type(self) ~= "table" or getmetatable(self) ~= expectation then
     error("call expect(value):" .. name .. "(…) with a colon", 3)
   end
+  for i, e in ipairs(waiting) do
+    if e.expectation == self then table.remove(waiting, i) break end
+  end
   return rawget(self, "value")
 end
 
@@ -175,7 +185,17 @@ end
 
 function expect(value, about)
   if about ~= nil then about = type(about) == "string" and about or text_of(about) end
-  return setmetatable({ value = value, about = about }, expectation)
+  local self = setmetatable({ value = value, about = about }, expectation)
+  expected = expected + 1
+  waiting[#waiting + 1] = { expectation = self, where = where(2) }
+  return self
+end
+
+local assert_that = assert
+
+function assert(...)
+  expected = expected + 1
+  return assert_that(...)
 end
 
 -- Requests --------------------------------------------------------------------------------
@@ -447,7 +467,10 @@ return {
   run = function(n)
     running = tests[n].name
     for _, fn in ipairs(befores) do fn() end
+    expected, waiting = 0, {} -- what is expected before each test says nothing of this one
     tests[n].fn()
+    if waiting[1] then error(waiting[1].where .. "expect(…) alone expects nothing: write expect(…):is(…), or another of its methods", 0) end
+    if expected == 0 then error(tests[n].where .. "the test expects nothing: write expect(…):is(…), or test.skip", 0) end
   end,
 
   -- names: what a fake may be called, the most exact first.

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart/clock"
@@ -269,6 +270,9 @@ func (e *env) upstream(r *http.Request, u Upstream) (*http.Response, error) {
 	}
 	answer, _ := results[0].(map[string]any)
 	if answer["unknown"] == true {
+		// The client may have got no more than a 502, or a 404: a report of the test says why.
+		zap.New(e.output.core(zap.WarnLevel)).Warn("no fake upstream", zap.String("upstream", u.Names[0]),
+			zap.String("remedy", fmt.Sprintf("rover.test.upstream(%q, …)", u.Names[0])))
 		if u.Kind == Behind {
 			return newResponse(r, map[string]any{"status": 404.0, "body": ""})
 		}
