@@ -116,7 +116,7 @@ luart/lib/oidc (lua x more): luart/auth luart/cookie luart/jsonlua luart/lib lua
 luart/lib/password (lua more): luart/lib luart/luaval luart/password
 luart/lib/re (lua): luart/bodyfilter luart/luaval
 luart/lib/redis (lua more): luart/lib luart/lib/subscription luart/luaval luart/outbound luart/redis
-luart/lib/session (lua more): luart/cookie luart/lib luart/lib/store luart/luaval luart/session luart/store
+luart/lib/session (lua more): luart/cookie luart/cors luart/lib luart/lib/store luart/luaval luart/session luart/store
 luart/lib/shared (lua more): luart/lib luart/lib/store luart/luaval luart/sharedlock luart/store
 luart/lib/store (lua): luart/lib luart/lib/subscription luart/luaval luart/state luart/store
 luart/lib/subscription (lua): luart/lib luart/luaval

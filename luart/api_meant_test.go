@@ -1,6 +1,7 @@
 package luart
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -95,6 +96,30 @@ func TestMisspeltRule(t *testing.T) {
 	} {
 		err := s.load("local api = rover.server {}\n" + line + "\nreturn api")
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", line, err, want)
+		}
+	}
+}
+
+// TestCalledLikeRule shows what is said of a call that was meant for a rule.
+func TestCalledLikeRule(t *testing.T) {
+	s := newServer(t, `local api = rover.server {} return api`)
+	for line, want := range map[string]string{
+		`api.account.auht { jwt = ("k"):rep(32) }`: "app.lua:2: api.account.auht: there is no rule auht; did you mean api.account.auth { … }?",
+		`api.limits { rate = 1, per = 1 }`:         "app.lua:2: api.limits: there is no rule limits; did you mean api.limit { … }?",
+		`api.x.security_headers {}`:                "app.lua:2: api.x.security_headers: security_headers is an option, of all places: rover.server { security_headers = … }",
+		`api.before.auth { jwt = ("k"):rep(32) }`:  "app.lua:2: api.before.auth: auth is a rule of a place, and no hook: call it, api.auth { … }",
+		`api.x.after.cors { origin = "*" }`:        "app.lua:2: api.x.after.cors: cors is a rule of a place, and no hook: call it, api.x.cors { … }",
+		`api.before.other()`:                       "app.lua:2: attempt to call a non-function object",
+		`api.x.anything {}`:                        "app.lua:2: attempt to call a non-function object",
+		`rover.guard:int()`:                        "rover.guard has no int",
+	} {
+		var serr *ScriptError
+		err := s.load("local api = rover.server {}\n" + line + "\nreturn api")
+		if errors.As(err, &serr) && serr.About() != nil {
+			err = fmt.Errorf("%w (%s)", err, serr.About().Hint)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", line, err, want)
 		}
 	}

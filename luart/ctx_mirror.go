@@ -67,7 +67,8 @@ func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
 			return
 		}
 		if !ok {
-			L.RaiseError("%s: option %s cannot be a %s (%s)", f, key, luaval.TypeName(v), v.String())
+			want := map[string]string{"sample": "a share from 0 to 1", "timeout": "seconds above 0, up to 3600", "max_body": "whole bytes, 0 or more"}[key]
+			L.RaiseError("%s: option %s: %s expected, got %s", f, key, want, luaval.Show(v))
 		}
 	})
 	return o

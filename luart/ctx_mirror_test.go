@@ -110,8 +110,8 @@ func TestMirror(t *testing.T) {
 	}
 	got := answer(s.do("GET /wrong", ""))
 	for _, want := range []string{
-		"option sample cannot be a number (2)", "option sample cannot be a string (x)", "option timeout cannot be a number (0)",
-		"option max_body cannot be a number (-1)", "option path cannot be a string (x)", `ctx:mirror: unknown option "tries": there are sample`, "string expected, got table",
+		"option sample: a share from 0 to 1 expected, got 2", "option sample: a share from 0 to 1 expected, got ", "option timeout: seconds above 0, up to 3600 expected, got 0",
+		"option max_body: whole bytes, 0 or more expected, got -1", "option path: a path that begins with / expected, got ", `ctx:mirror: unknown option "tries": there are sample`, "string expected, got table",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("wrong: %s, want %s", got, want)

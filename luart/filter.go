@@ -128,7 +128,8 @@ func (f *filter) setOption(L *lua.LState, key string, v lua.LValue) {
 		f.options.Literal = bool(b)
 	}
 	if !ok {
-		L.RaiseError("res:replace: option %s cannot be %s (%s)", key, luaval.TypeName(v), v.String())
+		want := map[string]string{"window": fmt.Sprintf("whole bytes from 1 to %d", maxReplaceWindow), "limit": "a whole number from 1", "literal": "a boolean"}[key]
+		L.RaiseError("res:replace: option %s: %s expected, got %s", key, want, luaval.Show(v))
 	}
 }
 

@@ -526,9 +526,9 @@ func TestFilterArguments(t *testing.T) {
 		"res:replace: the pattern is empty",
 		"bad argument #3 to (anonymous) (string expected, got no value)",
 		`res:replace: unknown option "windw": did you mean window?`,
-		"res:replace: option window cannot be number (0)",
+		"res:replace: option window: whole bytes from 1 to 1048576 expected, got 0",
 		"res:replace: the pattern has 2 bytes, more than the window of 1",
-		"res:replace: option limit cannot be number (1.5)",
+		"res:replace: option limit: a whole number from 1 expected, got 1.5",
 		"there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook",
 		"there is no response yet: wait for it with ctx:next() or ctx:proxy(), or use an after hook",
 	}

@@ -734,3 +734,20 @@ end
 return api`)
 	s.expect("GET /", "200 false false false false")
 }
+
+// TestSessionTrustedOrigins shows that an origin which browsers never send is refused, in place of one
+// that matches nothing.
+func TestSessionTrustedOrigins(t *testing.T) {
+	s := newServer(t, `local api = rover.server {} return api`)
+	for origin, want := range map[string]string{
+		"https://*.example.com":       "option 'trusted_origins': \"https://*.example.com\" is no origin: there are no patterns",
+		"https://app.example.com/":    "is no origin: it has no path",
+		"app.example.com":             "is no origin",
+		"https://APP.example.com:443": "",
+	} {
+		err := s.load(`local api = rover.server {} rover.session.new { trusted_origins = "` + origin + `" } return api`)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", origin, err, want)
+		}
+	}
+}

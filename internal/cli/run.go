@@ -145,7 +145,9 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 	if err := caddy.Run(cfg); err != nil {
 		// What Caddy says of where in the config that is, which nobody wrote, says nothing.
 		if _, cause, ok := strings.Cut(err.Error(), "provision http.handlers.rover: "); ok {
-			return errors.New(cause)
+			// There is no Caddyfile here that a remedy could be written in.
+			const grants = " in the rover block of the Caddyfile"
+			return errors.New(strings.ReplaceAll(cause, grants, grants+", here by --allow-net, --allow-env or --allow-fs"))
 		}
 		return err
 	}

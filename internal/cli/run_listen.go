@@ -19,7 +19,10 @@ func runAddress(fl caddycmd.Flags, flag string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	if _, err := strconv.ParseUint(text, 10, 16); err == nil {
+	if strings.Trim(text, "0123456789") == "" {
+		if _, err := strconv.ParseUint(text, 10, 16); err != nil { // not a host of that name
+			return "", fmt.Errorf("--%s %s: a port from 0 to 65535, or an address such as :8080 expected", flag, text)
+		}
 		text = ":" + text
 	}
 	address, err := caddy.ParseNetworkAddress(text)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -103,6 +104,29 @@ func (n *Node) meantHere(key string) string {
 		return key + " is an option: rover.server { " + key + " = … }" + n.InsteadOf(key)
 	}
 	return ""
+}
+
+// meantCall says what to write instead of a call of n, which is no rule; "" where that is not clear.
+func (n *Node) meantCall() string {
+	if n.Kind != route.Static || n.Parent == nil {
+		return ""
+	}
+	if isSetting(n.Name) {
+		return n.Lua() + ": " + n.Name + " is an option, of all places: rover.server { " + n.Name + " = … }"
+	}
+	if near := spelling.Nearest(n.Name, slices.Sorted(maps.Keys(n.api.Rules))); near != "" {
+		return n.Lua() + ": there is no rule " + n.Name + "; did you mean " + n.Parent.Lua() + "." + near + " { … }?"
+	}
+	return ""
+}
+
+// meantHook is meantCall for a hook that there is not, and that a script calls by the name of a rule.
+func (m misread) meantHook() string {
+	if m.list == "" || m.node.api.Rules[m.key] == nil {
+		return ""
+	}
+	place := m.node.Lua() + luaKey(m.key)
+	return fmt.Sprintf("%s.%s%s: %s is a rule of a place, and no hook: call it, %s { … }", m.node.Lua(), m.list, luaKey(m.key), m.key, place)
 }
 
 // isSetting reports whether a name of an option of rover.server can hardly be one of a path. Those

@@ -41,10 +41,20 @@ type misreadAt struct{ where, key string }
 func (a *API) ExplainMisread(message string, sources *chunk.Files, names func() *hint.Names) string {
 	file, line, message := sources.Position(message)
 	key, indexed := hint.IndexedKey(message)
-	if file == nil || !indexed {
+	if file == nil || !indexed && message != hint.NotFunction {
 		return ""
 	}
 	h := hint.Finder{Names: names(), Sites: file.Sites(), Line: line}
+	if !indexed {
+		for _, s := range h.Sites.Calls[line] {
+			if m, ok := a.misreadOf(h.Origin(s.Expr, s.Scope), file.Name); ok {
+				if text := m.meantHook(); text != "" {
+					return fmt.Sprintf("%s:%d: %s", file.Name, line, text)
+				}
+			}
+		}
+		return ""
+	}
 	var found []misread
 	for _, s := range h.Sites.Indexes[line] {
 		if s.Keyed && s.Key != key {

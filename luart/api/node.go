@@ -235,6 +235,9 @@ func nodeCall(L *lua.LState) int {
 			return 0
 		}
 	}
+	if remedy := n.meantCall(); remedy != "" {
+		L.RaiseError("%s", remedy)
+	}
 	L.RaiseError(hint.NotFunction)
 	return 0
 }

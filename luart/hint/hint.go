@@ -369,7 +369,7 @@ func (h *Finder) Value(e ast.Expr, scope *chunk.Binding) (v lua.LValue, known bo
 		}
 		switch owner := owner.(type) {
 		case *lua.LTable:
-			if owner.Metatable == lua.LNil || owner.RawGetString(key.Value) != lua.LNil {
+			if !MayHaveMore(owner) || owner.RawGetString(key.Value) != lua.LNil {
 				return owner.RawGetString(key.Value), true
 			}
 		case *lua.LUserData:

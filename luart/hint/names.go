@@ -216,3 +216,9 @@ func Text(e ast.Expr) string {
 	}
 	return ""
 }
+
+// MayHaveMore reports whether a table may have fields that are not in it: others are asked for them.
+func MayHaveMore(t *lua.LTable) bool {
+	meta, ok := t.Metatable.(*lua.LTable)
+	return ok && meta.RawGetString("__index") != lua.LNil
+}

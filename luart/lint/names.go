@@ -197,7 +197,7 @@ func (c *checker) libraryField(f *checkedFile, object ast.Expr, key string, s si
 	owner, known := h.Value(object, s.scope)
 	table, isTable := owner.(*lua.LTable)
 	name := hint.Text(object)
-	if !known || !isTable || !c.o.Names.FromLibrary(object, s.scope) || table.Metatable != lua.LNil || table.RawGetString(key) != lua.LNil {
+	if !known || !isTable || !c.o.Names.FromLibrary(object, s.scope) || hint.MayHaveMore(table) || table.RawGetString(key) != lua.LNil {
 		return
 	}
 	if rover, ok := c.o.Names.Env.RawGetString("rover").(*lua.LTable); !ok || owner == rover.RawGetString("config") {

@@ -139,14 +139,20 @@ func SetOption(L *lua.LState, name string, to *To, key string, v lua.LValue) {
 		to.PickFunction, ok = v.(*lua.LFunction)
 	}
 	if !ok {
-		L.RaiseError("%s: option %s cannot be a %s (%s)", name, key, luaval.TypeName(v), v.String())
+		L.RaiseError("%s: option %s: %s expected, got %s", name, key, wanted[key], luaval.Show(v))
 	}
+}
+
+// wanted is what options are to be.
+var wanted = map[string]string{
+	"timeout": "seconds above 0", "tries": "a whole number from 1", "path": "a path that begins with /", "host": "a host, with a port or without",
+	"headers": "a table of headers", "pick": "a function",
 }
 
 // checkProxyPath returns the option path of f, "path[?query]", as it is sent.
 func checkProxyPath(L *lua.LState, f, text string) string {
 	if !strings.HasPrefix(text, "/") {
-		L.RaiseError("%s: option path cannot be a string (%s): a path begins with /", f, text)
+		L.RaiseError("%s: option path: a path that begins with / expected, got %s", f, text)
 	}
 	path, query, hasQuery := strings.Cut(text, "?")
 	_, sent, err := urltext.ReadPath(path)

@@ -10,7 +10,11 @@ import (
 func comment(lines []string) (c Comment, err error) {
 	var paragraph []string
 	end := func() error {
-		text := strings.Join(paragraph, " ")
+		between := " "
+		if len(paragraph) > 0 && strings.HasPrefix(paragraph[0], "|") { // a table
+			between = "\n"
+		}
+		text := strings.Join(paragraph, between)
 		paragraph = nil
 		if text == "" {
 			return nil

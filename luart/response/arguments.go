@@ -116,7 +116,8 @@ func checkErrorOptions(L *lua.LState, n int) (headers http.Header, handle bool) 
 			}
 		}
 		if !ok {
-			L.RaiseError("api:error: option %s cannot be a %s (%s)", key, luaval.TypeName(v), v.String())
+			want := map[string]string{"handle": "a boolean", "headers": "a table of headers"}[key]
+			L.RaiseError("api:error: option %s: %s expected, got %s", key, want, luaval.Show(v))
 		}
 	})
 	return headers, handle

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/caddy-rover/rover/luart/cookie"
+	"github.com/caddy-rover/rover/luart/cors"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/session"
 )
@@ -76,7 +77,11 @@ func (st *store) read(L *lua.LState, t *lua.LTable) {
 	if csrf {
 		st.origins = http.NewCrossOriginProtection()
 		for _, origin := range origins {
-			if err := st.origins.AddTrustedOrigin(origin); err != nil {
+			as, err := cors.ParseOrigin(origin) // it has no patterns, which would never match
+			if err == nil {
+				err = st.origins.AddTrustedOrigin(as)
+			}
+			if err != nil {
 				luaval.ArgError(L, 1, "option 'trusted_origins': "+err.Error())
 			}
 		}
