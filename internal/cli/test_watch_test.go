@@ -54,7 +54,7 @@ func TestWatchTests(t *testing.T) {
 	file("lib/m.lua", `return "one"`)
 	file("app_test.lua", `test("app", function() expect(rover.test.get("/").body):is "onenil" end)`)
 	file("other.lua", `return rover.server {}`)
-	file("other_test.lua", `test("other", function() end)`)
+	file("other_test.lua", `test("other", function() assert(true) end)`)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	out := printed{make(chan string, 1000)}
@@ -93,6 +93,6 @@ func TestWatchTests(t *testing.T) {
 	expect("a script that does not load", "other_test.lua", "syntax error", "in 1 file")
 	file("other.lua", `return rover.server {}`)
 	expect("and does again", "1 passed, 0 failed in 1 file")
-	file("third_test.lua", `test("third", function() end)`)
+	file("third_test.lua", `test("third", function() assert(true) end)`)
 	expect("a new file", "third_test.lua", "no such file")
 }

@@ -100,7 +100,7 @@ func TestSharedLock(t *testing.T) {
 				{`rover.lock("x", { ttl = 5 })`, "error: chunk:1: bad argument #2 to lock (option 'ttl': it is for shared = true)"},
 				{`rover.lock("x", { shared = 1 })`, "error: chunk:1: bad argument #2 to lock (option 'shared': a boolean expected, got 1)"},
 				{`rover.lock("x", { shared = true, ttl = 0.01 })`, "error: chunk:1: bad argument #2 to lock (option 'ttl': seconds, 0.1 to 86400, expected, got 0.01)"},
-				{`rover.semaphore("x", 3, { shared = true, ttl = "5" })`, "error: chunk:1: bad argument #3 to semaphore (option 'ttl': seconds, 0.1 to 86400, expected, got 5)"},
+				{`rover.semaphore("x", 3, { shared = true, ttl = "5" })`, "error: chunk:1: bad argument #3 to semaphore (option 'ttl': seconds, 0.1 to 86400, expected, got the text \"5\")"},
 				{`rover.semaphore("x", 3, { share = true })`, `error: chunk:1: bad argument #3 to semaphore (unknown option "share": did you mean shared?)`},
 				{`rover.lock(("x"):rep(257), { shared = true })`, "error: chunk:1: bad argument #1 to lock (a name of at most 256 bytes expected: it is shared)"},
 			} {
