@@ -262,6 +262,9 @@ func kindOf(err error) resilience.Kind {
 // settled returns the error of a request whose last try has ended with err, and tells the client
 // when to come again if no upstream may be asked now.
 func (to *Target) settled(w http.ResponseWriter, err error) error {
+	if err == nil && !to.over {
+		return nil
+	}
 	var again *againError
 	if to.over {
 		err = to.finalError()
