@@ -28,6 +28,9 @@ func (vm *VM) ctxEditJSON(L *lua.LState) int {
 	if err != nil {
 		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: "+err.Error())
 	}
+	if _, isTable := doc.Value.(*lua.LTable); !isTable {
+		luaval.RaiseStatus(L, http.StatusBadRequest, "request body: an object or an array expected")
+	}
 	text := vm.edited(L, doc, f, "ctx:edit_json")
 	if !bytes.Equal(text, b.bytes) {
 		x.setBody(text)
@@ -41,7 +44,8 @@ func (vm *VM) ctxEditJSON(L *lua.LState) int {
 // nil, takes the place of the body, as by res:set_body. f may wait. It is not called where there is
 // no body, or an empty one: there is nothing that could be hidden.
 //
-// Errors: those of res:body; a 502 for a body that is no JSON, or is said to be none; those of f.
+// Errors: those of res:body; a 502 for a body that is no JSON, or is said to be none, and for an array that f takes
+// for an object; those of f.
 // None of them lets the body pass that f was to change: see Exchange.editsFailed.
 func responseEditJSON(vm *VM, L *lua.LState) int {
 	r := checkAnswer(L)

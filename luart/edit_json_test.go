@@ -30,6 +30,11 @@ const masking = `
 		refuses = function() error { status = 403, message = "not for you" } end,
 		burst = function() while true do rover.vm.spend() end end,
 		bad = function(doc) doc.f = print end,
+		user = function(doc) doc.user = "ann" end,
+		removes = function(doc) doc.is_admin = nil end,
+		zero = function(doc) doc[0] = 1 end,
+		deep = function(doc) doc.of.user = "ann" end,
+		items = function(doc) doc[1] = "a" doc[#doc + 1] = "b" table.insert(doc, "c") end,
 	}
 	local function kind(ctx) return kinds[ctx:query().kind] end
 	function api.after.edit(ctx, res)
@@ -85,6 +90,11 @@ func TestEditResponseJSON(t *testing.T) {
 		{"GET /?kind=scalar", "application/json", `[1.0]`, `200 false`, 0},
 		{"GET /?kind=null", "application/json", `[1.0]`, `200 null`, 0},
 		{"GET /?kind=mask", "application/json", `{"email":"a","x":{"email":"b","email":"c"}}`, `200 {"email":"***","x":{"email":"***"}}`, 0},
+
+		{"GET /?kind=mask", "application/json", `null`, `200 null`, 0},
+		{"GET /?kind=user", "application/json", `[{"user":1}]`, `502 {"error":"response body: an array stands where an object is expected"}`, 0},
+		{"GET /?kind=removes", "application/json", `[]`, `502 {"error":"response body: an array stands where an object is expected"}`, 0},
+		{"GET /?kind=items", "application/json", `[]`, `200 ["a","b","c"]`, 0},
 
 		{"GET /own?kind=mask", "", "", `200 {"email":"***","id":1}`, 0},
 		{"GET /own_none?kind=mask", "", "", `204 `, 0},
@@ -159,6 +169,13 @@ func TestEditJSONOnFailurePass(t *testing.T) {
 	b := &backend{status: 200, pieces: []string{`{"email":"a@b"}`}, header: http.Header{"Content-Type": {"application/json"}}}
 	s := newServer(t, masking, withSpend, func(s *Script) { s.OnFailure = FailPass })
 	s.next = b
+	for path, status := range map[string]string{"GET /?kind=removes": "502", "POST /request?at=ctx&kind=x&edit=removes": "400"} {
+		b.pieces = []string{"[]"}
+		if got := answer(s.do(path, "[]")); !strings.HasPrefix(got, status+" ") {
+			t.Errorf("%s of an array: got %s, want %s", path, got, status)
+		}
+	}
+	b.pieces = []string{`{"email":"a@b"}`}
 	for _, kind := range []string{"raises", "burst", "bad"} {
 		for _, request := range []string{"GET /?kind=" + kind, "GET /asked?edit=" + kind, "POST /request?at=ctx&kind=x&edit=" + kind} {
 			if got, want := answer(s.do(request, `{"email":"a@b"}`)), `500 {"error":"internal error"}`; got != want {
@@ -185,6 +202,7 @@ func TestEditRequestJSON(t *testing.T) {
 		_, _ = fmt.Fprintf(w, "%s%s", b, p[:n])
 	})
 	const isJSON = "Content-Type: application/json"
+	const noObject = `400 {"error":"request body: an array stands where an object is expected"}`
 	for _, c := range []struct{ request, body, header, want string }{
 		{"POST /request?edit=mask", doc, isJSON, "200 84 84  " + masked},
 		{"POST /request?edit=waits", doc, isJSON, "200 84 84  " + masked},
@@ -201,6 +219,19 @@ func TestEditRequestJSON(t *testing.T) {
 		{"POST /request?edit=burst", doc, isJSON, `500 {"error":"internal error"}`},
 		{"POST /request?edit=refuses", doc, isJSON, `403 {"error":"not for you"}`},
 		{"POST /request?edit=bad", doc, isJSON, `500 {"error":"internal error"}`},
+		{"POST /request?edit=user", "[]", isJSON, noObject},
+		{"POST /request?edit=user", "[1]", isJSON, noObject},
+		{"POST /request?edit=user", `[{"is_admin":1}]`, isJSON, noObject},
+		{"POST /request?edit=removes", `[{"is_admin":1}]`, isJSON, noObject},
+		{"POST /request?edit=zero", "[1]", isJSON, noObject},
+		{"POST /request?edit=deep", `{"of":[{"user":"eve"}]}`, isJSON, noObject},
+		{"POST /request?edit=deep", `{"of":{}}`, isJSON, `200 21 21  {"of":{"user":"ann"}}`},
+		{"POST /request?edit=items", `[ 1, 2.0 ]`, isJSON, `200 22 22  [ "a", 2.0, "b", "c" ]`},
+		{"POST /request?edit=items", `[]`, isJSON, `200 13 13  ["a","b","c"]`},
+		{"POST /request?edit=nothing", `[1, {"a":[]}]`, isJSON, `200 13  sha [1, {"a":[]}]`},
+		{"POST /request?edit=user", "null", isJSON, `400 {"error":"request body: an object or an array expected"}`},
+		{"POST /request?edit=user", `"x"`, isJSON, `400 {"error":"request body: an object or an array expected"}`},
+		{"POST /request?edit=mask", "1", isJSON, `400 {"error":"request body: an object or an array expected"}`},
 		{"POST /twice", `{}`, isJSON, `200 {"n":2}`},
 		{"POST /wrong", `{}`, isJSON, `500 {"error":"internal error"}`},
 	} {

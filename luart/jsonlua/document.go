@@ -20,10 +20,11 @@ type Document struct {
 	Value lua.LValue // with both Options; null is rover.json.null
 
 	text     []byte
-	from, to int     // of the value
-	style    spacing // how the text writes commas and colons
-	commas   bool    // the first comma within a line has been seen
-	colons   bool    // the first colon has been
+	from, to int         // of the value
+	arrays   *lua.LTable // the metatable of its arrays
+	style    spacing     // how the text writes commas and colons
+	commas   bool        // the first comma within a line has been seen
+	colons   bool        // the first colon has been
 	byTable  map[*lua.LTable]*written
 	byPlace  map[uint32]*written
 }
@@ -39,8 +40,12 @@ type written struct {
 
 // ReadDocument reads a JSON text, by the rules of DecodeWith, and keeps it.
 //
-// With strict what others may read in another way is an error, as with Options.Strict, but members with
-// the same name are none: Append writes the last one alone.
+// Its arrays have indexes only. Who sets a member of one, or takes one away, means the object that he
+// expects there: that raises a 502. Else the change would be lost, and the document go on as it came.
+//
+// Strict is for what a client has sent, where that is a 400. What others may read in another way is an
+// error then, as with Options.Strict, but members with the same name are none: Append writes the last
+// one alone.
 func ReadDocument(L *lua.LState, text []byte, strict bool) (*Document, error) {
 	if strict {
 		if err := CheckUTF8(text); err != nil {
@@ -50,7 +55,10 @@ func ReadDocument(L *lua.LState, text []byte, strict bool) (*Document, error) {
 	if uint64(len(text)) > math.MaxUint32 {
 		return nil, errors.New("JSON of 4 GiB or more is not changed")
 	}
-	doc := &Document{text: text, byTable: map[*lua.LTable]*written{}, byPlace: map[uint32]*written{}}
+	doc := &Document{text: text, byTable: map[*lua.LTable]*written{}, byPlace: map[uint32]*written{}, arrays: responseArray}
+	if strict {
+		doc.arrays = requestArray
+	}
 	d := decoder{L: L, b: text, o: Options{Null: true, Exact: true, Strict: strict}, doc: doc}
 	d.next()
 	doc.from = d.pos
@@ -67,6 +75,9 @@ func ReadDocument(L *lua.LState, text []byte, strict bool) (*Document, error) {
 }
 
 func (doc *Document) note(t *lua.LTable, from, to int, object, twice bool) {
+	if !object {
+		t.Metatable = doc.arrays
+	}
 	w := &written{t: t, from: uint32(from), to: uint32(to), object: object, twice: twice}
 	doc.byTable[t] = w
 	doc.byPlace[w.from] = w

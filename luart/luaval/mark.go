@@ -56,6 +56,15 @@ func NewMethodMeta(name, method string, fn lua.LGFunction, array bool) *lua.LTab
 	return meta
 }
 
+// NewArrayMeta makes a metatable of arrays, as NewMethodMeta, that have no other keys than indexes: set is
+// called, as a __newindex, for a key that a table does not have.
+func NewArrayMeta(name string, set lua.LGFunction) *lua.LTable {
+	meta := newJSONMeta(name)
+	meta.RawSetString("__newindex", &lua.LFunction{IsG: true, GFunction: set})
+	methodMetas[meta] = arrayMethod
+	return meta
+}
+
 // IsReplaceable reports whether a script may give a table another metatable than this one, which has a
 // __metatable.
 func IsReplaceable(meta *lua.LTable) bool {

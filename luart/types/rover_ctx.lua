@@ -404,8 +404,8 @@ function Ctx:set_body(bytes) end
 ---Changes the JSON body of the request before it goes on. What f does not change goes out byte for byte. Null is
 ---rover.json.null, numbers that Lua cannot hold are as rover.json.number makes them.
 ---
----Errors: what is no JSON raises a 400, what is said to be something else a 415, more than max_body a 413; those of f. The
----body is what it was then.
+---Errors: what is no JSON, or neither an object nor an array, raises a 400. What is said to be something else raises a 415, more
+---than max_body a 413. A member that f sets where an array stands raises a 400. Those of f. The body is what it was then.
 ---
 ---Waits: until the whole body is there; f may wait.
 ---

@@ -128,7 +128,8 @@ function Response:set_body(bytes) end
 ---Changes the JSON body of the response. What f does not change goes out byte for byte. Null is rover.json.null, numbers that
 ---Lua cannot hold are as rover.json.number makes them. f is not called where there is no body, or an empty one.
 ---
----Errors: those of res:body; a body that is no JSON, or is said to be something else, raises a 502; those of f. The body
+---Errors: those of res:body; a body that is no JSON, or is said to be something else, raises a 502, and so does a member that f
+---sets where an array stands; those of f. The body
 ---does not pass then, not even with on_failure pass.
 ---
 ---Waits: until all of the body is there; f may wait.
