@@ -24,6 +24,8 @@ type load struct {
 	body     string
 	clients  int
 	duration time.Duration
+	ask      func(c *conn) error // another request than a GET; nil: a GET
+	once     bool                // each request has a connection of its own
 }
 
 type result struct {
@@ -81,14 +83,28 @@ func (l *load) run(ctx context.Context) (result, error) {
 }
 
 func (l *load) connection(ctx context.Context, end time.Time) (took []time.Duration, err error) {
-	c, err := dial(ctx, l.port)
-	if err != nil {
-		return nil, err
+	ask := l.ask
+	if ask == nil {
+		ask = func(c *conn) error { return c.get(l.path, l.body) }
 	}
-	defer c.close()
+	var c *conn
+	defer func() {
+		if c != nil {
+			c.close()
+		}
+	}()
 	for now := time.Now(); now.Before(end) && ctx.Err() == nil; {
-		if err := c.get(l.path, l.body); err != nil {
+		if c == nil {
+			if c, err = dial(ctx, l.port); err != nil {
+				return nil, err
+			}
+		}
+		if err := ask(c); err != nil {
 			return nil, err
+		}
+		if l.once {
+			c.close()
+			c = nil
 		}
 		after := time.Now()
 		took = append(took, after.Sub(now))
@@ -169,12 +185,14 @@ func (c *conn) answer(request, body string) error {
 		if len(line) <= 2 {
 			break
 		}
-		if name := []byte("Content-Length: "); bytes.HasPrefix(line, name) {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		if bytes.EqualFold(name, []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(value)); err != nil {
 				return err
 			}
 		}
-		chunked = chunked || bytes.HasPrefix(line, []byte("Transfer-Encoding: chunked"))
+		chunked = chunked || bytes.EqualFold(name, []byte("Transfer-Encoding")) && bytes.EqualFold(value, []byte("chunked"))
 	}
 	switch {
 	case chunked:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // pin moves this process to all cores it may use but the first, and returns the words
@@ -63,21 +61,4 @@ func allowedCores() (cores []string, err error) {
 		}
 	}
 	return cores, nil
-}
-
-// cpuTime is what the server's process has used of all cores, 0 where the system does not tell.
-func (c *caddy) cpuTime() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	// The name of the program, in parentheses, may hold spaces. Behind it utime and stime are the
-	// 12th and the 13th field, in hundredths of a second whatever the kernel's own clock is.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / 100
 }

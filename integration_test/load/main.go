@@ -5,9 +5,11 @@
 //
 //	go run ./integration_test/load            everything, about 3 minutes
 //	go run ./integration_test/load -pairs hello,proxy -n 10
+//	go run ./integration_test/load -table     CPU times beside nginx and HAProxy, about 9 minutes
 //	go run ./integration_test/load -soak 1h
 //
-// It ends with an error only for a wrong answer, never for a slow one. The last form measures nothing: it
+// It ends with an error only for a wrong answer, never for a slow one. -table prints the tables of
+// docs/performance.md. The last form measures nothing: it
 // sends requests to upstreams that misbehave, and looks for lost and mixed answers.
 package main
 
@@ -62,6 +64,7 @@ func main() {
 		waitIn   = flag.String("in", strings.Join(waitNames(), ","), "what the requests of -pairs waiting wait in, one kind after the other")
 		soaking  = flag.Duration("soak", 0, "do not measure: send requests to upstreams that misbehave for so long, and check every answer")
 		rate     = flag.Int("rate", 3000, "requests/s of -soak")
+		tabled   = flag.Bool("table", false, "measure Caddy, nginx and HAProxy where they are installed, and print tables in Markdown")
 		cpu      = flag.Bool("cpu", runtime.NumCPU() > 1, "give the server a core of its own, with taskset")
 	)
 	flag.Parse()
@@ -84,6 +87,12 @@ func main() {
 	defer stop()
 	if *soaking > 0 {
 		if err := runSoak(ctx, *soaking, *rate, *clients); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if *tabled {
+		if err := runTable(ctx, *clients, *duration, *rounds, *cpu); err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -162,8 +171,8 @@ func measurePairs(ctx context.Context, dir string, prefix []string, upstream str
 
 // measure drives both sides in turn and prints one line for each, and the ratio.
 func (p *pair) measure(ctx context.Context, srv *caddy, clients int, duration time.Duration, rounds int) error {
-	ours := load{srv.ports[p.ours], p.path, p.body, clients, duration}
-	base := load{srv.ports[p.base], p.basePath, p.body, clients, duration}
+	ours := load{port: srv.ports[p.ours], path: p.path, body: p.body, clients: clients, duration: duration}
+	base := load{port: srv.ports[p.base], path: p.basePath, body: p.body, clients: clients, duration: duration}
 	for _, l := range []load{ours, base} { // warm both up
 		l.duration = duration / 4
 		if _, err := l.run(ctx); err != nil {

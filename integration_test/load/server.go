@@ -143,9 +143,8 @@ return api
 
 // caddy is the server under load.
 type caddy struct {
-	cmd    *exec.Cmd
-	ports  map[string]string // by their names in the Caddyfile
-	exited chan struct{}     // closed when the process has been waited for
+	*process
+	ports map[string]string // by their names in the Caddyfile
 }
 
 // buildCaddy builds cmd/caddy into dir, beside the Caddyfile and the scripts.
@@ -169,7 +168,7 @@ func buildCaddy(ctx context.Context, dir string) error {
 // startCaddy starts what buildCaddy left in dir with every site, the command behind
 // prefix, and waits until it serves.
 func startCaddy(ctx context.Context, dir string, prefix []string, upstream string) (_ *caddy, err error) {
-	c := &caddy{ports: map[string]string{}, exited: make(chan struct{})}
+	c := &caddy{ports: map[string]string{}}
 	env := append(os.Environ(), "UPSTREAM="+upstream, "HOME="+dir)
 	names := []string{"ADMIN", "OURS", "HTTP", "RESPOND", "PROXY", "LEAN", "PASS", "AFTER", "HEADER", "CHUNK"}
 	ports, err := freePorts(len(names))
@@ -181,46 +180,12 @@ func startCaddy(ctx context.Context, dir string, prefix []string, upstream strin
 		env = append(env, name+"="+ports[i])
 	}
 	args := slices.Concat(prefix, []string{filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"})
-	c.cmd = exec.Command(args[0], args[1:]...)
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, os.Stderr
-	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting caddy: %w", err)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, env, os.Stderr
+	if c.process, err = startProcess("caddy", cmd); err != nil {
+		return nil, err
 	}
-	go func() { defer close(c.exited); _ = c.cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for _, port := range c.ports {
-		if err := c.listens(ctx, port); err != nil {
-			c.stop()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// listens waits until the server listens on port.
-func (c *caddy) listens(ctx context.Context, port string) error {
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-again.C:
-		case <-c.exited:
-			return fmt.Errorf("caddy has ended: %v", c.cmd.ProcessState)
-		case <-ctx.Done():
-			return fmt.Errorf("caddy does not listen: %w", err)
-		}
-	}
-}
-
-// stop ends the server and waits until it is gone.
-func (c *caddy) stop() {
-	_ = c.cmd.Process.Kill()
-	<-c.exited
+	return c, c.listensAll(ctx, ports)
 }
 
 // memory is what the server takes, in MiB.
@@ -277,16 +242,6 @@ func (c *caddy) admin(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("the admin API answered GET %s with %s", path, resp.Status)
 	}
 	return io.ReadAll(resp.Body)
-}
-
-// resident returns a field of the process's memory status, in MiB: VmRSS, VmHWM (peak).
-func (c *caddy) resident(field string) (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	kib, err := number(status, field+`:\s+(\d+) kB`)
-	return kib / 1024, err
 }
 
 // number returns what the first group of a pattern matches.

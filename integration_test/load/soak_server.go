@@ -44,16 +44,16 @@ func runSoak(ctx context.Context, duration time.Duration, rate, clients int) err
 	}
 	port, dead := ports[0], ports[1]
 	admin := newAdminClient(filepath.Join(dir, "admin.sock"))
-	srv := &caddy{ports: map[string]string{"SOAK": port}, exited: make(chan struct{})}
-	srv.cmd = exec.Command(filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	cmd := exec.Command(filepath.Join(dir, "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile")
 	logs := new(panics)
-	srv.cmd.Dir, srv.cmd.Stderr = dir, logs
-	srv.cmd.Env = append(os.Environ(), "HOME="+dir, "SOAK="+port, "ADMIN="+admin.socket,
+	cmd.Dir, cmd.Stderr = dir, logs
+	cmd.Env = append(os.Environ(), "HOME="+dir, "SOAK="+port, "ADMIN="+admin.socket,
 		"UPSTREAM="+up.Addr().String(), "DEAD=127.0.0.1:"+dead)
-	if err := srv.cmd.Start(); err != nil {
-		return fmt.Errorf("starting caddy: %w", err)
+	server, err := startProcess("caddy", cmd)
+	if err != nil {
+		return err
 	}
-	go func() { defer close(srv.exited); _ = srv.cmd.Wait() }()
+	srv := &caddy{server, map[string]string{"SOAK": port}}
 	defer up.stop() // behind the server, which has the connections
 	defer srv.stop()
 	if err := srv.listens(ctx, port); err != nil {
@@ -101,12 +101,6 @@ func untilIdle(ctx context.Context, admin *adminClient, idle int) error {
 			return fmt.Errorf("the server has %d goroutines, %d before the first request", n, idle)
 		}
 	}
-}
-
-// files is how many files and connections the server has open, 0 where the system does not tell.
-func (c *caddy) files() int {
-	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid))
-	return len(files)
 }
 
 // adminClient asks the server's admin API.

@@ -56,7 +56,7 @@ const otherFiles = 512
 // to the latency of others, beside the same server when the same connections are idle.
 func (w *wait) measure(ctx context.Context, srv *caddy, up *upstream, n int, duration time.Duration) error {
 	duration = min(duration, 30*time.Second) // the site's timeout is 60s
-	others := load{srv.ports["OURS"], "/", hello, 8, duration}
+	others := load{port: srv.ports["OURS"], path: "/", body: hello, clients: 8, duration: duration}
 	conns := make([]*conn, n)
 	for i := range conns {
 		var err error
