@@ -65,8 +65,8 @@ func (p *Part) checkContent() string {
 	case strings.HasPrefix(kind, "multipart/"):
 		return "has parts of its own"
 	case isFile:
-	case kind == "application/octet-stream":
-		return "is of the type of a file and has no file name"
+	case kind == "application/octet-stream": // a file, for busboy
+		p.noName = true
 	case hasCharset && !isUTF8(charset):
 		return "has another charset than UTF-8"
 	}

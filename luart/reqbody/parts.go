@@ -29,7 +29,7 @@ type Part struct {
 	Offset   int64
 	Size     int64
 
-	noName bool // it has a file name, which is empty
+	noName bool // some take it for a file: its file name is empty, or its type is that of files
 }
 
 func malformed(format string, args ...any) error {
@@ -93,7 +93,7 @@ func (p *Part) checkSize(n int) error {
 	if said, ok := p.Header["Content-Length"]; ok && said[0] != strconv.FormatInt(p.Size, 10) {
 		return ambiguous("part %d has the Content-Length %q and %d bytes", n, said[0], p.Size)
 	}
-	if p.noName && p.Size > 0 { // browsers send an empty one if no file has been chosen
+	if p.noName && p.Size > 0 { // an empty one is sent if no file has been chosen
 		return ambiguous("part %d is a file without a name, or a field", n)
 	}
 	return nil

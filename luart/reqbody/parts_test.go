@@ -37,6 +37,7 @@ func scanRows() map[string]struct{ body, want string } {
 		"names with signs":     {disposition(`name="a'b;[é]%22"; filename="x; y='z'.txt"`), `[a'b;[é]%22 x; y='z'.txt "1"]`},
 		"both file names":      {disposition(`name=a; filename="é;.png"; filename*=UTF-8''%c3%A9%3b.png`), `[a é;.png "1"]`},
 		"no file chosen":       {head("Content-Disposition: form-data; name=a; filename=\"\"\r\nContent-Type: application/octet-stream", ""), `[a ""]`},
+		"no file in Node":      {head("Content-Disposition: form-data; name=\"a\"\r\nContent-Type: application/octet-stream", ""), `[a ""]`},
 		"as it is transferred": {head("Content-Disposition: Form-Data; name=a\r\nContent-Transfer-Encoding: 8Bit\r\nContent-Length: 1\r\nX-Y:", "1"), `[a "1"]`},
 		"text in UTF-8":        {head("Content-Type: text/plain; charset=UTF-8\r\nContent-Disposition: form-data; name=a", "1"), `[a "1"]`},
 		"a file in a charset":  {head("Content-Type: text/plain; charset=koi8-r\r\nContent-Disposition: form-data; name=a; filename=b", "1"), `[a b "1"]`},
@@ -130,7 +131,7 @@ func scanRows() map[string]struct{ body, want string } {
 		"parts in a part":     {head("Content-Disposition: form-data; name=a\r\nContent-Type: Multipart/Mixed; boundary=y", "--y\r\n"), "part 1 has parts of its own"},
 		"a type that is none": {head("Content-Disposition: form-data; name=a\r\nContent-Type: text/plain, multipart/mixed", "1"), "part 1 has a Content-Type that is none"},
 		// busboy takes the first for a file, PHP the second.
-		"a file without a name":     {head("Content-Disposition: form-data; name=a\r\nContent-Type: application/octet-stream", "1"), "part 1 is of the type of a file and has no file name"},
+		"a file without a name":     {head("Content-Disposition: form-data; name=a\r\nContent-Type: application/octet-stream", "1"), "part 1 is a file without a name, or a field"},
 		"a file with an empty name": {disposition(`name=a; filename=""`), "part 1 is a file without a name, or a field"},
 	}
 }
