@@ -182,6 +182,7 @@ func ctxMethods(vm *VM) map[string]lua.LGFunction {
 		"set_var": func(L *lua.LState) int {
 			x := checkCtx(L)
 			x.host.SetVar(x.r, luaval.CheckString(L, 2), scalarArgument(L, 3))
+			x.decidedOutside()
 			return 0
 		},
 		"log": func(L *lua.LState) int {

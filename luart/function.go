@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-rover/rover/luart/hopbyhop"
 	"github.com/caddy-rover/rover/luart/luaval"
 	"github.com/caddy-rover/rover/luart/policy"
+	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // FunctionKind says what a function is asked for. Its text is that of the rover
@@ -144,6 +145,9 @@ func (f *Function) ask(r *http.Request, host Host, class eventloop.Class, arg fu
 	}
 	if x.outcome.err != nil {
 		return x.outcome.err
+	}
+	if x.forward.decided != nil { // by ctx:set_var
+		reqbody.StrikeTrailers(r, x.forward.decided)
 	}
 	return nil
 }

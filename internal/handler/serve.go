@@ -75,6 +75,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	leave, refused := h.admit(x.Writer(), r, x)
 	o.learnt()
 	if refused != nil {
+		x.StrikeTrailers()
 		o.decided()
 		err = h.refuse(x.Writer(), r, refused)
 		o.returned(err)

@@ -33,6 +33,7 @@ type Proxy struct {
 	closed    atomic.Bool        // cleaned up; requests that were under way may still come
 	limit     tryLimit           // what the proxy block says about retries
 	forward   *forwarder         // takes plain requests; nil: the handler takes all
+	decided   []string           // names of headers of requests, by the proxy block
 }
 
 // NewProxy provisions cfg, the proxy block; nil if there is none. lean says that plain requests may go
@@ -45,7 +46,7 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil {
 		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
 	}
-	p := &Proxy{handler: h}
+	p := &Proxy{handler: h, decided: decidedNames(h.Headers)}
 	plain := lean && isPlain(h)
 	if h.TransportRaw == nil {
 		t := newTransport(lean)
@@ -135,6 +136,7 @@ func (p *Proxy) Cleanup() error {
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, to *Target) error {
 	targetOf(r.Context()).hide() // what it says is that of the last handing over
 	caddyhttp.SetVar(r.Context(), targetVar, to)
+	r = p.withoutTrailers(r)
 	if to.body, _ = r.Body.(reqbody.Rereadable); to.body != nil && len(r.Trailer) > 0 {
 		to.trailer = r.Trailer
 	}

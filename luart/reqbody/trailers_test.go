@@ -70,6 +70,26 @@ func TestStrikeTrailers(t *testing.T) {
 	}
 }
 
+// Names may end or begin in anything, and all but digests be meant.
+func TestStrikeTrailersByPattern(t *testing.T) {
+	sent := http.Header{"X-User-Id": nil, "X_User_name": nil, "My-X-User": nil, "X-Sum": nil, "Content-Digest": nil, "Content_Digest": nil, "Digest": nil}
+	for name, left := range map[string][]string{
+		"X-User-*":         {"Content-Digest", "Content_Digest", "Digest", "My-X-User", "X-Sum"},
+		"*-user":           {"Content-Digest", "Content_Digest", "Digest", "X-Sum", "X-User-Id", "X_User_name"},
+		"*x-user*":         {"Content-Digest", "Content_Digest", "Digest", "X-Sum"},
+		"*":                {},
+		"**":               {},
+		reqbody.Undigested: {"Content-Digest", "Content_Digest", "Digest"},
+		"x*sum":            {"Content-Digest", "Content_Digest", "Digest", "My-X-User", "X-User-Id", "X_User_name"},
+	} {
+		r := &http.Request{Trailer: maps.Clone(sent)}
+		reqbody.StrikeTrailers(r, []string{name})
+		if got := trailerNames(r.Trailer); !slices.Equal(got, left) {
+			t.Errorf("%s leaves %q, not %q", name, got, left)
+		}
+	}
+}
+
 // A request that announces no trailers costs nothing, and one that was read stays readable again.
 func TestStrikeTrailersKeepsBodies(t *testing.T) {
 	body := io.NopCloser(strings.NewReader(""))
