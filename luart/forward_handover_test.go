@@ -160,7 +160,7 @@ func TestHandOverIsCancelled(t *testing.T) {
 	}
 	<-served
 
-	if err := s.load(onward, func(s *Script) { s.Timeout, s.Burst = 30*time.Millisecond, 30*time.Millisecond }); err != nil {
+	if err := s.load(onward, func(s *Script) { s.Timeout, s.Burst = 300*time.Millisecond, 300*time.Millisecond }); err != nil {
 		t.Fatal(err)
 	}
 	if got := answer(s.do("GET /slow", "")); got != `504 {"error":"timeout"}` {
