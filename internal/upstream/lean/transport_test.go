@@ -411,6 +411,12 @@ func TestLikeHTTPTransport(t *testing.T) {
 					}
 				}
 			}
+			if len(want) > 1 && want[1].Body == "evil" { // http.Transport is not always quick enough to see what is behind an answer
+				if gotten[1].Body != "no" {
+					t.Errorf("the client sees %+v", gotten)
+				}
+				return
+			}
 			if !reflect.DeepEqual(gotten, want) {
 				t.Errorf("the client sees\n%+v\nwith http.Transport\n%+v", gotten, want)
 			}
