@@ -247,6 +247,7 @@ func TestDocsCommands(t *testing.T) {
 		"bash .ci/run":                                                           "this run is part of it",
 		"go run ./integration_test/load":                                         ".ci/run, with a short one",
 		"go run ./integration_test/load -table":                                  ".ci/run, with a short one",
+		"go run ./integration_test/load -pairs waiting":                          ".ci/run, with a short one of all pairs",
 		"GOGC=100 go run ./integration_test/load":                                ".ci/run, with GOGC as it is",
 		"go run ./.ci/ratios":                                                    ".ci/run",
 		"go vet ./...":                                                           ".ci/run",
