@@ -103,7 +103,7 @@ func connectionCases() (cases []*forwardCase) {
 				c.reach("closed")
 			}
 		}, want: "body: \"other\""},
-		&forwardCase{name: "connection that was closed while idle, GET", client: func(r *run) {
+		&forwardCase{name: "connection that was closed while idle, GET", protos: []int{1, 2}, client: func(r *run) {
 			r.do(get)
 			r.wait("closed")
 			r.do(clientRequest{target: "/second"})
