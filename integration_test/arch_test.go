@@ -108,7 +108,7 @@ luart/lib/guard (lua): luart/expect luart/lib luart/luaval luart/schema
 luart/lib/http (lua x): luart/jsonlua luart/lib luart/lib/url luart/luaval luart/outbound
 	luart/resilience luart/resilience/option luart/urltext
 luart/lib/ip (lua): luart/address luart/lib luart/luaval luart/outbound
-luart/lib/jq (lua more): luart/jsonlua luart/lib luart/luaval
+luart/lib/jq (lua more): luart/jsonlua luart/lib luart/lib/re luart/luaval
 luart/lib/limit (lua): luart/lib luart/limit luart/luaval luart/store
 luart/lib/metrics (lua more): luart/lib luart/luaval
 luart/lib/oidc (lua x more): luart/auth luart/cookie luart/jsonlua luart/lib luart/lib/session luart/luaval

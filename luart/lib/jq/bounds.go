@@ -54,6 +54,7 @@ func (c *compiled) guards() []gojq.CompilerOption {
 		one("numbers", checkNumbers), one("index", index), one("path", path), one("event", event),
 		two("multiply", c.multiply), two("add", c.add), two("divide", func(l, r any) error { return errors.Join(c.pieces(l), c.pieces(r)) }),
 		two("join", c.join), one("depth", shallowEnough),
+		gojq.WithFunction("_rover_match", 3, 3, c.search),
 		two("compare", func(l, r any) error { return errors.Join(shallowEnough(l), shallowEnough(r)) }),
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/itchyny/gojq"
+
+	"github.com/caddy-rover/rover/luart/lib/re"
 )
 
 // program is a program that has been read.
@@ -17,7 +20,7 @@ type program struct {
 	idle      chan *compiled
 }
 
-// maxUses is how often code is used: gojq keeps each pattern that it ever searched with.
+// maxUses is how often code is used: gojq keeps what it has ever been asked to search with.
 const maxUses = 1000
 
 // compiled is a program for one run at a time: its guards charge the account of that run.
@@ -26,6 +29,10 @@ type compiled struct {
 	account account
 	max     int
 	uses    int
+
+	ctx         context.Context // of the run
+	expressions map[string]*re.Expr
+	steps       int // of expressions
 }
 
 // read reads a program, and puts guards into it.
@@ -33,11 +40,15 @@ func (p *program) read(text string) (err error) {
 	if p.query, err = gojq.Parse(text); err != nil {
 		return err
 	}
-	return rewrite(p.query)
+	if err = rewrite(p.query); err != nil {
+		return err
+	}
+	p.query.FuncDefs = append(slices.Clone(searches), p.query.FuncDefs...)
+	return nil
 }
 
 func (p *program) compile() (c *compiled, err error) {
-	c = &compiled{max: p.max}
+	c = &compiled{max: p.max, ctx: context.Background()}
 	c.code, err = gojq.Compile(p.query, append(c.guards(), gojq.WithVariables(p.variables))...)
 	return c, err
 }
@@ -61,6 +72,7 @@ func (p *program) results(ctx context.Context, v any, values []any, limit int) (
 			}
 		}
 	}()
+	c.ctx = ctx
 	c.account.begin()
 	size := 0
 	for results := c.code.RunWithContext(stepping{ctx, &c.account}, v, values...); ; {

@@ -127,3 +127,17 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// A search does not keep its place once its time is over, however long it would take.
+func TestSearchEnds(t *testing.T) {
+	r := newRuns()
+	r.time = 50 * time.Millisecond
+	vm := libtest.New(t, with(r))
+	got, err := vm.Eval(t.Context(), `rover.jq.compile('"x" * 60000 | [match("(x*)*y|x"; "g")] | length'):first(1)`)
+	if err != nil || !strings.Contains(got, "jq: the program has run for") {
+		t.Errorf("%s, %v", got, err)
+	}
+	for range cap(r.places) {
+		r.places <- struct{}{} // waits until it is free
+	}
+}

@@ -132,14 +132,34 @@ func (size *measure) add(tree *syntax.Regexp) (steps int) {
 	return min(max(steps, 1), MaxSteps+1)
 }
 
-// find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:
-// two indexes of s for each, -1 for those without a part in the match; nil without a match. It raises the budget's error when
-// the slice of VM time is over.
+// find is Find. It raises the budget's error when the slice of VM time is over.
 func (x *Expr) find(L *lua.LState, s string, from int) []int {
+	b, _ := L.Context().(luaval.Budget)
+	var over func() bool
+	if b != nil {
+		over = b.Over
+	}
+	found, stopped := x.Find(s, from, over)
+	if stopped {
+		L.RaiseError("%s", b.Err())
+	}
+	return found
+}
+
+// Names are those of the groups, "" for those without one. The first is the whole match.
+func (x *Expr) Names() []string { return x.names }
+
+// Steps is about how many instructions the expression has, with its repetitions written out.
+func (x *Expr) Steps() int { return x.steps }
+
+// Find returns the groups of the first match of s that begins at from or behind it, as the regexp package has them:
+// two indexes of s for each, -1 for those without a part in the match; nil without a match. It stops when over says so, which
+// is asked again and again where the search takes long; nil: it never stops.
+func (x *Expr) Find(s string, from int, over func() bool) (groups []int, stopped bool) {
 	if x.prefix != "" {
 		skipped := strings.Index(s[from:], x.prefix)
 		if skipped < 0 {
-			return nil
+			return nil, false
 		}
 		from += skipped
 	}
@@ -152,17 +172,17 @@ func (x *Expr) find(L *lua.LState, s string, from int) []int {
 		}
 	}
 	var found []int
-	if b, _ := L.Context().(luaval.Budget); b == nil || (len(s)-from)*x.steps <= maxMatchWork {
+	if over == nil || (len(s)-from)*x.steps <= maxMatchWork {
 		found = re.FindStringSubmatchIndex(s[base:])
 	} else {
-		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: b.Over}
+		r := &exprReader{s: s[base:], every: max(workPerAsk/x.steps, 1), over: over}
 		found = re.FindReaderSubmatchIndex(r)
 		if r.stopped {
-			L.RaiseError("%s", b.Err())
+			return nil, true
 		}
 	}
 	if found == nil {
-		return nil
+		return nil, false
 	}
 	found = found[shift:]
 	for i := range found {
@@ -170,7 +190,7 @@ func (x *Expr) find(L *lua.LState, s string, from int) []int {
 			found[i] += base
 		}
 	}
-	return found
+	return found, false
 }
 
 // exprReader gives a string to the regexp package rune by rune, and ends it when the slice of VM time is over.
