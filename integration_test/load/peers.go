@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +33,7 @@ var peers = []peer{
 	{
 		program: "haproxy", version: []string{"-vv"}, about: aboutHAProxy, config: haproxyConfig,
 		script: fmt.Sprintf(haproxyLua, len(hello), hello),
-		check:  []string{"-c", "-q", "-f"}, serve: []string{"-db", "-f"},
+		check:  []string{"-c", "-f"}, serve: []string{"-db", "-f"},
 	},
 }
 
@@ -81,7 +83,7 @@ func (p *peer) start(ctx context.Context, dir string, prefix []string, upstream 
 		if !lua {
 			return nil, fmt.Errorf("%s refuses its configuration: %w\n%s", p.program, err, out)
 		}
-		fmt.Fprintf(os.Stderr, "%s has no Lua: the columns with Lua are empty\n", name)
+		log.Printf("%s is measured without Lua: %s", p.program, bytes.TrimSpace(out))
 	}
 	args := slices.Concat(prefix, []string{path}, p.serve, []string{p.program + ".conf"})
 	cmd := exec.Command(args[0], args[1:]...)

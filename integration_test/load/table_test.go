@@ -96,3 +96,35 @@ func TestTablePeers(t *testing.T) {
 		}
 	}
 }
+
+// A peer that refuses the configuration with Lua serves the one without.
+func TestTablePeerWithoutLua(t *testing.T) {
+	dir := t.TempDir()
+	up, err := startTableUpstreams(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(up.stop)
+	for _, p := range peers {
+		config := p.config
+		p.config = func(modules, upstream string, ports []string, lua bool) string {
+			text := config(modules, upstream, ports, lua)
+			if lua {
+				text = "no_such_option;\n" + text
+			}
+			return text
+		}
+		r, err := p.start(t.Context(), dir, nil, up.plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r == nil {
+			t.Logf("%s is not installed", p.program)
+			continue
+		}
+		t.Cleanup(r.stop)
+		if strings.Contains(r.name, " with ") || r.ports[0] == "" || r.ports[1] != "" || r.ports[2] == "" || r.ports[3] != "" {
+			t.Errorf("%s serves %q", r.name, r.ports)
+		}
+	}
+}
