@@ -137,6 +137,7 @@ func bodyCases() (cases []*forwardCase) {
 		}, up: func(c *upConn) {
 			if c.head() {
 				c.say(message("417 Expectation Failed", "Content-Length: 0", "Connection: close"))
+				c.shut()
 			}
 		}, want: "Expect: 100-continue", log: []string{"bytes_read", "size", "status"}},
 		&forwardCase{name: "body of a request with an unknown Expect", clientRequest: clientRequest{raw: "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: magic\r\nContent-Length: 4\r\n\r\nsome"}, answer: fine, want: "417"},
