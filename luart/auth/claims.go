@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (t *Token) claim(name string) []byte {
 	}
 	nested := t.nested(name)
 	switch {
-	case flat == nil:
+	case flat == nil && !slices.ContainsFunc(t.claims, func(m member) bool { return string(m.name) == name }):
 		return nested
 	case nested == nil:
 		return flat

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -193,6 +194,7 @@ func (s *scanner) word(word string) error {
 
 // number goes behind a number. What may not follow one is found by who reads on: 01 is 0, and 1.
 func (s *scanner) number() error {
+	from := s.at
 	if s.peek() == '-' {
 		s.at++
 	}
@@ -213,6 +215,11 @@ func (s *scanner) number() error {
 		if !s.digits() {
 			return errNoJSON
 		}
+	} else if s.at-from < 300 {
+		return nil
+	}
+	if _, err := strconv.ParseFloat(string(s.text[from:s.at]), 64); err != nil {
+		return errors.New("a number that is too large")
 	}
 	return nil
 }

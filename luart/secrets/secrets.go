@@ -4,6 +4,7 @@ package secrets
 import (
 	"bytes"
 	"crypto/ecdh"
+	"crypto/elliptic"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
@@ -22,6 +23,9 @@ var (
 	errInPEM = errors.New("PEM is no secret: take random bytes, or where a key of tokens is expected the PEM itself, which begins with -----BEGIN")
 	errJSON  = errors.New("JSON is no secret: of a key that is published, give its PEM, or rover.auth.jwks(url) where it is published")
 	errSSH   = errors.New("a key of SSH is no secret: ssh-keygen -e -m PKCS8 -f NAME.pub writes it as PEM")
+	errRef   = errors.New("where a secret is kept is no secret: have what starts Caddy fetch it, and give it by rover.config")
+	errKnown = errors.New("the secret of an example is no secret: everybody knows it. openssl rand -hex 32 makes one")
+	errBlank = errors.New("blanks and NUL are no secret: openssl rand -hex 32 makes one")
 	errPoint = errors.New("a public key of a curve is no secret: give it as PEM, -----BEGIN PUBLIC KEY-----")
 )
 
@@ -40,6 +44,12 @@ func Check(text string) error {
 		return errors.New("the secret is too long")
 	}
 	one := strings.TrimSpace(text)
+	switch {
+	case text != "" && strings.Trim(text, "\x00 \t\r\n\v\f") == "":
+		return errBlank
+	case isKnown[strings.ToLower(one)]:
+		return errKnown
+	}
 	if !strings.ContainsAny(one, ".:{$<") && !strings.HasPrefix(one, "/") && !strings.HasPrefix(one, "~") {
 		return public([]byte(text), maxNested) // none of the patterns fits
 	}
@@ -48,15 +58,25 @@ func Check(text string) error {
 		return errURL
 	case isPlaceholder.MatchString(one):
 		return errHole
+	case isReference.MatchString(one):
+		return errRef
 	case isFile(one):
 		return errPath
 	}
 	return public([]byte(text), maxNested)
 }
 
+// isKnown are the secrets of the page that most who try tokens begin with, jwt.io, then and now.
+var isKnown = map[string]bool{
+	"your-256-bit-secret": true, "your-384-bit-secret": true, "your-512-bit-secret": true,
+	"a-string-secret-at-least-256-bits-long": true, "a-string-secret-at-least-384-bits-long-for-hs384": true,
+	"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long": true,
+}
+
 var (
 	isURL         = regexp.MustCompile(`(?i)^(?:[a-z][a-z0-9+.-]*://|data:[a-z]+/|file:)`)
-	isPlaceholder = regexp.MustCompile(`^(?:\$?\{[$\w][\w.$:/-]*\}|\$[A-Z_][A-Z0-9_]*|<[\w -]*>)$`)
+	isPlaceholder = regexp.MustCompile(`^(?:\$?\{[$\w][\w.$:/-]*\}|\$[A-Z_][A-Z0-9_]*|<[\w -]*>|\{\{.*\}\})$`)
+	isReference   = regexp.MustCompile(`(?i)^(?:arn:aws[\w-]*:|vault:|ref\+)[\w./:#@+-]+$`)
 
 	// Base64 may begin with a slash: a path has a character that base64 has not, or a folder that
 	// all systems have.
@@ -125,10 +145,16 @@ func isASN1(b []byte) bool {
 	return parts >= 2
 }
 
-// isPoint reports whether bytes are a point of a curve, which Web Push and COSE write without more.
+// isPoint reports whether bytes are a point of a curve, which Web Push and COSE write without more. One
+// in 256 texts of exactly as many random bytes as a compressed point has is one, too.
 func isPoint(b []byte) bool {
 	for _, curve := range []ecdh.Curve{ecdh.P256(), ecdh.P384(), ecdh.P521()} {
 		if _, err := curve.NewPublicKey(b); err == nil {
+			return true
+		}
+	}
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		if x, _ := elliptic.UnmarshalCompressed(curve, b); x != nil {
 			return true
 		}
 	}
@@ -156,8 +182,8 @@ var decodings = []func(string) ([]byte, error){
 	base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString, hex.DecodeString,
 }
 
-// minEncoded is how long the shortest key is in base64: that of Ed25519.
-const minEncoded = 56
+// minEncoded is how long the shortest key is in base64: a compressed point of P-256.
+const minEncoded = 44
 
 // newlines are those of a key that stands as a text in JSON or in a shell.
 var newlines = strings.NewReplacer(`\n`, "", `\r`, "", `\t`, "")

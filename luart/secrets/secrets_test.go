@@ -50,7 +50,8 @@ func TestKeysAreNone(t *testing.T) {
 		"private PKCS#1":  x509.MarshalPKCS1PrivateKey(rsaKey),
 		"SPKI of Ed448": append(must(hex.DecodeString("3043300506032b6571033a00")),
 			must(randomBytes(57))...), // Go does not know it
-		"point": must(ec.PublicKey.ECDH()).Bytes(),
+		"point":            must(ec.PublicKey.ECDH()).Bytes(),
+		"compressed point": elliptic.MarshalCompressed(elliptic.P256(), ec.X, ec.Y),
 	}
 	std, url := base64.StdEncoding, base64.RawURLEncoding
 	for kind, der := range ders {
@@ -133,6 +134,14 @@ func TestPlacesAreNone(t *testing.T) {
 		"${JWT_SECRET}":                         "rover.config",
 		"$JWT_SECRET":                           "rover.config",
 		"<your secret>":                         "rover.config",
+		"{{ .Values.jwt.secret | quote }}":      "rover.config",
+
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwt-AbCdEf": "fetch it",
+		"vault:secret/data/jwt#key":                                       "fetch it",
+		"ref+awsssm://jwt/key":                                            "URL",
+		"a-string-secret-at-least-256-bits-long":                          "example",
+		strings.Repeat("\x00", 32):                                        "blanks",
+		strings.Repeat(" ", 32):                                           "blanks",
 	} {
 		if err := Check(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
