@@ -36,10 +36,10 @@ type emptyPlace struct {
 
 // noteEmpty remembers an empty table at c: whether c is to be a place is known when the script has
 // loaded.
-func (c *Node) noteEmpty(L *lua.LState, t *lua.LTable) {
+func (n *Node) noteEmpty(L *lua.LState, t *lua.LTable) {
 	const most = 1000
-	if first, _ := t.Next(lua.LNil); first == lua.LNil && len(c.api.empty) < most {
-		c.api.empty = append(c.api.empty, emptyPlace{c, luaval.CallerLine(L)})
+	if first, _ := t.Next(lua.LNil); first == lua.LNil && len(n.api.empty) < most {
+		n.api.empty = append(n.api.empty, emptyPlace{n, luaval.CallerLine(L)})
 	}
 }
 

@@ -139,7 +139,7 @@ func (c *compiled) expression(source, flags string) (*re.Expr, error) {
 	if err != nil {
 		var malformed *syntax.Error
 		if errors.As(err, &malformed) {
-			return nil, fmt.Errorf("invalid regular expression %q: %s", written, err)
+			return nil, fmt.Errorf("invalid regular expression %q: %w", written, err)
 		}
 		return nil, fmt.Errorf("a regular expression: %w", err)
 	}
