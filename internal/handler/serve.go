@@ -55,12 +55,21 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if h.probe(w, r, gen, t) || h.page(w, r, gen, t) {
 		return nil
 	}
-	x := gen.Begin(w, r, host{h}, next)
+	to := w
+	var upload *uploadEnd
+	if failed == nil { // else it is watched already
+		if upload = newUploadEnd(w, r); upload != nil {
+			to = upload
+		}
+	}
+	x := gen.Begin(to, r, host{h}, next)
 	if x == nil {
 		t.untouched()
 		return next.ServeHTTP(w, r)
 	}
-	if failed == nil { // else it is watched already
+	if upload != nil {
+		upload.body = watchUpload(r)
+	} else if failed == nil {
 		watchUpload(r)
 	}
 	o := h.observe(r, gen, x, t)
@@ -68,6 +77,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	defer func() {
 		if o.end(r, err); err != nil {
 			last.SettleHead(w.Header()) // whoever answers the error writes to w
+			upload.settle(w.Header())
 		}
 	}()
 
@@ -84,6 +94,9 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	defer func() { leave(err) }()
 	err = h.serveExchange(x.Writer(), r, next, x, o)
 	o.returned(err)
+	if err == nil {
+		upload.breakOff()
+	}
 	return err
 }
 

@@ -7,14 +7,61 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-rover/rover/luart"
+	"github.com/caddy-rover/rover/luart/head"
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
 // watchUpload has the body of a request watched, if it has one: whether its client leaves while it
 // is read, or sends what is no body.
-func watchUpload(r *http.Request) {
-	if body := reqbody.Watch(r); body != nil {
+func watchUpload(r *http.Request) *reqbody.Watched {
+	body := reqbody.Watch(r)
+	if body != nil {
 		caddyhttp.SetVar(r.Context(), reqbody.UploadVar, body)
+	}
+	return body
+}
+
+// uploadEnd is the writer of the response to a request over HTTP/1 with a body. net/http closes a
+// connection on which more of the body may come, but does not know of all that behind Caddy, which puts a
+// reader of its own in the place of the body: what is left would be read as the next request.
+type uploadEnd struct {
+	head.Writer
+	body    *reqbody.Watched // nil: it is not watched yet
+	duplex  bool             // net/http leaves the body alone, wherever that is
+	settled bool             // the head has left, or will by somebody else
+	closes  bool             // it says that the connection is closed
+}
+
+// newUploadEnd returns nil where nothing can be left.
+func newUploadEnd(w http.ResponseWriter, r *http.Request) *uploadEnd {
+	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	e := new(uploadEnd)
+	e.Writer = head.Writer{ResponseWriter: w, Last: e.settle}
+	s, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	e.duplex = ok && s.EnableFullDuplex
+	return e
+}
+
+// settle has the connection closed behind a response whose headers are given, if more of the body may
+// come. nil is for a request without one.
+func (e *uploadEnd) settle(h http.Header) {
+	if e == nil || e.body == nil {
+		return
+	}
+	e.settled = true
+	if e.body.Misread(e.duplex) {
+		h.Set("Connection", "close")
+		e.closes = true
+	}
+}
+
+// breakOff ends a response whose head has left before its client's body was found to be none.
+func (e *uploadEnd) breakOff() {
+	if e != nil && e.settled && !e.closes && e.body.Broken() != nil && !e.body.Left() {
+		_ = http.NewResponseController(e.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
 	}
 }
 

@@ -394,7 +394,7 @@ func TestBrokenResponses(t *testing.T) {
 		"cut head":    {"HTTP/1.1 200 OK\r\n", "protocol: the server closed the connection before the response was complete"},
 		"cut body":    {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal", "protocol: the server closed the connection before the response was complete"},
 		"cut chunk":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal", "protocol: the server closed the connection before the response was complete"},
-		"not HTTP":    {"SSH-2.0-OpenSSH_9.7\r\n", `protocol: malformed HTTP response "SSH-2.0-OpenSSH_9.7"`},
+		"not HTTP":    {"SSH-2.0-OpenSSH_9.7\r\n", `protocol: net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH_9.7"`},
 		"bad gzip":    {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\nnot gzip at.", "protocol: gzip: invalid header"},
 		"to nowhere":  {"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n", `protocol: failed to parse Location header "http://[": parse "http://[": missing ']' in host`},
 		"endless one": {"HTTP/1.1 200 OK\r\n\r\nuntil the end", "200 until the end"},

@@ -16,9 +16,12 @@ const UploadVar = "rover.upload"
 // or what it sent is no body. Any goroutine may call its methods, but one at a time reads.
 type Watched struct {
 	io.ReadCloser
-	proto int
+	proto   int
+	expects bool // it comes when it is asked for
 
 	mu      sync.Mutex
+	missing int64 // bytes of it that have not been read; below 0: nobody knows how many there are
+	whole   bool  // its end was read
 	closed  bool  // by us: what a read returns from then on is not the client's
 	ended   error // what the first read that failed has returned
 	reading bool
@@ -29,7 +32,7 @@ func Watch(r *http.Request) *Watched {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
 	}
-	w := &Watched{ReadCloser: r.Body, proto: r.ProtoMajor}
+	w := &Watched{ReadCloser: r.Body, proto: r.ProtoMajor, missing: r.ContentLength, expects: r.Header["Expect"] != nil}
 	r.Body = w
 	return w
 }
@@ -60,6 +63,15 @@ func (w *Watched) Broken() *Error {
 	return AsError(w.ended)
 }
 
+// Misread reports whether who reads the next request of the connection could begin in the middle of
+// this one: its body is broken, or is still to be asked for. With duplex nobody reads the rest of any
+// other, too.
+func (w *Watched) Misread(duplex bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended != nil || !w.whole && (w.expects || duplex)
+}
+
 // Awaited reports whether somebody waits for the client to send more. nil is for a request without a
 // body.
 func (w *Watched) Awaited() bool {
@@ -74,23 +86,40 @@ func (w *Watched) Awaited() bool {
 // Read implements io.Reader.
 func (w *Watched) Read(p []byte) (int, error) {
 	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return 0, http.ErrBodyReadAfterClose
+	}
 	w.reading = true
 	w.mu.Unlock()
 	n, err := w.ReadCloser.Read(p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reading = false
+	if w.missing > 0 {
+		w.missing -= int64(n)
+	}
+	if !w.closed && w.missing <= 0 && (err == io.EOF || w.missing == 0) { //nolint:errorlint // as readers return it
+		w.whole = true
+	}
 	if err != nil && err != io.EOF && !w.closed && w.ended == nil { //nolint:errorlint // as readers return it
 		w.ended = err
 	}
 	return n, err
 }
 
-// Close implements io.Closer. A read that is under way ends with an error of ours.
+// Close implements io.Closer. A read that is under way ends with an error of ours. Over HTTP/1 it is
+// left to net/http to close the body: when the head of the response leaves it reads the rest, and closes
+// the connection if that is too much, or is broken. Of a closed body it takes the rest for read, where
+// somebody has put a reader of his own in its place, as Caddy does, and what is left would be the next
+// request.
 func (w *Watched) Close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
+	if w.proto == 1 {
+		return nil
+	}
 	return w.ReadCloser.Close()
 }
 
