@@ -36,7 +36,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 internal/gcfloor (more):
 internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/handshake
-	luart/lib luart/lib/http
+	luart/head luart/lib luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/openapi luart/outbound luart/persist luart/policy luart/reqbody
 	luart/environ luart/files luart/health luart/resilience luart/scripttest luart/spelling luart/static luart/store luart/trace
 internal/logformat (caddy x more):
