@@ -19,13 +19,22 @@ func ParseGCFloor(d *caddyfile.Dispenser) (*int64, error) {
 		}
 		d.Prev()
 	}
-	return floor, parseSize(d, floor, func(bytes int64) error { return CheckGCFloor(&bytes) })
+	return floor, parseSize(d, floor, func(bytes int64) error {
+		if bytes == 0 { // that is off in JSON only
+			return floorError(bytes)
+		}
+		return CheckGCFloor(&bytes)
+	})
 }
 
 // CheckGCFloor returns an error for a floor out of range; nil is the default.
 func CheckGCFloor(floor *int64) error {
 	if floor != nil && *floor != 0 && (*floor < gcfloor.Min || *floor > gcfloor.Max) {
-		return fmt.Errorf("gc_floor is %d bytes; %s to %s, or off, expected", *floor, humanize.IBytes(gcfloor.Min), humanize.IBytes(gcfloor.Max))
+		return floorError(*floor)
 	}
 	return nil
+}
+
+func floorError(bytes int64) error {
+	return fmt.Errorf("gc_floor is %d bytes; %s to %s, or off, expected", bytes, humanize.IBytes(gcfloor.Min), humanize.IBytes(gcfloor.Max))
 }

@@ -209,6 +209,9 @@ func TestInjectionIsRefused(t *testing.T) {
 			function(ctx) return api.proxy("a", { nonsense = 1 }) end,
 			function(ctx) return api.proxy("a", { headers = { ["X"] = "a\nb" } }) end,
 			function(ctx) return api.proxy("a", { path = "x" }) end,
+			function(ctx) return api.proxy("a", { headers = { ["proxy-authorization"] = "Basic x" } }) end,
+			function(ctx) return ctx:proxy("a", { headers = { ["Proxy-Connection"] = "x" } }) end,
+			function(ctx) return api.proxy("a", { host = "a", headers = { host = "b" } }) end,
 		}
 		function api.get(ctx)
 			for i, f in ipairs(bad) do

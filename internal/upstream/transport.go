@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -49,7 +50,7 @@ func (t *headTransport) roundTrip(to *Target, req *http.Request) (*http.Response
 		req.Header = to.forwarded(req.Header)
 	}
 	to.offered = false
-	send := t.RoundTripper.RoundTrip
+	send := t.send
 	if to.timeout != 0 {
 		send = func(req *http.Request) (*http.Response, error) { return t.roundTripWithin(to, req) }
 	}
@@ -69,6 +70,17 @@ func (t *headTransport) roundTrip(to *Target, req *http.Request) (*http.Response
 	return resp, err
 }
 
+// send is one round trip. A status that no response can have, of which the server's writer would panic,
+// is no answer.
+func (t *headTransport) send(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err == nil && resp.StatusCode < 100 {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("malformed HTTP status code %q", resp.Status)
+	}
+	return resp, err
+}
+
 // roundTripWithin ends a round trip whose response head is not there in time.
 func (t *headTransport) roundTripWithin(to *Target, req *http.Request) (*http.Response, error) {
 	// Only a transport that reports both tells whether the request can have been sent.
@@ -84,7 +96,7 @@ func (t *headTransport) roundTripWithin(to *Target, req *http.Request) (*http.Re
 		to.clientLate.Store(to.upload.Awaited()) // before the transport knows, and reads no more
 		cancel(errHeadTimeout)
 	})
-	resp, err := t.RoundTripper.RoundTrip(req.WithContext(ctx))
+	resp, err := t.send(req.WithContext(ctx))
 	if timer.Stop() {
 		if err != nil {
 			cancel(nil)

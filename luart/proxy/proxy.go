@@ -99,6 +99,9 @@ func Check(L *lua.LState, n int, name string, allowed func(address string) error
 	if L.Get(n+1) != lua.LNil {
 		proxyOptions.EachOf(L, luaval.CheckTable(L, n+1), name, func(key string, v lua.LValue) { SetOption(L, name, to, key, v) })
 	}
+	if to.Host != "" && to.Header["Host"] != nil {
+		L.RaiseError("%s: option host and the header Host of option headers are both given: one counts", name)
+	}
 	if to.PickFunction == nil || L.Get(n) != lua.LNil {
 		to.Upstreams = Addresses(L, n, name, allowed)
 	}
@@ -130,6 +133,11 @@ func SetOption(L *lua.LState, name string, to *To, key string, v lua.LValue) {
 		var t *lua.LTable
 		if t, ok = v.(*lua.LTable); ok {
 			to.Header = luaval.CheckRequestHeaders(L, t, func(why string) { L.RaiseError("%s: %s", name, why) })
+			for _, header := range [...]string{"Proxy-Authorization", "Proxy-Authenticate", "Proxy-Connection"} {
+				if to.Header[header] != nil {
+					L.RaiseError("%s: %s is for one connection only: it is set by header_up in the proxy block", name, header)
+				}
+			}
 		}
 	case "retry":
 		to.Retry, ok = option.Retry(L, v, func(why string) { L.RaiseError("%s: %s", name, why) }), true
