@@ -259,7 +259,7 @@ func (c *checker) bounds(at *schema.Place, s *schema.Schema, v lua.LValue) {
 		c.faults.Add(at, s.Format.String(), "be "+s.Format.Article())
 	}
 	if s.Pattern != nil && !s.Pattern.(Pattern).Matches(c.L, string(text)) {
-		c.faults.Add(at, "match", "match "+schema.Echo(s.Pattern.String()))
+		c.faults.Add(at, "match", "match "+strings.ReplaceAll(schema.Echo(s.Pattern.String()), `\\`, `\`)) // as it is written
 	}
 }
 

@@ -77,6 +77,8 @@ func TestGuard(t *testing.T) {
 		{`g({ n = 1/0 }, { n = g:integer() })`, `Error: Must be an integer, got inf`},
 		{`g({ n = 2^53 }, { n = g:integer() })`, `Error: Must be an integer, got 9007199254740992, which is beyond 2^53`},
 
+		{`g({ s = "a" }, { s = g:string():match(rover.re.compile [[^\d+\.$]]) })`, `Error: Must match ^\d+\.$`}, // as it is written
+
 		// Own methods.
 		{
 			`local h = g:extend { slug = function(self, n) return self:match(rover.re.compile "^[a-z-]+$"):max(n) end }
