@@ -176,16 +176,30 @@ func (s *partScanner) toDelimiter() (end int64, closing bool, err error) {
 	}
 }
 
-// toEnd reads what follows the closing boundary: blanks and line breaks.
+// toEnd reads what follows the closing boundary: the end of its line, blanks and line breaks.
 func (s *partScanner) toEnd() error {
-	for {
+	for inLine := true; ; {
 		buf, ended, err := s.peek(s.r.Size())
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case len(bytes.Trim(buf, " \t\r\n")) > 0:
+		}
+		rest := buf
+		if inLine {
+			rest = bytes.TrimLeft(buf, " \t")
+			switch {
+			case len(rest) == 1 && !ended:
+				s.skip(len(buf) - 1)
+				continue
+			case bytes.HasPrefix(rest, lineBreak):
+				inLine = false
+			case len(rest) > 0:
+				return ambiguous("something follows the closing boundary")
+			}
+		}
+		if len(bytes.Trim(rest, " \t\r\n")) > 0 {
 			return ambiguous("something follows the closing boundary")
-		case ended:
+		}
+		if ended {
 			return nil
 		}
 		s.skip(len(buf))

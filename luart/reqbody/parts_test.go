@@ -77,6 +77,9 @@ func scanRows() map[string]struct{ body, want string } {
 		// PHP goes on behind the end.
 		"a part behind the end":     {field("a", "1") + end + field("admin", "1") + end, "something follows the closing boundary"},
 		"a part behind blanks":      {field("a", "1") + "--B-- \r\n" + strings.Repeat(" ", 100_000) + "\r\n" + field("admin", "1") + end, "something follows the closing boundary"},
+		"LF behind the end":         {field("a", "1") + "--B--\n", "something follows the closing boundary"},
+		"CR behind the end":         {field("a", "1") + "--B--\r", "something follows the closing boundary"},
+		"two CR behind the end":     {field("a", "1") + "--B-- \r\r\n", "something follows the closing boundary"},
 		"text behind the end":       {field("a", "1") + "--B--x\r\n", "something follows the closing boundary"},
 		"no line break in the part": {"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n--B--", "part 1 has no line break between its header and the boundary"},
 
