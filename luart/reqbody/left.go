@@ -16,8 +16,7 @@ const UploadVar = "rover.upload"
 // or what it sent is no body. Any goroutine may call its methods, but one at a time reads.
 type Watched struct {
 	io.ReadCloser
-	proto   int
-	expects bool // it comes when it is asked for
+	proto int
 
 	mu      sync.Mutex
 	missing int64 // bytes of it that have not been read; below 0: nobody knows how many there are
@@ -32,7 +31,7 @@ func Watch(r *http.Request) *Watched {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
 	}
-	w := &Watched{ReadCloser: r.Body, proto: r.ProtoMajor, missing: r.ContentLength, expects: r.Header["Expect"] != nil}
+	w := &Watched{ReadCloser: r.Body, proto: r.ProtoMajor, missing: r.ContentLength}
 	r.Body = w
 	return w
 }
@@ -64,12 +63,11 @@ func (w *Watched) Broken() *Error {
 }
 
 // Misread reports whether who reads the next request of the connection could begin in the middle of
-// this one: its body is broken, or is still to be asked for. With duplex nobody reads the rest of any
-// other, too.
+// this one: its body is broken. With duplex nobody reads the rest of any other, too.
 func (w *Watched) Misread(duplex bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ended != nil || !w.whole && (w.expects || duplex)
+	return w.ended != nil || duplex && !w.whole
 }
 
 // Awaited reports whether somebody waits for the client to send more. nil is for a request without a
