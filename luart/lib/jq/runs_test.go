@@ -137,7 +137,5 @@ func TestSearchEnds(t *testing.T) {
 	if err != nil || !strings.Contains(got, "jq: the program has run for") {
 		t.Errorf("%s, %v", got, err)
 	}
-	for range cap(r.places) {
-		r.places <- struct{}{} // waits until it is free
-	}
+	r.idle()
 }
