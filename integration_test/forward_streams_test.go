@@ -92,32 +92,12 @@ func connectionCases() (cases []*forwardCase) {
 			r.do(get)
 			r.wait("closed")
 			r.do(clientRequest{method: "POST", target: "/second", body: "other"})
-		}, up: func(c *upConn) {
-			if c.n > 0 {
-				answering(fine)(c)
-				return
-			}
-			if c.next() {
-				c.say(fine)
-				_ = c.Close()
-				c.reach("closed")
-			}
-		}, want: "body: \"other\""},
+		}, up: closesIdle, want: "body: \"other\""},
 		&forwardCase{name: "connection that was closed while idle, GET", protos: []int{1, 2}, client: func(r *run) {
 			r.do(get)
 			r.wait("closed")
 			r.do(clientRequest{target: "/second"})
-		}, up: func(c *upConn) {
-			if c.n > 0 {
-				answering(fine)(c)
-				return
-			}
-			if c.next() {
-				c.say(fine)
-				_ = c.Close()
-				c.reach("closed")
-			}
-		}, want: "/second"},
+		}, up: closesIdle, want: "/second"},
 		&forwardCase{name: "connection with a second answer in the packet", ways: []string{"lean", "ctx", "rover_lean"}, client: twice(get, clientRequest{target: "/second"}), up: func(c *upConn) {
 			for c.next() {
 				if c.n == 0 {
@@ -335,3 +315,16 @@ func nothing(c *upConn, head, end string) {
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// closesIdle answers one request, and closes the connection when it is idle; others are fine.
+func closesIdle(c *upConn) {
+	if c.n > 0 {
+		answering(fine)(c)
+		return
+	}
+	if c.next() {
+		c.say(fine)
+		_ = c.Close()
+		c.reach("closed")
+	}
+}

@@ -8,11 +8,8 @@ import (
 func FuzzEntityTags(f *testing.F) {
 	f.Add(`W/"a", "b",*`, `"b"`)
 	f.Fuzz(func(t *testing.T, list, etag string) {
-		if tag, _ := cutTag(etag); tag != etag || tag == "" {
-			t.Skip()
-		}
-		if strings.ContainsAny(list, "*") {
-			t.Skip()
+		if tag, _ := cutTag(etag); tag != etag || tag == "" || strings.Contains(list, "*") {
+			return
 		}
 		weak, strong := matches([]string{list}, etag, weakMatch), matches([]string{list}, etag, strongMatch)
 		if strong && !weak {

@@ -144,7 +144,7 @@ func FuzzRequestHead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, method, target, host, name, value, agent string, body int, closes bool) {
 		if method == http.MethodConnect || len(name) > 1000 || body > 1<<20 {
-			t.Skip() // http.Transport has a way of its own for CONNECT
+			return // http.Transport has a way of its own for CONNECT
 		}
 		sameRequestHead(t, headCase{method, target, host, name, value, agent, max(min(body, 100), -1), closes})
 	})
