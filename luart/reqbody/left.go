@@ -21,7 +21,7 @@ type Watched struct {
 	mu      sync.Mutex
 	missing int64 // bytes of it that have not been read; below 0: nobody knows how many there are
 	whole   bool  // its end was read
-	closed  bool  // by us: what a read returns from then on is not the client's
+	closed  bool  // by us: but for HTTP/1 what a read returns from then on is not the client's
 	ended   error // what the first read that failed has returned
 	reading bool
 }
@@ -100,15 +100,15 @@ func (w *Watched) Read(p []byte) (int, error) {
 	if !w.closed && w.missing <= 0 && (err == io.EOF || w.missing == 0) { //nolint:errorlint // as readers return it
 		w.whole = true
 	}
-	if err != nil && err != io.EOF && !w.closed && w.ended == nil { //nolint:errorlint // as readers return it
+	if err != nil && err != io.EOF && (!w.closed || w.proto == 1) && w.ended == nil { //nolint:errorlint // as readers return it
 		w.ended = err
 	}
 	return n, err
 }
 
-// Close implements io.Closer. A read that is under way ends with an error of ours. Over HTTP/1 it is
-// left to net/http to close the body: when the head of the response leaves it reads the rest, and closes
-// the connection if that is too much, or is broken. Of a closed body it takes the rest for read, where
+// Close implements io.Closer. A read that is under way ends with an error of ours. Over HTTP/1 it goes on,
+// and net/http closes the body: when the head of the response leaves it reads the rest, and closes the
+// connection if that is too much, or is broken. Of a closed body it takes the rest for read, where
 // somebody has put a reader of his own in its place, as Caddy does, and what is left would be the next
 // request.
 func (w *Watched) Close() error {
