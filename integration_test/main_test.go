@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -111,6 +112,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// givenPorts are those that freePort has returned: whoever got one may not listen on it yet.
+var givenPorts sync.Map
+
 // freePort returns a port that nobody listens on just now, by TCP or UDP.
 func freePort() string {
 	for {
@@ -123,7 +127,9 @@ func freePort() string {
 		if err == nil {
 			_ = u.Close()
 			_, port, _ := net.SplitHostPort(l.Addr().String())
-			return port
+			if _, given := givenPorts.LoadOrStore(port, true); !given {
+				return port
+			}
 		}
 	}
 }
