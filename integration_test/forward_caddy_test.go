@@ -32,6 +32,7 @@ var forwardBlocks = map[string]forwardBlock{
 	"":          {},
 	"timeout":   {transport: "response_header_timeout 50ms"},
 	"patient":   {transport: "response_header_timeout 10m"},
+	"reads":     {transport: "read_timeout 50ms\nwrite_timeout 10m"},
 	"keepalive": {transport: "keepalive off"},
 	"plain":     {transport: "compression off"},
 	"small":     {transport: "max_response_header 4KiB\nread_buffer 1KiB\nwrite_buffer 1KiB"},

@@ -34,6 +34,14 @@ func blockCases() []*forwardCase {
 		{name: "head that is slow", block: "timeout", up: silent, want: "504"},
 		{name: "head that is slow, POST", block: "timeout", clientRequest: post, up: silent, want: "504"},
 		{name: "head that is in time", block: "patient", clientRequest: post, answer: fine, want: "fine"},
+		{name: "read that is slow", block: "reads", up: silent, want: "504"},
+		{name: "read that is slow, POST", block: "reads", clientRequest: post, up: silent, want: "504"},
+		{name: "read that is slow in a body", block: "reads", up: func(c *upConn) {
+			if c.next() {
+				c.say(message("200 OK", "Content-Type: a/b", "Content-Length: 100"), "half")
+				c.gone()
+			}
+		}, want: "cut"},
 		{name: "encode", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, answer: ok(strings.Repeat("hello ", 1000)), want: "Content-Encoding: gzip"},
 		{name: "encode what is encoded", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, answer: ok(zipped, "Content-Encoding: gzip"), want: "Content-Encoding: gzip"},
 		{name: "encode, and a cut body", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, up: func(c *upConn) {

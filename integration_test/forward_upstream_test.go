@@ -37,23 +37,24 @@ type upConn struct {
 	last  string          // the head that was read last
 }
 
-// lastUpPort is the port that listenUp has tried last. The system gives no port twice as long as it
-// has others, but a test that takes some thousands would meet the pools of the runs before.
-var lastUpPort atomic.Int32
+// ups counts the upstreams so far.
+var ups atomic.Int32
 
-func init() { lastUpPort.Store(10_000) }
-
-func listenUp(dir string) (net.Listener, error) {
-	if dir != "" {
-		return net.Listen("unix", filepath.Join(dir, fmt.Sprint(lastUpPort.Add(1)))) // of one length, as ports
-	}
-	for {
-		port := lastUpPort.Add(1)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil || port > 32_000 {
-			return l, err
+// listenUp listens on the next port, or in a file, which has names of one length. The system gives no port
+// twice as long as it has others, but a test that takes some thousands would meet the pools of the runs
+// before.
+func listenUp(dir string) (l net.Listener, err error) {
+	const first, n = 10_000, 22_000
+	for range n {
+		at := fmt.Sprint(first + ups.Add(1)%n)
+		if dir != "" {
+			return net.Listen("unix", filepath.Join(dir, at))
+		}
+		if l, err = net.Listen("tcp", "127.0.0.1:"+at); err == nil {
+			break
 		}
 	}
+	return l, err
 }
 
 // startUp starts the upstream of a run on a port of its own, so that no other run uses its

@@ -233,7 +233,8 @@ func statusError(err error) error {
 // try sends a request to the current upstream, and its answer to the client. An error says that nothing
 // has been sent to the client.
 func (f *forwarder) try(w http.ResponseWriter, r *http.Request, to *Target, body *forwardBody) error {
-	at := f.hosts.of(to.current.dial)
+	start := time.Now()
+	at := f.hosts.of(to.current.dial, start)
 	if at == nil {
 		return errOther
 	}
@@ -248,7 +249,6 @@ func (f *forwarder) try(w http.ResponseWriter, r *http.Request, to *Target, body
 	defer at.requests.Add(-1)
 	head := f.head
 	head.RoundTripper = x
-	start := time.Now()
 	resp, err := head.roundTrip(to, &x.req)
 	if err != nil {
 		x.free()

@@ -39,9 +39,9 @@ const (
 )
 
 // of returns the upstream of an address, nil if Caddy does not take it.
-func (h *hosts) of(dial string) *knownHost {
+func (h *hosts) of(dial string, now time.Time) *knownHost {
 	if at, ok := h.known.Load(dial); ok {
-		if at := at.(*knownHost); time.Since(at.seen) < seenFor { //nolint:forcetypeassert // ours
+		if at := at.(*knownHost); now.Sub(at.seen) < seenFor { //nolint:forcetypeassert // ours
 			return at
 		}
 	}
@@ -58,7 +58,7 @@ func (h *hosts) of(dial string) *knownHost {
 		info: reverseproxy.DialInfo{
 			Upstream: u, Network: addr.Network, Address: addr.JoinHostPort(0), Host: addr.Host, Port: strconv.Itoa(int(addr.StartPort)),
 		},
-		requests: requestsOf(u.Host), seen: time.Now(),
+		requests: requestsOf(u.Host), seen: now,
 	}
 	if at.requests == nil {
 		return nil

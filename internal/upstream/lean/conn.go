@@ -21,9 +21,10 @@ type conn struct {
 	br    *bufio.Reader   // reads by headReader; nil in the pool, and before something has come
 	limit int64           // bytes of heads that may come; -1: of a body, any number
 	got   bool            // a byte of the response has come
+	turn  turn
 
-	readable func(fd uintptr) bool // for raw, in await
-	looked   bool                  // it was called
+	patience *time.Timer              // has the exchange watch for its cancelling; nil: there was none yet
+	current  atomic.Pointer[exchange] // which has it, while patience may run
 
 	reused bool
 	idle   time.Time // since when it is in the pool
@@ -38,7 +39,12 @@ func newConn(c net.Conn, host string) *conn {
 	n := &conn{Conn: c, host: host}
 	if sc, ok := c.(syscall.Conn); ok {
 		n.raw, _ = sc.SyscallConn() // without it a stale connection is found by its first use
-		n.readable = n.look
+	}
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn: // others may do more than read and write
+		if canLook {
+			n.turn.take = n.turn.step
+		}
 	}
 	return n
 }
@@ -46,24 +52,6 @@ func newConn(c net.Conn, host string) *conn {
 // begin makes it ready for an exchange, whose heads may have so many bytes.
 func (c *conn) begin(limit int64) {
 	c.limit, c.got = limit, false
-}
-
-// await waits until something has come, or the connection has ended. It takes no buffer for that:
-// many may wait, and for long. It may return too early.
-func (c *conn) await() {
-	if c.raw != nil {
-		c.looked = false
-		_ = c.raw.Read(c.readable) // whoever reads sees the error
-	}
-}
-
-// look is called by raw.Read, and then once more when there may be something.
-func (c *conn) look(fd uintptr) bool {
-	if c.looked {
-		return true
-	}
-	c.looked = true
-	return !c.quiet(fd)
 }
 
 // buffer gives it what it reads into, of a size.
@@ -117,13 +105,14 @@ type pool struct {
 	sweep  *time.Timer // closes those that are too old; nil: there are none
 }
 
-// get returns a connection to a host that lives, nil if there is none.
-func (p *pool) get(host string) *conn {
+// get returns a connection to a host that lives, nil if there is none. Whether one lives that looks
+// itself when it is asked is not tried if asks is set.
+func (p *pool) get(host string, asks bool) *conn {
 	p.closed.Store(false)
 	for {
 		c := p.pop(host)
 		if c == nil || p.timeout <= 0 || time.Since(c.idle) < p.timeout {
-			if c == nil || c.lives() {
+			if c == nil || asks && c.looks() || c.lives() {
 				return c
 			}
 		}
@@ -141,10 +130,10 @@ func (p *pool) pop(host string) *conn {
 	last := len(conns) - 1
 	c := conns[last]
 	conns[last] = nil
-	if p.count--; last == 0 {
+	if p.count--; last == 0 && p.sweep == nil {
 		delete(p.byHost, host)
 	} else {
-		p.byHost[host] = conns[:last]
+		p.byHost[host] = conns[:last] // expire takes away what stays empty
 	}
 	return c
 }

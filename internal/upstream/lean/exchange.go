@@ -26,11 +26,11 @@ type exchange struct {
 	sized sized
 
 	up   *upload
-	stop func() bool    // of what closes the connection when the request is cancelled
-	gone sync.WaitGroup // it is running
+	gone sync.WaitGroup // what closes the connection when the request is cancelled is running
 	slow *time.Timer    // closes it when no head has come; nil: it may take any time
 
 	mu      sync.Mutex
+	stop    func() bool // of what closes the connection when the request is cancelled; nil: not yet
 	over    bool
 	gotHead bool
 	late    bool // slow has closed it
@@ -59,32 +59,15 @@ var errSwitched = errors.New("the server has switched protocols, which nobody as
 // read into.
 func (x *exchange) run(f framing, h *head) (*http.Response, error) {
 	c := x.c
-	if ctx := x.req.Context(); ctx.Done() != nil {
-		x.gone.Add(1)
-		x.stop = context.AfterFunc(ctx, func() {
-			defer x.gone.Done()
-			c.Close() // whoever reads or writes ends
-		})
+	x.waitPatiently()
+	if err := x.send(f, h); err != nil {
+		return nil, err
 	}
-	n, err := c.Write(*h.text)
-	h.free()
-	x.wrote = n > 0
-	if err != nil {
-		if x.trace != nil && x.trace.WroteRequest != nil {
-			x.trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
-		}
-		closeBody(x.req)
-		return nil, fmt.Errorf("write error: %w", err)
-	}
-	if f == (framing{}) {
-		closeBody(x.req)
-		x.sent()
-	} else {
-		x.up = startUpload(c, x.req, f, x.sent)
-	}
-	c.await()
 	c.buffer(x.t.readSize)
 	resp, err := x.readHead()
+	if err == nil {
+		err = x.req.Context().Err() // it may not be watched yet
+	}
 	if err != nil {
 		err = x.explain(err)
 		c.Close()
@@ -113,6 +96,73 @@ func (x *exchange) run(f framing, h *head) (*http.Response, error) {
 		resp.Body = &x.body
 	}
 	return resp, nil
+}
+
+// send sends the request, but for the rest of its body, and waits until something has come.
+func (x *exchange) send(f framing, h *head) error {
+	c := x.c
+	if asks(f, x.trace) {
+		closeBody(x.req)
+		x.sent()
+		n, err := c.ask(h)
+		if x.wrote = n > 0; err != nil {
+			return fmt.Errorf("write error: %w", err)
+		}
+		return nil
+	}
+	n, err := c.Write(*h.text)
+	h.free()
+	if x.wrote = n > 0; err != nil {
+		if x.trace != nil && x.trace.WroteRequest != nil {
+			x.trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
+		}
+		closeBody(x.req)
+		return fmt.Errorf("write error: %w", err)
+	}
+	if f == (framing{}) {
+		closeBody(x.req)
+		x.sent()
+	} else {
+		x.up = startUpload(c, x.req, f, x.sent)
+	}
+	c.await()
+	return nil
+}
+
+// asks reports whether a request is sent, and its response awaited, at once.
+func asks(f framing, trace *httptrace.ClientTrace) bool { return f == framing{} && trace == nil }
+
+// patience is how long an exchange may take that is not watched for being cancelled. Most are over by then,
+// and to watch costs five allocations.
+const patience = 20 * time.Millisecond
+
+// waitPatiently has the exchange watched if it takes long.
+func (x *exchange) waitPatiently() {
+	c := x.c
+	c.current.Store(x)
+	if c.patience != nil {
+		c.patience.Reset(patience)
+		return
+	}
+	c.patience = time.AfterFunc(patience, func() {
+		if x := c.current.Load(); x != nil { // the next one, if the timer was late: it may be watched, too
+			x.watch()
+		}
+	})
+}
+
+// watch closes the connection when the request is cancelled: whoever reads or writes ends.
+func (x *exchange) watch() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over || x.stop != nil {
+		return
+	}
+	x.gone.Add(1)
+	x.stop = context.AfterFunc(x.req.Context(), func() {
+		defer x.gone.Done()
+		x.c.Close()
+	})
 }
 
 // sent is called when the request has been sent: the time for the head of the response begins.
@@ -225,17 +275,21 @@ func (x *exchange) stale(err error) bool {
 // been read whole.
 func (x *exchange) end(whole bool) bool {
 	x.mu.Lock()
-	over, slow := x.over, x.slow
+	over, slow, stop := x.over, x.slow, x.stop
 	x.over = true
 	x.mu.Unlock()
 	if over {
 		return false
 	}
+	if timer := x.c.patience; timer != nil { // it was run
+		x.c.current.Store(nil)
+		timer.Stop()
+	}
 	if slow != nil {
 		slow.Stop()
 	}
 	keep := whole && x.keeps && x.up.ended()
-	if x.stop != nil && !x.stop() { // it is being closed
+	if stop != nil && !stop() { // it is being closed
 		x.gone.Wait()
 		keep = false
 	}

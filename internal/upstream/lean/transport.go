@@ -159,7 +159,7 @@ func (t *Transport) send(caller Caller, req *http.Request, f framing, h *head) (
 			return nil, context.Cause(ctx)
 		}
 		trace := httptrace.ContextClientTrace(ctx)
-		c, err := t.connect(ctx, req, caller, trace)
+		c, err := t.connect(ctx, req, caller, trace, asks(f, trace))
 		if err != nil {
 			closeBody(req)
 			return nil, err
@@ -197,13 +197,14 @@ func (t *Transport) send(caller Caller, req *http.Request, f framing, h *head) (
 	}
 }
 
-// connect returns a connection to the server of a request: one of the pool that lives, or a new one.
-func (t *Transport) connect(ctx context.Context, req *http.Request, caller Caller, trace *httptrace.ClientTrace) (*conn, error) {
+// connect returns a connection to the server of a request: one of the pool that lives, or a new one. asks
+// says that whoever uses it asks it.
+func (t *Transport) connect(ctx context.Context, req *http.Request, caller Caller, trace *httptrace.ClientTrace, asks bool) (*conn, error) {
 	host := req.URL.Host
 	if trace != nil && trace.GetConn != nil {
 		trace.GetConn(withPort(host))
 	}
-	c := t.pool.get(host)
+	c := t.pool.get(host, asks)
 	if c == nil {
 		nc, err := aside(func() (net.Conn, error) { return t.dialFor(ctx, caller, host) })
 		if err != nil {

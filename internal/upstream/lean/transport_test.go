@@ -125,13 +125,20 @@ type got struct {
 	Informed     []string
 }
 
-// ask sends a request, and reads the response whole.
+// ask sends a request, and reads the response whole. A *Transport has a Caller, others have a trace.
 func ask(rt http.RoundTripper, req *http.Request) (g got) {
-	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+	informed := func(code int, h http.Header) error {
 		g.Informed = append(g.Informed, fmt.Sprint(code, h))
 		return nil
-	}}
-	resp, err := rt.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	}
+	var resp *http.Response
+	var err error
+	if tr, ok := rt.(*Transport); ok {
+		resp, err = tr.RoundTripFor(caller{tr, req.URL.Host, informed}, req)
+	} else {
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error { return informed(code, http.Header(h)) }}
+		resp, err = rt.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	}
 	if err != nil {
 		g.Failed = addresses.ReplaceAllString(err.Error(), "address")
 		return g
@@ -142,6 +149,20 @@ func ask(rt http.RoundTripper, req *http.Request) (g got) {
 	g.Body, g.Cut, g.Trailer = string(body), err != nil, resp.Trailer
 	return g
 }
+
+// caller dials as its transport does.
+type caller struct {
+	tr       *Transport
+	host     string
+	informed func(code int, h http.Header) error
+}
+
+func (c caller) Dial(ctx context.Context) (net.Conn, error) { return c.tr.dialFor(ctx, nil, c.host) }
+
+func (c caller) Informed(code int, h http.Header) error { return c.informed(code, h) }
+
+// traced is a Transport whose requests have a trace.
+type traced struct{ *Transport }
 
 // addresses in errors are of a connection.
 var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
@@ -403,32 +424,38 @@ func TestLikeHTTPTransport(t *testing.T) {
 				return all, s.received()
 			}
 			want, wantReceived := run(func(t *http.Transport) http.RoundTripper { return t })
-			gotten, received := run(func(b *http.Transport) http.RoundTripper { return New(b) })
-			for _, all := range [][]got{gotten, want} {
+			late := len(want) > 1 && want[1].Body == "evil" // http.Transport is not always quick enough to see what is behind an answer
+			usual := func(all []got, received []string) {
 				for i, g := range all {
 					if g.Failed != "" && strings.HasPrefix(name, "body ") {
 						all[i].Failed = "by the client" // http.Transport also says what it was doing
 					}
 				}
-			}
-			if len(want) > 1 && want[1].Body == "evil" { // http.Transport is not always quick enough to see what is behind an answer
-				if gotten[1].Body != "no" {
-					t.Errorf("the client sees %+v", gotten)
-				}
-				return
-			}
-			if !reflect.DeepEqual(gotten, want) {
-				t.Errorf("the client sees\n%+v\nwith http.Transport\n%+v", gotten, want)
-			}
-			for _, all := range [][]string{received, wantReceived} {
-				for i, text := range all {
+				for i, text := range received {
 					if head, _, ok := strings.Cut(text, "\r\n\r\n"); ok && strings.HasPrefix(name, "early") {
-						all[i] = head // how much of the body came until the answer is of chance
+						received[i] = head // how much of the body came until the answer is of chance
 					}
 				}
 			}
-			if !reflect.DeepEqual(received, wantReceived) {
-				t.Errorf("the server got\n%q\nwith http.Transport\n%q", received, wantReceived)
+			usual(want, wantReceived)
+			for way, make := range map[string]func(*http.Transport) http.RoundTripper{
+				"with a caller": func(b *http.Transport) http.RoundTripper { return New(b) },
+				"with a trace":  func(b *http.Transport) http.RoundTripper { return traced{New(b)} },
+			} {
+				gotten, received := run(make)
+				if late {
+					if gotten[1].Body != "no" {
+						t.Errorf("%s: the client sees %+v", way, gotten)
+					}
+					continue
+				}
+				usual(gotten, received)
+				if !reflect.DeepEqual(gotten, want) {
+					t.Errorf("%s: the client sees\n%+v\nwith http.Transport\n%+v", way, gotten, want)
+				}
+				if !reflect.DeepEqual(received, wantReceived) {
+					t.Errorf("%s: the server got\n%q\nwith http.Transport\n%q", way, received, wantReceived)
+				}
 			}
 		})
 	}
@@ -581,8 +608,20 @@ func TestReuse(t *testing.T) {
 
 // A connection that the server has closed, or sent something on, is not used again.
 func TestPeek(t *testing.T) {
-	for name, last := range map[string]string{"closed": "", "data": "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"} {
+	const closed, data = "", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	for name, c := range map[string]struct {
+		last string
+		// Not one that may be repeated: it must not be sent there at all.
+		request func(string) *http.Request
+	}{
+		"closed":         {closed, unknown("x")},
+		"closed, asked":  {closed, request("POST", "")},
+		"data":           {data, unknown("x")},
+		"data, asked":    {data, request("POST", "")},
+		"data, with GET": {data, get},
+	} {
 		t.Run(name, func(t *testing.T) {
+			last := c.last
 			next, sent := make(chan struct{}), make(chan struct{})
 			s := serve(t, func(i int, c net.Conn, br *bufio.Reader) {
 				for {
@@ -607,9 +646,8 @@ func TestPeek(t *testing.T) {
 			ask(tr, get(url))
 			close(next)
 			<-sent
-			// Not one that may be repeated: it must not be sent there at all. What was sent on the
-			// loopback is there.
-			if g := ask(tr, unknown("x")(url)); g.Body != "ok" || dialled.Load() != 2 {
+			// What was sent on the loopback is there.
+			if g := ask(tr, c.request(url)); g.Body != "ok" || dialled.Load() != 2 {
 				t.Errorf("%+v, %d connections", g, dialled.Load())
 			}
 			tr.CloseIdleConnections()
