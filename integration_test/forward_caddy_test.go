@@ -65,6 +65,8 @@ var forwardBlocks = map[string]forwardBlock{
 		lb_retry_match {
 			method GET POST
 		}`},
+	"trace":  {around: "tracing {\n\tspan up\n}"},
+	"health": {options: "fail_duration 1h\nmax_fails 1\nunhealthy_status 5xx", scriptOnly: true}, // an address with a placeholder is one upstream to reverse_proxy
 	"encode": {around: "encode {\n\tgzip\n\tminimum_length 1\n}"},
 	"unix":   {},
 	"list":   {scriptOnly: true},
@@ -234,7 +236,7 @@ func newForward(t *testing.T) *forward {
 	}
 }
 %s`, servers.String(), sites.String()))
-	f.process = startProcess(t, dir, "GORACE=exitcode=0") // races are looked at by expectNoOtherFault
+	f.process = startProcess(t, dir, "OTEL_TRACES_EXPORTER=none", "GORACE=exitcode=0") // races are looked at by expectNoOtherFault
 	for _, way := range forwardWays {
 		for _, kind := range []string{forwardPlain, forwardTLS, forwardTrusted} {
 			conn, err := dial(t.Context(), "127.0.0.1:"+f.ports[way+kind])

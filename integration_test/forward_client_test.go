@@ -164,6 +164,10 @@ var masked = []struct {
 	{regexp.MustCompile(`h3=\\":\d+`), `h3=:PORT`},
 	{regexp.MustCompile(`h3=":\d+"`), `h3=":PORT"`},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\b00-[0-9a-f]{0,7}[1-9a-f][0-9a-f]{24,31}-`), "00-TRACE-"},
+	{regexp.MustCompile(`\b00-(TRACE|[0-9a-f]{32})-[0-9a-f]{0,7}[1-9a-f][0-9a-f]{8,15}-`), "00-$1-SPAN-"},
+	{regexp.MustCompile(`"traceID":"[0-9a-f]{0,7}[1-9a-f][0-9a-f]{24,31}"`), `"traceID":TRACE`},
+	{regexp.MustCompile(`"spanID":"[0-9a-f]{0,7}[1-9a-f][0-9a-f]{8,15}"`), `"spanID":SPAN`},
 }
 
 func mask(text string) string {

@@ -42,6 +42,10 @@ func blockCases() []*forwardCase {
 				c.gone()
 			}
 		}, want: "cut"},
+		{name: "trace", block: "trace", clientRequest: clientRequest{head: []string{"Traceparent: 00-" + traceID + "-00000000000000a1-01", "Tracestate: a=b"}}, answer: ok("fine", "Traceparent: 00-"+traceID+"-00000000000000a1-01"), want: "Traceparent: 00-" + traceID + "-SPAN-01"},
+		{name: "trace of a POST", block: "trace", clientRequest: clientRequest{method: "POST", body: "some", head: []string{"Traceparent: 00-" + traceID + "-00000000000000a1-01"}}, answer: fine, want: "Traceparent: 00-" + traceID + "-SPAN-01"},
+		{name: "trace that begins here", block: "trace", answer: fine, want: "Traceparent: 00-TRACE-SPAN-01"},
+		{name: "trace whose upstream breaks off", block: "trace", clientRequest: clientRequest{head: []string{"Traceparent: 00-" + traceID + "-00000000000000a1-01"}}, up: func(c *upConn) { c.next() }, want: "502"},
 		{name: "encode", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, answer: ok(strings.Repeat("hello ", 1000)), want: "Content-Encoding: gzip"},
 		{name: "encode what is encoded", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, answer: ok(zipped, "Content-Encoding: gzip"), want: "Content-Encoding: gzip"},
 		{name: "encode, and a cut body", block: "encode", clientRequest: clientRequest{head: []string{"Accept-Encoding: gzip"}}, up: func(c *upConn) {
@@ -96,6 +100,9 @@ func blockCases() []*forwardCase {
 	}
 }
 
+// traceID is that of a client. Those that are made begin with other digits than 0, and mask says so.
+const traceID = "000000000000000000000000000000c1"
+
 var websocket = []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
 
 // scriptCases are what only a script asks for: it says which upstreams, in what order.
@@ -113,6 +120,14 @@ func scriptCases() []*forwardCase {
 		{name: "nobody of the list listens", block: "nobody", answer: fine, want: "502"},
 		{name: "given path, host and headers", block: "given", clientRequest: clientRequest{target: "/a?b", head: []string{"X-Given: no"}}, answer: fine, want: "GET /given%2Fpath?q=1"},
 		{name: "given path, host and headers, POST", block: "given", clientRequest: post, answer: fine, want: "X-Forwarded-For: 192.0.2.1"},
+		{name: "health, answers that fail", block: "health", client: twice(clientRequest{}, clientRequest{target: "/second"}), answer: message("500 Oh", "Content-Length: 2", "Content-Type: a/b") + "no", want: "503"},
+		{name: "health, nobody listens", block: "health", client: func(r *run) {
+			_ = r.up.Close()
+			r.do(clientRequest{})
+			r.do(clientRequest{})
+		}, answer: fine, want: "503"},
+		{name: "health, an upstream that breaks off", block: "health", client: twice(clientRequest{}, clientRequest{target: "/second"}), up: func(c *upConn) { c.next() }, want: "503"},
+		{name: "health, answers that are good", block: "health", client: twice(post, clientRequest{target: "/second"}), up: answering(fine, fine), want: "/second", chance: used},
 		{name: "timed head that is slow", block: "timed", up: func(c *upConn) {
 			if c.next() {
 				c.gone()
