@@ -59,7 +59,11 @@ var errSwitched = errors.New("the server has switched protocols, which nobody as
 // read into.
 func (x *exchange) run(f framing, h *head) (*http.Response, error) {
 	c := x.c
-	x.waitPatiently()
+	if x.caller != nil && asks(f, x.trace) {
+		x.watchLater()
+	} else {
+		x.watch()
+	}
 	if err := x.send(f, h); err != nil {
 		return nil, err
 	}
@@ -132,12 +136,12 @@ func (x *exchange) send(f framing, h *head) error {
 // asks reports whether a request is sent, and its response awaited, at once.
 func asks(f framing, trace *httptrace.ClientTrace) bool { return f == framing{} && trace == nil }
 
-// patience is how long an exchange may take that is not watched for being cancelled. Most are over by then,
-// and to watch costs five allocations.
+// patience is how long an exchange for a Caller may take that is not watched for being cancelled. Most are
+// over by then, and to watch costs five allocations.
 const patience = 20 * time.Millisecond
 
-// waitPatiently has the exchange watched if it takes long.
-func (x *exchange) waitPatiently() {
+// watchLater has the exchange watched if it takes long.
+func (x *exchange) watchLater() {
 	c := x.c
 	c.current.Store(x)
 	if c.patience != nil {

@@ -657,8 +657,9 @@ func TestPeek(t *testing.T) {
 
 // A request that is cancelled ends, at each stage.
 func TestCancel(t *testing.T) {
-	for _, stage := range []string{"dial", "head", "body", "upload"} {
+	for _, stage := range []string{"dial", "head", "body", "upload", "head, with a caller", "body, with a caller"} {
 		t.Run(stage, func(t *testing.T) {
+			stage, _, called := strings.Cut(stage, ", ")
 			here := make(chan struct{}, 1)
 			s := serve(t, func(_ int, c net.Conn, br *bufio.Reader) {
 				_, _ = http.ReadRequest(br)
@@ -695,7 +696,11 @@ func TestCancel(t *testing.T) {
 				// server ends that, and its own request not before.
 				defer context.AfterFunc(ctx, func() { w.CloseWithError(errBody) })()
 			}
-			resp, err := tr.RoundTrip(req.WithContext(ctx))
+			var by Caller
+			if called {
+				by = caller{tr, req.URL.Host, nil}
+			}
+			resp, err := tr.RoundTripFor(by, req.WithContext(ctx))
 			if stage == "body" {
 				if err != nil {
 					t.Fatal(err)

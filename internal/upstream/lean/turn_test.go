@@ -135,8 +135,8 @@ func TestCancelledBeforeWatched(t *testing.T) {
 			cancel(why)
 			answer <- struct{}{}
 		}()
-		if resp, err := tr.RoundTrip(get("http://" + s.Addr().String()).WithContext(ctx)); !errors.Is(err, why) {
-			t.Errorf("%v, %v", resp, err)
+		if g, cause := ask(tr, get("http://"+s.Addr().String()).WithContext(ctx)), why.Error(); g.Failed != cause {
+			t.Errorf("%+v", g)
 		}
 	}
 }
