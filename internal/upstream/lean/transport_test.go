@@ -444,7 +444,7 @@ func TestLikeHTTPTransport(t *testing.T) {
 			} {
 				gotten, received := run(make)
 				if late {
-					if gotten[1].Body != "no" {
+					if gotten[1].Body != "hello" { // of another connection
 						t.Errorf("%s: the client sees %+v", way, gotten)
 					}
 					continue
