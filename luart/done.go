@@ -201,15 +201,24 @@ func (x *Exchange) isAborted() bool {
 
 // whereTo returns the upstream that was asked last, "" for none, and how many were asked.
 func (x *Exchange) whereTo() (upstream string, tries int) {
-	if x.outcome.decision == Answer && len(x.forward.handovers) == 0 {
-		return "", 0
-	}
-	upstream, tries = x.host.Upstream(x.r)
-	origin := x.outcome.reply.origin
-	for _, h := range x.forward.handovers {
-		if h.to != nil && h != origin { // the host knows those of the origin
-			tries++
+	asked := func(address string, n int) {
+		if tries += n; address != "" {
+			upstream = address
 		}
+	}
+	origin := x.outcome.reply.origin
+	counted := x.outcome.decision == Answer && origin == nil // nobody was asked but by handovers
+	for _, h := range x.forward.handovers {
+		switch {
+		case h == origin:
+			counted = true
+			asked(x.host.Upstream(x.r))
+		case h.to != nil && h.hasReturned():
+			asked(h.upstream, h.tries)
+		}
+	}
+	if !counted {
+		asked(x.host.Upstream(x.r))
 	}
 	return upstream, tries
 }

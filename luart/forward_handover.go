@@ -60,6 +60,8 @@ type handover struct {
 	stack    []byte
 	broken   error         // the answer was not taken whole
 	answer   *bytes.Buffer // if that was the verdict: the body
+	upstream string        // that it asked last, "" for none, unless the handover is alone
+	tries    int           // how many it asked
 
 	picker *picker // nil: the upstreams were named
 
@@ -246,6 +248,7 @@ func (h *handover) serve(host Host, next any, r *http.Request) {
 		}()
 		h.err = host.Serve(next, h.to, h, r)
 	}()
+	h.upstream, h.tries = host.Upstream(r)
 	if !h.wrote && h.err == nil && h.panicked == nil {
 		h.submitHead(http.StatusOK) // what net/http would send
 	}
