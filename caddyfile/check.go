@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,17 +14,6 @@ import (
 
 // The ranges.
 const (
-	// A batch of 1024 tasks of 10 µs takes as long as the scheduler's own time
-	// slice; past it a holder would not let others have the processor at all.
-	maxBatch = 1024
-
-	// With 15 µs a task the last of 65536 waits for a second; a client that sees
-	// 503 and comes again is served sooner.
-	maxQueue = 65536
-
-	// At 20 KB each a million waiting requests are 20 GB: past it memory ends first.
-	maxMaxWaiting = 1_000_000
-
 	// A JSON number without a unit is nanoseconds, so a limit below a millisecond
 	// is a forgotten unit ("timeout": 30), and no request could meet it.
 	minLimit = time.Millisecond
@@ -35,19 +25,35 @@ const (
 
 	// Nobody else runs Lua during a burst; longer work belongs in a call that waits.
 	maxBurst = time.Minute
+)
 
-	// Bytes. Larger bodies are for the upstream to stream, not for a Lua string.
-	largestBody = 1 << 30
+// The ranges of whole numbers.
+var (
+	// A batch of 1024 tasks of 10 µs takes as long as the scheduler's own time
+	// slice; past it a holder would not let others have the processor at all.
+	batches = counts{1, 1024, DefaultBatch}
 
-	// Bytes. More than disks for temporary files hold.
-	largestUpload = 1 << 40
+	// With 15 µs a task the last of 65536 waits for a second; a client that sees
+	// 503 and comes again is served sooner.
+	queues = counts{1, 65536, DefaultQueue}
 
-	// Bytes per second. Networks that are as fast are no clients.
-	fastestBody = 1 << 30
+	// At 20 KB each a million waiting requests are 20 GB: past it memory ends first.
+	waiting = counts{1, 1_000_000, DefaultMaxWaiting}
+)
 
-	// Bytes. The libraries of a VM alone take some 200 KiB.
-	leastMemory = 1 << 20
-	mostMemory  = 1 << 40
+// The ranges of sizes.
+var (
+	// Larger bodies are for the upstream to stream, not for a Lua string.
+	bodies = sizes{"max_body", 1, 1 << 30, DefaultMaxBody, ""}
+
+	// More than disks for temporary files hold.
+	uploads = sizes{"max_upload", 1, 1 << 40, 100 << 20, ""}
+
+	// Networks that are as fast are no clients.
+	rates = sizes{"body_min_rate", 0, 1 << 30, DefaultBodyMinRate, " a second"}
+
+	// The libraries of a VM alone take some 200 KiB.
+	memories = sizes{"memory", 1 << 20, 1 << 40, 256 << 20, ""}
 )
 
 func checkScript(script string) error {
@@ -89,15 +95,7 @@ func checkUnmatched(what string) error {
 	return nil
 }
 
-func checkBatch(tasks int) error { return checkRange("batch", tasks, 1, maxBatch) }
-
-func checkQueue(tasks int) error { return checkRange("queue", tasks, 1, maxQueue) }
-
 func checkQueueTimeout(d time.Duration) error { return checkLimit("queue_timeout", d) }
-
-func checkMaxWaiting(requests int) error {
-	return checkRange("max_waiting", requests, 1, maxMaxWaiting)
-}
 
 // checkPriority judges a priority that somebody wrote.
 func checkPriority(value string) error {
@@ -118,40 +116,11 @@ func checkBurstFits(burst, timeout time.Duration) error {
 	return nil
 }
 
-func checkMaxBody(sizeBytes int64) error {
-	if err := checkRange("max_body", sizeBytes, 1, largestBody); err != nil {
-		return fmt.Errorf("%w bytes", err)
-	}
-	return nil
-}
-
-func checkMaxUpload(sizeBytes int64) error {
-	if err := checkRange("max_upload", sizeBytes, 1, largestUpload); err != nil {
-		return fmt.Errorf("%w bytes", err)
-	}
-	return nil
-}
-
-func checkBodyMinRate(bytesPerSecond int64) error {
-	if err := checkRange("body_min_rate", bytesPerSecond, 0, fastestBody); err != nil {
-		return fmt.Errorf("%w bytes per second", err)
-	}
-	return nil
-}
-
 func checkMemory(sizeBytes int64) error {
 	if sizeBytes == 0 { // no limit
 		return nil
 	}
-	return checkMemoryLimit(sizeBytes)
-}
-
-// checkMemoryLimit judges a limit that somebody wrote.
-func checkMemoryLimit(sizeBytes int64) error {
-	if err := checkRange("memory", sizeBytes, leastMemory, mostMemory); err != nil {
-		return fmt.Errorf("%w bytes", err)
-	}
-	return nil
+	return memories.check(sizeBytes)
 }
 
 func checkOnFailure(what string) error {
@@ -216,6 +185,41 @@ func checkRange[T int | int64 | time.Duration](option string, v, low, high T) er
 		return fmt.Errorf("%s %v is out of range: %v to %v", option, v, low, high)
 	}
 	return nil
+}
+
+// counts is a range of whole numbers, with one that is usual.
+type counts struct{ low, high, usual int }
+
+func (in counts) check(option string, n int) error { return checkRange(option, n, in.low, in.high) }
+
+// sizes is the range of an option in bytes, with a size that is usual, and what goes on behind it:
+// "a second", or what may be given in place of a size.
+type sizes struct {
+	option           string
+	low, high, usual int64
+	more             string
+}
+
+func (in sizes) String() string { return sizeText(in.low) + " to " + sizeText(in.high) + in.more }
+
+func (in sizes) check(bytes int64) error {
+	if bytes < in.low || bytes > in.high {
+		return fmt.Errorf("%s %s is out of range: %v", in.option, sizeText(bytes), in)
+	}
+	return nil
+}
+
+// sizeText writes a size as it is written in a Caddyfile: exactly, in the largest unit.
+func sizeText(bytes int64) string {
+	if bytes == 0 {
+		return "0"
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	unit := 0
+	for bytes%1024 == 0 {
+		bytes, unit = bytes/1024, unit+1
+	}
+	return strconv.FormatInt(bytes, 10) + units[unit]
 }
 
 // checkPrintable refuses what would break a log line, a metric label or a path.

@@ -217,11 +217,11 @@ func (c *Config) parseUnmatched(d *caddyfile.Dispenser) error {
 }
 
 func (c *Config) parseBatch(d *caddyfile.Dispenser) error {
-	return parseCount(d, &c.Batch, checkBatch)
+	return parseCount(d, &c.Batch, batches)
 }
 
 func (c *Config) parseQueue(d *caddyfile.Dispenser) error {
-	return parseCount(d, &c.Queue, checkQueue)
+	return parseCount(d, &c.Queue, queues)
 }
 
 func (c *Config) parseQueueTimeout(d *caddyfile.Dispenser) error {
@@ -229,7 +229,7 @@ func (c *Config) parseQueueTimeout(d *caddyfile.Dispenser) error {
 }
 
 func (c *Config) parseMaxWaiting(d *caddyfile.Dispenser) error {
-	return parseCount(d, &c.MaxWaiting, checkMaxWaiting)
+	return parseCount(d, &c.MaxWaiting, waiting)
 }
 
 func (c *Config) parsePriority(d *caddyfile.Dispenser) error {
@@ -249,21 +249,21 @@ func (c *Config) parseBurst(d *caddyfile.Dispenser) error {
 }
 
 func (c *Config) parseMaxBody(d *caddyfile.Dispenser) error {
-	return parseSize(d, &c.MaxBody, checkMaxBody)
+	return parseSize(d, &c.MaxBody, bodies)
 }
 
 func (c *Config) parseMaxUpload(d *caddyfile.Dispenser) error {
-	return parseSize(d, &c.MaxUpload, checkMaxUpload)
+	return parseSize(d, &c.MaxUpload, uploads)
 }
 
 // parseBodyMinRate reads a size per second. 0 is one.
 func (c *Config) parseBodyMinRate(d *caddyfile.Dispenser) error {
 	c.BodyMinRate = new(int64)
-	return parseSize(d, c.BodyMinRate, checkBodyMinRate)
+	return parseSize(d, c.BodyMinRate, rates)
 }
 
 func (c *Config) parseMemory(d *caddyfile.Dispenser) error {
-	return parseSize(d, &c.Memory, checkMemoryLimit)
+	return parseSize(d, &c.Memory, memories)
 }
 
 func (c *Config) parseOnFailure(d *caddyfile.Dispenser) error {

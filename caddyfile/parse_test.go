@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 )
 
 // unmarshal parses input, a rover directive in a file named Testfile.
@@ -155,14 +156,14 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"batch without value", rover("batch"), wrongCount + "'batch', at Testfile:2"},
 		{"batch with two values", rover("batch 1 2"), wrongCount + "'1', at Testfile:2"},
-		{"batch not a number", rover("batch many"), "bad batch value 'many': invalid syntax, at Testfile:2"},
+		{"batch not a number", rover("batch many"), "bad batch value 'many': a whole number from 1 to 1024, such as 32, expected: invalid syntax, at Testfile:2"},
 		{"batch zero", rover("batch 0"), "batch 0 is out of range: 1 to 1024, at Testfile:2"},
 		{"batch too large", rover("batch 1025"), "batch 1025 is out of range: 1 to 1024, at Testfile:2"},
 
 		{"queue without value", rover("queue"), wrongCount + "'queue', at Testfile:2"},
 		{"queue with two values", rover("queue 1 2"), wrongCount + "'1', at Testfile:2"},
-		{"queue not whole", rover("queue 1.5"), "bad queue value '1.5': invalid syntax, at Testfile:2"},
-		{"queue beyond int", rover("queue 99999999999999999999"), "bad queue value '99999999999999999999': value out of range, at Testfile:2"},
+		{"queue not whole", rover("queue 1.5"), "bad queue value '1.5': a whole number from 1 to 65536, such as 4096, expected: invalid syntax, at Testfile:2"},
+		{"queue beyond int", rover("queue 99999999999999999999"), "bad queue value '99999999999999999999': a whole number from 1 to 65536, such as 4096, expected: value out of range, at Testfile:2"},
 		{"queue zero", rover("debug", "", "queue 0"), "queue 0 is out of range: 1 to 65536, at Testfile:4"},
 		{"queue too large", rover("queue 70000"), "queue 70000 is out of range: 1 to 65536, at Testfile:2"},
 
@@ -174,7 +175,7 @@ func TestUnmarshalErrors(t *testing.T) {
 
 		{"max_waiting without value", rover("max_waiting"), wrongCount + "'max_waiting', at Testfile:2"},
 		{"max_waiting with two values", rover("max_waiting 1 2"), wrongCount + "'1', at Testfile:2"},
-		{"max_waiting not a number", rover("max_waiting many"), "bad max_waiting value 'many': invalid syntax, at Testfile:2"},
+		{"max_waiting not a number", rover("max_waiting many"), "bad max_waiting value 'many': a whole number from 1 to 1000000, such as 10000, expected: invalid syntax, at Testfile:2"},
 		{"max_waiting zero", rover("max_waiting 0"), "max_waiting 0 is out of range: 1 to 1000000, at Testfile:2"},
 		{"max_waiting too large", rover("max_waiting 1000001"), "max_waiting 1000001 is out of range: 1 to 1000000, at Testfile:2"},
 
@@ -198,24 +199,25 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"burst too long", rover("timeout 1h", "burst 61s"), "burst 1m1s is out of range: 1ms to 1m0s, at Testfile:3"},
 		{"burst past timeout", rover("burst 2s", "timeout 1s"), "burst 2s is longer than timeout 1s, at Testfile:4"},
 
-		{"memory zero", rover("memory 0"), "memory 0 is out of range: 1048576 to 1099511627776 bytes, at Testfile:2"},
+		{"memory without a unit", rover("memory 512"), "memory 512B is out of range: 1MiB to 1TiB, at Testfile:2"},
+		{"memory zero", rover("memory 0"), "memory 0 is out of range: 1MiB to 1TiB, at Testfile:2"},
 		{"on_failure empty", rover(`on_failure ""`), "on_failure '' is unknown: closed or pass, at Testfile:2"},
 		{"quarantine empty", rover(`quarantine ""`), "quarantine '' is unknown: 500 or pass, at Testfile:2"},
 		{"quarantine twice", rover("quarantine 500", "quarantine pass"), "option 'quarantine' given twice, at Testfile:3"},
-		{"max_upload zero", rover("max_upload 0"), "max_upload 0 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
-		{"max_upload too large", rover("max_upload 2TiB"), "max_upload 2199023255552 is out of range: 1 to 1099511627776 bytes, at Testfile:2"},
-		{"body_min_rate too large", rover("body_min_rate 2GiB"), "body_min_rate 2147483648 is out of range: 0 to 1073741824 bytes per second, at Testfile:2"},
-		{"body_min_rate not a size", rover("body_min_rate 1KiB/s"), "bad body_min_rate value '1KiB/s': a size such as 64KiB or 10MB expected: unhandled size name: kib/s, at Testfile:2"},
-		{"max_upload not a size", rover("max_upload much"), "bad max_upload value 'much': a size such as 64KiB or 10MB expected: invalid syntax, at Testfile:2"},
+		{"max_upload zero", rover("max_upload 0"), "max_upload 0 is out of range: 1B to 1TiB, at Testfile:2"},
+		{"max_upload too large", rover("max_upload 2TiB"), "max_upload 2TiB is out of range: 1B to 1TiB, at Testfile:2"},
+		{"body_min_rate too large", rover("body_min_rate 2GiB"), "body_min_rate 2GiB is out of range: 0 to 1GiB a second, at Testfile:2"},
+		{"body_min_rate not a size", rover("body_min_rate 1KiB/s"), "bad body_min_rate value '1KiB/s': a size such as 1KiB, from 0 to 1GiB a second, expected: unhandled size name: kib/s, at Testfile:2"},
+		{"max_upload not a size", rover("max_upload much"), "bad max_upload value 'much': a size such as 100MiB, from 1B to 1TiB, expected: invalid syntax, at Testfile:2"},
 		{"max_body without value", rover("max_body"), wrongCount + "'max_body', at Testfile:2"},
 		{"max_body in two words", rover("max_body 1 MiB"), wrongCount + "'1', at Testfile:2"},
-		{"max_body unit unknown", rover("max_body 1MX"), "bad max_body value '1MX': a size such as 64KiB or 10MB expected: unhandled size name: mx, at Testfile:2"},
-		{"max_body not a number", rover("max_body -1"), "bad max_body value '-1': a size such as 64KiB or 10MB expected: invalid syntax, at Testfile:2"},
-		{"max_body zero", rover("max_body 0"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
-		{"max_body less than a byte", rover("max_body 0.5"), "max_body 0 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
-		{"max_body too large", rover("max_body 2GiB"), "max_body 2147483648 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
-		{"max_body beyond int64", rover("max_body 16EB"), "max_body 9223372036854775807 is out of range: 1 to 1073741824 bytes, at Testfile:2"},
-		{"max_body beyond uint64", rover("max_body 99EiB"), "bad max_body value '99EiB': a size such as 64KiB or 10MB expected: too large: 99EiB, at Testfile:2"},
+		{"max_body unit unknown", rover("max_body 1MX"), "bad max_body value '1MX': a size such as 1MiB, from 1B to 1GiB, expected: unhandled size name: mx, at Testfile:2"},
+		{"max_body not a number", rover("max_body -1"), "bad max_body value '-1': a size such as 1MiB, from 1B to 1GiB, expected: invalid syntax, at Testfile:2"},
+		{"max_body zero", rover("max_body 0"), "max_body 0 is out of range: 1B to 1GiB, at Testfile:2"},
+		{"max_body less than a byte", rover("max_body 0.5"), "max_body 0 is out of range: 1B to 1GiB, at Testfile:2"},
+		{"max_body too large", rover("max_body 2GiB"), "max_body 2GiB is out of range: 1B to 1GiB, at Testfile:2"},
+		{"max_body beyond int64", rover("max_body 16EB"), "max_body 9223372036854775807B is out of range: 1B to 1GiB, at Testfile:2"},
+		{"max_body beyond uint64", rover("max_body 99EiB"), "bad max_body value '99EiB': a size such as 1MiB, from 1B to 1GiB, expected: too large: 99EiB, at Testfile:2"},
 
 		{"allow without value", rover("allow"), wrongCount + "'allow', at Testfile:2"},
 		{"allow unknown", rover("allow disk env"), "allow 'disk' is unknown: env, fs, net or process, at Testfile:2"},
@@ -262,8 +264,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"persist with an unknown option", rover("persist {", "min_size 1", "}"), "unrecognized subdirective 'min_size' in persist; did you mean max_size?, at Testfile:3"},
 		{"persist with two sizes", rover("persist {", "max_size 1MiB", "max_size 1MiB", "}"), "option 'max_size' given twice in persist, at Testfile:4"},
 		{"persist without a size", rover("persist {", "max_size", "}"), wrongCount + "'max_size', at Testfile:3"},
-		{"persist too small", rover("persist 1s {", "max_size 1000", "}"), "persist max_size 1000 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
-		{"persist too large", rover("persist 1s {", "max_size 2GiB", "}"), "persist max_size 2147483648 is out of range: 1024 to 1073741824 bytes, at Testfile:3"},
+		{"persist too small", rover("persist 1s {", "max_size 1000", "}"), "persist max_size 1000B is out of range: 1KiB to 1GiB, at Testfile:3"},
+		{"persist too large", rover("persist 1s {", "max_size 2GiB", "}"), "persist max_size 2GiB is out of range: 1KiB to 1GiB, at Testfile:3"},
 		{"persist twice", rover("persist", "persist 1s"), "option 'persist' given twice, at Testfile:3"},
 		{"library without a name", rover("library"), wrongCount + "'library', at Testfile:2"},
 		{"library that is not there", rover("debug", "library none"), "library 'none' is unknown: this Caddy was built without the module rover.libraries.none; it takes an xcaddy build with --with and the library's Go module (it has: sample), at Testfile:3"},
@@ -398,5 +400,17 @@ func TestEmptyDispenser(t *testing.T) {
 	var c Config
 	if err := c.UnmarshalCaddyfile(caddyfile.NewDispenser(nil)); err == nil {
 		t.Error("no tokens, no error")
+	}
+}
+
+// A size in an error can be given to an option as it is.
+func TestSizeText(t *testing.T) {
+	for bytes, want := range map[int64]string{
+		0: "0", 1: "1B", 1000: "1000B", 1536: "1536B", 2048: "2KiB", 1<<20 + 1024: "1025KiB", 1 << 40: "1TiB",
+	} {
+		got := sizeText(bytes)
+		if read, err := humanize.ParseBytes(got); got != want || err != nil || int64(read) != bytes {
+			t.Errorf("%d: got %q, want %q; read again: %d %v", bytes, got, want, read, err)
+		}
 	}
 }

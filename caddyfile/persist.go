@@ -26,11 +26,9 @@ const (
 	// use up a VM with a state of some MiB.
 	leastPersist = 100 * time.Millisecond
 	mostPersist  = 24 * time.Hour
-
-	// Bytes.
-	leastPersistSize = 1 << 10
-	mostPersistSize  = 1 << 30
 )
+
+var persistSizes = sizes{"persist max_size", 1 << 10, 1 << 30, DefaultPersistSize, ""}
 
 // Persist says how rover.state is saved, and with it what the VM keeps outside of Lua: its own store,
 // with sessions and the counts of limits, and idempotent answers.
@@ -67,7 +65,7 @@ func checkPersist(p *Persist) error {
 		return nil
 	}
 	interval, size := p.Settings()
-	return cmp.Or(checkPersistInterval(interval), checkPersistSize(size))
+	return cmp.Or(checkPersistInterval(interval), persistSizes.check(size))
 }
 
 func checkPersistInterval(d time.Duration) error {
@@ -76,13 +74,6 @@ func checkPersistInterval(d time.Duration) error {
 	}
 	if d < leastPersist || d > mostPersist {
 		return fmt.Errorf("persist %v is out of range: %v to %v, or 0 for only at the end", d, leastPersist, mostPersist)
-	}
-	return nil
-}
-
-func checkPersistSize(sizeBytes int64) error {
-	if err := checkRange("persist max_size", sizeBytes, leastPersistSize, mostPersistSize); err != nil {
-		return fmt.Errorf("%w bytes", err)
 	}
 	return nil
 }
@@ -102,7 +93,7 @@ func (c *Config) parsePersist(d *caddyfile.Dispenser) error {
 			if c.Persist.MaxSize != 0 {
 				return d.Err("option 'max_size' given twice in persist")
 			}
-			if err := parseSize(d, &c.Persist.MaxSize, checkPersistSize); err != nil {
+			if err := parseSize(d, &c.Persist.MaxSize, persistSizes); err != nil {
 				return err
 			}
 		default:

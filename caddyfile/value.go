@@ -20,8 +20,8 @@ func parseText(d *caddyfile.Dispenser, into *string, check func(string) error) e
 	return wrapErr(d, check(*into))
 }
 
-// parseCount reads one whole number.
-func parseCount(d *caddyfile.Dispenser, into *int, check func(int) error) error {
+// parseCount reads one whole number in a range.
+func parseCount(d *caddyfile.Dispenser, into *int, in counts) error {
 	option := d.Val()
 	var text string
 	if !d.AllArgs(&text) {
@@ -29,14 +29,14 @@ func parseCount(d *caddyfile.Dispenser, into *int, check func(int) error) error 
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return d.Errf("bad %s value '%s': %v", option, text, plainCause(err))
+		return d.Errf("bad %s value '%s': a whole number from %d to %d, such as %d, expected: %v", option, text, in.low, in.high, in.usual, plainCause(err))
 	}
 	*into = n
-	return wrapErr(d, check(n))
+	return wrapErr(d, in.check(option, n))
 }
 
-// parseSize reads one number of bytes, with an optional unit.
-func parseSize(d *caddyfile.Dispenser, into *int64, check func(int64) error) error {
+// parseSize reads one number of bytes, with an optional unit, in a range.
+func parseSize(d *caddyfile.Dispenser, into *int64, in sizes) error {
 	option := d.Val()
 	var text string
 	if !d.AllArgs(&text) {
@@ -44,10 +44,10 @@ func parseSize(d *caddyfile.Dispenser, into *int64, check func(int64) error) err
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil {
-		return d.Errf("bad %s value '%s': a size such as 64KiB or 10MB expected: %v", option, text, plainCause(err))
+		return d.Errf("bad %s value '%s': a size such as %s, from %v, expected: %v", option, text, sizeText(in.usual), in, plainCause(err))
 	}
 	*into = int64(min(size, math.MaxInt64)) // past every range either way
-	return wrapErr(d, check(*into))
+	return wrapErr(d, in.check(*into))
 }
 
 // parseDuration reads one duration in Caddy's form, which has days too.
