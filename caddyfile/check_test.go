@@ -73,6 +73,11 @@ func TestValidate(t *testing.T) {
 		{"set with a tab in the key", `{"script": "app.lua", "set": {"a\t": "1"}}`, `set key "a\t" contains a control character`},
 		{"upstreams", `{"script": "app.lua", "proxy": {"upstreams": [{"dial": "localhost:80"}]}}`, "proxy has upstreams: the script chooses the upstreams, with api.proxy"},
 		{"dynamic upstreams", `{"script": "app.lua", "proxy": {"dynamic_upstreams": {"source": "a"}}}`, "proxy has dynamic_upstreams: the script chooses the upstreams, with api.proxy"},
+		{"a policy", `{"script": "app.lua", "proxy": {"load_balancing": {"selection_policy": {"policy": "first"}}}}`, "proxy has load_balancing.selection_policy: " + scriptOrders},
+		{"retries without a policy", `{"script": "app.lua", "proxy": {"load_balancing": {"retries": 2}}}`, ""},
+		{"active health checks", `{"script": "app.lua", "proxy": {"health_checks": {"active": {"uri": "/health"}}}}`, "proxy has health_checks.active: " + scriptProbes},
+		{"active health checks that are not on", `{"script": "app.lua", "proxy": {"health_checks": {"active": {"interval": "5s"}}}}`, "proxy has health_checks.active: " + scriptProbes},
+		{"passive health checks", `{"script": "app.lua", "proxy": {"health_checks": {"passive": {"fail_duration": "5s"}}}}`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := fromJSON(t, test.json)

@@ -8,8 +8,28 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// scriptChooses ends every refusal of an upstream, in JSON and in a Caddyfile.
-const scriptChooses = "the script chooses the upstreams, with api.proxy"
+// What ends every refusal of an option that cannot work where a script names the upstreams, in JSON and
+// in a Caddyfile.
+const (
+	scriptChooses = "the script chooses the upstreams, with api.proxy"
+	scriptOrders  = scriptChooses + ", in the order of its list: see balancing in docs/proxying.md"
+	scriptProbes  = scriptChooses + ", and Caddy probes only those that its config names: use passive health checks " +
+		"(fail_duration, unhealthy_status, unhealthy_latency), a breaker, or rover.every with rover.http in the script: " +
+		"see probing in docs/proxying.md"
+)
+
+// refusal returns why the block does not take an option of reverse_proxy; "" if it does.
+func refusal(option string) string {
+	switch {
+	case option == "to", option == "dynamic":
+		return scriptChooses
+	case option == "lb_policy":
+		return scriptOrders
+	case strings.HasPrefix(option, "health_"): // all of them, and no others, are of active health checks
+		return scriptProbes
+	}
+	return ""
+}
 
 // Proxy is the block proxy: the options of reverse_proxy, and ours.
 type Proxy struct {
@@ -37,7 +57,7 @@ func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 }
 
 // takeOwn takes our own option out of the block before reverse_proxy reads it. It looks for the options
-// that name upstreams, too, because afterwards their line is not known any more. Deeper blocks are left
+// that are refused, too, because afterwards their line is not known any more. Deeper blocks are left
 // alone: a handle_response may well proxy elsewhere.
 func (p *Proxy) takeOwn(block *caddyfile.Dispenser) error {
 	block.Next() // "proxy"
@@ -47,10 +67,10 @@ func (p *Proxy) takeOwn(block *caddyfile.Dispenser) error {
 		if block.Nesting() != 1 {
 			continue
 		}
-		switch option {
-		case "to", "dynamic":
-			return block.Errf("option '%s' in proxy: %s", option, scriptChooses)
-		case "lean":
+		if why := refusal(option); why != "" {
+			return block.Errf("option '%s' in proxy: %s", option, why)
+		}
+		if option == "lean" {
 			if err := p.parseLean(block, args); err != nil {
 				return err
 			}
@@ -80,8 +100,8 @@ func (p *Proxy) Block() (h *reverseproxy.Handler, lean bool) {
 	return &p.Handler, p.Lean == nil || *p.Lean
 }
 
-// checkProxy looks at the configured sources of upstreams only, not at
-// h.DynamicUpstreams: that is where the handler puts what the script chose.
+// checkProxy refuses in JSON what takeOwn refuses in a Caddyfile. It looks at what is configured only,
+// not at h.DynamicUpstreams and the like: there the handler puts what the script chose.
 func checkProxy(h *Proxy) error {
 	switch {
 	case h == nil:
@@ -90,6 +110,10 @@ func checkProxy(h *Proxy) error {
 		return errors.New("proxy has upstreams: " + scriptChooses)
 	case h.DynamicUpstreamsRaw != nil:
 		return errors.New("proxy has dynamic_upstreams: " + scriptChooses)
+	case h.LoadBalancing != nil && h.LoadBalancing.SelectionPolicyRaw != nil:
+		return errors.New("proxy has load_balancing.selection_policy: " + scriptOrders)
+	case h.HealthChecks != nil && h.HealthChecks.Active != nil:
+		return errors.New("proxy has health_checks.active: " + scriptProbes)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 func TestProxyRefusesUpstreams(t *testing.T) {
@@ -45,6 +46,22 @@ func TestProxyRefusesUpstreams(t *testing.T) {
 			"dynamic with a block", rover("proxy {", "dynamic a {", "name example.com", "}", "}"),
 			"option 'dynamic' in proxy: the script chooses the upstreams, with api.proxy, at Testfile:3",
 		},
+		{
+			"a policy", rover("proxy {", "lb_retries 2", "lb_policy ip_hash", "}"),
+			"option 'lb_policy' in proxy: " + scriptOrders + ", at Testfile:4",
+		},
+		{
+			"a policy with a block", rover("proxy {", "lb_policy header X {", "fallback first", "}", "}"),
+			"option 'lb_policy' in proxy: " + scriptOrders + ", at Testfile:3",
+		},
+		{
+			"a probe", rover("proxy {", "transport http {", "dial_timeout 1s", "}", "health_uri /health", "}"),
+			"option 'health_uri' in proxy: " + scriptProbes + ", at Testfile:6",
+		},
+		{
+			"an option of probes alone", rover("proxy {", "fail_duration 5s", "health_headers {", "X-A b", "}", "}"),
+			"option 'health_headers' in proxy: " + scriptProbes + ", at Testfile:4",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := unmarshal(test.input)
@@ -52,6 +69,29 @@ func TestProxyRefusesUpstreams(t *testing.T) {
 				t.Errorf("\n got %q\nwant %q", got, test.want)
 			}
 		})
+	}
+}
+
+// Whatever of reverse_proxy sets up active health checks is refused, and nothing of the passive ones is.
+func TestProxyRefusesEachOptionOfActiveHealthChecks(t *testing.T) {
+	for option, args := range map[string]string{
+		"health_uri": "/h", "health_path": "/h", "health_upstream": "a:80", "health_port": "81", "health_headers": "{\nX a\n}",
+		"health_method": "HEAD", "health_request_body": "x", "health_interval": "5s", "health_timeout": "5s",
+		"health_status": "200", "health_body": "ok", "health_follow_redirects": "", "health_passes": "2", "health_fails": "2",
+		"max_fails": "2", "fail_duration": "5s", "unhealthy_request_count": "2", "unhealthy_status": "5xx", "unhealthy_latency": "2s",
+	} {
+		line := option + " " + args
+		other := new(reverseproxy.Handler)
+		if err := other.UnmarshalCaddyfile(caddyfile.NewTestDispenser("reverse_proxy {\n" + line + "\n}")); err != nil || other.HealthChecks == nil {
+			t.Fatalf("%s: reverse_proxy itself: %v", line, err)
+		}
+		want := ""
+		if other.HealthChecks.Active != nil {
+			want = "option '" + option + "' in proxy: " + scriptProbes + ", at Testfile:3"
+		}
+		if _, err := unmarshal(rover("proxy {", line, "}")); errorText(err) != want {
+			t.Errorf("%s:\n got %q\nwant %q", line, errorText(err), want)
+		}
 	}
 }
 
@@ -63,7 +103,7 @@ func TestProxyErrorsAreCaddysOwn(t *testing.T) {
 }
 
 func TestProxyTakesWordsOfRefusedOptionsAsArguments(t *testing.T) {
-	c, err := unmarshal(rover("proxy {", "header_up to dynamic", "transport http {", "tls_server_name to", "}", "}"))
+	c, err := unmarshal(rover("proxy {", "header_up to dynamic", "header_down lb_policy health_uri", "transport http {", "tls_server_name to", "}", "}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +273,7 @@ func TestProxyIsReverseProxy(t *testing.T) {
 		fails bool
 	}{
 		{name: "plain options", lines: "lb_retries 2\nflush_interval -1\nheader_up +X-A b\nheader_down -Server\n"},
-		{name: "blocks", lines: "transport http {\nversions 1.1 2\nkeepalive 30s\n}\nlb_policy header X-A {\nfallback first\n}\n"},
+		{name: "blocks", lines: "transport http {\nversions 1.1 2\nkeepalive 30s\n}\nlb_retry_match {\nmethod POST\n}\n"},
 		{name: "replace_status", lines: "@busy status 429\nreplace_status @busy 503\n"},
 		{
 			name: "handle_response",

@@ -18,9 +18,9 @@ import (
 // offered endingDial, which it cannot dial, and gives up at once.
 const endingDial = "rover:0-1"
 
-// endingSelection is the policy of the proxy, but for endingDial, which is not to be chosen
-// or left by a policy.
-type endingSelection struct{ reverseproxy.Selector }
+// endingSelection is the policy of the proxy: trySource offers one upstream at a time, which is the
+// first. endingDial is chosen whether it is available or not.
+type endingSelection struct{ reverseproxy.FirstSelection }
 
 // Select implements reverseproxy.Selector.
 func (s endingSelection) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
@@ -31,7 +31,7 @@ func (s endingSelection) Select(pool reverseproxy.UpstreamPool, r *http.Request,
 	case to.over:
 		return pool[0]
 	}
-	return s.Selector.Select(pool, r, w)
+	return s.FirstSelection.Select(pool, r, w)
 }
 
 var (

@@ -77,7 +77,7 @@ func TestProxyPick(t *testing.T) {
 		{"status", "GET", retryStatus, []string{busyAddress, a}, luart.ProxyTo{}, 200, "503 status 503"},
 		{"status ends", "GET", retryStatus, []string{busyAddress}, luart.ProxyTo{}, 503, "503 status 503"},
 		{"unhealthy", "GET", unhealthy, []string{dead, dead, a}, luart.ProxyTo{}, 200, "refused, 0 the upstream is not available"},
-		{"policy", "GET", `{"load_balancing":{"try_duration":3600000000000,"selection_policy":{"policy":"least_conn"}}}`, []string{}, luart.ProxyTo{}, 503, ""},
+		{"none for an hour", "GET", `{"load_balancing":{"try_duration":3600000000000}}`, []string{}, luart.ProxyTo{}, 503, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pick, told := picked(c.list...)

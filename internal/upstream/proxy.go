@@ -43,8 +43,13 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 	if h == nil {
 		h = new(reverseproxy.Handler)
 	}
-	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil {
-		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove them from the proxy block")
+	lb := h.LoadBalancing
+	if lb == nil {
+		lb = new(reverseproxy.LoadBalancing)
+	}
+	if len(h.Upstreams) > 0 || h.DynamicUpstreamsRaw != nil || lb.SelectionPolicyRaw != nil || h.HealthChecks != nil && h.HealthChecks.Active != nil {
+		// Whoever has read the configuration has refused them before, and said where they are.
+		return nil, errors.New("proxy: the script chooses the upstreams (api.proxy); remove upstreams, lb_policy and active health checks from the proxy block")
 	}
 	p := &Proxy{handler: h, decided: decidedNames(h.Headers)}
 	plain := lean && isPlain(h)
@@ -55,11 +60,7 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		}
 		h.Transport, p.transport = t, t
 	}
-	lb := h.LoadBalancing
-	if lb == nil {
-		lb = new(reverseproxy.LoadBalancing)
-		h.LoadBalancing = lb
-	}
+	h.LoadBalancing = lb
 	source := trySource{retries: lb.Retries > 0 || lb.TryDuration > 0}
 	if source.retries {
 		p.limit.until = time.Duration(lb.TryDuration)
@@ -71,9 +72,7 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		lb.Retries = maxTries
 		lb.TryInterval = 0 // without retries Caddy never waits for it; it would after the last upstream
 	}
-	if lb.SelectionPolicyRaw == nil {
-		lb.SelectionPolicy = reverseproxy.FirstSelection{} // the source offers one at a time
-	}
+	lb.SelectionPolicy = endingSelection{}
 	if err := source.srv.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning SRV lookups: %w", err)
 	}
@@ -81,7 +80,6 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 	if err := h.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("provisioning proxy: %w", err)
 	}
-	lb.SelectionPolicy = endingSelection{lb.SelectionPolicy}
 	switch t := h.Transport.(type) {
 	case *LeanTransport:
 		p.closeIdle = t.CloseIdleConnections

@@ -69,7 +69,6 @@ func TestProxyRetriesOfTheBlock(t *testing.T) {
 		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1,"retries":20}}`, []string{dead}, 502, 20},
 		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1}}`, []string{dead, a}, 200, 1},
 		{`{"load_balancing":{"try_interval":3600000000000}}`, []string{dead, dead}, 502, maxTries},
-		{`{"load_balancing":{"selection_policy":{"policy":"ip_hash"}}}`, []string{dead, a}, 200, 1},
 	} {
 		status, _, retries := request(t, testProxy(t, c.block), "GET", "", luart.ProxyTo{Upstreams: c.list})
 		if status != c.status || retries != c.retries {
@@ -101,6 +100,8 @@ func TestProxyBlockWithUpstreams(t *testing.T) {
 	for _, cfg := range []*reverseproxy.Handler{
 		{Upstreams: reverseproxy.UpstreamPool{{Dial: "a:80"}}},
 		{DynamicUpstreamsRaw: json.RawMessage(`{"source":"a","name":"a"}`)},
+		{LoadBalancing: &reverseproxy.LoadBalancing{SelectionPolicyRaw: json.RawMessage(`{"policy":"first"}`)}},
+		{HealthChecks: &reverseproxy.HealthChecks{Active: &reverseproxy.ActiveHealthChecks{URI: "/"}}},
 	} {
 		if _, err := NewProxy(testContext(t), cfg, true); err == nil || !strings.Contains(err.Error(), "the script chooses the upstreams") {
 			t.Errorf("error %v", err)
