@@ -262,13 +262,16 @@ func (vm *VM) pcallN(c *call, fn *lua.LFunction, n int, args []lua.LValue) error
 }
 
 // log returns a logger that says which request it is.
-func (c *call) log() *zap.Logger {
+func (c *call) log() *zap.Logger { return c.gen.logger.With(c.logFields()...) }
+
+// logFields say which request a line of the log is about, nothing where there is none.
+func (c *call) logFields() []zap.Field {
 	if c.x == nil {
-		return c.gen.logger
+		return nil
 	}
-	return c.gen.logger.With(
+	return []zap.Field{
 		zap.String("request_id", c.x.requestID()),
 		zap.String("method", c.x.r.Method),
 		zap.String("uri", c.x.r.URL.RequestURI()),
-	)
+	}
 }

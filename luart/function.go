@@ -82,6 +82,9 @@ func (g *Generation) Functions(kind FunctionKind) []string {
 	return slices.Sorted(maps.Keys(g.functions[kind]))
 }
 
+// Route returns "matcher name", which logs and metrics have where a request has its route.
+func (f *Function) Route() string { return f.handler.route }
+
 // Match asks a matcher about a request. It enters the VM as a handler does, and may wait.
 // The error is a *ScriptError, which has been logged, or one of those of Exchange.Run.
 func (f *Function) Match(r *http.Request, host Host, class eventloop.Class) (matched bool, err error) {

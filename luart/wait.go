@@ -124,7 +124,11 @@ func (vm *VM) noteReceiving(c *call) {
 	}
 	vm.receivingLogged = max(now, 1)
 	st := vm.loop.Stats()
-	c.log().Warn("refusing requests", zap.String("reason", errReceiving.Error()),
+	fields := c.logFields()
+	if c.x != nil && c.x.Route() != "" {
+		fields = append(fields, zap.String("route", c.x.Route()))
+	}
+	vm.logger.With(fields...).Warn("refusing requests", zap.String("reason", errReceiving.Error()),
 		zap.String("remedy", "raise body_min_rate, or max_waiting if there is memory: as many bodies may be on their way"),
 		zap.Int("receiving", st.Receiving), zap.Uint64("refused_receiving", st.Refused.Receiving))
 }

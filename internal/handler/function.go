@@ -146,7 +146,7 @@ func (f *functionRef) findIn(handlers []*Handler, newest func(*scripts.Script) *
 
 // functionError makes an error for the site's error routes of what asking a function
 // returned.
-func (h *Handler) functionError(err error) error {
+func (h *Handler) functionError(route string, err error) error {
 	var serr *luart.ScriptError
 	switch {
 	case err == nil:
@@ -156,6 +156,5 @@ func (h *Handler) functionError(err error) error {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return caddyhttp.Error(luart.StatusClientClosed, err)
 	}
-	h.logRefusal(err)
-	return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	return caddyhttp.Error(http.StatusServiceUnavailable, h.overloaded(route, err))
 }

@@ -121,11 +121,11 @@ func TestFunctionErrorStatus(t *testing.T) {
 		{context.Canceled, 499},
 	} {
 		var herr caddyhttp.HandlerError
-		if err := h.functionError(tt.err); !errors.As(err, &herr) || herr.StatusCode != tt.status || !errors.Is(err, tt.err) {
+		if err := h.functionError("matcher x", tt.err); !errors.As(err, &herr) || herr.StatusCode != tt.status || !errors.Is(err, tt.err) {
 			t.Errorf("%v: %v", tt.err, err)
 		}
 	}
-	if err := h.functionError(nil); err != nil {
+	if err := h.functionError("matcher x", nil); err != nil {
 		t.Error(err)
 	}
 }

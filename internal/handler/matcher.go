@@ -61,7 +61,7 @@ func (m *Matcher) MatchWithError(r *http.Request) (bool, error) {
 		return false, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	matched, err := f.Match(r, host{f.handler}, f.handler.priority(r))
-	return matched, f.handler.functionError(err)
+	return matched, f.handler.functionError(f.Route(), err)
 }
 
 // Interface guards

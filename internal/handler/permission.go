@@ -93,21 +93,21 @@ func (a *asker[V]) get(ctx context.Context, ref *functionRef, name string, ask f
 	v, err := a.memo.Get(ctx, a.life, f.Serial(), name, func(ctx context.Context, name string) (handshake.Answer[V], error) {
 		answer, err := ask(ctx, f, name)
 		if err != nil {
-			f.handler.logRefusal(err)
+			err = f.handler.overloaded(f.Route(), err)
 		}
 		return answer, err
 	})
 	if errors.Is(err, handshake.ErrBusy) {
-		f.handler.logBusy(ref.kind, err)
+		f.handler.logBusy(f.Route(), err)
 	}
 	return v, err
 }
 
 // logBusy logs that names are refused for being too many, once a second.
-func (h *Handler) logBusy(kind luart.FunctionKind, err error) {
+func (h *Handler) logBusy(function string, err error) {
 	if now := time.Now().Unix(); h.unnamed.Swap(now) != now {
-		h.logger.Warn("refusing TLS handshakes", zap.String("function", string(kind)), zap.Error(err),
-			zap.String("remedy", "make the function faster: clients may be making names up"))
+		h.logger.Warn("refusing TLS handshakes", append(h.logFields(""), zap.String("function", function), zap.Error(err),
+			zap.String("remedy", "make the function faster: clients may be making names up"))...)
 	}
 }
 

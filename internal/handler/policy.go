@@ -103,7 +103,7 @@ func (p *Policy) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 // choose asks the function for one of the upstreams. It returns the index, or -1 for none of them.
 func (f *function) choose(r *http.Request, available []policy.Upstream) (int, error) {
 	chosen, err := f.Select(r, host{f.handler}, f.handler.priority(r), available)
-	return chosen, f.handler.functionError(err)
+	return chosen, f.handler.functionError(f.Route(), err)
 }
 
 // dialHost returns the host of a dial address: all of it if that is a socket.

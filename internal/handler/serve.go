@@ -87,7 +87,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	if refused != nil {
 		x.StrikeTrailers()
 		o.decided()
-		err = h.refuse(x.Writer(), r, refused)
+		err = h.refuse(x.Writer(), r, x.Route(), refused)
 		o.returned(err)
 		return err
 	}
@@ -107,12 +107,12 @@ func (h *Handler) serveExchange(w http.ResponseWriter, r *http.Request, next cad
 	o.decided()
 	switch {
 	case err != nil:
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, x.Route(), err)
 	case decision == luart.Answer:
 		return h.answer(w, r, x)
 	case x.WantsAfter(): // of the response, too, Lua makes an answer
 		if err := x.PassOn(); err != nil {
-			return h.refuse(w, r, err)
+			return h.refuse(w, r, x.Route(), err)
 		}
 		return h.answer(w, r, x)
 	case decision == luart.Proxy:

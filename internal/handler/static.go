@@ -182,11 +182,11 @@ func (f fileHandler) failed(w http.ResponseWriter, r *http.Request, err error) e
 	case err == nil:
 		return nil
 	case errors.As(err, &herr) && herr.StatusCode != http.StatusForbidden && herr.StatusCode != http.StatusBadRequest:
-		return f.h.refuse(w, r, &fileError{herr.StatusCode, err})
+		return f.h.refuse(w, r, "", &fileError{herr.StatusCode, err})
 	case errors.Is(err, fs.ErrNotExist) || errors.As(err, &herr):
-		return f.h.refuse(w, r, &fileError{http.StatusNotFound, fs.ErrNotExist})
+		return f.h.refuse(w, r, "", &fileError{http.StatusNotFound, fs.ErrNotExist})
 	}
-	return f.h.refuse(w, r, &fileError{http.StatusServiceUnavailable, err})
+	return f.h.refuse(w, r, "", &fileError{http.StatusServiceUnavailable, err})
 }
 
 // fileError says that a file cannot be sent.

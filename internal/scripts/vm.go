@@ -43,7 +43,7 @@ func Acquire(name string, o luart.VMOptions, memory int64) (*VM, error) {
 	}
 	v, _, err := vms.LoadOrNew(name, func() (caddy.Destructor, error) {
 		log := newMovableLog(o.Logger)
-		o.Logger = log.Logger
+		o.Logger = log.With(zap.String("vm", name))
 		vm, err := luart.NewVM(o)
 		if err != nil {
 			return nil, err
