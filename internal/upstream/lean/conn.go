@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,13 +97,14 @@ func (h headReader) Read(p []byte) (int, error) {
 type pool struct {
 	perHost, max int           // 0: max has none
 	timeout      time.Duration // 0: none
+	every        time.Duration // they are looked at
 
 	closed atomic.Bool // CloseIdleConnections was called last: nothing is kept
 
 	mu     sync.Mutex
 	byHost map[string][]*conn
 	count  int
-	sweep  *time.Timer // closes those that are too old; nil: there are none
+	sweep  *time.Timer // of expire; nil: there are none
 }
 
 // get returns a connection to a host that lives, nil if there is none. Whether one lives that looks
@@ -130,11 +132,8 @@ func (p *pool) pop(host string) *conn {
 	last := len(conns) - 1
 	c := conns[last]
 	conns[last] = nil
-	if p.count--; last == 0 && p.sweep == nil {
-		delete(p.byHost, host)
-	} else {
-		p.byHost[host] = conns[:last] // expire takes away what stays empty
-	}
+	p.count--
+	p.byHost[host] = conns[:last] // expire takes away what stays empty
 	return c
 }
 
@@ -158,31 +157,44 @@ func (p *pool) keep(c *conn) bool {
 	}
 	p.byHost[c.host] = append(conns, c)
 	p.count++
-	if p.sweep == nil && p.timeout > 0 {
-		p.sweep = time.AfterFunc(p.timeout, p.expire)
+	if p.sweep == nil {
+		first := p.every
+		if p.timeout > 0 {
+			first = min(first, p.timeout)
+		}
+		p.sweep = time.AfterFunc(first, p.expire)
 	}
 	return true
 }
 
-// expire closes the connections that have been there for too long.
+// sweepEvery is how often idle connections are looked at.
+const sweepEvery = 5 * time.Second
+
+// expire closes the connections that have been there for too long, and those that the server has closed:
+// else each would be an open file until it is to be used.
 func (p *pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	next := p.timeout
+	next := p.every
 	for host, conns := range p.byHost {
-		old := 0
-		for old < len(conns) && now.Sub(conns[old].idle) >= p.timeout {
-			conns[old].Close()
-			old++
-		}
-		p.count -= old
-		if conns = append(conns[:0:0], conns[old:]...); len(conns) == 0 {
+		kept := slices.DeleteFunc(conns, func(c *conn) bool {
+			idle := now.Sub(c.idle)
+			if p.timeout > 0 && idle >= p.timeout || idle >= p.every && !c.lives() {
+				c.Close()
+				return true
+			}
+			return false
+		})
+		p.count -= len(conns) - len(kept)
+		if len(kept) == 0 {
 			delete(p.byHost, host)
 			continue
 		}
-		p.byHost[host] = conns
-		next = min(next, p.timeout-now.Sub(conns[0].idle))
+		p.byHost[host] = kept
+		if p.timeout > 0 {
+			next = min(next, p.timeout-now.Sub(kept[0].idle))
+		}
 	}
 	if p.count == 0 {
 		p.sweep = nil

@@ -41,7 +41,7 @@ func New(base *http.Transport) *Transport {
 	}
 	t.pool.perHost = cmp.Or(base.MaxIdleConnsPerHost, http.DefaultMaxIdleConnsPerHost)
 	t.pool.max = base.MaxIdleConns
-	t.pool.timeout = base.IdleConnTimeout
+	t.pool.timeout, t.pool.every = base.IdleConnTimeout, sweepEvery
 	t.never = base.Dial != nil || base.MaxConnsPerHost > 0 || //nolint:staticcheck // of others
 		base.MaxResponseHeaderBytes < 0 || base.Protocols != nil && !base.Protocols.HTTP1()
 	return t

@@ -799,6 +799,58 @@ func TestPoolIsBounded(t *testing.T) {
 	}
 }
 
+// notingConn tells when it is closed.
+type notingConn struct {
+	*net.TCPConn
+	closed chan<- struct{}
+}
+
+func (c notingConn) Close() error {
+	c.closed <- struct{}{}
+	return c.TCPConn.Close()
+}
+
+// Idle connections that the server has closed are closed, too, and the others stay.
+func TestClosedIdleIsFound(t *testing.T) {
+	leave := make(chan struct{})
+	s := serve(t, func(i int, c net.Conn, br *bufio.Reader) {
+		_, _ = readRequest(br)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+		if i == 0 {
+			<-leave
+			return
+		}
+		_, _ = io.Copy(io.Discard, br)
+	})
+	closed := make(chan struct{}, 2)
+	tr, _ := transport(t, func(b *http.Transport) {
+		b.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return notingConn{c.(*net.TCPConn), closed}, nil
+		}
+	})
+	tr.pool.every = time.Millisecond
+	url := "http://" + s.Addr().String()
+	first, err := tr.RoundTrip(get(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(tr, get(url)) // over another one
+	_, _ = io.ReadAll(first.Body)
+	first.Body.Close()
+	close(leave)
+	<-closed
+	tr.pool.mu.Lock()
+	kept := tr.pool.count
+	tr.pool.mu.Unlock()
+	if kept != 1 {
+		t.Errorf("%d connections are kept", kept)
+	}
+}
+
 func TestHandsOver(t *testing.T) {
 	tr := New(&http.Transport{})
 	for name, change := range map[string]func(*http.Request){
