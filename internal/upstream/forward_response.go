@@ -43,7 +43,7 @@ func (x *forwarding) answer(resp *http.Response, to *Target, start time.Time) {
 	}
 	x.w.WriteHeader(resp.StatusCode)
 	if resp.Body != http.NoBody {
-		err := x.copy(resp.Body, incremental || flushes(resp))
+		err := x.copy(resp.Body, incremental || flushes(resp), h["Content-Type"] != nil)
 		_ = resp.Body.Close() // trailers come with it
 		if err != nil {
 			x.breakOff(err, to)
@@ -147,13 +147,14 @@ var pieces = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 // errWriting is of the client, not of the upstream.
 var errWriting = errors.New("writing")
 
-// copy sends a body to the client.
-func (x *forwarding) copy(body io.Reader, flush bool) error {
+// copy sends a body to the client. Where it has no type and is flushed, its head goes before: the server
+// would guess one from the first piece.
+func (x *forwarding) copy(body io.Reader, flush, typed bool) error {
 	buf := pieces.Get().(*[]byte) //nolint:forcetypeassert // ours
 	defer pieces.Put(buf)
 	rc := http.NewResponseController(x.w)
 	flushed := false
-	if flush && !lean.Ready(body) {
+	if flush && (!typed || !lean.Ready(body)) {
 		_ = rc.Flush() // the head does not wait for what comes when it likes
 		flushed = true
 	}

@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -109,6 +111,44 @@ func TestForward(t *testing.T) {
 				t.Errorf("\n got %+v\nwant %+v", got, want)
 			}
 		})
+	}
+}
+
+// Of an answer of unknown length without a type none is guessed, however its body comes.
+func TestForwardGuessesNoType(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = http.ReadRequest(bufio.NewReader(c))
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n")
+			c.Close()
+		}
+	}()
+	p := testProxy(t, "")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := p.Serve(w, caddyenv.Prepare(r, w), nil, NewTarget(&luart.ProxyTo{Upstreams: []string{l.Addr().String()}})); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer s.Close()
+	for range 20 {
+		resp, err := s.Client().Get(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if kind, ok := resp.Header["Content-Type"]; ok || string(body) != "<html>" {
+			t.Fatalf("%q %q", kind, body)
+		}
 	}
 }
 
