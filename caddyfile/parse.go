@@ -2,15 +2,11 @@ package caddyfile
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-
-	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 // Parse returns the configuration of one rover directive, whose matcher token
@@ -167,25 +163,15 @@ var options = map[string]func(*Config, *caddyfile.Dispenser) error{
 // parseOption reads the option that d stands on and records it in given.
 func (c *Config) parseOption(d *caddyfile.Dispenser, given map[string]bool) error {
 	option := d.Val()
-	if option == "{" {
-		return d.Err("unexpected block: of the options only library, persist, proxy and store take one")
-	}
 	parse, ok := options[option]
 	if !ok {
-		return unknownOption(d, "", slices.Collect(maps.Keys(options)))
+		return directiveBlock.unknown(d)
 	}
 	if given[option] && option != "set" && option != "library" && option != "allow" {
 		return d.Errf("option '%s' given twice", option)
 	}
 	given[option] = true
 	return parse(c, d)
-}
-
-// unknownOption refuses the option that d stands on, for there are others. of is empty, or says
-// in which block it stands, " in persist".
-func unknownOption(d *caddyfile.Dispenser, of string, known []string) error {
-	return d.Errf("unrecognized subdirective '%s'%s%s", d.Val(), of,
-		spelling.OrDidYouMean(spelling.Nearest(d.Val(), known)))
 }
 
 // parseScript reads the directive's argument.

@@ -142,6 +142,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"option with a slip", rover("queue_timout 1s"), "unrecognized subdirective 'queue_timout'; did you mean queue_timeout?, at Testfile:2"},
 		{"options are lower case", rover("Debug"), "unrecognized subdirective 'Debug'; did you mean debug?, at Testfile:2"},
 		{"block after an option", rover("queue 5 {", "x", "}"), "unexpected block: of the options only library, persist, proxy and store take one, at Testfile:2"},
+		{"block in the line of an option", rover("queue 5 { }"), "unexpected block: of the options only library, persist, proxy and store take one, at Testfile:2"},
 		{"option after the closing brace", rover("debug") + " debug", "option 'debug' given twice, at Testfile:3"},
 
 		{"name without value", rover("name"), wrongCount + "'name', at Testfile:2"},

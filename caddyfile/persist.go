@@ -97,7 +97,7 @@ func (c *Config) parsePersist(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return unknownOption(d, " in persist", []string{"max_size"})
+			return persistBlock.unknown(d)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package caddyfile
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -18,10 +19,11 @@ const (
 		"see probing in docs/proxying.md"
 )
 
-// refusal returns why the block does not take an option of reverse_proxy; "" if it does.
+// refusal returns why the block does not take an option of reverse_proxy, or what others call it; "" if it
+// does.
 func refusal(option string) string {
 	switch {
-	case option == "to", option == "dynamic":
+	case option == "to", option == "dynamic", option == "upstream", option == "upstreams":
 		return scriptChooses
 	case option == "lb_policy":
 		return scriptOrders
@@ -45,6 +47,9 @@ type Proxy struct {
 // token whatever it is: here "proxy", there the directive's name.
 func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
+		if slices.Contains(proxyBlock.options, d.Val()) {
+			return d.Errf("'%s' is an option of proxy: options stand in a block, { … }, each in a line of its own", d.Val())
+		}
 		return d.Errf("upstream '%s' in proxy: %s", d.Val(), scriptChooses)
 	}
 	block := d.NewFromNextSegment()
@@ -53,7 +58,10 @@ func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 		return err
 	}
 	block.Reset()
-	return c.Proxy.UnmarshalCaddyfile(block)
+	if err := c.Proxy.UnmarshalCaddyfile(block); err != nil {
+		return withMeant(err, block)
+	}
+	return nil
 }
 
 // takeOwn takes our own option out of the block before reverse_proxy reads it. It looks for the options

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,9 +76,6 @@ func (s Store) Replaced(repl func(string) string) Store {
 	s.Timeout = cmp.Or(s.Timeout, caddy.Duration(DefaultStoreTimeout))
 	return s
 }
-
-// CheckStore says what is wrong with the settings of a store.
-func CheckStore(s *Store) error { return checkStore(s) }
 
 // SetStore gives the directive its store, with defaults and without placeholders.
 func (c *Config) SetStore(s *Store, repl func(string) string) {
@@ -190,7 +185,7 @@ func ParseStore(d *caddyfile.Dispenser) (*Store, error) {
 		fields, ok := storeOptions[option]
 		switch {
 		case !ok:
-			return nil, unknownOption(d, " in store", slices.Sorted(maps.Keys(storeOptions)))
+			return nil, storeBlock.unknown(d)
 		case given[option]:
 			return nil, d.Errf("option '%s' given twice in store", option)
 		case option == "timeout":

@@ -21,7 +21,7 @@ const module = "github.com/caddy-rover/rover"
 // needs. So is one that is here and not there any more.
 const imports = `
 .: internal/admin internal/cli internal/handler internal/logformat internal/upstream
-caddyfile (caddy more): internal/gcfloor luart luart/environ luart/geo luart/lib/all luart/outbound luart/spelling
+caddyfile (caddy more): internal/gcfloor luart luart/environ luart/geo luart/lib/all luart/outbound luart/proxy luart/spelling
 cmd/caddy (caddy): .
 eventloop:
 integration_test: luart/geo/geotest

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -22,7 +21,6 @@ import (
 	"github.com/caddy-rover/rover/internal/scripts"
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/persist"
-	"github.com/caddy-rover/rover/luart/spelling"
 )
 
 func init() {
@@ -43,16 +41,7 @@ func init() {
 //
 // It needs no configuration: the rover handlers of a config load it.
 type App struct {
-	// AdminEval lets POST /rover/eval of the admin API run Lua code in live VMs. Whoever may
-	// use the admin API can then do what the scripts can.
-	AdminEval bool `json:"admin_eval,omitempty"`
-
-	// Where scripts keep what outlives a request, for the directives that do not say it.
-	Store *rovercaddyfile.Store `json:"store,omitempty"`
-
-	// How large the heap of the process is at least when the garbage collector runs, in bytes; 0:
-	// as Go has it. Not given: 64 MiB. GOGC in the environment takes the place of both.
-	GCFloor *int64 `json:"gc_floor,omitempty"`
+	rovercaddyfile.Global
 
 	heapFloor int64 // 0: none, as where no Caddy runs
 	floor     *gcfloor.Floor
@@ -76,49 +65,16 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// parseGlobalOption reads the global option:
-//
-//	rover {
-//		admin_eval
-//		store <url> { … }
-//		gc_floor <size> | off
-//	}
+// parseGlobalOption reads the global option. Caddy keeps nothing of an earlier one but its JSON, so only
+// the place of the second is known.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
-		return nil, d.Err("the global option rover is given twice")
+		d.Next() // before it there is no file and line
+		return nil, d.Err("the global option rover is given twice: it has one block with all its options")
 	}
 	var app App
-	d.Next()
-	if d.NextArg() {
-		return nil, d.ArgErr()
-	}
-	for d.NextBlock(0) {
-		switch d.Val() {
-		case "admin_eval":
-			if d.NextArg() {
-				return nil, d.ArgErr()
-			}
-			app.AdminEval = true
-		case "store":
-			if app.Store != nil {
-				return nil, d.Err("option 'store' given twice")
-			}
-			var err error
-			if app.Store, err = rovercaddyfile.ParseStore(d); err != nil {
-				return nil, err
-			}
-		case "gc_floor":
-			if app.GCFloor != nil {
-				return nil, d.Err("option 'gc_floor' given twice")
-			}
-			var err error
-			if app.GCFloor, err = rovercaddyfile.ParseGCFloor(d); err != nil {
-				return nil, err
-			}
-		default:
-			return nil, d.Errf("unknown option %q of the global option rover%s", d.Val(),
-				cmp.Or(spelling.OrDidYouMean(spelling.Nearest(d.Val(), []string{"admin_eval", "gc_floor", "store"})), ": there are admin_eval, gc_floor and store"))
-		}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
 	}
 	return httpcaddyfile.App{Name: "rover", Value: caddyconfig.JSON(&app, nil)}, nil
 }
@@ -126,9 +82,6 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 // Provision registers the metrics, and for the event that tells that Caddy serves.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.init(ctx.Logger(), ctx.Storage()) // first: Cleanup is called whatever fails
-	if err := errors.Join(rovercaddyfile.CheckStore(a.Store), rovercaddyfile.CheckGCFloor(a.GCFloor)); err != nil {
-		return err
-	}
 	a.config = ctx
 	if a.heapFloor = gcfloor.Default; a.GCFloor != nil {
 		a.heapFloor = *a.GCFloor
@@ -235,6 +188,7 @@ func (a *App) await(ctx context.Context, timeout time.Duration) error {
 var (
 	_ caddy.App            = (*App)(nil)
 	_ caddy.Provisioner    = (*App)(nil)
+	_ caddy.Validator      = (*App)(nil)
 	_ caddy.CleanerUpper   = (*App)(nil)
 	_ prometheus.Collector = (*App)(nil)
 	_ caddyevents.Handler  = onServing{}
