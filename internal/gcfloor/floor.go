@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -37,19 +38,26 @@ var floors = struct {
 	sync.Mutex
 	held  []*Floor
 	keeps *keeper // of the last of held; nil: nobody holds one, or the collector is somebody else's
+	said  state   // what the log has said last
 }{}
 
-// Floor is the wish that the heap is not collected below a size.
+// Wish is which floor somebody wants.
+type Wish struct {
+	Bytes  int64 // 0: none, the collector is to be as Go has it
+	Chosen bool  // by a user: not the default
+}
+
+// Floor is the wish that the heap is not collected below a size, while it is held.
 type Floor struct {
-	bytes  int64
+	Wish
 	logger *zap.Logger
 }
 
-// Hold has the heap not collected while it is smaller than so many bytes, until Release. Of several
-// the last one counts. It does nothing where somebody has set GOGC, in the environment or by
+// Hold has the heap not collected while it is smaller than w says, until Release. Of several the last
+// one counts. It does nothing but say so where somebody has set GOGC, in the environment or by
 // debug.SetGCPercent. Any goroutine may call it.
-func Hold(bytes int64, logger *zap.Logger) *Floor {
-	f := &Floor{bytes, logger}
+func Hold(w Wish, logger *zap.Logger) *Floor {
+	f := &Floor{w, logger}
 	floors.Lock()
 	defer floors.Unlock()
 	floors.held = append(floors.held, f)
@@ -73,19 +81,77 @@ func (f *Floor) Release() {
 
 // settle makes the collector what the floors that are held say. floors is locked.
 func settle() {
-	var f *Floor
-	if n := len(floors.held); n > 0 {
-		f = floors.held[n-1]
+	n := len(floors.held)
+	if n == 0 {
+		end()
+		floors.said = state{}
+		return
 	}
-	k := floors.keeps
-	switch {
-	case k != nil && f == nil:
-		k.close()
-		floors.keeps = nil
-	case k != nil:
+	f, k := floors.held[n-1], floors.keeps
+	now := state{bytes: f.Bytes}
+	switch gogc := os.Getenv("GOGC"); {
+	case f.Bytes == 0:
+		end()
+	case k != nil && !k.over.Load():
 		k.set(f)
-	case f != nil && os.Getenv("GOGC") == "" && percent() == goDefault:
+	case k != nil:
+		now = state{f.Bytes, f.Chosen, byModule}
+		if floors.said.lost == "" { // the keeper has said it
+			floors.said = now
+		}
+	case gogc != "":
+		now = state{f.Bytes, f.Chosen, byEnv}
+	case percent() != goDefault:
+		now = state{f.Bytes, f.Chosen, byModule}
+	default:
 		floors.keeps = keep(f)
+	}
+	if now != floors.said {
+		floors.said = now
+		f.say(now)
+	}
+}
+
+// end has nobody keep a floor. floors is locked.
+func end() {
+	if floors.keeps != nil {
+		floors.keeps.close()
+		floors.keeps = nil
+	}
+}
+
+// state is what holds, for the log: a reload that changes nothing says nothing.
+type state struct {
+	bytes  int64
+	chosen bool // where it is lost
+	lost   loss
+}
+
+// loss is why a floor has no effect.
+type loss string
+
+const (
+	byEnv    loss = "GOGC is set in the environment"
+	byModule loss = "another module of the process has set the percentage of the garbage collector"
+)
+
+// say logs what holds now.
+func (f *Floor) say(now state) {
+	switch {
+	case now.lost != "":
+		log, had := f.logger.Info, zap.Int("GOGC", percent())
+		if now.chosen {
+			log = f.logger.Warn
+		}
+		if now.lost == byEnv { // as it is written: what Go does not understand counts, too
+			had = zap.String("GOGC", os.Getenv("GOGC"))
+		}
+		log("gc_floor has no effect: "+string(now.lost), zap.Int64("gc_floor", now.bytes), had)
+	case now.bytes == 0:
+		f.logger.Info("the garbage collector does not wait any more: gc_floor is off")
+	default:
+		f.logger.Info("the garbage collector waits until the heap is of a size; "+
+			"another one is set by gc_floor in the global option rover, or by GOGC", zap.Int64("bytes", now.bytes))
 	}
 }
 
@@ -98,7 +164,8 @@ type keeper struct {
 	// Its goroutine's:
 	floor *Floor
 	last  int // what it has set
-	over  bool
+
+	over atomic.Bool // another module has set something else
 }
 
 func keep(f *Floor) *keeper {
@@ -107,8 +174,6 @@ func keep(f *Floor) *keeper {
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 		floor: f, last: goDefault,
 	}
-	f.logger.Info("the garbage collector waits until the heap is of a size; "+
-		"another one is set by gc_floor in the global option rover, or by GOGC", zap.Int64("bytes", f.bytes))
 	go k.run()
 	return k
 }
@@ -144,16 +209,16 @@ func (k *keeper) run() {
 
 // adjust sets the percentage that fits what the last collection left.
 func (k *keeper) adjust() {
-	if k.over {
+	if k.over.Load() {
 		return
 	}
 	if percent() != k.last {
-		k.over = true
-		k.floor.logger.Info("somebody has set the percentage of the garbage collector: it keeps no floor any more")
+		k.over.Store(true)
+		k.floor.say(state{k.floor.Bytes, k.floor.Chosen, byModule})
 		return
 	}
 	s := readHeap()
-	want := percentFor(k.floor.bytes, s.live, s.roots)
+	want := percentFor(k.floor.Bytes, s.live, s.roots)
 	// Each change stops the world for a moment: small ones are left.
 	if diff := want - k.last; want == k.last || want != goDefault && max(diff, -diff)*10 < k.last {
 		return
@@ -164,7 +229,7 @@ func (k *keeper) adjust() {
 
 // restore makes the collector what Go has it, unless somebody else has set it.
 func (k *keeper) restore() {
-	if !k.over && percent() == k.last {
+	if !k.over.Load() && percent() == k.last {
 		debug.SetGCPercent(goDefault)
 	}
 }

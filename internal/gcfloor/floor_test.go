@@ -6,11 +6,14 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 )
 
@@ -46,7 +49,7 @@ func logged() (*zap.Logger, *observer.ObservedLogs) {
 func TestFloor(t *testing.T) {
 	for _, floor := range []int64{16 << 20, Default, 256 << 20} {
 		logger, logs := logged()
-		f := Hold(floor, logger)
+		f := Hold(Wish{Bytes: floor}, logger)
 		for _, alive := range []int{0, 1 << 20, 8 << 20, 48 << 20, 128 << 20} {
 			keep := make([]byte, alive)
 			collect(t, f)
@@ -71,7 +74,7 @@ func TestFloor(t *testing.T) {
 }
 
 func TestFollowsCollections(t *testing.T) {
-	f := Hold(Default, zap.NewNop())
+	f := Hold(Wish{Bytes: Default}, zap.NewNop())
 	defer f.Release()
 	collect(t, f)
 	floors.Lock()
@@ -94,8 +97,8 @@ func TestFollowsCollections(t *testing.T) {
 
 func TestLastOneCounts(t *testing.T) {
 	logger, _ := logged()
-	a := Hold(Default, logger)
-	b := Hold(128<<20, logger)
+	a := Hold(Wish{Bytes: Default}, logger)
+	b := Hold(Wish{Bytes: 128 << 20}, logger)
 	collect(t, b)
 	if goal() < 100<<20 {
 		t.Errorf("the second floor does not hold: %d", goal())
@@ -114,7 +117,7 @@ func TestLastOneCounts(t *testing.T) {
 func TestSomebodyElseSetIt(t *testing.T) {
 	t.Run("before", func(t *testing.T) {
 		defer debug.SetGCPercent(debug.SetGCPercent(300))
-		f := Hold(Default, zap.NewNop())
+		f := Hold(Wish{Bytes: Default}, zap.NewNop())
 		defer f.Release()
 		if floors.keeps != nil || percent() != 300 {
 			t.Errorf("it is %d", percent())
@@ -122,7 +125,7 @@ func TestSomebodyElseSetIt(t *testing.T) {
 	})
 	t.Run("environment", func(t *testing.T) {
 		t.Setenv("GOGC", "100")
-		f := Hold(Default, zap.NewNop())
+		f := Hold(Wish{Bytes: Default}, zap.NewNop())
 		defer f.Release()
 		if floors.keeps != nil {
 			t.Error("GOGC of the environment does not count")
@@ -130,12 +133,12 @@ func TestSomebodyElseSetIt(t *testing.T) {
 	})
 	t.Run("meanwhile", func(t *testing.T) {
 		logger, logs := logged()
-		f := Hold(Default, logger)
+		f := Hold(Wish{Bytes: Default}, logger)
 		collect(t, f)
 		debug.SetGCPercent(250)
 		defer debug.SetGCPercent(goDefault)
 		collect(t, f)
-		if percent() != 250 || logs.FilterMessageSnippet("somebody").Len() != 1 {
+		if percent() != 250 || logs.FilterMessageSnippet("another module").Len() != 1 {
 			t.Errorf("it is %d; %v", percent(), logs.All())
 		}
 		f.Release()
@@ -143,6 +146,87 @@ func TestSomebodyElseSetIt(t *testing.T) {
 			t.Errorf("the release makes it %d", percent())
 		}
 	})
+}
+
+// The log says what holds, at each change, and why a floor has no effect.
+func TestSays(t *testing.T) {
+	type said struct {
+		level zapcore.Level
+		text  string
+		bytes any
+	}
+	on := func(mib int64) said { return said{zap.InfoLevel, "waits until", mib << 20} }
+	lost := func(level zapcore.Level, mib int64) said { return said{level, "has no effect", mib << 20} }
+	chosen := func(mib int64) Wish { return Wish{mib << 20, true} }
+	for _, test := range []struct {
+		name, gogc string
+		percent    int
+		wishes     []Wish // one config after the other
+		want       []said
+	}{
+		{"sizes", "", 100, []Wish{{Default, false}, chosen(64), chosen(128), chosen(128), chosen(200)}, []said{on(64), on(128), on(200)}},
+		{"off and on", "", 100, []Wish{chosen(0), {Default, false}, chosen(0), chosen(0), chosen(64)},
+			[]said{on(64), {zap.InfoLevel, "gc_floor is off", nil}, on(64)}},
+		{"default and GOGC", "150", 150, []Wish{{Default, false}, {Default, false}}, []said{lost(zap.InfoLevel, 64)}},
+		{"chosen and GOGC", "100", 100, []Wish{chosen(128), chosen(128), chosen(200)}, []said{lost(zap.WarnLevel, 128), lost(zap.WarnLevel, 200)}},
+		{"off and GOGC", "100", 100, []Wish{chosen(0)}, nil},
+		{"no GOGC that Go knows", "foo", 100, []Wish{chosen(128)}, []said{lost(zap.WarnLevel, 128)}},
+		{"another module", "", 300, []Wish{{Default, false}, chosen(128)}, []said{lost(zap.InfoLevel, 64), lost(zap.WarnLevel, 128)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("GOGC", test.gogc)
+			defer debug.SetGCPercent(debug.SetGCPercent(test.percent))
+			logger, logs := logged()
+			var last *Floor
+			for _, w := range test.wishes {
+				f := Hold(w, logger)
+				if last != nil {
+					last.Release()
+				}
+				last = f
+			}
+			last.Release()
+			var got []said
+			for i, entry := range logs.All() {
+				fields := entry.ContextMap()
+				if i < len(test.want) && strings.Contains(entry.Message, test.want[i].text) {
+					entry.Message = test.want[i].text
+				}
+				bytes := fields["bytes"]
+				if bytes == nil {
+					bytes = fields["gc_floor"]
+				}
+				got = append(got, said{entry.Level, entry.Message, bytes})
+				if want := test.gogc; want != "" && fields["GOGC"] != want {
+					t.Errorf("GOGC is %v, not %s", fields["GOGC"], want)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got:  %v\nwant: %v", got, test.want)
+			}
+		})
+	}
+}
+
+// What has been said when another module set the percentage is not said again by a reload.
+func TestSaysOnceThatItIsOver(t *testing.T) {
+	logger, logs := logged()
+	a := Hold(Wish{Bytes: Default}, logger)
+	collect(t, a)
+	debug.SetGCPercent(250)
+	defer debug.SetGCPercent(goDefault)
+	collect(t, a)
+	b := Hold(Wish{Bytes: Default}, logger)
+	a.Release()
+	if n := logs.FilterMessageSnippet("another module").Len(); n != 1 {
+		t.Errorf("said %d times: %v", n, logs.All())
+	}
+	c := Hold(Wish{128 << 20, true}, logger)
+	b.Release()
+	c.Release()
+	if n := logs.FilterMessageSnippet("another module").FilterLevelExact(zap.WarnLevel).Len(); n != 1 || logs.Len() != 3 {
+		t.Errorf("%v", logs.All())
+	}
 }
 
 func TestPercentNeverBelowGos(t *testing.T) {
@@ -159,7 +243,7 @@ func TestAtOnce(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 50 {
-				Hold(Default, zap.NewNop()).Release()
+				Hold(Wish{Bytes: Default}, zap.NewNop()).Release()
 			}
 		})
 	}

@@ -43,7 +43,7 @@ func init() {
 type App struct {
 	rovercaddyfile.Global
 
-	heapFloor int64 // 0: none, as where no Caddy runs
+	heapFloor *gcfloor.Wish // nil: none, as where no Caddy runs
 	floor     *gcfloor.Floor
 	scripts   *scripts.Group
 	handlers  []*Handler     // of the config, provisioned; complete when Start is called
@@ -83,8 +83,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.init(ctx.Logger(), ctx.Storage()) // first: Cleanup is called whatever fails
 	a.config = ctx
-	if a.heapFloor = gcfloor.Default; a.GCFloor != nil {
-		a.heapFloor = *a.GCFloor
+	if a.heapFloor = (&gcfloor.Wish{Bytes: gcfloor.Default}); a.GCFloor != nil {
+		a.heapFloor = &gcfloor.Wish{Bytes: *a.GCFloor, Chosen: true}
 	}
 	events, err := ctx.App("events")
 	if err != nil {
@@ -128,8 +128,8 @@ func (a *App) start() error {
 		return err
 	}
 	a.warnOfTemplates()
-	if a.heapFloor > 0 {
-		a.floor = gcfloor.Hold(a.heapFloor, a.logger)
+	if a.heapFloor != nil {
+		a.floor = gcfloor.Hold(*a.heapFloor, a.logger)
 	}
 	return nil
 }
