@@ -69,6 +69,8 @@ func parseAddresses(addresses []string) (list []upstream, err error) {
 	return list, nil
 }
 
+var errUnix = errors.New("a unix socket is unix//absolute/path")
+
 func newAddress(address string) (upstream, error) {
 	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '{' || r == '}' }) {
 		return upstream{}, errors.New("spaces, control characters and braces are not allowed")
@@ -77,9 +79,11 @@ func newAddress(address string) (upstream, error) {
 	hostport := address
 	if path, ok := strings.CutPrefix(address, "unix/"); ok {
 		if !strings.HasPrefix(path, "/") {
-			return upstream{}, errors.New("a unix socket is unix//absolute/path")
+			return upstream{}, errUnix
 		}
 		u.dial = address
+	} else if strings.HasPrefix(address, "unix:/") { // as nginx and others write it
+		return upstream{}, errUnix
 	} else if scheme, rest, ok := strings.Cut(address, "://"); ok {
 		parsed, err := url.Parse(address)
 		if err != nil {
