@@ -1,6 +1,7 @@
 package caddyfile
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -68,7 +69,8 @@ func (c *Config) parseProxy(d *caddyfile.Dispenser) error {
 // that are refused, too, because afterwards their line is not known any more. Deeper blocks are left
 // alone: a handle_response may well proxy elsewhere.
 func (p *Proxy) takeOwn(block *caddyfile.Dispenser) error {
-	block.Next() // "proxy"
+	transport := "" // that the block names
+	block.Next()    // "proxy"
 	for block.NextBlock(0) {
 		option := block.Val()
 		args := block.RemainingArgs() // one may have the name of an option
@@ -78,14 +80,37 @@ func (p *Proxy) takeOwn(block *caddyfile.Dispenser) error {
 		if why := refusal(option); why != "" {
 			return block.Errf("option '%s' in proxy: %s", option, why)
 		}
-		if option == "lean" {
+		switch option {
+		case "lean":
 			if err := p.parseLean(block, args); err != nil {
 				return err
 			}
+		case "transport": // of two reverse_proxy takes the last one
+			if transport != "" {
+				return block.Errf("option 'transport' in proxy given twice: '%s' and '%s'", transport, strings.Join(args, " "))
+			}
+			transport = strings.Join(args, " ")
+		default:
+			continue
+		}
+		if p.contradicts(transport) {
+			return block.Err(leanTwoWays)
+		}
+		if option == "lean" {
 			block.DeleteN(1 + len(args))
 		}
 	}
 	return nil
+}
+
+// leanTransport is the transport of lean connections for others than the short way.
+const leanTransport = "rover_lean"
+
+const leanTwoWays = "proxy has 'lean off', for Caddy's own connections, and 'transport " + leanTransport + "', for others: one of them is meant"
+
+// contradicts reports whether the block says lean off, and names the transport that is lean.
+func (p *Proxy) contradicts(transport string) bool {
+	return transport == leanTransport && p.Lean != nil && !*p.Lean
 }
 
 func (p *Proxy) parseLean(d *caddyfile.Dispenser, args []string) error {
@@ -122,6 +147,10 @@ func checkProxy(h *Proxy) error {
 		return errors.New("proxy has load_balancing.selection_policy: " + scriptOrders)
 	case h.HealthChecks != nil && h.HealthChecks.Active != nil:
 		return errors.New("proxy has health_checks.active: " + scriptProbes)
+	}
+	var transport struct{ Protocol string }
+	if json.Unmarshal(h.TransportRaw, &transport) == nil && h.contradicts(transport.Protocol) { // what is no JSON, Caddy says
+		return errors.New(leanTwoWays)
 	}
 	return nil
 }
