@@ -18,12 +18,6 @@ import (
 	"github.com/caddy-rover/rover/luart/reqbody"
 )
 
-// idleConnsPerHost is how many idle connections to an upstream are kept, where the
-// proxy block configures no transport. Caddy's default of 32 closes and reopens
-// connections as soon as more requests than that run at once: at 512 clients it cost a
-// third of the throughput.
-const idleConnsPerHost = 1024
-
 // Proxy hands requests over to the upstreams that a script chose, through Caddy's own
 // reverse proxy: retries, streaming, upgrades, health checks and headers are its.
 type Proxy struct {
@@ -60,6 +54,10 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		}
 		h.Transport, p.transport = t, t
 	}
+	var err error
+	if h.TransportRaw, err = withIdleConns(h.TransportRaw); err != nil {
+		return nil, err
+	}
 	h.LoadBalancing = lb
 	source := trySource{retries: lb.Retries > 0 || lb.TryDuration > 0}
 	if source.retries {
@@ -93,19 +91,6 @@ func NewProxy(ctx caddy.Context, cfg *reverseproxy.Handler, lean bool) (*Proxy, 
 		p.forward = newForwarder(ctx, h)
 	}
 	return p, nil
-}
-
-// newTransport returns the transport of a proxy block that names none.
-func newTransport(lean bool) interface {
-	http.RoundTripper
-	caddy.Provisioner
-	caddy.CleanerUpper
-} {
-	options := reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerHost}}
-	if lean {
-		return &LeanTransport{HTTPTransport: options}
-	}
-	return &options
 }
 
 // setsHost reports whether the request headers of the proxy block decide about Host.
