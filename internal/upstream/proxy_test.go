@@ -55,22 +55,26 @@ func TestProxyList(t *testing.T) {
 	}
 }
 
-// What the proxy block says about retries holds; a list that is too short begins again.
+// What the proxy block says about retries holds; a list that is too short begins again. tries says how
+// many upstreams the list has, not how often it is gone through.
 func TestProxyRetriesOfTheBlock(t *testing.T) {
 	a, dead := named(t, "a"), refused(t)
 	for _, c := range []struct {
 		block   string
 		list    []string
+		tries   int
 		status  int
 		retries any
 	}{
-		{`{"load_balancing":{"retries":1}}`, []string{dead, dead, a}, 502, 1},
-		{`{"load_balancing":{"retries":4}}`, []string{dead, dead}, 502, 4},
-		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1,"retries":20}}`, []string{dead}, 502, 20},
-		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1}}`, []string{dead, a}, 200, 1},
-		{`{"load_balancing":{"try_interval":3600000000000}}`, []string{dead, dead}, 502, maxTries},
+		{`{"load_balancing":{"retries":1}}`, []string{dead, dead, a}, 0, 502, 1},
+		{`{"load_balancing":{"retries":4}}`, []string{dead, dead}, 0, 502, 4},
+		{`{"load_balancing":{"retries":4}}`, []string{dead, a}, 1, 502, 4},
+		{`{"load_balancing":{"retries":4}}`, []string{dead, dead, a}, 3, 200, 2},
+		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1,"retries":20}}`, []string{dead}, 0, 502, 20},
+		{`{"load_balancing":{"try_duration":60000000000,"try_interval":1}}`, []string{dead, a}, 0, 200, 1},
+		{`{"load_balancing":{"try_interval":3600000000000}}`, []string{dead, dead}, 0, 502, maxTries},
 	} {
-		status, _, retries := request(t, testProxy(t, c.block), "GET", "", luart.ProxyTo{Upstreams: c.list})
+		status, _, retries := request(t, testProxy(t, c.block), "GET", "", luart.ProxyTo{Upstreams: c.list, Tries: c.tries})
 		if status != c.status || retries != c.retries {
 			t.Errorf("%s: %d after %v retries, want %d after %v", c.block, status, retries, c.status, c.retries)
 		}
