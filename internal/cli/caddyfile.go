@@ -192,15 +192,15 @@ func adapt(file string, source []byte) (config any, err error) {
 	return config, err
 }
 
-// eachHandler calls f for each rover handler in a config.
+// eachHandler calls f for each rover handler in a config, always in the same order.
 func eachHandler(config any, f func(handler map[string]any)) {
 	switch c := config.(type) {
 	case map[string]any:
 		if c["handler"] == "rover" {
 			f(c)
 		}
-		for _, v := range c {
-			eachHandler(v, f)
+		for _, key := range slices.Sorted(maps.Keys(c)) {
+			eachHandler(c[key], f)
 		}
 	case []any:
 		for _, v := range c {

@@ -40,8 +40,9 @@ into a VM of its own in which nothing is sent, nothing waits, and no hook runs. 
 every script is checked that calls rover.server, and definitions for editors (---@meta) are not.
 
 What the script gets is taken from a Caddyfile beside it, if there is one that names it: values of
-rover.config, libraries, grants and folders. What these do not let it do is a finding. More values
-and libraries come from --set and --library. --allow says what is real here.
+rover.config, libraries, grants and folders. What these do not let it do is a finding, and so is a
+script that a Caddyfile names and that is not there. More values and libraries come from --set and
+--library. --allow says what is real here.
 
 The exit code is 0 if nothing was found, 1 for errors (with --strict for warnings, too), and
 2 if the command line is wrong.`,
@@ -112,6 +113,10 @@ func checkScripts(cmd *cobra.Command, fl caddycmd.Flags, args []string) (*checkR
 			report.add(lint.Check(context.Background(), s))
 			done()
 		}
+	}
+	for _, file := range files.caddyfiles {
+		alone := !slices.ContainsFunc(files.scripts, func(s luaFile) bool { return filepath.Dir(s.path) == filepath.Dir(file) })
+		report.add(checkCaddyfile(file, alone, cmd.ErrOrStderr()))
 	}
 	for _, file := range files.modules {
 		report.add(lint.CheckSyntax(file.path, file.source))

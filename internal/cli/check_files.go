@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 // checkFiles are what caddy rover check looks at.
 type checkFiles struct {
 	scripts, modules []luaFile
+	caddyfiles       []string       // beside these scripts, and in the folders that were named
 	unreadable       []lint.Finding // of files and folders in the folders that were named
 }
 
@@ -42,16 +44,22 @@ func findScripts(args []string) (*checkFiles, error) {
 			files.scripts = append(files.scripts, luaFile{filepath.Clean(arg), source})
 			continue
 		}
-		before := len(files.scripts) + len(files.unreadable)
+		before, caddyfiles := len(files.scripts)+len(files.unreadable), len(files.caddyfiles)
 		if err := files.addFolder(arg); err != nil {
 			return nil, err
 		}
-		if len(files.scripts)+len(files.unreadable) == before {
+		wrong := func(file string) bool { return len(checkCaddyfile(file, true, io.Discard)) > 0 }
+		if len(files.scripts)+len(files.unreadable) == before && !slices.ContainsFunc(files.caddyfiles[caddyfiles:], wrong) {
 			return nil, fmt.Errorf("%s has no script: no .lua file in it calls rover.server", arg)
 		}
 	}
 	slices.SortStableFunc(files.scripts, func(a, b luaFile) int { return cmp.Compare(a.path, b.path) })
 	files.scripts = slices.CompactFunc(files.scripts, func(a, b luaFile) bool { return a.path == b.path })
+	for _, script := range files.scripts {
+		files.caddyfiles = append(files.caddyfiles, filepath.Join(filepath.Dir(script.path), "Caddyfile"))
+	}
+	slices.Sort(files.caddyfiles)
+	files.caddyfiles = slices.Compact(files.caddyfiles)
 	return files, nil
 }
 
@@ -68,6 +76,9 @@ func (c *checkFiles) addFolder(folder string) error {
 			return fs.SkipDir
 		case hidden && d.IsDir():
 			return fs.SkipDir
+		case d.Name() == "Caddyfile" && !d.IsDir():
+			c.caddyfiles = append(c.caddyfiles, path)
+			return nil
 		case hidden || d.IsDir() || filepath.Ext(path) != ".lua":
 			return nil
 		}
