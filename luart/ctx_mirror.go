@@ -44,34 +44,36 @@ func (vm *VM) mirror(L *lua.LState) int {
 
 // checkMirror returns the arguments of ctx:mirror.
 func (g *Generation) checkMirror(L *lua.LState) mirrorOptions {
-	const f = "ctx:mirror"
 	o := mirrorOptions{sample: 1, timeout: mirror.DefaultTimeout.Seconds(), maxBody: g.maxBody}
 	luaval.CheckString(L, 2)
-	o.to.Upstreams = proxy.Addresses(L, 2, f, g.checkUpstream)
+	o.to.Upstreams = proxy.Addresses(L, 2, "ctx:mirror", g.checkUpstream)
 	o.to.Mirror = true
 	if L.Get(3) == lua.LNil {
 		return o
 	}
-	mirrorOptionNames.EachOf(L, luaval.CheckTable(L, 3), f, func(key string, v lua.LValue) {
-		n, ok := v.(lua.LNumber)
-		switch key {
-		case "sample":
-			o.sample, ok = float64(n), ok && n >= 0 && n <= 1
-		case "timeout":
-			o.timeout, ok = float64(n), ok && n > 0 && n <= 3600
-		case "max_body":
-			ok = ok && n >= 0 && !math.IsInf(float64(n), 1) && n == lua.LNumber(math.Trunc(float64(n)))
-			o.maxBody = int64(min(float64(n), float64(g.maxBody)))
-		case "path", "host", "headers":
-			proxy.SetOption(L, f, &o.to, key, v)
-			return
-		}
-		if !ok {
-			want := map[string]string{"sample": "a share from 0 to 1", "timeout": "seconds above 0, up to 3600", "max_body": "whole bytes, 0 or more"}[key]
-			L.RaiseError("%s: option %s: %s expected, got %s", f, key, want, luaval.Show(v))
-		}
-	})
+	mirrorOptionNames.EachOf(L, luaval.CheckTable(L, 3), "ctx:mirror", func(key string, v lua.LValue) { o.set(L, "ctx:mirror", key, v) })
 	return o
+}
+
+// set reads an option. maxBody is what it may be at most.
+func (o *mirrorOptions) set(L *lua.LState, f, key string, v lua.LValue) {
+	n, ok := v.(lua.LNumber)
+	switch key {
+	case "sample":
+		o.sample, ok = float64(n), ok && n >= 0 && n <= 1
+	case "timeout":
+		o.timeout, ok = float64(n), ok && n > 0 && n <= 3600
+	case "max_body":
+		ok = ok && n >= 0 && !math.IsInf(float64(n), 1) && n == lua.LNumber(math.Trunc(float64(n)))
+		o.maxBody = int64(min(float64(n), float64(o.maxBody)))
+	case "path", "host", "headers":
+		proxy.SetOption(L, f, &o.to, key, v)
+		return
+	}
+	if !ok {
+		want := map[string]string{"sample": "a share from 0 to 1", "timeout": "seconds above 0, up to 3600", "max_body": "whole bytes, 0 or more"}[key]
+		L.RaiseError("%s: option %s: %s expected, got %s", f, key, want, luaval.Show(v))
+	}
 }
 
 // mirror makes the copy, and reports whether there is one.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/caddy-rover/rover/luart/api"
 	"github.com/caddy-rover/rover/luart/health/option"
 	"github.com/caddy-rover/rover/luart/jsonlua"
@@ -16,8 +18,9 @@ import (
 
 // The options of functions of the VM itself.
 var (
-	mirrorOptionNames = luaval.NewOptions("sample", "timeout", "path", "host", "headers", "max_body")
-	replaceOptions    = luaval.NewOptions("window", "limit", "literal")
+	mirrorOptionNames = luaval.NewOptions("sample", "timeout", "path", "host", "headers", "max_body").
+				Judged(func(L *lua.LState, f, name string, v lua.LValue) { new(mirrorOptions).set(L, f, name, v) })
+	replaceOptions = luaval.NewOptions("window", "limit", "literal")
 )
 
 // ownOptions are those of the functions that take a table of them, as scripts call them. A node is

@@ -238,6 +238,19 @@ func TestCheckRuleOptions(t *testing.T) {
 	}
 }
 
+// A value that an option cannot be is refused in the words in which the call refuses it.
+func TestCheckOptionValue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.lua")
+	source := "local api = rover.server {}\nfunction api.get(ctx)\n  return ctx:proxy('a:1', { tries = 2, timeout = '0.3s' })\nend\nreturn api\n"
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := checkFile(t, path)
+	if len(found) != 1 || found[0].Line != 3 || found[0].Column != 40 || found[0].Message != "ctx:proxy: option timeout: seconds above 0 expected, got 0.3s" {
+		t.Errorf("%+v", found)
+	}
+}
+
 // Nothing is wrong with unusual scripts.
 func TestCheckGood(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/good/*.lua")

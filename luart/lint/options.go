@@ -113,6 +113,7 @@ func (c *checker) optionTable(f *checkedFile, table *ast.TableExpr, options *lua
 		}
 		c.milliseconds(f, options, key, value, line, column)
 		c.word(f, value, options.WordsOf(key), key+" of "+of, scope)
+		c.optionValue(f, options, of, key, value, line, column, scope)
 		in, ok := options.Nested(key)
 		inner, isTable := c.finder(f).Origin(value, scope).(*ast.TableExpr)
 		switch {

@@ -1,6 +1,7 @@
 package luaval
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ type Options struct {
 	within    map[string]Nested
 	narrowing []string
 	words     map[string][]string
+	read      func(L *lua.LState, f, name string, v lua.LValue)
 }
 
 // Words are the texts that an argument of a function may be, beside what is no text.
@@ -66,6 +68,36 @@ func (o *Options) Words(name string, words ...string) *Options {
 
 // WordsOf returns the texts that an option may be; nil: others, too.
 func (o *Options) WordsOf(name string) []string { return o.words[name] }
+
+// Judged returns o with the function that reads an option of the function f, and raises in L for a value
+// that it cannot be. "caddy rover check" judges values in the source of a script by it.
+func (o *Options) Judged(read func(L *lua.LState, f, name string, v lua.LValue)) *Options {
+	changed := *o
+	changed.read = read
+	return &changed
+}
+
+// Judge says what is wrong with the value of an option of f; "" if nothing is, or if only a call can say.
+func (o *Options) Judge(f, name string, v lua.LValue) string {
+	if o.read == nil {
+		return ""
+	}
+	L := lua.NewState(lua.Options{SkipOpenLibs: true, RegistrySize: 256, CallStackSize: 16})
+	defer L.Close()
+	read := L.NewFunction(func(L *lua.LState) int {
+		o.read(L, f, name, v)
+		return 0
+	})
+	var raised *lua.ApiError
+	if err := L.CallByParam(lua.P{Fn: read, Protect: true}); !errors.As(err, &raised) {
+		return ""
+	}
+	message := raised.Object
+	if t, ok := message.(*lua.LTable); ok { // with a status
+		message = t.RawGetString("message")
+	}
+	return strings.TrimSpace(message.String()) // where in Lua it was raised stands before it: nowhere
+}
 
 // Narrowing returns o where some options let less through than their absence does, such as the roles
 // that a token must have. One of these that is written with nothing as its value raises: of a setting

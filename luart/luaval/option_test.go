@@ -35,3 +35,24 @@ func TestUnknownOption(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A value is judged by what reads it in a call.
+func TestJudge(t *testing.T) {
+	o := NewOptions("n").Judged(func(L *lua.LState, f, name string, v lua.LValue) {
+		if n, ok := v.(lua.LNumber); !ok {
+			L.RaiseError("%s: option %s: a number expected", f, name)
+		} else if n < 0 {
+			RaiseStatus(L, 400, f+": below 0")
+		}
+	})
+	for v, want := range map[lua.LValue]string{
+		lua.LNumber(1): "", lua.LNumber(-1): "api.f: below 0", lua.LString("x"): "api.f: option n: a number expected",
+	} {
+		if got := o.Judge("api.f", "n", v); got != want {
+			t.Errorf("%v: got %q, want %q", v, got, want)
+		}
+		if got := NewOptions("n").Judge("api.f", "n", v); got != "" {
+			t.Errorf("%v: nobody can say, got %q", v, got)
+		}
+	}
+}

@@ -176,7 +176,8 @@ func checkProxyPath(L *lua.LState, f, text string) string {
 	return sent
 }
 
-var proxyOptions = option.Among(luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick", "retry", "breaker"))
+var proxyOptions = option.Among(luaval.NewOptions("timeout", "headers", "path", "host", "tries", "pick", "retry", "breaker")).
+	Judged(func(L *lua.LState, f, name string, v lua.LValue) { SetOption(L, f, new(To), name, v) })
 
 // Options are the options of the functions that hand requests over, by the function as scripts
 // call it.

@@ -11,7 +11,7 @@ local keys = rover.auth.secrets { signing = { active = "a", keys = { a = ("a"):r
 api.orders.auth { jwt = keys }
 api.orders.expect { post = { body = { name = "string" }, query = { bdy = "string?" }, extra = "error" } }
 api.orders.doc { post = { summary = "Makes an order", responses = { [201] = { description = "made", example = { anything = 1 } } } } }
-local breaker = { failures = 5, window = 10, open = 3, half_open = 1, on = { "5xx" } }
+local breaker = { failures = 5, window = 10, open = 3, half_open = 1, on = { 503 } }
 function api.orders.post()
   return api.proxy("127.0.0.1:1", { retry = { attempts = 3, backoff = 0.1 }, breaker = breaker, headers = { anything = "x" } })
 end
