@@ -19,7 +19,7 @@ import (
 )
 
 // Proxy hands requests over to the upstreams that a script chose, through Caddy's own
-// reverse proxy: retries, streaming, upgrades, health checks and headers are its.
+// reverse proxy: retries, streaming, upgrades, passive health checks and headers are its.
 type Proxy struct {
 	handler   *reverseproxy.Handler
 	transport caddy.CleanerUpper // ours to clean up; nil: Caddy does it

@@ -516,7 +516,7 @@ function sse_builder:with_headers(headers, producer, retry_ms) end
 ---Options of api.proxy and ctx:proxy.
 ---@class rover.ProxyOptions
 ---@field timeout? number Seconds until the head of the answer; then 504.
----@field tries? integer How many upstreams to try. Default: all
+---@field tries? integer How many upstreams of the list are taken. Default: all. With pick: how many tries, 16 by default
 ---@field retry? integer|boolean|rover.Retry How many tries, with the first; the list begins again at its end
 ---@field breaker? boolean|rover.Breaker Do not ask an upstream for a while that has failed too often; default: false
 ---@field path? string Replaces the path, and the query if it has one; escaped, as in a URL. Checked as that of ctx:rewrite.
