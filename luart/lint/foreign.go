@@ -72,7 +72,11 @@ func (c *checker) proxyAddress(f *checkedFile, e *ast.FuncCallExpr, s sighting) 
 			return
 		}
 		if err := c.o.CheckUpstream(to.Value); err != nil {
-			report("api.proxy: "+err.Error(), "an address has no path: ctx:rewrite changes that of the request")
+			remedy := ""
+			if _, rest, isURL := strings.Cut(to.Value, "://"); isURL && strings.Contains(rest, "/") {
+				remedy = "an address has no path: ctx:rewrite changes that of the request"
+			}
+			report("api.proxy: "+err.Error(), remedy)
 		}
 	}
 }

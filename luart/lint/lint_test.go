@@ -208,7 +208,7 @@ func TestCheckHints(t *testing.T) {
 func TestCheckProxyAddress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.lua")
 	source := "local api = rover.server {}\nfunction api.get() return api.proxy('http://a:1/path') end\n" +
-		"function api.b.get() return api.proxy('a:1') end\nreturn api\n"
+		"function api.b.get() return api.proxy('a:1') end\nfunction api.c.get() return api.proxy('unix:/path') end\nreturn api\n"
 	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,8 @@ func TestCheckProxyAddress(t *testing.T) {
 			return nil
 		}
 	})
-	if len(found) != 1 || found[0].Line != 2 || found[0].Code != "bad-argument" || found[0].Message != "api.proxy: has a path" {
+	if len(found) != 2 || found[0].Line != 2 || found[0].Code != "bad-argument" || found[0].Message != "api.proxy: has a path" ||
+		!strings.Contains(found[0].Hint, "ctx:rewrite") || found[1].Line != 4 || found[1].Hint != "" {
 		t.Errorf("%+v", found)
 	}
 }
