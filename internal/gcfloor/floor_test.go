@@ -165,8 +165,11 @@ func TestSays(t *testing.T) {
 		want       []said
 	}{
 		{"sizes", "", 100, []Wish{{Default, false}, chosen(64), chosen(128), chosen(128), chosen(200)}, []said{on(64), on(128), on(200)}},
-		{"off and on", "", 100, []Wish{chosen(0), {Default, false}, chosen(0), chosen(0), chosen(64)},
-			[]said{on(64), {zap.InfoLevel, "gc_floor is off", nil}, on(64)}},
+		{
+			"off and on", "", 100,
+			[]Wish{chosen(0), {Default, false}, chosen(0), chosen(0), chosen(64)},
+			[]said{on(64), {zap.InfoLevel, "gc_floor is off", nil}, on(64)},
+		},
 		{"default and GOGC", "150", 150, []Wish{{Default, false}, {Default, false}}, []said{lost(zap.InfoLevel, 64)}},
 		{"chosen and GOGC", "100", 100, []Wish{chosen(128), chosen(128), chosen(200)}, []said{lost(zap.WarnLevel, 128), lost(zap.WarnLevel, 200)}},
 		{"off and GOGC", "100", 100, []Wish{chosen(0)}, nil},
