@@ -15,6 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/proxy"
 	"github.com/caddy-rover/rover/luart/reqbody"
@@ -302,6 +305,8 @@ func TestBodiesWithoutEnd(t *testing.T) {
 		function api.waits.get(ctx) rover.sleep(0) return "waited" end
 		function api.guarded.before.guard(ctx) rover.sleep(0) return api:error(401, "no") end
 		return api`, func(s *Script) { s.BodyMinRate = 1 << 10 })
+	core, logs := observer.New(zap.WarnLevel)
+	s.vm.logger = zap.New(core)
 	s.vm.SetLimits(eventloop.Limits{MaxWaiting: 8})
 	ctx, leave := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
@@ -337,7 +342,7 @@ func TestBodiesWithoutEnd(t *testing.T) {
 	if w.Code != 503 || w.Body.String() != `{"error":"overloaded"}` || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
 	}
-	if n := s.logs.FilterMessage("refusing requests").Len(); n == 0 || n > 5 {
+	if n := logs.FilterMessage("refusing requests").Len(); n == 0 || n > 5 {
 		t.Errorf("the log says %d times that bodies are refused", n)
 	}
 	leave()

@@ -32,7 +32,7 @@ import (
 // VMOptions says how a VM works.
 type VMOptions struct {
 	eventloop.Limits                  // what requests may ask of the VM, before Run refuses
-	Logger           *zap.Logger      // for what no request's logger fits; nil: nowhere
+	Logger           *zap.Logger      // for what is of the VM as a whole; nil: nowhere
 	Coverage         *coverage.Report // told what of scripts has run; nil: nobody wants to know
 	Clock            *clock.Clock     // what scripts go by, and their timers and timeouts; burst goes by the system's; nil: so does all
 }
