@@ -325,7 +325,18 @@ func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("never matched; last answer: %s %v", out, err)
+	ts.Fatalf("never matched; last answer: %s %v%s", out, err, loggedErrors(ts))
+}
+
+// loggedErrors returns what caddy's log says that went wrong, such as why it has not started.
+func loggedErrors(ts *testscript.TestScript) (lines string) {
+	text, _ := os.ReadFile(ts.MkAbs("caddy.log"))
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte(`"level":"error"`)) && len(lines) < 10_000 {
+			lines += "\n" + string(line)
+		}
+	}
+	return lines
 }
 
 // cmdSend uploads or downloads MiB of data that is never held in memory: send up|down
