@@ -225,7 +225,7 @@ func (i *instance) listen(heard chan<- string) {
 
 // What a machine held that was killed others have after its time.
 func TestClusterKilled(t *testing.T) {
-	_, all := newCluster(t, 2, shortTimeout, sharedScript)
+	_, all := newCluster(t, 2, longTimeout, sharedScript)
 	hung := make(chan struct{})
 	go func() {
 		defer close(hung)

@@ -277,7 +277,11 @@ func TestClusterLosesNothing(t *testing.T) {
 		if k.cookie != nil {
 			cookies = append(cookies, k.cookie)
 		}
-		if resp, body := k.other.do("GET", k.path, cookies...); resp.StatusCode != 200 || body != k.want {
+		resp, body := k.other.do("GET", k.path, cookies...)
+		for deadline := time.Now().Add(patience); resp.StatusCode == 503 && time.Now().Before(deadline); { // it may find the server later than the other does
+			resp, body = k.other.do("GET", k.path, cookies...)
+		}
+		if resp.StatusCode != 200 || body != k.want {
 			t.Errorf("%s: %s %s", k.path, resp.Status, body)
 		}
 	}
