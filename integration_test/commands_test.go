@@ -424,12 +424,12 @@ type begun struct {
 }
 
 // cmdRaw sends a file with CR LF at its line ends and prints what comes back until the
-// server closes the connection: raw FILE. Date and Server are left out. raw -begin FILE sends the
-// first line, and raw -finish the rest.
+// server closes the connection: raw FILE. Date and Server are left out. raw -answer FILE prints what
+// comes until a final response is there. raw -begin FILE sends the first line, and raw -finish the rest.
 func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
 	c := clientOf(ts)
 	if args[0] == "-finish" {
-		finishRaw(ts, *c.begun)
+		finishRaw(ts, *c.begun, io.ReadAll)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -439,8 +439,13 @@ func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
 	deadline, _ := ctx.Deadline()
 	ts.Check(conn.SetDeadline(deadline))
 	text := strings.ReplaceAll(ts.ReadFile(args[len(args)-1]), "\n", "\r\n")
-	if args[0] != "-begin" {
-		finishRaw(ts, begun{conn, text})
+	switch args[0] {
+	case "-begin":
+	case "-answer":
+		finishRaw(ts, begun{conn, text}, readAnswer)
+		return
+	default:
+		finishRaw(ts, begun{conn, text}, io.ReadAll)
 		return
 	}
 	first, rest, _ := strings.Cut(text, "\r\n")
@@ -449,15 +454,30 @@ func cmdRaw(ts *testscript.TestScript, _ bool, args []string) {
 	c.begun = &begun{conn, rest}
 }
 
-func finishRaw(ts *testscript.TestScript, b begun) {
+func finishRaw(ts *testscript.TestScript, b begun, read func(io.Reader) ([]byte, error)) {
 	defer b.conn.Close()
 	_, err := io.WriteString(b.conn, b.rest)
 	ts.Check(err)
-	out, err := io.ReadAll(b.conn)
+	out, err := read(b.conn)
 	ts.Check(err)
 	for line := range strings.Lines(strings.ReplaceAll(string(out), "\r\n", "\n")) {
 		if !strings.HasPrefix(line, "Date: ") && !strings.HasPrefix(line, "Server: ") {
 			fmt.Fprint(ts.Stdout(), line)
+		}
+	}
+}
+
+// readAnswer reads until a response has come that is not of 1xx.
+func readAnswer(conn io.Reader) ([]byte, error) {
+	var got bytes.Buffer
+	in := bufio.NewReader(io.TeeReader(conn, &got))
+	for {
+		resp, err := http.ReadResponse(in, nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		if err != nil || resp.StatusCode >= 200 {
+			return got.Bytes(), err
 		}
 	}
 }

@@ -122,24 +122,20 @@ func bodyCases() (cases []*forwardCase) {
 		}, answer: fine, want: "first \"HTTP/1.1 100 Continue"},
 		&forwardCase{name: "body of a request with Expect, refused", protos: []int{1}, client: func(r *run) {
 			s := r.begin(clientRequest{method: "POST", head: []string{"Expect: 100-continue"}, body: "some"}).(*h1sending)
-			for {
-				line, err := s.in.ReadString('\n')
-				if strings.HasPrefix(line, "HTTP/1.1 100") { // whether it comes first is of chance
-					s.write("some")
-				}
-				if strings.HasPrefix(line, "HTTP/1.1 100") || line == "\r\n" && err == nil {
-					continue
-				}
-				r.note("%q", line)
-				break
-			}
+			first, _ := s.in.ReadString('\n')
+			blank, _ := s.in.ReadString('\n')
+			s.write("some")
+			r.reach("asked for the body") // else net/http may not ask, and yet wait for it: see TestScripts/body_expect
+			then, _ := s.in.ReadString('\n')
+			r.note("%q %q, then %q", first, blank, then)
 			s.leave()
 		}, up: func(c *upConn) {
 			if c.head() {
+				c.wait("asked for the body")
 				c.say(message("417 Expectation Failed", "Content-Length: 0", "Connection: close"))
 				c.shut()
 			}
-		}, want: "Expect: 100-continue", log: []string{"bytes_read", "resp_headers", "size", "status"}}, // with Connection: close, as the body may come
+		}, want: "then \"HTTP/1.1 417", log: []string{"bytes_read", "resp_headers", "size", "status"}}, // with Connection: close, as the body may come
 		&forwardCase{name: "body of a request with an unknown Expect", clientRequest: clientRequest{raw: "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: magic\r\nContent-Length: 4\r\n\r\nsome"}, answer: fine, want: "417"},
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-rover/rover/luart"
 	"github.com/caddy-rover/rover/luart/head"
@@ -27,7 +28,7 @@ func watchUpload(r *http.Request) *reqbody.Watched {
 type uploadEnd struct {
 	head.Writer
 	body    *reqbody.Watched // nil: it is not watched yet
-	duplex  bool             // net/http leaves the body alone, wherever that is
+	unread  bool             // nobody reads the rest of the body behind us
 	settled bool             // the head has left, or will by somebody else
 	closes  bool             // it says that the connection is closed
 }
@@ -40,8 +41,15 @@ func newUploadEnd(w http.ResponseWriter, r *http.Request) *uploadEnd {
 	e := new(uploadEnd)
 	e.Writer = head.Writer{ResponseWriter: w, Last: e.settle}
 	s, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	e.duplex = ok && s.EnableFullDuplex
+	e.unread = ok && s.EnableFullDuplex || expects(r)
 	return e
+}
+
+// expects reports whether the client may wait for a 100 before it sends its body. net/http does not
+// see that behind Caddy's reader: it would wait, before it sends a response, for a body that no 100
+// has asked for.
+func expects(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
 }
 
 // settle has the connection closed behind a response whose headers are given, if more of the body may
@@ -51,7 +59,7 @@ func (e *uploadEnd) settle(h http.Header) {
 		return
 	}
 	e.settled = true
-	if e.body.Misread(e.duplex) {
+	if e.body.Misread(e.unread) {
 		h.Set("Connection", "close")
 		e.closes = true
 	}

@@ -63,11 +63,11 @@ func (w *Watched) Broken() *Error {
 }
 
 // Misread reports whether who reads the next request of the connection could begin in the middle of
-// this one: its body is broken. With duplex nobody reads the rest of any other, too.
-func (w *Watched) Misread(duplex bool) bool {
+// this one: its body is broken. With unread nobody reads the rest of any other, too.
+func (w *Watched) Misread(unread bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ended != nil || duplex && !w.whole
+	return w.ended != nil || unread && !w.whole
 }
 
 // Awaited reports whether somebody waits for the client to send more. nil is for a request without a
