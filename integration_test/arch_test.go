@@ -34,7 +34,7 @@ internal/cli (caddy x more): caddyfile internal/admin internal/caddyenv internal
 	luart/coverage luart/environ luart/files luart/geo luart/lib/all luart/lint luart/module luart/openapi luart/outbound luart/scripterror
 	luart/scripttest luart/spelling luart/types
 internal/gcfloor (more):
-internal/handler (caddy more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
+internal/handler (caddy x more): caddyfile eventloop internal/caddyenv internal/gcfloor internal/libraries
 	internal/scripts internal/upstream luart luart/clock luart/costs luart/coverage luart/handshake
 	luart/head luart/lib luart/lib/http
 	luart/lib/metrics luart/lib/session luart/loglimit luart/openapi luart/outbound luart/persist luart/policy luart/reqbody
