@@ -566,6 +566,14 @@ func cmdRSS(ts *testscript.TestScript, _ bool, args []string) {
 func cmdLogged(ts *testscript.TestScript, _ bool, args []string) {
 	re, err := regexp.Compile(args[0])
 	ts.Check(err)
+	if !waitForLog(ts, re.Match) {
+		ts.Fatalf("the log has no line that matches %s", re)
+	}
+}
+
+// waitForLog waits until caddy.log, up to its last whole line, is enough. It returns false when
+// that takes too long.
+func waitForLog(ts *testscript.TestScript, enough func(log []byte) bool) bool {
 	dir := clientOf(ts).dir
 	changes, err := fsnotify.NewWatcher()
 	ts.Check(err)
@@ -574,20 +582,21 @@ func cmdLogged(ts *testscript.TestScript, _ bool, args []string) {
 	late := time.After(patience)
 	for {
 		data, err := os.ReadFile(filepath.Join(dir, "caddy.log"))
-		if err == nil && re.Match(data) {
-			return
+		if err == nil && enough(data[:bytes.LastIndexByte(data, '\n')+1]) {
+			return true
 		}
 		select {
 		case <-changes.Events:
 		case err := <-changes.Errors:
 			ts.Check(err)
 		case <-late:
-			ts.Fatalf("the log has no line that matches %s", re)
+			return false
 		}
 	}
 }
 
-// cmdLog checks Caddy's log: log COUNT LEVEL [regexp on the line]. COUNT none is 0.
+// cmdLog checks Caddy's log: log COUNT LEVEL [regexp on the line]. COUNT none is 0. It waits for as
+// many lines as it wants: what they tell of may be seen by a client before they are written.
 // Errors that reverse_proxy or the server log about a request count as any other.
 func cmdLog(ts *testscript.TestScript, _ bool, args []string) {
 	some := args[0] == "some" // at least one
@@ -598,18 +607,20 @@ func cmdLog(ts *testscript.TestScript, _ bool, args []string) {
 		re, err = regexp.Compile(args[2])
 		ts.Check(err)
 	}
-	data, err := os.ReadFile(filepath.Join(clientOf(ts).dir, "caddy.log"))
-	ts.Check(err)
 	var found []string
-	for line := range bytes.Lines(data) {
-		var entry struct{ Level string }
-		if err := json.Unmarshal(line, &entry); err != nil {
-			ts.Fatalf("a log line is not JSON: %s", line)
+	waitForLog(ts, func(log []byte) bool {
+		found = nil
+		for line := range bytes.Lines(log) {
+			var entry struct{ Level string }
+			if err := json.Unmarshal(line, &entry); err != nil {
+				ts.Fatalf("a log line is not JSON: %s", line)
+			}
+			if entry.Level == args[1] && re.Match(line) {
+				found = append(found, string(line))
+			}
 		}
-		if entry.Level == args[1] && re.Match(line) {
-			found = append(found, string(line))
-		}
-	}
+		return len(found) >= want
+	})
 	if len(found) != want && !(some && len(found) > want) {
 		ts.Fatalf("%d log lines, want %d:\n%s", len(found), want, strings.Join(found, ""))
 	}
