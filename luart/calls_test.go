@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-rover/rover/eventloop"
 )
 
 // inFlight waits until the calls in flight are as ok wants them.
@@ -242,6 +244,53 @@ func TestKillRunning(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	s.expect("GET /body", "200 GET /body ") // no route: next
+}
+
+// A queue that is full of requests of the highest priority does not hide what holds the VM, and keeps nobody
+// from ending it.
+func TestKillBehindAFullQueue(t *testing.T) {
+	s := newServer(t, inFlightScript, withBurst(time.Hour), func(s *Script) { s.Timeout = 0 })
+	s.vm.SetLimits(eventloop.Limits{Queue: 1, QueueTimeout: time.Hour})
+	got := s.start("GET /wild")
+	c := s.inFlight(named("GET /wild"))[0]
+	for errors.Is(s.vm.loop.DoClass(canceled(), eventloop.High, nil, func(*thread) error { return nil }), context.Canceled) {
+		// a task that is cancelled keeps its place for now
+	}
+	if calls := s.inFlight(named("GET /wild")); calls[0].State != CallRuns {
+		t.Errorf("%+v", calls)
+	}
+	s.kill(c.ID)
+	if a := <-got; a != unavailable {
+		t.Error(a)
+	}
+	s.expect("GET /body", "200 GET /body ")
+}
+
+// Who asks does not wait for longer than it wants to, whatever holds the VM.
+func TestInFlightBehindGo(t *testing.T) {
+	s := newServer(t, helloScript)
+	s.vm.SetLimits(eventloop.Limits{Queue: 1, QueueTimeout: time.Hour})
+	held, free := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(free)
+	wg.Go(func() {
+		_ = s.vm.loop.DoAdmitted(func(*thread) error { close(held); <-free; return nil })
+	})
+	<-held
+	for errors.Is(s.vm.loop.DoClass(canceled(), eventloop.High, nil, func(*thread) error { return nil }), context.Canceled) {
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(2*inspectAgain, cancel)
+	if _, _, err := s.vm.InFlight(ctx, 1); err == nil {
+		t.Error("the VM is held, and answers")
+	}
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }
 
 // A stream whose client takes nothing is listed and can be killed.

@@ -3,10 +3,14 @@ package luart
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/caddy-rover/rover/eventloop"
 	"github.com/caddy-rover/rover/luart/budget"
 )
+
+// inspectAgain is how long inspect waits for room in a queue that is full.
+const inspectAgain = 10 * time.Millisecond
 
 // inspect has do called by the holder, and returns when it has returned: at once, on an idle
 // VM, between two instructions of the Lua code that runs, or when that ends or waits. So it
@@ -31,8 +35,13 @@ func (vm *VM) inspect(ctx context.Context, do func(running bool)) error {
 		return nil
 	}
 	err := vm.loop.Inspect(queued, enter)
-	if err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil { // refused: the queue is full
-		err = vm.loop.DoAdmitted(enter)
+	for err != nil && !errors.Is(err, eventloop.ErrClosed) && queued.Err() == nil {
+		// The queue is full. Lua that runs meanwhile does it; where none runs, there will be room.
+		select {
+		case <-queued.Done():
+		case <-time.After(inspectAgain):
+			err = vm.loop.Inspect(queued, enter)
+		}
 	}
 	if vm.budget.Take(v) {
 		return vm.budget.ExplainHold(err)
