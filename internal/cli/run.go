@@ -151,13 +151,12 @@ func runScript(cmd *cobra.Command, fl caddycmd.Flags) error {
 		}
 		return err
 	}
-	loaded, err := caddy.ActiveContext().App("http")
-	if err != nil {
-		return err
-	}
-	for _, srv := range loaded.(*caddyhttp.App).Servers {
-		for _, ln := range srv.Listeners() {
-			fmt.Fprintln(cmd.OutOrStdout(), "serving", fl.Arg(0), "on", addressOf(ln.Addr()))
+	// A signal that came while it started has stopped it again: there is no app then, and the process ends.
+	if loaded, err := caddy.ActiveContext().AppIfConfigured("http"); err == nil {
+		for _, srv := range loaded.(*caddyhttp.App).Servers {
+			for _, ln := range srv.Listeners() {
+				fmt.Fprintln(cmd.OutOrStdout(), "serving", fl.Arg(0), "on", addressOf(ln.Addr()))
+			}
 		}
 	}
 	var reloaded <-chan struct{} // the signal may have come already
