@@ -44,7 +44,7 @@ var ups atomic.Int32
 // twice as long as it has others, but a test that takes some thousands would meet the pools of the runs
 // before.
 func listenUp(dir string) (l net.Listener, err error) {
-	const first, n = 10_000, 22_000
+	const first, n = 10_000, 19_500 // above them are those of freePort
 	for range n {
 		at := fmt.Sprint(first + ups.Add(1)%n)
 		if dir != "" {

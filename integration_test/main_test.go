@@ -5,11 +5,13 @@ package integration_test
 
 import (
 	"flag"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -112,24 +114,26 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// givenPorts are those that freePort has returned: whoever got one may not listen on it yet.
-var givenPorts sync.Map
+// given counts the ports that freePort has returned.
+var given atomic.Uint32
 
-// freePort returns a port that nobody listens on just now, by TCP or UDP.
+func init() { given.Store(rand.Uint32N(3000)) } // two processes shall not take the same
+
+// freePort returns a port that nobody listens on just now, by TCP or UDP: whoever got it may not listen yet
+// for a while. So it is none that the system gives to others, and the next one is another.
 func freePort() string {
+	const first, n = 29_700, 3000 // below them are those of listenUp
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port := fmt.Sprint(first + given.Add(1)%n)
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
-			panic(err)
+			continue
 		}
 		u, err := net.ListenPacket("udp", l.Addr().String())
 		_ = l.Close()
 		if err == nil {
 			_ = u.Close()
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			if _, given := givenPorts.LoadOrStore(port, true); !given {
-				return port
-			}
+			return port
 		}
 	}
 }
