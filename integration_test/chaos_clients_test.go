@@ -120,6 +120,9 @@ func (c *chaos) storm(d time.Duration) *storm {
 	for _, r := range bad {
 		c.sendBad(s, r, stays)
 	}
+	for range 2 { // before a reload, which forgets how often
+		c.sendBad(s, chaosRequest{path: "/q/runaway", want: []int{500, 200}}, stays)
+	}
 	client(4*len(chaosGood), func(r *rand.Rand) { c.sendGood(s, chaosGood[r.IntN(len(chaosGood))], stays) })
 	client(16, func(r *rand.Rand) {
 		c.sendGood(s, chaosGood[r.IntN(len(chaosGood))], leave(1+r.IntN(3)))

@@ -32,7 +32,10 @@ function api.value.p_key.p_value.put(ctx)
   local done, why = cache:set(ctx:param("key"), ctx:param("value"))
   return done and "stored" or api:error(503, why)
 end
-function api.value.p_key.delete(ctx) cache:delete(ctx:param("key")) return "deleted" end
+function api.value.p_key.delete(ctx)
+  local done, why = cache:delete(ctx:param("key"))
+  return done and "deleted" or api:error(503, why)
+end
 
 -- What any machine is told.
 function api.news.get()

@@ -81,6 +81,7 @@ function api.lock.post()
   local lock, why = values:lock("l", { ttl = 0.3 })
   if not lock then return api:error(why == "timeout" and 409 or 503, why) end
   local from = rover.time.now()
+  if from >= asked + 0.3 then return api:error(409, "it is over") end
   rover.sleep(0.05)
   return { fence = lock.fence, from = from, till = math.min(rover.time.now(), asked + 0.3) }
 end

@@ -73,7 +73,7 @@ func cmdReaders(ts *testscript.TestScript, _ bool, args []string) {
 func (rs *readers) start(c *client, n int, req *request) []*reader {
 	var started []*reader
 	for range n {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*patience) // a stream is as long as its test
 		r := &reader{leave: cancel, begun: make(chan error, 1)}
 		started = append(started, r)
 		rs.wg.Add(1)
