@@ -210,10 +210,12 @@ func badClientCases() (cases []*forwardCase) {
 					s.rest()
 				}
 				s.leave()
+				r.wait("read") // the answer may be there before the upstream has what came first
 			}, up: func(c *upConn) {
 				if c.head() {
 					c.reach("asked")
 					c.body()
+					c.reach("read")
 				}
 			}, want: "HTTP/1.1 502", log: []string{"bytes_read", "resp_headers"}, chance: closing,
 			differ: []forwardOther{{ways: scriptWays, to: "HTTP/1.1 400 Bad Request", why: "a body that the client has broken is no fault of the upstream"}},

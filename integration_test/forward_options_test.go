@@ -2,15 +2,27 @@ package integration_test
 
 import "strings"
 
+// silent answers nothing.
+func silent(c *upConn) {
+	if c.next() {
+		c.gone()
+		c.reach("gone")
+	}
+}
+
+// untilGone is the client of silent. The proxy's answer may be there before silent has read, or has
+// even accepted: it would have seen nothing.
+func untilGone(a clientRequest) func(*run) {
+	return func(r *run) {
+		r.do(a)
+		r.wait("gone")
+	}
+}
+
 // blockCases are options of reverse_proxy and of the proxy block.
 func blockCases() []*forwardCase {
 	post := clientRequest{method: "POST", target: "/a%2Fb?c", body: "some"}
 	zipped := string(gzipped([]byte(strings.Repeat("hello ", 100))))
-	silent := func(c *upConn) {
-		if c.next() {
-			c.gone()
-		}
-	}
 	return []*forwardCase{
 		{name: "headers", block: "headers", clientRequest: clientRequest{head: []string{"X-Removed: a", "X-Replaced: a c a", "X-More: less"}}, answer: ok("fine", "X-Secret: a", "X-More: less"), want: "Host: up.example"},
 		{name: "headers of a request without them", block: "headers", answer: fine, want: "X-Status: 200"},
@@ -31,11 +43,11 @@ func blockCases() []*forwardCase {
 		{name: "small buffers", block: "small", clientRequest: clientRequest{method: "POST", body: mebibyte[:100_000]}, answer: ok(mebibyte[:100_000], "X-Long: "+strings.Repeat("x", 3000)), want: "200 OK"},
 		{name: "small buffers, and a large head", block: "small", answer: ok("body", "X-Long: "+strings.Repeat("x", 5000)), want: "502"},
 		{name: "small buffers, and large hints", block: "small", answer: strings.Repeat(message("103 Early Hints", "X-Long: "+strings.Repeat("x", 3000)), 5) + fine, want: "HTTP/1.1 103"},
-		{name: "head that is slow", block: "timeout", up: silent, want: "504"},
-		{name: "head that is slow, POST", block: "timeout", clientRequest: post, up: silent, want: "504"},
+		{name: "head that is slow", block: "timeout", client: untilGone(clientRequest{}), up: silent, want: "504"},
+		{name: "head that is slow, POST", block: "timeout", client: untilGone(post), up: silent, want: "504"},
 		{name: "head that is in time", block: "patient", clientRequest: post, answer: fine, want: "fine"},
-		{name: "read that is slow", block: "reads", up: silent, want: "504"},
-		{name: "read that is slow, POST", block: "reads", clientRequest: post, up: silent, want: "504"},
+		{name: "read that is slow", block: "reads", client: untilGone(clientRequest{}), up: silent, want: "504"},
+		{name: "read that is slow, POST", block: "reads", client: untilGone(post), up: silent, want: "504"},
 		{name: "read that is slow in a body", block: "reads", up: func(c *upConn) {
 			if c.next() {
 				c.say(message("200 OK", "Content-Type: a/b", "Content-Length: 100"), "half")
@@ -128,11 +140,7 @@ func scriptCases() []*forwardCase {
 		}, answer: fine, want: "503"},
 		{name: "health, an upstream that breaks off", block: "health", client: twice(clientRequest{}, clientRequest{target: "/second"}), up: func(c *upConn) { c.next() }, want: "503"},
 		{name: "health, answers that are good", block: "health", client: twice(post, clientRequest{target: "/second"}), up: answering(fine, fine), want: "/second", chance: used},
-		{name: "timed head that is slow", block: "timed", up: func(c *upConn) {
-			if c.next() {
-				c.gone()
-			}
-		}, want: "504"},
+		{name: "timed head that is slow", block: "timed", client: untilGone(clientRequest{}), up: silent, want: "504"},
 		{name: "timed head that is in time", block: "timely", clientRequest: post, answer: fine, want: "fine"},
 	}
 }

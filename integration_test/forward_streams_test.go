@@ -37,7 +37,7 @@ func connectionCases() (cases []*forwardCase) {
 			&forwardCase{name: "connection not used again behind HTTP/1.0, " + name, client: twice(get, next), up: answering(strings.Replace(fine, "1.1", "1.0", 1), second), want: "/second"},
 			&forwardCase{name: "connection used again behind HTTP/1.0, " + name, client: twice(get, next), up: answering(strings.Replace(ok("fine", "Connection: keep-alive"), "1.1", "1.0", 1), second), want: "/second", chance: used},
 			// The upstream closes it when the next request is there: that is sent once more if it may be.
-			&forwardCase{name: "connection that is stale, " + name, protos: known, client: twice(get, next), up: func(c *upConn) {
+			&forwardCase{name: "connection that is stale, " + name, protos: known, reuses: true, client: twice(get, next), up: func(c *upConn) {
 				for n := 0; c.next() && (c.n > 0 || n == 0); n++ {
 					if c.last[:4] == "HEAD" {
 						c.say(second)
@@ -46,7 +46,7 @@ func connectionCases() (cases []*forwardCase) {
 					}
 				}
 			}, want: "/second"},
-			&forwardCase{name: "connection that is stale and resets, " + name, protos: known, client: twice(get, next), up: func(c *upConn) {
+			&forwardCase{name: "connection that is stale and resets, " + name, protos: known, reuses: true, client: twice(get, next), up: func(c *upConn) {
 				for n := 0; c.next(); n++ {
 					if c.n == 0 && n == 1 {
 						c.drop()
@@ -65,7 +65,7 @@ func connectionCases() (cases []*forwardCase) {
 	for _, method := range []string{"GET", "HEAD"} {
 		answer := map[string]string{"GET": fine, "HEAD": message("200 OK", "Content-Length: 4")}[method]
 		cases = append(cases, &forwardCase{
-			name: "connection that is stale over HTTP/3, " + method, protos: []int{3},
+			name: "connection that is stale over HTTP/3, " + method, protos: []int{3}, reuses: true,
 			client: twice(get, clientRequest{method: method, target: "/second"}), up: func(c *upConn) {
 				for n := 0; c.next() && (c.n > 0 || n == 0); n++ {
 					if c.last[:4] == "HEAD" {
@@ -82,7 +82,7 @@ func connectionCases() (cases []*forwardCase) {
 		})
 	}
 	cases = append(cases,
-		&forwardCase{name: "connection that is stale, with an Idempotency-Key", client: twice(get, clientRequest{method: "POST", target: "/second", head: []string{"Idempotency-Key: a"}}), up: func(c *upConn) {
+		&forwardCase{name: "connection that is stale, with an Idempotency-Key", reuses: true, client: twice(get, clientRequest{method: "POST", target: "/second", head: []string{"Idempotency-Key: a"}}), up: func(c *upConn) {
 			for n := 0; c.next() && (c.n > 0 || n == 0); n++ {
 				c.say(fine)
 			}
@@ -155,7 +155,7 @@ func connectionCases() (cases []*forwardCase) {
 			}
 		}, want: "second", never: "nobody's"},
 		// With one connection at most the second request waits for the first one's, or opens none.
-		&forwardCase{name: "connection that is the only one", block: "onlyone", client: twice(get, clientRequest{target: "/second"}), up: answering(fine), want: "/second"},
+		&forwardCase{name: "connection that is the only one", block: "onlyone", client: twice(get, clientRequest{target: "/second"}), up: answering(fine), want: "/second", chance: used},
 	)
 	return cases
 }

@@ -53,6 +53,7 @@ type forwardCase struct {
 	unix    bool   // the upstream listens on a Unix socket
 	trusted bool   // the client is a trusted proxy
 	protos  []int  // all if there are none
+	reuses  bool   // it is about a second request on the upstream's first connection
 	ways    []string
 
 	answer string         // what the upstream answers each request with
@@ -178,7 +179,21 @@ func (r *run) marks() string {
 // String is what both ends have seen, and the log.
 func (r *run) String() string { return r.seen.String() }
 
+// reuseTries is how often a run is tried that is to use a connection again. http.Transport closes one
+// whose writing goroutine has not reported within 50 ms, as may happen where there is much to do.
+const reuseTries = 10
+
 func (r *run) execute() {
+	for range reuseTries {
+		// With an id of its own: the log has lines of each try.
+		*r = run{id: fmt.Sprintf("run-%d.", r.forward.runs.Add(1)), c: r.c, forward: r.forward, way: r.way, proto: r.proto, port: r.port}
+		if r.once(); !r.c.reuses || r.up != nil && r.up.reused() {
+			return
+		}
+	}
+}
+
+func (r *run) once() {
 	up, err := startUp(r)
 	if err != nil {
 		r.note("%v", err)
@@ -219,7 +234,7 @@ func (f *forward) runAll(cases []*forwardCase) (runs []*run) {
 				if way == "rover_lean" && proto > 1 && len(c.protosOr()) > 1 {
 					continue // what it does is what lean does
 				}
-				r := &run{id: fmt.Sprintf("run-%d.", f.runs.Add(1)), c: c, forward: f, way: way, proto: proto, port: f.port(way, proto, c.trusted)}
+				r := &run{c: c, forward: f, way: way, proto: proto, port: f.port(way, proto, c.trusted)}
 				runs = append(runs, r)
 				free <- struct{}{}
 				wg.Go(func() {

@@ -35,6 +35,7 @@ type upConn struct {
 	n     int             // how many there were before
 	notes strings.Builder // of what came
 	last  string          // the head that was read last
+	heads int             // so many were read
 }
 
 // ups counts the upstreams so far.
@@ -123,6 +124,9 @@ func (u *upServer) end() string {
 	return all.String()
 }
 
+// reused reports, once it has ended, whether its first connection was used again.
+func (u *upServer) reused() bool { return len(u.conns) > 0 && u.conns[0].heads > 1 }
+
 func (c *upConn) note(format string, args ...any) { fmt.Fprintf(&c.notes, format+"\n", args...) }
 
 // say sends bytes.
@@ -143,6 +147,7 @@ func (c *upConn) head() bool {
 		if line == "\r\n" {
 			c.last = head.String()
 			c.notes.WriteString(c.last)
+			c.heads++
 			return true
 		}
 	}
