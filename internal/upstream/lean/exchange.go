@@ -65,6 +65,9 @@ func (x *exchange) run(f framing, h *head) (*http.Response, error) {
 		x.watch()
 	}
 	if err := x.send(f, h); err != nil {
+		if x.isLate() { // while it was being sent
+			err = errHeadTimeout
+		}
 		return nil, err
 	}
 	c.buffer(x.t.readSize)
@@ -241,12 +244,9 @@ func (x *exchange) inform(resp *http.Response) (bool, error) {
 
 // explain returns why there is no response.
 func (x *exchange) explain(err error) error {
-	x.mu.Lock()
-	late := x.late
-	x.mu.Unlock()
 	readErr, writeErr := x.up.failed()
 	switch {
-	case late:
+	case x.isLate():
 		return errHeadTimeout
 	case readErr != nil:
 		return readErr
@@ -260,6 +260,12 @@ func (x *exchange) explain(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("net/http: HTTP/1.x transport connection broken: %w", err) // as http.Transport has it
+}
+
+func (x *exchange) isLate() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.late
 }
 
 // stale reports whether an exchange failed because the server had closed the connection before it,

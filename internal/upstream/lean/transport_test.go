@@ -745,16 +745,18 @@ func TestHeadTimeout(t *testing.T) {
 		_, _ = readRequest(br)
 		_, _ = io.Copy(io.Discard, br)
 	})
-	tr, dialled := transport(t, func(b *http.Transport) { b.ResponseHeaderTimeout = time.Millisecond })
-	for _, f := range []func(string) *http.Request{get, request("POST", "body")} {
-		if _, err := tr.RoundTrip(f("http://" + s.Addr().String())); !errors.Is(err, errHeadTimeout) {
-			t.Errorf("%v", err)
-		} else if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() { //nolint:errorlint // as reverse_proxy looks
-			t.Errorf("%v is no timeout to a caller", err)
+	for _, d := range []time.Duration{1, time.Millisecond} { // while it is being sent, or behind that
+		tr, dialled := transport(t, func(b *http.Transport) { b.ResponseHeaderTimeout = d })
+		for _, f := range []func(string) *http.Request{get, request("POST", "body")} {
+			if _, err := tr.RoundTrip(f("http://" + s.Addr().String())); !errors.Is(err, errHeadTimeout) {
+				t.Errorf("%v", err)
+			} else if timeout, ok := err.(net.Error); !ok || !timeout.Timeout() { //nolint:errorlint // as reverse_proxy looks
+				t.Errorf("%v is no timeout to a caller", err)
+			}
 		}
-	}
-	if dialled.Load() != 2 {
-		t.Errorf("%d connections: what takes too long is not repeated", dialled.Load())
+		if dialled.Load() != 2 {
+			t.Errorf("%d connections: what takes too long is not repeated", dialled.Load())
+		}
 	}
 }
 
