@@ -43,7 +43,7 @@ func awaitUp(t *testing.T, s *store.Redis, up bool) {
 func TestRedisComesAndGoes(t *testing.T) {
 	server := storetest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	core, logs := observer.New(zap.InfoLevel)
-	s := newRedis(t, store.RedisOptions{URL: server.URL, Timeout: 200 * time.Millisecond, Logger: zap.New(core)})
+	s := newRedis(t, store.RedisOptions{URL: server.URL, Timeout: 2 * time.Second, Logger: zap.New(core)})
 	if _, _, err := s.Set(t.Context(), "k", []byte("v"), store.Forever, store.Always); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestRedisCluster(t *testing.T) {
 	})
 
 	// A server of the cluster is killed, and its copy takes over: what it had is there.
-	s := newRedis(t, store.RedisOptions{URL: masters[1].URL + "?addr=127.0.0.1:" + masters[2].Port(), Timeout: 200 * time.Millisecond})
+	s := newRedis(t, store.RedisOptions{URL: masters[1].URL + "?addr=127.0.0.1:" + masters[2].Port(), Timeout: 2 * time.Second})
 	for i := range 100 {
 		if _, _, err := s.Set(t.Context(), nth(i), []byte("v"), store.Forever, store.Always); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestRedisSentinel(t *testing.T) {
 		o.Prefix = t.Name() + ":"
 		return newRedis(t, o)
 	})
-	o.Prefix, o.Timeout = "failover:", 200*time.Millisecond
+	o.Prefix, o.Timeout = "failover:", 2*time.Second
 	s := newRedis(t, o)
 	fence, ok, err := s.Lock(t.Context(), "l", 1, time.Millisecond)
 	if !ok || err != nil {

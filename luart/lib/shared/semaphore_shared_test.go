@@ -148,7 +148,7 @@ func TestSharedLockOfTheDead(t *testing.T) {
 
 // Who holds a lock knows when a store that was away has lost it, and who wants one is told.
 func TestSharedLockWhileTheStoreIsAway(t *testing.T) {
-	vms, server := vmsOn(t, 2, 100*time.Millisecond)
+	vms, server := vmsOn(t, 2, 2*time.Second)
 	for name, away := range map[string][2]func(){"killed": {server.Kill, server.Start}, "paused": {server.Pause, server.Continue}} {
 		t.Run(name, func(t *testing.T) {
 			for _, vm := range vms {
@@ -172,7 +172,7 @@ func TestSharedLockWhileTheStoreIsAway(t *testing.T) {
 			away[0]()
 			holder.expect("true | false")
 			within.expect(`false | chunk:3: shared lock "w" was lost while its function ran: the store gave it to others, or was away for longer than its ttl`)
-			got, err := vms[1].Eval(t.Context(), `return rover.lock("l", { shared = true, ttl = 0.3 }):acquire(1)`)
+			got, err := vms[1].Eval(t.Context(), `return rover.lock("l", { shared = true, ttl = 0.3 }):acquire(60)`)
 			if err != nil || !strings.HasPrefix(got, "false | store: the store is down: ") {
 				t.Error(got, err)
 			}

@@ -173,7 +173,7 @@ func TestTwoMachines(t *testing.T) {
 
 // A server that is away is an error that the script gets, within the store's timeout.
 func TestServerIsAway(t *testing.T) {
-	vm, server := onServer(t, 100*time.Millisecond)
+	vm, server := onServer(t, 2*time.Second)
 	vm.Expect(t, `return (rover.store("v"):set("k", 1))`, "true")
 	for name, away := range map[string][2]func(){"killed": {server.Kill, server.Start}, "paused": {server.Pause, server.Continue}} {
 		away[0]()

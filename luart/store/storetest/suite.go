@@ -214,16 +214,18 @@ func expiry(t *testing.T, s store.Store) {
 	expect(t, "expire", must[bool](t)(s.Expire(ctx, "k", short)), true)
 	gone("k")
 	expect(t, "expire what is gone", must[bool](t)(s.Expire(ctx, "k", short)), false)
-	set(t, s, "k", "v", short, store.Always)
+	set(t, s, "k", "v", time.Hour, store.Always)
 	expect(t, "expire never", must[bool](t)(s.Expire(ctx, "k", store.Forever)), true)
 	expect(t, "now forever", ttl("k"), store.Forever)
 	set(t, s, "k", "v", time.Nanosecond, store.Always) // at least a millisecond
 	gone("k")
 	set(t, s, "new", "v", store.Keep, store.Always)
 	expect(t, "keep, of nothing", ttl("new"), store.Forever)
-	must[int64](t)(s.Incr(ctx, "n", 1, 0, short))
+	must[int64](t)(s.Incr(ctx, "n", 1, 0, time.Minute))
 	must[int64](t)(s.Incr(ctx, "n", 1, 0, time.Hour))
-	gone("n") // the first one's time to live holds
+	between("the first one's", ttl("n"), 0, time.Minute)
+	must[bool](t)(s.Expire(ctx, "n", short))
+	gone("n")
 	expect(t, "anew", must[int64](t)(s.Incr(ctx, "n", 1, 10, time.Hour)), 11)
 	between("with its own time", ttl("n"), 50*time.Minute, time.Hour)
 }
