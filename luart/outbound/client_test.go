@@ -24,6 +24,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/caddy-rover/rover/luart/clock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -450,23 +452,32 @@ func TestTooLarge(t *testing.T) {
 }
 
 func TestTimeoutAndCancel(t *testing.T) {
-	gone := make(chan struct{}, 10)
+	came, gone := make(chan struct{}, 10), make(chan struct{}, 10)
 	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/body" {
 			_, _ = io.WriteString(w, "some")
 			_ = http.NewResponseController(w).Flush()
 		}
+		came <- struct{}{}
 		<-r.Context().Done()
 		gone <- struct{}{}
 	})
-	c := newClient(t, Options{})
+	hand := clock.New(time.Unix(1e9, 0), nil)
+	c := newClient(t, Options{WithTimeout: hand.WithTimeout})
 	for _, path := range []string{"/head", "/body"} {
 		req := get(t, s.URL+path)
 		req.Timeout = 30 * time.Millisecond
-		expect(t, fetch(t, c, req), "timeout: the request took longer than 30ms")
+		got := make(chan string, 1)
+		go func() { got <- fetch(t, c, req) }()
+		<-came // or it would not be gone either
+		hand.Advance(req.Timeout, nil)
+		expect(t, <-got, "timeout: the request took longer than 30ms")
 		<-gone
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(30*time.Millisecond, func() { cancel(errors.New("nobody wants it")) })
+		go func() {
+			<-came
+			cancel(errors.New("nobody wants it"))
+		}()
 		_, _, err := c.Fetch(ctx, get(t, s.URL+path))
 		expect(t, err.Error(), "cancelled: nobody wants it")
 		<-gone
