@@ -299,7 +299,7 @@ func TestCacheNames(t *testing.T) {
 	s := newServer(t, `
 		local api = rover.server {}
 		function api.get() for i = 1, 10001 do rover.cache("c" .. i) end end
-		return api`)
+		return api`, withBurst(10*time.Minute))
 	s.once("GET /", `500 {"error":"internal error"}`)
 	if msg := s.logged("script error")[0].ContextMap()["error"].(string); !strings.Contains(msg, "rover.cache: 10000 names are in use, the limit") {
 		t.Error(msg)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-rover/rover/luart/clock"
 	roverhttp "github.com/caddy-rover/rover/luart/lib/http"
 	"github.com/caddy-rover/rover/luart/outbound"
 )
@@ -86,12 +87,19 @@ func newUpstream(t *testing.T) *upstream {
 // newCaller serves a script that may call u, whose URL is in its variable up.
 func newCaller(t *testing.T, u *upstream, source string, change ...func(*Script)) *server {
 	t.Helper()
-	return newServer(t, "local up = rover.config.up\nlocal api = rover.server {}\n"+source+"\nreturn api",
-		append([]func(*Script){func(s *Script) {
-			s.Net = outbound.NewPolicy()
-			s.Config = map[string]string{"up": u.URL}
-			s.Debug = true
-		}}, change...)...)
+	return newServer(t, calls(source), append([]func(*Script){withUpstream(u)}, change...)...)
+}
+
+func calls(source string) string {
+	return "local up = rover.config.up\nlocal api = rover.server {}\n" + source + "\nreturn api"
+}
+
+func withUpstream(u *upstream) func(*Script) {
+	return func(s *Script) {
+		s.Net = outbound.NewPolicy()
+		s.Config = map[string]string{"up": u.URL}
+		s.Debug = true
+	}
 }
 
 // httpCases are Lua chunks and what they return, as one string.
@@ -390,7 +398,9 @@ func TestHTTPCarriesOnTheTrace(t *testing.T) {
 // when the timeout strikes, and when another function of rover.parallel failed.
 func TestHTTPIsCancelled(t *testing.T) {
 	u := newUpstream(t)
-	s := newCaller(t, u, `
+	c := clock.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil)
+	c.Begin(1) // the test
+	s := newServerIn(t, VMOptions{Clock: c}, calls(`
 		function api.get()
 			local ok, err = pcall(rover.http.get, up .. "/hang")
 			rover.log.info(err)
@@ -398,18 +408,25 @@ func TestHTTPIsCancelled(t *testing.T) {
 		end
 		function api.streamed.get()
 			local res = rover.http.get(up .. "/stream", { stream = true })
+			rover.log.info("it streams")
 			res:read(1)
 		end
 		function api.sibling.get()
 			rover.parallel { function() rover.http.get(up .. "/hang") end, function() error("enough", 0) end }
-		end`, func(s *Script) { s.Timeout = 100 * time.Millisecond })
-	for _, path := range []string{"/", "/streamed"} {
-		if got := s.do("GET "+path, ""); got.Code != http.StatusGatewayTimeout {
+		end`), withUpstream(u), func(s *Script) { s.Timeout = 100 * time.Millisecond })
+	timesOut := func(path string, came func()) {
+		got := make(chan *httptest.ResponseRecorder, 1)
+		go func() { got <- s.do("GET "+path, "") }()
+		came() // or the upstream would not see it go
+		c.Advance(100*time.Millisecond, nil)
+		if got := <-got; got.Code != http.StatusGatewayTimeout {
 			t.Errorf("%s: %s", path, answer(got))
 		}
 		<-u.gone
 	}
-	<-u.came
+	timesOut("/", func() { <-u.came })
+	s.awaitLine("app.lua:5: the request took longer than its timeout")
+	timesOut("/streamed", func() { s.awaitLine("it streams") })
 	if got := answer(s.do("GET /sibling", "")); !strings.Contains(got, "enough") {
 		t.Error(got)
 	}
@@ -418,7 +435,6 @@ func TestHTTPIsCancelled(t *testing.T) {
 		<-u.gone
 	default:
 	}
-	s.awaitLine("app.lua:5: the request took longer than its timeout")
 
 	if err := s.load("local up = '"+u.URL+`'
 		local api = rover.server {}
@@ -447,11 +463,14 @@ func TestHTTPWhileTheScriptLoads(t *testing.T) {
 // In the background there is no timeout but the script's own for one request.
 func TestHTTPInTheBackground(t *testing.T) {
 	u := newUpstream(t)
-	s := newCaller(t, u, `
+	c := clock.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil)
+	s := newServerIn(t, VMOptions{Clock: c}, calls(`
 		rover.spawn(function() rover.log.info(select(2, rover.http.get(up .. "/hang"))) end)
-		rover.spawn(function() rover.log.info(rover.http.get(up .. "/echo").status .. "!") end)`,
-		func(s *Script) { s.Timeout = 200 * time.Millisecond })
+		rover.spawn(function() rover.log.info(rover.http.get(up .. "/echo").status .. "!") end)`),
+		withUpstream(u), func(s *Script) { s.Timeout = 200 * time.Millisecond })
 	s.awaitLine("200!")
+	<-u.came
+	c.Advance(200*time.Millisecond, nil)
 	s.awaitLine("timeout: the request took longer than 200ms")
 	<-u.gone
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -115,7 +116,7 @@ func TestMetricSeriesAreLimited(t *testing.T) {
 		function api.bytes.get()
 			rover.metrics.gauge("bytes", { labels = { "l" } }):set(1, { l = "\255" .. string.rep("é", 100) })
 		end
-		return api`)
+		return api`, withBurst(10*time.Minute))
 	s.vm.logger = s.gen.logger
 	s.do("GET /bytes", "")
 	if got, want := collected(t, s.vm), "rover_bytes{l=\uFFFD"+strings.Repeat("é", 62)+"} 1"; len(got) != 1 || got[0] != want {

@@ -586,7 +586,7 @@ func TestSessionCounts(t *testing.T) {
 // saved that is not.
 func TestSessionStoreDown(t *testing.T) {
 	server := storetest.StartRedis(t)
-	engine := startStore(t, server, 100*time.Millisecond)
+	engine := startStore(t, server, 2*time.Second)
 	withStore := func(s *Script) { s.Store = engine }
 	closed := newServer(t, fmt.Sprintf(sessionScript, `cookie_name = "sid"`), withStore)
 	core, logs := observer.New(zap.WarnLevel)
