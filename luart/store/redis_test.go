@@ -98,14 +98,18 @@ func TestRedisSubscriptionGoesOn(t *testing.T) {
 	})
 	defer cancel()
 	for round := range 3 {
-		if m := <-got; m != "begins" {
-			t.Fatal(m)
+		for m := <-got; m != "begins"; m = <-got { // those that were sent once more
+			if m != "m" {
+				t.Fatal(m)
+			}
 		}
-		if err := s.Publish(t.Context(), "t", []byte("m")); err != nil {
-			t.Fatal(err)
-		}
-		if m := <-got; m != "m" {
-			t.Fatal(m)
+		for received := false; !received; { // a message may get lost while connections come and go
+			_ = s.Publish(t.Context(), "t", []byte("m"))
+			select {
+			case m := <-got:
+				received = m == "m"
+			case <-time.After(50 * time.Millisecond):
+			}
 		}
 		if round < 2 {
 			server.Kill()
