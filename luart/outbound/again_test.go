@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-rover/rover/luart/clock"
 	"github.com/caddy-rover/rover/luart/resilience"
 )
 
@@ -129,21 +130,32 @@ func TestRetryKeepsToTheTimeout(t *testing.T) {
 
 func TestRetryTryTimeout(t *testing.T) {
 	var asked atomic.Int64
+	came := make(chan struct{}, 10)
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		if asked.Add(1) == 1 {
+			came <- struct{}{}
 			<-r.Context().Done()
 		}
 	})
-	c := newClient(t, Options{})
+	hand := clock.New(time.Unix(1e9, 0), nil)
+	c := newClient(t, Options{WithTimeout: hand.WithTimeout})
 	req := get(t, s.URL)
 	req.Retry = quick(2)
 	req.Retry.TryTimeout = 200 * time.Millisecond
-	expect(t, fetch(t, c, req), "timeout: an attempt of the request took longer than 200ms")
-	asked.Store(0)
+	slow := func(want string) {
+		t.Helper()
+		asked.Store(0)
+		got := make(chan string, 1)
+		go func() { got <- fetch(t, c, req) }()
+		<-came
+		hand.Advance(req.Retry.TryTimeout, nil)
+		expect(t, <-got, want)
+	}
+	slow("timeout: an attempt of the request took longer than 200ms")
 	if err := req.Retry.On.AddKind("timeout"); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, fetch(t, c, req), "200 ")
+	slow("200 ")
 }
 
 // What has not been sent may be sent again, whatever the method; but not what has been sent to where
