@@ -39,7 +39,7 @@ func TestCostsByOutcome(t *testing.T) {
 		api.on_error = function(err, ctx)
 			if ctx.path == "/handled" then return api.text("it broke") end
 		end
-		return api`, func(s *Script) { s.Timeout = 50 * time.Millisecond })
+		return api`, func(s *Script) { s.Timeout = 2 * time.Second }) // so that only /slow takes longer
 	for _, request := range []string{
 		"GET /answer", "GET /answer", "HEAD /answer", "GET /caught", "GET /handled", "GET /fails", "GET /slow", "GET /on", "GET /on2",
 		"GET /after_fails", "GET /hooked/no", "GET /hooked/yes",

@@ -318,7 +318,7 @@ func TestMultipartWithoutDisk(t *testing.T) {
 
 // A body that is too slow is the timeout's, wherever it is kept.
 func TestMultipartTimeout(t *testing.T) {
-	s := newUploads(t, func(s *Script) { s.Timeout = 100 * time.Millisecond; s.Burst = 100 * time.Millisecond })
+	s := newUploads(t, func(s *Script) { s.Timeout = 100 * time.Millisecond; s.Burst = time.Minute })
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	pr, pw := io.Pipe()

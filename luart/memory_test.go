@@ -236,9 +236,9 @@ func TestMemoryLimitLog(t *testing.T) {
 		rover.state("small").x = 1
 		function api.grow.post()
 			local now = rover.time.monotonic()
-			repeat hoard[#hoard + 1] = ("x"):rep(1000) .. #hoard until rover.time.monotonic() > now + 0.2
+			repeat hoard[#hoard + 1] = ("x"):rep(1000) .. #hoard until #hoard > 5000 and rover.time.monotonic() > now + 0.2
 		end
-		return api`); err != nil {
+		return api`, withBurst(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	vm.SetMemory(1 << 20)

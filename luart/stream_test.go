@@ -33,7 +33,7 @@ const streamScript = `
 				error(v, 0)
 			end
 			if v == "fail" then error("failed") end
-			if v == "burn" then while true do end end
+			if v == "burn" then while true do rover.vm.spend() end end
 			if v == "end" then return nil end
 			return v
 		end)
@@ -185,7 +185,11 @@ func TestProducerFailsAfterTheHead(t *testing.T) {
 		{"/events/a", "fail", "failed"},
 		{"/events/a", "", errTimeout.Error()},
 	} {
-		s, h := newStreamServer(t, func(s *Script) { s.Burst, s.Timeout = 50*time.Millisecond, 300*time.Millisecond })
+		s, h := newStreamServer(t, withSpend, func(s *Script) {
+			if test.value == "" {
+				s.Timeout = time.Second // only this waits for it; what comes before has its own
+			}
+		})
 		s.do("GET /send/a/one", "")
 		resp, _ := get(t, h.URL+test.path)
 		if test.value != "" {
