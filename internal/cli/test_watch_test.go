@@ -40,11 +40,12 @@ func (p printed) until(t *testing.T, text string) string {
 // With --watch the tests run again whose files change: the file itself, the script, a
 // module, the Caddyfile; and new ones.
 func TestWatchTests(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, source string) {
+	dir, written := t.TempDir(), filepath.Join(t.TempDir(), "written")
+	file := func(name, source string) { // at once: half of it, or none, would be run too
 		t.Helper()
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(source), 0o600)); err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(written, []byte(source), 0o600), os.Rename(written, path))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
