@@ -187,7 +187,7 @@ func TestProxyUpgrade(t *testing.T) {
 	}))
 	defer upstream.Close()
 	p := testProxy(t, "")
-	const timeout = 0.5
+	const timeout = 2
 	for _, to := range []luart.ProxyTo{{}, {Timeout: timeout, Path: "/x", Host: "x"}} {
 		to.Upstreams = []string{upstream.Listener.Addr().String()}
 		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -206,7 +206,7 @@ func TestProxyUpgrade(t *testing.T) {
 			t.Fatalf("%+v, %v", resp, err)
 		}
 		if to.Timeout > 0 {
-			<-time.After(600 * time.Millisecond) // the stream outlives the timeout
+			<-time.After((1000*timeout + 100) * time.Millisecond) // the stream outlives the timeout
 		}
 		for _, s := range []string{"one", "two"} {
 			got := make([]byte, len(s))
