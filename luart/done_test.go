@@ -53,7 +53,7 @@ const inDone = `
 // hook has counted up is counted down.
 func TestDoneRunsWhateverBecomesOfARequest(t *testing.T) {
 	spins := strings.Replace(inDone, "while true do end", "while true do rover.vm.spend() end", 1)
-	s := newServer(t, spins+"return api", withSpend, func(s *Script) { s.Timeout = 2 * time.Second }) // so that only /late takes longer
+	s := newServer(t, spins+"return api", withSpend, func(s *Script) { s.Timeout = 2 * time.Second }) // only for /late
 	for _, c := range []struct{ request, headers, body, want string }{
 		{"GET /ok", "", "", "GET /ok 200 answered whole 0/4 GET /ok open 0"},
 		{"HEAD /ok", "", "", "HEAD /ok 200 answered whole 0/0 GET /ok open 0"},

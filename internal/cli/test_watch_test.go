@@ -44,8 +44,8 @@ func TestWatchTests(t *testing.T) {
 	file := func(name, source string) { // at once: half of it, or none, would be run too
 		t.Helper()
 		path := filepath.Join(dir, name)
-		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(written, []byte(source), 0o600), os.Rename(written, path))
-		if err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(written, []byte(source), 0o600))
+		if err = errors.Join(err, os.Rename(written, path)); err != nil {
 			t.Fatal(err)
 		}
 	}
