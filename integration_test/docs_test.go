@@ -242,7 +242,7 @@ func TestDocsCommands(t *testing.T) {
 		`caddy rover eval 'rover.state("hits")'`:                                     "TestScripts/admin_state",
 		"caddy rover repl app.lua":                                                   "TestScripts/cmd_repl",
 		"caddy rover test":                                                           "TestDocsTesting",
-		"go test ./...":                                                              "this run is part of it",
+		"go test -timeout 30m ./...":                                                 "this run is part of it",
 		"go test -race ./...":                                                        ".ci/run",
 		"bash .ci/run":                                                               "this run is part of it",
 		"go run ./integration_test/load":                                             ".ci/run, with a short one",
