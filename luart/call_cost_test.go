@@ -119,18 +119,12 @@ func TestCostsOfRefusedRequests(t *testing.T) {
 	s.vm.memory.SetLimit(0)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	held, release, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		_ = s.vm.loop.Do(context.Background(), func(*thread) error { close(held); <-release; return nil })
-	}()
-	<-held
+	release := s.holdVM()
 	x = s.gen.Begin(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx), s, s.next)
 	if _, err := x.Run(); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	close(release)
-	<-over
+	release()
 	x.End()
 	routes, _ := s.vm.Costs()
 	c := costOf(t, routes, "GET /")

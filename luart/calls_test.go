@@ -253,9 +253,7 @@ func TestKillBehindAFullQueue(t *testing.T) {
 	s.vm.SetLimits(eventloop.Limits{Queue: 1, QueueTimeout: time.Hour})
 	got := s.start("GET /wild")
 	c := s.inFlight(named("GET /wild"))[0]
-	for errors.Is(s.vm.loop.DoClass(canceled(), eventloop.High, nil, func(*thread) error { return nil }), context.Canceled) {
-		// a task that is cancelled keeps its place for now
-	}
+	s.fillQueue()
 	if calls := s.inFlight(named("GET /wild")); calls[0].State != CallRuns {
 		t.Errorf("%+v", calls)
 	}
@@ -270,16 +268,8 @@ func TestKillBehindAFullQueue(t *testing.T) {
 func TestInFlightBehindGo(t *testing.T) {
 	s := newServer(t, helloScript)
 	s.vm.SetLimits(eventloop.Limits{Queue: 1, QueueTimeout: time.Hour})
-	held, free := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(free)
-	wg.Go(func() {
-		_ = s.vm.loop.DoAdmitted(func(*thread) error { close(held); <-free; return nil })
-	})
-	<-held
-	for errors.Is(s.vm.loop.DoClass(canceled(), eventloop.High, nil, func(*thread) error { return nil }), context.Canceled) {
-	}
+	defer s.holdVM()()
+	s.fillQueue()
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(2*inspectAgain, cancel)
 	if _, _, err := s.vm.InFlight(ctx, 1); err == nil {
@@ -287,10 +277,13 @@ func TestInFlightBehindGo(t *testing.T) {
 	}
 }
 
-func canceled() context.Context {
+// fillQueue takes every place in the queue of the highest priority. Somebody holds the VM.
+func (s *server) fillQueue() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return ctx
+	for errors.Is(s.vm.loop.DoClass(ctx, eventloop.High, nil, func(*thread) error { return nil }), context.Canceled) {
+		// a task that is cancelled keeps its place for now
+	}
 }
 
 // A stream whose client takes nothing is listed and can be killed.

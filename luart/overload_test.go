@@ -41,13 +41,7 @@ func TestRunRefusals(t *testing.T) {
 	leave()
 	wg.Wait()
 
-	held, free := make(chan struct{}), make(chan struct{})
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		_ = s.vm.loop.Do(context.Background(), func(*thread) error { close(held); <-free; return nil })
-	}()
-	<-held
+	free := s.holdVM()
 	queue := func(method, path string) {
 		depth := s.vm.Stats().Depth
 		wg.Add(1)
@@ -69,7 +63,7 @@ func TestRunRefusals(t *testing.T) {
 	if _, err := s.gen.serve(httptest.NewRequest("GET", "/guarded/x", nil)); err != eventloop.ErrOverloaded {
 		t.Errorf("full: %v", err)
 	}
-	close(free)
+	free()
 	wg.Wait()
 	s.expect("GET /ran", "200 4")
 

@@ -282,14 +282,9 @@ func TestReadinessWithoutVM(t *testing.T) {
 	s := newServer(t, `return rover.server { health = true, readiness = { dependencies = { redis = false } } }`,
 		func(*Script) {})
 	s.vm.SetLimits(eventloop.Limits{Queue: 4, Batch: 1, MaxWaiting: 10})
-	held, release := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	defer group.Wait()
-	defer close(release)
-	group.Go(func() {
-		_ = s.vm.loop.DoAdmitted(func(*thread) error { close(held); <-release; return nil })
-	})
-	<-held
+	defer s.holdVM()()
 	redis := `{"code":"dependency_unavailable","dependency":"redis"}`
 	if got := readinessOf(t, s.gen); got != `{"reasons":[`+redis+`]}` {
 		t.Errorf("got %s", got)

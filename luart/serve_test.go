@@ -347,6 +347,20 @@ func (s *server) logged(message string) []observer.LoggedEntry {
 	return s.logs.FilterMessage(message).All()
 }
 
+// holdVM has a function of Go hold the VM until release is called.
+func (s *server) holdVM() (release func()) {
+	held, free := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		_ = s.vm.loop.DoAdmitted(func(*thread) error { close(held); <-free; return nil })
+	})
+	<-held
+	return func() {
+		close(free)
+		group.Wait()
+	}
+}
+
 // awaitLine waits until the script has logged message.
 func (s *server) awaitLine(message string) {
 	s.t.Helper()
