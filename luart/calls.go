@@ -62,6 +62,13 @@ func (vm *VM) describe(c *call) Call {
 	return d
 }
 
+// describeWait returns what the call of f is, which does not run. Only the holder may call it.
+func (vm *VM) describeWait(f *inflight) Call {
+	d := vm.describe(f.c)
+	d.State, d.WaitsOn, d.Waited = f.state(), f.on.String(), seconds(vm.budget.Now()-f.since)
+	return d
+}
+
 func seconds(ns int64) float64 { return time.Duration(max(ns, 0)).Seconds() }
 
 // maxInFlight calls are told at once: looking at one takes the VM some microseconds.
@@ -79,7 +86,6 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 			d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 			list = append(list, d)
 		}
-		now := vm.budget.Now()
 		for f := vm.inflight.first; f != nil; f = f.next {
 			if running && f.c == vm.cur { // a stream's producer
 				continue
@@ -88,8 +94,7 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 				more++
 				continue
 			}
-			d := vm.describe(f.c)
-			d.State, d.WaitsOn, d.Waited = f.state(), f.on.String(), seconds(now-f.since)
+			d := vm.describeWait(f)
 			if f.L != nil {
 				d.Traceback = glua.Traceback(f.L)
 			}
@@ -130,8 +135,7 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 				continue
 			}
 			if killed == nil || f.c != vm.cur {
-				d := vm.describe(f.c)
-				d.State, d.WaitsOn = f.state(), f.on.String()
+				d := vm.describeWait(f)
 				killed = &d
 			}
 			f.kill()

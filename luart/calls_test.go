@@ -135,7 +135,7 @@ func TestInFlightAndKill(t *testing.T) {
 			var c Call
 			s.inFlight(func(calls []Call) bool {
 				for _, have := range calls {
-					if have.Path == path && have.Name == tt.name && have.WaitsOn == tt.waitsOn {
+					if have.Path == path && have.Name == tt.name && have.WaitsOn == tt.waitsOn && have.Waited > 0 {
 						c = have
 					}
 				}
@@ -144,7 +144,7 @@ func TestInFlightAndKill(t *testing.T) {
 			if trace := strings.Join(c.Traceback, "|"); c.State != CallWaits || !strings.Contains(trace, tt.traceback) || c.Age+0.001 < c.Waited || c.Version != 1 {
 				t.Errorf("%+v", c)
 			}
-			if killed := s.kill(c.ID); killed.ID != c.ID || killed.Name != tt.name {
+			if killed := s.kill(c.ID); killed.ID != c.ID || killed.Name != tt.name || killed.Waited < c.Waited {
 				t.Errorf("killed %+v", killed)
 			}
 			if a := <-got; a != tt.want {
