@@ -29,9 +29,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // server answers requests with bytes. It remembers what it has received on each connection.
 type server struct {
 	net.Listener
-	mu    sync.Mutex
-	conns []*bytes.Buffer
-	all   sync.WaitGroup
+	mu       sync.Mutex
+	conns    []*bytes.Buffer
+	accepted *sync.Cond // one more is in conns
+	all      sync.WaitGroup
 }
 
 // serve starts a server. On connection i (from 0) it runs handle, and closes the connection.
@@ -42,6 +43,7 @@ func serve(t testing.TB, handle func(i int, c net.Conn, br *bufio.Reader)) *serv
 		t.Fatal(err)
 	}
 	s := &server{Listener: l}
+	s.accepted = sync.NewCond(&s.mu)
 	s.all.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -52,6 +54,7 @@ func serve(t testing.TB, handle func(i int, c net.Conn, br *bufio.Reader)) *serv
 			got := new(bytes.Buffer)
 			i := len(s.conns)
 			s.conns = append(s.conns, got)
+			s.accepted.Broadcast()
 			s.mu.Unlock()
 			s.all.Go(func() {
 				defer c.Close()
@@ -72,6 +75,18 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	return l.b.Write(p)
+}
+
+// end ends the server when it has accepted n connections, and is done with them. The client must have
+// closed them. What is not accepted is lost when the listener closes, with what the client has sent.
+func (s *server) end(n int) {
+	s.mu.Lock()
+	for len(s.conns) < n {
+		s.accepted.Wait()
+	}
+	s.mu.Unlock()
+	s.Close()
+	s.all.Wait()
 }
 
 // received is what came, by connections.
@@ -409,7 +424,8 @@ func TestLikeHTTPTransport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := func(make func(*http.Transport) http.RoundTripper) ([]got, []string) {
 				s := serve(t, e.handle)
-				base := &http.Transport{DisableCompression: true}
+				base, dialled := counting()
+				base.DisableCompression = true
 				if e.base != nil {
 					e.base(base)
 				}
@@ -419,8 +435,7 @@ func TestLikeHTTPTransport(t *testing.T) {
 					all = append(all, ask(rt, f("http://"+s.Addr().String())))
 				}
 				rt.(interface{ CloseIdleConnections() }).CloseIdleConnections()
-				s.Close()
-				s.all.Wait()
+				s.end(int(dialled.Load()))
 				return all, s.received()
 			}
 			want, wantReceived := run(func(t *http.Transport) http.RoundTripper { return t })
@@ -464,17 +479,26 @@ func TestLikeHTTPTransport(t *testing.T) {
 // transport returns one for tests, whose connections are counted.
 func transport(t *testing.T, change func(*http.Transport)) (*Transport, *atomic.Int64) {
 	t.Helper()
-	var dialled atomic.Int64
-	base := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled.Add(1)
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}}
+	base, dialled := counting()
+	base.DisableCompression = true
 	if change != nil {
 		change(base)
 	}
 	tr := New(base)
 	t.Cleanup(tr.CloseIdleConnections)
-	return tr, &dialled
+	return tr, dialled
+}
+
+// counting counts the connections that it makes.
+func counting() (*http.Transport, *atomic.Int64) {
+	var dialled atomic.Int64
+	return &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			dialled.Add(1)
+		}
+		return c, err
+	}}, &dialled
 }
 
 func hello(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Query().Get("n")) }
