@@ -235,8 +235,10 @@ func TestReplacerRefusesToGoBackForEver(t *testing.T) {
 	if !errors.Is(wholeErr, ErrSlowPattern) || !errors.Is(piecesErr, ErrSlowPattern) {
 		t.Errorf("errors %v, %v", wholeErr, piecesErr)
 	}
-	if want := strings.Repeat("_", len(whole)); whole != want || !strings.HasPrefix(want, pieces) {
-		t.Errorf("%d bytes, in pieces %d", len(whole), len(pieces))
+	for _, got := range []string{whole, pieces} { // how much of the output has left by then depends on the pieces
+		if got != strings.Repeat("_", len(got)) {
+			t.Errorf("%d bytes, with others than replacements", len(got))
+		}
 	}
 	if got, err := replaceAll(t, mustRegexp(t, `a*b|a`), text, "_", ReplaceOptions{Window: 10}, random); err != nil || len(got) != len(text) {
 		t.Errorf("%d bytes with a small window, error %v", len(got), err)
