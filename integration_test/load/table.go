@@ -132,6 +132,7 @@ func newTable(rounds int, asGo, floor *caddy) *table {
 		{"an upstream with TLS", "/tls/x", upstreamBody},
 		{"an upstream with HTTP/2", "/h2/x", upstreamBody},
 		{"an answer of 1 MiB", "/other/down", mebibyte},
+		{fmt.Sprintf("an answer of 1 MiB, from an upstream that writes %d KiB at once", piece>>10), "/other/pieces", mebibyte},
 		{"an upload of 1 MiB", "/other/up", ""},
 		{fmt.Sprintf("a stream of %d events", events), "/other/events", strings.Repeat(event, events)},
 		{fmt.Sprintf("an upgrade, with %d messages both ways", echoes), "/other/upgrade", ""},

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,7 +37,13 @@ func (u *tableUpstreams) stop() {
 }
 
 // mebibyte is a large body.
-var mebibyte = strings.Repeat("0123456789abcdef", 1<<16)
+var (
+	mebibyte      = strings.Repeat("0123456789abcdef", 1<<16)
+	mebibyteBytes = []byte(mebibyte)
+)
+
+// piece is how much of it an upstream writes at once that does not have it whole.
+const piece = 4 << 10
 
 const (
 	events = 16 // of a stream
@@ -120,9 +127,15 @@ func servePlain(l net.Listener) {
 
 func serveOther(w http.ResponseWriter, r *http.Request) {
 	switch _, kind, _ := strings.Cut(r.URL.Path[1:], "/"); kind {
-	case "down":
+	case "down", "pieces":
 		w.Header().Set("Content-Length", fmt.Sprint(len(mebibyte)))
-		_, _ = io.WriteString(w, mebibyte)
+		size := len(mebibyte)
+		if kind == "pieces" {
+			size = piece
+		}
+		for part := range slices.Chunk(mebibyteBytes, size) {
+			_, _ = w.Write(part)
+		}
 	case "up":
 		if n, err := io.Copy(io.Discard, r.Body); err != nil || n != int64(len(mebibyte)) {
 			http.Error(w, fmt.Sprintf("%d bytes: %v", n, err), http.StatusBadRequest)
