@@ -74,8 +74,12 @@ func (g *Generation) startBackground() {
 // Retire ends the generation's background work: timers that are armed call their
 // function once more, with premature = true; idle waits of tasks (rover.sleep, locks,
 // channels) raise an error; what else tasks wait for may take another retireGrace.
-// Requests in flight are not touched. Any goroutine may call it.
+// Requests in flight are not touched. A second call does nothing: it does not wait for the VM either. Any
+// goroutine may call it.
 func (g *Generation) Retire() {
+	if g.retired.Err() != nil && g.vm.stopping.Err() == nil { // by a call before, not with the VM
+		return
+	}
 	_ = g.vm.loop.DoAdmitted(func(*thread) error { g.retireHeld(); return nil })
 }
 

@@ -104,10 +104,16 @@ func (vm *VM) InFlight(ctx context.Context, limit int) (list []Call, more int, e
 	return list, more, err
 }
 
-// UnknownCallError is the error of Kill for an id that is not in flight.
-type UnknownCallError struct{ ID uint64 }
+// UnknownCallError is the error of Kill for an id that is not in flight, or has been killed already.
+type UnknownCallError struct {
+	ID    uint64
+	Again bool // it has been killed, and has not ended yet
+}
 
 func (e *UnknownCallError) Error() string {
+	if e.Again {
+		return fmt.Sprintf("call %d is being ended already", e.ID)
+	}
 	return fmt.Sprintf("there is no call %d in flight: it has ended, or never was", e.ID)
 }
 
@@ -117,10 +123,14 @@ func (e *UnknownCallError) Error() string {
 // returns what the call was. Any goroutine may call it.
 func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 	var killed *Call
+	again := false
 	err := vm.inspect(ctx, func(running bool) {
 		if running {
 			for c := vm.cur; c != nil; c = c.parent {
 				if c.inflight != nil && c.inflight.id == id {
+					if again = c.inflight.killed; again {
+						return
+					}
 					d := vm.describe(c)
 					d.State, d.Traceback = CallRuns, glua.Traceback(vm.main.G.CurrentThread)
 					killed = &d
@@ -134,6 +144,9 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 			if f.id != id {
 				continue
 			}
+			if again = killed == nil && f.killed; again {
+				return
+			}
 			if killed == nil || f.c != vm.cur {
 				d := vm.describeWait(f)
 				killed = &d
@@ -146,8 +159,18 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 	case err != nil:
 		return Call{}, err
 	case killed == nil:
-		return Call{}, &UnknownCallError{id}
+		return Call{}, &UnknownCallError{id, again}
 	}
 	vm.killed.Add(1)
 	return *killed, nil
+}
+
+// Interrupt ends the stretch of Lua that runs now, if one does: it raises an error that it cannot
+// catch. It returns when that is so, when nothing runs, or when ctx ends. Any goroutine may call it.
+func (vm *VM) Interrupt(ctx context.Context) {
+	_ = vm.inspect(ctx, func(running bool) { // an error: ctx has ended, or the VM is closed
+		if running {
+			vm.budget.Kill(errStopping)
+		}
+	})
 }

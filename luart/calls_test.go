@@ -199,6 +199,41 @@ func TestKillInParallel(t *testing.T) {
 	}
 }
 
+// A call is ended once, however many want it: who comes too late learns that.
+func TestKillOnce(t *testing.T) {
+	const rounds, killers = 20, 4
+	s := newServer(t, inFlightScript)
+	for range rounds {
+		got := s.start("GET /sleep/1")
+		id := findCall(s.inFlight(named("GET /sleep/:id")), "GET /sleep/:id").ID
+		failed := make(chan error, killers)
+		for range killers {
+			go func() {
+				_, err := s.vm.Kill(context.Background(), id)
+				failed <- err
+			}()
+		}
+		ended := 0
+		for range killers {
+			err := <-failed
+			if unknown, ok := errors.AsType[*UnknownCallError](err); err == nil {
+				ended++
+			} else if !ok || unknown.ID != id {
+				t.Error(err)
+			}
+		}
+		if ended != 1 {
+			t.Errorf("%d have ended call %d", ended, id)
+		}
+		if a := <-got; a != unavailable {
+			t.Error(a)
+		}
+	}
+	if n := s.vm.Counters().Killed; n != rounds {
+		t.Errorf("%d calls were ended, want %d", n, rounds)
+	}
+}
+
 // A coroutine's wait has the frames of who resumed it, too, and a lock that was waited for
 // goes to the next.
 func TestKillWaitsForLock(t *testing.T) {

@@ -119,11 +119,18 @@ func setsOf(group *scripts.Group, r *http.Request) ([]*scripts.Set, error) {
 		return group.Sets(), nil
 	}
 	var names []string
+	var withScript []*scripts.Set
 	for _, set := range group.Sets() {
-		if set.VM().Name == name || slices.ContainsFunc(set.Scripts(), func(s *scripts.Script) bool { return s.Path() == name }) {
+		if set.VM().Name == name {
 			return []*scripts.Set{set}, nil
 		}
+		if slices.ContainsFunc(set.Scripts(), func(s *scripts.Script) bool { return s.Path() == name }) {
+			withScript = append(withScript, set)
+		}
 		names = append(names, set.VM().Name)
+	}
+	if withScript != nil {
+		return withScript, nil
 	}
 	return nil, caddy.APIError{
 		HTTPStatus: http.StatusNotFound,

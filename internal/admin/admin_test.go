@@ -105,3 +105,49 @@ func TestAdminAnswersForWhatRuns(t *testing.T) {
 	second.end()
 	ask("")
 }
+
+// startIn starts a config with one script in several VMs, and returns the script's path.
+func startIn(t *testing.T, names func(path string) []string) (*scripts.Group, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.lua")
+	if err := os.WriteFile(path, []byte(`return rover.server {}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	group := scripts.NewGroup(scripts.Options{Logger: zap.NewNop()})
+	for _, name := range names(path) {
+		vm, err := scripts.Acquire(name, luart.VMOptions{Logger: zap.NewNop()}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &running{t: t, group: group, vm: vm}
+		r.Settings = luart.Script{Path: path, Timeout: 10 * time.Second, Burst: time.Second, Logger: zap.NewNop()}
+		t.Cleanup(r.end)
+		if err := group.Add(vm, &r.Script); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := group.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return group, path
+}
+
+// The name of a VM counts before the path of a script. A path alone says nothing where its script runs in
+// several VMs that have other names.
+func TestVMByNameOrPath(t *testing.T) {
+	group, path := startIn(t, func(path string) []string { return []string{"one", path, "two"} })
+	for name, want := range map[string]string{"one": "one", "two": "two", path: path} {
+		set, err := setOf(group, httptest.NewRequest(http.MethodGet, "/rover/kill?vm="+name, nil))
+		if err != nil || set.VM().Name != want {
+			t.Errorf("%s: %v, %v", name, set, err)
+		}
+	}
+	if _, err := setOf(group, httptest.NewRequest(http.MethodGet, "/rover/kill?vm=three", nil)); err == nil {
+		t.Error("a VM that is none has a set")
+	}
+	group, path = startIn(t, func(string) []string { return []string{"three", "four"} })
+	_, err := setOf(group, httptest.NewRequest(http.MethodGet, "/rover/kill?vm="+path, nil))
+	if err == nil || !strings.Contains(err.Error(), "which VM?") || !strings.Contains(err.Error(), "three, four") && !strings.Contains(err.Error(), "four, three") {
+		t.Errorf("%v", err)
+	}
+}

@@ -84,7 +84,7 @@ func (s *Set) replace(ctx context.Context, back bool, sources func() (map[string
 	case s.group.reloaded <- struct{}{}:
 	default:
 	}
-	stopGenerations(s.alone(was)) // the config before may yet go on with what it has handed over
+	stopGenerations(s.vm, s.alone(was), false, stopGrace) // the config before may yet go on with what it has handed over
 	return nil
 }
 

@@ -299,7 +299,7 @@ func (s *Set) stop() {
 		return
 	}
 	s.leave()
-	stopGenerations(s.alone(s.live()))
+	stopGenerations(vm, s.alone(s.live()), vm.current == nil, stopGrace)
 	vm.released(s.persist, vm.current == nil)
 }
 
@@ -325,12 +325,38 @@ func (s *Set) cleanup() {
 	}
 }
 
-// stopGenerations ends them: on_stop, within stopGrace.
-func stopGenerations(list []*loading) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+// stopGenerations ends them: on_stop, within a grace. If the VM ends with them, what runs in it then and
+// keeps it from doing that is ended, too.
+func stopGenerations(vm *VM, list []*loading, ends bool, grace time.Duration) {
+	inGrace, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	var interrupting sync.WaitGroup
+	defer interrupting.Wait()
+	stopping, stopped := context.WithCancel(context.Background())
+	defer stopped()
+	if ends {
+		interrupting.Go(func() { interruptAfter(inGrace, stopping, vm) })
+	}
 	for _, l := range list {
-		l.Stop(ctx)
+		l.Stop(inGrace)
+	}
+}
+
+// interruptEvery is how long what comes next has the VM.
+const interruptEvery = time.Second
+
+// interruptAfter ends what runs in a VM when grace has ended, and what runs next, until stopping ends.
+func interruptAfter(grace, stopping context.Context, vm *VM) {
+	select {
+	case <-grace.Done():
+	case <-stopping.Done():
+	}
+	for stopping.Err() == nil {
+		vm.Interrupt(stopping)
+		select {
+		case <-time.After(interruptEvery):
+		case <-stopping.Done():
+		}
 	}
 }
 
