@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 )
 
@@ -30,6 +31,32 @@ func TestRemovedContentType(t *testing.T) {
 			if got := res.Header.Get("X-Type"); path == "/hook" && got != "nilnil" {
 				t.Errorf("the script sees the types %s", got)
 			}
+		}
+	}
+}
+
+// What is removed stays away also where somebody before the script has set it, as Caddy does with Server.
+func TestRemovedHeaderOfOthers(t *testing.T) {
+	s := newServer(t, `
+		local api = rover.server {}
+		function api.get() return api.text("x"):remove_header("Server") end
+		function api.hook.get() return "x" end
+		function api.hook.after.x(ctx, res)
+			res:remove_header("server")
+		end
+		function api.failed.get() error { status = 409 } end
+		function api.failed.after.x(ctx, res) res:remove_header("Server") end
+		function api.pieces.get() return api.stream(200, "text/plain", function() end):remove_header("Server") end
+		function api.back.get() return api.text("x"):remove_header("Server"):set_header("Server", "mine") end
+		return api`)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server", "Caddy")
+		s.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	for path, want := range map[string][]string{"/": nil, "/hook": nil, "/failed": nil, "/pieces": nil, "/back": {"mine"}} {
+		if got := send(t, srv, http.MethodGet, path).Header["Server"]; !slices.Equal(got, want) {
+			t.Errorf("%s: Server is %q, want %q", path, got, want)
 		}
 	}
 }

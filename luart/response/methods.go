@@ -45,11 +45,9 @@ func Methods(of func(L *lua.LState) *Response) map[string]lua.LGFunction {
 			r := of(L)
 			name := luaval.CheckHeaderName(L, 2)
 			luaval.CheckFraming(L, 2, name)
-			h := r.HeaderMap()
-			delete(h, name)
-			if name == "Content-Type" {
-				h[name] = nil // net/http looks at the body for a type where there is no such field
-			}
+			// Without values it is not sent: neither what an earlier handler has set, such as Caddy's Server, nor
+			// the Content-Type that net/http would guess.
+			r.HeaderMap()[name] = nil
 			L.SetTop(1)
 			return 1
 		},

@@ -56,7 +56,7 @@ function Response:set_header(name, value) end
 ---@return rover.Response
 function Response:add_header(name, value) end
 
----Removes a header.
+---Removes a header, also one that Caddy or an earlier handler has set, such as `Server`.
 ---
 ---Errors: those of res:set_header.
 ---
