@@ -192,6 +192,9 @@ func (x *forwarding) breakOff(err error, to *Target) {
 	if canceled, ok := errors.AsType[*http3.Error](err); ok && errors.Is(err, errWriting) && canceled.Remote && canceled.ErrorCode == http3.ErrCodeRequestCanceled {
 		level = zapcore.DebugLevel // the client does not want it any more
 	}
+	if errors.Is(err, http.ErrAbortHandler) {
+		level = zapcore.DebugLevel // the script does not want it
+	}
 	if c := x.f.logger.Check(level, "aborting with incomplete response"); c != nil {
 		c.Write(
 			zap.String("upstream", x.at.info.Upstream.String()),
