@@ -68,6 +68,13 @@ func main() {
 		cpu      = flag.Bool("cpu", runtime.NumCPU() > 1, "give the server a core of its own, with taskset")
 	)
 	flag.Parse()
+	if *tabled || *soaking > 0 {
+		flag.Visit(func(f *flag.Flag) {
+			if slices.Contains([]string{"pairs", "waiting", "in"}, f.Name) || *tabled && f.Name == "soak" {
+				log.Fatalf("-%s has no effect with -table or -soak: leave one away", f.Name)
+			}
+		})
+	}
 	if *clients < 1 || *rounds < 1 || *waiting < 1 || *duration <= 0 || *rate < 1 {
 		log.Fatal("-c, -d, -n, -waiting and -rate must be above zero")
 	}
