@@ -342,20 +342,22 @@ func stopGenerations(vm *VM, list []*loading, ends bool, grace time.Duration) {
 	}
 }
 
-// interruptEvery is how long what comes next has the VM.
+// interruptEvery is how long what runs has the VM then: an on_stop whose wait is over cleans up.
 const interruptEvery = time.Second
 
-// interruptAfter ends what runs in a VM when grace has ended, and what runs next, until stopping ends.
+// interruptAfter ends what runs in a VM some time after grace has ended, and what runs next, until stopping
+// ends.
 func interruptAfter(grace, stopping context.Context, vm *VM) {
 	select {
 	case <-grace.Done():
 	case <-stopping.Done():
 	}
-	for stopping.Err() == nil {
-		vm.Interrupt(stopping)
+	for {
 		select {
 		case <-time.After(interruptEvery):
+			vm.Interrupt(stopping)
 		case <-stopping.Done():
+			return
 		}
 	}
 }
