@@ -115,18 +115,7 @@ type verdict struct {
 	limit int64               // keep so many bytes of its body at most; 0: drop it
 }
 
-// droppedError ends a response that the script does not use: the cause of its request's context, and what
-// its writer returns. For who asks for one of net/http's or context's, it is that: the client is not at
-// fault, nor is the upstream.
-type droppedError struct{}
-
-func (droppedError) Error() string { return "the script has dropped this response" }
-
-func (droppedError) Is(target error) bool {
-	return target == context.Canceled || target == http.ErrAbortHandler
-}
-
-var errDropped error = droppedError{}
+var errDropped = errors.New("the script has dropped this response")
 
 // next is ctx:next(): it passes the request on to the next handler and returns its
 // response as soon as the head is there. proxy is ctx:proxy(to[, options]), which hands it
@@ -240,7 +229,7 @@ func (x *Exchange) handOverRequest(to *proxy.To, r *http.Request) *handover {
 		h.asked = x.askedWhole(r)
 	}
 	x.strikeTrailers(r, to)
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, cancel := context.WithCancel(r.Context())
 	r = x.host.CloneRequest(h, r.WithContext(ctx))
 	h.runner = asGoroutine(x, r, cancel)
 	x.forward.handovers = append(x.forward.handovers, h)

@@ -79,14 +79,14 @@ type coroutine struct {
 	run       func()              // to the head, then to the end
 	runToEnd  func()              // run, once: later calls wait for that
 	yield     func(struct{}) bool // the handler's
-	cancelCtx context.CancelCauseFunc
+	cancelCtx context.CancelFunc
 	delivered bool
 	verdict   verdict
 }
 
 // asCoroutine makes h one that hands r over. It has not begun.
 func asCoroutine(x *Exchange, h *handover, r *http.Request) *coroutine {
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, cancel := context.WithCancel(r.Context())
 	r = r.WithContext(ctx)
 	host, next := x.host, x.next
 	c := &coroutine{cancelCtx: cancel}
@@ -105,7 +105,7 @@ func (*coroutine) canWait() bool     { return true }
 func (*coroutine) returned()         {}
 func (*coroutine) hasReturned() bool { return true } // who waits runs it
 func (*coroutine) adoptClone(bool)   {}
-func (c *coroutine) cancel()         { c.cancelCtx(errDropped) }
+func (c *coroutine) cancel()         { c.cancelCtx() }
 func (c *coroutine) wait()           { c.runToEnd() }
 
 func (c *coroutine) deliver(v verdict) { c.verdict, c.delivered = v, true }
@@ -120,13 +120,13 @@ func (c *coroutine) stop() verdict {
 }
 
 func (c *coroutine) awaitHead(ctx context.Context) {
-	defer context.AfterFunc(ctx, func() { c.cancelCtx(context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, c.cancelCtx)()
 	c.run()
 }
 
 // waitWithin cancels the handler when ctx ends, and waits for it all the same.
 func (c *coroutine) waitWithin(ctx context.Context) bool {
-	defer context.AfterFunc(ctx, func() { c.cancelCtx(context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, c.cancelCtx)()
 	c.runToEnd()
 	return true
 }
@@ -137,13 +137,13 @@ type goroutine struct {
 	stopped   bool          // the handler's: head is closed
 	done      chan struct{} // closed when the handler has returned
 	verdicts  chan verdict
-	cancelCtx context.CancelCauseFunc
+	cancelCtx context.CancelFunc
 	adopt     func() // see Host.AdoptClone
 }
 
 // asGoroutine returns what hands over r, which the host has made of the request of x. cancel
 // ends the context of r.
-func asGoroutine(x *Exchange, r *http.Request, cancel context.CancelCauseFunc) *goroutine {
+func asGoroutine(x *Exchange, r *http.Request, cancel context.CancelFunc) *goroutine {
 	host, mine := x.host, x.r
 	return &goroutine{
 		head: make(chan struct{}), done: make(chan struct{}), verdicts: make(chan verdict, 1),
@@ -154,7 +154,7 @@ func asGoroutine(x *Exchange, r *http.Request, cancel context.CancelCauseFunc) *
 
 func (*goroutine) alone() bool         { return false }
 func (*goroutine) canWait() bool       { return true }
-func (g *goroutine) cancel()           { g.cancelCtx(errDropped) }
+func (g *goroutine) cancel()           { g.cancelCtx() }
 func (g *goroutine) wait()             { <-g.done }
 func (g *goroutine) deliver(v verdict) { g.verdicts <- v }
 

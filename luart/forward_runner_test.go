@@ -12,7 +12,7 @@ func TestVerdictBeforeTheHead(t *testing.T) {
 	for name, start := range map[string]func(*Exchange, *handover){
 		"coroutine": func(x *Exchange, h *handover) { asCoroutine(x, h, x.r) },
 		"goroutine": func(x *Exchange, h *handover) {
-			h.runner = asGoroutine(x, x.r, func(error) {})
+			h.runner = asGoroutine(x, x.r, func() {})
 			go h.serve(x.host, x.next, x.r)
 		},
 	} {

@@ -124,6 +124,9 @@ func (w *handoverWriter) inform(status int) {
 	maps.Copy(header, was)
 }
 
+// Dropped reports whether the script does not use the response.
+func (w *handoverWriter) Dropped() bool { return w.wrote && w.to == nil && w.limit == 0 }
+
 func (w *handoverWriter) Write(p []byte) (int, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)

@@ -186,13 +186,19 @@ func (x *forwarding) copy(body io.Reader, flush, typed bool) error {
 	}
 }
 
+// dropper is a writer that is told when nobody wants the response any more that is written to it.
+type dropper interface {
+	// Dropped reports whether that is so. Only the handler may call it that writes.
+	Dropped() bool
+}
+
 // breakOff ends a response that cannot be sent whole.
 func (x *forwarding) breakOff(err error, to *Target) {
 	level := zapcore.WarnLevel
 	if canceled, ok := errors.AsType[*http3.Error](err); ok && errors.Is(err, errWriting) && canceled.Remote && canceled.ErrorCode == http3.ErrCodeRequestCanceled {
 		level = zapcore.DebugLevel // the client does not want it any more
 	}
-	if errors.Is(err, http.ErrAbortHandler) {
+	if d, ok := x.w.(dropper); ok && d.Dropped() {
 		level = zapcore.DebugLevel // the script does not want it
 	}
 	if c := x.f.logger.Check(level, "aborting with incomplete response"); c != nil {
