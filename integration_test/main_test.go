@@ -4,6 +4,7 @@
 package integration_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -74,7 +76,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("MIB", strconv.Itoa(largeMiB))
 			env.Setenv("RELOADS", strconv.Itoa(scriptReloads))
 			env.Setenv("BYTES", strconv.Itoa(largeMiB<<20))
-			return os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600)
+			return errors.Join(
+				os.WriteFile(filepath.Join(env.WorkDir, "globals"), []byte(globals), 0o600),
+				os.WriteFile(filepath.Join(env.WorkDir, "globals_info"), []byte(strings.Replace(globals, "DEBUG", "INFO", 1)), 0o600),
+			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"needs":      cmdNeeds,

@@ -41,9 +41,11 @@ func (x *forwarding) answer(resp *http.Response, to *Target, start time.Time) {
 		}
 		h.Add("Trailer", strings.Join(names, ", "))
 	}
+	typed := h["Content-Type"] != nil
 	x.w.WriteHeader(resp.StatusCode)
+	h = x.w.Header() // that of what comes behind the head may be another
 	if resp.Body != http.NoBody {
-		err := x.copy(resp.Body, incremental || flushes(resp), h["Content-Type"] != nil)
+		err := x.copy(resp.Body, incremental || flushes(resp), typed)
 		_ = resp.Body.Close() // trailers come with it
 		if err != nil {
 			x.breakOff(err, to)
