@@ -37,7 +37,9 @@ func (host) CloneRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	maps.Copy(vars, old)
 	if oldRepl, ok := was.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(oldRepl.Get) // those of map, for instance
+		// Those of map, for instance. It is a copy, but for static values, which Caddy guards: the request may
+		// get more of them while the handler of a clone whose response was dropped still asks.
+		repl.Map(oldRepl.WithoutFile().Get)
 	}
 	original := was.Value(caddyhttp.OriginalRequestCtxKey)
 	ctx := context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original)

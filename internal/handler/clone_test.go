@@ -55,6 +55,31 @@ func TestAdoptClone(t *testing.T) {
 	}
 }
 
+// A clone has the placeholders of the request, and none that the request gets later: the handler of one whose
+// response was dropped may still ask then.
+func TestCloneHasWhatWasThere(t *testing.T) {
+	w := httptest.NewRecorder()
+	repl := caddy.NewReplacer()
+	r := caddyhttp.PrepareRequest(httptest.NewRequest("GET", "/", nil), repl, w, &caddyhttp.Server{})
+	called := func(name string) caddy.ReplacerFunc {
+		return func(key string) (any, bool) { return name, key == name }
+	}
+	repl.Map(called("before"))
+	clone := host{}.CloneRequest(w, r).Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	asked := make(chan string)
+	go func() {
+		got := ""
+		for range 100 {
+			got = clone.ReplaceAll("{before} {after}", "-")
+		}
+		asked <- got
+	}()
+	repl.Map(called("after"))
+	if got := <-asked; got != "before -" {
+		t.Errorf("the clone says %q", got)
+	}
+}
+
 // Nobody has to ask for the id in front for it to be the same behind, and it is logged only
 // where somebody asks.
 func TestCloneHasTheSameUUID(t *testing.T) {
