@@ -169,7 +169,7 @@ func (vm *VM) Kill(ctx context.Context, id uint64) (Call, error) {
 // catch. It returns when that is so, when nothing runs, or when ctx ends. Any goroutine may call it.
 func (vm *VM) Interrupt(ctx context.Context) {
 	_ = vm.inspect(ctx, func(running bool) { // an error: ctx has ended, or the VM is closed
-		if running {
+		if running && ctx.Err() == nil {
 			vm.budget.Kill(errStopping)
 		}
 	})

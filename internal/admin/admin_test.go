@@ -147,7 +147,12 @@ func TestVMByNameOrPath(t *testing.T) {
 	}
 	group, path = startIn(t, func(string) []string { return []string{"three", "four"} })
 	_, err := setOf(group, httptest.NewRequest(http.MethodGet, "/rover/kill?vm="+path, nil))
-	if err == nil || !strings.Contains(err.Error(), "which VM?") || !strings.Contains(err.Error(), "three, four") && !strings.Contains(err.Error(), "four, three") {
-		t.Errorf("%v", err)
+	if err == nil {
+		t.Fatal("a path of two VMs has a set")
+	}
+	for _, want := range []string{"which VM?", "three", "four"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
 	}
 }
